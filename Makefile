@@ -1,0 +1,55 @@
+# Each target sets up what it needs by itself: Python 3.11 to 3.13, make and a package index are all it asks for.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Two weeks of cooling-off before a release may enter the lock.
+CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F)
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lab lint format bench lock clean
+
+help:                ## List the targets
+	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
+
+# uv where the machine has it (a quarter of the time), pip otherwise; the same lock and the same hashes either way.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "This project needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 report" % v)'
+	@echo "Setting up $(VENV) from requirements.txt (a few minutes, once)"
+	$(PYTHON) -m venv --clear $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+	    uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt && \
+	    uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
+	$(BIN)/python run_notebooks.py $(ARGS)
+
+test: $(READY)       ## Run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lab: $(READY)        ## Open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+lint: $(READY)       ## Check style and format of code and notebooks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)     ## Mend what can be mended of it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)      ## Measure speed against the peers (minutes) into reports/data/benchmarks.csv
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock:                ## Resolve requirements.in into requirements.txt and environment.yml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	    --no-emit-index-url --no-header --exclude-newer $(CUTOFF) requirements.in -o requirements.txt
+	$(PYTHON) -m lib.environment
+
+clean:               ## Remove the environment, caches and runs; data/raw and the rendered report stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage reports/runs *.egg-info

@@ -1,0 +1,253 @@
+"""Interactions: the rated pairs, with their id maps, that every part of the study passes around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+COLUMNS = ("user", "item", "rating")
+
+
+class InvalidRatings(ValueError):
+    """Ratings that no model should be trained on; the message names the offending rows and the fix."""
+
+
+class RatingScale(NamedTuple):
+    """The lowest and the highest rating that the source allows, ends included."""
+
+    low: float
+    high: float
+
+    def clip(self, values: np.ndarray) -> np.ndarray:
+        """Bring predictions back onto the scale; NaN stays NaN."""
+        return np.clip(values, self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """Rated (user, item) pairs in coordinate form.
+
+    Codes index the id maps, which every subset shares: a code means the same user or film in train,
+    validation and test, and a film without a training rating keeps its place in the catalogue.
+
+    Parameters
+    ----------
+    users, items : ndarray of int32, shape (n,)
+        Codes into `user_ids` and `item_ids`.
+    ratings : ndarray of float32, shape (n,)
+        On `scale`; never NaN.
+    timestamps : ndarray of int64, shape (n,)
+        Seconds since 1970; all zero where the source has none.
+    user_ids, item_ids : ndarray
+        Raw ids by code, unique.
+    scale : RatingScale
+    user_table, item_table : DataFrame, optional
+        Side information, one row a code in code order, indexed by raw id.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    ratings: np.ndarray
+    timestamps: np.ndarray
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    scale: RatingScale
+    user_table: pd.DataFrame | None = None
+    item_table: pd.DataFrame | None = None
+
+    def __post_init__(self):
+        for name, dtype in (
+            ("users", np.int32), ("items", np.int32), ("ratings", np.float32), ("timestamps", np.int64),
+        ):  # fmt: skip
+            array = np.ascontiguousarray(getattr(self, name), dtype=dtype).view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        lengths = {len(self.users), len(self.items), len(self.ratings), len(self.timestamps)}
+        if len(lengths) != 1:
+            raise InvalidRatings(f"users, items, ratings and timestamps differ in length: {sorted(lengths)}")
+        for kind, codes, ids in (("user", self.users, self.user_ids), ("item", self.items, self.item_ids)):
+            if len(codes) and (codes.min() < 0 or codes.max() >= len(ids)):
+                raise InvalidRatings(f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range")
+        for kind, table, ids in (
+            ("user", self.user_table, self.user_ids),
+            ("item", self.item_table, self.item_ids),
+        ):
+            if table is not None and not np.array_equal(table.index.to_numpy(), ids):
+                raise InvalidRatings(f"{kind}_table must have one row a {kind} id, in the id map's order")
+
+    # -- making ------------------------------------------------------------------------------------------------
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        scale: tuple[float, float],
+        user_table: pd.DataFrame | None = None,
+        item_table: pd.DataFrame | None = None,
+        source: str = "the ratings",
+    ) -> Interactions:
+        """Check a table of ratings and code its ids, keeping the rows' order.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``.
+        scale : (low, high)
+            The source's rating scale, ends included.
+        user_table, item_table : DataFrame, optional
+            Side information indexed by raw id. Ids that nobody rated are kept at the end of the id map (the
+            catalogue is what can be recommended); rated ids missing from the table get a row of missing values.
+        source : str
+            What to call the data in an error.
+
+        Raises
+        ------
+        InvalidRatings
+            A column is missing, a rating is not a finite number on the scale, an id is missing, or a
+            (user, item) pair stands twice.
+        """
+        check_ratings(frame, scale, source)
+        users, user_ids = _code(frame["user"], user_table)
+        items, item_ids = _code(frame["item"], item_table)
+        timestamps = frame["timestamp"] if "timestamp" in frame else np.zeros(len(frame))
+        return cls(
+            users, items, frame["rating"].to_numpy(), np.asarray(timestamps), user_ids, item_ids,
+            RatingScale(*map(float, scale)), _align(user_table, user_ids), _align(item_table, item_ids),
+        )  # fmt: skip
+
+    def take(self, rows: np.ndarray) -> Interactions:
+        """Return the rows (indices or a mask) as Interactions over the same id maps."""
+        return replace(
+            self, users=self.users[rows], items=self.items[rows], ratings=self.ratings[rows],
+            timestamps=self.timestamps[rows],
+        )  # fmt: skip
+
+    def with_ratings(self, ratings: np.ndarray, scale: tuple[float, float]) -> Interactions:
+        """Return the same pairs with other values, such as centred ratings."""
+        return replace(self, ratings=ratings, scale=RatingScale(*scale))
+
+    # -- looking -----------------------------------------------------------------------------------------------
+    def __len__(self) -> int:
+        return len(self.ratings)
+
+    def __repr__(self) -> str:
+        return (
+            f"Interactions({len(self):,} ratings, {self.n_users:,} users, {self.n_items:,} items, "
+            f"scale {self.scale.low:g} to {self.scale.high:g})"
+        )
+
+    @property
+    def n_users(self) -> int:
+        """Length of the user id map, users without a rating here included."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Length of the item id map, items without a rating here included."""
+        return len(self.item_ids)
+
+    @cached_property
+    def user_counts(self) -> np.ndarray:
+        """Ratings a user, shape (n_users,)."""
+        return np.bincount(self.users, minlength=self.n_users)
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        """Ratings an item, shape (n_items,)."""
+        return np.bincount(self.items, minlength=self.n_items)
+
+    @cached_property
+    def matrix(self) -> sparse.csr_array:
+        """The ratings as a sparse (n_users, n_items) array in float64, rows sorted by item code.
+
+        An explicit zero is kept: a stored entry means rated, whatever its value.
+        """
+        order = np.lexsort((self.items, self.users))
+        pointers = np.concatenate(([0], np.cumsum(self.user_counts)))
+        return sparse.csr_array(
+            (self.ratings[order].astype(np.float64), self.items[order], pointers),
+            shape=(self.n_users, self.n_items),
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table of raw ids: user, item, rating, timestamp."""
+        return pd.DataFrame(
+            {
+                "user": self.user_ids[self.users],
+                "item": self.item_ids[self.items],
+                "rating": self.ratings,
+                "timestamp": self.timestamps,
+            }
+        )
+
+    def user_codes(self, raw_ids) -> np.ndarray:
+        """Codes of raw user ids; -1 for an id that is not in the map."""
+        return pd.Index(self.user_ids).get_indexer(np.asarray(raw_ids)).astype(np.int32)
+
+    def item_codes(self, raw_ids) -> np.ndarray:
+        """Codes of raw item ids; -1 for an id that is not in the map."""
+        return pd.Index(self.item_ids).get_indexer(np.asarray(raw_ids)).astype(np.int32)
+
+
+def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str = "the ratings") -> None:
+    """Raise `InvalidRatings`, naming the first offending rows, unless `frame` can be trained on."""
+    missing = [column for column in COLUMNS if column not in frame]
+    if missing:
+        raise InvalidRatings(
+            f"{source}: no column {', '.join(map(repr, missing))}; found {', '.join(map(repr, frame.columns))}. "
+            "Rename the columns to user, item, rating and, where known, timestamp."
+        )
+    if frame.empty:
+        raise InvalidRatings(f"{source}: holds no ratings.")
+    if not pd.api.types.is_numeric_dtype(frame["rating"]):
+        text = pd.to_numeric(frame["rating"], errors="coerce").isna()
+        raise InvalidRatings(f"{source}: a rating is not a number {_rows(frame, text)}.")
+    for column in ("user", "item"):
+        if frame[column].isna().any():
+            raise InvalidRatings(f"{source}: a {column} id is missing {_rows(frame, frame[column].isna())}.")
+    ratings = frame["rating"].to_numpy(dtype=np.float64)
+    if not np.isfinite(ratings).all():
+        bad = ~np.isfinite(ratings)
+        raise InvalidRatings(f"{source}: a rating is NaN or infinite {_rows(frame, bad)}. Drop or mend the rows.")
+    low, high = scale
+    outside = (ratings < low) | (ratings > high)
+    if outside.any():
+        raise InvalidRatings(
+            f"{source}: {outside.sum():,} ratings lie off the scale {low:g} to {high:g} {_rows(frame, outside)}. "
+            "Mend the rows or give the right scale."
+        )
+    twice = frame.duplicated(["user", "item"], keep=False)
+    if twice.any():
+        raise InvalidRatings(
+            f"{source}: {twice.sum():,} rows repeat a (user, item) pair {_rows(frame, twice)}. "
+            "Keep one rating a pair, such as the last or the mean."
+        )
+
+
+def _rows(frame: pd.DataFrame, mask, most: int = 3) -> str:
+    """Name the first few offending rows."""
+    places = np.flatnonzero(np.asarray(mask))[:most]
+    shown = "; ".join(
+        f"row {place + 1}: " + ", ".join(f"{column}={frame[column].iloc[place]!s}" for column in COLUMNS)
+        for place in places
+    )
+    return f"({shown}{'; ...' if np.count_nonzero(mask) > most else ''})"
+
+
+def _code(column: pd.Series, table: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray]:
+    """Code raw ids by their sorted order; ids that only the side table knows come after the rated ones."""
+    codes, ids = pd.factorize(column.to_numpy(), sort=True)
+    ids = np.asarray(ids)
+    if table is not None:
+        unrated = table.index.difference(pd.Index(ids)).to_numpy()
+        ids = np.concatenate([ids, unrated.astype(ids.dtype)]) if len(unrated) else ids
+    return codes.astype(np.int32), ids
+
+
+def _align(table: pd.DataFrame | None, ids: np.ndarray) -> pd.DataFrame | None:
+    return None if table is None else table.reindex(pd.Index(ids, name=table.index.name))

@@ -1,0 +1,68 @@
+"""The models by name. Modules load on first use, so that asking for a mean does not import TensorFlow."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+
+from lib.models.base import NotFitted, Recommender
+
+REGISTRY: dict[str, str] = {
+    "global_mean": "lib.models.means:GlobalMean",
+    "user_mean": "lib.models.means:UserMean",
+    "item_mean": "lib.models.means:ItemMean",
+    "bias": "lib.models.bias:Bias",
+    "most_popular": "lib.models.most_popular:MostPopular",
+    "svd": "lib.models.svd:SVD",
+    "soft_impute": "lib.models.soft_impute:SoftImpute",
+    "hard_impute": "lib.models.hard_impute:HardImpute",
+    "two_tower": "lib.models.two_tower:TwoTower",
+}
+"""A model's one name, used in results, tables and figures, and where its class lives."""
+
+LABELS = {
+    "global_mean": "Global mean",
+    "user_mean": "User mean",
+    "item_mean": "Film mean",
+    "bias": "Bias model",
+    "most_popular": "Most popular",
+    "svd": "SVD",
+    "soft_impute": "Soft-Impute",
+    "hard_impute": "Hard-Impute",
+    "two_tower": "Two-tower",
+}
+"""What tables and figures call a model; a model without a label is shown by its name."""
+
+
+def model_class(name: str) -> type[Recommender]:
+    """Return a registered model's class.
+
+    Raises
+    ------
+    KeyError
+        No model has that name; the message names the nearest ones.
+    """
+    if name not in REGISTRY:
+        near = difflib.get_close_matches(name, REGISTRY, n=2) or list(REGISTRY)
+        raise KeyError(f"no model is called {name!r}; did you mean {' or '.join(near)}?")
+    module, _, attribute = REGISTRY[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def create(name: str, **parameters) -> Recommender:
+    """Make an unfitted model by its registered name; an unknown parameter is an error that names the near miss."""
+    cls = model_class(name)
+    known = cls.parameter_names()
+    for parameter in parameters:
+        if parameter not in known:
+            near = difflib.get_close_matches(parameter, known, n=2) or known
+            raise TypeError(f"{name} has no parameter {parameter!r}; did you mean {' or '.join(near)}?")
+    return cls(**parameters)
+
+
+def label(name: str) -> str:
+    """What a reader sees for a model's name."""
+    return LABELS.get(name, name)
+
+
+__all__ = ["LABELS", "REGISTRY", "NotFitted", "Recommender", "create", "label", "model_class"]

@@ -1,0 +1,174 @@
+"""The contract that every model keeps, and what all models share: parameters, saving, scoring a catalogue."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from lib.interactions import Interactions, RatingScale
+
+
+class NotFitted(RuntimeError):
+    """A model was asked for an answer before `fit`."""
+
+
+class Recommender(ABC):
+    """A model of user-item ratings.
+
+    A subclass has keyword-only hyperparameters in ``__init__`` that are stored unchanged under their own names,
+    implements `_fit` and `predict`, and keeps what it learns in attributes whose names end in ``_``.
+    Codes (not raw ids) go in; a code that the id maps do not hold (such as -1), or that had no training rating, is
+    cold: the answer is finite and the class's docstring says what it is.
+    """
+
+    predicts_ratings = True
+    """False for models whose score only orders the items; the report shows no RMSE for those."""
+
+    n_users_: int
+    n_items_: int
+    scale_: RatingScale
+
+    def fit(self, train: Interactions, *, validation: Interactions | None = None) -> Self:
+        """Learn from `train`.
+
+        Parameters
+        ----------
+        train : Interactions
+            Side information, where the model uses any, is read from its tables.
+        validation : Interactions, optional
+            For early stopping, where the model has any; never learned from. Ignored by other models.
+
+        Raises
+        ------
+        ValueError
+            `train` is empty, or `validation` does not share its id maps.
+        """
+        if len(train) == 0:
+            raise ValueError(f"{type(self).__name__}.fit: the training set holds no ratings")
+        if validation is not None and (
+            validation.n_users != train.n_users or validation.n_items != train.n_items
+        ):
+            raise ValueError(f"{type(self).__name__}.fit: train and validation do not share their id maps")
+        self.n_users_, self.n_items_, self.scale_ = train.n_users, train.n_items, train.scale
+        self._fit(train, validation)
+        return self
+
+    @abstractmethod
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None: ...
+
+    @abstractmethod
+    def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+        """Predict ratings of pairs.
+
+        Parameters
+        ----------
+        users, items : int arrays, shape (n,)
+            Codes; cold ones allowed.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In units of the rating scale, always finite, not clipped to the scale: clipping belongs to the
+            protocol (`lib.evaluation`), and orderings need the unclipped value.
+        """
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        """Score the whole catalogue for some users.
+
+        Returns
+        -------
+        ndarray of float64, shape (len(users), n_items)
+            Higher is better; for a rating model the unclipped prediction. Training items are not masked.
+        """
+        users = np.asarray(users)
+        self._check_fitted()
+        grid = self.predict(np.repeat(users, self.n_items_), np.tile(np.arange(self.n_items_), len(users)))
+        return grid.reshape(len(users), self.n_items_)
+
+    # -- parameters ------------------------------------------------------------------------------------------------
+    @classmethod
+    def parameter_names(cls) -> list[str]:
+        """Names of the hyperparameters, in the order of ``__init__``."""
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    @property
+    def parameters(self) -> dict:
+        """The hyperparameters by name."""
+        return {name: getattr(self, name) for name in self.parameter_names()}
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers learned from data (all fitted arrays of floats); a model that learns otherwise overrides it."""
+        self._check_fitted()
+        return sum(v.size for v in self._state().values() if v.dtype.kind == "f")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
+
+    # -- saving ----------------------------------------------------------------------------------------------------
+    def _state(self) -> dict[str, np.ndarray]:
+        """Fitted attributes as arrays; a model that keeps other things overrides this and `_restore`."""
+        return {
+            name: np.asarray(value)
+            for name, value in vars(self).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+
+    def _restore(self, state: dict[str, np.ndarray]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value if value.ndim else value.item())
+
+    def save(self, path: Path | str) -> None:
+        """Write hyperparameters and fitted arrays into one ``.npz`` file, without pickle."""
+        self._check_fitted()
+        head = json.dumps({"class": type(self).__name__, "parameters": self.parameters})
+        with open(path, "wb") as file:
+            np.savez_compressed(file, __model__=np.array(head), **self._state())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            The file holds another class of model, or no model.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            if "__model__" not in file:
+                raise ValueError(f"{path} is not a saved model")
+            head = json.loads(str(file["__model__"]))
+            if head["class"] != cls.__name__:
+                raise ValueError(f"{path} holds a {head['class']}, not a {cls.__name__}")
+            model = cls(**head["parameters"])
+            state = {name: file[name] for name in file.files if name != "__model__"}
+        model._restore(state)
+        model.scale_ = RatingScale(*map(float, state["scale_"]))
+        return model
+
+    # -- helpers for subclasses ------------------------------------------------------------------------------------
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "n_items_"):
+            raise NotFitted(f"{type(self).__name__} is not fitted yet: call fit(train) first")
+
+    def _pairs(self, users, items) -> tuple[np.ndarray, np.ndarray]:
+        """Check a request's shape and hand it back as arrays."""
+        self._check_fitted()
+        users, items = np.atleast_1d(users), np.atleast_1d(items)
+        if users.shape != items.shape or users.ndim != 1:
+            raise ValueError(f"users and items must be equally long lists, got {users.shape} and {items.shape}")
+        return users, items
+
+
+def lookup(values: np.ndarray, codes: np.ndarray, default=0.0) -> np.ndarray:
+    """Take ``values[codes]`` along the first axis, with `default` for codes outside its range."""
+    codes = np.asarray(codes)
+    known = (codes >= 0) & (codes < len(values))
+    found = values[np.where(known, codes, 0)]
+    found[~known] = default
+    return found
