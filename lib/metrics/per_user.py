@@ -1,0 +1,109 @@
+"""One metric of one model as what each user contributes to it: the form that bootstraps resample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class PerUser:
+    r"""A metric that is a ratio of sums over users, or the root of one.
+
+    .. math:: m = f\left(\frac{\sum_u a_u}{\sum_u b_u}\right), \qquad f(x) = x \text{ or } \sqrt{x}
+
+    With :math:`a_u` a user's sum of squared errors, :math:`b_u` the user's number of test ratings and the root, this
+    is the RMSE per rating; with :math:`b_u = 1` it is the plain mean of a per-user metric such as nDCG.
+
+    Parameters
+    ----------
+    metric : str
+        Its name, such as ``"rmse"`` or ``"ndcg@10"``.
+    users : ndarray of int, shape (n,)
+        User codes, unique; sorted on construction, with the sums along.
+    numerators, denominators : ndarray of float64, shape (n,)
+        Finite; denominators positive.
+    root : bool
+        Whether the metric is the square root of the ratio.
+
+    Raises
+    ------
+    ValueError
+        No users, a user twice, lengths that differ, a NaN, or a denominator that is not positive.
+    """
+
+    metric: str
+    users: np.ndarray
+    numerators: np.ndarray
+    denominators: np.ndarray
+    root: bool = False
+
+    def __post_init__(self):
+        users = np.asarray(self.users)
+        numerators = np.asarray(self.numerators, dtype=np.float64)
+        denominators = np.asarray(self.denominators, dtype=np.float64)
+        if not (users.shape == numerators.shape == denominators.shape) or users.ndim != 1:
+            raise ValueError(
+                f"{self.metric}: users, numerators and denominators must be equally long lists, got shapes "
+                f"{users.shape}, {numerators.shape} and {denominators.shape}"
+            )
+        if len(users) == 0:
+            raise ValueError(
+                f"{self.metric}: no user has anything to measure; check the split and the threshold"
+            )
+        if not np.isfinite(numerators).all() or not np.isfinite(denominators).all():
+            raise ValueError(
+                f"{self.metric}: a user's sum is NaN or infinite; leave such users out and count them"
+            )
+        if (denominators <= 0).any():
+            raise ValueError(
+                f"{self.metric}: a user's denominator is not positive; leave out users without ratings"
+            )
+        order = np.argsort(users, kind="stable")
+        if (np.diff(users[order]) == 0).any():
+            raise ValueError(f"{self.metric}: a user occurs twice; add up the user's sums first")
+        for name, array in (("users", users), ("numerators", numerators), ("denominators", denominators)):
+            array = array[order]
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def mean(cls, metric: str, users: np.ndarray, values: np.ndarray) -> PerUser:
+        """Build the plain mean over users of one value a user."""
+        return cls(metric, users, values, np.ones(len(np.asarray(users))))
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def value(self) -> float:
+        """The metric over all users."""
+        return float(self.of(self.numerators.sum(), self.denominators.sum()))
+
+    @property
+    def values(self) -> np.ndarray:
+        """The metric of each user alone, shape (n,)."""
+        return self.of(self.numerators, self.denominators)
+
+    def of(self, numerator, denominator):
+        """Turn sums (numbers or arrays) into the metric."""
+        ratio = numerator / denominator
+        return np.sqrt(ratio) if self.root else ratio
+
+
+def check_paired(first: PerUser, second: PerUser) -> None:
+    """Raise ValueError unless both measure the same metric on the same users and the same number of ratings each."""
+    if first.metric != second.metric:
+        raise ValueError(f"cannot compare {first.metric} with {second.metric}: measure both models alike")
+    if not np.array_equal(first.users, second.users):
+        apart = len(np.setxor1d(first.users, second.users))
+        raise ValueError(
+            f"{first.metric}: {apart} users are measured for one model only; "
+            "a paired comparison needs the same test users"
+        )
+    if not np.array_equal(first.denominators, second.denominators):
+        raise ValueError(
+            f"{first.metric}: the models were measured on different numbers of ratings a user; "
+            "predict the same test pairs with both"
+        )

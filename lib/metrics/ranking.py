@@ -1,0 +1,183 @@
+"""Quality of recommendation lists over the full catalogue: a value a user first, then the mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+from lib.metrics.per_user import PerUser
+from lib.metrics.top_k import TopK
+
+METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
+"""Per-user metrics of relevance; ``novelty`` joins them where the training ratings are given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Ranking metrics at k of one model.
+
+    Parameters
+    ----------
+    k : int
+    threshold : float
+        Test ratings of at least this count as relevant.
+    users : ndarray of int, shape (n,)
+        Codes of the users that have a relevant test film.
+    values : dict of str to ndarray of float64, shape (n,)
+        A metric's value for each of those users, all in 0 to 1 but novelty (bits).
+    n_left_out : int
+        Users with a list but without a relevant test film, who have no defined recall and are in no mean.
+    coverage : float
+        Share of the catalogue that stands in at least one list, over all lists.
+    """
+
+    k: int
+    threshold: float
+    users: np.ndarray
+    values: dict[str, np.ndarray]
+    n_left_out: int
+    coverage: float
+
+    def metrics(self) -> dict[str, float]:
+        """Means over users by name, such as ``"ndcg@10"``, and the coverage."""
+        means = {f"{name}@{self.k}": float(values.mean()) for name, values in self.values.items()}
+        return {**means, f"coverage@{self.k}": self.coverage}
+
+    def per_user(self, metric: str) -> PerUser:
+        """Return one metric (``"ndcg"`` or ``"ndcg@10"``) in the form that bootstraps resample."""
+        name = metric.removesuffix(f"@{self.k}")
+        if name not in self.values:
+            raise ValueError(f"no ranking metric is called {metric!r}; there are {', '.join(self.values)}")
+        return PerUser.mean(f"{name}@{self.k}", self.users, self.values[name])
+
+    def frame(self) -> pd.DataFrame:
+        """Return a table with one row a user code and one column a metric."""
+        return pd.DataFrame(self.values, index=pd.Index(self.users, name="user"))
+
+
+def evaluate_ranking(
+    top: TopK,
+    test: Interactions,
+    *,
+    k: int | None = None,
+    threshold: float = 4.0,
+    train: Interactions | None = None,
+) -> Ranking:
+    r"""Measure recommendation lists against the relevant test ratings.
+
+    With :math:`h_j \in \{0, 1\}` telling whether the film at rank :math:`j` is relevant, and :math:`R` the user's
+    number of relevant test films (films unseen in train included):
+
+    ========= ====================================================================================================
+    precision :math:`\sum_{j \le k} h_j / k`; the divisor stays k for a list that is shorter
+    recall    :math:`\sum_{j \le k} h_j / R`; below 1 by construction where :math:`R > k`
+    ndcg      :math:`\sum_{j \le k} h_j / \log_2(j + 1)`, divided by the same sum for the best list, which has
+              :math:`\min(k, R)` hits in front (Järvelin and Kekäläinen 2002, binary gain)
+    map       mean average precision, :math:`\sum_{j \le k} h_j\,P_j / \min(k, R)`, :math:`P_j` the precision at j
+    mrr       mean reciprocal rank: 1 / rank of the first hit, 0 without a hit in the first k
+    hit_rate  1 with a hit in the first k, else 0
+    novelty   mean of :math:`-\log_2 \frac{n_i + 1}{n_\text{users} + 1}` over the list, :math:`n_i` being film i's
+              training ratings (self-information, Vargas and Castells 2011, smoothed so that an unrated film counts
+              finitely); only with `train`
+    ========= ====================================================================================================
+
+    Parameters
+    ----------
+    top : TopK
+        Lists over the full catalogue, training films masked.
+    test : Interactions
+        Over the same id maps.
+    k : int, optional
+        At most the lists' length, which is the default.
+    threshold : float
+        On the rating scale: a test rating of at least this is relevant.
+    train : Interactions, optional
+        For novelty.
+
+    Returns
+    -------
+    Ranking
+        For the users with a list and a relevant test film; the others are counted in ``n_left_out``.
+
+    Raises
+    ------
+    ValueError
+        k is larger than the lists, the catalogues differ in size, or no user has a relevant test film.
+    """
+    for name, other in (("test", test), ("train", train)):
+        if other is not None and other.n_items != top.n_items:
+            raise ValueError(
+                f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}; "
+                "use Interactions of one split"
+            )
+    top = top if k is None else top.first(k)
+    k = top.k
+    relevant = test.ratings >= threshold
+    n_relevant = np.bincount(test.users[relevant], minlength=test.n_users)[top.users]
+    kept = n_relevant > 0
+    if not kept.any():
+        raise ValueError(
+            f"no user has a test rating of at least {threshold:g}; lower the threshold (scale {test.scale.low:g} to "
+            f"{test.scale.high:g})"
+        )
+    users, items, n_relevant = top.users[kept], top.items[kept], n_relevant[kept]
+    hits = _hits(users, items, test, relevant)
+    values = relevance_metrics(hits, n_relevant)
+    if train is not None:
+        values["novelty"] = _novelty(items, train)
+    listed = np.unique(top.items)
+    coverage = np.count_nonzero(listed >= 0) / top.n_items
+    return Ranking(k, float(threshold), users, values, int((~kept).sum()), float(coverage))
+
+
+def relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute `METRICS` for each user from the hit matrix.
+
+    Parameters
+    ----------
+    hits : bool array, shape (n, k)
+        Whether the film at each rank is relevant, best rank first.
+    n_relevant : int array, shape (n,)
+        Relevant test films of each user, at least 1.
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n,)
+        Conventions as in `evaluate_ranking`.
+    """
+    k = hits.shape[1]
+    ranks = np.arange(1, k + 1)
+    found = hits.sum(axis=1)
+    reachable = np.minimum(n_relevant, k)
+    discounts = 1 / np.log2(ranks + 1)
+    ideal = np.cumsum(discounts)[reachable - 1]
+    precisions = np.cumsum(hits, axis=1) / ranks
+    first = np.where(found > 0, hits.argmax(axis=1) + 1, np.inf)
+    return {
+        "precision": found / k,
+        "recall": found / n_relevant,
+        "ndcg": (hits * discounts).sum(axis=1) / ideal,
+        "map": (hits * precisions).sum(axis=1) / reachable,
+        "mrr": 1 / first,
+        "hit_rate": (found > 0).astype(np.float64),
+    }
+
+
+def _hits(users: np.ndarray, items: np.ndarray, test: Interactions, relevant: np.ndarray) -> np.ndarray:
+    """Look every recommended pair up among the relevant ones, both as one number a pair."""
+    width = test.n_items
+    wanted = np.sort(test.users[relevant].astype(np.int64) * width + test.items[relevant])
+    asked = np.where(items >= 0, users[:, None].astype(np.int64) * width + items, -1)
+    places = np.minimum(np.searchsorted(wanted, asked), len(wanted) - 1)
+    return wanted[places] == asked
+
+
+def _novelty(items: np.ndarray, train: Interactions) -> np.ndarray:
+    """Mean self-information of each list; a list without any film counts as 0."""
+    information = -np.log2((train.item_counts + 1) / (train.n_users + 1))
+    present = items >= 0
+    total = np.where(present, information[items], 0.0).sum(axis=1)
+    return total / np.maximum(present.sum(axis=1), 1)

@@ -1,0 +1,159 @@
+"""Errors of predicted ratings: sums a user first, every metric from those."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.metrics.per_user import PerUser
+
+METRICS = ("rmse", "mae", "user_rmse", "user_mae", "mean_error")
+"""Metrics that `UserErrors` knows: the first two weigh every rating alike, ``user_*`` every user."""
+
+
+@dataclass(frozen=True, eq=False)
+class UserErrors:
+    r"""Sums of the errors :math:`e = \hat r - r` of each user with at least one rating.
+
+    Nothing is clipped here: clip predictions first where the protocol says so. All errors are in units of the rating
+    scale.
+
+    Parameters
+    ----------
+    users : ndarray of int, shape (n,)
+        User codes, sorted, unique.
+    counts : ndarray of int64, shape (n,)
+        Ratings a user, at least 1.
+    squared, absolute, signed : ndarray of float64, shape (n,)
+        Sums of :math:`e^2`, :math:`|e|` and :math:`e`.
+    """
+
+    users: np.ndarray
+    counts: np.ndarray
+    squared: np.ndarray
+    absolute: np.ndarray
+    signed: np.ndarray
+
+    @property
+    def rmse(self) -> float:
+        r"""Root mean squared error a rating, :math:`\sqrt{\sum e^2 / N}`."""
+        return self.per_user("rmse").value
+
+    @property
+    def mae(self) -> float:
+        r"""Mean absolute error a rating, :math:`\sum |e| / N`."""
+        return self.per_user("mae").value
+
+    @property
+    def user_rmse(self) -> float:
+        """Mean over users of each user's own RMSE: a user with 2 test ratings weighs as much as one with 200."""
+        return self.per_user("user_rmse").value
+
+    @property
+    def user_mae(self) -> float:
+        """Mean over users of each user's own MAE."""
+        return self.per_user("user_mae").value
+
+    @property
+    def mean_error(self) -> float:
+        r"""Mean of :math:`\hat r - r` a rating: above zero where the model rates too high."""
+        return self.per_user("mean_error").value
+
+    def metrics(self) -> dict[str, float]:
+        """Every metric by name."""
+        return {name: self.per_user(name).value for name in METRICS}
+
+    def per_user(self, metric: str) -> PerUser:
+        """Return what each user contributes to one of `METRICS`, ready to be resampled.
+
+        Raises
+        ------
+        ValueError
+            No such metric.
+        """
+        if metric == "rmse":
+            return PerUser(metric, self.users, self.squared, self.counts, root=True)
+        if metric == "mae":
+            return PerUser(metric, self.users, self.absolute, self.counts)
+        if metric == "mean_error":
+            return PerUser(metric, self.users, self.signed, self.counts)
+        if metric == "user_rmse":
+            return PerUser.mean(metric, self.users, np.sqrt(self.squared / self.counts))
+        if metric == "user_mae":
+            return PerUser.mean(metric, self.users, self.absolute / self.counts)
+        raise ValueError(f"no rating metric is called {metric!r}; there are {', '.join(METRICS)}")
+
+
+def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray) -> UserErrors:
+    """Sum the errors of each user.
+
+    Parameters
+    ----------
+    users : int array, shape (n,)
+        User codes of the test pairs, in any order.
+    ratings, predictions : float arrays, shape (n,)
+        On the rating scale; sums are in float64 whatever the input's precision.
+
+    Returns
+    -------
+    UserErrors
+        One entry a user that occurs in `users`.
+
+    Raises
+    ------
+    ValueError
+        No pairs, lengths that differ, or a value that is NaN or infinite: an error metric that skipped some pairs
+        would flatter the model.
+    """
+    ratings, predictions = _checked(ratings, predictions)
+    users = np.asarray(users)
+    if users.shape != ratings.shape:
+        raise ValueError(f"users and ratings differ in length: {users.shape} and {ratings.shape}")
+    errors = predictions - ratings
+    found, places = np.unique(users, return_inverse=True)
+    sums = [np.bincount(places, weights=w, minlength=len(found)) for w in (errors**2, np.abs(errors), errors)]
+    return UserErrors(found, np.bincount(places, minlength=len(found)), *sums)
+
+
+def rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
+    r"""Root mean squared error, :math:`\sqrt{\frac{1}{N}\sum (\hat r - r)^2}`, each rating weighing alike.
+
+    Raises
+    ------
+    ValueError
+        As in `user_errors`.
+    """
+    ratings, predictions = _checked(ratings, predictions)
+    return float(np.sqrt(np.mean((predictions - ratings) ** 2)))
+
+
+def mae(ratings: np.ndarray, predictions: np.ndarray) -> float:
+    r"""Mean absolute error, :math:`\frac{1}{N}\sum |\hat r - r|`, each rating weighing alike.
+
+    Raises
+    ------
+    ValueError
+        As in `user_errors`.
+    """
+    ratings, predictions = _checked(ratings, predictions)
+    return float(np.mean(np.abs(predictions - ratings)))
+
+
+def _checked(ratings, predictions) -> tuple[np.ndarray, np.ndarray]:
+    ratings = np.asarray(ratings, dtype=np.float64)
+    predictions = np.asarray(predictions, dtype=np.float64)
+    if ratings.shape != predictions.shape or ratings.ndim != 1:
+        raise ValueError(
+            f"ratings and predictions must be equally long lists, got {ratings.shape} and {predictions.shape}"
+        )
+    if len(ratings) == 0:
+        raise ValueError("there are no ratings to measure; check that the test set is not empty")
+    for name, values in (("ratings", ratings), ("predictions", predictions)):
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            raise ValueError(
+                f"{len(bad)} of {len(values)} {name} are NaN or infinite (the first at row {bad[0]}); "
+                "a model must give every pair, cold ones too, a finite answer"
+            )
+    return ratings, predictions

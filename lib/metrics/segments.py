@@ -1,0 +1,157 @@
+"""Where a model errs: users by activity, films by popularity, cold pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+from lib.metrics.ranking import Ranking
+from lib.metrics.rating import user_errors
+
+USER_EDGES = (0, 1, 20, 40, 80, 160, 320)
+"""Lower ends of the default bins of training ratings a user; the last is open."""
+
+ITEM_EDGES = (0, 1, 5, 20, 50, 100, 200)
+"""Lower ends of the default bins of training ratings a film; the last is open."""
+
+COLD = ("warm", "cold film", "cold user", "cold user and film")
+"""Labels of a pair by whether its user and its film have a training rating."""
+
+
+def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
+    """Label counts by bin.
+
+    Parameters
+    ----------
+    counts : int array, shape (n,)
+    edges : sequence of int
+        The bins' lower ends, rising from 0: ``(0, 1, 5, 20)`` gives the bins 0, 1-4, 5-19 and 20 or more.
+
+    Returns
+    -------
+    Categorical, shape (n,)
+        Ordered, with every bin among its categories, empty ones too.
+
+    Raises
+    ------
+    ValueError
+        The edges do not start at 0 or do not rise.
+    """
+    edges = np.asarray(edges)
+    if len(edges) == 0 or edges[0] != 0 or (np.diff(edges) <= 0).any():
+        raise ValueError(f"bin edges must rise from 0, got {edges.tolist()}")
+    ends = [*(edges[1:] - 1), None]
+    labels = [
+        f"{low} or more" if high is None else str(low) if low == high else f"{low}–{high}"
+        for low, high in zip(edges, ends, strict=True)
+    ]
+    codes = np.searchsorted(edges, np.asarray(counts), side="right") - 1
+    return pd.Categorical.from_codes(codes, categories=labels, ordered=True)
+
+
+def user_bins(train: Interactions, edges: Sequence[int] = USER_EDGES) -> pd.Categorical:
+    """Label each user code by the user's number of training ratings, shape (n_users,)."""
+    return count_bins(train.user_counts, edges)
+
+
+def item_bins(train: Interactions, edges: Sequence[int] = ITEM_EDGES) -> pd.Categorical:
+    """Label each item code by the film's number of training ratings, shape (n_items,)."""
+    return count_bins(train.item_counts, edges)
+
+
+def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical:
+    """Label each test pair as one of `COLD`, shape (len(test),)."""
+    no_user = train.user_counts[test.users] == 0
+    no_item = train.item_counts[test.items] == 0
+    return pd.Categorical.from_codes(2 * no_user + no_item, categories=list(COLD), ordered=True)
+
+
+def pair_segments(
+    train: Interactions,
+    test: Interactions,
+    *,
+    user_edges: Sequence[int] = USER_EDGES,
+    item_edges: Sequence[int] = ITEM_EDGES,
+) -> dict[str, pd.Categorical]:
+    """Label each test pair three ways.
+
+    Returns
+    -------
+    dict of str to Categorical, shape (len(test),)
+        ``"user_activity"``, ``"film_popularity"`` (both counted in train) and ``"cold"``.
+    """
+    return {
+        "user_activity": user_bins(train, user_edges)[test.users],
+        "film_popularity": item_bins(train, item_edges)[test.items],
+        "cold": cold_pairs(train, test),
+    }
+
+
+def rating_by_segment(
+    labels: pd.Categorical, users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
+) -> pd.DataFrame:
+    """Rating errors within each segment.
+
+    Parameters
+    ----------
+    labels : Categorical, shape (n,)
+        One label a test pair; a pair without one is left out.
+    users, ratings, predictions : arrays, shape (n,)
+        As for `lib.metrics.rating.user_errors`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by segment in its order: ``n_ratings``, ``n_users``, ``share`` of the ratings, ``rmse``, ``mae``,
+        ``mean_error``. A segment without ratings stays, with NaN errors.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, or a value is NaN.
+    """
+    users, ratings, predictions = np.asarray(users), np.asarray(ratings), np.asarray(predictions)
+    if len(labels) != len(ratings):
+        raise ValueError(f"there are {len(labels)} labels for {len(ratings)} ratings; label every test pair")
+    rows = []
+    for code in range(len(labels.categories)):
+        inside = labels.codes == code
+        row = {"n_ratings": int(inside.sum()), "n_users": 0, "share": float(inside.mean())}
+        if inside.any():
+            errors = user_errors(users[inside], ratings[inside], predictions[inside])
+            row |= {
+                "n_users": len(errors.users),
+                "rmse": errors.rmse,
+                "mae": errors.mae,
+                "mean_error": errors.mean_error,
+            }
+        rows.append(row)
+    columns = ["n_ratings", "n_users", "share", "rmse", "mae", "mean_error"]
+    return pd.DataFrame(rows, index=pd.Index(labels.categories, name="segment"), columns=columns)
+
+
+def ranking_by_segment(ranking: Ranking, labels: pd.Categorical) -> pd.DataFrame:
+    """Mean ranking metrics of the users in each segment.
+
+    Parameters
+    ----------
+    ranking : Ranking
+    labels : Categorical, shape (n_users,)
+        One label a user code, such as `user_bins`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by segment: ``n_users`` and a column a metric, NaN where a segment has no measured user.
+    """
+    if len(ranking.users) and ranking.users.max() >= len(labels):
+        raise ValueError(f"there are {len(labels)} labels, but user code {ranking.users.max()} is measured")
+    frame = ranking.frame()
+    groups = frame.groupby(pd.Categorical(labels[ranking.users]), observed=False)
+    table = groups.mean()
+    table.insert(0, "n_users", groups.size())
+    table.index.name = "segment"
+    return table

@@ -1,0 +1,240 @@
+"""The k best films of each user over the whole catalogue, seen ones left out, ties broken by item code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+
+CELLS = 4_000_000
+"""Scores held at once: 32 MB in float64, so that memory does not grow with the number of users."""
+
+
+@dataclass(frozen=True, eq=False)
+class TopK:
+    """Recommendation lists.
+
+    Parameters
+    ----------
+    users : ndarray of int32, shape (n,)
+        User codes, unique.
+    items : ndarray of int32, shape (n, k)
+        Item codes, best first; -1 past the end of a list, for a user with fewer than k films left to recommend.
+    scores : ndarray, shape (n, k)
+        The model's scores of those; NaN past the end of a list.
+    n_items : int
+        Size of the catalogue that was ranked.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    scores: np.ndarray
+    n_items: int
+
+    def __post_init__(self):
+        if (
+            self.items.shape != self.scores.shape
+            or self.items.ndim != 2
+            or len(self.users) != len(self.items)
+        ):
+            raise ValueError(
+                f"TopK needs users (n,), items (n, k) and scores (n, k), got {self.users.shape}, "
+                f"{self.items.shape} and {self.scores.shape}"
+            )
+        if len(np.unique(self.users)) != len(self.users):
+            raise ValueError("TopK: a user has two lists; give each user once")
+        if self.items.size and (self.items.min() < -1 or self.items.max() >= self.n_items):
+            raise ValueError(f"TopK: an item code lies outside 0..{self.n_items - 1}, the catalogue")
+        ordered = np.sort(self.items, axis=1)
+        if ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)).any():
+            raise ValueError("TopK: a list holds an item twice, which would count its hit twice")
+
+    @property
+    def k(self) -> int:
+        """Length of the lists."""
+        return self.items.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def first(self, k: int) -> TopK:
+        """Return the lists cut to their k best.
+
+        Raises
+        ------
+        ValueError
+            The lists are shorter than k.
+        """
+        if not 1 <= k <= self.k:
+            raise ValueError(
+                f"k={k}, but the lists hold {self.k} films; choose k from 1 to {self.k} or rank more"
+            )
+        return TopK(self.users, self.items[:, :k], self.scores[:, :k], self.n_items)
+
+    def frame(self, user_ids: np.ndarray, item_ids: np.ndarray) -> pd.DataFrame:
+        """Return a table of raw ids: user, rank (from 1), item, score; no rows past the end of a list."""
+        rows, ranks = np.nonzero(self.items >= 0)
+        return pd.DataFrame(
+            {
+                "user": np.asarray(user_ids)[self.users[rows]],
+                "rank": ranks + 1,
+                "item": np.asarray(item_ids)[self.items[rows, ranks]],
+                "score": self.scores[rows, ranks],
+            }
+        )
+
+
+def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
+    """Rank the catalogue of each row.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n, n_items)
+        Higher is better; finite. Left as it is.
+    k : int
+        Length of the lists.
+    mask : sparse array, shape (n, n_items), optional
+        Its stored entries (whatever their values) are never recommended, such as the training ratings.
+    users : int array, shape (n,), optional
+        User codes of the rows; 0 to n - 1 by default.
+
+    Returns
+    -------
+    TopK
+        Ordered by score, equal scores by item code, so that the same scores give the same lists.
+
+    Raises
+    ------
+    ValueError
+        k is not between 1 and the size of the catalogue, shapes differ, or a score is NaN or infinite.
+    """
+    scores = np.asarray(scores)
+    if scores.ndim != 2:
+        raise ValueError(f"scores must have shape (users, items), got {scores.shape}")
+    n, n_items = scores.shape
+    _check_k(k, n_items)
+    if mask is not None and mask.shape != scores.shape:
+        raise ValueError(
+            f"the mask has shape {mask.shape}, the scores {scores.shape}; take the same users' rows"
+        )
+    users = np.arange(n, dtype=np.int32) if users is None else np.asarray(users)
+    mask = None if mask is None else mask.tocsr()
+    dtype = scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64)
+    items = np.empty((n, k), dtype=np.int32)
+    best = np.empty((n, k), dtype=dtype)
+    step = _block(n_items)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        block = scores[rows].astype(dtype, copy=True)
+        if not np.isfinite(block).all():
+            row, item = np.argwhere(~np.isfinite(block))[0]
+            raise ValueError(
+                f"the score of row {start + row}, item {item} is {block[row, item]}; "
+                "a score must be finite, and films to leave out belong in the mask"
+            )
+        if mask is not None:
+            hide(block, mask[rows])
+        items[rows], best[rows] = _select(block, k)
+    return TopK(users, items, best, n_items)
+
+
+def recommend(
+    model, train: Interactions, k: int, *, users: np.ndarray | None = None, batch_size: int | None = None
+) -> TopK:
+    """Recommend k films that a user has not rated in train, over the whole catalogue.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted; asked for ``score(users)`` a batch at a time.
+    train : Interactions
+        Its pairs are masked.
+    k : int
+        Length of the lists.
+    users : int array, optional
+        User codes, unique; every user of the id map by default.
+    batch_size : int, optional
+        Users scored at once; by default as many as keep a batch's scores near 32 MB.
+
+    Returns
+    -------
+    TopK
+
+    Raises
+    ------
+    ValueError
+        k is larger than the catalogue, a user code is not in the id map, or the model's scores have the wrong shape.
+    """
+    _check_k(k, train.n_items)
+    users = np.arange(train.n_users, dtype=np.int32) if users is None else np.asarray(users, dtype=np.int32)
+    if len(users) and (users.min() < 0 or users.max() >= train.n_users):
+        raise ValueError(f"a user code lies outside 0..{train.n_users - 1}; turn raw ids into codes first")
+    step = _block(train.n_items) if batch_size is None else batch_size
+    if step < 1:
+        raise ValueError(f"batch_size={batch_size} must be at least 1")
+    parts = []
+    for start in range(0, len(users), step):
+        batch = users[start : start + step]
+        scores = np.asarray(model.score(batch))
+        if scores.shape != (len(batch), train.n_items):
+            raise ValueError(
+                f"{type(model).__name__}.score returned shape {scores.shape} for {len(batch)} users and "
+                f"{train.n_items} items"
+            )
+        parts.append(top_k(scores, k, train.matrix[batch], users=batch))
+    if not parts:
+        raise ValueError("there are no users to recommend to")
+    return TopK(
+        users,
+        np.concatenate([part.items for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        train.n_items,
+    )
+
+
+def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
+    """Write `value` where the sparse `mask` stores an entry, in place; loops over entries, not over cells."""
+    rows = np.repeat(np.arange(len(block)), np.diff(mask.indptr))
+    block[rows, mask.indices] = value
+
+
+def _select(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the k best of each row in order; -inf means hidden. Ties go to the lower code, at the edge too."""
+    n_items = scores.shape[1]
+    if k < n_items:
+        picked = np.argpartition(scores, n_items - k, axis=1)[:, n_items - k :]
+        edge = np.take_along_axis(scores, picked, axis=1).min(axis=1, keepdims=True)
+        # Where more films reach the k-th score than fit, argpartition's choice among them is arbitrary.
+        tied = np.flatnonzero((scores >= edge).sum(axis=1) > k)
+        if len(tied):
+            rows, edges = scores[tied], edge[tied]
+            above, level = rows > edges, rows == edges
+            room = k - above.sum(axis=1, keepdims=True)
+            kept = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= room))
+            picked[tied] = np.nonzero(kept)[1].reshape(len(tied), k)
+        picked.sort(axis=1)
+    else:
+        picked = np.broadcast_to(np.arange(n_items), scores.shape)
+    best = np.take_along_axis(scores, picked, axis=1)
+    order = np.argsort(-best, axis=1, kind="stable")
+    items = np.take_along_axis(picked, order, axis=1).astype(np.int32)
+    best = np.take_along_axis(best, order, axis=1)
+    hidden = np.isneginf(best)
+    items[hidden], best[hidden] = -1, np.nan
+    return items, best
+
+
+def _block(n_items: int) -> int:
+    return max(1, CELLS // max(n_items, 1))
+
+
+def _check_k(k: int, n_items: int) -> None:
+    if k < 1:
+        raise ValueError(f"k={k} must be at least 1")
+    if k > n_items:
+        raise ValueError(
+            f"k={k} is larger than the catalogue of {n_items} films; choose k of at most {n_items}"
+        )

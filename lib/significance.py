@@ -1,0 +1,416 @@
+"""Is a difference between two models more than luck? Paired resampling of users, effect sizes, corrections.
+
+The user is the unit: ratings of one user are not independent, so resampling ratings would give intervals that are too
+narrow, and with thousands of ratings a sign or Wilcoxon test calls any difference significant. Every test here
+compares two models on the same test ratings of the same users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lib.metrics.per_user import PerUser, check_paired
+
+CELLS = 4_000_000
+"""Resampling weights held at once: 32 MB."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with a bootstrap interval at the given confidence."""
+
+    value: float
+    low: float
+    high: float
+    confidence: float
+    n_users: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference, first model minus second, in the metric's units.
+
+    Parameters
+    ----------
+    metric : str
+    first, second : float
+        The models' values.
+    difference, low, high : float
+        ``first - second`` with its bootstrap interval.
+    effect_size, effect_low, effect_high : float
+        Standardised per-user difference (`effect_size`) with its percentile interval.
+    p_value : float
+        Of the sign-flip permutation test, two-sided, not corrected.
+    confidence : float
+    n_users : int
+    """
+
+    metric: str
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    effect_size: float
+    effect_low: float
+    effect_high: float
+    p_value: float
+    confidence: float
+    n_users: int
+
+
+def bootstrap_interval(
+    sample: PerUser,
+    *,
+    n_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 42,
+    method: str = "bca",
+) -> Interval:
+    """Interval of one model's metric, by resampling users with replacement.
+
+    It says how much the value would move with other users of the same kind; not how much with another split or seed.
+
+    Parameters
+    ----------
+    sample : PerUser
+        Each resample recomputes the ratio of sums, so a user's ratings stay together.
+    n_resamples : int
+    confidence : float
+        Between 0 and 1.
+    seed : int
+    method : {"bca", "percentile"}
+        Bias-corrected and accelerated (Efron 1987; the default, second-order accurate for the skewed sums that heavy
+        users make), or plain percentiles of the resampled values.
+
+    Returns
+    -------
+    Interval
+
+    Raises
+    ------
+    ValueError
+        Fewer than 2 users, or a parameter out of range.
+    """
+    _check(len(sample), n_resamples, confidence)
+    resampled = _resample([sample], n_resamples, seed)[:, 0]
+    low, high = _interval(resampled, sample.value, _leave_one_out(sample), confidence, method)
+    return Interval(sample.value, low, high, confidence, len(sample))
+
+
+def paired_difference(
+    first: PerUser,
+    second: PerUser,
+    *,
+    n_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 42,
+    method: str = "bca",
+) -> Difference:
+    """Difference between two models with its bootstrap interval, effect size and permutation p-value.
+
+    Both models are measured on the same resampled users, so what makes a user hard for both cancels out.
+
+    Parameters
+    ----------
+    first, second : PerUser
+        The same metric on the same test ratings.
+    n_resamples, confidence, seed, method
+        As in `bootstrap_interval`; the permutation test uses as many resamples.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ValueError
+        The two were not measured on the same users and ratings, or a parameter is out of range.
+    """
+    table = compare_models(
+        {"first": first, "second": second},
+        n_resamples=n_resamples,
+        confidence=confidence,
+        seed=seed,
+        method=method,
+    )
+    row = table.iloc[0]
+    names = Difference.__dataclass_fields__
+    return Difference(**{name: row[name] if name == "metric" else row[name].item() for name in names})
+
+
+def compare_models(
+    models: Mapping[str, PerUser],
+    *,
+    reference: str | None = None,
+    correction: str = "holm",
+    n_resamples: int = 2000,
+    confidence: float = 0.95,
+    seed: int = 42,
+    method: str = "bca",
+) -> pd.DataFrame:
+    """Compare every pair of models, or every model with one, and correct for the number of comparisons.
+
+    All pairs share their resamples. The intervals are not corrected, the p-values are.
+
+    Parameters
+    ----------
+    models : mapping of str to PerUser
+        At least two, all on the same metric, users and ratings.
+    reference : str, optional
+        Compare every other model with this one only.
+    correction : {"holm", "bh"}
+        Of ``p_adjusted``: Holm (family-wise error) or Benjamini-Hochberg (false discovery rate).
+    n_resamples, confidence, seed, method
+        As in `paired_difference`.
+
+    Returns
+    -------
+    DataFrame
+        A row a pair: ``model_a``, ``model_b``, the fields of `Difference` and ``p_adjusted``.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two models, an unknown reference, models measured differently, or a parameter out of range.
+    """
+    names = list(models)
+    if len(names) < 2:
+        raise ValueError(f"a comparison needs at least two models, got {names}")
+    if reference is not None and reference not in models:
+        raise ValueError(f"the reference {reference!r} is not among the models: {', '.join(names)}")
+    samples = list(models.values())
+    for sample in samples[1:]:
+        check_paired(samples[0], sample)
+    n_users = len(samples[0])
+    _check(n_users, n_resamples, confidence)
+
+    if reference is None:
+        pairs = list(combinations(range(len(names)), 2))
+    else:
+        pairs = [(i, names.index(reference)) for i in range(len(names)) if names[i] != reference]
+    resampled = _resample(samples, n_resamples, seed)
+    left_out = [_leave_one_out(sample) for sample in samples]
+    gaps = np.stack([samples[i].values - samples[j].values for i, j in pairs], axis=1)
+    effects = _resample_effects(gaps, n_resamples, seed)
+    # For equal denominators the difference of the metric grows with the difference of the numerators, root or not.
+    flips = np.stack([samples[i].numerators - samples[j].numerators for i, j in pairs], axis=1)
+    p_values = sign_flip_test(flips, n_resamples=n_resamples, seed=seed)
+
+    rows = []
+    for place, (i, j) in enumerate(pairs):
+        difference = samples[i].value - samples[j].value
+        low, high = _interval(
+            resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence, method
+        )
+        tails = _tails(confidence)
+        effect_low, effect_high = np.quantile(effects[:, place], tails)
+        row = Difference(
+            samples[i].metric, samples[i].value, samples[j].value, difference, low, high,
+            effect_size(samples[i], samples[j]), float(effect_low), float(effect_high),
+            float(p_values[place]), confidence, n_users,
+        )  # fmt: skip
+        rows.append({"model_a": names[i], "model_b": names[j], **asdict(row)})
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = adjust(table["p_value"].to_numpy(), correction)
+    return table
+
+
+def effect_size(first: PerUser, second: PerUser) -> float:
+    r"""Standardised per-user difference, Cohen's :math:`d_z = \bar d / s_d`.
+
+    :math:`d_u` is the user's own metric under the first model minus that under the second, every user weighing alike,
+    :math:`s_d` its standard deviation over users (n - 1). About 0.2 is called small, 0.5 medium, 0.8 large
+    (Cohen 1988). 0 where the models do not differ for any user; infinite where they differ by the same amount for
+    every user.
+    """
+    check_paired(first, second)
+    gaps = first.values - second.values
+    return float(_standardise(gaps.mean(), gaps.var(ddof=1)))
+
+
+def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: int = 42) -> np.ndarray:
+    r"""Paired permutation test at user level, two-sided.
+
+    Under the null hypothesis the two models' labels can be swapped for any user, which flips the sign of the user's
+    difference :math:`d_u`. The statistic is :math:`|\sum_u s_u d_u|`, :math:`s_u = \pm 1`;
+    :math:`p = (1 + \#\{T^* \ge T\}) / (1 + B)`. With so few users that all :math:`2^n` flips number at most
+    `n_resamples`, all are taken and p is exact.
+
+    Parameters
+    ----------
+    differences : ndarray of float, shape (n,) or (n, m)
+        Differences a user, for m comparisons that share the flips. A user's difference of summed squared errors tests
+        the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
+    n_resamples : int
+        B; p cannot fall below 1 / (1 + B).
+    seed : int
+
+    Returns
+    -------
+    ndarray of float64, shape () or (m,)
+        1 where the models never differ.
+
+    Raises
+    ------
+    ValueError
+        No users, or a NaN.
+    """
+    differences = np.asarray(differences, dtype=np.float64)
+    if len(differences) == 0 or not np.isfinite(differences).all():
+        raise ValueError("the sign-flip test needs at least one user and finite differences")
+    table = differences.reshape(len(differences), -1)
+    n = len(table)
+    # Sums that are equal but for the order of adding must count as equal.
+    least = np.abs(table.sum(axis=0)) - 1e-12 * np.abs(table).sum(axis=0)
+    exact = n < 30 and 2**n <= n_resamples
+    extreme, total = np.zeros(table.shape[1]), 0
+    for signs in _all_signs(n) if exact else _random_signs(n, n_resamples, seed):
+        extreme += (np.abs(signs @ table) >= least).sum(axis=0)
+        total += len(signs)
+    p_values = extreme / total if exact else (extreme + 1) / (total + 1)
+    return p_values.reshape(differences.shape[1:])
+
+
+def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
+    r"""Correct p-values for many comparisons.
+
+    Sorted :math:`p_{(1)} \le \dots \le p_{(m)}`:
+
+    * ``"holm"`` (Holm 1979), family-wise error: :math:`\max_{j \le i} \min(1, (m - j + 1)\,p_{(j)})`;
+    * ``"bh"`` (Benjamini and Hochberg 1995), false discovery rate: :math:`\min_{j \ge i} \min(1, m\,p_{(j)} / j)`.
+
+    Parameters
+    ----------
+    p_values : float array, shape (m,)
+        Empty gives empty.
+    method : {"holm", "bh"}
+
+    Returns
+    -------
+    ndarray of float64, shape (m,)
+        In the order given; compare with the level as it is.
+
+    Raises
+    ------
+    ValueError
+        A p-value is NaN or outside 0 to 1, or there is no such method.
+    """
+    p_values = np.asarray(p_values, dtype=np.float64)
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ValueError(
+            "p-values must be a list of numbers from 0 to 1; leave out comparisons that were not made"
+        )
+    m = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    ranks = np.arange(1, m + 1)
+    if method == "holm":
+        stepped = np.maximum.accumulate((m - ranks + 1) * p_values[order])
+    elif method == "bh":
+        stepped = np.minimum.accumulate((m * p_values[order] / ranks)[::-1])[::-1]
+    else:
+        raise ValueError(f"no correction is called {method!r}; there are 'holm' and 'bh'")
+    adjusted = np.empty(m)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+# -- resampling ----------------------------------------------------------------------------------------------------
+def _weights(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Blocks of bootstrap weights: how often each user was drawn, shape (block, n), rows summing to n."""
+    rng = np.random.default_rng(seed)
+    step = max(1, CELLS // n)
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        drawn = rng.integers(0, n, size=(size, n)) + n * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+
+
+def _resample(samples: list[PerUser], n_resamples: int, seed: int) -> np.ndarray:
+    """Each metric over each resample of the users, shape (n_resamples, len(samples))."""
+    sums = np.stack([s.numerators for s in samples] + [s.denominators for s in samples], axis=1)
+    totals = np.concatenate([weights @ sums for weights in _weights(len(sums), n_resamples, seed)])
+    tops, bottoms = np.hsplit(totals, 2)
+    return np.stack([s.of(tops[:, i], bottoms[:, i]) for i, s in enumerate(samples)], axis=1)
+
+
+def _resample_effects(gaps: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
+    """Compute the effect size over each resample, shape (n_resamples, n_pairs)."""
+    n = len(gaps)
+    sums = np.concatenate([gaps, gaps**2], axis=1)
+    totals = np.concatenate([weights @ sums for weights in _weights(n, n_resamples, seed)])
+    first, second = np.hsplit(totals / n, 2)
+    return _standardise(first, np.maximum(second - first**2, 0.0) * n / (n - 1))
+
+
+def _standardise(mean, variance):
+    mean, variance = np.asarray(mean, dtype=np.float64), np.asarray(variance, dtype=np.float64)
+    same = variance <= 1e-24 * mean**2  # equal for every user, but for rounding
+    ratio = mean / np.sqrt(np.where(same, 1.0, variance))
+    return np.where(same, np.where(mean == 0, 0.0, np.copysign(np.inf, mean)), ratio)
+
+
+def _leave_one_out(sample: PerUser) -> np.ndarray:
+    """Compute the metric without each user in turn, shape (n,)."""
+    return sample.of(
+        np.maximum(sample.numerators.sum() - sample.numerators, 0.0)
+        if sample.root
+        else sample.numerators.sum() - sample.numerators,
+        sample.denominators.sum() - sample.denominators,
+    )
+
+
+def _interval(
+    resampled: np.ndarray, value: float, left_out: np.ndarray, confidence: float, method: str
+) -> tuple[float, float]:
+    tails = _tails(confidence)
+    if method == "bca":
+        tails = _bca_tails(resampled, value, left_out, tails)
+    elif method != "percentile":
+        raise ValueError(f"no interval is called {method!r}; there are 'bca' and 'percentile'")
+    low, high = np.quantile(resampled, tails)
+    return float(low), float(high)
+
+
+def _bca_tails(resampled: np.ndarray, value: float, left_out: np.ndarray, tails: np.ndarray) -> np.ndarray:
+    """Shift the percentiles for the median's bias and the skew; unchanged where nothing varies."""
+    share = (np.mean(resampled < value) + np.mean(resampled <= value)) / 2
+    away = left_out.mean() - left_out
+    spread = np.sum(away**2) ** 1.5
+    if not 0 < share < 1 or spread == 0:
+        return tails
+    bias = stats.norm.ppf(share)
+    acceleration = np.sum(away**3) / (6 * spread)
+    z = bias + stats.norm.ppf(tails)
+    return stats.norm.cdf(bias + z / (1 - acceleration * z))
+
+
+def _tails(confidence: float) -> np.ndarray:
+    return np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+
+
+def _all_signs(n: int) -> Iterator[np.ndarray]:
+    yield 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
+
+
+def _random_signs(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    step = max(1, CELLS // n)
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        yield 1.0 - 2.0 * rng.integers(0, 2, size=(size, n), dtype=np.int8)
+
+
+def _check(n_users: int, n_resamples: int, confidence: float) -> None:
+    if n_users < 2:
+        raise ValueError(f"resampling users needs at least 2 of them, got {n_users}")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples={n_resamples} must be at least 1")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence={confidence} must lie between 0 and 1, such as 0.95")
