@@ -15,8 +15,8 @@ import pandas as pd
 from scipy import sparse, stats
 
 from lib.interactions import Interactions
+from lib.metrics.lists import hide, top_k
 from lib.metrics.per_user import PerUser
-from lib.metrics.top_k import hide, top_k
 from lib.significance import bootstrap_interval
 
 CELLS = 4_000_000

@@ -1,9 +1,9 @@
 """Metrics: errors of predicted ratings, quality of recommendation lists, and both by segment."""
 
+from lib.metrics.lists import TopK, recommend, top_k
 from lib.metrics.per_user import PerUser
 from lib.metrics.ranking import Ranking, evaluate_ranking
 from lib.metrics.rating import UserErrors, mae, rmse, user_errors
-from lib.metrics.top_k import TopK, recommend, top_k
 
 __all__ = [
     "PerUser",

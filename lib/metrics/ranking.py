@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lib.interactions import Interactions
+from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser
-from lib.metrics.top_k import TopK
 
 METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 """Per-user metrics of relevance; ``novelty`` joins them where the training ratings are given."""
