@@ -1,0 +1,1 @@
+"""The runner: the plan's notebooks, executed in order through papermill, each only when something it uses changed."""

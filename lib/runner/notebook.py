@@ -1,0 +1,105 @@
+"""Read a stored notebook without Jupyter's libraries: its cells, its parameters cell, what its code says."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lib.runner.errors import PlanError
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its id, type, source and tags, and its place among the notebook's cells, from 1."""
+
+    id: str
+    type: str
+    source: str
+    tags: tuple[str, ...]
+    number: int
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's cells and where they were read."""
+
+    path: Path
+    cells: tuple[Cell, ...]
+
+    @property
+    def code(self) -> tuple[Cell, ...]:
+        """The code cells."""
+        return tuple(cell for cell in self.cells if cell.type == "code")
+
+    @property
+    def parameters_cell(self) -> Cell:
+        """The one cell tagged ``parameters``."""
+        found = [cell for cell in self.code if "parameters" in cell.tags]
+        if len(found) != 1:
+            raise PlanError(
+                f"{self.path.name} has {len(found)} code cells tagged 'parameters'; it must have one"
+            )
+        return found[0]
+
+
+def read_notebook(path: Path) -> Notebook:
+    """Read a notebook.
+
+    Raises
+    ------
+    PlanError
+        The file isn't a notebook of format 4.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        cells = content["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PlanError(f"{path.name} is not a notebook of format 4: {error!r}") from None
+    return Notebook(
+        path,
+        tuple(
+            Cell(
+                cell.get("id", str(number)),
+                cell["cell_type"],
+                _text(cell["source"]),
+                tuple(cell.get("metadata", {}).get("tags", ())),
+                number,
+            )
+            for number, cell in enumerate(cells, 1)
+        ),
+    )
+
+
+def _text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def parse(source: str) -> ast.Module | None:
+    """Return the syntax tree of a cell or module, or None where it isn't plain Python (magics, errors)."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def code_hash(source: str) -> str:
+    """Hash what a cell does: comments, option lines and layout don't count.
+
+    A closing semicolon does count, as it hides a value. A cell with IPython's magics counts as text.
+    """
+    tree = parse(source)
+    if tree is None:
+        text = "\n".join(line.rstrip() for line in source.splitlines() if not line.lstrip().startswith("#"))
+    else:
+        text = ast.dump(tree) + (";" if _ends_with_semicolon(source) else "")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _ends_with_semicolon(source: str) -> bool:
+    lines = [line.strip() for line in source.splitlines()]
+    last = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
+    return last.endswith(";")
