@@ -161,7 +161,9 @@ class Recommender(ABC):
         self._check_fitted()
         users, items = np.atleast_1d(users), np.atleast_1d(items)
         if users.shape != items.shape or users.ndim != 1:
-            raise ValueError(f"users and items must be equally long lists, got {users.shape} and {items.shape}")
+            raise ValueError(
+                f"users and items must be equally long lists, got {users.shape} and {items.shape}"
+            )
         return users, items
 
 

@@ -1,0 +1,117 @@
+"""What a notebook shows: prose whose numbers come from results, and tables that HTML, PDF and JupyterLab can set."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+import pandas as pd
+
+TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
+"""Plain text cells by row, with alignment: the report escapes and typesets it for the screen and for print."""
+
+
+def say(text: str) -> None:
+    """Show Markdown prose; meant for f-strings whose numbers come from this run or a stored one."""
+    _publish({"text/markdown": text, "text/plain": text})
+
+
+def svg(text: str, name: str) -> None:
+    """Show a figure that is already SVG text."""
+    _publish({"image/svg+xml": text, "text/plain": f"[figure {name}]"}, {"label": name})
+
+
+def table(
+    frame: pd.DataFrame,
+    *,
+    formats: dict[str, str | Callable] | None = None,
+    headings: dict[str, str] | None = None,
+    links: dict[str, list[str]] | None = None,
+    name: str = "",
+) -> None:
+    """Show a table. The index is not shown: reset it first if it says something.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        An empty one shows its headings and the words "no rows".
+    formats : dict, optional
+        Column to a format such as ``"{:.4f}"`` or a function from value to text. Without one, floats get four
+        significant digits, whole numbers thousands' separators, and missing values an en dash, whatever the format.
+    headings : dict, optional
+        Column to what the reader sees instead of its name.
+    links : dict, optional
+        Column to one target a row: a label such as ``fig-svd-sweep``, or an address; an empty text for no link.
+
+    Raises
+    ------
+    KeyError
+        `formats`, `headings` or `links` name a column that the table lacks.
+    """
+    for options in (formats, headings, links):
+        unknown = set(options or ()) - set(frame.columns)
+        if unknown:
+            raise KeyError(f"table {name!r} has no column {', '.join(sorted(map(str, unknown)))}")
+    columns = [str((headings or {}).get(column, column)) for column in frame.columns]
+    cells = [
+        [_cell(value, (formats or {}).get(column)) for value in frame[column]] for column in frame.columns
+    ]
+    numeric = [
+        pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])
+        for c in frame.columns
+    ]
+    align = ["right" if n else "left" for n in numeric]
+    for column, targets in (links or {}).items():
+        place = list(frame.columns).index(column)
+        cells[place] = [
+            {"text": text, "href": target} if target else text
+            for text, target in zip(cells[place], targets, strict=True)
+        ]
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    _publish(
+        {
+            TABLE_MIME: {"columns": columns, "rows": rows, "align": align},
+            "text/html": _html(columns, rows, align),
+            "text/plain": f"[table {name}: {len(rows)} rows]",
+        },
+        {"label": name},
+    )
+
+
+def _cell(value, form: str | Callable | None) -> str:
+    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
+        return "–"
+    if callable(form):
+        return str(form(value))
+    if form is not None:
+        return form.format(value)
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        return "yes" if value else "no"
+    if pd.api.types.is_integer(value):
+        return f"{value:,}".replace("-", "−")
+    if pd.api.types.is_float(value):
+        return f"{value:.4g}".replace("-", "−")
+    return str(value)
+
+
+def _html(columns: list[str], rows: list[list], align: list[str]) -> str:
+    """Plain HTML for JupyterLab; everything that came from data is escaped."""
+
+    def cell(tag: str, content, side: str) -> str:
+        text = content["text"] if isinstance(content, dict) else content
+        return f'<{tag} style="text-align:{side}">{html.escape(text)}</{tag}>'
+
+    head = "".join(cell("th", column, side) for column, side in zip(columns, align, strict=True))
+    body = "".join(
+        f"<tr>{''.join(cell('td', content, side) for content, side in zip(row, align, strict=True))}</tr>"
+        for row in rows
+    )
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body or '<tr><td>no rows</td></tr>'}</tbody></table>"
+    )
+
+
+def _publish(bundle: dict, metadata: dict | None = None) -> None:
+    from IPython.display import display
+
+    display(bundle, raw=True, metadata=metadata or {})

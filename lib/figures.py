@@ -1,0 +1,122 @@
+"""One visual style for every figure, and SVG that is small, accessible and the same at every run."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from lib.models import REGISTRY
+
+# Okabe and Ito's colours, told apart by colour-blind readers, darkened where they would be faint as lines on white.
+PALETTE = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#00795A",
+    "purple": "#B0508A",
+    "amber": "#B97D00",
+    "sky": "#3D94C4",
+    "grey": "#6B6B6B",
+    "black": "#222222",
+}
+MODEL_COLOURS = {
+    "global_mean": "#9A9A9A",
+    "user_mean": "#868686",
+    "item_mean": "#737373",
+    "bias": PALETTE["black"],
+    "most_popular": PALETTE["grey"],
+    "svd": PALETTE["blue"],
+    "soft_impute": PALETTE["green"],
+    "hard_impute": PALETTE["amber"],
+    "two_tower": PALETTE["vermilion"],
+}
+SIZES = {
+    "wide": (7.2, 3.6),
+    "square": (4.6, 4.2),
+    "tall": (7.2, 5.4),
+    "pair": (7.2, 3.2),
+    "small": (4.6, 3.2),
+}
+"""Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
+
+SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+
+
+def use_style() -> None:
+    """Set the report's style for all figures that follow."""
+    plt.switch_backend("agg")
+    mpl.rcParams.update(mpl.rcParamsDefault)
+    mpl.use("agg")
+    mpl.rcParams.update(
+        {
+            "figure.figsize": SIZES["wide"],
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "svg.fonttype": "path",  # looks alike on every machine, and in the PDF
+            "svg.hashsalt": "filling-the-matrix",  # the same figure gives the same bytes
+            "font.family": "DejaVu Sans",
+            "font.size": 9,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": "#555555",
+            "axes.linewidth": 0.8,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
+            "grid.color": "#E4E4E4",
+            "grid.linewidth": 0.7,
+            "xtick.labelsize": 8,
+            "ytick.labelsize": 8,
+            "xtick.color": "#444444",
+            "ytick.color": "#444444",
+            "legend.fontsize": 8,
+            "legend.frameon": False,
+            "lines.linewidth": 1.7,
+            "lines.markersize": 4.5,
+            "patch.linewidth": 0.5,
+        }
+    )
+
+
+def colour(model: str) -> str:
+    """Return a model's colour, the same in every figure; a variant such as ``svd_tuned`` has its family's."""
+    if model in MODEL_COLOURS:
+        return MODEL_COLOURS[model]
+    for family in sorted(REGISTRY, key=len, reverse=True):
+        if model.startswith(f"{family}_") and family in MODEL_COLOURS:
+            return MODEL_COLOURS[family]
+    # A model that nobody has given a colour still gets a fixed one.
+    spare = list(PALETTE.values())
+    return spare[sum(map(ord, model)) % len(spare)]
+
+
+def svg_text(figure: Figure) -> str:
+    """Draw a figure as SVG without a date, with coordinates rounded, and close it."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    return re.sub(r"(?<=\d\.\d\d)\d+", "", text)
+
+
+def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:
+    """Draw one point with its interval a row, the first row on top; for metrics compared across models."""
+    places = range(len(labels))
+    for place, value, low, high in zip(places, values, lows, highs, strict=True):
+        shade = colours[place] if colours is not None else PALETTE["blue"]
+        if low == low and high == high:  # NaN: no interval
+            axis.plot(
+                [low, high], [place, place], color=shade, linewidth=2.2, solid_capstyle="round", alpha=0.55
+            )
+        axis.plot(value, place, "o", color=shade, markersize=5.5)
+    axis.set_yticks(list(places), labels)
+    axis.set_ylim(len(labels) - 0.4, -0.6)
+    axis.grid(axis="y", visible=False)

@@ -1,0 +1,64 @@
+"""The constant predictors: what a model must beat to have learned anything."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib.interactions import Interactions
+from lib.models.base import Recommender, lookup
+
+
+def _means(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) -> np.ndarray:
+    counts = np.bincount(codes, minlength=size)
+    sums = np.bincount(codes, ratings.astype(np.float64), minlength=size)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), default)
+
+
+class GlobalMean(Recommender):
+    r"""Predict the mean training rating for every pair: :math:`\hat r_{ui} = \mu`, cold ones included."""
+
+    def __init__(self):
+        pass
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
+
+    def predict(self, users, items) -> np.ndarray:
+        """Predict the global mean."""
+        users, _ = self._pairs(users, items)
+        return np.full(len(users), float(self.mean_))
+
+
+class UserMean(Recommender):
+    r"""Predict a user's mean training rating: :math:`\hat r_{ui} = \bar r_u`; a cold user gets the global mean.
+
+    It scores all films alike for a user, so its lists are in order of item code.
+    """
+
+    def __init__(self):
+        pass
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
+        self.user_means_ = _means(train.users, train.ratings, train.n_users, float(self.mean_))
+
+    def predict(self, users, items) -> np.ndarray:
+        """Predict the user's mean."""
+        users, _ = self._pairs(users, items)
+        return lookup(self.user_means_, users, float(self.mean_))
+
+
+class ItemMean(Recommender):
+    r"""Predict a film's mean training rating: :math:`\hat r_{ui} = \bar r_i`; a cold film gets the global mean."""
+
+    def __init__(self):
+        pass
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
+        self.item_means_ = _means(train.items, train.ratings, train.n_items, float(self.mean_))
+
+    def predict(self, users, items) -> np.ndarray:
+        """Predict the film's mean."""
+        _, items = self._pairs(users, items)
+        return lookup(self.item_means_, items, float(self.mean_))

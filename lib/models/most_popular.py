@@ -1,0 +1,28 @@
+"""Most popular: the ranking baseline without which no list of recommendations can be judged."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib.interactions import Interactions
+from lib.models.base import Recommender, lookup
+
+
+class MostPopular(Recommender):
+    """Order films by their number of training ratings, the same for every user; a cold film scores zero.
+
+    The score is a count, not a rating, so no rating error is reported for it.
+    """
+
+    predicts_ratings = False
+
+    def __init__(self):
+        pass
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self.counts_ = train.item_counts.astype(np.float64)
+
+    def predict(self, users, items) -> np.ndarray:
+        """Return the films' numbers of training ratings."""
+        _, items = self._pairs(users, items)
+        return lookup(self.counts_, items)

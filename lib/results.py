@@ -1,0 +1,304 @@
+"""What a run leaves behind, and how later notebooks read it.
+
+A run's folder, ``reports/runs/<run>/``, holds ``metrics.json`` (tidy records), ``predictions.parquet``,
+``top_k.parquet``, ``scores/<model>.npz`` (whole score matrices), ``figures/`` (each SVG with the CSV behind it),
+``tables/``, ``facts.json`` (named values for prose and verdicts) and ``provenance.json``. Ids in files are raw ids:
+later notebooks align by key, never by the order of rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT, display
+from lib.agreement import ScoreMatrix
+from lib.provenance import collect_provenance
+
+METRIC_COLUMNS = (
+    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
+    "seconds_predict", "run",
+)  # fmt: skip
+
+RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"
+"""The runner sets this to have a run write into a folder of its own until it has ended well."""
+
+
+class MissingRun(FileNotFoundError):
+    """A result that a notebook reads has not been made yet; the message holds the command that makes it."""
+
+
+def runs_folder(runs_dir: str | Path = "") -> Path:
+    """Return the folder of all runs; an empty name stands for the project's own, reports/runs."""
+    return Path(runs_dir) if str(runs_dir) else ROOT / "reports" / "runs"
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Let the caller write a file under a temporary name that takes its own name only once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value) -> None:
+    """Write JSON whole; arrays' numbers become plain ones and NaN becomes null."""
+    with whole_file(path) as partial:
+        partial.write_text(
+            json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
+        )
+
+
+def plain(value):
+    """Turn numpy's and pandas' values into what JSON can hold; NaN and infinities become None."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, np.ndarray)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    if value is pd.NA or value is pd.NaT:
+        return None
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+class RunWriter:
+    """Collects what a run found; made by `start_run`, and complete on disk after `finish`."""
+
+    def __init__(self, run: str, folder: Path, *, dataset=None, parameters: dict | None = None):
+        self.run, self.folder = run, folder
+        self.dataset = getattr(dataset, "name", dataset) or ""
+        self._provenance = {
+            "run": run,
+            "parameters": parameters or {},
+            "dataset": self.dataset,
+            "data_checksums": dict(getattr(dataset, "checksums", {}) or {}),
+            "data_source": getattr(dataset, "source", ""),
+        }
+        self._started = time.perf_counter()
+        self._metrics: list[dict] = []
+        self._predictions: list[pd.DataFrame] = []
+        self._top_k: list[pd.DataFrame] = []
+        self._facts: dict = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    # -- measurements ----------------------------------------------------------------------------------------------
+    def metric(
+        self, *, model: str, metric: str, value: float, low: float | None = None, high: float | None = None,
+        split: str = "", fold: str = "", seed: int | None = None, seconds_fit: float | None = None,
+        seconds_predict: float | None = None, dataset: str | None = None,
+    ) -> None:  # fmt: skip
+        """Keep one measured figure; `low` and `high` are the ends of its interval."""
+        self._metrics.append(
+            {
+                "dataset": self.dataset if dataset is None else dataset, "split": split, "fold": fold, "seed": seed,
+                "model": model, "metric": metric, "value": value, "low": low, "high": high,
+                "seconds_fit": seconds_fit, "seconds_predict": seconds_predict, "run": self.run,
+            }
+        )  # fmt: skip
+
+    def record(self, evaluation, *, predictions: bool = True) -> None:
+        """Keep all that an `lib.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
+        self._metrics += [{**row, "dataset": self.dataset, "run": self.run} for row in evaluation.records()]
+        if not predictions:
+            return
+        key = {
+            "model": evaluation.model, "split": evaluation.split.name, "fold": evaluation.split.fold,
+            "seed": evaluation.seed,
+        }  # fmt: skip
+        if evaluation.predictions is not None:
+            self._predictions.append(evaluation.predictions.assign(**key))
+        if evaluation.top_k is not None:
+            self._top_k.append(evaluation.top_k.assign(**key))
+        if evaluation.scores is not None:
+            self.scores(evaluation.model, evaluation.scores)
+
+    def scores(self, model: str, matrix: ScoreMatrix) -> None:
+        """Keep a model's whole score matrix, with its raw ids, in single precision."""
+        with whole_file(self.folder / "scores" / f"{model}.npz") as partial, open(partial, "wb") as file:
+            np.savez(
+                file, user_ids=matrix.user_ids, item_ids=matrix.item_ids,
+                values=np.asarray(matrix.values, dtype=np.float32),
+            )  # fmt: skip
+
+    def fact(self, name: str, value) -> None:
+        """Keep a named number, text, list or dictionary for later notebooks' prose and verdicts."""
+        self._facts[name] = value
+
+    # -- what a reader sees ----------------------------------------------------------------------------------------
+    def figure(self, figure, name: str, *, data: pd.DataFrame) -> None:
+        """Keep a figure as SVG with the numbers behind it as CSV, and show it.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            Closed afterwards.
+        name : str
+            The cell's ``#| label:``, such as ``fig-svd-sweep``.
+        data : DataFrame
+            What is drawn, tidy; the report offers it for download.
+        """
+        from lib.figures import svg_text
+
+        if not name.startswith("fig-"):
+            raise ValueError(f"a figure's name starts with 'fig-', as its label does; got {name!r}")
+        text = svg_text(figure)
+        with whole_file(self.folder / "figures" / f"{name}.svg") as partial:
+            partial.write_text(text, encoding="utf-8")
+        with whole_file(self.folder / "figures" / f"{name}.csv") as partial:
+            data.to_csv(partial, index=False)
+        display.svg(text, name)
+
+    def table(
+        self, frame: pd.DataFrame, name: str, *, formats: dict[str, str | Callable] | None = None,
+        headings: dict[str, str] | None = None, links: dict[str, list[str]] | None = None,
+    ) -> None:  # fmt: skip
+        """Keep a table as CSV, at full precision, and show it; see `lib.display.table` for the options."""
+        if not name.startswith("tbl-"):
+            raise ValueError(f"a table's name starts with 'tbl-', as its label does; got {name!r}")
+        with whole_file(self.folder / "tables" / f"{name}.csv") as partial:
+            frame.to_csv(partial, index=False)
+        display.table(frame, formats=formats, headings=headings, links=links, name=name)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+    def finish(self) -> None:
+        """Write everything collected; each file appears whole or not at all, provenance last."""
+        write_json(self.folder / "metrics.json", self._metrics)
+        write_json(self.folder / "facts.json", self._facts)
+        for name, frames in (("predictions", self._predictions), ("top_k", self._top_k)):
+            if frames:
+                with whole_file(self.folder / f"{name}.parquet") as partial:
+                    together = pd.concat(frames, ignore_index=True).astype({"seed": "Int64"})
+                    together.to_parquet(partial, index=False)
+        seconds = time.perf_counter() - self._started
+        write_json(
+            self.folder / "provenance.json", {**self._provenance, **collect_provenance(), "seconds": seconds}
+        )
+
+
+def start_run(
+    run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None
+) -> RunWriter:
+    """Open a run's folder for writing.
+
+    Parameters
+    ----------
+    run : str
+        The run's name in the plan.
+    runs_dir : str or Path
+        Folder of all runs; empty for the project's own.
+    dataset : lib.datasets.Dataset or str, optional
+        Its name and checksums go into the provenance.
+    parameters : dict, optional
+        The notebook's parameters.
+    """
+    if not run or any(c in run for c in "/\\") or run.startswith("."):
+        raise ValueError(f"a run's name is a plain folder name; got {run!r}")
+    folder = Path(os.environ.get(RUN_FOLDER_VARIABLE) or runs_folder(runs_dir) / run)
+    return RunWriter(run, folder, dataset=dataset, parameters=parameters)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run's results."""
+
+    run: str
+    folder: Path
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Tidy records with the columns of `METRIC_COLUMNS`."""
+        return metrics_frame(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+
+    @cached_property
+    def facts(self) -> dict:
+        """Named values that the run kept."""
+        return json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def provenance(self) -> dict:
+        """Commit, data checksums, parameters, versions, threads, seconds."""
+        return json.loads((self.folder / "provenance.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Test predictions: model, split, fold, seed, user, item, rating, prediction (raw ids)."""
+        return pd.read_parquet(self._file("predictions.parquet"))
+
+    @cached_property
+    def top_k(self) -> pd.DataFrame:
+        """Recommended lists: model, split, fold, seed, user, rank, item, score (raw ids)."""
+        return pd.read_parquet(self._file("top_k.parquet"))
+
+    def scores(self, model: str) -> ScoreMatrix:
+        """Return a model's whole score matrix with its raw ids."""
+        with np.load(self._file(f"scores/{model}.npz"), allow_pickle=False) as file:
+            return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
+
+    @property
+    def scored_models(self) -> list[str]:
+        """Names of the models whose score matrices were kept."""
+        return sorted(path.stem for path in (self.folder / "scores").glob("*.npz"))
+
+    def value(self, model: str, metric: str, **where) -> float:
+        """Return one metric's value, averaged over whatever seeds and folds it was measured on.
+
+        Raises
+        ------
+        KeyError
+            The run has no such figure.
+        """
+        rows = self.metrics.query("model == @model and metric == @metric")
+        for column, wanted in where.items():
+            rows = rows[rows[column] == wanted]
+        if rows.empty:
+            raise KeyError(f"run {self.run!r} has no {metric!r} of model {model!r} {where or ''}")
+        return float(rows["value"].mean())
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            raise MissingRun(
+                f"run {self.run!r} left no {name}. Make it with: python run_notebooks.py --only {self.run} --force"
+            )
+        return path
+
+
+def metrics_frame(records: list[dict]) -> pd.DataFrame:
+    """Make a tidy table of metric records, with every column of `METRIC_COLUMNS` present."""
+    frame = pd.DataFrame(records, columns=list(METRIC_COLUMNS))
+    numbers = ["value", "low", "high", "seconds_fit", "seconds_predict"]
+    frame[numbers] = frame[numbers].astype(float)
+    frame["seed"] = frame["seed"].astype("Int64")
+    return frame
+
+
+def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
+    """Read a finished run.
+
+    Raises
+    ------
+    MissingRun
+        It has not been made; the message holds the command that makes it.
+    """
+    folder = runs_folder(runs_dir) / run
+    if not (folder / "provenance.json").exists():
+        raise MissingRun(
+            f"The results of run {run!r} are missing. Make them with: python run_notebooks.py --only {run}"
+        )
+    return StoredRun(run, folder)

@@ -1,0 +1,194 @@
+"""The protocols: how ratings are parted into train and test, each under one name everywhere in the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil
+
+import numpy as np
+
+from lib.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Split:
+    """Train and test ratings over shared id maps.
+
+    Parameters
+    ----------
+    name : str
+        The protocol: ``per_user_80_20``, ``random_90_10``, ``kfold_5``, ``chronological``, ``u1`` to ``u5``.
+    train, test : Interactions
+        Disjoint. Rows stand in the protocol's own order, which matters to models trained rating by rating.
+    fold : str
+        Which fold of a K-fold protocol, counted from one; empty elsewhere.
+    seed : int or None
+        None where the protocol leaves nothing to chance.
+    """
+
+    name: str
+    train: Interactions = field(repr=False)
+    test: Interactions = field(repr=False)
+    fold: str = ""
+    seed: int | None = None
+
+    def __str__(self) -> str:
+        fold = f", fold {self.fold}" if self.fold else ""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        return f"{self.name}{fold}{seed}: {len(self.train):,} train, {len(self.test):,} test"
+
+
+def _shares(test_share: float) -> str:
+    test = round(100 * test_share)
+    return f"{100 - test}_{test}"
+
+
+def _check_share(test_share: float) -> None:
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, both excluded; got {test_share}")
+
+
+def per_user_holdout(
+    interactions: Interactions, *, test_share: float = 0.2, min_ratings: int = 5, seed: int = 42
+) -> Split:
+    r"""Hold out a share of each user's ratings: project A's protocol, row for row.
+
+    Each user's n rows, in their order in `interactions`, are permuted by a generator seeded with `seed`, anew for
+    each user; the first :math:`\lceil share \cdot n \rceil` are test. This equals calling scikit-learn's
+    ``train_test_split(rows, test_size=test_share, random_state=seed)`` a user, users in ascending order of id, and
+    keeps its order of rows. A user with fewer than `min_ratings` stays wholly in train.
+    """
+    _check_share(test_share)
+    by_user = np.argsort(interactions.users, kind="stable")
+    ends = np.cumsum(interactions.user_counts)
+    permutations: dict[int, np.ndarray] = {}
+    train, test = [], []
+    for rows in np.split(by_user, ends[:-1]):
+        n = len(rows)
+        if n < max(min_ratings, 2):
+            train.append(rows)
+            continue
+        if n not in permutations:  # the same seed gives users with equally many ratings the same permutation
+            permutations[n] = np.random.RandomState(seed).permutation(n)
+        held_out = ceil(test_share * n)
+        test.append(rows[permutations[n][:held_out]])
+        train.append(rows[permutations[n][held_out:]])
+    nothing = np.empty(0, dtype=np.int64)
+    return Split(
+        name=f"per_user_{_shares(test_share)}",
+        train=interactions.take(np.concatenate([nothing, *train])),
+        test=interactions.take(np.concatenate([nothing, *test])),
+        seed=seed,
+    )
+
+
+def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
+    """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating."""
+    _check_share(test_share)
+    order = np.random.default_rng(seed).permutation(len(interactions))
+    held_out = ceil(test_share * len(interactions))
+    return Split(
+        name=f"random_{_shares(test_share)}",
+        train=interactions.take(np.sort(order[held_out:])),
+        test=interactions.take(np.sort(order[:held_out])),
+        seed=seed,
+    )
+
+
+def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> list[Split]:
+    """Part all ratings evenly at random into `n_folds` test sets, each rating in exactly one.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two folds, or more folds than ratings.
+    """
+    if not 2 <= n_folds <= len(interactions):
+        raise ValueError(f"n_folds must lie between 2 and the {len(interactions):,} ratings; got {n_folds}")
+    order = np.random.default_rng(seed).permutation(len(interactions))
+    splits = []
+    for number, held_out in enumerate(np.array_split(order, n_folds), start=1):
+        in_test = np.zeros(len(interactions), dtype=bool)
+        in_test[held_out] = True
+        splits.append(
+            Split(
+                f"kfold_{n_folds}", interactions.take(~in_test), interactions.take(in_test), str(number), seed
+            )
+        )
+    return splits
+
+
+def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Split:
+    """Hold out the latest ratings of all: train ends before test begins, as when a system goes live.
+
+    Ratings that share the boundary's second all go to train, so that the share is met from below.
+
+    Raises
+    ------
+    ValueError
+        The ratings have no timestamps, or all lie in one second.
+    """
+    _check_share(test_share)
+    times = interactions.timestamps
+    if len(times) == 0 or times.min() == times.max():
+        raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
+    boundary = np.sort(times)[len(times) - ceil(test_share * len(times)) - 1]
+    if boundary == times.max():
+        raise ValueError(f"too many ratings share the last second for a test share of {test_share}")
+    order = np.argsort(times, kind="stable")
+    late = times[order] > boundary
+    return Split("chronological", interactions.take(order[~late]), interactions.take(order[late]))
+
+
+def published(dataset, name: str) -> Split:
+    """Take a split that the data's authors published: ``u1`` to ``u5`` of ml-100k.
+
+    Parameters
+    ----------
+    dataset : lib.datasets.Dataset
+    name : {'u1', 'u2', 'u3', 'u4', 'u5'}
+    """
+    from lib.datasets import published_fold
+
+    train, test = published_fold(dataset.name, name)
+    return Split(name, dataset.interactions.take(train), dataset.interactions.take(test), fold=name[1:])
+
+
+def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -> Split:
+    """Cut validation data from a training set, user by user, for choices that must not see the test set.
+
+    The seed differs from the protocol's own, or the same positions of each user's history would be drawn again.
+    """
+    split = per_user_holdout(train, test_share=share, seed=seed)
+    return Split(f"validation_{_shares(share)}", split.train, split.test, seed=seed)
+
+
+PROTOCOLS = ("per_user_80_20", "random_90_10", "chronological", "u1", "u2", "u3", "u4", "u5")
+
+
+def make_split(dataset, name: str, *, seed: int = 42) -> Split:
+    """Make a split by its name, as a notebook's parameter gives it.
+
+    Raises
+    ------
+    ValueError
+        No protocol has that name.
+    """
+    if name.startswith("per_user_"):
+        return per_user_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
+    if name.startswith("random_"):
+        return random_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
+    if name == "chronological":
+        return chronological(dataset.interactions)
+    if name in ("u1", "u2", "u3", "u4", "u5"):
+        return published(dataset, name)
+    raise ValueError(
+        f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
+    )
+
+
+def _share_of(name: str) -> float:
+    *_, train, test = name.split("_")
+    if not (train.isdigit() and test.isdigit() and int(train) + int(test) == 100):
+        raise ValueError(f"a split such as {name!r} ends in two shares that add up to 100: per_user_80_20")
+    return int(test) / 100
