@@ -395,11 +395,11 @@ def _mask(matrix: ScoreMatrix, train: Interactions | None) -> sparse.csr_array |
 
 def _places(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the matrix") -> np.ndarray:
     places = pd.Index(ids).get_indexer(np.asarray(wanted))
-    lost = np.flatnonzero(places < 0)
-    if len(lost):
+    lost = np.asarray(wanted)[places < 0].tolist()
+    if lost:
         raise KeyError(
-            f"{len(lost)} {kind} ids are not in {where}, such as {np.asarray(wanted)[lost[0]]!r}; check that both "
-            "use raw ids of the same type"
+            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; check that both use raw ids of the "
+            "same type"
         )
     return places
 
