@@ -1,0 +1,123 @@
+"""The data sets known by name, read from ``data/manifest.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from lib.datasets.errors import UnknownDataset
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+"""The project's folder of data: its manifest, and ``raw/``, the cache that git ignores."""
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package-index wheel that carries a copy of a data set, and what its members need to become official files.
+
+    Parameters
+    ----------
+    name, version : str
+        The exact release.
+    sha256 : str
+        Of the wheel file.
+    members : str
+        Path inside the wheel, without the endings ``.inter``, ``.item`` and ``.user``.
+    mend : dict of str to str
+        Where the wheel's titles differ from the official ones.
+    skipped_items : tuple of int
+        Item ids that the official file skips, where the wheel names films by title only.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    members: str
+    mend: dict[str, str] = field(default_factory=dict)
+    skipped_items: tuple[int, ...] = ()
+
+    @property
+    def requirement(self) -> str:
+        """The release as pip spells it."""
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set of the manifest.
+
+    Parameters
+    ----------
+    name, title : str
+        How code and how readers call it.
+    format : str
+        Layout of its files: ``ml-100k``, ``ml-1m`` or ``csv``.
+    scale : tuple of float
+        Lowest and highest rating, ends included.
+    counts : dict of str to int
+        Numbers of ``ratings``, ``users`` and rated ``items``.
+    url, archive : str
+        The official archive and its checksum as ``algorithm:digest`` (empty: none known).
+    licence, citation : str
+        For every report on the data.
+    files : dict of str to str
+        The files that are read and the sha256 of each (empty: not confirmed; the counts are checked instead).
+    substitutes : dict of str to (str, str)
+        By official file name: the name and sha256 of a rebuilt file that serves when the official one is not there.
+    wheel : Wheel, optional
+    """
+
+    name: str
+    title: str
+    format: str
+    scale: tuple[float, float]
+    counts: dict[str, int]
+    url: str
+    archive: str
+    licence: str
+    citation: str
+    files: dict[str, str]
+    substitutes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    wheel: Wheel | None = None
+
+    def checksum(self, file: str) -> str:
+        """Return the sha256 that a file, official or substitute, must have; empty where none is known."""
+        return dict([*self.files.items(), *self.substitutes.values()])[file]
+
+
+@cache
+def entries(manifest: Path = DATA / "manifest.toml") -> dict[str, Entry]:
+    """Read the manifest: every known data set by name, in the manifest's order."""
+    with open(manifest, "rb") as file:
+        content = tomllib.load(file)
+    found = {}
+    for name, table in content["datasets"].items():
+        wheel = table.pop("wheel", None)
+        substitutes = table.pop("substitutes", {})
+        if wheel is not None:
+            wheel = Wheel(**wheel | {"skipped_items": tuple(wheel.get("skipped_items", ()))})
+        found[name] = Entry(
+            name=name, citation=content["citation"], wheel=wheel,
+            substitutes={official: (s["name"], s["sha256"]) for official, s in substitutes.items()},
+            **table | {"scale": tuple(map(float, table["scale"]))},
+        )  # fmt: skip
+    return found
+
+
+def entry(name: str) -> Entry:
+    """Return the manifest's entry of a data set.
+
+    Raises
+    ------
+    UnknownDataset
+        No data set has that name; the message names the nearest.
+    """
+    known = entries()
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UnknownDataset(f"no data set is called {name!r}.{hint} Known: {', '.join(known)}.")
+    return known[name]

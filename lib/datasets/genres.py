@@ -1,0 +1,38 @@
+"""Genres as features: the names joined by ``|`` in an item table, one 0/1 column each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def genre_matrix(item_table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
+    """Turn the genre names of films into indicator columns.
+
+    Parameters
+    ----------
+    item_table : DataFrame
+        With a column ``genres`` of names joined by ``|``; an empty or missing entry has no genre.
+
+    Returns
+    -------
+    names : list of str
+        The genres, in alphabetical order.
+    indicators : ndarray of float32, shape (n_items, n_genres)
+        1 where the film has the genre, rows in the table's order.
+
+    Raises
+    ------
+    ValueError
+        There is no item table, or it has no column ``genres``.
+    """
+    if item_table is None or "genres" not in item_table:
+        raise ValueError("this data set has no genres: its item_table is missing or lacks a column 'genres'")
+    listed = [text.split("|") if isinstance(text, str) and text else [] for text in item_table["genres"]]
+    names = sorted({name for genres in listed for name in genres})
+    column = {name: place for place, name in enumerate(names)}
+    indicators = np.zeros((len(listed), len(names)), dtype=np.float32)
+    for row, genres in enumerate(listed):
+        for name in genres:
+            indicators[row, column[name]] = 1
+    return names, indicators
