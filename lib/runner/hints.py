@@ -111,9 +111,7 @@ def check_value(value: Any, hint: ast.expr | None) -> Any:
     elif base in ("list", "tuple", "Sequence"):
         if isinstance(value, (list, tuple)):
             inner = _elements(kind)
-            return _sequence(
-                base, [check_value(item, inner) for item in value] if inner is not None else value
-            )
+            return [check_value(item, inner) for item in value] if inner is not None else list(value)
     else:
         return value
     raise ValueError(f"{value!r} is not a {base}")

@@ -34,7 +34,9 @@ class Run:
     modules : tuple of str
         Modules of ``lib`` that count for the cache beside those the notebook imports.
     datasets : tuple of str
-        Data sets that count for the cache.
+        Data sets that count for the cache; where the notebook has a parameter ``dataset``, its value counts too.
+    files : tuple of str
+        Other files that it reads, as paths from the plan's folder; they count for the cache.
     parameters, quick, large : dict
         The full profile's values, and what the other two change in them. What is absent keeps the
         notebook's own value.
@@ -51,6 +53,7 @@ class Run:
     needs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
@@ -156,6 +159,7 @@ _KEYS = {
     "needs": list,
     "modules": list,
     "datasets": list,
+    "files": list,
     "parameters": dict,
     "quick": dict,
     "large": dict,
@@ -232,6 +236,9 @@ def _check(plan: Plan) -> None:
                 f"{plan.path.name}: {run.id}: there is no notebook notebooks/{run.notebook}"
                 + near_miss(run.notebook, known)
             )
+        for name in run.files:
+            if not (plan.root / name).is_file():
+                raise PlanError(f"{plan.path.name}: {run.id} reads {name}, which is not there")
     _ordered(plan.runs)
 
 

@@ -1,0 +1,188 @@
+"""Whether a run's stored results still hold, and why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from lib import ROOT
+from lib.runner.data import DataChecksums
+from lib.runner.dependencies import Dependencies
+from lib.runner.notebook import Notebook, code_hash, read_notebook
+from lib.runner.parameters import Resolved, is_literal
+from lib.runner.plan import Plan, Run
+from lib.runner.store import Store
+
+LOCK = ROOT / "requirements.txt"
+
+KEEP, RESTORE, EXECUTE = "keep", "restore", "execute"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with a run: keep its results, restore earlier ones made from the same inputs, or execute it.
+
+    `reasons` says why, for people; `parts` is what the results depend on, and `key` its digest.
+    """
+
+    run: str
+    action: str
+    reasons: tuple[str, ...]
+    parts: dict[str, Any]
+    key: str
+
+
+class Cache:
+    """Compares what each run depends on with what its stored results were made from.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    store : Store
+        Where results are.
+    parameters : dict of str to Resolved
+        By run, as `lib.runner.parameters.resolve` gives them.
+    force : collection of str
+        Runs to execute whatever the cache says.
+    """
+
+    def __init__(
+        self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *, force: Collection[str] = ()
+    ):
+        self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
+        self.dependencies = Dependencies()
+        self.data = DataChecksums(store.runs_dir / ".checksums.json")
+        self._notebooks: dict[str, Notebook] = {}
+        self._static: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def lock(self) -> str:
+        """The digest of the lock file; every run depends on the versions that it pins."""
+        return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else ""
+
+    def notebook(self, run: Run) -> Notebook:
+        """Return a run's source notebook."""
+        if run.notebook not in self._notebooks:
+            self._notebooks[run.notebook] = read_notebook(self.plan.source(run))
+        return self._notebooks[run.notebook]
+
+    def parts(self, run: Run) -> dict[str, Any]:
+        """Return all that a run's results depend on, as it stands now, in what JSON can hold."""
+        if run.id not in self._static:
+            self._static[run.id] = self._static_parts(run)
+        return {
+            **self._static[run.id],
+            "data": {**self.data.of(self._datasets(run)), **self._files(run)},
+            "upstream": {need: self.store.results(need) for need in run.needs},
+        }
+
+    def decide(self, run: Run, *, changing: Collection[str] = ()) -> Decision:
+        """Decide what to do with a run.
+
+        Parameters
+        ----------
+        run : Run
+            The run.
+        changing : collection of str
+            Runs whose results are still going to change, when the decision is only a forecast.
+        """
+        parts = self.parts(run)
+        key = key_of(parts)
+        record = self.store.record(run.id)
+        coming = tuple(f"upstream {need} will run" for need in run.needs if need in changing)
+        if run.id in self.force:
+            return Decision(run.id, EXECUTE, ("asked for by --force",), parts, key)
+        if record is None:
+            reasons: tuple[str, ...] = ("never run",)
+        elif self.store.results(run.id) != record["results"]:
+            reasons = ("its results were changed since it ran",)
+        else:
+            reasons = tuple(differences(record["parts"], parts, self.notebook(run)))
+        if coming:
+            return Decision(run.id, EXECUTE, (*coming, *reasons), parts, key)
+        if not reasons:
+            return Decision(run.id, KEEP, (), parts, key)
+        if self.store.can_restore(run.id, key):
+            return Decision(run.id, RESTORE, reasons, parts, key)
+        return Decision(run.id, EXECUTE, reasons, parts, key)
+
+    def _static_parts(self, run: Run) -> dict[str, Any]:
+        notebook, values = self.notebook(run), self.parameters[run.id].values
+        # The parameters cell counts by the values that come of it, unless it computes them.
+        left_out = notebook.parameters_cell.id if is_literal(notebook) else None
+        upstream = [self.notebook(self.plan.run(name)) for name in sorted(self.plan.upstream(run.id))]
+        return {
+            "code": [
+                [cell.id, code_hash(cell.source)]
+                for cell in notebook.code
+                if cell.id != left_out and cell.source.strip()
+            ],
+            "parameters": values,
+            "modules": self.dependencies.used(
+                notebook, extra=run.modules, parameters=values, upstream=upstream
+            ),
+            "lock": self.lock,
+            "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        }
+
+    def _datasets(self, run: Run) -> set[str]:
+        dataset = self.parameters[run.id].values.get("dataset")
+        if not isinstance(dataset, str) or not dataset:
+            return set(run.datasets)
+        # The plan names the data of its own parameters; --dataset puts another one in its place.
+        return {dataset} if len(run.datasets) <= 1 else {dataset, *run.datasets}
+
+    def _files(self, run: Run) -> dict[str, str]:
+        return {name: hashlib.sha256((self.plan.root / name).read_bytes()).hexdigest() for name in run.files}
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """Return the digest of what a run depends on; a cell's id doesn't count, its place and code do."""
+    content = {**parts, "code": [digest for _, digest in parts["code"]]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Notebook) -> list[str]:
+    """Say in what two states of a run's dependencies differ, a phrase a difference."""
+    found = _code_differences(before["code"], now["code"], notebook)
+    for name in _changed(before["parameters"], now["parameters"]):
+        old, new = (
+            repr(p["parameters"][name]) if name in p["parameters"] else "absent" for p in (before, now)
+        )
+        found.append(f"parameter {name} {old} -> {new}")
+    found += [f"{name} changed" for name in _changed(before["modules"], now["modules"])]
+    found += [f"data file {name} changed" for name in _changed(before["data"], now["data"])]
+    found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
+    if before["lock"] != now["lock"]:
+        found.append("requirements.txt changed")
+    if before["python"] != now["python"]:
+        found.append(f"Python {before['python']} -> {now['python']}")
+    return found
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*before, *now}) if before.get(name, _ABSENT) != now.get(name, _ABSENT)]
+
+
+_ABSENT = object()
+
+
+def _code_differences(before: list, now: list, notebook: Notebook) -> list[str]:
+    if [digest for _, digest in before] == [digest for _, digest in now]:
+        return []
+    numbers = {cell.id: cell.number for cell in notebook.cells}
+    old = dict(before)
+    changed = [numbers[cell] for cell, digest in now if cell in old and old[cell] != digest]
+    added = [numbers[cell] for cell, _ in now if cell not in old]
+    removed = len(set(old) - {cell for cell, _ in now})
+    found = [f"code changed in cell {number}" for number in changed]
+    found += [f"cell {number} is new" for number in added]
+    if removed:
+        found.append("a code cell was removed" if removed == 1 else f"{removed} code cells were removed")
+    return found or ["code cells were moved"]

@@ -1,0 +1,102 @@
+"""The checksums of the data that a run reads, cheaply: a file is read again only when its size or time changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lib import ROOT
+
+MANIFEST = ROOT / "data" / "manifest.toml"
+RAW = ROOT / "data" / "raw"
+
+
+@cache
+def _manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest as it stands, without importing `lib.datasets` and with it pandas."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))["datasets"]
+    except FileNotFoundError:
+        return {}
+
+
+def known_datasets(manifest: Path = MANIFEST) -> list[str]:
+    """Return the names of the data sets that the project knows."""
+    return list(_manifest(manifest))
+
+
+class DataChecksums:
+    """Checksums by file, as they lie here or, where a file isn't here yet, as the manifest expects them.
+
+    Parameters
+    ----------
+    memo : Path
+        A file that keeps what was read, with each file's size and time.
+    """
+
+    def __init__(self, memo: Path, *, manifest: Path = MANIFEST, raw: Path = RAW):
+        self.memo, self.manifest, self.raw = memo, manifest, raw
+        try:
+            self._known: dict[str, list] = json.loads(memo.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._known = {}
+
+    def of(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the sha256 by ``dataset/file``; empty where neither this machine nor the manifest has one."""
+        found = {}
+        for name in sorted(names):
+            entry = _manifest(self.manifest).get(name, {})
+            for official, expected in entry.get("files", {}).items():
+                substitute = entry.get("substitutes", {}).get(official, {}).get("name")
+                here = self._here(name, official)
+                if here is None and substitute and (stand_in := self._here(name, substitute)) is not None:
+                    found[f"{name}/{substitute}"] = stand_in
+                else:
+                    found[f"{name}/{official}"] = here if here is not None else expected
+        return found
+
+    def save(self) -> None:
+        """Keep what was read for the next time."""
+        self.memo.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.memo.with_name(f"{self.memo.name}.{os.getpid()}.partial")
+        partial.write_text(json.dumps(self._known), encoding="utf-8")
+        os.replace(partial, self.memo)
+
+    def _here(self, dataset: str, file: str) -> str | None:
+        named = os.environ.get("MOVIELENS_DIR")
+        roots = (
+            [(ROOT / Path(named).expanduser()) if not Path(named).is_dir() else Path(named)] if named else []
+        )
+        for folder in [path for root in roots for path in (root / dataset, root)] + [self.raw / dataset]:
+            path, archive = folder / file, folder / f"{dataset}.zip"
+            if path.is_file():
+                return self._digest(path, str(path), path.read_bytes)
+            if archive.is_file():
+                return self._digest(archive, f"{archive}:{file}", lambda a=archive: _member(a, file))
+        return None
+
+    def _digest(self, path: Path, key: str, read: Callable[[], bytes]) -> str:
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns]
+        known = self._known.get(key)
+        if known is None or known[:2] != stamp:
+            self._known[key] = [*stamp, hashlib.sha256(read()).hexdigest()]
+        return self._known[key][2]
+
+
+def _member(archive: Path, file: str) -> bytes:
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for name in content.namelist():
+                if name.rpartition("/")[2] == file:
+                    return content.read(name)
+    except (zipfile.BadZipFile, OSError):
+        return b"damaged"
+    return b""
