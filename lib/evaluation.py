@@ -160,6 +160,7 @@ def evaluate(
                 else:
                     values[metric] = _with_interval(ranking[k].per_user(metric), n_resamples, seed)
         lists = top.frame(train.user_ids, train.item_ids) if keep else None
+    values["n_parameters"] = (float(model.n_parameters_), np.nan, np.nan)
     scores = None
     if keep and train.n_users * train.n_items <= MAX_SCORE_CELLS:
         scores = score_matrix(model, train)

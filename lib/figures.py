@@ -104,7 +104,10 @@ def svg_text(figure: Figure) -> str:
     plt.close(figure)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
-    return re.sub(r"(?<=\d\.\d\d)\d+", "", text)
+    # Two decimals of a point are plenty for places; scales, such as those of glyphs, keep all theirs.
+    return re.sub(
+        r"scale\([^)]*\)|(?<=\d\.\d\d)\d+", lambda m: m.group() if m.group()[0] == "s" else "", text
+    )
 
 
 def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:

@@ -61,7 +61,7 @@ def create(name: str, **parameters) -> Recommender:
 
 
 def label(name: str) -> str:
-    """What a reader sees for a model's name."""
+    """Return what a reader sees for a model's name."""
     return LABELS.get(name, name)
 
 
