@@ -1,0 +1,51 @@
+"""The projects' claims and our verdicts on them."""
+
+from lib.claims.published import (
+    PATH,
+    STATEMENT,
+    Claim,
+    Claims,
+    Figure,
+    InvalidClaims,
+    Project,
+    load_claims,
+)
+from lib.claims.verdicts import (
+    COLUMNS,
+    CONDITION,
+    FAILS,
+    HOLDS,
+    UNTESTED,
+    VERDICTS,
+    MissingVerdicts,
+    Verdict,
+    check_complete,
+    judge,
+    judge_figure,
+    overall,
+    verdict_table,
+)
+
+__all__ = [
+    "COLUMNS",
+    "CONDITION",
+    "FAILS",
+    "HOLDS",
+    "PATH",
+    "STATEMENT",
+    "UNTESTED",
+    "VERDICTS",
+    "Claim",
+    "Claims",
+    "Figure",
+    "InvalidClaims",
+    "MissingVerdicts",
+    "Project",
+    "Verdict",
+    "check_complete",
+    "judge",
+    "judge_figure",
+    "load_claims",
+    "overall",
+    "verdict_table",
+]

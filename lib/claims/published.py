@@ -1,0 +1,171 @@
+"""What the rebuilt projects report: their figures and statements, read from ``data/claims.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from lib import ROOT
+
+PATH = ROOT / "data" / "claims.toml"
+
+STATEMENT = "statement"
+"""The figure's name in a verdict on a claim's words."""
+
+
+class InvalidClaims(ValueError):
+    """The file of claims, or a verdict on one, contradicts itself; the message says where."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A rebuilt project: what it is called, on which data and under which protocol it measured."""
+
+    id: str
+    title: str
+    document: str
+    dataset: str
+    protocol: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as published; `rounding` is half a unit of its last printed digit, 0 for a whole number."""
+
+    name: str
+    reported: float
+    rounding: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim: figures by name, a statement in words, or both; `doubt` says why we doubt it."""
+
+    id: str
+    project: str
+    model: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    statement: str = ""
+    doubt: str = ""
+
+    @property
+    def parts(self) -> list[str]:
+        """What wants a verdict: the figures' names, and ``"statement"`` where there is one."""
+        return [*self.figures, *([STATEMENT] if self.statement else [])]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All projects and claims by id."""
+
+    projects: Mapping[str, Project]
+    claims: Mapping[str, Claim]
+
+    def __getitem__(self, claim_id: str) -> Claim:
+        if claim_id not in self.claims:
+            near = difflib.get_close_matches(claim_id, self.claims, n=2) or list(self.claims)
+            raise KeyError(f"no claim is called {claim_id!r}; did you mean {' or '.join(near)}?")
+        return self.claims[claim_id]
+
+    def of(self, *projects: str) -> list[Claim]:
+        """Return the claims of some projects, all without arguments.
+
+        Raises
+        ------
+        KeyError
+            No such project.
+        """
+        for project in projects:
+            if project not in self.projects:
+                raise KeyError(f"no project is called {project!r}; there are {', '.join(self.projects)}")
+        return [claim for claim in self.claims.values() if not projects or claim.project in projects]
+
+    def figure(self, claim_id: str, name: str) -> Figure:
+        """Return a claim's figure.
+
+        Raises
+        ------
+        KeyError
+            No such claim or figure; the message names the near miss.
+        """
+        claim = self[claim_id]
+        if name not in claim.figures:
+            near = difflib.get_close_matches(name, claim.figures, n=2) or list(claim.figures) or ["none"]
+            raise KeyError(f"{claim_id} has no figure {name!r}; did you mean {' or '.join(near)}?")
+        return claim.figures[name]
+
+
+def load_claims(path: Path | str = PATH) -> Claims:
+    """Read and check the file of claims.
+
+    Raises
+    ------
+    InvalidClaims
+        An unknown or missing key, an id twice, an unknown project, a figure that is not a finite number, or a claim
+        without anything to judge.
+    """
+    path = Path(path)
+    try:
+        # Decimal keeps the digits as printed: 0.3040 is a figure to four places.
+        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
+    _keys(str(path), content, required={"projects", "claims"})
+    projects = {}
+    for project_id, entry in content["projects"].items():
+        _keys(f"project {project_id}", entry, required={"title", "document", "dataset", "protocol"})
+        projects[project_id] = Project(project_id, **entry)
+    claims: dict[str, Claim] = {}
+    for number, entry in enumerate(content["claims"], start=1):
+        here = f"claim {entry.get('id', number)}"
+        _keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "doubt"})
+        if entry["project"] not in projects:
+            raise InvalidClaims(f"{here}: no project {entry['project']!r}; there are {', '.join(projects)}")
+        if entry["id"] in claims:
+            raise InvalidClaims(f"{here}: the id occurs twice")
+        claim = Claim(
+            entry["id"], entry["project"], entry["model"], _figures(here, entry),
+            entry.get("statement", ""), entry.get("doubt", ""),
+        )  # fmt: skip
+        if not claim.parts:
+            raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
+        claims[claim.id] = claim
+    return Claims(projects, claims)
+
+
+def _figures(here: str, entry: dict) -> dict[str, Figure]:
+    """Collect a claim's figures, those of its rows under ``row/column``."""
+    values = dict(entry.get("figures", {}))
+    for row in entry.get("rows", []):
+        if not isinstance(row.get("name"), str):
+            raise InvalidClaims(f"{here}: a row needs a name, got {row}")
+        for column, value in row.items():
+            if column == "name":
+                continue
+            if f"{row['name']}/{column}" in values:
+                raise InvalidClaims(f"{here}: the row {row['name']!r} occurs twice")
+            values[f"{row['name']}/{column}"] = value
+    figures = {}
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not math.isfinite(value):
+            raise InvalidClaims(f"{here}: the figure {name} must be a finite number, got {value!r}")
+        digits = -value.as_tuple().exponent if isinstance(value, Decimal) else 0
+        figures[name] = Figure(name, float(value), 0.5 * 10.0**-digits if digits > 0 else 0.0)
+    if STATEMENT in figures:
+        raise InvalidClaims(f"{here}: no figure may be called {STATEMENT!r}")
+    return figures
+
+
+def _keys(here: str, entry: dict, required: set[str], optional: set[str] = frozenset()) -> None:
+    missing = required - set(entry)
+    if missing:
+        raise InvalidClaims(f"{here}: lacks {', '.join(sorted(missing))}")
+    for key in set(entry) - required - optional:
+        near = difflib.get_close_matches(key, required | optional, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InvalidClaims(f"{here}: unknown key {key!r}{hint}")
