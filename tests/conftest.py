@@ -50,12 +50,17 @@ def planted_interactions(
         {
             "title": [f"Film <b>{i}</b>, The" for i in range(n_items)],
             "year": pd.array(rng.integers(1950, 1999, n_items), dtype="Int64"),
-            "genres": ["|".join(rng.choice(GENRES, rng.integers(1, 3), replace=False)) for _ in range(n_items)],
+            "genres": [
+                "|".join(rng.choice(GENRES, rng.integers(1, 3), replace=False)) for _ in range(n_items)
+            ],
         },
         index=pd.Index(np.arange(n_items) + 1, name="item"),
     )
     return Interactions.from_frame(
-        frame, scale=(1, 5), user_table=user_table if tables else None, item_table=item_table if tables else None
+        frame,
+        scale=(1, 5),
+        user_table=user_table if tables else None,
+        item_table=item_table if tables else None,
     )
 
 

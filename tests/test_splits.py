@@ -1,0 +1,128 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import train_test_split
+
+from lib import splits
+from lib.interactions import Interactions
+from tests.conftest import planted_interactions
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Users with 3 to 40 ratings, in scrambled order, with times that repeat."""
+    rng = np.random.default_rng(5)
+    rows = [(user, item) for user in range(30) for item in rng.choice(60, 3 + user, replace=False)]
+    frame = pd.DataFrame(rows, columns=["user", "item"]).sample(frac=1, random_state=1)
+    frame["rating"] = rng.integers(1, 6, len(frame)).astype(float)
+    frame["timestamp"] = rng.integers(0, 200, len(frame))
+    return Interactions.from_frame(frame, scale=(1, 5))
+
+
+def pairs(part):
+    return set(zip(part.users.tolist(), part.items.tolist(), strict=True))
+
+
+def assert_parted(split, data):
+    assert len(split.train) + len(split.test) == len(data)
+    assert pairs(split.train) | pairs(split.test) == pairs(data)
+    assert split.train.item_ids is data.item_ids
+
+
+def test_per_user_holdout_is_scikit_learns_split_a_user(data):
+    split = splits.per_user_holdout(data, seed=42)
+    train, test = [], []
+    for _, group in data.frame().groupby("user"):
+        if len(group) >= 5:
+            parts = train_test_split(group, test_size=0.2, random_state=42)
+            train.append(parts[0])
+            test.append(parts[1])
+        else:
+            train.append(group)
+    for part, expected in ((split.train, train), (split.test, test)):
+        wanted = pd.concat(expected, ignore_index=True)
+        pd.testing.assert_frame_equal(part.frame(), wanted)
+    assert_parted(split, data)
+
+
+def test_project_a_split_has_the_published_sizes(ml_100k):
+    split = splits.per_user_holdout(ml_100k.interactions)
+    cold = split.train.item_counts[split.test.items] == 0
+    assert (len(split.train), len(split.test), cold.sum()) == (79_619, 20_381, 35)
+
+
+def test_users_with_few_ratings_stay_in_train(data):
+    split = splits.per_user_holdout(data, min_ratings=10)
+    few = np.flatnonzero(data.user_counts < 10)
+    assert not np.isin(split.test.users, few).any()
+    assert (split.test.user_counts[data.user_counts >= 10] > 0).all()
+
+
+def test_random_holdout(data):
+    split = splits.random_holdout(data, test_share=0.1, seed=3)
+    assert_parted(split, data)
+    assert len(split.test) == -(-len(data) // 10)
+    assert pairs(splits.random_holdout(data, seed=3).test) == pairs(split.test)
+    assert pairs(splits.random_holdout(data, seed=4).test) != pairs(split.test)
+
+
+def test_k_fold_tests_each_rating_once(data):
+    folds = splits.k_fold(data, n_folds=5, seed=0)
+    assert [fold.fold for fold in folds] == ["1", "2", "3", "4", "5"]
+    assert sum(len(fold.test) for fold in folds) == len(data)
+    assert set.union(*(pairs(fold.test) for fold in folds)) == pairs(data)
+    for fold in folds:
+        assert_parted(fold, data)
+
+
+def test_chronological_never_learns_from_the_future(data):
+    split = splits.chronological(data, test_share=0.2)
+    assert split.train.timestamps.max() < split.test.timestamps.min()
+    assert 0.1 * len(data) < len(split.test) <= 0.2 * len(data) + 1
+    assert_parted(split, data)
+
+
+def test_chronological_needs_times():
+    data = planted_interactions(n_users=10, n_items=8)
+    timeless = Interactions(
+        data.users, data.items, data.ratings, np.zeros(len(data)), data.user_ids, data.item_ids, data.scale
+    )
+    with pytest.raises(ValueError, match="timestamps"):
+        splits.chronological(timeless)
+
+
+@pytest.mark.parametrize("fold", ["u1", "u5"])
+def test_published_folds(ml_100k, fold):
+    split = splits.published(ml_100k, fold)
+    start = 20_000 * (int(fold[1]) - 1)
+    assert pairs(split.test) == pairs(ml_100k.interactions.take(np.arange(start, start + 20_000)))
+    assert_parted(split, ml_100k.interactions)
+
+
+def test_validation_is_cut_from_train_alone(data):
+    split = splits.per_user_holdout(data)
+    inner = splits.validation_from(split.train, share=0.1, seed=0)
+    assert_parted(inner, split.train)
+    assert not pairs(inner.test) & pairs(split.test)
+
+
+def test_make_split_by_name(data):
+    holder = SimpleNamespace(name="toy", interactions=data)
+    assert splits.make_split(holder, "per_user_80_20").name == "per_user_80_20"
+    split = splits.make_split(holder, "random_75_25", seed=1)
+    assert (split.name, len(split.test)) == ("random_75_25", -(-len(data) // 4))
+    assert splits.make_split(holder, "chronological").seed is None
+    with pytest.raises(ValueError, match="no split is called 'weekly'"):
+        splits.make_split(holder, "weekly")
+    with pytest.raises(ValueError, match="add up to 100"):
+        splits.make_split(holder, "random_80_30")
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1])
+def test_impossible_shares(data, share):
+    with pytest.raises(ValueError, match="test_share"):
+        splits.random_holdout(data, test_share=share)
+    with pytest.raises(ValueError, match="n_folds"):
+        splits.k_fold(data, n_folds=1)
