@@ -1,0 +1,132 @@
+"""What a waiting user sees: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+HEARTBEAT = 30.0
+"""Seconds between plain lines about a run at work."""
+
+
+@dataclass(frozen=True)
+class At:
+    """Where a run at work is: code cell, of how many, seconds since it started, seconds it may still take."""
+
+    cell: int
+    cells: int
+    elapsed: float
+    rest: float | None
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a reader would say them."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+class Lines:
+    """Plain lines: when a run starts and ends, and now and then in between."""
+
+    def __init__(self, stream: TextIO | None = None):
+        self.stream = stream if stream is not None else sys.stdout
+        self._last: dict[str, float] = {}
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def line(self, text: str = "") -> None:
+        """Say something."""
+        print(text, file=self.stream, flush=True)
+
+    def start(self, run: str, cells: int) -> None:
+        """Say that a run starts."""
+        self._last[run] = time.monotonic()
+        self.line(f"start  {run}, {cells} cells")
+
+    def update(self, at: Mapping[str, At], rest: float | None) -> None:
+        """Say where the runs at work are, if it's been a while; `rest` is an estimate of the whole."""
+        now = time.monotonic()
+        for run, place in at.items():
+            if now - self._last.get(run, now) >= HEARTBEAT:
+                self._last[run] = now
+                about = f", about {duration(rest)} left in all" if rest is not None else ""
+                self.line(f"       {run}: cell {place.cell}/{place.cells}, {duration(place.elapsed)}{about}")
+
+    def end(self, run: str, text: str) -> None:
+        """Say that a run ended, and how."""
+        self._last.pop(run, None)
+        self.line(text)
+
+
+class Bars(Lines):
+    """A bar for each run at work, below the lines, on a terminal."""
+
+    def __init__(self, stream: TextIO | None = None):
+        super().__init__(stream)
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("cell {task.fields[cell]}/{task.total}"),
+            TextColumn("{task.fields[elapsed]}"),
+            TextColumn("{task.fields[left]}", style="dim"),
+            console=Console(file=self.stream, highlight=False),
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def line(self, text: str = "") -> None:
+        """Say something, above the bars."""
+        self._progress.console.print(text, markup=False, soft_wrap=True)
+
+    def start(self, run: str, cells: int) -> None:
+        """Show a bar for a run."""
+        self._tasks[run] = self._progress.add_task(run, total=cells, cell=0, elapsed="", left="")
+
+    def update(self, at: Mapping[str, At], rest: float | None) -> None:
+        """Move the bars."""
+        for run, place in at.items():
+            left = f"about {duration(place.rest)} left" if place.rest is not None else ""
+            if rest is not None and len(at) and run == next(iter(at)):
+                left += f"{' · ' if left else ''}all runs: {duration(rest)}"
+            self._progress.update(
+                self._tasks[run],
+                completed=max(0, place.cell - 1),
+                cell=place.cell,
+                elapsed=duration(place.elapsed),
+                left=left,
+            )
+
+    def end(self, run: str, text: str) -> None:
+        """Take a run's bar away and say how it ended."""
+        task = self._tasks.pop(run, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        self.line(text)
+
+
+def progress(stream: TextIO | None = None) -> Lines:
+    """Return bars where the stream is a terminal, lines elsewhere."""
+    stream = stream if stream is not None else sys.stdout
+    return Bars(stream) if stream.isatty() else Lines(stream)

@@ -1,0 +1,230 @@
+"""Work through the runs: each when all it needs is there, the longest first, as many at a time as there is room for."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import time
+from collections.abc import Collection
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of
+from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
+from lib.runner.plan import Plan, Run
+from lib.runner.progress import At, Lines, duration
+from lib.runner.store import PROGRESS, Store
+
+POLL = 0.4
+"""Seconds between two looks at the runs at work."""
+
+
+@dataclass
+class Settings:
+    """How runs are executed: jobs at a time, threads for each, seconds for a cell, what goes into their records."""
+
+    jobs: int = 1
+    threads: int = 1
+    timeout: float | None = None
+    keep_going: bool = False
+    profile: str = "full"
+    runs_dir_parameter: str = ""
+
+
+@dataclass
+class Summary:
+    """What became of the runs: names by what happened, and the failures."""
+
+    executed: list[str] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
+    """Say what each selected run will need, in the order of execution, without doing anything."""
+    decisions: dict[str, Decision] = {}
+    for run in plan.order():
+        if run.id in selected:
+            changing = [name for name, decision in decisions.items() if decision.action != KEEP]
+            decisions[run.id] = cache.decide(run, changing=changing)
+    return decisions
+
+
+class Schedule:
+    """One pass over the selected runs.
+
+    Parameters
+    ----------
+    plan, store, cache
+        What to run, where results go, and what still holds.
+    executor : concurrent.futures.Executor
+        Carries `lib.runner.execute.execute_run`; it must reach the same files.
+    settings : Settings
+        How runs are executed.
+    report : Lines
+        Where progress is told.
+    fail : callable
+        Is told each failure as it happens: run, failure.
+    """
+
+    def __init__(self, plan: Plan, store: Store, cache: Cache, executor: Executor, settings: Settings, report: Lines, fail):  # fmt: skip
+        self.plan, self.store, self.cache = plan, store, cache
+        self.executor, self.settings, self.report, self.fail = executor, settings, report, fail
+        self._working: dict[Future, tuple[Run, Decision, float]] = {}
+
+    def work(self, selected: Collection[str]) -> Summary:
+        """Bring the selected runs up to date; needs outside of them are taken as they lie there."""
+        summary = Summary()
+        waiting = [run for run in self.plan.order() if run.id in selected]
+        waiting.sort(key=lambda run: -self._urgency(run, selected))
+        stopping = False
+        while waiting or self._working:
+            if not stopping:
+                self._start_ready(waiting, summary)
+            if not self._working:
+                break
+            done, _ = wait(self._working, timeout=POLL, return_when=FIRST_COMPLETED)
+            for future in done:
+                run, decision, started = self._working.pop(future)
+                self._finish(run, decision, _outcome(run, future, started), summary)
+            if summary.failed and not self.settings.keep_going and not stopping:
+                stopping = True
+                if self._working:
+                    names = ", ".join(run.id for run, _, _ in self._working.values())
+                    self.report.line(f"No further runs start. Waiting for {names}; Ctrl-C ends it.")
+            self._tell(waiting)
+        for run in waiting:
+            broken = sorted(self.plan.upstream(run.id) & set(summary.failed))
+            summary.left_out[run.id] = (
+                f"needs {', '.join(broken)}" if broken else "not started after the failure"
+            )
+        return summary
+
+    def _start_ready(self, waiting: list[Run], summary: Summary) -> None:
+        """Settle what holds, and start what doesn't while there is room; settling may make more runs ready."""
+        moved = True
+        while moved:
+            moved = False
+            pending = {run.id for run in waiting} | {run.id for run, _, _ in self._working.values()}
+            for run in list(waiting):
+                if pending & set(run.needs) or set(summary.failed) & self.plan.upstream(run.id):
+                    continue
+                decision = self.cache.decide(run)
+                if decision.action == RESTORE and not self.store.restore(run.id, decision.key):
+                    decision = Decision(run.id, EXECUTE, decision.reasons, decision.parts, decision.key)
+                if decision.action == EXECUTE:
+                    if len(self._working) >= self.settings.jobs:
+                        continue
+                    self._submit(run, decision)
+                elif decision.action == RESTORE:
+                    summary.restored.append(run.id)
+                    self.report.line(f"back   {run.id}: earlier results from the same inputs")
+                else:
+                    summary.kept.append(run.id)
+                waiting.remove(run)
+                moved = True
+
+    def _submit(self, run: Run, decision: Decision) -> None:
+        folder = self.store.begin(run.id)
+        parameters = dict(self.cache.parameters[run.id].given)
+        declared = self.cache.notebook(run).parameters_cell.source
+        if "runs_dir" in declared and self.settings.runs_dir_parameter:
+            parameters["runs_dir"] = self.settings.runs_dir_parameter
+        if "run" in declared:
+            parameters["run"] = run.id
+        request = Request(
+            run=run.id,
+            notebook=str(self.plan.source(run)),
+            folder=str(folder),
+            working_folder=str(self.plan.notebooks),
+            parameters=parameters,
+            environment=kernel_environment(self.settings.threads, folder),
+            timeout=self.settings.timeout,
+        )
+        self._working[self.executor.submit(execute_run, request)] = (run, decision, time.monotonic())
+        self.report.start(run.id, len(self.cache.notebook(run).code))
+
+    def _finish(self, run: Run, decision: Decision, outcome: Outcome, summary: Summary) -> None:
+        if outcome.failure is not None:
+            summary.failed[run.id] = outcome.failure
+            self.report.end(run.id, f"FAILED {run.id} after {duration(outcome.seconds)}")
+            self.fail(run, outcome.failure)
+            return
+        parts = {**decision.parts, "data": self.cache.parts(run)["data"]}  # the run may have fetched its data
+        self.store.publish(
+            run.id,
+            {
+                "run": run.id,
+                "key": key_of(parts),
+                "parts": parts,
+                "profile": self.settings.profile,
+                "seconds": round(outcome.seconds, 2),
+                "peak_memory_mib": None if outcome.peak_memory is None else round(outcome.peak_memory, 1),
+                "threads": self.settings.threads,
+                "cells": outcome.cells,
+                "versions": outcome.versions,
+                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            },
+        )
+        summary.executed.append(run.id)
+        memory = "" if outcome.peak_memory is None else f", {outcome.peak_memory:.0f} MiB"
+        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
+
+    # -- time --------------------------------------------------------------------------------------------------------
+    def _expected(self, run: Run) -> float | None:
+        measured = self.store.seconds(run.id, self.settings.profile)
+        return measured if measured is not None or self.settings.profile != "full" else run.seconds
+
+    def _urgency(self, run: Run, selected: Collection[str]) -> float:
+        """Return the seconds of a run and of the longest chain that waits for it."""
+        after = [other for other in self.plan.runs if run.id in other.needs and other.id in selected]
+        own = self._expected(run) or run.seconds or 1.0
+        return own + max((self._urgency(other, selected) for other in after), default=0.0)
+
+    def _tell(self, waiting: list[Run]) -> None:
+        at, now, known = {}, time.monotonic(), True
+        rests: list[float] = []
+        for run, _, started in self._working.values():
+            expected, elapsed = self._expected(run), now - started
+            rest = None if expected is None else max(0.0, expected - elapsed)
+            known &= rest is not None
+            rests.append(rest or 0.0)
+            at[run.id] = At(*_cell(self.store.partial(run.id)), elapsed, rest)
+        later = [self._expected(run) for run in waiting]
+        known &= None not in later
+        total = max([*rests, (sum(rests) + sum(s or 0.0 for s in later)) / self.settings.jobs], default=0.0)
+        self.report.update(at, total if known else None)
+
+
+def _cell(folder: Path) -> tuple[int, int]:
+    try:
+        place = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        return place["cell"], place["cells"]
+    except (OSError, ValueError):
+        return 0, 0
+
+
+def _outcome(run: Run, future: Future, started: float) -> Outcome:
+    try:
+        return future.result()
+    except Exception as error:  # the worker died, or the executor couldn't carry the call
+        failure = Failure(type(error).__name__, str(error))
+        return Outcome(run.id, failure, time.monotonic() - started)
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_jobs(cores: int, runs: int, gib_a_job: float = 3.0) -> int:
+    """Return how many runs to execute at a time: a core each, memory enough for each."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        memory = gib_a_job
+    return max(1, min(cores, runs, int(memory / gib_a_job)))
