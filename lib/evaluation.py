@@ -83,7 +83,7 @@ def evaluate(
     threshold: float = 4.0,
     keep: bool = True,
     n_resamples: int = 1000,
-    seed: int = 42,
+    resampling_seed: int = 42,
     fitted: bool = False,
     seconds_fit: float | None = None,
     **parameters,
@@ -110,8 +110,8 @@ def evaluate(
         Keep predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix.
     n_resamples : int
         Resamples of users for 95% intervals; 0 for none.
-    seed : int
-        Of the resampling, not of the model.
+    resampling_seed : int
+        Of the intervals; a model's own `seed` is one of its hyperparameters.
     fitted : bool
         `model` is fitted already, on ``split.train``; `seconds_fit` says how long that took.
 
@@ -142,7 +142,7 @@ def evaluate(
         clipped = test.scale.clip(raw)
         errors = metrics.user_errors(test.users, test.ratings, clipped)
         for metric in RATING_METRICS:
-            values[metric] = _with_interval(errors.per_user(metric), n_resamples, seed)
+            values[metric] = _with_interval(errors.per_user(metric), n_resamples, resampling_seed)
         on_train = metrics.user_errors(
             train.users, train.ratings, train.scale.clip(model.predict(train.users, train.items))
         )
@@ -158,7 +158,7 @@ def evaluate(
                 if metric.startswith("coverage"):
                     values[metric] = (value, np.nan, np.nan)
                 else:
-                    values[metric] = _with_interval(ranking[k].per_user(metric), n_resamples, seed)
+                    values[metric] = _with_interval(ranking[k].per_user(metric), n_resamples, resampling_seed)
         lists = top.frame(train.user_ids, train.item_ids) if keep else None
     values["n_parameters"] = (float(model.n_parameters_), np.nan, np.nan)
     scores = None

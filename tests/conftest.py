@@ -11,7 +11,7 @@ import pytest
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy loads: parallel tests must not fight over cores
 
-from lib.interactions import Interactions
+from lib.interactions import Interactions  # noqa: E402
 
 GENRES = ("Action", "Comedy", "Drama", "Film-Noir")
 
