@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from lib import ROOT
 from lib.datasets.errors import UnknownDataset
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+DATA = ROOT / "data"
 """The project's folder of data: its manifest, and ``raw/``, the cache that git ignores."""
 
 

@@ -1,0 +1,118 @@
+"""How much of the ratings' variance each piece of knowledge explains: ids, and what the side tables say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib.datasets.genres import genre_matrix
+from lib.interactions import Interactions
+
+AGE_GROUPS = (0, 18, 25, 35, 45, 55)
+"""First year of age of each group."""
+
+
+def explained_variance(interactions: Interactions) -> pd.DataFrame:
+    r"""Explain the ratings by least squares, one source of knowledge at a time.
+
+    The share is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
+    free numbers p (an effect a user) gains nothing by fitting noise. Missing features count as a category of their
+    own. For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``kind`` ("side table" or "id"), ``effects`` (p), ``share`` and, for side tables, ``chance``: what
+        a meaningless feature with as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. Sources
+        that the data set lacks are left out.
+
+    Raises
+    ------
+    ValueError
+        All ratings are equal: there is no variance to explain.
+    """
+    if interactions.ratings.min() == interactions.ratings.max():
+        raise ValueError("all ratings are equal: there is no variance to explain")
+    rows = []
+    for kind, codes, counts, features in (
+        ("user", interactions.users, interactions.user_counts, user_features(interactions.user_table)),
+        ("film", interactions.items, interactions.item_counts, item_features(interactions.item_table)),
+    ):
+        units, own = _from_effects(interactions, [codes])
+        if len(features) > 1:
+            features[f"{kind} table, all of it"] = np.hstack(list(features.values()))
+        for source, matrix in features.items():
+            effects, share = _from_features(interactions, codes, counts, matrix)
+            rows.append([source, "side table", effects, share, own * effects / units if units else np.nan])
+        rows.append([f"{kind} id", "id", units, own, np.nan])
+    both = _from_effects(interactions, [interactions.users, interactions.items])
+    rows.append(["user id and film id", "id", *both, np.nan])
+    return pd.DataFrame(rows, columns=["source", "kind", "effects", "share", "chance"])
+
+
+def user_features(table: pd.DataFrame | None) -> dict[str, np.ndarray]:
+    """Make indicator columns, shape (n_users, categories), of what a user table says; none without a table."""
+    if table is None:
+        return {}
+    features = {name: _indicators(table[name]) for name in ("gender", "occupation") if name in table}
+    if "age" in table:
+        ages = pd.cut(table["age"], [*AGE_GROUPS, np.inf], right=False, labels=False)
+        features["age group"] = _indicators(ages)
+    return features
+
+
+def item_features(table: pd.DataFrame | None) -> dict[str, np.ndarray]:
+    """Make indicator columns, shape (n_items, categories), of what an item table says; none without a table."""
+    if table is None:
+        return {}
+    features = {}
+    if "genres" in table:
+        features["genres"] = genre_matrix(table)[1].astype(np.float64)
+    if "year" in table:
+        features["release decade"] = _indicators(table["year"] // 10 * 10)
+    return features
+
+
+def _indicators(column: pd.Series) -> np.ndarray:
+    codes, categories = pd.factorize(column, use_na_sentinel=False)
+    return np.eye(len(categories))[codes]
+
+
+def _from_features(interactions, codes, counts, matrix) -> tuple[int, float]:
+    """Regress on features of one side: ratings enter through each unit's count and mean only."""
+    ratings = interactions.ratings.astype(np.float64)
+    rated = counts > 0
+    means = np.bincount(codes, ratings, len(counts))[rated] / counts[rated]
+    weights = np.sqrt(counts[rated])
+    design = np.column_stack([np.ones(rated.sum()), matrix[rated]]) * weights[:, None]
+    solution, _, rank, _ = np.linalg.lstsq(design, means * weights, rcond=None)
+    between = ((design @ solution - means * weights) ** 2).sum()
+    unit_means = np.zeros(len(counts))
+    unit_means[rated] = means
+    within = ((ratings - unit_means[codes]) ** 2).sum()
+    return int(rank) - 1, _adjusted(ratings, within + between, int(rank) - 1)
+
+
+def _from_effects(interactions, sides, tolerance: float = 1e-10, most: int = 500) -> tuple[int, float]:
+    """Fit additive effects by sweeps over the sides until the error stands still."""
+    ratings = interactions.ratings.astype(np.float64)
+    residual = ratings - ratings.mean()
+    counts = [np.bincount(codes) for codes in sides]
+    before = np.inf
+    for _ in range(most):
+        for codes, n in zip(sides, counts, strict=True):
+            residual -= (np.bincount(codes, residual) / np.maximum(n, 1))[codes]
+        error = (residual**2).sum()
+        if before - error <= tolerance * error:
+            break
+        before = error
+    effects = sum(np.count_nonzero(n) - 1 for n in counts)
+    return int(effects), _adjusted(ratings, error, effects)
+
+
+def _adjusted(ratings: np.ndarray, error: float, effects: int) -> float:
+    n = len(ratings)
+    if n - 1 - effects <= 0:
+        return float("nan")
+    total = ((ratings - ratings.mean()) ** 2).sum()
+    return float(1 - (error / (n - 1 - effects)) / (total / (n - 1)))
