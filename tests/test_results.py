@@ -74,7 +74,7 @@ def test_facts_and_provenance(stored):
 
 
 def test_a_missing_run_says_how_to_make_it(tmp_path):
-    with pytest.raises(results.MissingRun, match="run_notebooks[.]py --only svd"):
+    with pytest.raises(results.MissingRun, match=r"run_notebooks[.]py --only svd"):
         results.load_run("svd", runs_dir=tmp_path)
 
 
