@@ -1,0 +1,76 @@
+"""Building the report: everything is made beside the last good one and takes its place only when it is whole."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from lib.report.content import assemble
+from lib.report.data import write_data
+from lib.report.document import read_pages
+from lib.report.html import write_html
+from lib.report.provenance import collect
+
+log = logging.getLogger(__name__)
+
+OURS = ("*.html", "assets/**/*", "figures/*", "data/figures/*", "data/tables/*")
+"""What a build owns in the report's folder: files that the new report no longer has are removed."""
+
+
+def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = True) -> None:
+    """Render the executed notebooks as HTML, PDF and tidy tables.
+
+    Parameters
+    ----------
+    plan : lib.runner.plan.Plan
+        Title, subtitle, description, and the runs in the report's order.
+    runs_dir : Path
+        Holds ``<run>/notebook.ipynb`` and what else each run left.
+    output_dir : Path
+        The report's folder; made if absent. Files that this build does not own, such as runs/ and
+        data/benchmarks.csv, stay.
+    pdf : bool
+        Without it the site does not link to a PDF; an older report.pdf stays.
+
+    Raises
+    ------
+    RenderingError
+        Something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
+    """
+    started = time.perf_counter()
+    runs_dir, output_dir = Path(runs_dir), Path(output_dir)
+    pages = read_pages(plan, runs_dir)
+    report = assemble(plan, pages, collect(pages))
+    output_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".build-", dir=output_dir))
+    try:
+        write_data(pages, runs_dir, folder / "data")
+        write_html(report, folder, pdf=pdf)
+        if pdf:
+            from lib.report.typst import write_pdf
+
+            write_pdf(report, folder / "report.pdf")
+        _replace(folder, output_dir)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    log.info("report written to %s in %.1f s", output_dir, time.perf_counter() - started)
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Move each new file over its old one; pages last, so that what they show is there before them."""
+    files = sorted(
+        (path.relative_to(new) for path in new.rglob("*") if path.is_file()),
+        key=lambda path: (path.suffix == ".html", path.name == "index.html", path.as_posix()),
+    )
+    for file in files:
+        (old / file).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(new / file, old / file)
+    keep = set(files)
+    for pattern in OURS:
+        for path in old.glob(pattern):
+            if path.is_file() and path.relative_to(old) not in keep:
+                path.unlink()

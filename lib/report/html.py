@@ -1,0 +1,191 @@
+"""The HTML site: one page a notebook, the front page, and the provenance page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from lib.report.content import Report, cell_link, check_links, prose_key
+from lib.report.data import data_path
+from lib.report.document import Code, Figure, Page, Prose, Table, Text
+from lib.report.highlighting import highlight
+from lib.report.markdown import Heading
+from lib.report.provenance import date_of, duration
+from lib.report.search import search_index
+from lib.report.svg import size_of
+
+LONG_TABLE = 40
+"""Rows from which a table scrolls in a window of its own on the screen."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A page as the template sees it."""
+
+    page: Page
+    title: str
+    body: Markup
+    headings: list[Heading]
+    code: Markup = Markup("")
+
+
+def write_html(report: Report, folder: Path, *, pdf: bool) -> None:
+    """Write the site's pages, figures and assets into `folder`, which holds data/ already.
+
+    Raises
+    ------
+    RenderingError
+        A link within the report leads nowhere.
+    """
+    environment = _environment()
+    prose = {key: Markup(text) for key, text in report.markdown.html().items()}
+    shared = {
+        "report": report,
+        "prose": prose,
+        "pdf": pdf,
+        "date": date_of(report.provenance),
+        "duration": duration,
+        "style": Markup((files("lib.report") / "templates" / "report.css").read_text(encoding="utf-8")),
+    }
+    for page in report.pages:
+        view = _view(report, page, prose, environment)
+        position = report.chapters.index(page) if page in report.chapters else -1
+        neighbours = {
+            "previous": report.chapters[position - 1] if position > 0 else None,
+            "next": report.chapters[position + 1] if position + 1 < len(report.chapters) else None,
+        }
+        template = "index.html.j2" if page.is_front else "page.html.j2"
+        _write(
+            folder / page.file, environment, template, view=view, current=page.file, **shared, **neighbours
+        )
+    if report.front is None:
+        _write(folder / "index.html", environment, "index.html.j2", view=None, current="index.html", **shared)
+    _write(folder / "provenance.html", environment, "provenance.html.j2", current="provenance.html", **shared)
+    _write_files(report, folder)
+    _check(folder, pdf)
+
+
+def write_figures(report: Report, folder: Path) -> None:
+    """Write every figure's image into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for page in report.pages:
+        for block in page.blocks:
+            if isinstance(block, Figure):
+                (folder / f"{block.label}.{block.kind}").write_bytes(block.image)
+
+
+# -- one page ------------------------------------------------------------------------------------------------------
+def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jinja2.Environment) -> View:
+    macros = environment.get_template("blocks.html.j2").module
+    parts: list[Markup] = []
+    headings: list[Heading] = []
+    pending: list[Code] = []
+    kept: list[Code] = []
+
+    def fold() -> Markup:
+        """Return the code gathered since the last output; on the front page it waits for the page's end."""
+        codes = pending.copy()
+        pending.clear()
+        if page.is_front:
+            kept.extend(codes)
+            return Markup("")
+        return macros.code(_code(codes)) if codes else Markup("")
+
+    for place, block in enumerate(page.blocks):
+        key = prose_key(page, place)
+        if isinstance(block, Code):
+            pending.append(block)
+        elif isinstance(block, Prose):
+            parts += [fold(), Markup(f'<div class="prose">{prose[key]}</div>')]
+            headings += report.markdown.headings.get(key, [])
+        elif isinstance(block, Text):
+            parts += [fold(), macros.output(block.text)]
+        elif isinstance(block, Figure):
+            target = report.numbering.target(block.label)
+            download = f"data/{data_path(block)}" if block.data else ""
+            parts.append(
+                macros.figure(block, target, prose[key], download, size_of(block.image, block.kind), fold())
+            )
+        else:
+            parts.append(_table(report, page, block, prose.get(key, Markup("")), macros, fold()))
+    parts.append(fold())
+    parts.append(prose.get(f"footnotes:{page.id}", Markup("")))
+    code = _code(kept) if kept else Markup("")
+    return View(
+        page, report.title if page.is_front else page.title, Markup("\n").join(filter(None, parts)), headings, code
+    )  # fmt: skip
+
+
+def _table(report: Report, page: Page, block: Table, caption: Markup, macros, code: Markup) -> Markup:
+    target = report.numbering.target(block.label) if block.label else None
+    rows = [
+        [(cell, cell_link(report, page, block.cell, cell.href)[0]) for cell in row] for row in block.rows
+    ]
+    download = f"data/{data_path(block)}" if block.data else ""
+    return macros.table(block, rows, target, caption, download, len(rows) >= LONG_TABLE, code)
+
+
+def _code(blocks: list[Code]) -> Markup:
+    return Markup(highlight("\n\n".join(block.source for block in blocks)))
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("lib.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def _write(path: Path, environment: jinja2.Environment, template: str, **values) -> None:
+    text = environment.get_template(template).render(**values)
+    path.write_text(re.sub(r"\n{2,}", "\n", text) + "\n", encoding="utf-8")
+
+
+def _write_files(report: Report, folder: Path) -> None:
+    write_figures(report, folder / "figures")
+    with as_file(files("lib.report") / "static") as static:
+        shutil.copytree(static, folder / "assets", copy_function=shutil.copyfile)
+    (folder / "assets" / "search-index.js").write_text(search_index(report), encoding="utf-8")
+
+
+# -- checking --------------------------------------------------------------------------------------------------------
+class _Links(HTMLParser):
+    """Collects a page's ids and the addresses it links to."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(value)
+            elif name == "href" and tag == "a" and value:
+                self.links.append(value)
+
+
+def _check(folder: Path, pdf: bool) -> None:
+    addresses = {path.relative_to(folder).as_posix(): set() for path in folder.rglob("*") if path.is_file()}
+    if pdf:
+        addresses["report.pdf"] = set()
+    # Written by other steps of the project, and kept from an earlier build.
+    addresses["data/benchmarks.csv"] = set()
+    links: list[tuple[str, str]] = []
+    for path in sorted(folder.glob("*.html")):
+        parser = _Links()
+        parser.feed(path.read_text(encoding="utf-8"))
+        addresses[path.name] = parser.ids
+        links += [(path.name, href) for href in parser.links]
+    check_links(addresses, links)

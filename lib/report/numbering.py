@@ -1,0 +1,104 @@
+"""Numbers of figures and tables, and what a cross-reference such as ``@fig-svd-sweep`` stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lib.report.document import Figure, Page, Table
+from lib.report.errors import RenderingError, nearest
+
+REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
+"""A cross-reference in running text; ``@sec-<run>`` names a page."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label stands for: the words a reader sees, and where it is."""
+
+    label: str
+    text: str
+    page: Page
+
+    @property
+    def anchor(self) -> str:
+        """The element's id in HTML; empty for a page."""
+        return "" if self.label.startswith("sec-") else self.label
+
+    def href(self, source: Page | None) -> str:
+        """Return the link to it from another (or the same) page."""
+        file = "" if self.page is source and self.anchor else self.page.file
+        return f"{file}#{self.anchor}" if self.anchor else file
+
+
+class Numbering:
+    """Labels of all pages, numbered through the whole report in reading order.
+
+    Parameters
+    ----------
+    pages : list of Page
+        In reading order.
+
+    Raises
+    ------
+    RenderingError
+        Two cells carry the same label.
+    """
+
+    def __init__(self, pages: list[Page]):
+        self._targets: dict[str, Target] = {}
+        counts = {Figure: 0, Table: 0}
+        for page in pages:
+            self._targets[f"sec-{page.id}"] = Target(f"sec-{page.id}", page.title, page)
+            for block in page.blocks:
+                label = getattr(block, "label", "")
+                if not label:
+                    continue
+                if label in self._targets:
+                    other = self._targets[label].page
+                    raise RenderingError(
+                        f"the label {label} is taken already, in run {other.id}",
+                        "Give one of the two another label.",
+                        run=page.id,
+                        cell=block.cell,
+                    )
+                counts[type(block)] += 1
+                word = "Figure" if isinstance(block, Figure) else "Table"
+                self._targets[label] = Target(label, f"{word}\u00a0{counts[type(block)]}", page)
+
+    def __contains__(self, label: str) -> bool:
+        return label in self._targets
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._targets.values())
+
+    def target(self, label: str, *, run: str | None = None, cell: int | None = None) -> Target:
+        """Return what a label stands for.
+
+        Raises
+        ------
+        RenderingError
+            No figure, table or page has it; the message names the place and the near misses.
+        """
+        if label not in self._targets:
+            kind = label[:3]
+            known = [name for name in self._targets if name.startswith(kind)]
+            raise RenderingError(
+                f"the cross-reference @{label} points nowhere",
+                nearest(label, known) or f"No cell has the label {label}.",
+                run=run,
+                cell=cell,
+            )
+        return self._targets[label]
+
+    def split(self, text: str, *, run: str | None = None, cell: int | None = None) -> list[str | Target]:
+        """Cut running text at its cross-references."""
+        parts: list[str | Target] = []
+        end = 0
+        for match in REFERENCE.finditer(text):
+            if match.start() > end:
+                parts.append(text[end : match.start()])
+            parts.append(self.target(match["label"], run=run, cell=cell))
+            end = match.end()
+        return [*parts, text[end:]] if end < len(text) else parts
