@@ -349,16 +349,14 @@ def _unit_rows(block: np.ndarray, absent, rank: bool) -> np.ndarray:
     if absent is not None:
         hide(present, absent, False)
     counts = present.sum(axis=1, keepdims=True)
-    highest = np.where(present, block, -np.inf).max(axis=1, keepdims=True)
-    lowest = np.where(present, block, np.inf).min(axis=1, keepdims=True)
     if rank:
         # Behind all others, the films that do not count leave the others' ranks alone.
         block = stats.rankdata(np.where(present, block, np.inf), axis=1)
     centred = np.where(present, block, 0.0)
     centred = np.where(present, centred - centred.sum(axis=1, keepdims=True) / np.maximum(counts, 1), 0.0)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    # Compared exactly: centring leaves rounding noise in a constant row, whose correlation would mean nothing.
-    constant = ~(highest > lowest)
+    # Exact: single-precision scores add up without rounding in double, so a constant row centres to zeros.
+    constant = lengths == 0
     return np.where(constant, np.nan, centred / np.where(constant, 1.0, lengths))
 
 

@@ -128,8 +128,9 @@ def test_effect_size_by_hand():
     assert effect_size(*root) == pytest.approx(1.5 / np.std([1, 2], ddof=1))
 
 
-def test_effect_interval_agrees_with_scipy():
-    first, second = models(gap=0.1)
+@pytest.mark.parametrize(("n_users", "gap"), [(60, 0.1), (8, 0.5)])
+def test_effect_interval_agrees_with_scipy(n_users, gap):
+    first, second = models(n_users, gap=gap)
     gaps = first.values - second.values
     theirs = stats.bootstrap(
         (gaps,), lambda x, axis: x.mean(axis=axis) / x.std(axis=axis, ddof=1),
