@@ -14,7 +14,7 @@ from lib import ROOT
 from lib.runner.data import MANIFEST
 from lib.runner.dependencies import Dependencies
 from lib.runner.notebook import code_hash
-from lib.runner.plan import Plan, Run
+from lib.runner.plan import Plan
 from lib.runner.store import NOTEBOOK, Store, shown, write_whole
 
 STAMP = ".report.json"

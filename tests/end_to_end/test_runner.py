@@ -1,0 +1,223 @@
+"""The runner as a process: what it executes, prints and exits with, on toy notebooks."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from tests.toy_report import ToyReport
+
+WRITE = "(folder / 'value.txt').write_text(str(n * 10))\nprint('wrote', n * 10)"
+# As lib.results does it, whose import would cost pandas.
+READ = """where = Path(runs_dir or '../reports/runs')
+(folder / 'double.txt').write_text(str(2 * int((where / 'first' / 'value.txt').read_text())))"""
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Two runs, the second of which reads the first's results, brought up to date once."""
+    toy = ToyReport(tmp_path_factory.mktemp("toy"))
+    toy.notebook("first", WRITE)
+    toy.notebook("second", READ)
+    toy.plan("first", {"id": "second", "needs": ["first"]})
+    toy.first_call = toy.run()
+    assert toy.first_call.returncode == 0, toy.first_call.stdout
+    toy.first_executed = toy.executed
+    return toy
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True
+
+
+class TestCaching:
+    def test_needs_come_first_and_results_are_read(self, report):
+        assert report.first_executed == ["first", "second"]
+        assert (report.runs_dir / "second" / "double.txt").read_text() == "40"
+        assert (report.reports / "index.html").exists() and (report.reports / "report.pdf").exists()
+
+    def test_what_a_run_took_is_recorded(self, report):
+        record = report.record("first")
+        assert record["seconds"] > 0 and record["peak_memory_mib"] > 20
+        assert record["profile"] == "full" and "numpy" in record["versions"]
+
+    def test_executed_notebook_names_no_path_of_the_machine_but_its_results_folder(self, report):
+        text = (report.runs_dir / "first" / "notebook.ipynb").read_text()
+        assert "input_path" not in text and "output_path" not in text
+        assert "wrote 20" in text
+
+    def test_second_call_executes_nothing_and_builds_nothing(self, report):
+        before = (report.reports / "index.html").stat().st_mtime_ns
+        call = report.run()
+        assert call.returncode == 0
+        assert report.executed == []
+        assert (report.reports / "index.html").stat().st_mtime_ns == before
+        assert "All 2 runs are up to date." in call.stdout and "report is up to date" in call.stdout
+
+    def test_reworded_prose_is_rendered_without_executing(self, report):
+        report.notebook("first", WRITE, prose="Other words.")
+        call = report.run()
+        assert report.executed == []
+        assert "Other words." in (report.reports / "index.html").read_text()
+        assert "wrote 20" in (report.reports / "index.html").read_text()
+        assert "The report is built" in call.stdout
+
+    def test_dry_run_says_why_and_does_nothing(self, report):
+        report.notebook("first", WRITE + "\nprint('more')")
+        call = report.run("--dry-run")
+        assert "first   would run: code changed in cell 4" in call.stdout
+        assert "second  would run: upstream first will run" in call.stdout
+        assert report.executed == []
+        report.notebook("first", WRITE)
+        assert "first   up to date" in report.run("--dry-run").stdout
+
+    def test_going_back_to_earlier_parameters_takes_back_their_results(self, report):
+        call = report.run("--only", "first", "-p", "first:n", "5")
+        assert report.executed == ["first"], call.stdout
+        assert (report.runs_dir / "first" / "value.txt").read_text() == "50"
+        assert "note   second is shown as it was made: results of first changed" in call.stdout
+        dry = report.run("--dry-run")
+        assert "first   would take back earlier results: parameter n 5 -> 2" in dry.stdout
+        call = report.run()
+        assert report.executed == [], call.stdout
+        assert (report.runs_dir / "first" / "value.txt").read_text() == "20"
+
+    def test_failed_rendering_leaves_the_last_report(self, report):
+        (report.root / "unbuildable").touch()
+        before = (report.reports / "index.html").read_bytes()
+        call = report.run("--render-only")
+        (report.root / "unbuildable").unlink()
+        assert call.returncode == 4
+        assert "a caption is missing" in call.stdout
+        assert (report.reports / "index.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-p", "m", "3"], ["a parameter 'm'", "known: n"]),
+        (["-p", "frist:n", "3"], ["no run 'frist'", "did you mean 'first'"]),
+        (["-p", "first:nn", "3"], ["first has no parameter 'nn'", "did you mean 'n'"]),
+        (["-p", "n", "three"], ["n: int", "'three' is not a whole number"]),
+        (["--only", "frist"], ["'frist'", "did you mean 'first'"]),
+        (["--skip", "*"], ["leave nothing to do"]),
+        (["--dataset", "ml-100"], ["'ml-100'", "did you mean 'ml-100k'"]),
+        (["--profle", "quick"], ["No such option", "--profile"]),
+        (["--only", "first", "-p", "second:n", "3"], ["second is not among the runs of this call"]),
+    ],
+)
+def test_a_wrong_command_line_exits_with_2_and_names_the_near_miss(report, arguments, said):
+    call = report.run(*arguments)
+    assert call.returncode == 2
+    assert all(text in call.stdout for text in said), call.stdout
+    assert "Traceback" not in call.stdout
+    assert report.executed == []
+
+
+class TestFailures:
+    def test_a_failing_notebook_is_described_and_the_rest_goes_on_if_asked(self, tmp_path):
+        toy = ToyReport(tmp_path / "toy")
+        toy.notebook("bad", "def scale(x):\n    return x / 0", "#| label: x\nscale(n)", "print('never')")
+        toy.notebook("after", "1")
+        toy.notebook("apart", "1")
+        toy.plan("bad", {"id": "after", "needs": ["bad"]}, "apart")
+        call = toy.run("--keep-going", "--jobs", "2", "--profile", "quick")
+        assert call.returncode == 1
+        assert sorted(toy.executed) == ["apart", "bad"]
+        for text in (
+            "bad failed: notebooks/bad.ipynb, cell 4 of 5: scale(n)",
+            "return x / 0",
+            "ZeroDivisionError: division by zero",
+            "The notebook as far as it got: reports/runs/.bad.partial/notebook.ipynb",
+            "--profile quick --only bad",
+            "after: needs bad",
+        ):
+            assert text in call.stdout
+        assert "\x1b" not in call.stdout
+        assert not (toy.runs_dir / "bad").exists() and (toy.runs_dir / "apart" / "cache.json").exists()
+        assert not (toy.reports / "index.html").exists()
+        assert (toy.runs_dir / ".bad.partial" / "notebook.ipynb").exists()
+
+    def test_a_corrupt_data_file_exits_with_3_and_keeps_the_last_good_results(self, report, tmp_path):
+        folder = tmp_path / "ml-100k"
+        folder.mkdir()
+        for name in ("u.data", "u.user", "u.item"):
+            (folder / name).write_text("1\t1\t5\t0\n")
+        report.notebook("first", "from lib.datasets import load\nload('ml-100k')")
+        call = report.run(MOVIELENS_DIR=str(tmp_path))
+        report.notebook("first", WRITE)
+        assert call.returncode == 3, call.stdout
+        assert "CorruptDataset" in call.stdout and "u.data" in call.stdout
+        assert "Its last good results are untouched" in call.stdout
+        assert (report.runs_dir / "first" / "value.txt").read_text() == "20"
+
+    def test_a_cell_over_its_time_and_a_dead_kernel_are_failures(self, tmp_path):
+        toy = ToyReport(tmp_path / "toy")
+        toy.notebook("slow", "import time\ntime.sleep(60)")
+        toy.notebook("dead", "os._exit(7)")
+        toy.plan("slow", "dead")
+        call = toy.run("--timeout", "2", "--keep-going", "--jobs", "2")
+        assert call.returncode == 1
+        assert "longer than the 2 s of --timeout" in call.stdout
+        assert "the notebook's process died" in call.stdout
+
+
+def test_interrupted_then_killed_then_resumed(tmp_path):
+    toy = ToyReport(tmp_path / "toy")
+    toy.notebook("quick", "(folder / 'value.txt').write_text('1')")
+    toy.notebook(
+        "slow",
+        "import time\nfrom pathlib import Path\nPath('../pid').write_text(str(os.getpid()))\n"
+        "while not Path('../go').exists():\n    time.sleep(0.05)",
+    )
+    toy.plan("quick", {"id": "slow", "needs": ["quick"]})
+    pid = toy.root / "pid"
+
+    def started(process):
+        wait_for(lambda: (pid.exists() and pid.read_text()) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()[0]
+        return int(pid.read_text())
+
+    process = toy.start()
+    kernel = started(process)
+    second = toy.run()
+    assert second.returncode == 2 and "another run_notebooks.py is at work" in second.stdout
+    os.kill(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=15)
+    assert process.returncode == 130, output
+    assert "Interrupted" in output and "Traceback" not in output
+    wait_for(lambda: not alive(kernel), 5)
+    assert toy.executed == ["quick", "slow"]
+    assert not (toy.runs_dir / "slow").exists()
+
+    pid.unlink()
+    process = toy.start()
+    kernel = started(process)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not alive(kernel), 10)
+    assert toy.executed == ["slow"]
+
+    (toy.root / "go").touch()
+    call = toy.run()
+    assert call.returncode == 0, call.stdout
+    assert toy.executed == ["slow"]
+    assert json.loads((toy.runs_dir / "slow" / "cache.json").read_text())["run"] == "slow"
+    assert not list(toy.runs_dir.glob(".*.partial"))
