@@ -1,0 +1,82 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib import comparison
+from lib.evaluation import evaluate
+from lib.results import load_run, start_run
+from lib.splits import per_user_holdout
+
+
+@pytest.fixture(scope="module")
+def split(planted):
+    return per_user_holdout(planted)
+
+
+@pytest.fixture(scope="module")
+def sources(split, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for name, models in (("one", ["bias"]), ("two", ["svd"])):
+        run = start_run(name, runs_dir=folder)
+        for model in models:
+            run.record(evaluate(model, split, ks=(), n_resamples=0))
+        run.finish()
+    return {"bias": load_run("one", runs_dir=folder), "svd": load_run("two", runs_dir=folder)}
+
+
+@pytest.fixture(scope="module")
+def table(sources, split):
+    return comparison.test_predictions(sources, split)
+
+
+def test_predictions_are_matched_by_id_whatever_the_order(sources, split, table):
+    rows = sources["svd"].predictions.sample(frac=1, random_state=0)
+    shuffled = {"svd": type("Run", (), {"predictions": rows, "run": "x"})(), "bias": sources["bias"]}
+    again = comparison.test_predictions(shuffled, split)
+    np.testing.assert_array_equal(again["svd"], table["svd"])
+    assert table["rating"].tolist() == split.test.ratings.tolist()
+
+
+def test_a_model_measured_elsewhere_is_an_error(sources, split, planted):
+    other = per_user_holdout(planted, seed=1)
+    with pytest.raises(ValueError, match="does not hold one prediction"):
+        comparison.test_predictions(sources, other)
+
+
+def test_errors_by_user_add_up(sources, table):
+    errors = comparison.errors_by_user(table, ["bias", "svd"])
+    assert errors["svd"].rmse == pytest.approx(sources["svd"].value("svd", "rmse"), rel=1e-6)
+
+
+def test_segments_add_up_to_the_whole(table):
+    labels = pd.Categorical(np.where(table["rating"] > 3, "high", "low"))
+    parts = comparison.errors_by_segment(table, ["svd"], labels)
+    total = (parts["rmse"] ** 2 * parts["n_ratings"]).sum() / len(table)
+    assert total == pytest.approx(((table["svd"] - table["rating"]) ** 2).mean())
+
+
+def test_blend_of_uncorrelated_errors_halves_the_variance():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=20_000)
+    table = pd.DataFrame(
+        {"rating": truth, "a": truth + rng.normal(size=20_000), "b": truth + rng.normal(size=20_000)}
+    )
+    pair = comparison.test_correlations(table, ["a", "b"]).iloc[0]
+    assert pair["errors"] == pytest.approx(0, abs=0.03)
+    assert pair["predictions"] == pytest.approx(0.5, abs=0.03)
+    blended = comparison.blend(table, ["a", "b"])
+    assert np.var(blended - truth) == pytest.approx(0.5, abs=0.02)
+
+
+def test_put_back_touches_training_pairs_only(sources, split):
+    matrix = sources["svd"].scores("svd")
+    filled = comparison.put_back(matrix, split.train)
+    changed = np.zeros(matrix.values.shape, dtype=bool)
+    changed[split.train.users, split.train.items] = True  # the matrix is in code order here
+    np.testing.assert_array_equal(filled.values[~changed], matrix.values[~changed])
+    np.testing.assert_array_equal(filled.values[split.train.users, split.train.items], split.train.ratings)
+
+
+def test_order_of_appearance():
+    order = comparison.order_of_appearance(np.array([1, 2, 3, 4]), np.array([3, 1, 3, 4]))
+    assert order.tolist() == [2, 0, 3, 1]
