@@ -1,0 +1,52 @@
+"""Run every benchmark and write reports/data/benchmarks.csv: ``make bench``, or ``python -m benchmarks imputation``.
+
+A benchmark is a module of this folder with a function ``run()`` that returns rows of the columns below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pkgutil
+import sys
+from importlib import import_module
+
+import pandas as pd
+
+import benchmarks
+from lib import ROOT
+from lib.results import whole_file
+
+COLUMNS = ("benchmark", "subject", "peer", "subject_seconds", "peer_seconds", "ratio", "dataset", "note")
+TARGET = ROOT / "reports" / "data" / "benchmarks.csv"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named benchmarks, or all; rows of the others stay as they are in the file."""
+    known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")
+    names = parser.parse_args(arguments).names or known
+    if unknown := sorted(set(names) - set(known)):
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}")
+    rows = []
+    for name in names:
+        print(f"{name} ...", flush=True)
+        for row in import_module(f"benchmarks.{name}").run():
+            rows.append(row)
+            print(
+                f"  {row['subject']}: {row['subject_seconds']:.3g} s; {row['peer']}: {row['peer_seconds']:.3g} s; "
+                f"peer / subject {row['ratio']:.1f}",
+                flush=True,
+            )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if TARGET.exists():
+        kept = pd.read_csv(TARGET)
+        table = pd.concat([kept[~kept["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
+    with whole_file(TARGET) as partial:
+        table.sort_values(["benchmark", "subject"]).to_csv(partial, index=False)
+    print(f"Wrote {TARGET.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
