@@ -1,0 +1,218 @@
+import json
+from functools import partial
+
+import pytest
+
+from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, key_of
+from lib.runner.data import DataChecksums
+from lib.runner.parameters import resolve
+from lib.runner.plan import load_plan
+from lib.runner.store import Store
+from tests.toy_report import ToyReport
+
+
+class Bench:
+    """A plan whose runs are 'executed' by writing their results down."""
+
+    def __init__(self, root):
+        self.toy = ToyReport(root)
+        self.store = Store(self.toy.runs_dir)
+        self.toy.notebook("a", "print(n)", "#| label: fig-a\nprint(n + 1)")
+        self.toy.notebook("b", "print('b')")
+        self.toy.plan("a", {"id": "b", "needs": ["a"]})
+
+    def cache(self, **options):
+        plan = load_plan(self.toy.root / "report.toml")
+        force = options.pop("force", ())
+        return Cache(plan, self.store, resolve(plan, plan.ids, **options), force=force)
+
+    def decide(self, name, **options):
+        cache = self.cache(**options)
+        return cache.decide(cache.plan.run(name))
+
+    def make(self, name, result="1", **options):
+        decision = self.decide(name, **options)
+        folder = self.store.begin(name)
+        (folder / "value.txt").write_text(result)
+        (folder / "provenance.json").write_text(json.dumps({"seconds": result}))
+        record = {"key": decision.key, "parts": decision.parts, "seconds": 1.0, "profile": "full"}
+        return self.store.publish(name, record)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path / "toy")
+    bench.make("a")
+    bench.make("b")
+    return bench
+
+
+def edit(bench, name, old, new):
+    path = bench.toy.root / "notebooks" / f"{name}.ipynb"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_nothing_changed(bench):
+    assert bench.decide("a").action == bench.decide("b").action == KEEP
+
+
+@pytest.mark.parametrize(
+    ("change", "reasons"),
+    [
+        (partial(edit, name="a", old="print(n)", new="print(2 * n)"), ("code changed in cell 4",)),
+        (partial(edit, name="a", old="n: int = 2", new="n: int = 3"), ("parameter n 2 -> 3",)),
+        (partial(edit, name="a", old="n: int = 2", new="n: int = 2\\nm: int = 1"), ("parameter m absent -> 1",)),
+        (partial(edit, name="a", old="Some prose", new="Better prose"), ()),
+        (partial(edit, name="a", old="label: fig-a", new="label: fig-b"), ()),
+        (partial(edit, name="a", old="print(n)", new="print( n )  # a comment"), ()),
+        (partial(edit, name="a", old="print(n)", new="print(n);"), ("code changed in cell 4",)),
+        (partial(edit, name="a", old="print(n)", new="%time print(n)"), ("code changed in cell 4",)),
+    ],
+)  # fmt: skip
+def test_what_a_notebook_says_and_what_it_does(bench, change, reasons):
+    change(bench)
+    decision = bench.decide("a")
+    assert decision.reasons == reasons
+    assert decision.action == (EXECUTE if reasons else KEEP)
+
+
+def test_a_cell_added_removed_or_moved(bench):
+    path = bench.toy.root / "notebooks" / "a.ipynb"
+    content = json.loads(path.read_text())
+    cells = content["cells"]
+
+    def reasons(new):
+        path.write_text(json.dumps({**content, "cells": new}))
+        return bench.decide("a").reasons
+
+    assert reasons([*cells, {**cells[-1], "id": "new", "source": "1"}]) == ("cell 6 is new",)
+    assert reasons(cells[:-1]) == ("a code cell was removed",)
+    assert reasons([*cells[:-2], cells[-1], cells[-2]]) == ("code cells were moved",)
+    assert reasons([*cells, {**cells[-1], "id": "new", "source": ""}]) == ()
+
+
+def test_parameters_lock_and_force(bench, tmp_path, monkeypatch):
+    assert bench.decide("a", options=[("n", "5")]).reasons == ("parameter n 2 -> 5",)
+    assert bench.decide("a", force=["a"]).reasons == ("asked for by --force",)
+    monkeypatch.setattr("lib.runner.cache.LOCK", tmp_path / "other.txt")
+    assert bench.decide("a").reasons == ("requirements.txt changed",)
+
+
+def test_upstream_results_count_by_content(bench):
+    bench.make("a", result="1")
+    assert bench.decide("b").action == KEEP, "the same results again, at another time"
+    bench.make("a", result="2")
+    assert bench.decide("b").reasons == ("results of a changed",)
+    cache = bench.cache()
+    forecast = cache.decide(cache.plan.run("b"), changing=["a"])
+    assert forecast.reasons[0] == "upstream a will run"
+
+
+def test_results_changed_by_hand_or_gone(bench):
+    (bench.store.folder("a") / "value.txt").write_text("other")
+    assert bench.decide("a").reasons == ("its results were changed since it ran",)
+    (bench.store.folder("a") / "cache.json").unlink()
+    assert bench.decide("a").reasons == ("never run",)
+
+
+def test_a_file_of_the_plan_counts(bench):
+    (bench.toy.root / "claims.toml").write_text("a = 1")
+    bench.toy.plan({"id": "a", "files": ["claims.toml"]}, {"id": "b", "needs": ["a"]})
+    bench.make("a")
+    assert bench.decide("a").action == KEEP
+    (bench.toy.root / "claims.toml").write_text("a = 2")
+    assert bench.decide("a").reasons == ("data file claims.toml changed",)
+
+
+def test_earlier_results_come_back_with_their_inputs(bench):
+    bench.make("a", result="5", options=[("n", "5")])
+    decision = bench.decide("a")
+    assert decision.action == RESTORE and decision.reasons == ("parameter n 5 -> 2",)
+    assert bench.store.restore("a", decision.key)
+    assert (bench.store.folder("a") / "value.txt").read_text() == "1"
+    assert bench.decide("a").action == bench.decide("b").action == KEEP
+    assert bench.decide("a", options=[("n", "5")]).action == RESTORE
+
+
+def test_only_so_many_earlier_results_are_kept(bench):
+    for n in range(10, 15):
+        bench.make("a", result=str(n), options=[("n", str(n))])
+    assert len(list((bench.store.runs_dir / ".kept" / "a").iterdir())) == 2
+    assert bench.decide("a", options=[("n", "10")]).action == EXECUTE
+    assert bench.decide("a", options=[("n", "13")]).action == RESTORE
+
+
+@pytest.mark.parametrize("killed_after", ["record written", "old moved away"])
+def test_a_kill_between_the_renames_loses_nothing(bench, killed_after, monkeypatch):
+    decision = bench.decide("a", options=[("n", "5")])
+
+    def die(self, run, source, key):
+        if killed_after == "old moved away":
+            self.folder(run).rename(self.runs_dir / f".{run}.old")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_replace", die)
+        folder = bench.store.begin("a")
+        (folder / "value.txt").write_text("5")
+        with pytest.raises(KeyboardInterrupt):
+            bench.store.publish("a", {"key": decision.key, "parts": decision.parts, "seconds": 1.0})
+    bench.store.recover()
+    assert (bench.store.folder("a") / "value.txt").read_text() == "5"
+    assert bench.decide("a", options=[("n", "5")]).action == KEEP
+
+
+def test_partial_results_are_never_taken_for_whole_ones(bench):
+    (bench.store.begin("a") / "value.txt").write_text("half")
+    bench.store.recover()
+    assert (bench.store.folder("a") / "value.txt").read_text() == "1"
+    assert bench.decide("a").action == KEEP
+
+
+def test_the_key_knows_places_and_code_not_ids():
+    parts = {"code": [["x", "1"], ["y", "2"]], "parameters": {"n": 1}}
+    assert key_of(parts) == key_of({**parts, "code": [["u", "1"], ["v", "2"]]})
+    assert key_of(parts) != key_of({**parts, "code": [["y", "2"], ["x", "1"]]})
+    assert key_of(parts) != key_of({**parts, "parameters": {"n": 2}})
+
+
+class TestDataChecksums:
+    @pytest.fixture
+    def checksums(self, tmp_path, monkeypatch):
+        monkeypatch.delenv("MOVIELENS_DIR", raising=False)
+        manifest = tmp_path / "manifest.toml"
+        manifest.write_text(
+            '[datasets.toy.files]\n"u.data" = "expected"\n"u.item" = ""\n'
+            '[datasets.toy.substitutes."u.item"]\nname = "items.tsv"\nsha256 = ""\n'
+        )
+        (tmp_path / "raw" / "toy").mkdir(parents=True)
+        return lambda: DataChecksums(tmp_path / "memo.json", manifest=manifest, raw=tmp_path / "raw")
+
+    def test_expected_until_the_file_is_there(self, checksums, tmp_path):
+        assert checksums().of(["toy"]) == {"toy/u.data": "expected", "toy/u.item": ""}
+        (tmp_path / "raw" / "toy" / "u.data").write_text("abc")
+        found = checksums().of(["toy"])["toy/u.data"]
+        assert found == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+    def test_a_stand_in_and_the_users_folder(self, checksums, tmp_path, monkeypatch):
+        (tmp_path / "raw" / "toy" / "items.tsv").write_text("x")
+        assert set(checksums().of(["toy"])) == {"toy/u.data", "toy/items.tsv"}
+        own = tmp_path / "own" / "toy"
+        own.mkdir(parents=True)
+        (own / "u.item").write_text("y")
+        monkeypatch.setenv("MOVIELENS_DIR", str(tmp_path / "own"))
+        assert set(checksums().of(["toy"])) == {"toy/u.data", "toy/u.item"}
+
+    def test_a_file_is_read_again_only_when_it_changed(self, checksums, tmp_path, monkeypatch):
+        path = tmp_path / "raw" / "toy" / "u.data"
+        path.write_text("abc")
+        first = checksums()
+        before = first.of(["toy"])
+        first.save()
+        monkeypatch.setattr("pathlib.Path.read_bytes", lambda self: pytest.fail("read again"))
+        assert checksums().of(["toy"]) == before
+        monkeypatch.undo()
+        path.write_text("abcd")
+        assert checksums().of(["toy"]) != before

@@ -1,0 +1,152 @@
+import ast
+
+import pytest
+
+from lib.runner.errors import PlanError, UsageError
+from lib.runner.hints import check_value, parse_text
+from lib.runner.notebook import read_notebook
+from lib.runner.parameters import declared, is_literal, resolve
+from lib.runner.plan import load_plan
+from tests.toy_report import ToyReport
+
+
+def hint(text):
+    return ast.parse(text, mode="eval").body
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("int", "50", 50),
+        ("int", "-3", -3),
+        ("float", "1e-3", 0.001),
+        ("float", "2", 2.0),
+        ("str", "50", "50"),
+        ("bool", "False", False),
+        ("bool", "yes", True),
+        ("list[int]", "2,5, 10", [2, 5, 10]),
+        ("list[int]", "[2, 5]", [2, 5]),
+        ("list[float]", "7", [7.0]),
+        ("list[str]", "svd,bias", ["svd", "bias"]),
+        ("list", "2,svd", [2, "svd"]),
+        ("tuple[int, ...]", "1,2", [1, 2]),
+        ("list[list[int]]", "[[1, 2], [3]]", [[1, 2], [3]]),
+        ("dict", '{"a": 1}', {"a": 1}),
+        ("int | None", "none", None),
+        ("int | None", "4", 4),
+        ("Optional[float]", "2", 2.0),
+        ("str | None", "none", None),
+        ("int | str", "auto", "auto"),
+        ("Literal['a', 'b']", "b", "b"),
+    ],
+)
+def test_texts_become_values_of_the_hinted_type(kind, text, value):
+    parsed = parse_text(text, hint(kind))
+    assert parsed == value and type(parsed) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("int", "5.5"), ("int", "many"), ("float", "much"), ("bool", "maybe"), ("list[int]", "1,two"),
+        ("list[int]", "[1, 'two']"), ("dict", "a"), ("int | None", "some"), ("Literal['a', 'b']", "c"),
+    ],
+)  # fmt: skip
+def test_texts_of_another_type_are_refused(kind, text):
+    with pytest.raises(ValueError, match="is n"):
+        parse_text(text, hint(kind))
+
+
+def test_values_of_a_file_are_checked_without_guessing():
+    assert check_value(3, hint("float")) == 3.0
+    for value, kind in [("3", "int"), (True, "int"), (3.5, "int"), (1, "bool"), ([1, "a"], "list[int]")]:
+        with pytest.raises(ValueError, match="is not"):
+            check_value(value, hint(kind))
+
+
+@pytest.fixture
+def toy(tmp_path):
+    toy = ToyReport(tmp_path / "toy")
+    toy.notebook(
+        "a", parameters='n: int = 2  # a comment\ngrid: list[int] = [1, 2]\ndataset: str = "ml-100k"'
+    )
+    toy.notebook("b", parameters="n: int = 7\nrate = 0.5")
+    return toy
+
+
+def load(toy, *runs):
+    return load_plan(toy.plan(*(runs or ("a", "b"))))
+
+
+def test_the_parameters_cell_is_read_with_hints_and_defaults(toy):
+    found = declared(read_notebook(toy.root / "notebooks" / "b.ipynb"))
+    assert {name: (p.kind, p.default) for name, p in found.items()} == {
+        "run": ("str", "b"), "runs_dir": ("str", ""), "n": ("int", 7), "rate": ("float", 0.5),
+    }  # fmt: skip
+    assert is_literal(read_notebook(toy.root / "notebooks" / "b.ipynb"))
+    toy.notebook("c", parameters="grid: list = list(range(3))")
+    assert not is_literal(read_notebook(toy.root / "notebooks" / "c.ipynb"))
+
+
+def test_the_narrower_setting_wins(toy, tmp_path):
+    plan = load(toy, {"id": "a", "parameters": {"n": 3}, "quick": {"n": 4}}, "b")
+    file = tmp_path / "p.yaml"
+
+    def n(profile="full", text=None, options=()):
+        if text is not None:
+            file.write_text(text)
+        found = resolve(
+            plan, plan.ids, profile=profile, file=file if text is not None else None, options=options
+        )
+        return found["a"].values["n"], found["b"].values["n"]
+
+    assert n() == (3, 7)
+    assert n("quick") == (4, 7)
+    assert n("quick", "n: 5") == (5, 5)
+    assert n("quick", "n: 5\na: {n: 6}") == (6, 5)
+    assert n("quick", "n: 5\na: {n: 6}", [("n", "8")]) == (6, 8)
+    assert n("quick", "n: 5\na: {n: 6}", [("a:n", "9"), ("n", "8")]) == (9, 8)
+
+
+def test_only_what_differs_from_the_notebook_is_injected(toy):
+    plan = load(toy, {"id": "a", "parameters": {"grid": [5]}}, "b")
+    found = resolve(plan, plan.ids, dataset="ml-1m", options=[("b:rate", "1")])
+    assert found["a"].given == {"grid": [5], "dataset": "ml-1m"}
+    assert found["a"].values == {"n": 2, "grid": [5], "dataset": "ml-1m"}
+    assert found["b"].given == {"rate": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("nn: 3", (), "p.yaml: nn: no run of this call has a parameter 'nn'; did you mean 'n'"),
+        ("n: many", (), "a takes n: int; 'many' is not a int"),
+        ("- 3", (), "must map names to values"),
+        ("a: {", (), "can't be read"),
+        (None, [("run", "x")], "set by the runner"),
+        (None, [("a:grid", "1,x")], "'x' is not a whole number"),
+        (None, [("c:n", "1")], "no run 'c'"),
+    ],
+)
+def test_wrong_settings_are_usage_errors(toy, tmp_path, text, options, message):
+    plan, file = load(toy), None
+    if text is not None:
+        file = tmp_path / "p.yaml"
+        file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        resolve(plan, plan.ids, file=file, options=options)
+    assert message in str(caught.value)
+
+
+def test_the_plans_own_parameters_are_checked(toy):
+    with pytest.raises(PlanError, match=r"b\.ipynb has no parameter 'ratee'; did you mean 'rate'"):
+        resolve(load(toy, "a", {"id": "b", "quick": {"ratee": 1}}), ["a"], profile="quick")
+    with pytest.raises(PlanError, match="takes n: int; 'x' is not a int"):
+        resolve(load(toy, {"id": "a", "quick": {"n": "x"}}), ["a"], profile="quick")
+
+
+def test_a_notebook_without_a_parameters_cell_is_refused(toy):
+    path = toy.notebook("a")
+    path.write_text(path.read_text().replace('"parameters"', '"other"'))
+    with pytest.raises(PlanError, match="0 code cells tagged 'parameters'"):
+        resolve(load(toy), ["a"])
