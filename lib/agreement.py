@@ -7,7 +7,7 @@ stand in different orders look unrelated.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -17,62 +17,23 @@ from scipy import sparse, stats
 from lib.interactions import Interactions
 from lib.metrics.lists import hide, top_k
 from lib.metrics.per_user import PerUser
+from lib.score_matrix import ScoreMatrix, align, mislabelled, places_of, shuffled
 from lib.significance import bootstrap_interval
+
+__all__ = [
+    "Agreement",
+    "ScoreMatrix",
+    "agreement",
+    "align",
+    "chance_overlap",
+    "mislabelled",
+    "shuffled",
+    "user_correlations",
+    "user_overlaps",
+]
 
 CELLS = 4_000_000
 """Scores of all models held at once in float64: 32 MB."""
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreMatrix:
-    """A model's scores of every film for some users, with the ids they belong to.
-
-    Parameters
-    ----------
-    user_ids : ndarray, shape (n_users,)
-        Raw ids, unique, one a row.
-    item_ids : ndarray, shape (n_items,)
-        Raw ids, unique, one a column.
-    values : ndarray of float32, shape (n_users, n_items)
-        Finite.
-
-    Raises
-    ------
-    ValueError
-        Shapes do not fit, an id occurs twice, or a value is NaN or infinite.
-    """
-
-    user_ids: np.ndarray
-    item_ids: np.ndarray
-    values: np.ndarray
-
-    def __post_init__(self):
-        for name in ("user_ids", "item_ids"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name)))
-        values = np.asarray(self.values, dtype=np.float32)
-        object.__setattr__(self, "values", values)
-        if values.shape != (len(self.user_ids), len(self.item_ids)):
-            raise ValueError(
-                f"the scores have shape {values.shape}, but there are {len(self.user_ids)} user ids and "
-                f"{len(self.item_ids)} item ids"
-            )
-        for kind, ids in (("user", self.user_ids), ("item", self.item_ids)):
-            if len(np.unique(ids)) != len(ids):
-                raise ValueError(f"a {kind} id occurs twice, so rows cannot be matched by id")
-        if not np.isfinite(values).all():
-            raise ValueError("a score is NaN or infinite; a model must score every film finitely")
-
-    def take(self, user_ids: np.ndarray, item_ids: np.ndarray) -> ScoreMatrix:
-        """Return the rows and columns of these raw ids, in this order.
-
-        Raises
-        ------
-        KeyError
-            An id is not in the matrix.
-        """
-        rows = _places("user", self.user_ids, user_ids)
-        columns = _places("item", self.item_ids, item_ids)
-        return ScoreMatrix(np.asarray(user_ids), np.asarray(item_ids), self.values[np.ix_(rows, columns)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,42 +64,6 @@ class Agreement:
         for a, b, value in self.table[["model_a", "model_b", column]].itertuples(index=False):
             square.loc[a, b] = square.loc[b, a] = value
         return square
-
-
-def align(*matrices: ScoreMatrix, drop: bool = False) -> list[ScoreMatrix]:
-    """Bring matrices into the first one's order of users and items.
-
-    Parameters
-    ----------
-    *matrices : ScoreMatrix
-    drop : bool
-        Keep only ids that all have, instead of calling differing ids an error.
-
-    Raises
-    ------
-    ValueError
-        The matrices do not hold the same ids (and `drop` is false), or have no user or no item in common.
-    """
-    if not matrices:
-        raise ValueError("there are no matrices to align")
-    kept = []
-    for kind in ("user", "item"):
-        ids = [pd.Index(getattr(matrix, f"{kind}_ids")) for matrix in matrices]
-        common = ids[0]
-        for other in ids[1:]:
-            common = common[common.isin(other)]
-        apart = sum(len(index) - len(common) for index in ids)
-        if len(common) == 0:
-            raise ValueError(
-                f"the matrices have no {kind} id in common; check that all hold raw ids of one type"
-            )
-        if apart and not drop:
-            raise ValueError(
-                f"{apart} {kind} ids are not in every matrix; score the same {kind}s, or pass drop=True to "
-                "compare what they share"
-            )
-        kept.append(common.to_numpy())
-    return [matrix.take(*kept) for matrix in matrices]
 
 
 def agreement(
@@ -296,52 +221,6 @@ def chance_overlap(n_items: int, k: int, n_masked=0) -> np.ndarray:
     return np.where(left > 0, length**2 / np.maximum(left, 1.0), 0.0)
 
 
-def mislabelled(
-    matrix: ScoreMatrix, *, rows: np.ndarray | None = None, columns: np.ndarray | None = None
-) -> ScoreMatrix:
-    """Put the scores in another order under unchanged ids: the mistake of matching matrices by position.
-
-    Parameters
-    ----------
-    matrix : ScoreMatrix
-    rows, columns : int array, optional
-        Row r of the result holds the scores of row ``rows[r]``; likewise the columns.
-
-    Raises
-    ------
-    ValueError
-        The order is not a permutation.
-    """
-    values = matrix.values
-    for axis, order in enumerate((rows, columns)):
-        if order is None:
-            continue
-        if not np.array_equal(np.sort(order), np.arange(values.shape[axis])):
-            kind = ("rows", "columns")[axis]
-            raise ValueError(f"{kind} must be a permutation of 0..{values.shape[axis] - 1}")
-        values = np.take(values, order, axis=axis)
-    return replace(matrix, values=values)
-
-
-def shuffled(matrix: ScoreMatrix, *, seed: int, axis: str = "users") -> ScoreMatrix:
-    """Put whole rows, whole columns or both in a random order under unchanged ids.
-
-    Shuffled users keep what all users agree on, such as which films are good; shuffled items lose it.
-
-    Parameters
-    ----------
-    matrix : ScoreMatrix
-    seed : int
-    axis : {"users", "items", "both"}
-    """
-    if axis not in ("users", "items", "both"):
-        raise ValueError(f"axis={axis!r}; choose 'users', 'items' or 'both'")
-    rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(matrix.user_ids)) if axis != "items" else None
-    columns = rng.permutation(len(matrix.item_ids)) if axis != "users" else None
-    return mislabelled(matrix, rows=rows, columns=columns)
-
-
 # -- helpers -------------------------------------------------------------------------------------------------------
 def _unit_rows(block: np.ndarray, absent, rank: bool) -> np.ndarray:
     """Centre each row and scale it to length 1 over the films that count; a constant row becomes NaN."""
@@ -383,23 +262,12 @@ def _mask(matrix: ScoreMatrix, train: Interactions | None) -> sparse.csr_array |
     """Training pairs in the matrix's order of users and items."""
     if train is None:
         return None
-    rows = _places("user", train.user_ids, matrix.user_ids, where="the training data")
-    columns = _places("item", train.item_ids, matrix.item_ids, where="the training data")
+    rows = places_of("user", train.user_ids, matrix.user_ids, where="the training data")
+    columns = places_of("item", train.item_ids, matrix.item_ids, where="the training data")
     # Ones instead of ratings: column selection must not lose a rating of 0.
     seen = train.matrix.copy()
     seen.data[:] = 1.0
     return seen[rows][:, columns]
-
-
-def _places(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the matrix") -> np.ndarray:
-    places = pd.Index(ids).get_indexer(np.asarray(wanted))
-    lost = np.asarray(wanted)[places < 0].tolist()
-    if lost:
-        raise KeyError(
-            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; check that both use raw ids of the "
-            "same type"
-        )
-    return places
 
 
 def _check_aligned(matrices: list[ScoreMatrix]) -> tuple[int, int]:

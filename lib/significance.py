@@ -7,18 +7,24 @@ compares two models on the same test ratings of the same users.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lib.metrics.per_user import PerUser, check_paired
-
-CELLS = 4_000_000
-"""Resampling weights held at once: 32 MB."""
+from lib.resampling import (
+    all_signs,
+    interval,
+    leave_one_out,
+    random_signs,
+    resample_effects,
+    resample_metrics,
+    standardise,
+    tails_of,
+)
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,8 @@ def bootstrap_interval(
         Fewer than 2 users, or a parameter out of range.
     """
     _check(len(sample), n_resamples, confidence)
-    resampled = _resample([sample], n_resamples, seed)[:, 0]
-    low, high = _interval(resampled, sample.value, _leave_one_out(sample), confidence, method)
+    resampled = resample_metrics([sample], n_resamples, seed)[:, 0]
+    low, high = interval(resampled, sample.value, leave_one_out(sample), confidence, method)
     return Interval(sample.value, low, high, confidence, len(sample))
 
 
@@ -195,10 +201,10 @@ def compare_models(
         pairs = list(combinations(range(len(names)), 2))
     else:
         pairs = [(i, names.index(reference)) for i in range(len(names)) if names[i] != reference]
-    resampled = _resample(samples, n_resamples, seed)
-    left_out = [_leave_one_out(sample) for sample in samples]
+    resampled = resample_metrics(samples, n_resamples, seed)
+    left_out = [leave_one_out(sample) for sample in samples]
     gaps = np.stack([samples[i].values - samples[j].values for i, j in pairs], axis=1)
-    effects = _resample_effects(gaps, n_resamples, seed)
+    effects = resample_effects(gaps, n_resamples, seed)
     # For equal denominators the difference of the metric grows with the difference of the numerators, root or not.
     flips = np.stack([samples[i].numerators - samples[j].numerators for i, j in pairs], axis=1)
     p_values = sign_flip_test(flips, n_resamples=n_resamples, seed=seed)
@@ -206,11 +212,12 @@ def compare_models(
     rows = []
     for place, (i, j) in enumerate(pairs):
         difference = samples[i].value - samples[j].value
-        low, high = _interval(
+        low, high = interval(
             resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence, method
         )
-        tails = _tails(confidence)
-        effect_low, effect_high = np.quantile(effects[:, place], tails)
+        tails = tails_of(confidence)
+        # An effect may be infinite, and between infinities there is no interpolating.
+        effect_low, effect_high = np.quantile(effects[:, place], tails, method="inverted_cdf")
         row = Difference(
             samples[i].metric, samples[i].value, samples[j].value, difference, low, high,
             effect_size(samples[i], samples[j]), float(effect_low), float(effect_high),
@@ -232,7 +239,7 @@ def effect_size(first: PerUser, second: PerUser) -> float:
     """
     check_paired(first, second)
     gaps = first.values - second.values
-    return float(_standardise(gaps.mean(), gaps.var(ddof=1)))
+    return float(standardise(gaps.mean(), gaps.var(ddof=1)))
 
 
 def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: int = 42) -> np.ndarray:
@@ -271,7 +278,7 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     least = np.abs(table.sum(axis=0)) - 1e-12 * np.abs(table).sum(axis=0)
     exact = n < 30 and 2**n <= n_resamples
     extreme, total = np.zeros(table.shape[1]), 0
-    for signs in _all_signs(n) if exact else _random_signs(n, n_resamples, seed):
+    for signs in all_signs(n) if exact else random_signs(n, n_resamples, seed):
         extreme += (np.abs(signs @ table) >= least).sum(axis=0)
         total += len(signs)
     p_values = extreme / total if exact else (extreme + 1) / (total + 1)
@@ -319,92 +326,6 @@ def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
     adjusted = np.empty(m)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
-
-
-# -- resampling ----------------------------------------------------------------------------------------------------
-def _weights(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Blocks of bootstrap weights: how often each user was drawn, shape (block, n), rows summing to n."""
-    rng = np.random.default_rng(seed)
-    step = max(1, CELLS // n)
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        drawn = rng.integers(0, n, size=(size, n)) + n * np.arange(size)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
-
-
-def _resample(samples: list[PerUser], n_resamples: int, seed: int) -> np.ndarray:
-    """Each metric over each resample of the users, shape (n_resamples, len(samples))."""
-    sums = np.stack([s.numerators for s in samples] + [s.denominators for s in samples], axis=1)
-    totals = np.concatenate([weights @ sums for weights in _weights(len(sums), n_resamples, seed)])
-    tops, bottoms = np.hsplit(totals, 2)
-    return np.stack([s.of(tops[:, i], bottoms[:, i]) for i, s in enumerate(samples)], axis=1)
-
-
-def _resample_effects(gaps: np.ndarray, n_resamples: int, seed: int) -> np.ndarray:
-    """Compute the effect size over each resample, shape (n_resamples, n_pairs)."""
-    n = len(gaps)
-    sums = np.concatenate([gaps, gaps**2], axis=1)
-    totals = np.concatenate([weights @ sums for weights in _weights(n, n_resamples, seed)])
-    first, second = np.hsplit(totals / n, 2)
-    return _standardise(first, np.maximum(second - first**2, 0.0) * n / (n - 1))
-
-
-def _standardise(mean, variance):
-    mean, variance = np.asarray(mean, dtype=np.float64), np.asarray(variance, dtype=np.float64)
-    same = variance <= 1e-24 * mean**2  # equal for every user, but for rounding
-    ratio = mean / np.sqrt(np.where(same, 1.0, variance))
-    return np.where(same, np.where(mean == 0, 0.0, np.copysign(np.inf, mean)), ratio)
-
-
-def _leave_one_out(sample: PerUser) -> np.ndarray:
-    """Compute the metric without each user in turn, shape (n,)."""
-    return sample.of(
-        np.maximum(sample.numerators.sum() - sample.numerators, 0.0)
-        if sample.root
-        else sample.numerators.sum() - sample.numerators,
-        sample.denominators.sum() - sample.denominators,
-    )
-
-
-def _interval(
-    resampled: np.ndarray, value: float, left_out: np.ndarray, confidence: float, method: str
-) -> tuple[float, float]:
-    tails = _tails(confidence)
-    if method == "bca":
-        tails = _bca_tails(resampled, value, left_out, tails)
-    elif method != "percentile":
-        raise ValueError(f"no interval is called {method!r}; there are 'bca' and 'percentile'")
-    low, high = np.quantile(resampled, tails)
-    return float(low), float(high)
-
-
-def _bca_tails(resampled: np.ndarray, value: float, left_out: np.ndarray, tails: np.ndarray) -> np.ndarray:
-    """Shift the percentiles for the median's bias and the skew; unchanged where nothing varies."""
-    share = (np.mean(resampled < value) + np.mean(resampled <= value)) / 2
-    away = left_out.mean() - left_out
-    spread = np.sum(away**2) ** 1.5
-    if not 0 < share < 1 or spread == 0:
-        return tails
-    bias = stats.norm.ppf(share)
-    acceleration = np.sum(away**3) / (6 * spread)
-    z = bias + stats.norm.ppf(tails)
-    return stats.norm.cdf(bias + z / (1 - acceleration * z))
-
-
-def _tails(confidence: float) -> np.ndarray:
-    return np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-
-
-def _all_signs(n: int) -> Iterator[np.ndarray]:
-    yield 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-
-
-def _random_signs(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    rng = np.random.default_rng(seed)
-    step = max(1, CELLS // n)
-    for start in range(0, n_resamples, step):
-        size = min(step, n_resamples - start)
-        yield 1.0 - 2.0 * rng.integers(0, 2, size=(size, n), dtype=np.int8)
 
 
 def _check(n_users: int, n_resamples: int, confidence: float) -> None:

@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_bits():
 def test_blocks_do_not_show(monkeypatch):
     first, second = models(gap=0.02)
     whole = paired_difference(first, second, n_resamples=500)
-    monkeypatch.setattr("lib.significance.CELLS", 60 * 7)
+    monkeypatch.setattr("lib.resampling.CELLS", 60 * 7)
     parts = paired_difference(first, second, n_resamples=500)
     assert parts.low == pytest.approx(whole.low, rel=1e-9)
     assert parts.effect_high == pytest.approx(whole.effect_high, rel=1e-9)
@@ -140,6 +140,15 @@ def test_effect_interval_agrees_with_scipy(n_users, gap):
     width = theirs.high - theirs.low
     assert found.effect_low == pytest.approx(theirs.low, abs=0.04 * width)
     assert found.effect_high == pytest.approx(theirs.high, abs=0.04 * width)
+
+
+def test_a_difference_that_is_the_same_for_everyone():
+    users = np.arange(20)
+    found = paired_difference(
+        PerUser.mean("mrr@10", users, users / 40 + 0.25), PerUser.mean("mrr@10", users, users / 40)
+    )
+    assert (found.difference, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert found.effect_size == found.effect_low == found.effect_high == np.inf
 
 
 # -- permutation test ----------------------------------------------------------------------------------------------
