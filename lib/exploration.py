@@ -172,7 +172,9 @@ def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFra
     return pd.DataFrame(rows, columns=["ratings", "items", "q05", "q25", "q50", "q75", "q95"])
 
 
-def grouped_means(interactions: Interactions, members: dict[str, np.ndarray]) -> pd.DataFrame:
+def grouped_means(
+    interactions: Interactions, members: dict[str, np.ndarray], *, min_items: int = 10
+) -> pd.DataFrame:
     r"""Mean rating of groups of items, with intervals that know that ratings of one item are alike.
 
     The standard error treats items as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`, where item i has
@@ -182,6 +184,8 @@ def grouped_means(interactions: Interactions, members: dict[str, np.ndarray]) ->
     ----------
     members : dict of str to bool array of shape (n_items,)
         Groups may overlap; one without a rating is left out.
+    min_items : int
+        Groups of fewer rated items have no interval (NaN): too few clusters to tell.
 
     Returns
     -------
@@ -196,10 +200,10 @@ def grouped_means(interactions: Interactions, members: dict[str, np.ndarray]) ->
         if n == 0:
             continue
         mean = sums[inside].sum() / n
+        n_items = int((counts[inside] > 0).sum())
         error = np.sqrt(((sums[inside] - mean * counts[inside]) ** 2).sum()) / n
-        rows.append(
-            [group, int((counts[inside] > 0).sum()), int(n), mean, mean - 1.96 * error, mean + 1.96 * error]
-        )
+        reach = 1.96 * error if n_items >= min_items else np.nan
+        rows.append([group, n_items, int(n), mean, mean - reach, mean + reach])
     return pd.DataFrame(rows, columns=["group", "items", "ratings", "mean", "low", "high"])
 
 

@@ -98,11 +98,12 @@ def test_popularity_bands_hold_every_rated_film(toy):
 
 def test_grouped_means_by_hand(toy):
     groups = {"both": np.array([True, True, False, False]), "none": np.array([False, False, False, True])}
-    row = exploration.grouped_means(toy, groups).iloc[0]
+    row = exploration.grouped_means(toy, groups, min_items=2).iloc[0]
     # Films 10 (5, 4, 3) and 20 (3, 4): mean 19/5; cluster residuals 12 - 3 * 3.8 = 0.6 and 7 - 2 * 3.8 = -0.6.
     assert (row["items"], row["ratings"]) == (2, 5) and row["mean"] == pytest.approx(3.8)
     assert row["high"] - row["mean"] == pytest.approx(1.96 * np.sqrt(2 * 0.36) / 5)
-    assert len(exploration.grouped_means(toy, groups)) == 1
+    few = exploration.grouped_means(toy, groups)
+    assert len(few) == 1 and few[["low", "high"]].isna().all(axis=None)
 
 
 def test_cold_pairs_by_hand(toy):
