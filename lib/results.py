@@ -175,6 +175,10 @@ class RunWriter:
             frame.to_csv(partial, index=False)
         display.table(frame, formats=formats, headings=headings, links=links, name=name)
 
+    def verdicts(self, table: pd.DataFrame) -> None:
+        """Keep verdicts on published claims (`lib.claims.verdict_table`) as ``claims.json``, for the report."""
+        write_json(self.folder / "claims.json", table.to_dict("records"))
+
     # -- the end ---------------------------------------------------------------------------------------------------
     def finish(self) -> None:
         """Write everything collected; each file appears whole or not at all, provenance last."""
@@ -249,6 +253,11 @@ class StoredRun:
         """Return a model's whole score matrix with its raw ids."""
         with np.load(self._file(f"scores/{model}.npz"), allow_pickle=False) as file:
             return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
+        return pd.DataFrame(json.loads(self._file("claims.json").read_text(encoding="utf-8")))
 
     @property
     def scored_models(self) -> list[str]:
