@@ -1,6 +1,6 @@
 """Speed of full-catalogue ranking metrics and of resampling users, against scikit-learn and SciPy.
 
-`measure()` returns rows of ``benchmarks.csv``; run the module to see them. Scores and tastes are drawn at random in
+`run()` returns rows of ``benchmarks.csv``; run the module to see them. Scores and tastes are drawn at random in
 MovieLens 1M's shape, so that no model's speed is in the figures; each side runs once after a small warm-up.
 """
 
@@ -23,7 +23,7 @@ N_RATINGS = 1_000_209
 K = 10
 
 
-def measure(shape: tuple[int, int] = SHAPE, n_ratings: int = N_RATINGS) -> list[dict]:
+def run(shape: tuple[int, int] = SHAPE, n_ratings: int = N_RATINGS) -> list[dict]:
     rng = np.random.default_rng(0)
     train, test = _split(rng, shape, n_ratings)
     scores = rng.normal(size=shape).astype(np.float32)
@@ -110,4 +110,4 @@ def _split(rng: np.random.Generator, shape: tuple[int, int], n: int) -> list[Int
 
 if __name__ == "__main__":
     measure((200, 100), 4000)  # warm-up
-    print(pd.DataFrame(measure()).to_string(index=False))
+    print(pd.DataFrame(run()).to_string(index=False))
