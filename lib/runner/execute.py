@@ -231,8 +231,16 @@ def _engine(scratch: str, place: _Place) -> type:
 
 
 def _tidy(path: Path) -> None:
-    """Take papermill's paths of this machine out of an executed notebook."""
+    """Take this machine's paths out of an executed notebook: papermill's, and the results folder's."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in list(notebook["cells"]):
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            lines = [
+                line for line in "".join(cell["source"]).splitlines() if not line.startswith("runs_dir =")
+            ]
+            cell["source"] = "\n".join(lines)
+            if all(line.startswith("#") or not line.strip() for line in lines):
+                notebook["cells"].remove(cell)
     kept = notebook["metadata"].get("papermill", {})
     notebook["metadata"]["papermill"] = {name: kept[name] for name in ("duration", "version") if name in kept}
     write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")

@@ -50,10 +50,10 @@ class Lines:
         """Say something."""
         print(text, file=self.stream, flush=True)
 
-    def start(self, run: str, cells: int) -> None:
-        """Say that a run starts."""
+    def start(self, run: str, cells: int, why: str) -> None:
+        """Say that a run starts, and why."""
         self._last[run] = time.monotonic()
-        self.line(f"start  {run}, {cells} cells")
+        self.line(f"start  {run}, {cells} cells ({why})")
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:
         """Say where the runs at work are, if it's been a while; `rest` is an estimate of the whole."""
@@ -100,8 +100,9 @@ class Bars(Lines):
         """Say something, above the bars."""
         self._progress.console.print(text, markup=False, soft_wrap=True)
 
-    def start(self, run: str, cells: int) -> None:
-        """Show a bar for a run."""
+    def start(self, run: str, cells: int, why: str) -> None:
+        """Say that a run starts, and show a bar for it."""
+        super().start(run, cells, why)
         self._tasks[run] = self._progress.add_task(run, total=cells, cell=0, elapsed="", left="")
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:

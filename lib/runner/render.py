@@ -114,17 +114,17 @@ def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Calla
         )
     refresh(plan, store)
     before = stamp(plan, store, pdf=pdf)
-    import lib.report
-
     handler = _Notes(note)
     logger = logging.getLogger("lib.report")
     logger.addHandler(handler)
     logger.propagate = False
     try:
+        import lib.report
+
         lib.report.build(plan, store.runs_dir, output_dir, pdf=pdf)
-    except lib.report.RenderingError as error:
-        raise NotRendered(str(error)) from error
     except Exception as error:
+        if type(error).__name__ == "RenderingError":  # the builder's own word for what an author can mend
+            raise NotRendered(str(error)) from error
         log = store.runs_dir / ERROR_LOG
         write_whole(log, traceback.format_exc())
         raise NotRendered(f"{type(error).__name__}: {error} (the whole traceback: {shown(log)})") from error

@@ -6,13 +6,14 @@ import datetime
 import json
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of
 from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
+from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
 from lib.runner.store import PROGRESS, Store
@@ -131,10 +132,10 @@ class Schedule:
     def _submit(self, run: Run, decision: Decision) -> None:
         folder = self.store.begin(run.id)
         parameters = dict(self.cache.parameters[run.id].given)
-        declared = self.cache.notebook(run).parameters_cell.source
-        if "runs_dir" in declared and self.settings.runs_dir_parameter:
+        known = declared(self.cache.notebook(run))
+        if "runs_dir" in known and self.settings.runs_dir_parameter:
             parameters["runs_dir"] = self.settings.runs_dir_parameter
-        if "run" in declared:
+        if "run" in known and known["run"].default != run.id:
             parameters["run"] = run.id
         request = Request(
             run=run.id,
@@ -146,7 +147,7 @@ class Schedule:
             timeout=self.settings.timeout,
         )
         self._working[self.executor.submit(execute_run, request)] = (run, decision, time.monotonic())
-        self.report.start(run.id, len(self.cache.notebook(run).code))
+        self.report.start(run.id, len(self.cache.notebook(run).code), _short(decision.reasons))
 
     def _finish(self, run: Run, decision: Decision, outcome: Outcome, summary: Summary) -> None:
         if outcome.failure is not None:
@@ -206,6 +207,11 @@ def _cell(folder: Path) -> tuple[int, int]:
         return place["cell"], place["cells"]
     except (OSError, ValueError):
         return 0, 0
+
+
+def _short(reasons: Sequence[str], most: int = 2) -> str:
+    more = len(reasons) - most
+    return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _outcome(run: Run, future: Future, started: float) -> Outcome:

@@ -94,7 +94,11 @@ def test_each_run_has_its_folder_its_share_of_the_cores_and_its_name(work):
     request = executor.requests[0]
     assert request.environment["REPORT_RUN_FOLDER"] == request.folder
     assert request.environment["OMP_NUM_THREADS"] == request.environment["NUMBA_NUM_THREADS"] == "3"
-    assert request.parameters == {"run": "a", "runs_dir": "/somewhere/runs"}
+    assert request.parameters == {"runs_dir": "/somewhere/runs"}
+    executor, _, _ = work({"id": "other", "notebook": "a.ipynb"})
+    assert executor.requests[0].parameters == {"run": "other"}, (
+        "a second run of the same notebook has its own name"
+    )
 
 
 def test_jobs_follow_cores_runs_and_memory():
@@ -107,18 +111,18 @@ def test_plain_lines_tell_now_and_then(monkeypatch):
     monkeypatch.setattr("lib.runner.progress.HEARTBEAT", 0.0)
     said = io.StringIO()
     lines = Lines(said)
-    lines.start("svd", 9)
+    lines.start("svd", 9, "never run")
     lines.update({"svd": At(3, 9, 75.0, 20.0)}, 140.0)
     lines.end("svd", "done   svd")
     assert said.getvalue().splitlines() == [
-        "start  svd, 9 cells", "       svd: cell 3/9, 1 min 15 s, about 2 min 20 s left in all", "done   svd",
+        "start  svd, 9 cells (never run)", "       svd: cell 3/9, 1 min 15 s, about 2 min 20 s left in all", "done   svd",
     ]  # fmt: skip
 
 
 def test_bars_show_the_cell_and_leave_the_lines(monkeypatch):
     said = io.StringIO()
     with Bars(said) as bars:
-        bars.start("svd", 9)
+        bars.start("svd", 9, "never run")
         bars.update({"svd": At(3, 9, 75.0, 20.0)}, 140.0)
         bars.line("[not markup]")
         bars.end("svd", "done   svd")

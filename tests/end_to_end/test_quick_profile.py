@@ -1,0 +1,109 @@
+"""The whole report: the real plan under the quick profile, through the real runner, into HTML and PDF."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from lib import ROOT
+from lib.runner.plan import load_plan
+
+pytestmark = pytest.mark.end_to_end
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_notebooks.py"), *arguments], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"}, timeout=900, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return load_plan()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    from lib.datasets import DatasetUnavailable, load
+
+    try:
+        load("ml-100k")
+    except DatasetUnavailable as error:
+        pytest.skip(f"ml-100k can't be had here: {error}")
+    output = tmp_path_factory.mktemp("report")
+    done = call("--profile", "quick", "--output-dir", str(output))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output, done
+
+
+def test_it_prints_progress_and_nothing_else(built, plan):
+    _, done = built
+    assert done.stderr == ""
+    known = r"(start|done|back|note) |\s+\w+: cell |Runs: |The report is built: |\d+ runs, "
+    assert [line for line in done.stdout.splitlines() if not re.match(known, line)] == []
+    assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(plan.runs)
+
+
+def test_every_run_left_whole_results(built, plan):
+    output, _ = built
+    for run in plan.runs:
+        record = json.loads((output / "runs" / run.id / "cache.json").read_text())
+        assert record["profile"] == "quick" and record["seconds"] > 0
+        assert (output / "runs" / run.id / "provenance.json").exists()
+    assert not list((output / "runs").glob(".*.partial"))
+
+
+def test_the_pages_and_the_pdf_show_every_run(built, plan):
+    output, _ = built
+    index = (output / "index.html").read_text()
+    for run in plan.runs:
+        if run.part != "front":
+            assert (output / f"{run.id}.html").stat().st_size > 2000
+            assert f'href="{run.id}.html"' in index
+    assert (output / "report.pdf").read_bytes().startswith(b"%PDF-")
+    assert (output / "report.pdf").stat().st_size > 50_000
+
+
+def test_pages_ask_for_nothing_from_outside(built):
+    output, _ = built
+    for page in output.glob("*.html"):
+        text = page.read_text()
+        loads = re.findall(r"""<(?:script|img|iframe|source|audio|video)\b[^>]*\bsrc=["']([^"']+)""", text)
+        loads += re.findall(r"""<link\b[^>]*\bhref=["']([^"']+)""", text) + re.findall(
+            r"url\(([^)]+)\)", text
+        )
+        assert [address for address in loads if re.match(r"[\"']?(https?:)?//", address)] == []
+
+
+def test_the_data_behind_it_hold_every_run_that_measured(built, plan):
+    output, _ = built
+    for name in ("results.csv", "claims.csv"):
+        assert (output / "data" / name).exists()
+    with open(output / "data" / "results.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    measured = {
+        run.id for run in plan.runs if json.loads((output / "runs" / run.id / "metrics.json").read_text())
+    }
+    assert measured and {row["run"] for row in rows} == measured
+    assert all(row["dataset"] and row["model"] and row["metric"] and row["value"] for row in rows)
+
+
+def test_nothing_of_this_machine_is_published(built):
+    output, _ = built
+    for path in [*output.glob("*.html"), *(output / "data").rglob("*.csv")]:
+        assert str(output) not in path.read_text() and str(ROOT) not in path.read_text()
+
+
+def test_a_second_call_executes_and_builds_nothing(built, plan):
+    output, _ = built
+    before = (output / "index.html").stat().st_mtime_ns
+    done = call("--profile", "quick", "--output-dir", str(output))
+    assert done.returncode == 0
+    assert f"All {len(plan.runs)} runs are up to date." in done.stdout
+    assert "The report is up to date" in done.stdout
+    assert (output / "index.html").stat().st_mtime_ns == before
