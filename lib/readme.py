@@ -1,0 +1,101 @@
+"""Bring the README's findings into step with the rendered report: ``python -m lib.readme``.
+
+The block is made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
+beside it, and no number in it is typed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from lib import ROOT
+from lib.claims import FAILS, VERDICTS, overall
+from lib.models import label
+from lib.results import runs_folder, whole_file
+
+START, END = "<!-- findings: written by `python -m lib.readme` from reports/data -->", "<!-- /findings -->"
+FIGURE = "headline.svg"
+SPLIT = "per_user_80_20"
+SHOWN = ("user_mean", "item_mean", "bias", "hard_impute", "soft_impute", "svd", "two_tower")
+"""Models of the README's table; each with its tuned variant where the report has one."""
+
+
+def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """Write the findings as Markdown.
+
+    Parameters
+    ----------
+    results, claims : DataFrame
+        ``reports/data/results.csv`` and ``claims.csv``.
+    """
+    rows = results[(results["split"] == SPLIT) & (results["dataset"] == "ml-100k")]
+    means = rows.pivot_table(index="model", columns="metric", values="value", aggfunc="mean")
+    rmse = means["rmse"].dropna()
+    best, listed = rmse.idxmin(), means["ndcg@10"].idxmax()
+    settled = overall(claims)
+    counts = settled["verdict"].value_counts()
+    tally = "; ".join(f"{verdict}: {counts.get(verdict, 0)}" for verdict in VERDICTS)
+    lines = [
+        "## What it found",
+        "",
+        f"So far project A, three models of MovieLens 100K: {len(settled)} claims ({tally}).",
+        "",
+        f"- **The models are close, and simple ones suffice.** Who rates and what is rated alone give a test RMSE of "
+        f"{rmse['bias']:.3f}; the best model of project A, its settings chosen on validation data, gives {rmse[best]:.3f} "
+        f"({label(best)}).",
+        "- **The models do not see different aspects of taste.** The two-tower network is reported to be uncorrelated with "
+        f"Soft-Impute. Matched by id the correlation is {means.loc['two_tower', 'correlation_matched_by_id']:.2f}; with the "
+        f"films of one matrix in another order it is {means.loc['two_tower', 'correlation_films_shuffled']:.3f}, about what "
+        "was published.",
+        f"- **A low rating error does not make a good list.** Of all models here {label(listed).lower()} has the best nDCG@10 "
+        f"({means.loc[listed, 'ndcg@10']:.3f}); {label(best)} has {means.loc[best, 'ndcg@10']:.3f}.",
+        "",
+        f"![Test RMSE of every model with 95% intervals, beside what project A reports](reports/{FIGURE})",
+        "",
+        "| model | test RMSE, project A's settings | settings chosen on validation data |",
+        "|---|---:|---:|",
+    ]
+    for model in SHOWN:
+        tuned = rmse.get(f"{model}_tuned")
+        lines.append(f"| {label(model)} | {rmse[model]:.4f} | {'' if tuned is None else f'{tuned:.4f}'} |")
+    failed = settled.index[settled["verdict"] == FAILS]
+    if len(failed):
+        lines += [
+            "",
+            f"Claims that do not hold: {', '.join(f'`{claim}`' for claim in failed)}. The report says why.",
+        ]
+    return "\n".join(lines)
+
+
+def with_findings(readme: str, block: str) -> str:
+    """Put the block between the README's markers.
+
+    Raises
+    ------
+    ValueError
+        The markers are missing.
+    """
+    if START not in readme or END not in readme:
+        raise ValueError(f"README.md lacks the lines {START!r} and {END!r}, between which the findings go")
+    pattern = re.escape(START) + ".*?" + re.escape(END)
+    return re.sub(pattern, lambda _: f"{START}\n{block}\n{END}", readme, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Rewrite the block from ``reports/data`` and take over the headline figure from the stored run."""
+    data = ROOT / "reports" / "data"
+    block = findings(pd.read_csv(data / "results.csv"), pd.read_csv(data / "claims.csv"))
+    path: Path = ROOT / "README.md"
+    text = with_findings(path.read_text(encoding="utf-8"), block)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    shutil.copyfile(runs_folder() / "summary" / "figures" / "fig-headline.svg", ROOT / "reports" / FIGURE)
+    print("README.md and reports/headline.svg are in step with reports/data")
+
+
+if __name__ == "__main__":
+    main()
