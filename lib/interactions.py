@@ -72,7 +72,9 @@ class Interactions:
             raise InvalidRatings(f"users, items, ratings and timestamps differ in length: {sorted(lengths)}")
         for kind, codes, ids in (("user", self.users, self.user_ids), ("item", self.items, self.item_ids)):
             if len(codes) and (codes.min() < 0 or codes.max() >= len(ids)):
-                raise InvalidRatings(f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range")
+                raise InvalidRatings(
+                    f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range"
+                )
         for kind, table, ids in (
             ("user", self.user_table, self.user_ids),
             ("item", self.item_table, self.item_ids),
@@ -213,7 +215,9 @@ def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str =
     ratings = frame["rating"].to_numpy(dtype=np.float64)
     if not np.isfinite(ratings).all():
         bad = ~np.isfinite(ratings)
-        raise InvalidRatings(f"{source}: a rating is NaN or infinite {_rows(frame, bad)}. Drop or mend the rows.")
+        raise InvalidRatings(
+            f"{source}: a rating is NaN or infinite {_rows(frame, bad)}. Drop or mend the rows."
+        )
     low, high = scale
     outside = (ratings < low) | (ratings > high)
     if outside.any():
