@@ -11,8 +11,8 @@ from pathlib import Path
 
 from lib.report.content import assemble
 from lib.report.data import write_data
-from lib.report.document import read_pages
 from lib.report.html import write_html
+from lib.report.notebooks import read_pages
 from lib.report.provenance import collect
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from lib.report.document import Figure, Page, Prose, Table
 from lib.report.errors import RenderingError
-from lib.report.markdown import SAFE_SCHEMES, Markdown, Piece
+from lib.report.markdown import Markdown, Piece, is_safe
 from lib.report.numbering import Numbering
 
 RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-this-page", "top", "footnotes"}
@@ -50,7 +50,7 @@ def prose_key(page: Page, place: int) -> str:
 
 
 def assemble(plan, pages: list[Page], provenance: dict) -> Report:
-    """Number the pages' figures and tables, and parse all prose.
+    """Bring pages, numbers and parsed prose together.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
     numbering = Numbering(pages)
     settings = dict(getattr(plan, "report", None) or {})
     title, subtitle, description = (
-        str(settings.get(name) or getattr(plan, name, "") or "") for name in ("title", "subtitle", "description")
+        str(settings.get(name) or getattr(plan, name, "") or "")
+        for name in ("title", "subtitle", "description")
     )
     pieces = [Piece("report:description", description)]
     for page in pages:
@@ -95,10 +96,11 @@ def cell_link(report: Report, page: Page, cell: int, href: str) -> tuple[str, st
     if stem in known:
         fragment = href.partition("#")[2]
         return known[stem].file + (f"#{fragment}" if fragment else ""), f"<page--{stem}>"
-    scheme = urlsplit(href).scheme.lower()
-    if scheme not in SAFE_SCHEMES:
+    if href == "provenance.html":
+        return href, "<provenance>"
+    if not is_safe(href):
         return "", ""
-    return href, href if scheme else ""
+    return href, href if urlsplit(href).scheme else ""
 
 
 def check_links(addresses: dict[str, set[str]], links: list[tuple[str, str]]) -> None:

@@ -47,7 +47,7 @@ def data_path(block: Figure | Table) -> str:
 
 
 def _records(pages: list[Page], runs_dir: Path, name: str, columns: tuple[str, ...]) -> list[dict]:
-    """Records of all runs, in the plan's order; a run without the file has none."""
+    """Read the records of all runs, in the plan's order; a run without the file has none."""
     found: list[dict] = []
     for page in pages:
         path = Path(runs_dir) / page.id / name

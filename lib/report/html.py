@@ -23,6 +23,10 @@ from lib.report.svg import size_of
 
 LONG_TABLE = 40
 """Rows from which a table scrolls in a window of its own on the screen."""
+SHORT_TEXT, LONG_TEXT = 20, 32
+"""Characters up to which a column of text stays on one line, and from which it gets room for sentences."""
+WIDE = 84
+"""Characters in a row from which a table may be wider than the text."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class View:
     title: str
     body: Markup
     headings: list[Heading]
-    code: Markup = Markup("")
+    code: Markup
 
 
 def write_html(report: Report, folder: Path, *, pdf: bool) -> None:
@@ -125,11 +129,18 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
 def _table(report: Report, page: Page, block: Table, caption: Markup, macros, code: Markup) -> Markup:
     target = report.numbering.target(block.label) if block.label else None
-    rows = [
-        [(cell, cell_link(report, page, block.cell, cell.href)[0]) for cell in row] for row in block.rows
+    rows = [[(cell, cell_link(report, page, block.cell, cell.href)[0]) for cell in row] for row in block.rows]
+    lengths = [
+        max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))
     ]
+    shape = [
+        "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""
+        for side, length in zip(block.align, lengths, strict=True)
+    ]
+    wide = sum(max(min(length, 40), 5) + 3 for length in lengths) > WIDE
+    look = " ".join(name for name, on in (("long", len(rows) >= LONG_TABLE), ("wide", wide)) if on)
     download = f"data/{data_path(block)}" if block.data else ""
-    return macros.table(block, rows, target, caption, download, len(rows) >= LONG_TABLE, code)
+    return macros.table(block, rows, target, caption, download, look, shape, code)
 
 
 def _code(blocks: list[Code]) -> Markup:

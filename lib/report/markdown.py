@@ -6,31 +6,24 @@ Raw HTML is shown as text, never passed through: prose may hold titles and ids f
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import subprocess
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from urllib.parse import urlsplit
 
-import pypandoc
-
+from lib.report import pandoc
 from lib.report.document import Page
-from lib.report.errors import RenderingError
+from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
 from lib.report.mathml import norms, polish
 from lib.report.numbering import Numbering, Target
+from lib.report.trees import link, para, raw, raw_block, slug, string, unique, walk, words
 
 log = logging.getLogger(__name__)
 
-DIALECT = "commonmark+tex_math_dollars+pipe_tables+footnotes+smart+strikeout+autolink_bare_uris"
 SAFE_SCHEMES = {"", "http", "https", "mailto"}
 _REF = "ref:"
-_MARK = "pieceboundary"
-_NO_ATTRIBUTES = ["", [], []]
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,8 @@ class Markdown:
         self._pages = {target.page.id: target.page for target in numbering}
         self._taken: dict[str | None, set[str]] = {}
         self._reserved = set(reserved)
-        self._trees = {key: self._tidy(self.pieces[key], tree) for key, tree in _parse(pieces).items()}
+        found = dict(zip(self.pieces, pandoc.parse([piece.markdown for piece in pieces]), strict=True))
+        self._trees = {key: self._tidy(self.pieces[key], tree) for key, tree in found.items()}
 
     # -- writing -------------------------------------------------------------------------------------------------
     def html(self) -> dict[str, str]:
@@ -96,10 +90,10 @@ class Markdown:
             page, keys = item
             blocks = []
             for key in keys:
-                blocks += [_raw_block("html", f"<!--{_MARK} {key}-->"), *self._for_html(key)]
-            blocks.append(_raw_block("html", f"<!--{_MARK} footnotes:{page}-->"))
+                blocks += [raw_block("html", f"<!--{pandoc.MARK} {key}-->"), *self._for_html(key)]
+            blocks.append(raw_block("html", f"<!--{pandoc.MARK} footnotes:{page}-->"))
             text = self._pandoc_out(blocks, ["-t", "html5", "--mathml", "--wrap=none"])
-            return _split(polish(text), rf"<!--{_MARK} (\S+)-->")
+            return pandoc.split(polish(text), rf"<!--{pandoc.MARK} (\S+)-->")
 
         with ThreadPoolExecutor(4) as pool:
             found = {key: text for part in pool.map(one, by_page.items()) for key, text in part.items()}
@@ -109,12 +103,14 @@ class Markdown:
         """Return each piece as Typst markup."""
         blocks = []
         for key in self.pieces:
-            blocks += [_raw_block("typst", f"// {_MARK} {key}"), *self._for_typst(key)]
-        return _split(self._pandoc_out(blocks, ["-t", "typst", "--wrap=none"]), rf"// {_MARK} (\S+)")
+            blocks += [raw_block("typst", f"// {pandoc.MARK} {key}"), *self._for_typst(key)]
+        return pandoc.split(
+            self._pandoc_out(blocks, ["-t", "typst", "--wrap=none"]), rf"// {pandoc.MARK} (\S+)"
+        )
 
     def plain(self, key: str) -> str:
         """Return a piece's words, without markup, for the search index and for descriptions."""
-        return _words(self._trees[key])
+        return words(self._trees[key])
 
     def sections(self, key: str) -> list[tuple[Heading | None, str]]:
         """Return a piece's words cut at its headings; the first part has none."""
@@ -125,15 +121,16 @@ class Markdown:
                 parts.append((next(headings), []))
             else:
                 parts[-1][1].append(block)
-        return [(heading, _words(blocks)) for heading, blocks in parts if heading or blocks]
+        return [(heading, words(blocks)) for heading, blocks in parts if heading or blocks]
 
     def _is_inline(self, key: str) -> bool:
         return key in self.pieces and self.pieces[key].inline
 
     def _pandoc_out(self, blocks: list, arguments: list[str]) -> str:
-        document = json.dumps({"pandoc-api-version": _api_version(), "meta": {}, "blocks": blocks})
-        text, warnings = _pandoc(document, ["-f", "json", *arguments])
-        bad = re.search(r"Could not convert TeX math (?P<formula>.*?)(?:, rendering as TeX|$)", warnings, re.S)
+        text, warnings = pandoc.write(blocks, arguments)
+        bad = re.search(
+            r"Could not convert TeX math (?P<formula>.*?)(?:, rendering as TeX|$)", warnings, re.S
+        )
         if bad:
             formula = bad["formula"].strip()
             place = next((p.place for p in self.pieces.values() if formula in p.markdown), {})
@@ -148,7 +145,7 @@ class Markdown:
     def _tidy(self, piece: Piece, tree: list) -> list:
         """Make a parsed piece safe, and its headings and references definite."""
         if piece.inline:
-            tree = tree[:1] if len(tree) == 1 and tree[0]["t"] == "Para" else [_para(piece.markdown)]
+            tree = tree[:1] if len(tree) == 1 and tree[0]["t"] == "Para" else [para(piece.markdown)]
         headings: list[Heading] = []
         page = piece.page.id if piece.page else None
         taken = self._taken.setdefault(
@@ -159,34 +156,34 @@ class Markdown:
             kind, content = node["t"], node.get("c")
             if kind == "Str":
                 parts = self.numbering.split(content, **piece.place)
-                return [_string(part) if isinstance(part, str) else _reference(part) for part in parts]
+                return [string(part) if isinstance(part, str) else _reference(part) for part in parts]
             if kind == "RawInline":
-                return [_string(content[1])]
+                return [string(content[1])]
             if kind == "RawBlock":
-                return [_para(content[1])]
+                return [para(content[1])]
             if kind == "Link":
                 _, text, (url, _) = content
-                text = _walk(text, visit)
-                return [_link(text, url)] if urlsplit(url).scheme.lower() in SAFE_SCHEMES else text
+                text = walk(text, visit)
+                return [link(text, url)] if is_safe(url) else text
             if kind == "Image":
                 log.warning("left out an image in prose, of %s", piece.place)
-                return _walk(content[1], visit)
+                return walk(content[1], visit)
             if kind == "Math":
                 return [{"t": "Math", "c": [content[0], norms(content[1])]}]
             if kind in ("Span", "Div"):
-                return _walk(content[1], visit)
+                return walk(content[1], visit)
             if kind in ("Code", "CodeBlock"):
                 classes = [c for c in content[0][1] if re.fullmatch(r"[A-Za-z0-9_+-]+", c)][:1]
                 return [{"t": kind, "c": [["", classes, []], content[1]]}]
             if kind == "Header":
                 level, _, text = content
-                text = _walk(text, visit)
-                heading = Heading(max(level, 2), _unique(_slug(_words(text)), taken), _words(text))
+                text = walk(text, visit)
+                heading = Heading(max(level, 2), unique(slug(words(text)), taken), words(text))
                 headings.append(heading)
                 return [{"t": "Header", "c": [heading.level, [heading.id, [], []], text]}]
             return None
 
-        tree = _walk(tree, visit)
+        tree = walk(tree, visit)
         self.headings[piece.key] = headings
         return tree
 
@@ -197,33 +194,33 @@ class Markdown:
             kind, content = node["t"], node.get("c")
             if kind == "Link":
                 _, text, (url, _) = content
-                text = _walk(text, visit)
+                text = walk(text, visit)
                 if url.startswith(_REF):
                     target = self.numbering.target(url.removeprefix(_REF))
-                    return [_link(text, target.href(piece.page), "xref")]
-                page, fragment = self._local(url, piece.page)
+                    return [link(text, target.href(piece.page), "xref")]
+                page, fragment = self._local(url, piece)
                 if page is None:
-                    return [_link(text, url)]
+                    return [link(text, url)]
                 file = "" if page is piece.page and fragment else page.file
-                return [_link(text, f"{file}#{fragment}" if fragment else file)]
+                return [link(text, f"{file}#{fragment}" if fragment else file)]
             if kind == "Header":
                 level, (ident, _, _), text = content
                 sign = f'<a class="permalink" href="#{ident}" aria-label="Link to this section">#</a>'
                 return [
-                    {"t": "Header", "c": [level, [ident, [], []], [*_walk(text, visit), _raw("html", sign)]]}
+                    {"t": "Header", "c": [level, [ident, [], []], [*walk(text, visit), raw("html", sign)]]}
                 ]
             if kind == "Table":
                 before = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
                 return [
-                    _raw_block("html", before),
-                    {"t": "Table", "c": _walk(content, visit)},
-                    _raw_block("html", "</div>"),
+                    raw_block("html", before),
+                    {"t": "Table", "c": walk(content, visit)},
+                    raw_block("html", "</div>"),
                 ]
             if kind == "CodeBlock":
-                return [_raw_block("html", highlight(content[1], (content[0][1] or ["text"])[0]))]
+                return [raw_block("html", highlight(content[1], (content[0][1] or ["text"])[0]))]
             return None
 
-        return _walk(self._trees[key], visit)
+        return walk(self._trees[key], visit)
 
     def _for_typst(self, key: str) -> list:
         piece = self.pieces[key]
@@ -233,40 +230,53 @@ class Markdown:
             kind, content = node["t"], node.get("c")
             if kind == "Link":
                 _, text, (url, _) = content
-                text = _walk(text, visit)
+                text = walk(text, visit)
                 if url.startswith(_REF):
                     return _typst_link(typst_label(self.numbering.target(url.removeprefix(_REF))), text)
-                page, fragment = self._local(url, piece.page)
+                if url == "provenance.html":
+                    return _typst_link("provenance", text)
+                page, fragment = self._local(url, piece)
                 if page is not None:
                     section = f"{page.id}--{fragment}" if fragment in self._anchors(page) else ""
                     label = fragment if fragment in self.numbering else section or f"page--{page.id}"
                     return _typst_link(label, text)
-                return [_link(text, url)] if urlsplit(url).scheme else text
+                return [link(text, url)] if urlsplit(url).scheme else text
             if kind == "Header":
                 level, (ident, _, _), text = content
-                return [{"t": "Header", "c": [level, [f"{home}--{ident}", [], []], _walk(text, visit)]}]
+                return [{"t": "Header", "c": [level, [f"{home}--{ident}", [], []], walk(text, visit)]}]
             if kind == "Math":
                 return [
-                    _raw("typst", f"#formula({typst_string(content[1].strip())})["),
+                    raw("typst", f"#formula({typst_string(content[1].strip())})["),
                     node,
-                    _raw("typst", "]"),
+                    raw("typst", "]"),
                 ]
             return None
 
-        return _walk(self._trees[key], visit)
+        return walk(self._trees[key], visit)
 
-    def _local(self, url: str, page: Page | None) -> tuple[Page | None, str]:
+    def _local(self, url: str, piece: Piece) -> tuple[Page | None, str]:
         """Resolve a link to another notebook, its page or a section; (None, "") for any other link."""
         parts = urlsplit(url)
         if parts.scheme or parts.netloc:
             return None, ""
         stem, _, suffix = parts.path.rpartition("/")[2].partition(".")
-        if not parts.path and page:
-            return page, parts.fragment.lower()
-        if suffix in ("ipynb", "html", "") and stem in self._pages:
-            return self._pages[stem], parts.fragment.lower()
-        by_notebook = [p for p in self._pages.values() if suffix == "ipynb" and p.notebook == f"{stem}.ipynb"]
-        return (by_notebook[0], parts.fragment.lower()) if by_notebook else (None, "")
+        page = None
+        if not parts.path:
+            page = piece.page
+        elif suffix in ("ipynb", "html", ""):
+            page = self._pages.get(stem)
+            if page is None and suffix == "ipynb":
+                page = next((p for p in self._pages.values() if p.notebook == f"{stem}.ipynb"), None)
+        if page is None:
+            return None, ""
+        fragment = parts.fragment.lower()
+        if fragment and fragment not in self._anchors(page) and fragment not in self.numbering:
+            raise RenderingError(
+                f"the link {url} leads to no heading, figure or table of run {page.id}",
+                nearest(fragment, self._anchors(page)) or "Mend the part after the #.",
+                **piece.place,
+            )
+        return page, fragment
 
     def _anchors(self, page: Page) -> set[str]:
         return {
@@ -275,6 +285,14 @@ class Markdown:
             if self.pieces[key].page is page
             for heading in headings
         }
+
+
+def is_safe(url: str) -> bool:
+    """Whether a link may be followed: an ordinary address, or a place in the report."""
+    try:
+        return urlsplit(url).scheme.lower() in SAFE_SCHEMES
+    except ValueError:
+        return False
 
 
 def typst_label(target: Target) -> str:
@@ -288,131 +306,12 @@ def typst_string(text: str) -> str:
     return f'"{escaped}"'
 
 
-# -- pandoc ------------------------------------------------------------------------------------------------------
-@cache
-def _binary() -> str:
-    return pypandoc.get_pandoc_path()
-
-
-@cache
-def _api_version() -> list[int]:
-    return json.loads(_pandoc("", ["-f", "commonmark", "-t", "json"])[0])["pandoc-api-version"]
-
-
-def _pandoc(text: str, arguments: list[str]) -> tuple[str, str]:
-    """Run pandoc; return what it wrote and what it warned of."""
-    done = subprocess.run([_binary(), *arguments], input=text.encode("utf-8"), capture_output=True, check=False)
-    errors = done.stderr.decode("utf-8", "replace")
-    if done.returncode:
-        raise RenderingError(f"pandoc failed: {errors.strip()}", "This is a fault of lib/report.")
-    return done.stdout.decode("utf-8"), errors
-
-
-def _parse(pieces: list[Piece]) -> dict[str, list]:
-    """Parse all pieces in one call; one by one where a piece runs into the next (an open fence or comment)."""
-
-    def read(text: str) -> list:
-        return json.loads(_pandoc(text, ["-f", DIALECT, "-t", "json"])[0])["blocks"]
-
-    texts = [re.sub(r"\[\^(?=[^\]\s]+\])", f"[^p{n}-", piece.markdown) for n, piece in enumerate(pieces)]
-    blocks = read("".join(f"\n\n{_MARK}{n}\n\n{text}" for n, text in enumerate(texts)))
-    found: list[list] = []
-    for block in blocks:
-        mark = [{"t": "Str", "c": f"{_MARK}{len(found)}"}]
-        if block["t"] == "Para" and block["c"] == mark:
-            found.append([])
-        elif found:
-            found[-1].append(block)
-    if len(found) != len(pieces):
-        found = [read(text) for text in texts]
-    return {piece.key: tree for piece, tree in zip(pieces, found, strict=True)}
-
-
-# -- trees -------------------------------------------------------------------------------------------------------
-def _walk(node, visit: Callable[[dict], list | None]):
-    """Rebuild a tree: `visit` returns what replaces an element, or None to go on into it."""
-    if isinstance(node, list):
-        out = []
-        for child in node:
-            if isinstance(child, dict) and "t" in child:
-                replaced = visit(child)
-                out += [_into(child, visit)] if replaced is None else replaced
-            else:
-                out.append(_walk(child, visit))
-        return out
-    return _into(node, visit) if isinstance(node, dict) else node
-
-
-def _into(node: dict, visit) -> dict:
-    return {**node, "c": _walk(node["c"], visit)} if "c" in node else node
-
-
-def _string(text: str) -> dict:
-    return {"t": "Str", "c": text}
-
-
-def _para(text: str) -> dict:
-    return {"t": "Para", "c": [_string(" ".join(text.split()))]}
-
-
-def _raw(language: str, text: str) -> dict:
-    return {"t": "RawInline", "c": [language, text]}
-
-
-def _raw_block(language: str, text: str) -> dict:
-    return {"t": "RawBlock", "c": [language, text]}
-
-
-def _link(text: list, url: str, css: str = "") -> dict:
-    return {"t": "Link", "c": [["", [css] if css else [], []], text, [url, ""]]}
-
-
 def _reference(target: Target) -> dict:
-    return _link([_string(target.text)], _REF + target.label)
+    return link([string(target.text)], _REF + target.label)
 
 
 def _typst_link(label: str, text: list) -> list:
-    return [_raw("typst", f"#link(<{label}>)["), *text, _raw("typst", "]")]
-
-
-def _words(node) -> str:
-    """The plain words of a tree, one space between them."""
-    out: list[str] = []
-
-    def visit(element: dict):
-        kind, content = element["t"], element.get("c")
-        if kind == "Str":
-            out.append(content)
-        elif kind in ("Code", "CodeBlock", "Math", "RawInline"):
-            out.append(content[1])
-        elif kind in ("Space", "SoftBreak", "LineBreak"):
-            out.append(" ")
-        elif kind in ("Quoted", "Link", "Emph", "Strong"):
-            return None
-        else:
-            out.append(" ")
-        return None
-
-    _walk(node if isinstance(node, list) else [node], visit)
-    return re.sub(r"\s+", " ", "".join(out)).strip()
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w]+", "-", text.lower()).strip("-") or "section"
-
-
-def _unique(slug: str, taken: set[str]) -> str:
-    name, n = slug, 1
-    while name in taken:
-        n += 1
-        name = f"{slug}-{n}"
-    taken.add(name)
-    return name
-
-
-def _split(text: str, pattern: str) -> dict[str, str]:
-    parts = re.split(pattern, text)
-    return {key: body.strip() for key, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return [raw("typst", f"#link(<{label}>)["), *text, raw("typst", "]")]
 
 
 def _unwrap(text: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from xml.etree import ElementTree
 
 _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _FORMULA = re.compile(r"<math\b.*?</math>", re.S)
 _APPLY = "\u2061"
 _THIN = "0.1667em"
+_BARS = ("|", "\u2225", "\u2016")
 
 
 def norms(latex: str) -> str:
@@ -23,6 +25,20 @@ def norms(latex: str) -> str:
     return parts[0] + "".join(signs[n % 2] + part for n, part in enumerate(parts[1:]))
 
 
+def spoken(latex: str) -> str:
+    """Return a formula as plain words for a search index: Greek letters as such, other commands and braces dropped."""
+
+    def sign(match: re.Match) -> str:
+        name = match[1]
+        case = "CAPITAL" if name[0].isupper() else "SMALL"
+        try:
+            return unicodedata.lookup(f"GREEK {case} LETTER {name.upper().replace('LAMBDA', 'LAMDA')}")
+        except KeyError:
+            return " "
+
+    return re.sub(r"[{}^_&\\]+", " ", re.sub(r"\\([A-Za-z]+)", sign, latex))
+
+
 def polish(html: str) -> str:
     """Return HTML whose formulas have LaTeX's spaces, large operators in aligned lines, and a text alternative."""
     return _FORMULA.sub(lambda match: _polished(match[0]), html)
@@ -31,11 +47,17 @@ def polish(html: str) -> str:
 def _polished(formula: str) -> str:
     ElementTree.register_namespace("", _NAMESPACE)
     root = ElementTree.fromstring(formula)
-    for annotation in root.iter(f"{{{_NAMESPACE}}}annotation"):
-        root.set("alttext", " ".join((annotation.text or "").split()))
+    latex = "".join(node.text or "" for node in root.iter(f"{{{_NAMESPACE}}}annotation"))
+    root.set("alttext", " ".join(latex.split()))
+    if r"\left" not in latex:
+        for sign in root.iter(f"{{{_NAMESPACE}}}mo"):
+            if sign.text in _BARS and "minsize" not in sign.attrib:
+                sign.set("stretchy", "false")
     for table in root.iter(f"{{{_NAMESPACE}}}mtable"):
         cell = table.find(f"{{{_NAMESPACE}}}mtr/{{{_NAMESPACE}}}mtd")
-        if cell is not None and cell.get("columnalign") == "right":  # lines of an aligned formula, not a matrix
+        if (
+            cell is not None and cell.get("columnalign") == "right"
+        ):  # lines of an aligned formula, not a matrix
             table.set("displaystyle", "true")
     for parent in list(root.iter()):
         for place, child in reversed(list(enumerate(parent))):

@@ -38,7 +38,8 @@ def collect(pages: list[Page]) -> dict:
         "machines": _distinct(_machine(record) for record in records),
         "pythons": _distinct(record.get("python") for record in records),
         "threads": _distinct(
-            ", ".join(f"{k}={v}" for k, v in sorted((record.get("threads") or {}).items())) for record in records
+            ", ".join(f"{k}={v}" for k, v in sorted((record.get("threads") or {}).items()))
+            for record in records
         ),
         "versions": _pairs(record.get("versions") for record in records),
         "checksums": _pairs(

@@ -134,7 +134,13 @@ class _Writer:
         long = [length > LONG_TEXT for length in lengths]
         name = f"tables/{self.tables}.json"
         self.tables += 1
-        data = {"columns": list(columns), "rows": rows, "align": list(align), "long": long, "lengths": lengths}
+        data = {
+            "columns": list(columns),
+            "rows": rows,
+            "align": list(align),
+            "long": long,
+            "lengths": lengths,
+        }
         (self.folder / name).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
         head = f"caption: [{caption}], name: {typst_string(label)}" if label else "caption: none"
         head += f", breakable: {'true' if len(rows) > MOST_ROWS_TOGETHER else 'false'}"
@@ -147,8 +153,14 @@ class _Writer:
         parts = ['#chapter("Provenance", part: "") <provenance>']
         if p.get("commits"):
             changed = ", with changes that were not committed when a run ended" if p["modified"] else ""
-            parts.append("Commit " + ", ".join(f"#raw({typst_string(c)})" for c in p["commits"]) + changed + ".")
-        items = [*p.get("machines", []), *(f"Python {v}" for v in p.get("pythons", [])), *p.get("threads", [])]
+            parts.append(
+                "Commit " + ", ".join(f"#raw({typst_string(c)})" for c in p["commits"]) + changed + "."
+            )
+        items = [
+            *p.get("machines", []),
+            *(f"Python {v}" for v in p.get("pythons", [])),
+            *p.get("threads", []),
+        ]
         parts.append("\n".join(f"- #{typst_string(item)}" for item in items))
         runs = [
             [r.page.id, r.page.notebook, r.dataset or "–", duration(r.seconds)] for r in p.get("runs", [])

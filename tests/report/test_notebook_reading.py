@@ -1,0 +1,102 @@
+"""What is read from an executed notebook, and which faults stop the report."""
+
+import base64
+
+import pytest
+from toy_notebooks import SVG, Notebook, run, shown
+
+from lib import display
+from lib.report import RenderingError, notebooks
+from lib.report.document import Code, Figure, Prose, Table, Text
+
+
+def read(tmp_path, notebook, name="first", **more):
+    notebook.write(tmp_path / name, **more)
+    return notebooks.read_page(run(name), tmp_path / name)
+
+
+def test_the_table_type_is_the_one_that_notebooks_emit():
+    assert notebooks.TABLE_MIME == display.TABLE_MIME
+
+
+def test_title_prose_code_and_outputs_in_order(tmp_path):
+    notebook = (
+        Notebook()
+        .markdown("# SVD, `n_factors` and *taste*\n\nThe question.")
+        .code("fit()", {"output_type": "stream", "name": "stdout", "text": "\x1b[32mdone\x1b[0m\n"})
+        .figure("fig-sweep")
+        .table("", ["film"], [["Se7en"]])
+    )
+    page = read(tmp_path, notebook)
+    assert page.title == "SVD, n_factors and taste"
+    assert [type(block) for block in page.blocks] == [Prose, Code, Text, Code, Figure, Code, Table]
+    assert page.blocks[0].markdown.strip() == "The question."
+    assert page.blocks[2].text == "done"
+    assert page.blocks[3].source == "draw()"
+    assert page.blocks[4].image == SVG.encode()
+
+
+def test_tags_and_the_code_of_prose_cells(tmp_path):
+    output = shown({"text/plain": "42"})
+    notebook = (
+        Notebook()
+        .code("setup()", output, tags=["remove-cell"])
+        .code("quiet()", output, tags=["remove-input"])
+        .code('say(f"The RMSE is {rmse:.3f}.")', shown({"text/markdown": "The RMSE is 0.919."}))
+        .code("best = 1\nsay(best)", shown({"text/markdown": "1"}))
+    )
+    page = read(tmp_path, notebook)
+    assert [type(block) for block in page.blocks] == [Text, Prose, Code, Prose]
+
+
+def test_option_lines_may_go_on_and_may_hold_colons_and_quotes():
+    settings, code = notebooks.options(
+        '#| label: fig-a\n#| fig-alt: Two lines: one falls,\n#|   one rises.\n#| fig-cap: "A: b"\n\ndraw()'
+    )
+    assert settings == {"label": "fig-a", "fig-alt": "Two lines: one falls, one rises.", "fig-cap": "A: b"}
+    assert code == "draw()"
+
+
+def test_png_figures_are_decoded(tmp_path):
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n____IHDR" + (7).to_bytes(4, "big") + (5).to_bytes(4, "big"))
+    notebook = Notebook().code(
+        "#| label: fig-a\n#| fig-cap: C.\n#| fig-alt: A.\nx", shown({"image/png": png.decode()})
+    )
+    figure = read(tmp_path, notebook).blocks[-1]
+    assert (figure.kind, figure.image[:4]) == ("png", b"\x89PNG")
+
+
+def test_stderr_is_left_out_with_a_warning(tmp_path, caplog):
+    notebook = Notebook().code("x", {"output_type": "stream", "name": "stderr", "text": "W tensorflow"})
+    page = read(tmp_path, notebook)
+    assert [type(block) for block in page.blocks] == [Code]
+    assert "run first: left out what cell 1 wrote to stderr" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("notebook", "message"),
+    [
+        (Notebook().figure("fig-a", alt=None), "run first, cell 1: the figure fig-a has no #| fig-alt"),
+        (Notebook().figure("fig-a", caption=None), "no #| fig-cap"),
+        (Notebook().code("plot()", shown({"image/svg+xml": SVG})), "no #| label"),
+        (Notebook().table("tbl-a", ["x"], [["1"]], caption=""), "the table tbl-a has no caption"),
+        (Notebook().figure("Fig A"), "the label 'Fig A' is malformed"),
+        (Notebook().code("#| label: fig-a\nx"), "the cell labelled fig-a shows no figures"),
+        (Notebook().table("fig-a", ["x"], [["1"]]), "the cell labelled fig-a shows no figures"),
+        (Notebook().table("tbl-a", ["x", "y"], [["1"]]), "rows and columns differ"),
+        (
+            Notebook().markdown("x").code("1/0", {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "division", "traceback": []}),
+            "run first, cell 2: the notebook failed here with ZeroDivisionError",
+        ),
+    ],
+)  # fmt: skip
+def test_faults_name_the_run_and_the_cell(tmp_path, notebook, message):
+    with pytest.raises(RenderingError) as caught:
+        read(tmp_path, notebook)
+    assert message in str(caught.value)
+    assert caught.value.run == "first" and caught.value.cell
+
+
+def test_a_run_that_was_not_executed_names_the_command(tmp_path):
+    with pytest.raises(RenderingError, match=r"run_notebooks\.py --only first"):
+        notebooks.read_page(run("first"), tmp_path / "first")

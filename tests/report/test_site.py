@@ -1,0 +1,199 @@
+"""The HTML site as a browser would meet it: offline, whole, accessible in its structure, small."""
+
+import json
+from html.parser import HTMLParser
+
+import pytest
+from toy_notebooks import Notebook, make_plan, run
+
+from lib import report
+from lib.report import RenderingError
+
+LOADS = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "object": "data", "use": "href"}  # fmt: skip
+PAGE_BUDGET, SITE_BUDGET = 1_500_000, 12_000_000
+
+
+class Page(HTMLParser):
+    """Collects what the tests ask about."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.tags, self.words, self._stack = text, [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._stack.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self._stack:
+            while self._stack.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if not {"script", "style", "annotation"} & set(self._stack):
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def ids(self):
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+    @property
+    def shown(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture
+def pages(site):
+    plan, runs, output = site
+    report.build(plan, runs, output, pdf=False)
+    return {path.name: Page(path.read_text(encoding="utf-8")) for path in output.glob("*.html")}
+
+
+def test_nothing_is_loaded_from_outside(pages, site):
+    for page in pages.values():
+        for tag, attributes in page.tags:
+            address = attributes.get(LOADS.get(tag, ""), "") or ""
+            assert not address.startswith(("http:", "https:", "//")), address
+            assert not any(name.startswith("on") for name in attributes), attributes
+        assert "@import" not in page.text and "url(http" not in page.text and "url(//" not in page.text
+    for path in site[2].rglob("assets/*.js"):
+        text = path.read_text(encoding="utf-8")
+        assert not any(
+            call in text for call in ("fetch(", "XMLHttpRequest", "import(", "WebSocket", "sendBeacon")
+        )
+
+
+def test_everything_loaded_lies_beside_the_page(pages, site):
+    output = site[2]
+    for page in pages.values():
+        for tag, attributes in page.tags:
+            address = attributes.get(LOADS.get(tag, ""), "")
+            assert not address or (output / address).is_file(), address
+        for font in page.text.split('url("')[1:]:
+            assert (output / font.partition('"')[0]).is_file()
+
+
+def test_structure_that_assistive_technology_needs(pages):
+    for name, page in pages.items():
+        assert page.all("html")[0]["lang"] == "en"
+        assert len(page.ids) == len(set(page.ids)), name
+        assert len(page.all("h1")) == len(page.all("main")) == 1
+        assert all(image.get("alt") for image in page.all("img"))
+        assert page.all("a")[0]["href"] == "#content" and "content" in page.ids
+        labels = [nav.get("aria-label") for nav in page.all("nav")]
+        assert all(labels) and len(labels) == len(set(labels))
+
+
+def test_links_within_the_report_lead_somewhere(pages, site):
+    for name, page in pages.items():
+        for attributes in page.all("a"):
+            file, _, fragment = attributes["href"].partition("#")
+            if attributes["href"].startswith("http"):
+                continue
+            assert (site[2] / (file or name)).is_file(), attributes
+            assert not fragment or fragment in pages[file or name].ids, attributes
+
+
+def test_the_front_page_answers_first_and_lists_the_pages(pages):
+    front = pages["index.html"].shown
+    order = [
+        "Toy report",
+        "Two runs",
+        "What it is .",
+        "The answer comes first",
+        "The headline.",
+        "The report",
+        "About first.",
+    ]
+    places = [
+        front.find(words, 0 if words != "The report" else front.index("The headline.")) for words in order
+    ]
+    assert -1 not in places and places == sorted(places)
+    assert "front.html" not in pages
+
+
+def test_captions_numbers_references_and_downloads(pages, site):
+    first = pages["first.html"]
+    assert "Figure\u00a02 RMSE against" in first.text.replace("</a> ", " ")
+    assert {"href": "second.html#tbl-two", "class": "xref"} in first.all("a")
+    assert {"href": "second.html#results"} in first.all("a")
+    download = next(a for a in first.all("a") if a.get("class") == "download")
+    assert (site[2] / download["href"]).read_text() == "x,y\n1,2\n"
+    assert {"href": "first.html#fig-one"} in pages["index.html"].all("a")
+
+
+def test_code_is_folded_and_removed_cells_are_gone(pages):
+    first = pages["first.html"]
+    assert first.text.count("<details") >= 2 and not any("open" in fold for fold in first.all("details"))
+    assert "seed" in first.shown and "42 shown" in first.shown
+    assert "secret_setup" not in first.text and "hidden_input" not in first.text
+
+
+def test_titles_from_data_are_shown_as_they_are(tmp_path):
+    hostile = '<script>alert("x")</script>'
+    notebook = (
+        Notebook()
+        .markdown(f"# On {hostile}\n\n## In {hostile}")
+        .table("tbl-a", [hostile, "b"], [[hostile, {"text": hostile, "href": "javascript:alert(1)"}]], caption=hostile)
+        .figure("fig-a", alt=hostile.replace('"', "'"))
+        .say(f"Best: {hostile}")
+        .code("print(title)", {"output_type": "stream", "name": "stdout", "text": hostile})
+        .code(f"title = '{hostile}'", {"output_type": "display_data", "data": {"text/html": hostile, "text/plain": hostile}, "metadata": {}})
+    )  # fmt: skip
+    notebook.write(tmp_path / "runs" / "first")
+    report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+    page = Page((tmp_path / "out" / "first.html").read_text(encoding="utf-8"))
+    assert all("src" in script for script in page.all("script"))
+    assert "javascript:" not in page.text
+    assert page.shown.count("alert(") >= 8
+    assert hostile not in (tmp_path / "out" / "assets" / "search-index.js").read_text()
+
+
+def test_the_search_index_holds_every_section_and_its_words(pages, site):
+    text = (site[2] / "assets" / "search-index.js").read_text(encoding="utf-8")
+    entries = json.loads(text.removeprefix("window.searchIndex=").removesuffix(";\n"))
+    found = {entry["u"]: entry for entry in entries}
+    assert len(found) == len(entries)
+    assert found["second.html#results"]["t"] == "A finding. In Figure 2 the number is 0.9191."
+    assert "λ" in found["first.html#fig-one"]["s"]
+    assert {"index.html", "first.html#results", "first.html#results-2", "second.html#tbl-two"} <= set(found)
+
+
+def test_the_provenance_page_says_what_the_report_was_made_from(pages):
+    shown = pages["provenance.html"].shown
+    for words in (
+        "c0ffee",
+        "ab" * 32,
+        "numpy",
+        "2.0",
+        "Python 3.11",
+        "1 min 01 s",
+        "5.0 s",
+        "2 min 07 s",
+        "4 March 2026",
+    ):
+        assert words in shown, words
+
+
+def test_sizes(pages, site):
+    for path in site[2].rglob("*.html"):
+        assert path.stat().st_size < PAGE_BUDGET
+    assert sum(path.stat().st_size for path in site[2].rglob("*") if path.is_file()) < 600_000
+
+
+def test_a_table_cell_that_points_nowhere_is_named(tmp_path):
+    Notebook().table("", ["x"], [[{"text": "1", "href": "fig-lost"}]]).write(tmp_path / "runs" / "first")
+    with pytest.raises(RenderingError, match="run first, cell 1: the cross-reference @fig-lost"):
+        report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+
+
+def test_a_dead_link_in_prose_is_named(tmp_path):
+    Notebook().markdown("[gone](first.ipynb#nowhere)").write(tmp_path / "runs" / "first")
+    with pytest.raises(
+        RenderingError, match=r"run first, cell 1: the link first\.ipynb#nowhere leads to no heading"
+    ):
+        report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
