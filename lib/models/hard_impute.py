@@ -1,0 +1,181 @@
+"""Hard-Impute: matrix completion by iterated truncated singular value decompositions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from lib.interactions import Interactions
+from lib.models.low_rank import LowRankCompletion
+from lib.models.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank
+
+SPARE = 10
+"""Columns that the subspace iteration carries beyond the rank, so that it converges at the rank's edge too."""
+
+
+class HardImpute(LowRankCompletion):
+    r"""The matrix of a given rank that is nearest to the ratings, sought by iterated SVD (Mazumder et al. 2010).
+
+    .. math:: \min_Z \; \tfrac12 \|P_\Omega(X - Z)\|_F^2 \quad \text{s.t.} \quad \operatorname{rank}(Z) \le k, \qquad
+        Z \leftarrow \mathrm{SVD}_k\big(P_\Omega(X) + P_\Omega^\perp(Z)\big)
+
+    **The problem is not convex.** Each step lowers the objective, but where it ends depends on the start, and for
+    ranks beyond the first few the lowest objective predicts badly: what the model predicts comes from its stopping
+    early as much as from its rank. The rule for stopping is therefore that of fancyimpute's ``IterativeSVD``, so that
+    both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
+    vectors come from a subspace iteration that starts at the last step's.
+
+    The baseline and the answers to cold users and films are described in `LowRankCompletion`.
+
+    Parameters
+    ----------
+    rank : int
+        k, from 1 to the lesser side of the matrix.
+    centre : {'user', 'bias', 'global', 'none'}
+    gradual : bool
+        Start at rank 1 and double it each iteration until `rank`, as IterativeSVD does by default.
+    tolerance : float
+        Stop when the squared change of the unrated entries, over their squared norm, falls below it.
+    max_iterations : int
+    seed : int
+        Of the start of the singular vectors; the fitted matrix depends on it only through rounding.
+
+    Attributes
+    ----------
+    U_, singular_values_, V_ : ndarray, shape (n_users, k), (k,), (n_items, k)
+    objective_ : float
+        :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2`.
+    objective_history_ : ndarray
+        After each iteration; never rises.
+    rank_, n_iterations_ : int
+    converged_ : bool
+        Whether `tolerance` was met within `max_iterations`.
+
+    Raises
+    ------
+    ValueError
+        From `fit`: `rank`, `tolerance`, `max_iterations` or `centre` is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        rank: int = 3,
+        centre: str = "user",
+        gradual: bool = True,
+        tolerance: float = 1e-5,
+        max_iterations: int = 100,
+        seed: int = 0,
+    ):
+        self.rank = rank
+        self.centre = centre
+        self.gradual = gradual
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+        self.seed = seed
+
+    _start: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        if not 1 <= self.rank <= min(train.n_users, train.n_items):
+            raise ValueError(
+                f"HardImpute: rank must lie between 1 and {min(train.n_users, train.n_items)}, the matrix's lesser "
+                f"side; got {self.rank}"
+            )
+        if self.tolerance < 0 or self.max_iterations < 1:
+            raise ValueError("HardImpute: tolerance must not be negative and max_iterations at least 1")
+        observed = self._observe(train)
+        with threadpool_limits(
+            1, user_api="blas"
+        ):  # thin blocks; and the bits must not depend on the machine
+            U, s, V, history, converged = iterative_svd(
+                observed, self.rank, start=self._start, gradual=self.gradual, tolerance=self.tolerance,
+                max_iterations=self.max_iterations, seed=self.seed,
+            )  # fmt: skip
+        self._keep(U, s, V)
+        self.objective_, self.objective_history_ = np.float64(history[-1]), np.array(history)
+        self.n_iterations_, self.converged_ = len(history), converged
+
+
+def iterative_svd(
+    observed: ObservedEntries,
+    rank: int,
+    *,
+    start: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    gradual: bool = False,
+    tolerance: float = 1e-5,
+    max_iterations: int = 100,
+    seed: int = 0,
+):
+    r"""Replace the unobserved entries by those of the best rank-k approximation, again and again.
+
+    The change of the unobserved entries needs no dense matrix either:
+    :math:`\|P_\Omega^\perp(D)\|^2 = \|D\|_F^2 - \|P_\Omega(D)\|^2` for :math:`D = Z' - Z`, both from the factors.
+
+    Parameters
+    ----------
+    observed : ObservedEntries
+    rank : int
+    start : (U, s, V), optional
+        A matrix of at most that rank to start from; the zero matrix by default.
+    gradual : bool
+        Without a start: let the rank double from 1.
+
+    Returns
+    -------
+    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
+    history : list of float
+        Half the squared error of the observed entries after each iteration.
+    converged : bool
+    """
+    n_rows, n_columns = observed.shape
+    width = min(rank + SPARE, n_rows, n_columns)
+    random = np.random.default_rng(seed)
+    # A product with the transpose: columns without an entry stay exactly zero.
+    _, transposed = observed.sparse(observed.values)
+    block = transposed @ random.standard_normal((n_rows, width))
+    U, s, V = np.zeros((n_rows, 0)), np.zeros(0), np.zeros((n_columns, 0))
+    if start is not None:
+        U, s, V = start
+        block[:, : len(s)] = V
+    fitted = observed.entries(U * s, V)
+    history, converged = [], False
+    for iteration in range(max_iterations):
+        filled = SparsePlusLowRank(observed, observed.values - fitted, U * s, V)
+        first = iteration == 0
+        wide_U, wide_s, block = filled.leading_triplets(block, 12 if first else 2)
+        k = min(2**iteration, rank) if gradual and start is None else rank
+        new_U, new_s, new_V = wide_U[:, :k], wide_s[:k], block[:, :k]
+        new_fitted = observed.entries(new_U * new_s, new_V)
+        inner = s @ ((U.T @ new_U) * (V.T @ new_V)) @ new_s
+        change = s @ s + new_s @ new_s - 2 * inner - np.sum((new_fitted - fitted) ** 2)
+        size = s @ s - fitted @ fitted  # of the unobserved entries before the step
+        U, s, V, fitted = new_U, new_s, new_V, new_fitted
+        history.append(0.5 * np.sum((observed.values - fitted) ** 2))
+        if size > 0 and change < tolerance * size and k == rank:
+            converged = True
+            break
+    return U, s, V, history, converged
+
+
+def hard_impute_path(train: Interactions, ranks: Iterable[int], **parameters) -> Iterator[HardImpute]:
+    """Fit Hard-Impute along rising ranks, each from the matrix before it.
+
+    Parameters
+    ----------
+    train : Interactions
+    ranks : iterable of int
+        In any order; models come back from the lowest to the highest.
+    **parameters
+        Further parameters of `HardImpute`. `gradual` does not matter from the second rank on.
+    """
+    start = None
+    for rank in sorted(ranks):
+        model = HardImpute(rank=rank, **parameters)
+        model._start = start
+        model.fit(train)
+        model._start = None
+        start = model.U_, model.singular_values_, model.V_
+        yield model

@@ -1,0 +1,204 @@
+"""Matrices seen at some entries, and sparse-plus-low-rank algebra on them, without a dense users x items array."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+
+@njit(cache=True, fastmath=True)
+def _entries(pointers, columns, left, right, out):
+    """``out[e] = left[i] . right[j]`` for each stored entry e = (i, j)."""
+    for i in range(len(pointers) - 1):
+        for e in range(pointers[i], pointers[i + 1]):
+            j = columns[e]
+            total = 0.0
+            for c in range(left.shape[1]):
+                total += left[i, c] * right[j, c]
+            out[e] = total
+
+
+@njit(cache=True, fastmath=True)
+def _slopes(pointers, columns, left, right, left_step, right_step, first, second):
+    """Entries of (L + tL')(R + tR')^T as a polynomial in t: its coefficients of t and of t squared."""
+    for i in range(len(pointers) - 1):
+        for e in range(pointers[i], pointers[i + 1]):
+            j = columns[e]
+            linear, square = 0.0, 0.0
+            for c in range(left.shape[1]):
+                linear += left[i, c] * right_step[j, c] + left_step[i, c] * right[j, c]
+                square += left_step[i, c] * right_step[j, c]
+            first[e] = linear
+            second[e] = square
+
+
+class ObservedEntries:
+    r"""The places :math:`\Omega` at which a matrix is observed, and its values there.
+
+    Parameters
+    ----------
+    matrix : sparse array, shape (n_rows, n_columns)
+        A stored entry is observed, a stored zero included. No entry may stand twice.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_entries,)
+        Row by row.
+    row_counts, column_counts : ndarray
+        Observed entries a row and a column.
+    """
+
+    def __init__(self, matrix: sparse.sparray):
+        rows = sparse.csr_array(matrix, dtype=np.float64)
+        rows.sort_indices()
+        self.shape = rows.shape
+        self.values, self._pointers, self._columns = rows.data, rows.indptr, rows.indices
+        # The transposed layout, and where each of its entries stands in the row-wise one.
+        places = sparse.csr_array(
+            (np.arange(rows.nnz, dtype=np.float64), rows.indices, rows.indptr), rows.shape
+        )
+        by_column = places.T.tocsr()
+        self._order = by_column.data.astype(np.intp)
+        self._row_pointers, self._rows = by_column.indptr, by_column.indices
+        self.row_counts, self.column_counts = np.diff(rows.indptr), np.diff(by_column.indptr)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def entries(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Entries of ``left @ right.T`` at the observed places, shape (n_entries,)."""
+        out = np.zeros(len(self))
+        _entries(self._pointers, self._columns, left, right, out)
+        return out
+
+    def slopes(self, left, right, left_step, right_step) -> tuple[np.ndarray, np.ndarray]:
+        """How the entries of ``left @ right.T`` change with t when both factors move along their steps.
+
+        Returns
+        -------
+        first, second : ndarray, shape (n_entries,)
+            The entries are ``entries(left, right) + t * first + t**2 * second``, exactly.
+        """
+        first, second = np.zeros(len(self)), np.zeros(len(self))
+        _slopes(self._pointers, self._columns, left, right, left_step, right_step, first, second)
+        return first, second
+
+    def sparse(self, values: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return the sparse matrix with these values at the observed places, and its transpose, both row by row."""
+        rows = sparse.csr_array((values, self._columns, self._pointers), shape=self.shape)
+        columns = sparse.csr_array(
+            (values[self._order], self._rows, self._row_pointers), shape=self.shape[::-1]
+        )
+        return rows, columns
+
+
+class SparsePlusLowRank:
+    """The matrix ``S + left @ right.T``, as products with thin blocks.
+
+    Parameters
+    ----------
+    observed : ObservedEntries
+    values : ndarray, shape (n_entries,)
+        The values of S at the observed places.
+    left, right : ndarray, shape (n_rows, rank) and (n_columns, rank), optional
+        Without them the matrix is S alone.
+
+    References
+    ----------
+    T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
+    least squares, Journal of Machine Learning Research 16, section 5.
+    """
+
+    def __init__(self, observed: ObservedEntries, values: np.ndarray, left=None, right=None):
+        self.shape = observed.shape
+        self._sparse, self._transposed = observed.sparse(values)
+        self._left, self._right = left, right
+
+    def times(self, block: np.ndarray) -> np.ndarray:
+        """Product with a (n_columns, k) block, shape (n_rows, k)."""
+        product = self._sparse @ block
+        return product if self._left is None else product + self._left @ (self._right.T @ block)
+
+    def transposed_times(self, block: np.ndarray) -> np.ndarray:
+        """Product of the transpose with a (n_rows, k) block, shape (n_columns, k)."""
+        product = self._transposed @ block
+        return product if self._left is None else product + self._right @ (self._left.T @ block)
+
+    def leading_triplets(self, start: np.ndarray, n_rounds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Leading singular triplets by subspace iteration.
+
+        The error of the k-th triplet falls by (s_p / s_k)^2 a round, with p columns in `start`; a start near the
+        answer, such as the last iteration's, makes one or two rounds enough.
+
+        Parameters
+        ----------
+        start : ndarray, shape (n_columns, p)
+            Spans a guess at the leading right singular vectors; p is how many triplets come back.
+        n_rounds : int
+            Rounds of a product with the matrix and one with its transpose.
+
+        Returns
+        -------
+        U, s, V : ndarray, shape (n_rows, p), (p,), (n_columns, p)
+            Singular values falling.
+        """
+        right = start
+        for _ in range(n_rounds):
+            left, _ = np.linalg.qr(self.times(right))
+            right = self.transposed_times(left)
+        V, s, rotation = np.linalg.svd(right, full_matrices=False)
+        return left @ rotation.T, s, V
+
+    def lanczos_triplets(
+        self, k: int, *, tolerance: float, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """At most k leading singular triplets without a guess, by the Lanczos method on the Gram matrix's products.
+
+        Far more accurate than `leading_triplets` from a random start where singular values fall slowly. The arrays
+        are as there.
+
+        Parameters
+        ----------
+        k : int
+        tolerance : float
+            Relative accuracy of the squared singular values.
+        seed : int
+            Of the start vector.
+        """
+        n_columns = self.shape[1]
+        if k >= n_columns // 2:  # the method needs room for its Krylov space; small enough to take all
+            U, s, V = self.leading_triplets(np.eye(n_columns), 1)
+            return U[:, :k], s[:k], V[:, :k]
+        gram = LinearOperator(
+            (n_columns, n_columns),
+            matvec=lambda v: self.transposed_times(self.times(v.reshape(-1, 1))).ravel(),
+            dtype=np.float64,
+        )
+        start = np.random.default_rng(seed).standard_normal(n_columns)
+        # A vector in the row space: columns without an entry must stay exactly zero.
+        start = gram.matvec(start)
+        if not start.any():
+            return np.zeros((self.shape[0], 0)), np.zeros(0), np.zeros((n_columns, 0))
+        _, V = eigsh(gram, k=k, v0=start, tol=tolerance)
+        left = self.times(V[:, ::-1])
+        s = np.linalg.norm(left, axis=0)
+        return left / np.maximum(s, np.finfo(float).tiny), s, V[:, ::-1]
+
+
+def compressed(left: np.ndarray, right: np.ndarray, least: float = 0.0):
+    """Singular value decomposition of ``left @ right.T``, dropping singular values up to `least`.
+
+    Returns
+    -------
+    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
+        Singular values falling; the sign of each pair is fixed, so that equal input gives equal output.
+    """
+    basis_left, upper_left = np.linalg.qr(left)
+    basis_right, upper_right = np.linalg.qr(right)
+    U, s, V = np.linalg.svd(upper_left @ upper_right.T)
+    kept = s > least
+    U, s, V = basis_left @ U[:, : len(s)][:, kept], s[kept], basis_right @ V[: len(s)].T[:, kept]
+    signs = np.where(U[np.abs(U).argmax(axis=0), np.arange(len(s))] < 0, -1.0, 1.0) if len(s) else np.ones(0)
+    return U * signs, s, V * signs
