@@ -21,6 +21,11 @@ class At:
     elapsed: float
     rest: float | None
 
+    @property
+    def where(self) -> str:
+        """The place in words."""
+        return f"cell {self.cell}/{self.cells}" if self.cell else "starting"
+
 
 def duration(seconds: float) -> str:
     """Return seconds as a reader would say them."""
@@ -62,7 +67,7 @@ class Lines:
             if now - self._last.get(run, now) >= HEARTBEAT:
                 self._last[run] = now
                 about = f", about {duration(rest)} left in all" if rest is not None else ""
-                self.line(f"       {run}: cell {place.cell}/{place.cells}, {duration(place.elapsed)}{about}")
+                self.line(f"       {run}: {place.where}, {duration(place.elapsed)}{about}")
 
     def end(self, run: str, text: str) -> None:
         """Say that a run ended, and how."""
@@ -81,7 +86,7 @@ class Bars(Lines):
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("cell {task.fields[cell]}/{task.total}"),
+            TextColumn("{task.fields[where]}"),
             TextColumn("{task.fields[elapsed]}"),
             TextColumn("{task.fields[left]}", style="dim"),
             console=Console(file=self.stream, highlight=False),
@@ -103,7 +108,7 @@ class Bars(Lines):
     def start(self, run: str, cells: int, why: str) -> None:
         """Say that a run starts, and show a bar for it."""
         super().start(run, cells, why)
-        self._tasks[run] = self._progress.add_task(run, total=cells, cell=0, elapsed="", left="")
+        self._tasks[run] = self._progress.add_task(run, total=cells, where="starting", elapsed="", left="")
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:
         """Move the bars."""
@@ -114,7 +119,7 @@ class Bars(Lines):
             self._progress.update(
                 self._tasks[run],
                 completed=max(0, place.cell - 1),
-                cell=place.cell,
+                where=place.where,
                 elapsed=duration(place.elapsed),
                 left=left,
             )
