@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SAFE_SCHEMES = {"", "http", "https", "mailto"}
 _REF = "ref:"
+_SIDES = {"AlignDefault": "AlignLeft"}
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,10 @@ class Markdown:
             if kind == "Header":
                 level, (ident, _, _), text = content
                 return [{"t": "Header", "c": [level, [f"{home}--{ident}", [], []], walk(text, visit)]}]
+            if kind == "Table":
+                # Typst would centre, with the table as a whole, the cells of columns without an alignment.
+                columns = [[{"t": _SIDES.get(side["t"], side["t"])}, width] for side, width in content[2]]
+                return [{"t": "Table", "c": walk([*content[:2], columns, *content[3:]], visit)}]
             if kind == "Math":
                 return [
                     raw("typst", f"#formula({typst_string(content[1].strip())})["),

@@ -10,7 +10,9 @@ _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _FORMULA = re.compile(r"<math\b.*?</math>", re.S)
 _APPLY = "\u2061"
 _THIN = "0.1667em"
-_BARS = ("|", "\u2225", "\u2016")
+_BARS = {"\u2016": (r"\left\lVert", r"\left\Vert"), "|": (r"\left|", r"\left\lvert", r"\left\vert")}
+"""Bars, and how a formula says that they shall grow with what they hold."""
+_NORM = re.compile(r"(?<!\\left)(?<!\\right)(?<![bB]ig)(?<!igg)(?<!ig[lr])(?<!igg[lr])\\\|")
 
 
 def norms(latex: str) -> str:
@@ -18,8 +20,8 @@ def norms(latex: str) -> str:
 
     A bare ``\|`` is neither an opening nor a closing sign, and is set with the space of a relation.
     """
-    parts = re.split(r"\\\|", latex)
-    if len(parts) % 2 == 0 or r"\left" in latex or r"\right" in latex:
+    parts = _NORM.split(latex)
+    if len(parts) % 2 == 0:
         return latex
     signs = [r"\lVert ", r"\rVert "]
     return parts[0] + "".join(signs[n % 2] + part for n, part in enumerate(parts[1:]))
@@ -49,15 +51,14 @@ def _polished(formula: str) -> str:
     root = ElementTree.fromstring(formula)
     latex = "".join(node.text or "" for node in root.iter(f"{{{_NAMESPACE}}}annotation"))
     root.set("alttext", " ".join(latex.split()))
-    if r"\left" not in latex:
-        for sign in root.iter(f"{{{_NAMESPACE}}}mo"):
-            if sign.text in _BARS and "minsize" not in sign.attrib:
-                sign.set("stretchy", "false")
+    for sign in root.iter(f"{{{_NAMESPACE}}}mo"):
+        growing = _BARS.get(sign.text)
+        if growing and "minsize" not in sign.attrib and not any(name in latex for name in growing):
+            sign.set("stretchy", "false")
     for table in root.iter(f"{{{_NAMESPACE}}}mtable"):
         cell = table.find(f"{{{_NAMESPACE}}}mtr/{{{_NAMESPACE}}}mtd")
-        if (
-            cell is not None and cell.get("columnalign") == "right"
-        ):  # lines of an aligned formula, not a matrix
+        # Lines of an aligned formula, not a matrix.
+        if cell is not None and cell.get("columnalign") == "right":
             table.set("displaystyle", "true")
     for parent in list(root.iter()):
         for place, child in reversed(list(enumerate(parent))):

@@ -27,6 +27,8 @@ MOST_ROWS_TOGETHER = 18
 """Rows up to which a table is kept on one page."""
 TEXT_WIDTH = 459
 """Width of the text on the page, in points."""
+FIGURE_SCALE = 0.75 * TEXT_WIDTH / (7.2 * 72)
+"""Points a CSS pixel: the widest figures fill the text's width, and type has one size in all figures."""
 
 
 def write_pdf(report: Report, path: Path) -> None:
@@ -120,7 +122,7 @@ class _Writer:
 
     def _figure(self, block: Figure, caption: str) -> str:
         size = size_of(block.image, block.kind)
-        width = f"{min(size[0] * 0.75, TEXT_WIDTH):.0f}pt" if size else "100%"
+        width = f"{min(size[0] * FIGURE_SCALE, TEXT_WIDTH):.0f}pt" if size else "100%"
         return (
             f'#report-figure("figures/{block.label}.{block.kind}", alt: {typst_string(block.alt)}, '
             f"width: {width}, caption: [{caption}]) <{block.label}>"

@@ -123,4 +123,5 @@ def test_norms_pair_up_and_greek_is_spoken():
     assert norms(r"\|X\|_F + \|y\|") == r"\lVert X\rVert _F + \lVert y\rVert "
     assert norms(r"\left\|X\right\|") == r"\left\|X\right\|"
     assert norms(r"a \| b") == r"a \| b"
+    assert norms(r"\left( \|a\|^2 \right)") == r"\left( \lVert a\rVert ^2 \right)"
     assert spoken(r"\lambda^* \Omega").split() == ["λ", "*", "Ω"]
