@@ -21,8 +21,8 @@ class Dependencies:
     """The modules of one source tree, each read once.
 
     Models load by name from a registry, which no import statement shows: a model counts where its name stands
-    as a text in the notebook's code or in a parameter's value, and all of them count where the code mentions
-    the registry itself.
+    as a text in the notebook's code or in a parameter's value. All of them count where the notebook mentions the
+    registry itself, or uses a module that both mentions it and makes models.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ class Dependencies:
         start = {name for tree in trees for name in self._imported(tree, package="")}
         start |= {name for name in extra if self.file(name)}
         everything = self.closure(start)
-        mentions = any(_mentions_registry(tree) for tree in trees) or any(
-            _mentions_registry(self._tree(name)) for name in everything if name != REGISTRY_MODULE
+        mentions = any("REGISTRY" in _names(tree) for tree in trees) or any(
+            self._makes_all_models(name) for name in everything if name != REGISTRY_MODULE
         )
         models = set(self.registry) if mentions else texts & set(self.registry)
         everything |= self.closure({self.registry[name].partition(":")[0] for name in models})
@@ -132,6 +132,11 @@ class Dependencies:
             self._trees[name] = parse(file.read_text(encoding="utf-8")) if file is not None else None
         return self._trees[name]
 
+    def _makes_all_models(self, name: str) -> bool:
+        """Whether a module goes through the registry to make models; to read the names alone depends on none."""
+        names = _names(self._tree(name))
+        return "REGISTRY" in names and not names.isdisjoint(("create", "model_class", "import_module"))
+
     def _read_registry(self) -> dict[str, str]:
         tree = self._tree(REGISTRY_MODULE)
         for statement in tree.body if tree is not None else ():
@@ -186,13 +191,12 @@ def _targets(statement: ast.stmt) -> list[str]:
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def _mentions_registry(tree: ast.Module | None) -> bool:
-    return tree is not None and any(
-        (isinstance(node, ast.Name) and node.id == "REGISTRY")
-        or (isinstance(node, ast.Attribute) and node.attr == "REGISTRY")
-        or (isinstance(node, ast.alias) and node.name == "REGISTRY")
-        for node in ast.walk(tree)
-    )
+def _names(tree: ast.Module | None) -> set[str]:
+    """Return the identifiers that code mentions."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    found = {node.id for node in nodes if isinstance(node, ast.Name)}
+    found |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return found | {node.name for node in nodes if isinstance(node, ast.alias)}
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:

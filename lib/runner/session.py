@@ -148,7 +148,8 @@ def _execute(
 ) -> int:
     todo = sum(decision.action != KEEP for decision in forecast(plan, cache, selected).values())
     cores = available_cores()
-    jobs = options.jobs or default_jobs(cores, max(1, todo))
+    # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
+    jobs = options.jobs or default_jobs(cores, len(plan.runs))
     settings = Settings(
         jobs=jobs,
         threads=max(1, cores // jobs),

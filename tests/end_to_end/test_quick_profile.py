@@ -44,7 +44,7 @@ def built(tmp_path_factory):
 def test_it_prints_progress_and_nothing_else(built, plan):
     _, done = built
     assert done.stderr == ""
-    known = r"(start|done|back|note) |\s+\w+: cell |Runs: |The report is built: |\d+ runs, "
+    known = r"(start|done|back|note) |\s+\w+: (cell|starting)|Runs: |The report is built: |\d+ runs, "
     assert [line for line in done.stdout.splitlines() if not re.match(known, line)] == []
     assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(plan.runs)
 

@@ -99,6 +99,11 @@ class TestCaching:
         assert report.executed == [], call.stdout
         assert (report.runs_dir / "first" / "value.txt").read_text() == "20"
 
+    def test_the_list_shows_what_needs_what_and_how_long_it_took(self, report):
+        lines = report.run("--list").stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["first", "second"]
+        assert "second.ipynb, needs first; full, " in lines[1]
+
     def test_failed_rendering_leaves_the_last_report(self, report):
         (report.root / "unbuildable").touch()
         before = (report.reports / "index.html").read_bytes()
