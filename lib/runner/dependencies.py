@@ -17,12 +17,17 @@ REGISTRY_TABLES = ("REGISTRY", "LABELS")
 """Tables that grow by a line with each new model; only the lines of the models that a notebook uses count."""
 
 
+MAKERS = ("create", "model_class", "evaluate")
+"""Functions that turn a model's name into a model."""
+
+
 class Dependencies:
     """The modules of one source tree, each read once.
 
     Models load by name from a registry, which no import statement shows: a model counts where its name stands
     as a text in the notebook's code or in a parameter's value. All of them count where the notebook mentions the
-    registry itself, or uses a module that both mentions it and makes models.
+    registry itself. A module of the package counts the models that it makes: those whose names it gives to a
+    function of `MAKERS`, or all of them if it also mentions the registry.
 
     Parameters
     ----------
@@ -64,11 +69,16 @@ class Dependencies:
         start = {name for tree in trees for name in self._imported(tree, package="")}
         start |= {name for name in extra if self.file(name)}
         everything = self.closure(start)
-        mentions = any("REGISTRY" in _names(tree) for tree in trees) or any(
-            self._makes_all_models(name) for name in everything if name != REGISTRY_MODULE
-        )
-        models = set(self.registry) if mentions else texts & set(self.registry)
-        everything |= self.closure({self.registry[name].partition(":")[0] for name in models})
+        models = texts & set(self.registry)
+        if any("REGISTRY" in _names(tree) for tree in trees):
+            models = set(self.registry)
+        while True:
+            made = {model for name in everything if name != REGISTRY_MODULE for model in self._made_by(name)}
+            models |= made
+            grown = everything | self.closure({self.registry[name].partition(":")[0] for name in models})
+            if grown == everything:
+                break
+            everything = grown
         shown = set(models)
         for other in upstream:
             trees = [tree for cell in other.code if (tree := parse(cell.source)) is not None]
@@ -132,10 +142,19 @@ class Dependencies:
             self._trees[name] = parse(file.read_text(encoding="utf-8")) if file is not None else None
         return self._trees[name]
 
-    def _makes_all_models(self, name: str) -> bool:
-        """Whether a module goes through the registry to make models; to read the names alone depends on none."""
-        names = _names(self._tree(name))
-        return "REGISTRY" in names and not names.isdisjoint(("create", "model_class", "import_module"))
+    def _made_by(self, name: str) -> set[str]:
+        """Return the models that a module makes by name; merely to mention names depends on none."""
+        tree = self._tree(name)
+        names = _names(tree)
+        if names.isdisjoint(MAKERS):
+            return set()
+        if "REGISTRY" in names:
+            return set(self.registry)
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        makers = [call for call in calls if ast.unparse(call.func).rpartition(".")[2] in MAKERS]
+        return {text for call in makers for argument in call.args for text in _texts(argument)} & set(
+            self.registry
+        )
 
     def _read_registry(self) -> dict[str, str]:
         tree = self._tree(REGISTRY_MODULE)
@@ -199,7 +218,7 @@ def _names(tree: ast.Module | None) -> set[str]:
     return found | {node.name for node in nodes if isinstance(node, ast.alias)}
 
 
-def _texts(tree: ast.Module) -> Iterator[str]:
+def _texts(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

@@ -11,6 +11,7 @@ FILES = {
     "deeper.py": "from . import alone\n",
     "lazy.py": "from importlib import import_module\nM = import_module('lib.alone')\n",
     "listing.py": "from lib.models import REGISTRY, create\nALL = [create(name) for name in REGISTRY]\n",
+    "reference.py": "from lib.models import create\nNAMES = {'bias'}\nMODEL = create('svd', seed=1)\n",
     "colours.py": "from lib.models import REGISTRY\nCOLOURS = dict.fromkeys(REGISTRY, 'red')\n",
     "models/__init__.py": 'REGISTRY: dict = {"svd": "lib.models.svd:SVD", "bias": "lib.models.bias:Bias"}\n'
     'LABELS = {"svd": "SVD", "bias": "Bias"}\n\ndef create(name):\n    return name\n',
@@ -45,6 +46,7 @@ def tree(tmp_path):
         ("from lib.models import create\ncreate('svd')",
          {"lib", "lib.models", "lib.models.svd", "lib.models.base"}),
         ("from lib.models import create", {"lib", "lib.models"}),
+        ("import lib.reference", {"lib", "lib.reference", "lib.models", "lib.models.svd", "lib.models.base"}),
         ("import lib.colours", {"lib", "lib.colours", "lib.models"}),
         ("from lib import models\nmodels.REGISTRY",
          {"lib", "lib.models", "lib.models.svd", "lib.models.base", "lib.models.bias", "lib.alone"}),
