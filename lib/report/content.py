@@ -14,6 +14,15 @@ RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-th
 """Ids that the HTML template uses itself."""
 
 
+VERDICTS = {
+    "holds": "holds",
+    "holds with a condition": "partly",
+    "does not hold": "fails",
+    "could not be tested": "open",
+}
+"""The verdicts on claims, which a table marks with a sign of this kind, in colour."""
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything that the writers need; made by `assemble`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from lib.report.content import Report, cell_link, check_links, prose_key
+from lib.report.content import VERDICTS, Report, cell_link, check_links, prose_key
 from lib.report.data import data_path
 from lib.report.document import Code, Figure, Page, Prose, Table, Text
 from lib.report.highlighting import highlight
@@ -140,7 +140,7 @@ def _table(report: Report, page: Page, block: Table, caption: Markup, macros, co
     wide = sum(max(min(length, 40), 5) + 3 for length in lengths) > WIDE
     look = " ".join(name for name, on in (("long", len(rows) >= LONG_TABLE), ("wide", wide)) if on)
     download = f"data/{data_path(block)}" if block.data else ""
-    return macros.table(block, rows, target, caption, download, look, shape, code)
+    return macros.table(block, rows, target, caption, download, look, shape, code, VERDICTS)
 
 
 def _code(blocks: list[Code]) -> Markup:

@@ -22,6 +22,7 @@ _OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
 _KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
 _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
+_PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -91,7 +92,7 @@ def read_page(run, folder: Path) -> Page:
         part=run.part,
         notebook=Path(run.notebook).name,
         blocks=blocks,
-        provenance=_json(folder / "provenance.json"),
+        provenance=_provenance(folder),
     )
 
 
@@ -114,6 +115,8 @@ def options(source: str) -> tuple[dict[str, str], str]:
 def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], folder: Path):
     """Return a code cell's blocks, and whether it wrote to stderr."""
     settings, code = options(source)
+    if "injected-parameters" in tags:
+        code = _without_places(code)
     label = settings.get("label", "")
     if label and not _LABEL.match(label):
         raise RenderingError(
@@ -229,6 +232,19 @@ def _only_speaks(code: str) -> bool:
         and getattr(line.value.func, "attr", getattr(line.value.func, "id", "")) == "say"
         for line in body
     )
+
+
+def _without_places(code: str) -> str:
+    """Drop from injected parameters what says where this machine keeps its runs, and papermill's own comment."""
+    lines = [line for line in code.split("\n") if not _PLACE.match(line)]
+    return "\n".join(lines).strip()
+
+
+def _provenance(folder: Path) -> dict:
+    """Read a run's provenance; the runner's time for the whole notebook goes before the run's own."""
+    record = _json(folder / "provenance.json")
+    seconds = _json(folder / "cache.json").get("seconds")
+    return {**record, "seconds": seconds} if record and seconds is not None else record
 
 
 # -- small things ------------------------------------------------------------------------------------------------

@@ -75,6 +75,8 @@ def duration(seconds: float | None) -> str:
 def _run(page: Page) -> RunRecord:
     record = page.provenance
     parameters = sorted((record.get("parameters") or {}).items())
+    # Where this machine keeps its runs says nothing about the results.
+    parameters = [(name, value) for name, value in parameters if name not in ("run", "runs_dir")]
     return RunRecord(
         page,
         record.get("dataset") or "",

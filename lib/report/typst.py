@@ -95,9 +95,8 @@ class _Writer:
         return "\n\n".join(parts) + "\n"
 
     def _page(self, page: Page) -> list[str]:
-        title = "Summary" if page.is_front else page.title
         part = "" if page.is_front else page.part
-        parts = [f"#chapter({typst_string(title)}, part: {typst_string(part)}) <page--{page.id}>"]
+        parts = [f"#chapter({typst_string(page.title)}, part: {typst_string(part)}) <page--{page.id}>"]
         for place, block in enumerate(page.blocks):
             key = prose_key(page, place)
             if isinstance(block, Prose):

@@ -15,6 +15,10 @@ def read(tmp_path, notebook, name="first", **more):
     return notebooks.read_page(run(name), tmp_path / name)
 
 
+def document_of(tmp_path, name="first"):
+    return notebooks.read_page(run(name), tmp_path / name)
+
+
 def test_the_table_type_is_the_one_that_notebooks_emit():
     assert notebooks.TABLE_MIME == display.TABLE_MIME
 
@@ -47,6 +51,21 @@ def test_tags_and_the_code_of_prose_cells(tmp_path):
     )
     page = read(tmp_path, notebook)
     assert [type(block) for block in page.blocks] == [Text, Prose, Code, Prose]
+
+
+def test_injected_parameters_say_nothing_of_this_machine(tmp_path):
+    code = '# Parameters\nrun = "svd"\nruns_dir = "/home/someone/runs"\nn_factors = [2, 5]\n'
+    notebook = Notebook().code(code, tags=["injected-parameters"])
+    assert [block.source for block in read(tmp_path, notebook).blocks] == ["n_factors = [2, 5]"]
+    only_places = Notebook().code('runs_dir = "/home/someone/runs"', tags=["injected-parameters"])
+    assert read(tmp_path, only_places).blocks == []
+
+
+def test_the_time_is_the_whole_notebooks_where_the_runner_took_it(tmp_path):
+    page = read(tmp_path, Notebook(), seconds=3.0)
+    assert page.provenance["seconds"] == 3.0
+    (tmp_path / "first" / "cache.json").write_text('{"seconds": 17.5}')
+    assert document_of(tmp_path).provenance["seconds"] == 17.5
 
 
 def test_option_lines_may_go_on_and_may_hold_colons_and_quotes():

@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from toy_notebooks import Notebook, make_plan, run
 
-from lib import report
+from lib import claims, report
 from lib.report import RenderingError
+from lib.report.content import VERDICTS
 
 LOADS = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "object": "data", "use": "href"}  # fmt: skip
 PAGE_BUDGET, SITE_BUDGET = 1_500_000, 12_000_000
@@ -177,6 +178,11 @@ def test_the_provenance_page_says_what_the_report_was_made_from(pages):
         "4 March 2026",
     ):
         assert words in shown, words
+
+
+def test_verdicts_are_the_ones_that_claims_get_and_are_marked(pages):
+    assert tuple(VERDICTS) == tuple(claims.VERDICTS)
+    assert '<span class="verdict holds">holds</span>' in pages["index.html"].text
 
 
 def test_sizes(pages, site):
