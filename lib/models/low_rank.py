@@ -55,7 +55,9 @@ class LowRankCompletion(Recommender):
         )
 
     def _keep(self, U: np.ndarray, s: np.ndarray, V: np.ndarray) -> None:
-        self.U_, self.singular_values_, self.V_ = U, s, V
+        # The solvers leave rounding where a cold user or film has nothing; their answer is to be the baseline's exactly.
+        self.U_, self.V_ = U * self.warm_users_[:, None], V * self.warm_items_[:, None]
+        self.singular_values_ = s
 
     @property
     def rank_(self) -> int:
