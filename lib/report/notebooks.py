@@ -23,6 +23,10 @@ _KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
 _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
 _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
+# What would run, or load, when a reader opens the image by itself.
+_ACTIVE = re.compile(
+    r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I
+)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -168,6 +172,13 @@ def _result(run: str, number: int, data: dict, settings: dict[str, str], folder:
                 cell=number,
             )
         text = _joined(data[mime])
+        if kind == "svg" and _ACTIVE.search(text):
+            raise RenderingError(
+                f"the figure {label} holds a script or another document",
+                "Draw it with matplotlib, through run.figure.",
+                run=run,
+                cell=number,
+            )
         image = text.encode("utf-8") if kind == "svg" else base64.b64decode(text)
         return Figure(
             number, label, settings["fig-cap"], settings["fig-alt"], kind, image,
@@ -237,7 +248,8 @@ def _only_speaks(code: str) -> bool:
 def _without_places(code: str) -> str:
     """Drop from injected parameters what says where this machine keeps its runs, and papermill's own comment."""
     lines = [line for line in code.split("\n") if not _PLACE.match(line)]
-    return "\n".join(lines).strip()
+    code = "\n".join(lines).strip()
+    return f"# set for this run\n{code}" if code else ""
 
 
 def _provenance(folder: Path) -> dict:

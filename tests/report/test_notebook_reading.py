@@ -56,7 +56,9 @@ def test_tags_and_the_code_of_prose_cells(tmp_path):
 def test_injected_parameters_say_nothing_of_this_machine(tmp_path):
     code = '# Parameters\nrun = "svd"\nruns_dir = "/home/someone/runs"\nn_factors = [2, 5]\n'
     notebook = Notebook().code(code, tags=["injected-parameters"])
-    assert [block.source for block in read(tmp_path, notebook).blocks] == ["n_factors = [2, 5]"]
+    assert [block.source for block in read(tmp_path, notebook).blocks] == [
+        "# set for this run\nn_factors = [2, 5]"
+    ]
     only_places = Notebook().code('runs_dir = "/home/someone/runs"', tags=["injected-parameters"])
     assert read(tmp_path, only_places).blocks == []
 
@@ -98,6 +100,13 @@ def test_stderr_is_left_out_with_a_warning(tmp_path, caplog):
         (Notebook().figure("fig-a", alt=None), "run first, cell 1: the figure fig-a has no #| fig-alt"),
         (Notebook().figure("fig-a", caption=None), "no #| fig-cap"),
         (Notebook().code("plot()", shown({"image/svg+xml": SVG})), "no #| label"),
+        (
+            Notebook().code(
+                "#| label: fig-a\n#| fig-cap: C.\n#| fig-alt: A.",
+                shown({"image/svg+xml": SVG.replace("<path", "<script>alert(1)</script><path")}),
+            ),
+            "the figure fig-a holds a script",
+        ),
         (Notebook().table("tbl-a", ["x"], [["1"]], caption=""), "the table tbl-a has no caption"),
         (Notebook().figure("Fig A"), "the label 'Fig A' is malformed"),
         (Notebook().code("#| label: fig-a\nx"), "the cell labelled fig-a shows no figures"),
