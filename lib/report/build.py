@@ -49,7 +49,9 @@ def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = Tru
     folder = Path(tempfile.mkdtemp(prefix=".build-", dir=output_dir))
     try:
         write_data(pages, runs_dir, folder / "data")
-        write_html(report, folder, pdf=pdf)
+        # Benchmarks are measured apart from the report; the last ones stay until there are others.
+        benchmarks = any((place / "data" / "benchmarks.csv").exists() for place in (folder, output_dir))
+        write_html(report, folder, pdf=pdf, benchmarks=benchmarks)
         if pdf:
             from lib.report.typst import write_pdf
 

@@ -40,8 +40,17 @@ class View:
     code: Markup
 
 
-def write_html(report: Report, folder: Path, *, pdf: bool) -> None:
+def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = False) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
+
+    Parameters
+    ----------
+    report : Report
+    folder : Path
+    pdf : bool
+        Whether report.pdf will lie beside the pages.
+    benchmarks : bool
+        Whether data/benchmarks.csv will.
 
     Raises
     ------
@@ -54,6 +63,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool) -> None:
         "report": report,
         "prose": prose,
         "pdf": pdf,
+        "benchmarks": benchmarks,
         "date": date_of(report.provenance),
         "duration": duration,
         "style": Markup((files("lib.report") / "templates" / "report.css").read_text(encoding="utf-8")),
@@ -73,7 +83,8 @@ def write_html(report: Report, folder: Path, *, pdf: bool) -> None:
         _write(folder / "index.html", environment, "index.html.j2", view=None, current="index.html", **shared)
     _write(folder / "provenance.html", environment, "provenance.html.j2", current="provenance.html", **shared)
     _write_files(report, folder)
-    _check(folder, pdf)
+    others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
+    _check(folder, others)
 
 
 def write_figures(report: Report, folder: Path) -> None:
@@ -187,12 +198,9 @@ class _Links(HTMLParser):
                 self.links.append(value)
 
 
-def _check(folder: Path, pdf: bool) -> None:
+def _check(folder: Path, others: list[str]) -> None:
     addresses = {path.relative_to(folder).as_posix(): set() for path in folder.rglob("*") if path.is_file()}
-    if pdf:
-        addresses["report.pdf"] = set()
-    # Written by other steps of the project, and kept from an earlier build.
-    addresses["data/benchmarks.csv"] = set()
+    addresses |= {name: set() for name in others}
     links: list[tuple[str, str]] = []
     for path in sorted(folder.glob("*.html")):
         parser = _Links()

@@ -58,6 +58,7 @@ def test_what_the_report_no_longer_has_goes_and_what_is_not_its_own_stays(site):
         (output / name).write_text("stale")
     report.build(plan, runs, output, pdf=False)
     left = contents(output)
+    assert 'href="data/benchmarks.csv"' in (output / "provenance.html").read_text(encoding="utf-8")
     assert {"data/benchmarks.csv", "runs/first/notebook.ipynb", "notes.txt"} <= set(left)
     assert not {"gone.html", "figures/fig-gone.svg", "data/tables/tbl-gone.csv"} & set(left)
 
