@@ -117,6 +117,8 @@ def train(
         # TensorFlow's own kernels: compiling by XLA takes longer than training does. JAX cannot do without it.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
+    # Unbuilt, the optimizer would make its variables in the first step's graph, which is then traced a second time.
+    network.optimizer.build(network.trainable_variables)
     best = BestEpoch(error, patience)
     swap = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging > 0 else []
     network.fit(

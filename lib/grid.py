@@ -1,0 +1,237 @@
+"""Many trainings over a few processes, each result kept as it comes, so that a killed grid goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+from lib.results import plain, whole_file
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+
+Job = Mapping[str, Any]
+Work = Callable[..., Mapping[str, Any]]
+
+
+class GridFailed(RuntimeError):
+    """A job of a grid failed; the message names the job and the error. What was done before is kept."""
+
+
+def run_grid(
+    work: Work,
+    jobs: Sequence[Job],
+    *,
+    context: Mapping[str, Any],
+    store: Path | str,
+    version: str = "",
+    workers: int | None = None,
+    say: Callable[[str], None] | None = print,
+    every: float = 20.0,
+) -> list[dict[str, Any]]:
+    """Do every job once, in processes of one thread each, and return the results in the jobs' order.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(context, **job)`` returns a dictionary of numbers, texts and arrays. It lives in a module: the processes
+        import it by name.
+    jobs : sequence of mappings
+        Values that JSON can hold. A job that occurs twice is done once.
+    context : mapping
+        What all jobs share, such as the data; sent to each process once. Must pickle.
+    store : Path
+        Folder with one file a finished job. Jobs found there, of the same `work`, `version` and context, are not done
+        again; a file appears whole or not at all.
+    version : str
+        What else a result depends on, such as `source_version`.
+    workers : int, optional
+        Processes; by default one for each core that this process may use. 0 works in this very process, for looking
+        for errors.
+    say : callable or None
+        Takes a line about progress now and then.
+    every : float
+        Seconds between such lines.
+
+    Raises
+    ------
+    GridFailed
+        A job raised an error, or a process died (of too little memory, most often). Results that were there stay.
+    """
+    store = Path(store)
+    base = json.dumps([work.__module__, work.__qualname__, version, _fingerprint(context)])
+    keys = [_key(base, job) for job in jobs]
+    todo = {key: job for key, job in zip(keys, jobs, strict=True) if not (store / f"{key}.npz").exists()}
+    count = len(set(keys))
+    tracker = _Progress(count - len(todo), count, say, every)
+    if todo and workers == 0:
+        for key, job in todo.items():
+            tracker.step(_keep(store, key, job, _call(work, context, job)))
+    elif todo:
+        _in_processes(work, todo, context, store, min(workers or usable_cores(), len(todo)), tracker)
+    return [_read(store / f"{key}.npz") for key in keys]
+
+
+def forget(store: Path | str) -> None:
+    """Remove the kept results, once what was made of them is safe."""
+    for path in Path(store).glob("*.npz"):
+        path.unlink(missing_ok=True)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def source_version(*modules: str) -> str:
+    """Hash of the source of some modules, by dotted name; edited code makes kept results stale."""
+    digest = hashlib.sha256()
+    for name in modules:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"no module {name!r} whose source could be read")
+        digest.update(Path(spec.origin).read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Have processes started inside compute with one thread: two that each take all cores take turns instead."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+# -- the processes -------------------------------------------------------------------------------------------------
+_shared: dict[str, Any] = {}
+
+
+def _start(work: Work, context: Mapping[str, Any]) -> None:
+    _shared.update(work=work, context=context)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        # A killed parent can't stop its processes, and one that waits for work would wait for ever.
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+
+def _do(job: Job) -> dict[str, Any]:
+    return _call(_shared["work"], _shared["context"], job)
+
+
+def _call(work: Work, context: Mapping[str, Any], job: Job) -> dict[str, Any]:
+    start = time.perf_counter()
+    try:
+        found = dict(work(context, **job))
+    except Exception as error:
+        # Words only: an error that does not unpickle would break the whole pool.
+        raise GridFailed(f"{_words(job)}: {type(error).__name__}: {error}") from error
+    return {**found, "seconds": time.perf_counter() - start}
+
+
+def _in_processes(work, todo, context, store, workers, tracker) -> None:
+    spawn = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
+    with one_thread_each():
+        pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(work, context))
+        running: dict[Future, str] = {pool.submit(_do, dict(job)): key for key, job in todo.items()}
+        try:
+            while running:
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    key = running.pop(future)
+                    tracker.step(_keep(store, key, todo[key], future.result()))
+        except BrokenProcessPool as error:
+            raise GridFailed(
+                f"a process of the grid died, of too little memory most likely; {tracker.done} of {tracker.count} "
+                "results are kept. Try fewer workers."
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+# -- the store -----------------------------------------------------------------------------------------------------
+def _keep(store: Path, key: str, job: Job, found: Mapping[str, Any]) -> float:
+    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in found.items() if name not in arrays}
+    head = np.array(json.dumps({"job": plain(dict(job)), "found": plain(rest)}))
+    with whole_file(store / f"{key}.npz") as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, __head__=head, **arrays)
+    return float(found["seconds"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        head = json.loads(str(file["__head__"]))
+        arrays = {name: file[name] for name in file.files if name != "__head__"}
+    return {**head["job"], **head["found"], **arrays}
+
+
+def _key(base: str, job: Job) -> str:
+    return hashlib.sha256((base + json.dumps(plain(dict(job)), sort_keys=True)).encode()).hexdigest()[:32]
+
+
+def _fingerprint(value: Any) -> str:
+    """Hash what a context holds: data by content, anything else by how it prints."""
+    digest = hashlib.sha256()
+    if isinstance(value, Mapping):
+        for name in sorted(value):
+            digest.update(f"{name}={_fingerprint(value[name])};".encode())
+    elif isinstance(value, Interactions):
+        for array in (value.users, value.items, value.ratings, value.timestamps):
+            digest.update(array.tobytes())
+        digest.update(repr((value.user_ids.tolist(), value.item_ids.tolist(), value.scale)).encode())
+        for table in (value.user_table, value.item_table):
+            if table is not None:
+                digest.update(repr(list(table.columns)).encode())
+                digest.update(pd.util.hash_pandas_object(table).to_numpy().tobytes())
+    elif isinstance(value, np.ndarray):
+        digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
+    else:
+        digest.update(repr(value).encode())
+    return digest.hexdigest()
+
+
+def _words(job: Job) -> str:
+    return ", ".join(f"{name}={value}" for name, value in job.items()) or "the job"
+
+
+class _Progress:
+    def __init__(self, done: int, count: int, say: Callable[[str], None] | None, every: float):
+        self.done, self.count, self.every = done, count, every
+        self.say = say or (lambda line: None)
+        self.kept, self.start = done, time.perf_counter()
+        self.last = self.start
+        if done and done < count:
+            self.say(f"{done} of {count} were done before")
+
+    def step(self, _: float) -> None:
+        self.done += 1
+        now = time.perf_counter()
+        if now - self.last >= self.every or self.done == self.count:
+            self.last = now
+            gone = now - self.start
+            rest = gone / (self.done - self.kept) * (self.count - self.done)
+            self.say(f"{self.done} of {self.count} done, {gone:.0f} s so far, about {rest:.0f} s left")
