@@ -96,9 +96,8 @@ def solve(
     T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
     least squares, Journal of Machine Learning Research 16.
     """
-    with threadpool_limits(
-        1, user_api="blas"
-    ):  # the blocks are thin, and the bits must not depend on the machine
+    # The blocks are thin, and the bits must not depend on the number of cores.
+    with threadpool_limits(1, user_api="blas"):
         start = start or Solution.zero(observed.shape)
         return _solve(observed, shrinkage, start, max_rank, tolerance, max_iterations, seed)
 
@@ -124,12 +123,14 @@ def _solve(observed, shrinkage, start, max_rank, tolerance, max_iterations, seed
         settled = len(s) == limit < full and previous - objective <= 1e-3 * tolerance * objective
         if gap <= tolerance or settled or len(history) >= max_iterations:
             return Solution(U, s, V, float(objective), float(gap), bool(gap <= tolerance or settled), history)
-        previous = objective
+        previous, before = objective, len(history)
         A, B, residual, grown = _grow(observed, steepest, residual, U, s, V, shrinkage, limit)
         rounds = ROUNDS_OF_GROWTH if grown > 0.1 * len(s) else ROUNDS_AT_REST
         A, B = _descend(
             observed, A, B, residual, shrinkage, min(rounds, max_iterations - len(history)), history
         )
+        if len(history) == before:  # no direction of descent is left that rounding does not hide
+            return Solution(U, s, V, float(objective), float(gap), False, history)
         U, s, V = compressed(A, B)
 
 
@@ -138,6 +139,7 @@ def _prune(observed, U, s, V, shrinkage):
 
     Without direction k the objective changes by :math:`-s_k (\lambda - u_k^\top R v_k) + \tfrac12 s_k^2 q` with
     :math:`q = \|P_\Omega(u_k v_k^\top)\|^2 \le 1`; for several at once the sum is still a bound.
+    Only those well clear of zero go: one dropped too early would be found again a round later.
     """
     residual = observed.values - observed.entries(U * s, V)
     pull = np.einsum("nk,nk->k", U, SparsePlusLowRank(observed, residual).times(V))

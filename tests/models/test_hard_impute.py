@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from lib.interactions import Interactions, RatingScale
 from lib.models.hard_impute import HardImpute, hard_impute_path, iterative_svd
 from lib.models.imputation_reference import ReferenceIterativeSVD
+from lib.models.soft_impute import SoftImpute
 from lib.models.sparse_plus_low_rank import ObservedEntries
 from lib.splits import per_user_holdout
 from tests.conftest import planted_interactions
@@ -98,6 +101,28 @@ def test_on_ml_100k_it_reproduces_the_reference(ml_100k):
         model = HardImpute(rank=3, gradual=gradual).fit(split.train)
         found = np.clip(model.predict(split.test.users, split.test.items), 1, 5)
         assert np.sqrt(np.mean((found - split.test.ratings) ** 2)) == pytest.approx(reference, abs=3e-4)
+
+
+@pytest.mark.parametrize(
+    "model", [HardImpute(rank=2, max_iterations=5), SoftImpute(shrinkage=5.0, max_rank=4)]
+)
+def test_the_dense_matrix_is_never_formed(model):
+    """A dense matrix of this shape takes 8 GB in double precision."""
+    rng = np.random.default_rng(0)
+    n_users, n_items, n = 40_000, 25_000, 60_000
+    cells = np.unique(rng.integers(0, n_users * n_items, n))
+    ratings = rng.integers(1, 6, len(cells))
+    data = Interactions(
+        cells // n_items, cells % n_items, ratings, np.zeros(len(cells)), np.arange(n_users), np.arange(n_items),
+        RatingScale(1, 5),
+    )  # fmt: skip
+    tracemalloc.start()
+    try:
+        model.fit(data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400e6
 
 
 @pytest.mark.parametrize(

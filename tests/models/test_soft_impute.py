@@ -99,6 +99,14 @@ def test_from_the_spectral_norm_up_the_solution_is_zero(observed, problem):
     assert len(solve(observed, 0.95 * norm).s) == 1
 
 
+def test_a_tolerance_beyond_rounding_ends_all_the_same(observed, problem):
+    norm = np.linalg.norm(problem[0], 2)
+    for shrinkage in (1.0, norm * (1 - 1e-9), norm * (1 + 1e-12)):
+        found = solve(observed, shrinkage, tolerance=1e-30, max_iterations=300)
+        assert len(found.history) <= 300
+        assert np.isfinite(found.objective)
+
+
 def test_empty_rows_and_columns_stay_zero(observed):
     found = solve(observed, 1.0)
     np.testing.assert_allclose(found.U[3], 0, atol=1e-14)
