@@ -5,6 +5,7 @@ Importing this loads Keras and its backend, which takes seconds: import it where
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ for _name, _value in (
     os.environ.setdefault(_name, _value)
 
 import keras  # noqa: E402
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at each new network's first step
 
 
 @contextmanager
