@@ -1,6 +1,6 @@
 """Speed of full-catalogue ranking metrics and of resampling users, against scikit-learn and SciPy.
 
-`run()` returns rows of ``benchmarks.csv``; run the module to see them. Scores and tastes are drawn at random in
+`run()` returns rows of ``benchmarks.csv``. Scores and tastes are drawn at random in
 MovieLens 1M's shape, so that no model's speed is in the figures; each side runs once after a small warm-up.
 """
 
@@ -106,8 +106,3 @@ def _split(rng: np.random.Generator, shape: tuple[int, int], n: int) -> list[Int
         )
         for part in (slice(n // 5, None), slice(None, n // 5))
     ]  # fmt: skip
-
-
-if __name__ == "__main__":
-    measure((200, 100), 4000)  # warm-up
-    print(pd.DataFrame(run()).to_string(index=False))
