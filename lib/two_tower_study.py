@@ -97,7 +97,7 @@ def measure(
     -------
     dict
         ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
-        scaled ratings, for the parts train, validation (where given) and test; ``epochs``, ``seconds_fit``,
+        scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run``, ``seconds_fit``,
         ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included), ``n_parameters``, and
         the array ``history``.
     """
@@ -116,7 +116,7 @@ def measure(
         model.n_epochs_ if validation is None and model.epochs is None and model.refit else 0
     )
     found = {
-        "epochs": model.n_epochs_, "epochs_run": runs, "seconds_fit": seconds, "seconds_epoch": seconds / runs,
+        "n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_fit": seconds, "seconds_epoch": seconds / runs,
         "n_parameters": model.n_parameters_, "history": model.history_,
     }  # fmt: skip
     for name, part in parts.items():
@@ -193,6 +193,20 @@ def mean_errors(models: Sequence[TwoTower], data: Interactions, keep: np.ndarray
     sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
     users = np.flatnonzero((data.user_counts > 0) & (True if keep is None else keep))
     return PerUser("rmse", users, sums[users], data.user_counts[users], root=True)
+
+
+def pooled_errors(draws: Sequence[PerUser]) -> PerUser:
+    """Put together the errors of several draws of users, as one RMSE.
+
+    A user that stands in several draws is one user still: errors and ratings add up.
+    """
+    users = np.concatenate([draw.users for draw in draws])
+    found, places = np.unique(users, return_inverse=True)
+    sums = [
+        np.bincount(places, np.concatenate([getattr(draw, name) for draw in draws]))
+        for name in ("numerators", "denominators")
+    ]
+    return PerUser(draws[0].metric, found, *sums, root=draws[0].root)
 
 
 def published_tables() -> pd.DataFrame:

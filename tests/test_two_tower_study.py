@@ -72,7 +72,7 @@ def test_measure_reports_both_scales_and_keeps_the_model(split):
     # The unit scale's own RMSE is what training minimised and history records.
     assert row["unit_validation_rmse"] == pytest.approx(row["history"][:, 1].min(), rel=1e-4)
     row = measure(context, epochs=2, keep_model=True, **SMALL)
-    model = fitted_model({**row, **SMALL, "epochs": 2}, split.train)
+    model = fitted_model({**row, **SMALL}, split.train)
     clipped = split.test.scale.clip(model.predict(split.test.users, split.test.items))
     assert rmse(split.test.ratings, clipped) == row["test_rmse"]
     assert row["unit_test_rmse"] == pytest.approx(row["test_rmse"] / 2, rel=1e-6)
