@@ -10,6 +10,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
@@ -27,6 +28,32 @@ import keras  # noqa: E402
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at each new network's first step
 
+STREAM_BYTES = 100_000_000
+"""Shuffled copies of the data, one an epoch, that are laid out in memory at a time."""
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass
+class Training:
+    """What a training did.
+
+    Parameters
+    ----------
+    objectives : list of float
+        Mean loss by epoch, penalties included.
+    errors : list of float
+        Validation error by epoch; empty without validation.
+    best : int
+        The epoch, from zero, whose weights were kept: the one with the lowest error, or the last.
+    weights : dict of str to ndarray
+    """
+
+    objectives: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+    best: int = -1
+    weights: Weights = field(default_factory=dict, repr=False)
+
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -41,35 +68,54 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-class BestEpoch(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the lowest validation error; stop after `patience` epochs without a better.
+class EachEpoch(keras.callbacks.Callback):
+    """Average, measure and keep weights after each epoch, which is one execution of many steps."""
 
-    Parameters
-    ----------
-    error : callable or None
-        Takes the network, returns its validation error; without one the last epoch is the best.
-    patience : int
-    """
-
-    def __init__(self, error: Callable[[keras.Model], float] | None, patience: int):
+    def __init__(
+        self, read: Callable[[keras.Model], Weights], error: Callable[[Weights], float] | None, epochs: int,
+        averaging: float, patience: int,
+    ):  # fmt: skip
         super().__init__()
-        self.error, self.patience = error, patience
-        self.losses: list[float] = []
-        self.errors: list[float] = []
-        self.best, self.kept = -1, None
+        self.read, self.error, self.epochs = read, error, epochs
+        self.averaging, self.patience = averaging, patience
+        self.training, self.average = Training(), {}
+        self.executions, self.total = 0, 0.0
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Measure the epoch."""
-        loss = float((logs or {})["loss"])
-        if not np.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss} in epoch {epoch + 1}; try a smaller learning_rate")
-        self.losses.append(loss)
-        self.errors.append(self.error(self.model) if self.error else -float(epoch))
-        if self.best < 0 or self.errors[-1] < self.errors[self.best]:
-            self.best = epoch
-            self.kept = [np.array(w) for w in self.model.get_weights()]
-        elif epoch - self.best >= self.patience:
-            self.model.stop_training = True
+    def on_epoch_begin(self, epoch, logs=None):
+        """Keras starts a new running mean of the loss."""
+        self.executions, self.total = 0, 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Do an epoch's end: Keras calls this once an execution."""
+        self.executions += 1
+        total = self.executions * float((logs or {})["loss"])  # Keras gives the mean since its epoch began
+        objective, self.total = total - self.total, total
+        epoch = len(self.training.objectives)
+        if not np.isfinite(objective):
+            raise FloatingPointError(
+                f"the loss is {objective} in epoch {epoch + 1}; try a smaller learning_rate"
+            )
+        self.training.objectives.append(objective)
+        weights = self._averaged(self.read(self.model), epoch + 1)
+        if self.error:
+            self.training.errors.append(self.error(weights))
+        if (
+            epoch == 0
+            or not self.error
+            or self.training.errors[-1] < self.training.errors[self.training.best]
+        ):
+            self.training.best, self.training.weights = epoch, weights
+        self.model.stop_training = epoch + 1 == self.epochs or epoch - self.training.best >= self.patience
+
+    def _averaged(self, weights: Weights, count: int) -> Weights:
+        """Update the moving average; dividing by the weight that it has so far takes out its start at zero."""
+        if self.averaging == 0:
+            return weights
+        for name, now in weights.items():
+            before = self.average.get(name, 0.0)
+            self.average[name] = self.averaging * before + (1 - self.averaging) * now
+        share = np.float32(1 - self.averaging**count)
+        return {name: mean / share for name, mean in self.average.items()}
 
 
 def train(
@@ -77,61 +123,67 @@ def train(
     inputs: np.ndarray,
     targets: np.ndarray,
     *,
+    read: Callable[[keras.Model], Weights],
     epochs: int,
     batch_size: int,
     learning_rate: float,
     averaging: float = 0.0,
-    error: Callable[[keras.Model], float] | None = None,
+    error: Callable[[Weights], float] | None = None,
     patience: int = 3,
-) -> BestEpoch:
-    """Train by Adam on mean squared error, and leave the best epoch's weights in the network.
+    seed: int = 0,
+) -> Training:
+    """Train by Adam on mean squared error.
+
+    An epoch is split into equally large batches of at most `batch_size`; the few ratings that are then left over, fewer
+    than there are batches, are others in each epoch.
 
     Parameters
     ----------
     network : keras.Model
         Built, not compiled.
     inputs, targets : ndarray, shape (n, ...)
-        Held in memory and shuffled anew each epoch.
+    read : callable
+        Takes the network, returns its weights as arrays.
     epochs : int
         At most this many.
     batch_size : int
     learning_rate : float
     averaging : float
-        Momentum of an exponential moving average of the weights, which is what is measured and kept; 0 for none.
-    error, patience
-        As for `BestEpoch`.
+        Momentum, an epoch, of an average of the weights that is measured and kept in their place; 0 for none.
+    error : callable or None
+        Takes weights, returns their validation error; None trains for all epochs.
+    patience : int
+        Epochs without a lower error after which training stops.
+    seed : int
+        Of the shuffling.
 
     Returns
     -------
-    BestEpoch
-        ``losses`` and ``errors`` by epoch, and which one was ``best`` (from zero).
+    Training
 
     Raises
     ------
     FloatingPointError
         The loss is no longer finite.
     """
-    batch_size = min(batch_size, len(inputs))
+    steps = ceil(len(inputs) / batch_size)
+    used = steps * (len(inputs) // steps)
+    rng = np.random.default_rng(seed)
+    # Handing the data over costs as much as an epoch does, so that many epochs go over at once, shuffled each.
+    laid_out = min(epochs, max(1, STREAM_BYTES // (inputs.nbytes + targets.nbytes)))
+    order = np.concatenate([rng.permutation(len(inputs))[:used] for _ in range(laid_out)])
     network.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, use_ema=averaging > 0, ema_momentum=averaging or 0.99),
+        optimizer=keras.optimizers.Adam(learning_rate),
         loss="mean_squared_error",
-        # One call into the backend an epoch: the steps are so short that Python between them would cost as much.
-        steps_per_execution=ceil(len(inputs) / batch_size),
+        steps_per_execution=steps,
         # TensorFlow's own kernels: compiling by XLA takes longer than training does. JAX cannot do without it.
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     # Unbuilt, the optimizer would make its variables in the first step's graph, which is then traced a second time.
     network.optimizer.build(network.trainable_variables)
-    best = BestEpoch(error, patience)
-    swap = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaging > 0 else []
+    each = EachEpoch(read, error, epochs, averaging, patience)
     network.fit(
-        inputs,
-        targets,
-        batch_size=batch_size,
-        epochs=epochs,
-        shuffle=True,
-        verbose=0,
-        callbacks=[*swap, best],
-    )
-    network.set_weights(best.kept)
-    return best
+        inputs[order], targets[order], batch_size=used // steps, epochs=ceil(epochs / laid_out), shuffle=False,
+        verbose=0, callbacks=[each],
+    )  # fmt: skip
+    return each.training

@@ -53,7 +53,7 @@ class TwoTower(Recommender):
     init_scale : float
         Embeddings start uniform in plus or minus this.
     averaging : float
-        Momentum, a step, of the moving average of the weights that is kept; 0 for the last step's weights.
+        Momentum, an epoch, of the moving average of the weights that is kept; 0 for the epoch's own weights.
     epochs : int or None
         A fixed number of epochs, without validation data.
     max_epochs, patience : int
@@ -68,8 +68,8 @@ class TwoTower(Recommender):
     n_epochs_ : int
         Epochs behind the weights that are kept.
     history_ : ndarray, shape (epochs run, 2)
-        Train and validation RMSE on the rating scale, by epoch, of the training that stopped early; NaN where there
-        were no validation data.
+        By epoch of the training that stopped early: the objective (mean squared error on the unit scale plus penalty),
+        and the validation RMSE on the rating scale; NaN where there were no validation data.
     user_vectors_, item_vectors_ : ndarray of float32, shapes (n_users + 1, final_size) and (n_items + 1, final_size)
         Of length one; the last row stands for unknown codes.
     weights_ : dict of str to ndarray
@@ -88,9 +88,9 @@ class TwoTower(Recommender):
         use_item_features: bool = True,
         learning_rate: float = 5e-3,
         batch_size: int = 4096,
-        l2: float = 3e-3,
+        l2: float = 2e-3,
         init_scale: float = 0.01,
-        averaging: float = 0.98,
+        averaging: float = 0.7,
         epochs: int | None = None,
         max_epochs: int = 60,
         patience: int = 3,
@@ -127,14 +127,13 @@ class TwoTower(Recommender):
                 part, validation, refit = cut.train, cut.test, self.refit
         if epochs is not None or validation is None or len(validation) == 0:
             epochs, validation, refit = epochs or self.max_epochs, None, False
-        best, weights = self._train(part, validation, epochs or self.max_epochs)
-        self.n_epochs_ = best.best + 1
-        half_width = LinearScale().fit(train).half_width_
-        errors = best.errors if validation is not None else [np.nan] * len(best.losses)
-        self.history_ = np.column_stack([half_width * np.sqrt(best.losses), errors])
+        training = self._train(part, validation, epochs or self.max_epochs)
+        self.n_epochs_ = training.best + 1
+        errors = training.errors or [np.nan] * len(training.objectives)
+        self.history_ = np.column_stack([training.objectives, errors])
         if refit:
-            part, (_, weights) = train, self._train(train, None, self.n_epochs_)
-        self._keep(weights, part)
+            part, training = train, self._train(train, None, self.n_epochs_)
+        self._keep(training.weights, part)
 
     def _train(self, train: Interactions, validation: Interactions | None, epochs: int):
         """Train from the start, with early stopping where there are validation data."""
@@ -142,25 +141,20 @@ class TwoTower(Recommender):
         from lib.models.two_tower_network import TwoTowerNetwork
 
         scale = LinearScale().fit(train)
-        error = None
-        if validation is not None:
 
-            def error(network) -> float:
-                weights = network.weights_by_name()
-                users = tower_vectors(weights, "user")[validation.users]
-                items = tower_vectors(weights, "item")[validation.items]
-                cosine = np.einsum("nf,nf->n", users, items)
-                gaps = scale.inverse(validation.users, cosine) - validation.ratings
-                return float(np.sqrt(np.mean(gaps**2)))
+        def error(weights) -> float:
+            users = tower_vectors(weights, "user")[validation.users]
+            items = tower_vectors(weights, "item")[validation.items]
+            gaps = scale.inverse(validation.users, np.einsum("nf,nf->n", users, items)) - validation.ratings
+            return float(np.sqrt(np.mean(gaps**2)))
 
         with keras_training.seeded(self.seed):
-            network = TwoTowerNetwork(*self._towers(train))
-            best = keras_training.train(
-                network, np.column_stack([train.users, train.items]),
-                scale.transform(train).astype(np.float32), epochs=epochs, batch_size=self.batch_size,
-                learning_rate=self.learning_rate, averaging=self.averaging, error=error, patience=self.patience,
+            return keras_training.train(
+                TwoTowerNetwork(*self._towers(train)), np.column_stack([train.users, train.items]),
+                scale.transform(train).astype(np.float32), read=TwoTowerNetwork.weights_by_name, epochs=epochs,
+                batch_size=self.batch_size, learning_rate=self.learning_rate, averaging=self.averaging,
+                error=error if validation is not None else None, patience=self.patience, seed=self.seed,
             )  # fmt: skip
-        return best, network.weights_by_name()
 
     def _towers(self, train: Interactions) -> list:
         from lib.models.two_tower_network import Tower
