@@ -79,3 +79,13 @@ def ml_100k():
         return load("ml-100k")
     except DatasetUnavailable as error:
         pytest.skip(f"ml-100k cannot be had here: {error}")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Catch what a notebook would show."""
+    bundles = []
+    monkeypatch.setattr(
+        "IPython.display.display", lambda bundle, **options: bundles.append((bundle, options))
+    )
+    return bundles

@@ -5,15 +5,6 @@ import pytest
 from lib import display
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    bundles = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda bundle, **options: bundles.append((bundle, options))
-    )
-    return bundles
-
-
 def cells(shown):
     return shown[-1][0][display.TABLE_MIME]
 

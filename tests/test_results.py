@@ -12,16 +12,6 @@ from lib.splits import per_user_holdout
 
 
 @pytest.fixture
-def shown(monkeypatch):
-    """Catch what a notebook would show."""
-    bundles = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda bundle, **options: bundles.append((bundle, options))
-    )
-    return bundles
-
-
-@pytest.fixture
 def stored(planted, tmp_path, shown):
     split = per_user_holdout(planted)
     run = results.start_run("toy", runs_dir=tmp_path, dataset="planted", parameters={"seed": 1})
