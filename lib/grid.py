@@ -35,26 +35,14 @@ class GridFailed(RuntimeError):
     """A job of a grid failed; the message names the job and the error. What was done before is kept."""
 
 
-def run_grid(
-    work: Work,
-    jobs: Sequence[Job],
-    *,
-    context: Mapping[str, Any],
-    store: Path | str,
-    version: str = "",
-    workers: int | None = None,
-    say: Callable[[str], None] | None = print,
-    every: float = 20.0,
-) -> list[dict[str, Any]]:
-    """Do every job once, in processes of one thread each, and return the results in the jobs' order.
+class Grid:
+    """Does jobs in processes of one thread each, which stay for further jobs until `close`.
 
     Parameters
     ----------
     work : callable
         ``work(context, **job)`` returns a dictionary of numbers, texts and arrays. It lives in a module: the processes
         import it by name.
-    jobs : sequence of mappings
-        Values that JSON can hold. A job that occurs twice is done once.
     context : mapping
         What all jobs share, such as the data; sent to each process once. Must pickle.
     store : Path
@@ -69,24 +57,93 @@ def run_grid(
         Takes a line about progress now and then.
     every : float
         Seconds between such lines.
-
-    Raises
-    ------
-    GridFailed
-        A job raised an error, or a process died (of too little memory, most often). Results that were there stay.
     """
-    store = Path(store)
-    base = json.dumps([work.__module__, work.__qualname__, version, _fingerprint(context)])
-    keys = [_key(base, job) for job in jobs]
-    todo = {key: job for key, job in zip(keys, jobs, strict=True) if not (store / f"{key}.npz").exists()}
-    count = len(set(keys))
-    tracker = _Progress(count - len(todo), count, say, every)
-    if todo and workers == 0:
+
+    def __init__(
+        self, work: Work, *, context: Mapping[str, Any], store: Path | str, version: str = "",
+        workers: int | None = None, say: Callable[[str], None] | None = print, every: float = 20.0,
+    ):  # fmt: skip
+        self.work, self.context, self.store = work, context, Path(store)
+        self.workers = usable_cores() if workers is None else workers
+        self.say, self.every = say, every
+        self._base = json.dumps([work.__module__, work.__qualname__, version, _fingerprint(context)])
+        self._pool: ProcessPoolExecutor | None = None
+
+    def run(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
+        """Do every job that is not done yet, and return the results in the jobs' order.
+
+        Parameters
+        ----------
+        jobs : sequence of mappings
+            Values that JSON can hold. A job that occurs twice is done once.
+
+        Returns
+        -------
+        list of dict
+            A job's own values, what `work` returned, and its ``seconds``. NaN comes back as None.
+
+        Raises
+        ------
+        GridFailed
+            A job raised an error, or a process died (of too little memory, most often). Results that were there stay.
+        """
+        keys = [self._key(job) for job in jobs]
+        todo = {key: job for key, job in zip(keys, jobs, strict=True) if not self._path(key).exists()}
+        progress = _Progress(len(todo), len(set(keys)), self.say, self.every)
+        for key, result in self._in_processes(todo) if self.workers else self._here(todo):
+            _keep(self._path(key), todo[key], result)
+            progress.step()
+        return [_read(self._path(key)) for key in keys]
+
+    def close(self) -> None:
+        """End the processes; a job at work is waited for, those that wait are dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def __enter__(self) -> Grid:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _here(self, todo: Mapping[str, Job]) -> Iterator[tuple[str, dict]]:
         for key, job in todo.items():
-            tracker.step(_keep(store, key, job, _call(work, context, job)))
-    elif todo:
-        _in_processes(work, todo, context, store, min(workers or usable_cores(), len(todo)), tracker)
-    return [_read(store / f"{key}.npz") for key in keys]
+            yield key, _call(self.work, self.context, job)
+
+    def _in_processes(self, todo: Mapping[str, Job]) -> Iterator[tuple[str, dict]]:
+        if not todo:
+            return
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=spawn, initializer=_start, initargs=(self.work, self.context)
+            )
+        try:
+            with one_thread_each():  # processes start as jobs are handed in
+                running: dict[Future, str] = {
+                    self._pool.submit(_do, dict(job)): key for key, job in todo.items()
+                }
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        except BrokenProcessPool as error:
+            self.close()
+            raise GridFailed(
+                "a process of the grid died, of too little memory most likely; finished jobs are kept, and the next try "
+                "goes on from them. Try fewer workers."
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _key(self, job: Job) -> str:
+        return hashlib.sha256(
+            (self._base + json.dumps(plain(dict(job)), sort_keys=True)).encode()
+        ).hexdigest()[:32]
+
+    def _path(self, key: str) -> Path:
+        return self.store / f"{key}.npz"
 
 
 def forget(store: Path | str) -> None:
@@ -152,34 +209,13 @@ def _call(work: Work, context: Mapping[str, Any], job: Job) -> dict[str, Any]:
     return {**found, "seconds": time.perf_counter() - start}
 
 
-def _in_processes(work, todo, context, store, workers, tracker) -> None:
-    spawn = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
-    with one_thread_each():
-        pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_start, initargs=(work, context))
-        running: dict[Future, str] = {pool.submit(_do, dict(job)): key for key, job in todo.items()}
-        try:
-            while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    key = running.pop(future)
-                    tracker.step(_keep(store, key, todo[key], future.result()))
-        except BrokenProcessPool as error:
-            raise GridFailed(
-                f"a process of the grid died, of too little memory most likely; {tracker.done} of {tracker.count} "
-                "results are kept. Try fewer workers."
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
 # -- the store -----------------------------------------------------------------------------------------------------
-def _keep(store: Path, key: str, job: Job, found: Mapping[str, Any]) -> float:
+def _keep(path: Path, job: Job, found: Mapping[str, Any]) -> None:
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in found.items() if name not in arrays}
     head = np.array(json.dumps({"job": plain(dict(job)), "found": plain(rest)}))
-    with whole_file(store / f"{key}.npz") as partial, open(partial, "wb") as file:
+    with whole_file(path) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, __head__=head, **arrays)
-    return float(found["seconds"])
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -187,10 +223,6 @@ def _read(path: Path) -> dict[str, Any]:
         head = json.loads(str(file["__head__"]))
         arrays = {name: file[name] for name in file.files if name != "__head__"}
     return {**head["job"], **head["found"], **arrays}
-
-
-def _key(base: str, job: Job) -> str:
-    return hashlib.sha256((base + json.dumps(plain(dict(job)), sort_keys=True)).encode()).hexdigest()[:32]
 
 
 def _fingerprint(value: Any) -> str:
@@ -219,19 +251,20 @@ def _words(job: Job) -> str:
 
 
 class _Progress:
-    def __init__(self, done: int, count: int, say: Callable[[str], None] | None, every: float):
-        self.done, self.count, self.every = done, count, every
+    def __init__(self, left: int, count: int, say: Callable[[str], None] | None, every: float):
+        self.left, self.count, self.every = left, count, every
         self.say = say or (lambda line: None)
-        self.kept, self.start = done, time.perf_counter()
+        self.done, self.start = 0, time.perf_counter()
         self.last = self.start
-        if done and done < count:
-            self.say(f"{done} of {count} were done before")
+        if 0 < left < count:
+            self.say(f"{count - left} of {count} were done before")
 
-    def step(self, _: float) -> None:
+    def step(self) -> None:
         self.done += 1
         now = time.perf_counter()
-        if now - self.last >= self.every or self.done == self.count:
+        if now - self.last >= self.every or self.done == self.left:
             self.last = now
             gone = now - self.start
-            rest = gone / (self.done - self.kept) * (self.count - self.done)
-            self.say(f"{self.done} of {self.count} done, {gone:.0f} s so far, about {rest:.0f} s left")
+            rest = gone / self.done * (self.left - self.done)
+            done = self.count - self.left + self.done
+            self.say(f"{done} of {self.count} done, {gone:.0f} s so far, about {rest:.0f} s left")

@@ -78,7 +78,7 @@ def measure(
     keep_model: bool = False,
     **parameters,
 ) -> dict[str, Any]:
-    """Train one network and measure it: the work of one job of `lib.grid.run_grid`.
+    """Train one network and measure it: the work of one job of a `lib.grid.Grid`.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lib import ROOT
-from lib.grid import GridFailed, forget, one_thread_each, run_grid, source_version, usable_cores
+from lib.grid import Grid, GridFailed, forget, one_thread_each, source_version, usable_cores
 from tests import grid_work
 from tests.conftest import planted_interactions
 
@@ -20,7 +20,8 @@ JOBS = [{"factor": factor} for factor in (3, 1, 2)]
 
 
 def grid(store, jobs=JOBS, work=grid_work.multiply, workers=0, base=10, **options):
-    return run_grid(work, jobs, context={"base": base}, store=store, workers=workers, say=None, **options)
+    with Grid(work, context={"base": base}, store=store, workers=workers, say=None, **options) as grid:
+        return grid.run(jobs)
 
 
 def traces(folder):
@@ -64,7 +65,9 @@ def test_kept_results_of_other_inputs_do_not_count(tmp_path, change):
 
 def test_data_count_by_content(tmp_path):
     def run(data):
-        run_grid(grid_work.multiply, [{"factor": 2}], context={"base": 1, "data": data}, store=tmp_path, workers=0, say=None)  # fmt: skip
+        Grid(grid_work.multiply, context={"base": 1, "data": data}, store=tmp_path, workers=0, say=None).run(
+            JOBS[:1]
+        )
         return len(list(tmp_path.glob("*.npz")))
 
     data = planted_interactions(seed=1)
@@ -90,6 +93,16 @@ def test_a_failed_job_is_named_and_the_rest_is_kept(tmp_path, workers):
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
+def test_processes_stay_for_further_jobs_and_an_error_ends_them(tmp_path):
+    with Grid(grid_work.multiply, context={"base": 1}, store=tmp_path, workers=1, say=None) as kept:
+        pids = {kept.run([{"factor": factor}])[0]["process"] for factor in (1, 2)}
+        assert len(pids) == 1
+        with pytest.raises(GridFailed):
+            kept.run([{"factor": "three"}])
+        assert kept.run([{"factor": 4}])[0]["process"] not in pids
+    until(lambda: not any(map(alive, pids)), "the processes' end")
+
+
 def test_a_process_that_dies_is_reported(tmp_path):
     with pytest.raises(GridFailed, match="died"):
         grid(tmp_path, [{"factor": 1}], grid_work.die, workers=1)
@@ -97,9 +110,10 @@ def test_a_process_that_dies_is_reported(tmp_path):
 
 def test_killed_grid_keeps_what_was_done_and_leaves_no_process(tmp_path):
     script = (
-        "from lib.grid import run_grid; from tests import grid_work; import sys\n"
+        "from lib.grid import Grid; from tests import grid_work; import sys\n"
         "if __name__ == '__main__':\n"
-        "    run_grid(grid_work.wait, [{'factor': 0}, {'factor': 1}], context={}, store=sys.argv[1], workers=1)\n"
+        "    grid = Grid(grid_work.wait, context={}, store=sys.argv[1], workers=1)\n"
+        "    grid.run([{'factor': 0}, {'factor': 1}])\n"
     )
     path = tmp_path / "script.py"
     path.write_text(script)
@@ -136,8 +150,8 @@ def alive(pid):
 def test_progress_is_told_in_plain_lines(tmp_path):
     lines = []
     options = {"context": {"base": 1}, "store": tmp_path, "workers": 0, "say": lines.append, "every": 0.0}
-    run_grid(grid_work.multiply, JOBS[:1], **options)
-    run_grid(grid_work.multiply, JOBS, **options)
+    Grid(grid_work.multiply, **options).run(JOBS[:1])
+    Grid(grid_work.multiply, **options).run(JOBS)
     assert lines[0].startswith("1 of 1 done")
     assert lines[1] == "1 of 3 were done before"
     assert lines[-1].startswith("3 of 3 done")
