@@ -13,15 +13,17 @@ help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
 
 # uv where the machine has it (a quarter of the time), pip otherwise; the same lock and the same hashes either way.
+# The lock is whole, so nothing is resolved again: pip would otherwise stumble over extras (coverage[toml]) that the lock
+# pins without naming them.
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "This project needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 report" % v)'
 	@echo "Setting up $(VENV) from requirements.txt (a few minutes, once)"
 	$(PYTHON) -m venv --clear $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
-	    uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt && \
+	    uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.txt && \
 	    uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt && \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
