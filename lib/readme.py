@@ -44,7 +44,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
         "",
         f"So far project A, three models of MovieLens 100K: {len(settled)} claims ({tally}).",
         "",
-        f"- **The models are close, and simple ones suffice.** Who rates and what is rated alone give a test RMSE of "
+        f"- **The models lie close together.** Who rates and what is rated alone give a test RMSE of "
         f"{rmse['bias']:.3f}; the best model of project A, its settings chosen on validation data, gives {rmse[best]:.3f} "
         f"({label(best)}).",
         "- **The models do not see different aspects of taste.** The two-tower network is reported to be uncorrelated with "
