@@ -1,0 +1,69 @@
+"""Seconds of an epoch of the two-tower network: our training against plain Keras, at project A's best setting.
+
+`run()` returns rows of ``benchmarks.csv``. The peer is the same network as A's code uses it: the batch's features are
+gathered first, a vector is computed a rating, and ``fit`` goes to the backend once a step. Both networks must give the
+same output before a ratio is given. Epochs are timed after a first one, which builds the graph; one thread each.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from lib.datasets import load
+from lib.models.two_tower import TwoTower
+from lib.splits import make_split
+
+DATASET, SPLIT, SEED = "ml-100k", "per_user_80_20", 42
+PEER_BATCHES = {1024: 4, 32: 2}
+"""Batch sizes of the peer, A's own last, and how many epochs to run."""
+
+
+def run() -> list[dict]:
+    from lib import keras_training
+    from lib.models.two_tower_network import TwoTowerNetwork
+
+    train = make_split(load(DATASET), SPLIT, seed=SEED).train
+    pairs = np.column_stack([train.users, train.items])
+    targets = ((train.ratings - 3) / 2).astype(np.float32)
+    ours = TwoTower(epochs=6)
+    ours.fit(train)
+    rows = []
+    for batch_size, epochs in PEER_BATCHES.items():
+        with keras_training.seeded(0):
+            network = TwoTowerNetwork(*TwoTower(batch_size=1)._towers(train))
+            whole = TwoTowerNetwork(*ours._towers(train))
+            gap = np.abs(np.asarray(network(pairs[:5000])) - np.asarray(whole(pairs[:5000]))).max()
+            if gap > 1e-5:
+                raise AssertionError(f"the two networks' outputs differ by {gap}")
+            peer_seconds = _plain(network, pairs, targets, batch_size, epochs)
+        rows.append(
+            {
+                "benchmark": "two_tower_epoch", "subject": f"TwoTower, batch {ours.batch_size}",
+                "peer": f"Keras fit, a vector a rating, batch {batch_size}", "subject_seconds": ours.epoch_seconds_,
+                "peer_seconds": peer_seconds, "ratio": peer_seconds / ours.epoch_seconds_, "dataset": DATASET,
+                "note": f"{len(train):,} ratings, A's best architecture; one thread each",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _plain(network, pairs, targets, batch_size: int, epochs: int) -> float:
+    """Median epoch of ``fit``, without the first."""
+    import keras
+
+    ends = []
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            ends.append(time.perf_counter())
+
+    network.compile(keras.optimizers.Adam(1e-3), loss="mean_squared_error", jit_compile=False)
+    network.fit(pairs, targets, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[Clock()])
+    return float(np.median(np.diff(ends)))
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row)
