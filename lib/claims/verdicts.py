@@ -135,7 +135,8 @@ def judge(
     if verdict == HOLDS and condition:
         verdict = CONDITION
     if not reason:
-        reason = condition if verdict == CONDITION else _place(published.reported, low, high, tolerance)
+        place = _place(published.reported, low, high, tolerance)
+        reason = condition if verdict == CONDITION else f"{place.rstrip('.')}: {condition}" if condition else place
     return Verdict(claim_id, figure, published.reported, ours, low, high, verdict, reason, evidence)
 
 
@@ -253,8 +254,9 @@ def check_complete(
 def overall(table: pd.DataFrame) -> pd.DataFrame:
     """Sum verdicts up to one a claim.
 
-    What could not be tested does not count while anything else was tested. All parts hold: the claim holds. None
-    does: it does not. Otherwise it holds with a condition.
+    What could not be tested does not count while anything else was tested. All parts hold: the claim holds. The
+    statement fails, or at least half of the parts do: it does not hold, however many side figures agree. Otherwise it
+    holds with a condition.
 
     Returns
     -------
@@ -266,7 +268,8 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     tested = counts[[HOLDS, CONDITION, FAILS]].sum(axis=1)
     verdict = pd.Series(CONDITION, index=counts.index)
     verdict[counts[HOLDS] == tested] = HOLDS
-    verdict[counts[FAILS] == tested] = FAILS
+    refuted = table.loc[(table["figure"] == STATEMENT) & (table["verdict"] == FAILS), "id"]
+    verdict[(2 * counts[FAILS] >= tested) | counts.index.isin(refuted)] = FAILS
     verdict[tested == 0] = UNTESTED
     counts.insert(0, "verdict", verdict)
     counts.insert(0, "project", table.drop_duplicates("id").set_index("id")["project"])

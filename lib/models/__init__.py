@@ -61,8 +61,13 @@ def create(name: str, **parameters) -> Recommender:
 
 
 def label(name: str) -> str:
-    """Return what a reader sees for a model's name."""
-    return LABELS.get(name, name)
+    """Return what a reader sees for a model's name; a variant such as ``svd_tuned`` is named after its family."""
+    if name in LABELS:
+        return LABELS[name]
+    for family in sorted(LABELS, key=len, reverse=True):
+        if name.startswith(f"{family}_"):
+            return f"{LABELS[family]}, {name.removeprefix(f'{family}_').replace('_', ' ')}"
+    return name
 
 
 __all__ = ["LABELS", "REGISTRY", "NotFitted", "Recommender", "create", "label", "model_class"]
