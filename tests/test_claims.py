@@ -236,8 +236,12 @@ def test_one_verdict_a_claim(few):
 
     untested, statement, rmse, rank = given(few)
     assert sum_up(rmse, rank) == {"A-one": "holds"}
-    assert sum_up(rmse, replace(rank, verdict="holds with a condition")) == {"A-one": "holds with a condition"}
-    assert sum_up(rmse, rank, statement) == {"A-one": "does not hold"}, "a failing statement outweighs side figures"
+    assert sum_up(rmse, replace(rank, verdict="holds with a condition")) == {
+        "A-one": "holds with a condition"
+    }
+    assert sum_up(rmse, rank, statement) == {"A-one": "does not hold"}, (
+        "a failing statement outweighs side figures"
+    )
     assert sum_up(statement) == {"A-one": "does not hold"}
     assert sum_up(untested, rmse, Verdict.untested("A-one", "rank", "No data.")) == {
         "A-one": "holds",

@@ -136,7 +136,9 @@ def judge(
         verdict = CONDITION
     if not reason:
         place = _place(published.reported, low, high, tolerance)
-        reason = condition if verdict == CONDITION else f"{place.rstrip('.')}: {condition}" if condition else place
+        reason = (
+            condition if verdict == CONDITION else f"{place.rstrip('.')}: {condition}" if condition else place
+        )
     return Verdict(claim_id, figure, published.reported, ours, low, high, verdict, reason, evidence)
 
 
