@@ -10,7 +10,9 @@ from lib import ROOT
 
 # The runner as a user calls it, with a builder in place of the real one: these tests are not about rendering.
 DRIVER = """
-import sys, types, lib
+import signal, sys, types, lib
+# A job that a script put into the background ignores Ctrl-C; these tests send it, wherever they themselves run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 report = types.ModuleType("lib.report")
 class RenderingError(RuntimeError): pass
 def build(plan, runs_dir, output_dir, *, pdf=True):
