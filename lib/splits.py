@@ -140,6 +140,29 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
     return Split("chronological", interactions.take(order[~late]), interactions.take(order[late]))
 
 
+def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
+    """Hold out every rating of a share of the rated items: what is new in the catalogue, known by its features alone.
+
+    Items are drawn evenly, popular and rare ones alike; the share is of items, not of ratings.
+    """
+    return _cold("cold_items", interactions, interactions.items, interactions.item_counts, test_share, seed)
+
+
+def cold_users(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
+    """Hold out every rating of a share of the users: who is new, and known by age, gender and occupation at most."""
+    return _cold("cold_users", interactions, interactions.users, interactions.user_counts, test_share, seed)
+
+
+def _cold(name: str, interactions: Interactions, codes, counts, test_share: float, seed: int) -> Split:
+    _check_share(test_share)
+    rated = np.flatnonzero(counts)
+    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
+    in_test = np.isin(codes, held_out)
+    return Split(
+        f"{name}_{_shares(test_share)}", interactions.take(~in_test), interactions.take(in_test), seed=seed
+    )
+
+
 def published(dataset, name: str) -> Split:
     """Take a split that the data's authors published: ``u1`` to ``u5`` of ml-100k.
 
@@ -163,7 +186,18 @@ def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -
     return Split(f"validation_{_shares(share)}", split.train, split.test, seed=seed)
 
 
-PROTOCOLS = ("per_user_80_20", "random_90_10", "chronological", "u1", "u2", "u3", "u4", "u5")
+PROTOCOLS = (
+    "per_user_80_20",
+    "random_90_10",
+    "cold_items_90_10",
+    "cold_users_90_10",
+    "chronological",
+    "u1",
+    "u2",
+    "u3",
+    "u4",
+    "u5",
+)
 
 
 def make_split(dataset, name: str, *, seed: int = 42) -> Split:
@@ -178,6 +212,10 @@ def make_split(dataset, name: str, *, seed: int = 42) -> Split:
         return per_user_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
     if name.startswith("random_"):
         return random_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
+    if name.startswith("cold_items_"):
+        return cold_items(dataset.interactions, test_share=_share_of(name), seed=seed)
+    if name.startswith("cold_users_"):
+        return cold_users(dataset.interactions, test_share=_share_of(name), seed=seed)
     if name == "chronological":
         return chronological(dataset.interactions)
     if name in ("u1", "u2", "u3", "u4", "u5"):

@@ -126,3 +126,18 @@ def test_impossible_shares(data, share):
         splits.random_holdout(data, test_share=share)
     with pytest.raises(ValueError, match="n_folds"):
         splits.k_fold(data, n_folds=1)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "codes"), [("cold_items_80_20", "items"), ("cold_users_80_20", "users")]
+)
+def test_cold_splits_hold_out_everything_of_whom_they_hold_out(data, protocol, codes):
+    split = splits.make_split(SimpleNamespace(interactions=data), protocol, seed=3)
+    assert split.name == protocol
+    assert_parted(split, data)
+    trained, tested = set(getattr(split.train, codes)), set(getattr(split.test, codes))
+    assert not trained & tested
+    rated = len(np.unique(getattr(data, codes)))
+    assert len(tested) == int(np.ceil(0.2 * rated))
+    other = splits.make_split(SimpleNamespace(interactions=data), protocol, seed=4)
+    assert set(getattr(other.test, codes)) != tested

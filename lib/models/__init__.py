@@ -17,6 +17,7 @@ REGISTRY: dict[str, str] = {
     "soft_impute": "lib.models.soft_impute:SoftImpute",
     "hard_impute": "lib.models.hard_impute:HardImpute",
     "two_tower": "lib.models.two_tower:TwoTower",
+    "side_information_als": "lib.models.side_information_als:SideInformationALS",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -30,6 +31,7 @@ LABELS = {
     "soft_impute": "Soft-Impute",
     "hard_impute": "Hard-Impute",
     "two_tower": "Two-tower",
+    "side_information_als": "Side-information ALS",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

@@ -20,8 +20,14 @@ SMALL = {
         "embedding_size": 8, "user_dense_size": 16, "item_dense_size": 16, "final_size": 16, "batch_size": 128,
         "max_epochs": 60, "learning_rate": 0.01,
     },
+    "side_information_als": {
+        "n_factors": 3, "groups": ["genres", "age", "raters", "rated"], "user_penalty": 0.5, "item_penalty": 0.5,
+        "graph_group": "year", "graph_strength": 0.01, "feature_biases": True, "projection_penalties": 5.0,
+    },
 }  # fmt: skip
-LEARN_TASTE = ["svd", "soft_impute", "hard_impute", "two_tower"]
+WITHOUT_TABLES = {"side_information_als": {"groups": ["raters", "rated"], "graph_group": None}}
+"""What must be left out where there are no side tables to take it from."""
+LEARN_TASTE = ["svd", "soft_impute", "hard_impute", "two_tower", "side_information_als"]
 """Models that must beat the bias model where a low-rank taste is planted."""
 
 _fitted = {}
@@ -128,7 +134,7 @@ def test_inputs_stay_untouched(name):
 
 def test_works_without_side_tables(name):
     data = planted_interactions(n_users=30, n_items=20, seed=4, tables=False)
-    model = create(name, **SMALL.get(name, {})).fit(data)
+    model = create(name, **SMALL.get(name, {}) | WITHOUT_TABLES.get(name, {})).fit(data)
     assert np.isfinite(predictions(model, data)).all()
 
 

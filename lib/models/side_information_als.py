@@ -1,0 +1,301 @@
+"""Matrix factorisation with side information, fitted by alternating least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from lib.feature_groups import available_groups, feature_groups
+from lib.interactions import Interactions
+from lib.metrics.rating import rmse
+from lib.models.als_engine import Engine, Side, rating_lists
+from lib.models.base import Recommender, lookup
+from lib.similarity_graph import cosine_graph
+
+
+class SideInformationALS(Recommender):
+    r"""Biases and factors, with latent vectors that features of users and items take part in.
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i + p_u^\top q_i, \qquad
+        p_u = U_u + \sum_g y_{ug} P_g, \quad q_i = V_i + \sum_f x_{if} W_f
+
+    with :math:`\mu` the mean training rating, :math:`x_{if}` an item's features of group f (genres, year, tags, who
+    rated it) and :math:`y_{ug}` a user's (age, gender, occupation, what was rated). The objective is
+
+    .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2 + \lambda_u |U|^2 + \sum_i \lambda_{v,i} |V_i|^2
+        + \sum_f \lambda_f |W_f|^2 + \sum_g \lambda_g |P_g|^2 + \lambda_{bu} |b_u|^2 + \lambda_{bi} |b_i|^2
+        + \alpha \operatorname{tr}(V^\top L V)
+
+    where :math:`\operatorname{tr}(V^\top L V) = \frac12 \sum_{ij} S_{ij} |V_i - V_j|^2` pulls films together that are
+    similar in one group of features (S: cosine, each film's most similar ones). It is convex in each block, and each
+    block is brought to its minimum in closed form in turn: user biases, item biases, U, each P, V, each W. No step
+    raises the objective. Groups of very many features take a few steps of conjugate gradients instead
+    (`lib.models.als_projection`), so that an iteration's work stays linear in the number of ratings.
+
+    Only the groups ``raters`` and ``rated`` come from the training ratings: Koren's implicit sets, there whatever the
+    rating was, scaled by one over the root of their size. A cold user or item has no bias and no factors of its own;
+    its features, and for an item its neighbours in the graph, still speak. A code outside the id maps has neither.
+
+    The model is project B's; user features, implicit sets and `feature_biases` are steps beyond it. Related: Koren 2008
+    (implicit sets, "Factorization meets the neighborhood"), Agarwal and Chen 2009 ("Regression-based latent factor
+    models"), Rendle 2012 ("Factorization machines with libFM"), Rao et al. 2015 (graph term, "Collaborative filtering
+    with graph information").
+
+    Parameters
+    ----------
+    n_factors : int
+        Length of the latent vectors; 0 leaves biases only.
+    groups : sequence of str, optional
+        Groups of features, of `lib.feature_groups`; empty for plain matrix factorisation. By default genres and year,
+        as far as the data has them.
+    normalisations : mapping of str to str, optional
+        By group, where it is not to be the group's default.
+    user_penalty, item_penalty : float
+        :math:`\lambda_u, \lambda_v`, in ratings: not scaled by a row's count. 0 switches a penalty off.
+    user_bias_penalty, item_bias_penalty : float
+        :math:`\lambda_{bu}, \lambda_{bi}`.
+    projection_penalties : float or mapping of str to float
+        :math:`\lambda_f, \lambda_g`; one number stands for all groups.
+    popularity_shrinkage : bool
+        :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings, instead of
+        :math:`\lambda_v` for all.
+    feature_biases : bool
+        Give each feature an effect of its own on the rating, as one more column of its projection, penalised alike:
+        a genre may then be liked less by all.
+    graph_group : str or None
+        The item group that similarities are taken from; it need not be among `groups`. None for no graph.
+    graph_strength : float
+        :math:`\alpha`.
+    graph_neighbours : int
+        Most similar films that each film names.
+    graph_epsilon : float
+        Similarities below it are dropped.
+    update_projections_every : int
+        Projections are updated in the first iteration and in every so-many-th after it.
+    n_iterations : int
+        At most, when validation data is given; exactly, when none is.
+    tolerance : float
+        With validation data, iterations end when its RMSE falls by less than this from one to the next...
+    min_iterations : int
+        ...but not before this many. The best iteration's values are kept.
+    initial_scale : float
+        Standard deviation of the factors at the start; projections start at zero.
+    seed : int
+
+    Attributes
+    ----------
+    groups_ : list of str
+        The groups in use.
+    user_latent_, item_latent_ : ndarray of float64, shapes (n_users, n_factors), (n_items, n_factors)
+        p and q.
+    user_factors_, item_factors_ : ndarray of float64
+        U and V: what features do not explain.
+    user_effect_, item_effect_ : ndarray of float64
+        Biases, and with `feature_biases` what features add.
+    projection_<group>_ : ndarray of float64, shape (n_features, n_factors) or (n_features, n_factors + 1)
+    objective_ : ndarray of float64, shape (iterations,)
+        After each iteration.
+    validation_rmse_ : ndarray of float64
+        After each iteration; empty without validation data.
+    n_iterations_ : int
+        The iteration whose values were kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 16,
+        groups: Sequence[str] | None = None,
+        normalisations: Mapping[str, str] | None = None,
+        user_penalty: float = 5.0,
+        item_penalty: float = 50.0,
+        user_bias_penalty: float = 2.0,
+        item_bias_penalty: float = 5.0,
+        projection_penalties: float | Mapping[str, float] = 20.0,
+        popularity_shrinkage: bool = False,
+        feature_biases: bool = False,
+        graph_group: str | None = None,
+        graph_strength: float = 1.0,
+        graph_neighbours: int = 50,
+        graph_epsilon: float = 1e-10,
+        update_projections_every: int = 1,
+        n_iterations: int = 20,
+        tolerance: float = 1e-4,
+        min_iterations: int = 10,
+        initial_scale: float = 0.1,
+        seed: int = 0,
+    ):
+        self.n_factors = n_factors
+        self.groups = groups
+        self.normalisations = normalisations
+        self.user_penalty = user_penalty
+        self.item_penalty = item_penalty
+        self.user_bias_penalty = user_bias_penalty
+        self.item_bias_penalty = item_bias_penalty
+        self.projection_penalties = projection_penalties
+        self.popularity_shrinkage = popularity_shrinkage
+        self.feature_biases = feature_biases
+        self.graph_group = graph_group
+        self.graph_strength = graph_strength
+        self.graph_neighbours = graph_neighbours
+        self.graph_epsilon = graph_epsilon
+        self.update_projections_every = update_projections_every
+        self.n_iterations = n_iterations
+        self.tolerance = tolerance
+        self.min_iterations = min_iterations
+        self.initial_scale = initial_scale
+        self.seed = seed
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._check()
+        with threadpool_limits(1, user_api="blas"):  # the rows are what runs in parallel
+            engine = self.engine(train)
+            self._iterate(engine, validation)
+
+    def engine(self, train: Interactions) -> Engine:
+        """Set up the blocks for `train`, before the first update: for looking at single steps.
+
+        Raises
+        ------
+        ValueError
+            A hyperparameter is out of range, or a group is unknown or not among the data's columns.
+        """
+        self._check()
+        self.groups_ = list(self.groups) if self.groups is not None else default_groups(train)
+        found = {group.name: group for group in self._feature_groups(train)}
+        residuals, users, items = rating_lists(train)
+        self.mean_ = np.float64(residuals.mean())
+        residuals -= self.mean_
+        penalties = self._penalties()
+        rng = np.random.default_rng(self.seed)
+        item_ridges = np.full(train.n_items, float(self.item_penalty))
+        if self.popularity_shrinkage:
+            item_ridges /= np.sqrt(train.item_counts + 1.0)
+        graph = None
+        if self.graph_group is not None:
+            graph = cosine_graph(
+                found[self.graph_group].matrix, top_k=self.graph_neighbours, epsilon=self.graph_epsilon
+            )
+        sides = []
+        for kind, ratings, other, counts, ridges, bias_penalty in (
+            ("user", users, items, train.user_counts, np.full(train.n_users, float(self.user_penalty)), self.user_bias_penalty),
+            ("item", items, users, train.item_counts, item_ridges, self.item_bias_penalty),
+        ):  # fmt: skip
+            factors = rng.normal(0.0, self.initial_scale, (len(counts), self.n_factors))
+            factors[counts == 0] = 0.0
+            features = {n: found[n].matrix for n in self.groups_ if found[n].side == kind}
+            sides.append(
+                Side(
+                    ratings,
+                    other,
+                    factors,
+                    ridges=ridges,
+                    bias_penalty=bias_penalty,
+                    features=features,
+                    penalties=penalties,
+                    feature_biases=self.feature_biases,
+                    graph=graph if kind == "item" else None,
+                    strength=self.graph_strength,
+                )
+            )
+        return Engine(residuals, *sides)
+
+    def predict(self, users, items) -> np.ndarray:
+        """Predict pairs; a cold user or item is predicted from its features."""
+        users, items = self._pairs(users, items)
+        interaction = np.einsum(
+            "nf,nf->n", lookup(self.user_latent_, users), lookup(self.item_latent_, items)
+        )
+        return self.mean_ + lookup(self.user_effect_, users) + lookup(self.item_effect_, items) + interaction
+
+    def score(self, users) -> np.ndarray:
+        """Score the catalogue by one product of latent vectors."""
+        self._check_fitted()
+        users = np.asarray(users)
+        scores = lookup(self.user_latent_, users) @ self.item_latent_.T
+        scores += self.mean_ + lookup(self.user_effect_, users)[:, None] + self.item_effect_
+        return scores
+
+    @property
+    def n_parameters_(self) -> int:
+        """Biases, factors and projections; not the sums of them that predictions are made from."""
+        self._check_fitted()
+        return sum(
+            value.size for name, value in self._state().items()
+            if name.endswith(("_bias_", "_factors_")) or name.startswith("projection_")
+        )  # fmt: skip
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+    def _iterate(self, engine: Engine, validation: Interactions | None) -> None:
+        objective, errors, kept = [], [], None
+        for iteration in range(1, self.n_iterations + 1):
+            engine.sweep(projections=(iteration - 1) % self.update_projections_every == 0)
+            objective.append(engine.objective())
+            if validation is None:
+                continue
+            self._take(engine, iteration)
+            predicted = self.scale_.clip(self.predict(validation.users, validation.items))
+            errors.append(rmse(validation.ratings, predicted))
+            if errors[-1] == min(errors):
+                kept = {name: value for name, value in vars(self).items() if name.endswith("_")}
+            if iteration >= self.min_iterations and errors[-2:][0] - errors[-1] < self.tolerance:
+                break
+        if not np.isfinite(objective[-1]):
+            raise FloatingPointError("SideInformationALS: the objective is not finite; raise the penalties")
+        if kept is None:
+            self._take(engine, self.n_iterations)
+        else:
+            vars(self).update(kept)
+        self.objective_, self.validation_rmse_ = np.array(objective), np.array(errors)
+
+    def _take(self, engine: Engine, iteration: int) -> None:
+        """Copy what the engine has learned into fitted attributes."""
+        for kind, side in (("user", engine.users), ("item", engine.items)):
+            for name in ("bias", "effect", "factors", "latent"):
+                setattr(self, f"{kind}_{name}_", getattr(side, name).copy())
+            for group, projection in side.projections.items():
+                setattr(self, f"projection_{group}_", projection.weights.copy())
+        self.n_iterations_ = iteration
+
+    def _feature_groups(self, train: Interactions):
+        wanted = list(self.groups_)
+        if self.graph_group is not None and self.graph_group not in wanted:
+            wanted.append(self.graph_group)
+        chosen = {n: m for n, m in dict(self.normalisations or {}).items() if n in wanted}
+        found = feature_groups(train, wanted, normalisations=chosen)
+        for group in found:
+            if group.name == self.graph_group and group.side != "item":
+                raise ValueError(f"graph_group={self.graph_group!r} describes users; the graph joins items")
+        return found
+
+    def _penalties(self) -> dict[str, float]:
+        given = self.projection_penalties
+        if not isinstance(given, Mapping):
+            return dict.fromkeys(self.groups_, float(given))
+        missing = [name for name in self.groups_ if name not in given]
+        if missing:
+            raise ValueError(f"projection_penalties lacks {', '.join(missing)}: give each group a penalty")
+        return {name: float(given[name]) for name in self.groups_}
+
+    def _check(self) -> None:
+        for name, least in (
+            ("n_factors", 0), ("user_penalty", 0), ("item_penalty", 0), ("user_bias_penalty", 0),
+            ("item_bias_penalty", 0), ("graph_strength", 0), ("graph_neighbours", 1), ("update_projections_every", 1),
+            ("n_iterations", 1), ("min_iterations", 1), ("initial_scale", 0),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not np.isfinite(value) or value < least:
+                raise ValueError(f"SideInformationALS: {name} must be at least {least}; got {value}")
+        given = self.projection_penalties
+        for group, penalty in given.items() if isinstance(given, Mapping) else [("all groups", given)]:
+            if not penalty >= 0:
+                raise ValueError(
+                    f"SideInformationALS: the projection penalty of {group} must be at least 0; got {penalty}"
+                )
+
+
+def default_groups(train: Interactions) -> list[str]:
+    """Return project B's groups, genres and year, as far as the data has them."""
+    return [name for name in ("genres", "year") if name in available_groups(train)]
