@@ -9,7 +9,7 @@ from scipy import sparse
 
 from lib.interactions import Interactions
 from lib.models.als_projection import Projection, Ratings
-from lib.models.als_rows import colour_graph, update_biases, update_factors
+from lib.models.als_rows import colour_graph, roughness, update_biases, update_factors
 
 
 class Side:
@@ -98,9 +98,9 @@ class Side:
         for projection in self.projections.values():
             total += projection.penalty * float(np.vdot(projection.weights, projection.weights))
         if self.graph is not None:
-            degrees = np.asarray(self.graph.sum(axis=1)).ravel()
-            norms = np.einsum("rk,rk->r", self.factors, self.factors)
-            total += self.strength * float(degrees @ norms - np.vdot(self.factors, self.graph @ self.factors))
+            parts = np.empty(len(self.factors))
+            roughness(*self._graph_arrays, self.factors, parts)
+            total += self.strength * float(parts.sum())
         return total
 
 

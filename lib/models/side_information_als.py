@@ -96,7 +96,7 @@ class SideInformationALS(Recommender):
         Biases, and with `feature_biases` what features add.
     projection_<group>_ : ndarray of float64, shape (n_features, n_factors) or (n_features, n_factors + 1)
     objective_ : ndarray of float64, shape (iterations,)
-        After each iteration.
+        After each iteration; empty with validation data.
     validation_rmse_ : ndarray of float64
         After each iteration; empty without validation data.
     n_iterations_ : int
@@ -232,8 +232,8 @@ class SideInformationALS(Recommender):
         objective, errors, kept = [], [], None
         for iteration in range(1, self.n_iterations + 1):
             engine.sweep(projections=(iteration - 1) % self.update_projections_every == 0)
-            objective.append(engine.objective())
             if validation is None:
+                objective.append(engine.objective())
                 continue
             self._take(engine, iteration)
             predicted = self.scale_.clip(self.predict(validation.users, validation.items))
@@ -242,8 +242,8 @@ class SideInformationALS(Recommender):
                 kept = {name: value for name, value in vars(self).items() if name.endswith("_")}
             if iteration >= self.min_iterations and errors[-2:][0] - errors[-1] < self.tolerance:
                 break
-        if not np.isfinite(objective[-1]):
-            raise FloatingPointError("SideInformationALS: the objective is not finite; raise the penalties")
+        if not np.isfinite(engine.residuals).all():
+            raise FloatingPointError("SideInformationALS: the residuals are not finite; raise the penalties")
         if kept is None:
             self._take(engine, self.n_iterations)
         else:
