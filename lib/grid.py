@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from lib.interactions import Interactions
+from lib.processes import (
+    Work,
+    WorkFailed,
+    call,
+    do,
+    fingerprint,
+    one_thread_each,
+    source_version,
+    usable_cores,
+    worker_pool,
+)
 from lib.results import plain, whole_file
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
-
 Job = Mapping[str, Any]
-Work = Callable[..., Mapping[str, Any]]
 
 
 class GridFailed(RuntimeError):
@@ -66,7 +64,7 @@ class Grid:
         self.work, self.context, self.store = work, context, Path(store)
         self.workers = usable_cores() if workers is None else workers
         self.say, self.every = say, every
-        self._base = json.dumps([work.__module__, work.__qualname__, version, _fingerprint(context)])
+        self._base = json.dumps([work.__module__, work.__qualname__, version, fingerprint(context)])
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, jobs: Sequence[Job]) -> list[dict[str, Any]]:
@@ -109,20 +107,20 @@ class Grid:
 
     def _here(self, todo: Mapping[str, Job]) -> Iterator[tuple[str, dict]]:
         for key, job in todo.items():
-            yield key, _call(self.work, self.context, job)
+            try:
+                yield key, call(self.work, self.context, job)
+            except WorkFailed as error:
+                raise GridFailed(str(error)) from error
 
     def _in_processes(self, todo: Mapping[str, Job]) -> Iterator[tuple[str, dict]]:
         if not todo:
             return
         if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")  # a forked TensorFlow hangs
-            self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=spawn, initializer=_start, initargs=(self.work, self.context)
-            )
+            self._pool = worker_pool(self.work, self.context, self.workers)
         try:
             with one_thread_each():  # processes start as jobs are handed in
                 running: dict[Future, str] = {
-                    self._pool.submit(_do, dict(job)): key for key, job in todo.items()
+                    self._pool.submit(do, dict(job)): key for key, job in todo.items()
                 }
             while running:
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -133,6 +131,9 @@ class Grid:
                 "a process of the grid died, of too little memory most likely; finished jobs are kept, and the next try "
                 "goes on from them. Try fewer workers."
             ) from error
+        except WorkFailed as error:
+            self.close()
+            raise GridFailed(str(error)) from error
         except BaseException:
             self.close()
             raise
@@ -152,63 +153,6 @@ def forget(store: Path | str) -> None:
         path.unlink(missing_ok=True)
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def source_version(*modules: str) -> str:
-    """Hash of the source of some modules, by dotted name; edited code makes kept results stale."""
-    digest = hashlib.sha256()
-    for name in modules:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no module {name!r} whose source could be read")
-        digest.update(Path(spec.origin).read_bytes())
-    return digest.hexdigest()
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Have processes started inside compute with one thread: two that each take all cores take turns instead."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-# -- the processes -------------------------------------------------------------------------------------------------
-_shared: dict[str, Any] = {}
-
-
-def _start(work: Work, context: Mapping[str, Any]) -> None:
-    _shared.update(work=work, context=context)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        # A killed parent can't stop its processes, and one that waits for work would wait for ever.
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def _do(job: Job) -> dict[str, Any]:
-    return _call(_shared["work"], _shared["context"], job)
-
-
-def _call(work: Work, context: Mapping[str, Any], job: Job) -> dict[str, Any]:
-    start = time.perf_counter()
-    try:
-        found = dict(work(context, **job))
-    except Exception as error:
-        # Words only: an error that does not unpickle would break the whole pool.
-        raise GridFailed(f"{_words(job)}: {type(error).__name__}: {error}") from error
-    return {**found, "seconds": time.perf_counter() - start}
-
-
 # -- the store -----------------------------------------------------------------------------------------------------
 def _keep(path: Path, job: Job, found: Mapping[str, Any]) -> None:
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
@@ -223,31 +167,6 @@ def _read(path: Path) -> dict[str, Any]:
         head = json.loads(str(file["__head__"]))
         arrays = {name: file[name] for name in file.files if name != "__head__"}
     return {**head["job"], **head["found"], **arrays}
-
-
-def _fingerprint(value: Any) -> str:
-    """Hash what a context holds: data by content, anything else by how it prints."""
-    digest = hashlib.sha256()
-    if isinstance(value, Mapping):
-        for name in sorted(value):
-            digest.update(f"{name}={_fingerprint(value[name])};".encode())
-    elif isinstance(value, Interactions):
-        for array in (value.users, value.items, value.ratings, value.timestamps):
-            digest.update(array.tobytes())
-        digest.update(repr((value.user_ids.tolist(), value.item_ids.tolist(), value.scale)).encode())
-        for table in (value.user_table, value.item_table):
-            if table is not None:
-                digest.update(repr(list(table.columns)).encode())
-                digest.update(pd.util.hash_pandas_object(table).to_numpy().tobytes())
-    elif isinstance(value, np.ndarray):
-        digest.update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
-    else:
-        digest.update(repr(value).encode())
-    return digest.hexdigest()
-
-
-def _words(job: Job) -> str:
-    return ", ".join(f"{name}={value}" for name, value in job.items()) or "the job"
 
 
 class _Progress:
@@ -268,3 +187,6 @@ class _Progress:
             rest = gone / self.done * (self.left - self.done)
             done = self.count - self.left + self.done
             self.say(f"{done} of {self.count} done, {gone:.0f} s so far, about {rest:.0f} s left")
+
+
+__all__ = ["Grid", "GridFailed", "forget", "source_version", "usable_cores"]

@@ -7,15 +7,15 @@ from itertools import product
 import numba
 import numpy as np
 import pytest
-from lib.feature_groups import feature_groups
-from lib.similarity_graph import cosine_graph
 from scipy import sparse
 
+from lib.feature_groups import feature_groups
 from lib.metrics import rmse
 from lib.models import create
 from lib.models.als_projection import Projection
 from lib.models.als_rows import colour_graph
 from lib.models.side_information_als import SideInformationALS
+from lib.similarity_graph import cosine_graph
 from lib.splits import per_user_holdout
 from tests.conftest import planted_interactions
 
@@ -79,7 +79,7 @@ class WrittenOut:
         return np.array(
             [
                 r - self.mean - b[u] - c[i] - p[u] @ q[i]
-                for u, i, r in zip(t.users, t.items, t.ratings.astype(float))
+                for u, i, r in zip(t.users, t.items, t.ratings.astype(float), strict=True)
             ]
         )
 
