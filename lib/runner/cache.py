@@ -20,6 +20,9 @@ from lib.runner.store import Store
 
 LOCK = ROOT / "requirements.txt"
 
+UNAVAILABLE = "unavailable"
+"""Marks, among a run's data, that they could not be had when it ran."""
+
 KEEP, RESTORE, EXECUTE = "keep", "restore", "execute"
 
 
@@ -93,8 +96,13 @@ class Cache:
             Runs whose results are still going to change, when the decision is only a forecast.
         """
         parts = self.parts(run)
-        key = key_of(parts)
         record = self.store.record(run.id)
+        arrived = False
+        if record is not None and UNAVAILABLE in record["parts"]["data"]:
+            arrived = self.data.here(self._datasets(run))
+            if not arrived:
+                parts = without_data(parts)
+        key = key_of(parts)
         coming = tuple(f"upstream {need} will run" for need in run.needs if need in changing)
         if run.id in self.force:
             return Decision(run.id, EXECUTE, ("asked for by --force",), parts, key)
@@ -102,6 +110,8 @@ class Cache:
             reasons: tuple[str, ...] = ("never run",)
         elif self.store.results(run.id) != record["results"]:
             reasons = ("its results were changed since it ran",)
+        elif arrived:
+            reasons = ("its data are here now",)
         else:
             reasons = tuple(differences(record["parts"], parts, self.notebook(run)))
         if coming:
@@ -140,6 +150,11 @@ class Cache:
 
     def _files(self, run: Run) -> dict[str, str]:
         return {name: hashlib.sha256((self.plan.root / name).read_bytes()).hexdigest() for name in run.files}
+
+
+def without_data(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run depends on that went without its data: they are part of what would change it."""
+    return {**parts, "data": {**parts["data"], UNAVAILABLE: "yes"}}
 
 
 def key_of(parts: Mapping[str, Any]) -> str:

@@ -62,6 +62,16 @@ class DataChecksums:
                     found[f"{name}/{official}"] = here if here is not None else expected
         return found
 
+    def here(self, names: Iterable[str]) -> bool:
+        """Whether every file of these data sets, or what stands in for it, lies on this machine."""
+        for name in names:
+            entry = _manifest(self.manifest).get(name, {})
+            for official in entry.get("files", {}):
+                substitute = entry.get("substitutes", {}).get(official, {}).get("name", official)
+                if self._here(name, official) is None and self._here(name, substitute) is None:
+                    return False
+        return True
+
     def save(self) -> None:
         """Keep what was read for the next time."""
         self.memo.parent.mkdir(parents=True, exist_ok=True)

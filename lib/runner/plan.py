@@ -40,6 +40,9 @@ class Run:
     parameters, quick, large : dict
         The full profile's values, and what the other two change in them. What is absent keeps the
         notebook's own value.
+    optional : bool
+        Whether the report does without the run where no source can serve its data: a page then says what is missing
+        and how to get it, and other runs that need this one run all the same.
     seconds : float or None
         About how long the full profile takes on two cores; only used to start the longest first while
         nothing has been measured yet.
@@ -57,6 +60,7 @@ class Run:
     parameters: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
+    optional: bool = False
     seconds: float | None = None
 
     def values(self, profile: str) -> dict[str, Any]:
@@ -163,6 +167,7 @@ _KEYS = {
     "parameters": dict,
     "quick": dict,
     "large": dict,
+    "optional": bool,
     "seconds": (int, float),
 }
 
@@ -206,8 +211,10 @@ def _read_run(file: str, number: int, entry: dict[str, Any]) -> Run:
     for key, value in entry.items():
         if key not in _KEYS:
             raise PlanError(f"{where} has an unknown key {key!r}{near_miss(key, _KEYS)}")
-        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
-            expected = {str: "a text", list: "a list", dict: "a table"}.get(_KEYS[key], "a number")
+        if not isinstance(value, _KEYS[key]) or (isinstance(value, bool) and _KEYS[key] is not bool):
+            expected = {str: "a text", list: "a list", dict: "a table", bool: "true or false"}.get(
+                _KEYS[key], "a number"
+            )
             raise PlanError(f"{where}: {key} must be {expected}, not {value!r}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise PlanError(f"{where}: {key} must be a list of names, not {value!r}")

@@ -11,12 +11,13 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of
+from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of, without_data
 from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
+from lib.runner.notice import write_notice
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
-from lib.runner.store import PROGRESS, Store
+from lib.runner.store import NOTEBOOK, PROGRESS, Store
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
@@ -32,6 +33,8 @@ class Settings:
     keep_going: bool = False
     profile: str = "full"
     runs_dir_parameter: str = ""
+    required: frozenset[str] = frozenset()
+    """Optional runs that were asked for by name: these fail without their data."""
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Summary:
     restored: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
+    without_data: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -150,12 +154,30 @@ class Schedule:
         self.report.start(run.id, len(self.cache.notebook(run).code), _short(decision.reasons))
 
     def _finish(self, run: Run, decision: Decision, outcome: Outcome, summary: Summary) -> None:
+        if outcome.failure is not None and self._does_without(run, outcome.failure):
+            reason = outcome.failure.message.partition(" Sources asked")[0]
+            self.store.begin(run.id)
+            write_notice(self.store.partial(run.id) / NOTEBOOK, run, reason)
+            parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
+            self._publish(run, parts, outcome, cells=0)
+            summary.without_data[run.id] = reason
+            self.report.end(run.id, f"empty  {run.id}: {reason}")
+            return
         if outcome.failure is not None:
             summary.failed[run.id] = outcome.failure
             self.report.end(run.id, f"FAILED {run.id} after {duration(outcome.seconds)}")
             self.fail(run, outcome.failure)
             return
         parts = {**decision.parts, "data": self.cache.parts(run)["data"]}  # the run may have fetched its data
+        self._publish(run, parts, outcome, cells=outcome.cells)
+        summary.executed.append(run.id)
+        memory = "" if outcome.peak_memory is None else f", {outcome.peak_memory:.0f} MiB"
+        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
+
+    def _does_without(self, run: Run, failure: Failure) -> bool:
+        return run.optional and run.id not in self.settings.required and failure.error == "DatasetUnavailable"
+
+    def _publish(self, run: Run, parts: dict, outcome: Outcome, *, cells: int) -> None:
         self.store.publish(
             run.id,
             {
@@ -166,14 +188,11 @@ class Schedule:
                 "seconds": round(outcome.seconds, 2),
                 "peak_memory_mib": None if outcome.peak_memory is None else round(outcome.peak_memory, 1),
                 "threads": self.settings.threads,
-                "cells": outcome.cells,
+                "cells": cells,
                 "versions": outcome.versions,
                 "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             },
         )
-        summary.executed.append(run.id)
-        memory = "" if outcome.peak_memory is None else f", {outcome.peak_memory:.0f} MiB"
-        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
 
     # -- time --------------------------------------------------------------------------------------------------------
     def _expected(self, run: Run) -> float | None:

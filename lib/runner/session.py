@@ -84,7 +84,8 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         store.recover()
         code = OK
         if not options.render_only:
-            code = _execute(plan, store, cache, selected, options, list(arguments))
+            required = asked_for if options.only else ()
+            code = _execute(plan, store, cache, selected, required, options, list(arguments))
         return code or _render(plan, store, cache, selected, output_dir, options)
 
 
@@ -144,8 +145,9 @@ def _in_words(decision: Decision) -> str:
 
 
 def _execute(
-    plan: Plan, store: Store, cache: Cache, selected: set[str], options: Options, arguments: list[str]
-) -> int:
+    plan: Plan, store: Store, cache: Cache, selected: set[str], required: Iterable[str], options: Options,
+    arguments: list[str],
+) -> int:  # fmt: skip
     todo = sum(decision.action != KEEP for decision in forecast(plan, cache, selected).values())
     cores = available_cores()
     # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
@@ -157,6 +159,7 @@ def _execute(
         keep_going=options.keep_going,
         profile=options.profile,
         runs_dir_parameter=_runs_dir_parameter(store.runs_dir),
+        required=frozenset(required),
     )
     executor = ProcessPerCall(jobs)
     try:
@@ -267,11 +270,12 @@ def _tell(summary: Summary, runs: int) -> None:
             (summary.executed, "executed"),
             (summary.restored, "taken back from earlier"),
             (summary.kept, "up to date"),
+            (summary.without_data, "without their data"),
             (summary.failed, "failed"),
             (summary.left_out, "not run"),
         )
         if names
     ]
     print(f"Runs: {', '.join(parts)}.")
-    for name, reason in summary.left_out.items():
+    for name, reason in [*summary.without_data.items(), *summary.left_out.items()]:
         print(f"  {name}: {reason}")

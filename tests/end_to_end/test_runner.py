@@ -226,3 +226,56 @@ def test_interrupted_then_killed_then_resumed(tmp_path):
     assert toy.executed == ["slow"]
     assert json.loads((toy.runs_dir / "slow" / "cache.json").read_text())["run"] == "slow"
     assert not list(toy.runs_dir.glob(".*.partial"))
+
+
+UNAVAILABLE = """if not Path("../data-is-here").exists():
+    class DatasetUnavailable(RuntimeError): pass
+    raise DatasetUnavailable("MovieLens 20M (ml-20m) cannot be had. Sources asked, in order:\\n  1. none")
+(folder / "value.txt").write_text("here")"""
+
+
+class TestOptionalRuns:
+    @pytest.fixture
+    def toy(self, tmp_path):
+        toy = ToyReport(tmp_path)
+        toy.notebook("first", UNAVAILABLE)
+        toy.notebook(
+            "second",
+            "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
+        )
+        toy.plan(
+            {"id": "first", "optional": True, "datasets": ["ml-20m"], "summary": "About large data."},
+            {"id": "second", "needs": ["first"]},
+        )
+        return toy
+
+    def test_a_run_without_its_data_leaves_a_page_that_says_so(self, toy):
+        call = toy.run()
+        assert call.returncode == 0, call.stdout
+        assert "first: MovieLens 20M (ml-20m) cannot be had." in call.stdout
+        page = (toy.reports / "index.html").read_text()
+        assert "This page is empty here" in page and "--only first" in page and "About large data." in page
+        assert (toy.runs_dir / "second" / "value.txt").read_text() == "False"
+        assert toy.executed == ["first", "second"]
+        assert toy.run().returncode == 0
+        assert toy.executed == [], "what cannot be had is not asked for again at every call"
+
+    def test_asked_for_by_name_it_fails_with_3(self, toy):
+        call = toy.run("--only", "first")
+        assert call.returncode == 3, call.stdout
+        assert "cannot be had" in call.stdout
+
+    def test_it_runs_once_the_data_are_there(self, toy, tmp_path):
+        toy.run()
+        (toy.root / "data-is-here").touch()
+        folder = tmp_path / "named" / "ml-20m"
+        folder.mkdir(parents=True)
+        for name in ("ratings.csv", "movies.csv"):
+            (folder / name).write_text("not read by this toy")
+        toy.executed  # noqa: B018 - reading it clears it
+        call = toy.run("--dry-run", MOVIELENS_DIR=str(tmp_path / "named"))
+        assert "its data are here now" in call.stdout
+        call = toy.run(MOVIELENS_DIR=str(tmp_path / "named"))
+        assert call.returncode == 0, call.stdout
+        assert toy.executed == ["first", "second"]
+        assert (toy.runs_dir / "second" / "value.txt").read_text() == "True"
