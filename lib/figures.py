@@ -32,6 +32,8 @@ MODEL_COLOURS = {
     "soft_impute": PALETTE["green"],
     "hard_impute": PALETTE["amber"],
     "two_tower": PALETTE["vermilion"],
+    "side_information_als": PALETTE["purple"],
+    "factorisation_machine": PALETTE["sky"],
 }
 SIZES = {
     "wide": (7.2, 3.6),

@@ -34,7 +34,9 @@ class Dataset:
         In the source file's order, with the side tables that the data set has. ``user_table`` (None for
         ml-latest-small and ml-20m): ``age`` in years (ml-1m: the lower end of an age group), ``gender`` "F" or "M",
         ``occupation``, ``zip_code``. ``item_table``: ``title`` without its year, ``year`` (Int64, may be missing),
-        ``genres`` joined by ``|`` (empty: none).
+        ``genres`` joined by ``|`` (empty: none); ml-latest-small and ml-20m also
+        ``tags``, what people wrote about the film, likewise joined. Tags were partly written after rating the film;
+        who wrote them is left out.
     citation, licence : str
         For every report on the data.
     checksums : dict of str to str
@@ -148,7 +150,8 @@ def _tables(known: Entry, files: Files):
     ratings = read(
         readers.read_ratings, "ratings.csv", separator=",", header="userId,movieId,rating,timestamp"
     )
-    return ratings, None, read(readers.read_items_csv, "movies.csv")
+    items = read(readers.read_items_csv, "movies.csv")
+    return ratings, None, items.assign(tags=read(readers.read_tags_csv, "tags.csv", items=items.index))
 
 
 def _check_counts(known: Entry, interactions: Interactions) -> None:

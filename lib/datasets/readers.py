@@ -166,6 +166,39 @@ def read_items_csv(content: bytes, place: str) -> pd.DataFrame:
     return _item_table(rows(), place)
 
 
+def read_tags_csv(content: bytes, place: str, *, items: pd.Index) -> pd.Series:
+    """Read tags.csv (UTF-8, quoted fields): each film's distinct tags, in small letters, sorted, joined by ``|``.
+
+    Parameters
+    ----------
+    items : Index
+        Ids of all films; one without tags gets an empty text.
+
+    Raises
+    ------
+    CorruptDataset
+        As for all readers, or a tag stands on a film that is not among `items`.
+    """
+    reader = csv.reader(io.StringIO(_decode(content, place, "utf-8")))
+    header = next(reader, [])
+    if header != ["userId", "movieId", "tag", "timestamp"]:
+        raise CorruptDataset(
+            f"{place}, line 1: expected the header 'userId,movieId,tag,timestamp', found {header}."
+        )
+    known, found = set(items), {}
+    for fields in reader:
+        if len(fields) != 4:
+            raise CorruptDataset(f"{place}, line {reader.line_num}: expected 4 fields, found {len(fields)}.")
+        item = _integer(fields[1], place, reader.line_num)
+        if item not in known:
+            raise CorruptDataset(f"{place}, line {reader.line_num}: film {item} is not in movies.csv.")
+        tag = " ".join(fields[2].replace("|", " ").split()).lower()
+        if tag:
+            found.setdefault(item, set()).add(tag)
+    joined = ["|".join(sorted(found.get(item, ()))) for item in items]
+    return pd.Series(pd.array(joined, dtype="str"), index=items, name="tags")
+
+
 def split_title(full: str) -> tuple[str, int | None]:
     """Part a title from the year in brackets at its end; None where there is no year."""
     found = YEAR.match(full.strip())

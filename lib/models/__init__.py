@@ -18,6 +18,7 @@ REGISTRY: dict[str, str] = {
     "hard_impute": "lib.models.hard_impute:HardImpute",
     "two_tower": "lib.models.two_tower:TwoTower",
     "side_information_als": "lib.models.side_information_als:SideInformationALS",
+    "factorisation_machine": "lib.models.factorisation_machine:FactorisationMachine",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -32,6 +33,7 @@ LABELS = {
     "hard_impute": "Hard-Impute",
     "two_tower": "Two-tower",
     "side_information_als": "Side-information ALS",
+    "factorisation_machine": "Bayesian factorisation machine",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

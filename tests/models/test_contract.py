@@ -25,9 +25,25 @@ SMALL = {
         "graph_group": "year", "graph_strength": 0.01, "feature_biases": True, "projection_penalties": 5.0,
     },
 }  # fmt: skip
-WITHOUT_TABLES = {"side_information_als": {"groups": ["raters", "rated"], "graph_group": None}}
+SMALL["factorisation_machine"] = {
+    "n_factors": 3,
+    "groups": ["genres", "age", "raters", "rated"],
+    "n_iterations": 60,
+    "n_samples": 40,
+}
+WITHOUT_TABLES = {
+    "side_information_als": {"groups": ["raters", "rated"], "graph_group": None},
+    "factorisation_machine": {"groups": ["raters", "rated"]},
+}
 """What must be left out where there are no side tables to take it from."""
-LEARN_TASTE = ["svd", "soft_impute", "hard_impute", "two_tower", "side_information_als"]
+LEARN_TASTE = [
+    "svd",
+    "soft_impute",
+    "hard_impute",
+    "two_tower",
+    "side_information_als",
+    "factorisation_machine",
+]
 """Models that must beat the bias model where a low-rank taste is planted."""
 
 _fitted = {}
