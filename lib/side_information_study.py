@@ -44,7 +44,7 @@ class Variant:
     """
 
     name: str
-    label: str
+    label: str = field(repr=False)  # the rest says what a search depends on
     model: str
     fixed: Mapping[str, Any]
     space: Space = field(repr=False)
@@ -161,6 +161,12 @@ def reference_variants() -> dict[str, Variant]:
 
 
 # -- one fit -------------------------------------------------------------------------------------------------------
+MODULES = (
+    "lib.feature_groups", "lib.similarity_graph", "lib.models.als_rows", "lib.models.als_projection",
+    "lib.models.als_engine", "lib.models.side_information_als",
+)  # fmt: skip
+"""What a search's scores depend on, for its ``version``."""
+
 MOST_ITERATIONS = 100
 """B's limit; early stopping ends nearly every fit before it."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 
@@ -78,11 +80,12 @@ class FactorisationMachine(Recommender):
             sizes += [part.shape[1] for part in parts]
             blocks.append(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
         machine = myfm.MyFMGibbsRegressor(rank=self.n_factors, random_seed=self.seed)
-        machine.fit(
-            None, train.ratings.astype(np.float64),
-            X_rel=[myfm.RelationBlock(codes, block) for codes, block in zip((train.users, train.items), blocks, strict=True)],
-            n_iter=self.n_iterations, n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
-        )  # fmt: skip
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
+            machine.fit(
+                None, train.ratings.astype(np.float64),
+                X_rel=[myfm.RelationBlock(codes, block) for codes, block in zip((train.users, train.items), blocks, strict=True)],
+                n_iter=self.n_iterations, n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
+            )  # fmt: skip
         cut = blocks[0].shape[1]
         self.mean_ = np.float64(np.mean(machine.w0_samples))
         for name, block, part in zip(
