@@ -275,11 +275,3 @@ def least_sign_test_p(n: int) -> float:
     if n < 1:
         raise ValueError(f"a sign test needs at least one pair, got {n}")
     return min(1.0, 2.0 ** (1 - n))
-
-
-def with_penalties(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Name a search's parameters as a reader knows them: a group's penalty by its group."""
-    return {
-        f"penalty of {name.removeprefix(PROJECTION)}" if name.startswith(PROJECTION) else name: value
-        for name, value in chosen.items()
-    }
