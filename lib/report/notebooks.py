@@ -7,6 +7,8 @@ import base64
 import json
 import logging
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from lib.report.document import FRONT, Block, Code, Figure, Page, Prose, Table, TableCell, Text
@@ -46,7 +48,21 @@ def read_pages(plan, runs_dir: Path) -> list[Page]:
             f"the plan has {len(front)} runs with part = {FRONT!r} ({names})", "Keep one of them."
         )
     rest = [run for run in plan.runs if run.part != FRONT]
-    return [read_page(run, Path(runs_dir) / run.id) for run in [*front, *rest]]
+    pages = [read_page(run, Path(runs_dir) / run.id) for run in [*front, *rest]]
+    uses = Counter(page.notebook for page in pages)
+    return [_told_apart(page) if uses[page.notebook] > 1 else page for page in pages]
+
+
+def _told_apart(page: Page) -> Page:
+    """Give a page whose notebook other runs execute as well its run's title, and labels that end in its run's name.
+
+    Its own prose goes on calling ``fig-x`` what from elsewhere is ``fig-x-<run>``.
+    """
+    blocks = [
+        replace(block, label=f"{block.label}-{page.id}") if getattr(block, "label", "") else block
+        for block in page.blocks
+    ]
+    return replace(page, title=page.label, blocks=blocks)
 
 
 def read_page(run, folder: Path) -> Page:

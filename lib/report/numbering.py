@@ -10,7 +10,10 @@ from lib.report.document import Figure, Page, Table
 from lib.report.errors import RenderingError, nearest
 
 REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
-"""A cross-reference in running text; ``@sec-<run>`` names a page."""
+"""A cross-reference in running text; ``@sec-<run>`` names a page.
+
+Where several runs execute one notebook, ``@fig-x`` is the page's own figure, and ``@fig-x-<run>`` another one's.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Numbering:
         RenderingError
             No figure, table or page has it; the message names the place and the near misses.
         """
+        if f"{label}-{run}" in self._targets:  # the page's own, where several runs share a notebook
+            label = f"{label}-{run}"
         if label not in self._targets:
             kind = label[:3]
             known = [name for name in self._targets if name.startswith(kind)]

@@ -62,3 +62,20 @@ def test_one_front_page_at_most(tmp_path):
     plan = make_plan(tmp_path, run("a", "front"), run("b", "front"))
     with pytest.raises(RenderingError, match="2 runs with part = 'front'"):
         read_pages(plan, tmp_path)
+
+
+def test_runs_of_one_notebook_keep_their_labels_apart(tmp_path):
+    for name in ("small", "large"):
+        Notebook().figure("fig-a").write(tmp_path / name)
+    Notebook().figure("fig-b").write(tmp_path / "other")
+    runs = [run(n, "Models") for n in ("small", "large", "other")]
+    runs = [type(r)(**{**vars(r), "notebook": "shared.ipynb"}) if r.id != "other" else r for r in runs]
+    pages = read_pages(make_plan(tmp_path, *runs), tmp_path)
+    numbering = Numbering(pages)
+    assert [page.title for page in pages] == [r.title for r in runs]
+    own = numbering.target("fig-a", run="large")
+    assert (own.page.id, own.href(pages[1])) == ("large", "#fig-a-large")
+    assert numbering.split("@fig-a-small", run="other")[0].page.id == "small"
+    assert numbering.target("fig-b", run="large").page.id == "other"
+    with pytest.raises(RenderingError, match="points nowhere"):
+        numbering.target("fig-a", run="other")
