@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from toy_dataset import ITEMS, RATINGS, USERS
 
@@ -104,3 +105,29 @@ def test_genre_matrix_by_hand():
     for none in (None, table.drop(columns="genres")):
         with pytest.raises(ValueError, match="no genres"):
             genre_matrix(none)
+
+
+TAGS = "userId,movieId,tag,timestamp\r\n"
+
+
+def test_tags_are_brought_together_by_film():
+    content = (
+        TAGS + '2,20,"Dark  Comedy",1\r\n3,20,odd|ends,2\r\n4,20,dark comedy,3\r\n2,10,Été,4\r\n'
+    ).encode()
+    found = readers.read_tags_csv(content, "tags.csv", items=pd.Index([10, 20, 30]))
+    assert found.tolist() == ["été", "dark comedy|odd ends", ""]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("2,99,odd,1", "line 2: film 99 is not in movies.csv"),
+        ("2,10,odd", "line 2: expected 4 fields"),
+        ("2,x,odd,1", "line 2: 'x' is not"),
+    ],
+)
+def test_tags_that_cannot_be_read(line, told):
+    with pytest.raises(CorruptDataset, match=told):
+        readers.read_tags_csv(f"{TAGS}{line}\r\n".encode(), "tags.csv", items=pd.Index([10]))
+    with pytest.raises(CorruptDataset, match="line 1: expected the header"):
+        readers.read_tags_csv(b"user,tag\r\n", "tags.csv", items=pd.Index([10]))
