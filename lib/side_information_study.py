@@ -118,10 +118,16 @@ def ablation_variants() -> dict[str, Variant]:
     return {v.name: v for v in found}
 
 
+USUAL = Real(0.1, 1e3, log=True)
+"""Range of every penalty outside B's study: the part of B's eight orders of magnitude where a penalty is of use."""
+
+
 def further_variants(
     groups: tuple[str, ...] = ("genres", "year"), *, most_factors: int = 64
 ) -> dict[str, Variant]:
     """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
+
+    Searched over `USUAL` penalties, projections updated in each iteration.
 
     Parameters
     ----------
@@ -134,7 +140,9 @@ def further_variants(
 
     def variant(name, label, groups, feature_biases) -> Variant:
         fixed = {"groups": groups, "feature_biases": feature_biases}
-        space = searched(groups, popularity=False, most_factors=most_factors)
+        names = ["user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty"]
+        names += [f"{PROJECTION}{group}" for group in groups]
+        space = Space({"n_factors": Integer(1, most_factors), **dict.fromkeys(names, USUAL)})
         return Variant(name, label, "side_information_als", fixed, space)
 
     found = [

@@ -107,10 +107,12 @@ def search(
             study_name=name, storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=startup_trials), load_if_exists=True,
         )  # fmt: skip
-        run = _Run(study, objective, space, context, n_folds, seed, startup_trials)
+        run = _Run(
+            study, objective, space, context, n_folds, seed, startup_trials, path.with_suffix(".proposing")
+        )
         progress = _Progress(study, n_trials, say, every)
         run.search(n_trials, batch, usable_cores() if workers is None else workers, progress)
-        return Search.of(study, name, n_folds)
+        return Search.of(study, name, n_folds, n_trials)
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,12 @@ class Search:
     parameters: tuple[str, ...]
 
     @classmethod
-    def of(cls, study: optuna.Study, name: str, n_folds: int) -> Search:
-        """Read a study's ended trials."""
+    def of(cls, study: optuna.Study, name: str, n_folds: int, n_trials: int) -> Search:
+        """Read a study's ended trials, the first `n_trials` of them: what a search with that budget would have found."""
         rows = []
         for trial in study.get_trials(deepcopy=False, states=ENDED):
+            if trial.number >= n_trials:
+                continue
             found = json.loads(trial.user_attrs.get("found", "[]"))
             scores = [fold["score"] for fold in found]
             further = {key for fold in found for key in fold} - {"score", "seconds"}
@@ -238,7 +242,8 @@ def load_search(path: Path | str) -> Search:
 class _Run:
     """One process's part in a study."""
 
-    def __init__(self, study, objective, space, context, n_folds, seed, startup_trials):
+    def __init__(self, study, objective, space, context, n_folds, seed, startup_trials, lock: Path):
+        self.lock = lock
         self.study, self.objective, self.space, self.context = study, objective, space, context
         self.n_folds, self.seed, self.startup_trials = n_folds, seed, startup_trials
         self.me = f"{os.getpid()}"
@@ -256,22 +261,46 @@ class _Run:
 
     def _next(self, n_trials: int, batch: int) -> list[optuna.Trial]:
         """Return the trials that a killed process left, or else a new batch; none once the budget is spent."""
-        known = self.study.get_trials(deepcopy=False)
-        left = [
-            t for t in known if t.state == TrialState.RUNNING and not _alive(t.user_attrs.get("process"), self.me)
-        ]  # fmt: skip
-        trials = [optuna.Trial(self.study, t._trial_id) for t in left]
-        # A batch that was cut off while it was being proposed is filled up first.
-        size = batch - len(known) % batch if len(known) % batch else 0 if left else batch
-        for number in range(len(known), min(len(known) + size, n_trials)):
-            self.study.sampler = optuna.samplers.TPESampler(
-                multivariate=True, constant_liar=True, n_startup_trials=self.startup_trials,
-                seed=int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]),
-            )  # fmt: skip
-            trials.append(self.study.ask(self.space.distributions()))
-        for trial in trials:
-            trial.set_user_attr("process", self.me)
-        return trials
+        with self._alone():
+            known = self.study.get_trials(deepcopy=False)
+            numbers = [
+                t.number
+                for t in known
+                if t.state == TrialState.RUNNING and not _alive(t.user_attrs.get("process"), self.me)
+            ]
+            left = {t.number: t._trial_id for t in known if t.number in numbers}
+            # A batch that was cut off while it was being proposed is filled up first.
+            missing = -len(known) % batch
+            size = missing if left else missing or batch
+            numbers += range(len(known), min(len(known) + size, n_trials))
+            return [self._propose(number, left.get(number)) for number in numbers]
+
+    def _propose(self, number: int, trial_id: int | None) -> optuna.Trial:
+        """Ask for a new trial, or take over one that was left, filling in what it lacks."""
+        self.study.sampler = optuna.samplers.TPESampler(
+            multivariate=True, constant_liar=True, n_startup_trials=self.startup_trials,
+            seed=int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]),
+        )  # fmt: skip
+        if trial_id is None:
+            trial = self.study.ask(self.space.distributions())
+        else:
+            trial = optuna.Trial(self.study, trial_id)
+            for name, distribution in self.space.distributions().items():
+                trial._suggest(name, distribution)
+        trial.set_user_attr("process", self.me)
+        return trial
+
+    @contextmanager
+    def _alone(self):
+        """Keep other processes of the same search from seeing a trial that is only half proposed."""
+        try:
+            import fcntl
+        except ImportError:  # no such lock on this system
+            yield
+            return
+        with open(self.lock, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _evaluate(self, trials: list[optuna.Trial], pool, progress: _Progress) -> None:
         """Run a batch, each trial fold by fold; tell the study in the order of proposal once all have ended."""
