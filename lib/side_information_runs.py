@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.datasets.catalogue import DATA
 from lib.grid import Grid
 from lib.metrics.rating import rmse
 from lib.processes import source_version
@@ -24,7 +25,10 @@ from lib.side_information_study import (
 )
 from lib.significance import adjust, compare_models
 from lib.splits import Split
-from lib.tuning import Search, search
+from lib.tuning import Search, load_search, search, search_key
+
+STORED = DATA / "searches"
+"""Searches that the project keeps, so that the report does not repeat hours of trials."""
 
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
@@ -32,9 +36,13 @@ COLD_AT_MOST, POPULAR_FROM = 2, 15
 
 def find(
     variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, runs_dir: str | Path = "",
-    workers: int | None = None, say: Callable[[str], None] | None = print,
+    stored: Path | None = STORED, workers: int | None = None, say: Callable[[str], None] | None = print,
 ) -> Search:  # fmt: skip
-    """Search a variant's hyperparameters on validation folds; a search that was made before is taken from its journal.
+    """Search a variant's hyperparameters on validation folds, unless that very search was made before.
+
+    The project keeps the trials of its long searches in ``data/searches``; one counts if nothing that its trials depend
+    on has changed since: data, folds, search space, the model's code, the seed. A search that is made here leaves its
+    trials, beside its journal, in ``.searches`` among the runs (`python -m lib.stored_searches` keeps those for good).
 
     Parameters
     ----------
@@ -44,15 +52,33 @@ def find(
     n_trials : int
     seed : int
     runs_dir : str or Path
-        Folder of all runs, whose ``.searches`` keeps the journals; empty for the project's own.
+        Folder of all runs; empty for the project's own.
+    stored : Path or None
+        Folder of searches that are kept for good; None makes the search anew.
     workers, say
         As in `lib.tuning.search`.
     """
-    return search(
-        validate, variant.space, context=search_context(variant, list(folds)), n_folds=len(folds), n_trials=n_trials,
-        seed=seed, store=runs_folder(runs_dir) / ".searches", name=variant.name.replace("=", "_"),
-        version=source_version(*MODULES), workers=workers, say=say,
-    )  # fmt: skip
+    name, context = variant.name.replace("=", "_"), search_context(variant, list(folds))
+    options = {"context": context, "n_folds": len(folds), "seed": seed, "version": source_version(*MODULES)}
+    file = f"{name}-{search_key(validate, variant.space, **options)}.json.gz"
+    if stored is not None and (stored / file).exists():
+        kept = load_search(stored / file)
+        if len(kept.trials) >= n_trials:
+            return kept.first(n_trials)
+    store = runs_folder(runs_dir) / ".searches"
+    found = search(
+        validate,
+        variant.space,
+        n_trials=n_trials,
+        store=store,
+        name=name,
+        workers=workers,
+        say=say,
+        **options,
+    )
+    if not (store / file).exists() or len(load_search(store / file).trials) < n_trials:
+        found.save(store / file)
+    return found
 
 
 def point(found: Search) -> dict:

@@ -68,8 +68,9 @@ class Variant:
 
 
 def searched(
-    groups: tuple[str, ...], *, graph: bool = False, popularity: bool = True, most_factors: int = 150
-) -> Space:
+    groups: tuple[str, ...], *, graph: bool = False, popularity: bool = True, most_factors: int = 150,
+    most_neighbours: int = 610,
+) -> Space:  # fmt: skip
     """Return B's search space, as far as it touches a model with these groups of features.
 
     B's ranges are kept: 1 to 150 factors, penalties from 1e-4 to 1e4, a graph strength of 0 to 100 over 1 to 610
@@ -90,20 +91,31 @@ def searched(
         dimensions["update_projections_every"] = Integer(1, 60)
     if graph:
         dimensions["graph_strength"] = Real(0.0, 100.0)
-        dimensions["graph_neighbours"] = Integer(1, 610)
+        dimensions["graph_neighbours"] = Integer(1, most_neighbours)
         dimensions["graph_epsilon"] = Real(1e-10, 1e-4, log=True)
     return Space(dimensions)
 
 
-def ablation_variants() -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first."""
+def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
+    """Return project B's seven variants, the full model first, and one more.
+
+    B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
+
+    Parameters
+    ----------
+    most_factors, most_neighbours : int
+        Ends of two ranges of the search, B's by default: smaller ones make a quick look quick.
+    """
     both = ("genres", "year")
 
     def variant(name, label, groups=both, graph="genres", popularity=True) -> Variant:
         fixed: dict[str, Any] = {"groups": groups, "graph_group": graph}
         if not popularity:
             fixed["popularity_shrinkage"] = False
-        space = searched(groups, graph=graph is not None, popularity=popularity)
+        space = searched(
+            groups, graph=graph is not None, popularity=popularity, most_factors=most_factors,
+            most_neighbours=most_neighbours,
+        )  # fmt: skip
         return Variant(name, label, "side_information_als", fixed, space)
 
     found = [
@@ -114,6 +126,7 @@ def ablation_variants() -> dict[str, Variant]:
         variant("no_graph", "No graph", graph=None),
         variant("graph_feature=year", "Graph from years", graph="year"),
         variant("no_pop_reg", "No popularity shrinkage", popularity=False),
+        variant("no_side_information", "No side information at all", groups=(), graph=None),
     ]
     return {v.name: v for v in found}
 

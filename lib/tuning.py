@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from lib.processes import (
     usable_cores,
     worker_pool,
 )
-from lib.results import plain, write_json
+from lib.results import plain, whole_file
 from lib.search_space import Space
 
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
@@ -95,12 +96,11 @@ def search(
     for label, value in (("n_trials", n_trials), ("batch", batch), ("n_folds", n_folds)):
         if value < 1:
             raise ValueError(f"{label} must be at least 1; got {value}")
-    key = json.dumps(
-        [objective.__module__, objective.__qualname__, repr(space), n_folds, seed, batch, startup_trials, version,
-         fingerprint(context)]
+    key = search_key(
+        objective, space, context=context, n_folds=n_folds, seed=seed, version=version, batch=batch,
+        startup_trials=startup_trials,
     )  # fmt: skip
-    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-    path = Path(store) / f"{name}-{digest}.journal"
+    path = Path(store) / f"{name}-{key}.journal"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _quiet():
         study = optuna.create_study(
@@ -113,6 +113,16 @@ def search(
         progress = _Progress(study, n_trials, say, every)
         run.search(n_trials, batch, usable_cores() if workers is None else workers, progress)
         return Search.of(study, name, n_folds, n_trials)
+
+
+def search_key(
+    objective: Work, space: Space, *, context: Mapping[str, Any], n_folds: int, seed: int = 0, version: str = "",
+    batch: int = 4, startup_trials: int = 20,
+) -> str:  # fmt: skip
+    """Digest all that the trials of a search depend on, but for their number: what `search` tells searches apart by."""
+    parts = [objective.__module__, objective.__qualname__, repr(space), n_folds, seed, batch, startup_trials, version,
+             fingerprint(context)]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -210,10 +220,20 @@ class Search:
         table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
+    def first(self, n_trials: int) -> Search:
+        """Return what a search with this smaller budget would have found."""
+        return replace(self, trials=self.trials[self.trials["trial"] < n_trials].reset_index(drop=True))
+
     def save(self, path: Path | str) -> None:
-        """Write the search as JSON, whole."""
-        records = self.trials.assign(score=self.trials["score"]).to_dict("records")
-        write_json(Path(path), {"name": self.name, "parameters": list(self.parameters), "trials": records})
+        """Write the search as JSON, compressed, whole; the same search gives the same bytes."""
+        content = {
+            "name": self.name,
+            "parameters": list(self.parameters),
+            "trials": self.trials.to_dict("list"),
+        }
+        text = json.dumps(plain(content), ensure_ascii=False)
+        with whole_file(Path(path)) as partial:
+            partial.write_bytes(gzip.compress(text.encode(), mtime=0))
 
     def _distributions(self) -> dict[str, Any]:
         """Distributions that hold the trials' values, wide enough for all of them."""
@@ -232,7 +252,7 @@ class Search:
 
 def load_search(path: Path | str) -> Search:
     """Read what `Search.save` wrote."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content = json.loads(gzip.decompress(Path(path).read_bytes()))
     trials = pd.DataFrame(content["trials"])
     trials["score"] = trials["score"].astype(float).fillna(np.inf)
     return Search(content["name"], trials, tuple(content["parameters"]))

@@ -22,6 +22,7 @@ from lib.side_information_study import (
     reference_variants,
 )
 from lib.splits import k_fold
+from lib.stored_searches import keep
 from tests.conftest import planted_interactions
 
 
@@ -50,6 +51,7 @@ def test_variants_are_project_bs():
     variants = ablation_variants()
     assert list(variants) == [
         "full", "no_features", "only_genres", "only_years", "no_graph", "graph_feature=year", "no_pop_reg",
+        "no_side_information",
     ]  # fmt: skip
     assert variants["no_graph"].fixed["graph_group"] is None
     assert variants["graph_feature=year"].fixed["graph_group"] == "year"
@@ -132,3 +134,22 @@ def test_sign_test():
 def test_labels():
     assert parameter_label("projection_penalty_genres") == "penalty of genres"
     assert parameter_label("n_factors") == "n factors"
+
+
+def test_a_kept_search_is_not_repeated(study, data, tmp_path):
+    variant = study["variants"]["no_features"]
+    inner = k_fold(study["splits"][0].train, n_folds=2, seed=2)
+    options = {"n_trials": 8, "runs_dir": tmp_path / "runs", "workers": 0, "say": None}
+    made = find(variant, inner, stored=None, **options)
+    copied, removed = keep(tmp_path / "runs" / ".searches", tmp_path / "kept")
+    assert len(copied) == 1 and not removed
+    lines = []
+    options |= {"runs_dir": tmp_path / "elsewhere", "say": lines.append}
+    again = find(variant, inner, stored=tmp_path / "kept", **options)
+    assert again.chosen == made.chosen
+    assert not (tmp_path / "elsewhere").exists(), "nothing was searched"
+    assert len(find(variant, inner, stored=tmp_path / "kept", **options | {"n_trials": 4}).trials) == 4
+    other = k_fold(study["splits"][0].train, n_folds=2, seed=3)
+    find(variant, other, stored=tmp_path / "kept", **options | {"n_trials": 4})
+    assert (tmp_path / "elsewhere" / ".searches").exists(), "other folds are another search"
+    assert keep(tmp_path / "elsewhere" / ".searches", tmp_path / "kept", prune=True)[1] == copied

@@ -153,11 +153,13 @@ def test_history_importance_and_storage(tmp_path):
     assert importance["importance"].sum() == pytest.approx(1)
     assert set(importance["parameter"]) == {"x", "n", "kind"}
     pd.testing.assert_frame_equal(importance, found.importance())
-    found.save(tmp_path / "search.json")
-    again = load_search(tmp_path / "search.json")
+    found.save(tmp_path / "search.json.gz")
+    again = load_search(tmp_path / "search.json.gz")
     assert again.chosen == found.chosen
     pd.testing.assert_frame_equal(again.history(), history)
     pd.testing.assert_frame_equal(again.importance(), importance)
+    same(again.first(12), found.first(12))
+    assert len(found.first(12).trials) == 12
 
 
 @pytest.mark.parametrize(
