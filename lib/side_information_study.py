@@ -174,7 +174,7 @@ def reference_variants() -> dict[str, Variant]:
         "bias": Variant("bias", "Bias model", "bias", {}, Space({
             "user_regularisation": Real(0.1, 100.0, log=True), "item_regularisation": Real(0.1, 100.0, log=True),
         })),
-        "svd": Variant("svd", "SVD", "svd", {"centre": "none"}, Space({
+        "svd": Variant("svd", "SVD", "svd", {"centre": "none", "estimate_limit": None}, Space({
             "n_factors": Integer(1, 150), "n_epochs": Integer(5, 80), "lr_all": Real(1e-3, 3e-2, log=True),
             "reg_all": Real(1e-2, 0.3, log=True),
         })),

@@ -398,7 +398,7 @@ def _alive(process: str | None, me: str) -> bool:
 class _Progress:
     def __init__(self, study: optuna.Study, n_trials: int, say: Callable[[str], None] | None, every: float):
         self.study, self.n_trials, self.say, self.every = study, n_trials, say or (lambda line: None), every
-        self.before = len(study.get_trials(deepcopy=False, states=ENDED))
+        self.before = min(len(study.get_trials(deepcopy=False, states=ENDED)), n_trials)
         self.start = self.last = time.perf_counter()
         if self.before:
             self.say(f"{self.before} of {n_trials} trials were made before")
