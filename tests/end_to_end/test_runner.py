@@ -270,7 +270,7 @@ class TestOptionalRuns:
         (toy.root / "data-is-here").touch()
         folder = tmp_path / "named" / "ml-20m"
         folder.mkdir(parents=True)
-        for name in ("ratings.csv", "movies.csv"):
+        for name in ("ratings.csv", "movies.csv", "tags.csv"):
             (folder / name).write_text("not read by this toy")
         toy.executed  # noqa: B018 - reading it clears it
         call = toy.run("--dry-run", MOVIELENS_DIR=str(tmp_path / "named"))
