@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-import pandas as pd
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
@@ -31,12 +27,12 @@ from lib.processes import (
     usable_cores,
     worker_pool,
 )
-from lib.results import plain, whole_file
+from lib.results import plain
+from lib.search_result import ENDED, Search, load_search, quiet
 from lib.search_space import Space
 
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
 """Errors that only say that these hyperparameters are no good; the trial counts as failed, the search goes on."""
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def search(
@@ -102,7 +98,7 @@ def search(
     )  # fmt: skip
     path = Path(store) / f"{name}-{key}.journal"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _quiet():
+    with quiet():
         study = optuna.create_study(
             study_name=name, storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=startup_trials), load_if_exists=True,
@@ -123,139 +119,6 @@ def search_key(
     parts = [objective.__module__, objective.__qualname__, repr(space), n_folds, seed, batch, startup_trials, version,
              fingerprint(context)]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a search found.
-
-    Parameters
-    ----------
-    name : str
-    trials : DataFrame
-        A row an ended trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were
-        run; infinite where it failed), ``seconds``, a column ``score_<fold>`` a fold, one a further value of the
-        objective (its mean over folds), one a hyperparameter.
-    parameters : tuple of str
-        The hyperparameters' columns.
-    """
-
-    name: str
-    trials: pd.DataFrame
-    parameters: tuple[str, ...]
-
-    @classmethod
-    def of(cls, study: optuna.Study, name: str, n_folds: int, n_trials: int) -> Search:
-        """Read a study's ended trials, the first `n_trials` of them: what a search with that budget would have found."""
-        rows = []
-        for trial in study.get_trials(deepcopy=False, states=ENDED):
-            if trial.number >= n_trials:
-                continue
-            found = json.loads(trial.user_attrs.get("found", "[]"))
-            scores = [fold["score"] for fold in found]
-            further = {key for fold in found for key in fold} - {"score", "seconds"}
-            failed = trial.state == TrialState.FAIL
-            rows.append(
-                {
-                    "trial": trial.number,
-                    "state": "failed" if failed else trial.state.name.lower(),
-                    "score": np.inf if failed else float(np.mean(scores)),
-                    "seconds": sum(fold["seconds"] for fold in found),
-                    **{f"score_{n}": scores[n] if n < len(scores) else np.nan for n in range(n_folds)},
-                    **{key: float(np.mean([fold[key] for fold in found])) for key in sorted(further)},
-                    "reason": trial.user_attrs.get("reason", ""),
-                    **trial.params,
-                }
-            )
-        if not any(row["state"] == "complete" for row in rows):
-            reasons = {row["reason"] for row in rows if row["reason"]}
-            raise ValueError(f"the search {name!r} has no complete trial; {'; '.join(sorted(reasons))}")
-        parameters = tuple(study.get_trials(deepcopy=False)[0].params)
-        return cls(name, pd.DataFrame(rows).sort_values("trial", ignore_index=True), parameters)
-
-    @property
-    def best(self) -> pd.Series:
-        """The complete trial with the lowest score; of equal ones the first."""
-        complete = self.trials[self.trials["state"] == "complete"]
-        return complete.loc[complete["score"].idxmin()]
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        """Hyperparameters of the best trial, as plain values."""
-        return {name: plain(self.best[name]) for name in self.parameters}
-
-    def history(self) -> pd.DataFrame:
-        """Return ``trial``, ``state``, ``score`` and ``best``, the lowest score of a complete trial so far."""
-        complete = self.trials["score"].where(self.trials["state"] == "complete")
-        return self.trials[["trial", "state", "score"]].assign(best=complete.cummin().ffill())
-
-    def importance(self, *, seed: int = 0) -> pd.DataFrame:
-        """Share of the scores' variance that each hyperparameter explains, by functional ANOVA (Hutter et al. 2014).
-
-        Returns
-        -------
-        DataFrame
-            ``parameter`` and ``importance``, largest first; they add up to 1.
-
-        Raises
-        ------
-        ValueError
-            Fewer than two complete trials.
-        """
-        complete = self.trials[self.trials["state"] == "complete"]
-        if len(complete) < 2:
-            raise ValueError("importance needs at least two complete trials")
-        with _quiet():
-            study = optuna.create_study()
-            for _, row in complete.iterrows():
-                study.add_trial(
-                    optuna.trial.create_trial(
-                        params={name: plain(row[name]) for name in self.parameters},
-                        distributions=self._distributions(), value=float(row["score"]),
-                    )
-                )  # fmt: skip
-            found = optuna.importance.get_param_importances(
-                study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed)
-            )
-        table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
-        return table.sort_values("importance", ascending=False, ignore_index=True)
-
-    def first(self, n_trials: int) -> Search:
-        """Return what a search with this smaller budget would have found."""
-        return replace(self, trials=self.trials[self.trials["trial"] < n_trials].reset_index(drop=True))
-
-    def save(self, path: Path | str) -> None:
-        """Write the search as JSON, compressed, whole; the same search gives the same bytes."""
-        content = {
-            "name": self.name,
-            "parameters": list(self.parameters),
-            "trials": self.trials.to_dict("list"),
-        }
-        text = json.dumps(plain(content), ensure_ascii=False)
-        with whole_file(Path(path)) as partial:
-            partial.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-    def _distributions(self) -> dict[str, Any]:
-        """Distributions that hold the trials' values, wide enough for all of them."""
-        found: dict[str, Any] = {}
-        for name in self.parameters:
-            values = [plain(v) for v in self.trials[name]]
-            if any(isinstance(v, (bool, str, type(None))) for v in values):
-                found[name] = optuna.distributions.CategoricalDistribution(sorted(set(values), key=str))
-            elif all(isinstance(v, int) for v in values):
-                found[name] = optuna.distributions.IntDistribution(min(values), max(values))
-            else:
-                positive = min(values) > 0 and max(values) > 100 * min(values)
-                found[name] = optuna.distributions.FloatDistribution(min(values), max(values), log=positive)
-        return found
-
-
-def load_search(path: Path | str) -> Search:
-    """Read what `Search.save` wrote."""
-    content = json.loads(gzip.decompress(Path(path).read_bytes()))
-    trials = pd.DataFrame(content["trials"])
-    trials["score"] = trials["score"].astype(float).fillna(np.inf)
-    return Search(content["name"], trials, tuple(content["parameters"]))
 
 
 # -- inside --------------------------------------------------------------------------------------------------------
@@ -418,14 +281,4 @@ class _Progress:
         )
 
 
-@contextmanager
-def _quiet():
-    """Keep Optuna's log lines and its notes on experimental features to itself."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
+__all__ = ["DIVERGED", "Search", "load_search", "search", "search_key"]
