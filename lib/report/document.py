@@ -92,6 +92,8 @@ class Page:
         What the page shows, in order.
     provenance : dict
         The run's provenance.json; empty where it has none.
+    left_out : str
+        Why the run was left out and the page only says so; empty where it was executed.
     """
 
     id: str
@@ -102,6 +104,7 @@ class Page:
     notebook: str
     blocks: list[Block] = field(default_factory=list)
     provenance: dict = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def is_front(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lib.report.document import FRONT, Block, Code, Figure, Page, Prose, Table, TableCell, Text
 from lib.report.errors import RenderingError
+from lib.runner.store import LEFT_OUT
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def read_page(run, folder: Path) -> Page:
         notebook=Path(run.notebook).name,
         blocks=blocks,
         provenance=_provenance(folder),
+        left_out=notebook.get("metadata", {}).get(LEFT_OUT, ""),
     )
 
 

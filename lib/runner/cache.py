@@ -21,7 +21,7 @@ from lib.runner.store import Store
 LOCK = ROOT / "requirements.txt"
 
 UNAVAILABLE = "unavailable"
-"""Marks, among a run's data, that they could not be had when it ran."""
+"""Marks, among a run's data, that it was left out for want of some."""
 
 KEEP, RESTORE, EXECUTE = "keep", "restore", "execute"
 
@@ -81,8 +81,8 @@ class Cache:
             self._static[run.id] = self._static_parts(run)
         return {
             **self._static[run.id],
-            "data": {**self.data.of(self._datasets(run)), **self._files(run)},
-            "upstream": {need: self.store.results(need) for need in run.needs},
+            "data": {**self.data.of(self.datasets(run)), **self._files(run)},
+            "upstream": {name: self.store.results(name) for name in run.reads},
         }
 
     def decide(self, run: Run, *, changing: Collection[str] = ()) -> Decision:
@@ -99,11 +99,12 @@ class Cache:
         record = self.store.record(run.id)
         arrived = False
         if record is not None and UNAVAILABLE in record["parts"]["data"]:
-            arrived = self.data.here(self._datasets(run))
-            if not arrived:
+            arrived = self.data.here(self.datasets(run)) and not any(map(self.store.left_out, run.needs))
+            # Results made while the data were here stay good without them.
+            if not arrived and not self.store.can_restore(run.id, key_of(parts)):
                 parts = without_data(parts)
         key = key_of(parts)
-        coming = tuple(f"upstream {need} will run" for need in run.needs if need in changing)
+        coming = tuple(f"upstream {name} will run" for name in run.reads if name in changing)
         if run.id in self.force:
             return Decision(run.id, EXECUTE, ("asked for by --force",), parts, key)
         if record is None:
@@ -141,7 +142,8 @@ class Cache:
             "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         }
 
-    def _datasets(self, run: Run) -> set[str]:
+    def datasets(self, run: Run) -> set[str]:
+        """Return the names of the data sets that a run reads under its parameters."""
         dataset = self.parameters[run.id].values.get("dataset")
         if not isinstance(dataset, str) or not dataset:
             return set(run.datasets)
@@ -153,7 +155,7 @@ class Cache:
 
 
 def without_data(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run depends on that went without its data: they are part of what would change it."""
+    """Return what a run that was left out for want of data depends on: their coming would change it."""
     return {**parts, "data": {**parts["data"], UNAVAILABLE: "yes"}}
 
 
@@ -172,7 +174,10 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Not
         )
         found.append(f"parameter {name} {old} -> {new}")
     found += [f"{name} changed" for name in _changed(before["modules"], now["modules"])]
-    found += [f"data file {name} changed" for name in _changed(before["data"], now["data"])]
+    found += [
+        "it was left out for want of data" if name == UNAVAILABLE else f"data file {name} changed"
+        for name in _changed(before["data"], now["data"])
+    ]
     found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
     if before["lock"] != now["lock"]:
         found.append("requirements.txt changed")

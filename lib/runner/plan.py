@@ -30,19 +30,22 @@ class Run:
     title, summary, part : str
         What the report calls the run, one sentence about it, and the part of the report it stands in.
     needs : tuple of str
-        Runs whose results the notebook reads; they run first, and a change in theirs runs it again.
+        Runs whose results the notebook reads; they run first, and a change in theirs runs it again. Where one of them
+        is left out for want of data, this run is left out too.
+    wants : tuple of str
+        The same, but the notebook copes where one of them was left out (`lib.results.MissingRun`).
     modules : tuple of str
         Modules of ``lib`` that count for the cache beside those the notebook imports.
     datasets : tuple of str
         Data sets that count for the cache; where the notebook has a parameter ``dataset``, its value counts too.
     files : tuple of str
         Other files that it reads, as paths from the plan's folder; they count for the cache.
-    parameters, quick, large : dict
-        The full profile's values, and what the other two change in them. What is absent keeps the
+    parameters, quick, full, large : dict
+        Values of every profile, and what each of the three changes in them. What is absent keeps the
         notebook's own value.
     optional : bool
         Whether the report does without the run where no source can serve its data: a page then says what is missing
-        and how to get it, and other runs that need this one run all the same.
+        and how to get it.
     seconds : float or None
         About how long the full profile takes on two cores; only used to start the longest first while
         nothing has been measured yet.
@@ -54,19 +57,26 @@ class Run:
     summary: str = ""
     part: str = ""
     needs: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
+    full: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
     seconds: float | None = None
 
     def values(self, profile: str) -> dict[str, Any]:
         """Return the plan's parameters under a profile, without the notebook's own defaults."""
-        changes = {"quick": self.quick, "large": self.large}.get(profile, {})
-        return {**self.parameters, **changes}
+        changes = {"quick": self.quick, "full": self.full, "large": self.large}
+        return {**self.parameters, **changes[profile]}
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All runs whose results the notebook reads: those it needs, then those it wants."""
+        return self.needs + self.wants
 
 
 @dataclass(frozen=True)
@@ -123,18 +133,18 @@ class Plan:
         return _ordered(self.runs)
 
     def upstream(self, name: str) -> set[str]:
-        """Return the names of all runs that a run needs, directly or not."""
+        """Return the names of all runs that a run needs or wants, directly or not."""
         found: set[str] = set()
-        waiting = list(self.run(name).needs)
+        waiting = list(self.run(name).reads)
         while waiting:
             need = waiting.pop()
             if need not in found:
                 found.add(need)
-                waiting.extend(self.run(need).needs)
+                waiting.extend(self.run(need).reads)
         return found
 
     def downstream(self, name: str) -> set[str]:
-        """Return the names of all runs that need a run, directly or not."""
+        """Return the names of all runs that need or want a run, directly or not."""
         return {run.id for run in self.runs if name in self.upstream(run.id)}
 
     def match(self, patterns: Iterable[str]) -> set[str]:
@@ -161,11 +171,13 @@ _KEYS = {
     "summary": str,
     "part": str,
     "needs": list,
+    "wants": list,
     "modules": list,
     "datasets": list,
     "files": list,
     "parameters": dict,
     "quick": dict,
+    "full": dict,
     "large": dict,
     "optional": bool,
     "seconds": (int, float),
@@ -183,7 +195,7 @@ def load_plan(path: Path | str | None = None) -> Plan:
     Raises
     ------
     PlanError
-        The file is missing or not TOML; a key or type is unknown; a run is named twice, needs a run that
+        The file is missing or not TOML; a key or type is unknown; a run is named twice, needs or wants a run that
         isn't there or, through others, itself; a notebook is missing.
     """
     path = Path(path if path is not None else ROOT / "report.toml").resolve()
@@ -232,11 +244,14 @@ def _check(plan: Plan) -> None:
         if ids.count(name) > 1:
             raise PlanError(f"{plan.path.name}: two runs are called {name!r}; an id names one run")
     for run in plan.runs:
-        for need in run.needs:
-            if need not in ids:
-                raise PlanError(
-                    f"{plan.path.name}: {run.id} needs {need!r}, which is no run{near_miss(need, ids)}"
-                )
+        for kind, names in (("needs", run.needs), ("wants", run.wants)):
+            for name in names:
+                if name not in ids:
+                    raise PlanError(
+                        f"{plan.path.name}: {run.id} {kind} {name!r}, which is no run{near_miss(name, ids)}"
+                    )
+        for name in set(run.needs) & set(run.wants):
+            raise PlanError(f"{plan.path.name}: {run.id} both needs and wants {name!r}; keep one of the two")
         if not plan.source(run).is_file():
             known = [p.name for p in plan.notebooks.glob("*.ipynb")]
             raise PlanError(
@@ -253,7 +268,7 @@ def _ordered(runs: tuple[Run, ...]) -> list[Run]:
     done: dict[str, Run] = {}
     waiting = list(runs)
     while waiting:
-        ready = next((run for run in waiting if all(need in done for need in run.needs)), None)
+        ready = next((run for run in waiting if all(need in done for need in run.reads)), None)
         if ready is None:
             raise PlanError("these runs need each other in a circle: " + " -> ".join(_circle(waiting)))
         done[ready.id] = ready
@@ -266,7 +281,7 @@ def _circle(runs: list[Run]) -> list[str]:
     by_id = {run.id: run for run in runs}
     path = [runs[0].id]
     while True:
-        step = next(need for need in by_id[path[-1]].needs if need in by_id)
+        step = next(need for need in by_id[path[-1]].reads if need in by_id)
         if step in path:
             return [*path[path.index(step) :], step]
         path.append(step)

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of, without_data
 from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
+from lib.runner.fetching import lacking
 from lib.runner.notice import write_notice
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
-from lib.runner.store import NOTEBOOK, PROGRESS, Store
+from lib.runner.store import LEFT_OUT, NOTEBOOK, PROGRESS, Store
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
@@ -34,7 +35,9 @@ class Settings:
     profile: str = "full"
     runs_dir_parameter: str = ""
     required: frozenset[str] = frozenset()
-    """Optional runs that were asked for by name: these fail without their data."""
+    """Runs that were asked for by name: these fail without their data, optional or not."""
+    unavailable: dict[str, str] = field(default_factory=dict)
+    """Data sets that no source could serve, and what the sources answered."""
 
 
 @dataclass
@@ -116,9 +119,14 @@ class Schedule:
             moved = False
             pending = {run.id for run in waiting} | {run.id for run, _, _ in self._working.values()}
             for run in list(waiting):
-                if pending & set(run.needs) or set(summary.failed) & self.plan.upstream(run.id):
+                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream(run.id):
                     continue
                 decision = self.cache.decide(run)
+                if decision.action == EXECUTE and (reason := self._hindrance(run)):
+                    waiting.remove(run)
+                    self._without_data(run, decision, reason, summary)
+                    moved = True
+                    continue
                 if decision.action == RESTORE and not self.store.restore(run.id, decision.key):
                     decision = Decision(run.id, EXECUTE, decision.reasons, decision.parts, decision.key)
                 if decision.action == EXECUTE:
@@ -128,10 +136,42 @@ class Schedule:
                 elif decision.action == RESTORE:
                     summary.restored.append(run.id)
                     self.report.line(f"back   {run.id}: earlier results from the same inputs")
+                elif left_out := self.store.left_out(run.id):
+                    summary.without_data[run.id] = left_out
                 else:
                     summary.kept.append(run.id)
                 waiting.remove(run)
                 moved = True
+
+    def _hindrance(self, run: Run) -> str:
+        """Return why a run can't be executed: a data set that no source serves, or a need left out; else nothing."""
+        for name in sorted(self.cache.datasets(run) & set(self.settings.unavailable)):
+            return lacking(name)
+        for need in run.needs:
+            if why := self.store.left_out(need):
+                return f"needs {need}, which {why}"
+        return ""
+
+    def _without_data(self, run: Run, decision: Decision, reason: str, summary: Summary) -> None:
+        """Settle a run that can't be executed: a page that says so in its place, or a failure where that won't do."""
+        lacks = sorted(self.cache.datasets(run) & set(self.settings.unavailable))
+        if lacks and (run.id in self.settings.required or not run.optional):
+            failure = Failure("DatasetUnavailable", self.settings.unavailable[lacks[0]], about_data=True)
+            summary.failed[run.id] = failure
+            self.report.line(f"FAILED {run.id}: {lacking(lacks[0])}")
+            self.fail(run, failure)
+            return
+        self._leave_out(run, decision, reason, Outcome(run.id, None, 0.0), summary)
+        self.report.line(f"empty  {run.id}: {reason}")
+
+    def _leave_out(
+        self, run: Run, decision: Decision, reason: str, outcome: Outcome, summary: Summary
+    ) -> None:
+        self.store.begin(run.id)
+        write_notice(self.store.partial(run.id) / NOTEBOOK, run, reason)
+        parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
+        self._publish(run, parts, outcome, cells=0, left_out=reason)
+        summary.without_data[run.id] = reason
 
     def _submit(self, run: Run, decision: Decision) -> None:
         folder = self.store.begin(run.id)
@@ -155,12 +195,13 @@ class Schedule:
 
     def _finish(self, run: Run, decision: Decision, outcome: Outcome, summary: Summary) -> None:
         if outcome.failure is not None and self._does_without(run, outcome.failure):
-            reason = outcome.failure.message.partition(" Sources asked")[0]
-            self.store.begin(run.id)
-            write_notice(self.store.partial(run.id) / NOTEBOOK, run, reason)
-            parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
-            self._publish(run, parts, outcome, cells=0)
-            summary.without_data[run.id] = reason
+            missing = [name for name in sorted(self.cache.datasets(run)) if not self.cache.data.here([name])]
+            # Nobody else need ask for them in this session.
+            self.settings.unavailable.update(dict.fromkeys(missing, outcome.failure.message))
+            reason = (
+                lacking(missing[0]) if missing else outcome.failure.message.partition(" Sources asked")[0]
+            )
+            self._leave_out(run, decision, reason, outcome, summary)
             self.report.end(run.id, f"empty  {run.id}: {reason}")
             return
         if outcome.failure is not None:
@@ -177,10 +218,13 @@ class Schedule:
     def _does_without(self, run: Run, failure: Failure) -> bool:
         return run.optional and run.id not in self.settings.required and failure.error == "DatasetUnavailable"
 
-    def _publish(self, run: Run, parts: dict, outcome: Outcome, *, cells: int) -> None:
+    def _publish(
+        self, run: Run, parts: dict, outcome: Outcome, *, cells: int, left_out: str | None = None
+    ) -> None:
         self.store.publish(
             run.id,
             {
+                **({} if left_out is None else {LEFT_OUT: left_out}),
                 "run": run.id,
                 "key": key_of(parts),
                 "parts": parts,
@@ -201,7 +245,7 @@ class Schedule:
 
     def _urgency(self, run: Run, selected: Collection[str]) -> float:
         """Return the seconds of a run and of the longest chain that waits for it."""
-        after = [other for other in self.plan.runs if run.id in other.needs and other.id in selected]
+        after = [other for other in self.plan.runs if run.id in other.reads and other.id in selected]
         own = self._expected(run) or run.seconds or 1.0
         return own + max((self._urgency(other, selected) for other in after), default=0.0)
 

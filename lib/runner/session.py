@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.cache import KEEP, RESTORE, Cache, Decision
+from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision
 from lib.runner.data import known_datasets
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK, RENDERING_FAILED, UsageError, near_miss
 from lib.runner.execute import Failure
 from lib.runner.executor import ProcessPerCall
+from lib.runner.fetching import fetch_all
 from lib.runner.parameters import resolve
 from lib.runner.plan import Plan, Run, load_plan
 from lib.runner.progress import duration, progress
@@ -84,7 +85,7 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         store.recover()
         code = OK
         if not options.render_only:
-            required = asked_for if options.only else ()
+            required = (asked_for | _hard_needs(plan, asked_for)) if options.only else ()
             code = _execute(plan, store, cache, selected, required, options, list(arguments))
         return code or _render(plan, store, cache, selected, output_dir, options)
 
@@ -105,7 +106,7 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
     while waiting:
         name = waiting.pop()
         for need in plan.run(name).needs:
-            if need in selected or store.record(need) is not None:
+            if need in selected or (store.record(need) is not None and not store.left_out(need)):
                 continue
             if need in skipped:
                 raise UsageError(f"{name} needs the results of {need}, which is skipped and has none yet")
@@ -120,8 +121,12 @@ def list_runs(plan: Plan, cache: Cache) -> int:
     for run in plan.runs:
         record = cache.store.record(run.id)
         took = "never run" if record is None else f"{record['profile']}, {duration(record['seconds'])}"
+        if why := cache.store.left_out(run.id):
+            took = f"left out, {why}"
         needs = f", needs {', '.join(run.needs)}" if run.needs else ""
-        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}; {took})")
+        wants = f", wants {', '.join(run.wants)}" if run.wants else ""
+        optional = ", optional" if run.optional else ""
+        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{optional}; {took})")
     return OK
 
 
@@ -130,7 +135,7 @@ def dry_run(plan: Plan, cache: Cache, selected: set[str], output_dir: Path, *, p
     decisions = forecast(plan, cache, selected)
     width = max(map(len, decisions))
     for name, decision in decisions.items():
-        print(f"{name:{width}}  {_in_words(decision)}")
+        print(f"{name:{width}}  {_in_words(decision)}{_about_data(plan.run(name), cache, decision)}")
     executed = any(decision.action != KEEP for decision in decisions.values())
     current = not executed and not without_results(plan, cache.store) and is_current(plan, cache.store, output_dir, pdf=pdf)  # fmt: skip
     print(f"{'report':{width}}  {'up to date' if current else 'would be built'}")
@@ -144,11 +149,36 @@ def _in_words(decision: Decision) -> str:
     return f"{verb}: {'; '.join(decision.reasons)}"
 
 
+def _about_data(run: Run, cache: Cache, decision: Decision) -> str:
+    """Say, without asking any source, what a run's data have to do with what would happen to it."""
+    if decision.action == KEEP:
+        why = cache.store.left_out(run.id)
+        return f", left out: {why}" if why else ""
+    absent = [name for name in sorted(cache.datasets(run)) if not cache.data.here([name])]
+    if decision.action == RESTORE or not absent:
+        return ""
+    left = ", and be left out if no source serves it" if run.optional else ""
+    return f"; it would first get {', '.join(absent)}, which is not here{left}"
+
+
+def _hard_needs(plan: Plan, names: Iterable[str]) -> set[str]:
+    """Return what these runs can't do without, directly or not."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        for need in plan.run(waiting.pop()).needs:
+            if need not in found:
+                found.add(need)
+                waiting.append(need)
+    return found
+
+
 def _execute(
     plan: Plan, store: Store, cache: Cache, selected: set[str], required: Iterable[str], options: Options,
     arguments: list[str],
 ) -> int:  # fmt: skip
-    todo = sum(decision.action != KEEP for decision in forecast(plan, cache, selected).values())
+    decisions = forecast(plan, cache, selected)
+    todo = sum(decision.action != KEEP for decision in decisions.values())
     cores = available_cores()
     # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
     jobs = options.jobs or default_jobs(cores, len(plan.runs))
@@ -169,6 +199,8 @@ def _execute(
                     f"{len(selected)} runs, {todo} to do, {jobs} at a time with {_threads(settings.threads)} each"
                 )
 
+            settings.unavailable = fetch_all(_to_fetch(plan, store, cache, decisions), executor, report.line)
+
             def fail(run: Run, failure: Failure) -> None:
                 report.line(describe(plan, store, run, failure, command_for(run, arguments)))
 
@@ -182,6 +214,15 @@ def _execute(
     if not summary.failed:
         return OK
     return DATA if all(failure.about_data for failure in summary.failed.values()) else NOTEBOOK_FAILED
+
+
+def _to_fetch(plan: Plan, store: Store, cache: Cache, decisions: Mapping[str, Decision]) -> list[str]:
+    """Return the data sets that are not here, of runs to execute and of those left out before for want of them."""
+    names: set[str] = set()
+    for name, decision in decisions.items():
+        if decision.action == EXECUTE or (decision.action == KEEP and store.left_out(name)):
+            names |= cache.datasets(plan.run(name))
+    return [name for name in sorted(names) if not cache.data.here([name])]
 
 
 def _render(plan: Plan, store: Store, cache: Cache, selected: set[str], output_dir: Path, options: Options) -> int:  # fmt: skip

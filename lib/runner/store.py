@@ -16,6 +16,8 @@ from lib.runner.errors import UsageError
 RECORD = "cache.json"
 NOTEBOOK = "notebook.ipynb"
 PROGRESS = "progress.json"
+LEFT_OUT = "left_out"
+"""Among what is known of a run, and in its notebook's metadata: why it was left out and has but a page saying so."""
 NOT_RESULTS = (RECORD, NOTEBOOK, PROGRESS, "provenance.json")
 """Files of a run that other runs don't depend on: they hold times, or what is read by people only."""
 KEPT = 2
@@ -44,6 +46,11 @@ class Store:
         """Return what is known of a run's results, or None where it has none that are whole."""
         return _read(self.folder(run) / RECORD)
 
+    def left_out(self, run: str) -> str | None:
+        """Return why a run was left out and has but a page that says so, or None where it wasn't."""
+        record = self.record(run)
+        return None if record is None else record.get(LEFT_OUT)
+
     def results(self, run: str) -> str | None:
         """Return the digest of a run's results as they lie there now, or None where it has none.
 
@@ -56,7 +63,7 @@ class Store:
         """Return how long a run took the last time under a profile, or None."""
         for folder in [self.folder(run), *self._kept(run)]:
             record = _read(folder / RECORD)
-            if record is not None and record.get("profile") == profile:
+            if record is not None and record.get("profile") == profile and not record.get(LEFT_OUT):
                 return record["seconds"]
         return None
 

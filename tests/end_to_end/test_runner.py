@@ -235,35 +235,52 @@ UNAVAILABLE = """if not Path("../data-is-here").exists():
 
 
 class TestOptionalRuns:
+    """The toy's first run needs ml-20m, which no build machine has."""
+
     @pytest.fixture
     def toy(self, tmp_path):
         toy = ToyReport(tmp_path)
         toy.notebook("first", UNAVAILABLE)
-        toy.notebook(
-            "second",
-            "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
-        )
+        for name in ("second", "third"):
+            toy.notebook(
+                name,
+                "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
+            )
         toy.plan(
             {"id": "first", "optional": True, "datasets": ["ml-20m"], "summary": "About large data."},
-            {"id": "second", "needs": ["first"]},
+            {"id": "second", "wants": ["first"]},
+            {"id": "third", "needs": ["first"], "summary": "About what was found in it."},
         )
         return toy
 
     def test_a_run_without_its_data_leaves_a_page_that_says_so(self, toy):
         call = toy.run()
         assert call.returncode == 0, call.stdout
-        assert "first: MovieLens 20M (ml-20m) cannot be had." in call.stdout
+        assert "needs ml-20m, which no source could serve" in call.stdout
         page = (toy.reports / "index.html").read_text()
         assert "This page is empty here" in page and "--only first" in page and "About large data." in page
         assert (toy.runs_dir / "second" / "value.txt").read_text() == "False"
-        assert toy.executed == ["first", "second"]
+        assert toy.executed == ["second"], "its data are asked for before anything runs, and it isn't started"
         assert toy.run().returncode == 0
-        assert toy.executed == [], "what cannot be had is not asked for again at every call"
+        assert toy.executed == [], "what cannot be had makes nothing run again"
+
+    def test_what_needs_it_is_left_out_with_it(self, toy):
+        call = toy.run()
+        assert "third: needs first, which needs ml-20m" in call.stdout
+        page = (toy.reports / "index.html").read_text()
+        assert "This page is empty here" in page and "needs first" in page
 
     def test_asked_for_by_name_it_fails_with_3(self, toy):
-        call = toy.run("--only", "first")
-        assert call.returncode == 3, call.stdout
-        assert "cannot be had" in call.stdout
+        for name in ("first", "third"):
+            call = toy.run("--only", name)
+            assert call.returncode == 3, call.stdout
+            assert "cannot be had" in call.stdout
+
+    def test_the_plan_tells_what_was_left_out(self, toy):
+        toy.run()
+        call = toy.run("--list")
+        assert "optional; left out, needs ml-20m" in call.stdout
+        assert "wants first" in call.stdout
 
     def test_it_runs_once_the_data_are_there(self, toy, tmp_path):
         toy.run()
@@ -277,5 +294,5 @@ class TestOptionalRuns:
         assert "its data are here now" in call.stdout
         call = toy.run(MOVIELENS_DIR=str(tmp_path / "named"))
         assert call.returncode == 0, call.stdout
-        assert toy.executed == ["first", "second"]
+        assert sorted(toy.executed) == ["first", "second", "third"]
         assert (toy.runs_dir / "second" / "value.txt").read_text() == "True"

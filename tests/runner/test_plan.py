@@ -21,12 +21,28 @@ def test_order_puts_needs_first_and_else_keeps_the_files_order(toy):
     assert plan.downstream("a") == {"b", "c"}
 
 
+def test_what_a_run_wants_comes_before_it_too(toy):
+    plan = load_plan(toy.plan({"id": "c", "needs": ["a"], "wants": ["b"]}, "a", "b"))
+    assert [run.id for run in plan.order()] == ["a", "b", "c"]
+    assert plan.run("c").reads == ("a", "b")
+    assert plan.upstream("c") == {"a", "b"}
+    assert plan.downstream("b") == {"c"}
+
+
 def test_profiles_override_the_full_values(toy):
     plan = load_plan(
-        toy.plan({"id": "a", "parameters": {"n": 3, "m": 4}, "quick": {"n": 1}, "large": {"m": 9}})
+        toy.plan(
+            {
+                "id": "a",
+                "parameters": {"n": 3, "m": 4},
+                "quick": {"n": 1},
+                "full": {"k": 7},
+                "large": {"m": 9},
+            }
+        )
     )
     run = plan.run("a")
-    assert run.values("full") == {"n": 3, "m": 4}
+    assert run.values("full") == {"n": 3, "m": 4, "k": 7}
     assert run.values("quick") == {"n": 1, "m": 4}
     assert run.values("large") == {"n": 3, "m": 9}
 
@@ -49,6 +65,9 @@ def test_globs_match_and_an_unknown_one_names_the_near_miss(toy):
         ),
         ([{"id": "a", "needs": ["a"]}], "a -> a"),
         ([{"id": "a", "needs": ["bb"]}, "b"], "did you mean 'b'"),
+        ([{"id": "a", "wants": ["bb"]}, "b"], "a wants 'bb', which is no run; did you mean 'b'"),
+        ([{"id": "a", "wants": ["b"], "needs": ["b"]}, "b"], "both needs and wants 'b'"),
+        ([{"id": "a", "wants": ["b"]}, {"id": "b", "needs": ["a"]}], "in a circle"),
         (["a", {"id": "a", "notebook": "b.ipynb"}], "two runs are called 'a'"),
         ([{"id": "a", "notebook": "aa.ipynb"}], "did you mean 'a.ipynb'"),
         ([{"id": "a", "note_book": "a.ipynb"}], "unknown key 'note_book'; did you mean 'notebook'"),
