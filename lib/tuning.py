@@ -34,6 +34,11 @@ from lib.search_space import Space
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
 """Errors that only say that these hyperparameters are no good; the trial counts as failed, the search goes on."""
 
+SAMPLER = {"multivariate": False, "constant_liar": True}
+"""Of Optuna's estimator. Where good values are a small part of a wide range, its multivariate form lags far behind the
+one that looks at each hyperparameter by itself: on project B's model without graph it ended at 0.8485 after 100 trials,
+the other at 0.8410."""
+
 
 def search(
     objective: Work, space: Space, *, context: Mapping[str, Any], n_folds: int, n_trials: int, store: Path | str,
@@ -42,8 +47,7 @@ def search(
 ) -> Search:  # fmt: skip
     r"""Look for the hyperparameters with the lowest mean score over folds.
 
-    Trials are proposed by a multivariate tree-structured Parzen estimator (Bergstra et al. 2011, Falkner et al. 2018)
-    and, after each fold, dropped if their mean so far is above the median of earlier trials at the same fold. They are
+    Trials are proposed by a tree-structured Parzen estimator, each hyperparameter by itself (Bergstra et al. 2011), and, after each fold, dropped if their mean so far is above the median of earlier trials at the same fold. They are
     proposed and judged in batches: a batch knows the trials of earlier batches only, so that what is found depends on
     the seed and not on which process was faster, nor on how many there were.
 
@@ -116,7 +120,7 @@ def search_key(
     batch: int = 4, startup_trials: int = 20,
 ) -> str:  # fmt: skip
     """Digest all that the trials of a search depend on, but for their number: what `search` tells searches apart by."""
-    parts = [objective.__module__, objective.__qualname__, repr(space), n_folds, seed, batch, startup_trials, version,
+    parts = [objective.__module__, objective.__qualname__, repr(space), n_folds, seed, batch, startup_trials, SAMPLER, version,
              fingerprint(context)]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
@@ -161,7 +165,7 @@ class _Run:
     def _propose(self, number: int, trial_id: int | None) -> optuna.Trial:
         """Ask for a new trial, or take over one that was left, filling in what it lacks."""
         self.study.sampler = optuna.samplers.TPESampler(
-            multivariate=True, constant_liar=True, n_startup_trials=self.startup_trials,
+            **SAMPLER, n_startup_trials=self.startup_trials,
             seed=int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0]),
         )  # fmt: skip
         if trial_id is None:
