@@ -10,15 +10,19 @@ import pandas as pd
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """Plain text cells by row, with alignment: the report escapes and typesets it for the screen and for print."""
 
+POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
+"""Places in a figure and what a reader is told there, as [x, y, text]: shares of width and height from the upper left."""
+
 
 def say(text: str) -> None:
     """Show Markdown prose; meant for f-strings whose numbers come from this run or a stored one."""
     _publish({"text/markdown": text, "text/plain": text})
 
 
-def svg(text: str, name: str) -> None:
-    """Show a figure that is already SVG text."""
-    _publish({"image/svg+xml": text, "text/plain": f"[figure {name}]"}, {"label": name})
+def svg(text: str, name: str, points: list | None = None) -> None:
+    """Show a figure that is already SVG text; `points` are places with a text, see `POINTS_MIME`."""
+    bundle = {"image/svg+xml": text, "text/plain": f"[figure {name}]"}
+    _publish({**bundle, POINTS_MIME: points} if points else bundle, {"label": name})
 
 
 def table(

@@ -7,6 +7,7 @@ import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from lib.models import REGISTRY
@@ -110,6 +111,30 @@ def svg_text(figure: Figure) -> str:
     return re.sub(
         r"scale\([^)]*\)|(?<=\d\.\d\d)\d+", lambda m: m.group() if m.group()[0] == "s" else "", text
     )
+
+
+def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
+    """Tie texts to places in a figure, for `lib.results.RunWriter.figure`; call it when the figure is otherwise done.
+
+    Parameters
+    ----------
+    figure, axis
+    x, y : array, shape (n,)
+        In the axis' data coordinates.
+    texts : sequence of str
+
+    Returns
+    -------
+    list of [float, float, str]
+        Shares of the figure's width and height, from the upper left, to a thousandth.
+    """
+    figure.draw_without_rendering()  # settles the layout
+    pixels = axis.transData.transform(np.column_stack([x, y]))
+    shares = pixels / [figure.bbox.width, figure.bbox.height]
+    return [
+        [round(float(a), 4), round(1 - float(b), 4), str(text)]
+        for (a, b), text in zip(shares, texts, strict=True)
+    ]
 
 
 def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:

@@ -141,7 +141,7 @@ class RunWriter:
         self._facts[name] = value
 
     # -- what a reader sees ----------------------------------------------------------------------------------------
-    def figure(self, figure, name: str, *, data: pd.DataFrame) -> None:
+    def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
         """Keep a figure as SVG with the numbers behind it as CSV, and show it.
 
         Parameters
@@ -152,6 +152,8 @@ class RunWriter:
             The cell's ``#| label:``, such as ``fig-svd-sweep``.
         data : DataFrame
             What is drawn, tidy; the report offers it for download.
+        points : list, optional
+            Of `lib.figures.hover_points`: what the HTML report tells when the pointer is near a place.
         """
         from lib.figures import svg_text
 
@@ -162,7 +164,7 @@ class RunWriter:
             partial.write_text(text, encoding="utf-8")
         with whole_file(self.folder / "figures" / f"{name}.csv") as partial:
             data.to_csv(partial, index=False)
-        display.svg(text, name)
+        display.svg(text, name, points)
 
     def table(
         self, frame: pd.DataFrame, name: str, *, formats: dict[str, str | Callable] | None = None,

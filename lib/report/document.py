@@ -36,7 +36,17 @@ class Text:
 
 @dataclass(frozen=True)
 class Figure:
-    """A labelled image; `kind` is ``svg`` or ``png``, `data` the CSV behind it where the run left one."""
+    """A labelled image.
+
+    Attributes
+    ----------
+    kind : str
+        ``svg`` or ``png``.
+    data : Path or None
+        The CSV behind it, where the run left one.
+    points : tuple of (float, float, str)
+        Places, as shares of width and height from the upper left, and what the HTML page tells there.
+    """
 
     cell: int
     label: str
@@ -45,6 +55,7 @@ class Figure:
     kind: str
     image: bytes
     data: Path | None = None
+    points: tuple[tuple[float, float, str], ...] = ()
 
 
 @dataclass(frozen=True)

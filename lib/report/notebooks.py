@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """The MIME type under which `lib.display.table` hands a preformatted table over."""
-
+POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
+"""The MIME type of a figure's places with a text, from `lib.display.svg`."""
 
 _OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
 _KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
@@ -200,7 +201,7 @@ def _result(run: str, number: int, data: dict, settings: dict[str, str], folder:
         image = text.encode("utf-8") if kind == "svg" else base64.b64decode(text)
         return Figure(
             number, label, settings["fig-cap"], settings["fig-alt"], kind, image,
-            _existing(folder / "figures" / f"{label}.csv"),
+            _existing(folder / "figures" / f"{label}.csv"), _points(data.get(POINTS_MIME, [])),
         )  # fmt: skip
     if "text/markdown" in data:
         return Prose(number, _joined(data["text/markdown"]))
@@ -225,6 +226,11 @@ def _table(run: str, number: int, bundle: dict | str, settings: dict[str, str], 
         )
     data = _existing(folder / "tables" / f"{label}.csv") if label else None
     return Table(number, label, caption, columns, rows, align, data)
+
+
+def _points(found: list | str) -> tuple[tuple[float, float, str], ...]:
+    found = json.loads(found) if isinstance(found, str) else found
+    return tuple((float(x), float(y), str(text)) for x, y, text in found)
 
 
 def _table_cell(value) -> TableCell:

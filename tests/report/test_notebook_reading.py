@@ -19,8 +19,14 @@ def document_of(tmp_path, name="first"):
     return notebooks.read_page(run(name), tmp_path / name)
 
 
-def test_the_table_type_is_the_one_that_notebooks_emit():
+def test_the_types_are_those_that_notebooks_emit():
     assert notebooks.TABLE_MIME == display.TABLE_MIME
+    assert notebooks.POINTS_MIME == display.POINTS_MIME
+
+
+def test_a_figure_keeps_its_places(tmp_path):
+    page = read(tmp_path, Notebook().figure("fig-map", points=[[0.25, 0.5, "Alien (1979)"]]))
+    assert page.blocks[-1].points == ((0.25, 0.5, "Alien (1979)"),)
 
 
 def test_title_prose_code_and_outputs_in_order(tmp_path):

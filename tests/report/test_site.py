@@ -130,6 +130,18 @@ def test_the_front_page_says_which_run_was_left_out(site):
     assert "This page is empty here" in (output / "third.html").read_text()
 
 
+def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):
+    hostile = "</script><script>alert(1)</script>"
+    Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(tmp_path / "runs" / "a")
+    report.build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
+    page = Page((tmp_path / "reports" / "a.html").read_text(encoding="utf-8"))
+    scripts = page.all("script")
+    assert [s.get("type") for s in scripts if "src" not in s] == ["application/json"]
+    assert "alert(1)</script>" not in page.text
+    held = page.text.split('class="points">')[1].split("</script>")[0]
+    assert json.loads(held) == [[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]
+
+
 def test_captions_numbers_references_and_downloads(pages, site):
     first = pages["first.html"]
     assert "Figure\u00a02 RMSE against" in first.text.replace("</a> ", " ")

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lib.display import TABLE_MIME
+from lib.display import POINTS_MIME, TABLE_MIME
 from lib.runner.plan import Plan, Run
 
 SVG = (
@@ -35,10 +35,10 @@ class Notebook:
     def say(self, text):
         return self.code('say(f"...")', shown({"text/markdown": text}))
 
-    def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()"):
+    def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None):
         lines = {"label": label, "fig-cap": caption, "fig-alt": alt}
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
-        return self.code(options + source, shown({"image/svg+xml": SVG, "text/plain": "[figure]"}))
+        return self.code(options + source, shown({"image/svg+xml": SVG, "text/plain": "[figure]"} | ({POINTS_MIME: points} if points else {})))
 
     def table(self, label, columns, rows, caption="A caption.", align=None):
         head = f"#| label: {label}\n#| tbl-cap: {caption}\n" if label else ""

@@ -1,0 +1,36 @@
+"""What figures tell about places in them."""
+
+import matplotlib.pyplot as plt
+import pytest
+
+from lib import figures
+
+
+@pytest.fixture(autouse=True)
+def style():
+    figures.use_style()
+
+
+def test_hover_points_are_shares_from_the_upper_left():
+    figure = plt.figure(figsize=(4, 2), layout="none")
+    axis = figure.add_axes((0.25, 0.5, 0.5, 0.5))
+    axis.set(xlim=(0, 10), ylim=(0, 100))
+    found = figures.hover_points(figure, axis, [0, 10, 5], [0, 100, 50], ["corner", "other", "<middle>"])
+    assert found == [[0.25, 0.5, "corner"], [0.75, 0.0, "other"], [0.5, 0.25, "<middle>"]]
+    plt.close(figure)
+
+
+def test_hover_points_are_where_the_saved_figure_has_them():
+    """A dot's place in the SVG, whose layout is settled again while it is drawn, at another resolution."""
+    figure, axis = plt.subplots()
+    axis.set(xlabel="a long label\non two lines", title="a title")
+    (dot,) = axis.plot([3], [7], "o", markersize=1)
+    axis.set(xlim=(0, 10), ylim=(0, 10))
+    dot.set_gid("the-dot")
+    [[x, y, _]] = figures.hover_points(figure, axis, [3], [7], ["dot"])
+    width, height = figure.get_size_inches() * 72
+    text = figures.svg_text(figure)
+    place = text[text.index('id="the-dot"') :]
+    use = place[place.index("<use") :].partition("/>")[0]
+    at = {name: float(use.split(f'{name}="')[1].partition('"')[0]) for name in ("x", "y")}
+    assert (x * width, y * height) == pytest.approx((at["x"], at["y"]), abs=0.5), "within half a point"
