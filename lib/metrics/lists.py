@@ -137,7 +137,7 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
             )
         if mask is not None:
             hide(block, mask[rows])
-        items[rows], best[rows] = _select(block, k)
+        items[rows], best[rows] = best_columns(block, k)
     return TopK(users, items, best, n_items)
 
 
@@ -201,8 +201,16 @@ def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
     block[rows, mask.indices] = value
 
 
-def _select(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pick the k best of each row in order; -inf means hidden. Ties go to the lower code, at the edge too."""
+def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the k best columns of each row in order; ties go to the lower one, at the edge too.
+
+    Returns
+    -------
+    columns : ndarray of int32, shape (n, k)
+        -1 in the place of a hidden score, -inf.
+    values : ndarray, shape (n, k)
+        NaN there.
+    """
     n_items = scores.shape[1]
     if k < n_items:
         picked = np.argpartition(scores, n_items - k, axis=1)[:, n_items - k :]

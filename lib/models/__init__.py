@@ -19,6 +19,8 @@ REGISTRY: dict[str, str] = {
     "two_tower": "lib.models.two_tower:TwoTower",
     "side_information_als": "lib.models.side_information_als:SideInformationALS",
     "factorisation_machine": "lib.models.factorisation_machine:FactorisationMachine",
+    "matrix_factorisation": "lib.models.matrix_factorisation:MatrixFactorisation",
+    "softmax": "lib.models.softmax:Softmax",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -34,6 +36,8 @@ LABELS = {
     "two_tower": "Two-tower",
     "side_information_als": "Side-information ALS",
     "factorisation_machine": "Bayesian factorisation machine",
+    "matrix_factorisation": "Dot-product factorisation",
+    "softmax": "Softmax model",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

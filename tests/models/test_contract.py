@@ -31,9 +31,19 @@ SMALL["factorisation_machine"] = {
     "n_iterations": 60,
     "n_samples": 40,
 }
+SMALL["matrix_factorisation"] = {
+    "n_factors": 6,
+    "learning_rate": 3.0,
+    "n_epochs": 200,
+    "batch_size": 256,
+    "initial_scale": 0.3,
+    "l2": 0.02,
+}
+SMALL["softmax"] = {"n_factors": 8, "n_epochs": 20, "hidden_sizes": [6], "groups": ["genres", "age"]}
 WITHOUT_TABLES = {
     "side_information_als": {"groups": ["raters", "rated"], "graph_group": None},
     "factorisation_machine": {"groups": ["raters", "rated"]},
+    "softmax": {"groups": []},
 }
 """What must be left out where there are no side tables to take it from."""
 LEARN_TASTE = [
@@ -43,6 +53,7 @@ LEARN_TASTE = [
     "two_tower",
     "side_information_als",
     "factorisation_machine",
+    "matrix_factorisation",
 ]
 """Models that must beat the bias model where a low-rank taste is planted."""
 

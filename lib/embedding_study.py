@@ -1,0 +1,177 @@
+"""Project C's study: which models' embeddings are looked at, and what is measured of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lib.datasets.genres import genre_matrix
+from lib.embeddings import quality, structure
+from lib.embeddings.neighbours import SIMILARITIES, similarities
+from lib.interactions import Interactions
+from lib.metrics import evaluate_ranking, recommend
+from lib.metrics.lists import TopK, top_k
+from lib.metrics.rating import rmse
+from lib.models import create
+from lib.models.base import Recommender
+
+MODULES = (
+    "lib.embedding_study", "lib.embeddings.quality", "lib.embeddings.structure", "lib.embeddings.neighbours",
+    "lib.models.matrix_factorisation", "lib.models.softmax", "lib.models.softmax_loss", "lib.models.softmax_network",
+)  # fmt: skip
+"""What the measures depend on, for a grid's ``version``."""
+
+COURSE = {"learning_rate": 20.0, "n_epochs": 100}
+"""Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""
+
+VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "plain": ("Plain, wide start", "matrix_factorisation", {**COURSE, "initial_scale": 0.5}),
+    "plain_small": ("Plain, small start", "matrix_factorisation", {**COURSE, "initial_scale": 0.05}),
+    "l2": ("L2", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1}),
+    "gravity": ("L2 and gravity", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}),
+    "softmax": ("Softmax", "softmax", {"n_epochs": 30}),
+    "softmax_separate": ("Softmax, separate embeddings", "softmax", {"n_epochs": 30, "shared": False}),
+    "softmax_hidden": ("Softmax, hidden layer", "softmax", {"n_epochs": 30, "hidden_sizes": (64,)}),
+    "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": ("genres", "year")}),
+}  # fmt: skip
+"""By name: label, registered model, hyperparameters beside `n_factors` and `seed`."""
+
+
+def fit_variant(name: str, train: Interactions, *, validation=None, **changes) -> Recommender:
+    """Fit a variant; `changes` override its hyperparameters.
+
+    Raises
+    ------
+    KeyError
+        No variant has that name.
+    """
+    if name not in VARIANTS:
+        raise KeyError(f"no variant is called {name!r}; there are {', '.join(VARIANTS)}")
+    _, model, parameters = VARIANTS[name]
+    return create(model, **{**parameters, **changes}).fit(train, validation=validation)
+
+
+def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> TopK:
+    """Recommend k unseen films to each user by dot product (as the model scores) or by cosine of the embeddings.
+
+    Films without a training rating, whose embeddings are arbitrary, are never recommended.
+    """
+    if kind == "dot" and not (train.item_counts == 0).any():
+        return recommend(model, train, k)
+    rated = np.flatnonzero(train.item_counts)
+    users = np.flatnonzero(train.user_counts)
+    scores = similarities(model.user_embeddings_[users], model.item_embeddings_[rated], kind)
+    top = top_k(scores, k, train.matrix[users][:, rated], users=users)
+    items = np.where(top.items >= 0, rated[top.items], -1)
+    return TopK(users.astype(np.int32), items.astype(np.int32), top.scores, train.n_items)
+
+
+def measure(
+    context: Mapping[str, Any], *, variant: str, seed: int, changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fit a variant, and measure predictions, lists, norms, neighbours and structure.
+
+    Parameters
+    ----------
+    context : mapping
+        ``train``, ``test``: Interactions; ``settings``: ``k`` (films in lists and neighbourhoods), ``least_ratings``
+        (films with fewer are not looked at as neighbours), ``threshold`` (of a relevant test rating).
+    changes : mapping
+        Hyperparameters that differ from the variant's.
+
+    Returns
+    -------
+    dict of float
+        ``seconds_fit``, ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings);
+        for each similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
+        ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
+        ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
+    """
+    train, test, settings = context["train"], context["test"], context["settings"]
+    start = time.perf_counter()
+    model = fit_variant(variant, train, seed=seed, **changes)
+    found: dict[str, Any] = {"seconds_fit": time.perf_counter() - start}
+    found.update(prediction_errors(model, train, test))
+    for kind in SIMILARITIES:
+        top = recommended(model, train, settings["k"], kind)
+        ranking = evaluate_ranking(top, test, threshold=settings["threshold"])
+        metrics = ranking.metrics()
+        found[f"ndcg_{kind}"] = metrics[f"ndcg@{settings['k']}"]
+        found[f"coverage_{kind}"] = metrics[f"coverage@{settings['k']}"]
+        found[f"popularity_{kind}"] = quality.neighbour_popularity(top.items, train.item_counts)
+    found.update(embedding_measures(model.item_embeddings_, train, settings["k"], settings["least_ratings"]))
+    return found
+
+
+def prediction_errors(model: Recommender, train: Interactions, test: Interactions) -> dict[str, float]:
+    """Mean squared errors as project C has them, unclipped, and the clipped RMSE on test."""
+    if not model.predicts_ratings:
+        return dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
+    predicted = {name: model.predict(d.users, d.items) for name, d in (("train", train), ("test", test))}
+    return {
+        "train_mse": rmse(train.ratings, predicted["train"]) ** 2,
+        "test_mse": rmse(test.ratings, predicted["test"]) ** 2,
+        "test_rmse": rmse(test.ratings, test.scale.clip(predicted["test"])),
+    }
+
+
+def embedding_measures(embeddings: np.ndarray, train: Interactions, k: int, least_ratings: int) -> dict[str, float]:
+    """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
+    films, genres, names = looked_at(train, least_ratings)
+    found = {
+        "norm_popularity": structure.norm_popularity(embeddings, train.item_counts),
+        "rare_norm": structure.rare_to_popular_norm(embeddings, train.item_counts),
+        "effective_rank": structure.effective_rank(embeddings[films]),
+        "silhouette": structure.silhouette(embeddings[films], structure.main_genres(genres, names)[films]),
+    }
+    for kind in SIMILARITIES:
+        near = quality.film_neighbours(embeddings, films, k, kind=kind)
+        found[f"genre_agreement_{kind}"] = float(quality.genre_agreement(near, films, genres).mean())
+        found[f"neighbour_popularity_{kind}"] = quality.neighbour_popularity(near, train.item_counts)
+        if kind == "cosine":
+            folded = quality.folding(near, films, train)
+            found["folding"], found["disjoint"] = folded.rate, folded.disjoint
+    return found
+
+
+def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return the films with enough ratings and a genre, all films' genres (bool, one column a genre), and their names.
+
+    Raises
+    ------
+    ValueError
+        The data has no genres, or too few films have so many ratings.
+    """
+    if train.item_table is None or "genres" not in train.item_table.columns:
+        raise ValueError("embeddings are measured by genres; this data set has none")
+    names, flags = genre_matrix(train.item_table)
+    genres = np.asarray(flags) > 0
+    films = np.flatnonzero((train.item_counts >= least_ratings) & genres.any(axis=1))
+    if len(films) < 2:
+        raise ValueError(f"fewer than two films have {least_ratings} ratings; lower least_ratings")
+    return films, genres, tuple(names)
+
+
+def reference_measures(train: Interactions, k: int, least_ratings: int) -> dict[str, dict[str, float]]:
+    """Return what neighbours by chance, and by common raters (item-kNN on who rated what), reach on the same films."""
+    films, genres, _ = looked_at(train, least_ratings)
+    raters = quality.co_rating_embeddings(train)[films].toarray()
+    near = films[quality.film_neighbours(raters, np.arange(len(films)), k)]
+    folded = quality.folding(near, films, train)
+    return {
+        "chance": {
+            "genre_agreement": quality.chance_agreement(films, genres),
+            "neighbour_popularity": float(train.item_counts[films].mean()),
+            "folding": folded.chance_rate,
+            "disjoint": folded.chance_disjoint,
+        },
+        "co_rating": {
+            "genre_agreement": float(quality.genre_agreement(near, films, genres).mean()),
+            "neighbour_popularity": quality.neighbour_popularity(near, train.item_counts),
+            "folding": folded.rate,
+            "disjoint": folded.disjoint,
+        },
+    }

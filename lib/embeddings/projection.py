@@ -1,0 +1,79 @@
+"""Embeddings on a plane, and how far the plane can be trusted."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+METHODS = ("t-SNE", "UMAP")
+
+
+def project(
+    embeddings: np.ndarray, method: str = "t-SNE", *, seed: int = 0, n_neighbours: int = 15
+) -> np.ndarray:
+    """Lay films out on a plane by their cosine distances.
+
+    Parameters
+    ----------
+    embeddings : ndarray, shape (n, k)
+    method : {'t-SNE', 'UMAP'}
+        van der Maaten and Hinton 2008, with a start from principal components; McInnes, Healy and Melville 2018.
+    seed : int
+    n_neighbours : int
+        UMAP's neighbourhood; t-SNE's perplexity is twice that.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        Centred, and scaled to a standard deviation of one along the longer axis.
+
+    Raises
+    ------
+    ValueError
+        Another method, or too few films for the neighbourhood.
+    """
+    if method not in METHODS:
+        raise ValueError(f"projection {method!r} is not one of {', '.join(METHODS)}")
+    if len(embeddings) <= 2 * n_neighbours:
+        raise ValueError(
+            f"a projection with {n_neighbours} neighbours needs more than {2 * n_neighbours} films, got {len(embeddings)}"
+        )
+    if method == "t-SNE":
+        from sklearn.decomposition import PCA
+        from sklearn.manifold import TSNE
+
+        from lib.embeddings.neighbours import unit_rows
+
+        # Of unit vectors the squared Euclidean distance is twice the cosine distance, and the fast path applies.
+        rows = unit_rows(embeddings)
+        start = PCA(2, random_state=seed).fit_transform(rows)
+        start *= 1e-4 / max(start[:, 0].std(), 1e-12)
+        found = TSNE(perplexity=2.0 * n_neighbours, init=start, random_state=seed, n_jobs=1).fit_transform(
+            rows
+        )
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a seed makes it run on one core, which it warns of
+            from umap import UMAP
+
+            found = UMAP(
+                n_neighbors=n_neighbours, metric="cosine", random_state=seed, n_jobs=1
+            ).fit_transform(embeddings)
+    found = np.asarray(found, dtype=np.float64)
+    found -= found.mean(axis=0)
+    return found / found.std(axis=0).max()
+
+
+def trust(embeddings: np.ndarray, places: np.ndarray, *, n_neighbours: int = 15) -> float:
+    r"""Trustworthiness of a projection (Venna and Kaski 2001): 1 when no film is near on the plane that isn't in the embedding.
+
+    .. math:: 1 - \frac{2}{n k (2n - 3k - 1)} \sum_i \sum_{j \in N_i^k} \max(0,\, r(i, j) - k)
+
+    with :math:`N_i^k` the k nearest on the plane and :math:`r(i, j)` the rank of j by cosine distance in the embedding.
+    """
+    from sklearn.manifold import trustworthiness
+
+    from lib.embeddings.neighbours import unit_rows
+
+    return float(trustworthiness(unit_rows(embeddings), places, n_neighbors=n_neighbours))
