@@ -118,7 +118,9 @@ def prediction_errors(model: Recommender, train: Interactions, test: Interaction
     }
 
 
-def embedding_measures(embeddings: np.ndarray, train: Interactions, k: int, least_ratings: int) -> dict[str, float]:
+def embedding_measures(
+    embeddings: np.ndarray, train: Interactions, k: int, least_ratings: int
+) -> dict[str, float]:
     """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
     films, genres, names = looked_at(train, least_ratings)
     found = {

@@ -7,6 +7,7 @@ the notebook only draws and explains.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -173,38 +174,73 @@ def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFra
 
 
 def grouped_means(
-    interactions: Interactions, members: dict[str, np.ndarray], *, min_items: int = 10
+    interactions: Interactions, members: dict[str, np.ndarray], *, side: str = "item", least: int = 10
 ) -> pd.DataFrame:
-    r"""Mean rating of groups of items, with intervals that know that ratings of one item are alike.
+    r"""Mean rating of groups of items or of users, with intervals that know that ratings of one of them are alike.
 
-    The standard error treats items as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`, where item i has
-    :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side.
+    The standard error treats items (users) as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`, where item i
+    has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side.
 
     Parameters
     ----------
-    members : dict of str to bool array of shape (n_items,)
+    members : dict of str to bool array of shape (n_items,) or (n_users,)
         Groups may overlap; one without a rating is left out.
-    min_items : int
-        Groups of fewer rated items have no interval (NaN): too few clusters to tell.
+    side : {'item', 'user'}
+    least : int
+        Groups of fewer rated items (users) have no interval (NaN): too few clusters to tell.
 
     Returns
     -------
     DataFrame
-        ``group``, ``items``, ``ratings``, ``mean``, ``low``, ``high``.
+        ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``.
     """
-    counts = interactions.item_counts
-    sums = np.bincount(interactions.items, interactions.ratings.astype(np.float64), interactions.n_items)
+    counts = interactions.item_counts if side == "item" else interactions.user_counts
+    codes = interactions.items if side == "item" else interactions.users
+    sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
     rows = []
     for group, inside in members.items():
         n = counts[inside].sum()
         if n == 0:
             continue
         mean = sums[inside].sum() / n
-        n_items = int((counts[inside] > 0).sum())
+        n_clusters = int((counts[inside] > 0).sum())
         error = np.sqrt(((sums[inside] - mean * counts[inside]) ** 2).sum()) / n
-        reach = 1.96 * error if n_items >= min_items else np.nan
-        rows.append([group, n_items, int(n), mean, mean - reach, mean + reach])
-    return pd.DataFrame(rows, columns=["group", "items", "ratings", "mean", "low", "high"])
+        reach = 1.96 * error if n_clusters >= least else np.nan
+        rows.append([group, n_clusters, int(n), mean, mean - reach, mean + reach])
+    return pd.DataFrame(rows, columns=["group", f"{side}s", "ratings", "mean", "low", "high"])
+
+
+AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)
+"""Lower ends of the age bands: MovieLens 1M gives no finer ones, and names each by its lower end."""
+
+
+def user_groups(interactions: Interactions) -> dict[str, dict[str, np.ndarray]]:
+    """Sort users into groups by what the user table says of them.
+
+    Returns
+    -------
+    dict of str to dict of str to bool array, shape (n_users,)
+        By attribute (``age`` in bands, ``gender``, ``occupation``), as far as the table has them, the members of each
+        group; empty without a table.
+    """
+    table = interactions.user_table
+    found: dict[str, dict[str, np.ndarray]] = {}
+    if table is None:
+        return found
+    if "age" in table:
+        place = np.searchsorted(AGE_EDGES, table["age"].to_numpy(), side="right") - 1
+        names = [
+            f"under {AGE_EDGES[1]}",
+            *(f"{low}–{high - 1}" for low, high in pairwise(AGE_EDGES[1:])),
+            f"{AGE_EDGES[-1]} and over",
+        ]
+        found["age"] = {name: place == n for n, name in enumerate(names)}
+    words = {"gender": {"F": "women", "M": "men"}, "occupation": {}}
+    for column in ("gender", "occupation"):
+        if column in table:
+            values = table[column].astype(str).to_numpy()
+            found[column] = {words[column].get(v, v): values == v for v in np.unique(values)}
+    return found
 
 
 # -- splits ------------------------------------------------------------------------------------------------------------

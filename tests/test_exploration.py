@@ -7,6 +7,7 @@ import pytest
 from lib import exploration
 from lib.interactions import Interactions
 from lib.splits import Split, per_user_holdout
+from tests.conftest import planted_interactions
 
 
 def interactions(rows, *, items=None):
@@ -98,12 +99,40 @@ def test_popularity_bands_hold_every_rated_film(toy):
 
 def test_grouped_means_by_hand(toy):
     groups = {"both": np.array([True, True, False, False]), "none": np.array([False, False, False, True])}
-    row = exploration.grouped_means(toy, groups, min_items=2).iloc[0]
+    row = exploration.grouped_means(toy, groups, least=2).iloc[0]
     # Films 10 (5, 4, 3) and 20 (3, 4): mean 19/5; cluster residuals 12 - 3 * 3.8 = 0.6 and 7 - 2 * 3.8 = -0.6.
     assert (row["items"], row["ratings"]) == (2, 5) and row["mean"] == pytest.approx(3.8)
     assert row["high"] - row["mean"] == pytest.approx(1.96 * np.sqrt(2 * 0.36) / 5)
     few = exploration.grouped_means(toy, groups)
     assert len(few) == 1 and few[["low", "high"]].isna().all(axis=None)
+
+
+def test_grouped_means_of_users_by_hand(toy):
+    first = np.arange(toy.n_users) == 0
+    row = exploration.grouped_means(toy, {"first": first}, side="user").iloc[0]
+    mine = toy.ratings[toy.users == 0]
+    assert (row["users"], row["ratings"]) == (1, len(mine)) and row["mean"] == pytest.approx(mine.mean())
+
+
+def test_users_are_sorted_by_age_gender_and_occupation():
+    data = planted_interactions(n_users=6, n_items=8, seed=1)
+    table = pd.DataFrame(
+        {
+            "age": [1, 17, 18, 24, 55, 80],
+            "gender": list("FMMFFM"),
+            "occupation": ["artist"] * 3 + ["other"] * 3,
+        },
+        index=data.user_table.index,
+    )
+    object.__setattr__(data, "user_table", table)
+    groups = exploration.user_groups(data)
+    assert {name: np.flatnonzero(inside).tolist() for name, inside in groups["age"].items() if inside.any()} == {
+        "under 18": [0, 1], "18–24": [2, 3], "50–55": [4], "56 and over": [5],
+    }  # fmt: skip
+    assert groups["gender"]["women"].tolist() == [True, False, False, True, True, False]
+    assert list(groups["occupation"]) == ["artist", "other"]
+    assert sum(inside.sum() for inside in groups["age"].values()) == 6
+    assert exploration.user_groups(planted_interactions(n_users=5, n_items=4, tables=False)) == {}
 
 
 def test_cold_pairs_by_hand(toy):

@@ -132,7 +132,9 @@ def test_the_front_page_says_which_run_was_left_out(site):
 
 def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):
     hostile = "</script><script>alert(1)</script>"
-    Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(tmp_path / "runs" / "a")
+    Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(
+        tmp_path / "runs" / "a"
+    )
     report.build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     page = Page((tmp_path / "reports" / "a.html").read_text(encoding="utf-8"))
     scripts = page.all("script")

@@ -38,7 +38,12 @@ class Notebook:
     def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None):
         lines = {"label": label, "fig-cap": caption, "fig-alt": alt}
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
-        return self.code(options + source, shown({"image/svg+xml": SVG, "text/plain": "[figure]"} | ({POINTS_MIME: points} if points else {})))
+        return self.code(
+            options + source,
+            shown(
+                {"image/svg+xml": SVG, "text/plain": "[figure]"} | ({POINTS_MIME: points} if points else {})
+            ),
+        )
 
     def table(self, label, columns, rows, caption="A caption.", align=None):
         head = f"#| label: {label}\n#| tbl-cap: {caption}\n" if label else ""
