@@ -21,6 +21,8 @@ REGISTRY: dict[str, str] = {
     "factorisation_machine": "lib.models.factorisation_machine:FactorisationMachine",
     "matrix_factorisation": "lib.models.matrix_factorisation:MatrixFactorisation",
     "softmax": "lib.models.softmax:Softmax",
+    "ease": "lib.models.ease:EASE",
+    "item_knn": "lib.models.item_knn:ItemKNN",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -38,6 +40,8 @@ LABELS = {
     "factorisation_machine": "Bayesian factorisation machine",
     "matrix_factorisation": "Dot-product factorisation",
     "softmax": "Softmax model",
+    "ease": "EASE",
+    "item_knn": "Item-kNN",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 
