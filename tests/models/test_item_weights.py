@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.ease import EASE, implicit_matrix
+from lib.models.ease import EASE
 from lib.models.item_knn import ItemKNN
+from lib.models.item_weights import implicit_matrix
 from lib.models.most_popular import MostPopular
 from lib.splits import per_user_holdout
 from tests.conftest import planted_interactions

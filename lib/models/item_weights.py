@@ -1,0 +1,106 @@
+"""What models share that score a film by weights from the films that a user has rated."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from scipy import sparse
+
+from lib.interactions import Interactions
+from lib.models.base import Recommender
+
+CELLS = 4_000_000
+"""Scores held at once in `predict` (32 MB)."""
+
+
+class ItemWeights(Recommender):
+    r"""Scores :math:`X W` from the users x films matrix X of ones and a films x films matrix W of weights.
+
+    A subclass makes W, dense or sparse, in `_weights`, and has a parameter `threshold`: the least rating that counts.
+    Scores order films and say nothing about stars. A cold user gets the mean score of all users; a film outside the id
+    map scores 0.
+
+    Attributes
+    ----------
+    history_ : csr_array, shape (n_users, n_items)
+        X.
+    weights_ : ndarray or csr_array, shape (n_items, n_items)
+        W: row j holds what having rated film j adds to each film's score.
+    mean_scores_ : ndarray, shape (n_items,)
+    """
+
+    predicts_ratings = False
+    threshold: float | None
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        history = implicit_matrix(train, self.threshold)
+        self.weights_ = self._weights(history)
+        self.history_ = history
+        active = np.diff(history.indptr) > 0
+        mean = history[active].mean(axis=0) if active.any() else np.zeros(train.n_items)
+        self.mean_scores_ = np.asarray(mean @ self.weights_).ravel()
+
+    @abstractmethod
+    def _weights(self, history: sparse.csr_array) -> np.ndarray | sparse.csr_array:
+        """Make W from X."""
+
+    def predict(self, users, items) -> np.ndarray:
+        """Score pairs: the summed weights from the user's films to the film."""
+        users, items = self._pairs(users, items)
+        asked, place = np.unique(users, return_inverse=True)
+        order = np.argsort(place, kind="stable")
+        found = np.zeros(len(users))
+        step = max(1, CELLS // self.n_items_)
+        for low in range(0, len(asked), step):
+            scores = self.score(asked[low : low + step])
+            first, last = np.searchsorted(place[order], [low, low + len(scores)])
+            rows = order[first:last]
+            known = rows[(items[rows] >= 0) & (items[rows] < self.n_items_)]
+            found[known] = scores[place[known] - low, items[known]]
+        return found
+
+    def score(self, users) -> np.ndarray:
+        """Score the catalogue by one product."""
+        self._check_fitted()
+        users = np.asarray(users)
+        known = (users >= 0) & (users < self.n_users_)
+        rows = self.history_[np.where(known, users, 0)]
+        scores = rows @ self.weights_
+        scores = scores.toarray() if sparse.issparse(scores) else np.asarray(scores)
+        scores[~known | (np.diff(rows.indptr) == 0)] = self.mean_scores_
+        return scores
+
+    def _state(self) -> dict[str, np.ndarray]:
+        state = {
+            name: value for name, value in super()._state().items() if name not in ("history_", "weights_")
+        }
+        for name in ("history_", "weights_"):
+            matrix = getattr(self, name)
+            if sparse.issparse(matrix):
+                state |= {f"{name}{part}_": getattr(matrix, part) for part in PARTS}
+            else:
+                state[name] = matrix
+        return state
+
+    def _restore(self, state: dict[str, np.ndarray]) -> None:
+        shapes = {"history_": (int(state["n_users_"]), int(state["n_items_"]))}
+        shapes["weights_"] = (shapes["history_"][1],) * 2
+        for name, shape in shapes.items():
+            if f"{name}data_" in state:
+                parts = tuple(state.pop(f"{name}{part}_") for part in PARTS)
+                setattr(self, name, sparse.csr_array(parts, shape=shape))
+        super()._restore(state)
+
+
+PARTS = ("data", "indices", "indptr")
+"""Arrays of a sparse matrix in compressed rows."""
+
+
+def implicit_matrix(train: Interactions, threshold: float | None = None) -> sparse.csr_array:
+    """Return ones where there is a training rating, of at least `threshold` if one is given, shape (n_users, n_items)."""
+    kept = slice(None) if threshold is None else train.ratings >= threshold
+    users, items = train.users[kept], train.items[kept]
+    found = sparse.csr_array((np.ones(len(users)), (users, items)), shape=(train.n_users, train.n_items))
+    found.sort_indices()
+    return found
