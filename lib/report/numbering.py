@@ -12,7 +12,8 @@ from lib.report.errors import RenderingError, nearest
 REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
 """A cross-reference in running text; ``@sec-<run>`` names a page.
 
-Where several runs execute one notebook, ``@fig-x`` is the page's own figure, and ``@fig-x-<run>`` another one's.
+Where several runs execute one notebook, ``@fig-x`` is the page's own figure, from other pages that of the first of
+those runs; ``@fig-x-<run>`` is the figure of the run that it names.
 """
 
 
@@ -51,6 +52,7 @@ class Numbering:
 
     def __init__(self, pages: list[Page]):
         self._targets: dict[str, Target] = {}
+        self._first: dict[str, str] = {}
         counts = {Figure: 0, Table: 0}
         for page in pages:
             self._targets[f"sec-{page.id}"] = Target(f"sec-{page.id}", page.title, page)
@@ -69,6 +71,7 @@ class Numbering:
                 counts[type(block)] += 1
                 word = "Figure" if isinstance(block, Figure) else "Table"
                 self._targets[label] = Target(label, f"{word}\u00a0{counts[type(block)]}", page)
+                self._first.setdefault(label.removesuffix(f"-{page.id}"), label)
 
     def __contains__(self, label: str) -> bool:
         return label in self._targets
@@ -86,6 +89,8 @@ class Numbering:
         """
         if f"{label}-{run}" in self._targets:  # the page's own, where several runs share a notebook
             label = f"{label}-{run}"
+        if label not in self._targets and label in self._first:
+            label = self._first[label]
         if label not in self._targets:
             kind = label[:3]
             known = [name for name in self._targets if name.startswith(kind)]

@@ -77,5 +77,6 @@ def test_runs_of_one_notebook_keep_their_labels_apart(tmp_path):
     assert (own.page.id, own.href(pages[1])) == ("large", "#fig-a-large")
     assert numbering.split("@fig-a-small", run="other")[0].page.id == "small"
     assert numbering.target("fig-b", run="large").page.id == "other"
+    assert numbering.target("fig-a", run="other").page.id == "small"  # the first in the plan
     with pytest.raises(RenderingError, match="points nowhere"):
-        numbering.target("fig-a", run="other")
+        numbering.target("fig-c", run="other")
