@@ -17,7 +17,8 @@ class Split:
     Parameters
     ----------
     name : str
-        The protocol: ``per_user_80_20``, ``random_90_10``, ``kfold_5``, ``chronological``, ``u1`` to ``u5``.
+        The protocol: ``per_user_80_20``, ``temporal_90_10``, ``random_90_10``, ``kfold_5``, ``chronological``, ``u1``
+        to ``u5``.
     train, test : Interactions
         Disjoint. Rows stand in the protocol's own order, which matters to models trained rating by rating.
     fold : str
@@ -46,6 +47,12 @@ def _shares(test_share: float) -> str:
 def _check_share(test_share: float) -> None:
     if not 0 < test_share < 1:
         raise ValueError(f"test_share must lie between 0 and 1, both excluded; got {test_share}")
+
+
+def _check_times(interactions: Interactions) -> None:
+    times = interactions.timestamps
+    if len(times) == 0 or times.min() == times.max():
+        raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
 
 
 def per_user_holdout(
@@ -79,6 +86,39 @@ def per_user_holdout(
         train=interactions.take(np.concatenate([nothing, *train])),
         test=interactions.take(np.concatenate([nothing, *test])),
         seed=seed,
+    )
+
+
+def per_user_chronological(
+    interactions: Interactions, *, test_share: float = 0.1, min_ratings: int = 5
+) -> Split:
+    r"""Hold out the latest ratings of each user: the temporal split that project D wrote and gave up.
+
+    Of a user's n ratings in order of time the last :math:`\lfloor share \cdot n \rfloor` are test. Ratings of the same
+    second, of which MovieLens has many, stand in their order in `interactions`. A user whom the floor leaves without a
+    test rating (below 10 ratings for a tenth) or who has fewer than `min_ratings` stays wholly in train. One user's
+    test may precede another's train, so the split forbids learning from a user's own future and not from the crowd's:
+    for that see `chronological`.
+
+    Returns
+    -------
+    Split
+        Rows user by user in ascending code, each user's in order of time.
+
+    Raises
+    ------
+    ValueError
+        The ratings have no timestamps, or all lie in one second.
+    """
+    _check_share(test_share)
+    _check_times(interactions)
+    order = np.lexsort((interactions.timestamps, interactions.users))  # stable
+    counts = interactions.user_counts
+    held_out = np.where(counts >= min_ratings, np.floor(counts * test_share).astype(np.int64), 0)
+    left = np.repeat(np.cumsum(counts), counts) - np.arange(len(order))  # 1 for a user's latest rating
+    late = left <= np.repeat(held_out, counts)
+    return Split(
+        f"temporal_{_shares(test_share)}", interactions.take(order[~late]), interactions.take(order[late])
     )
 
 
@@ -129,9 +169,8 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
         The ratings have no timestamps, or all lie in one second.
     """
     _check_share(test_share)
+    _check_times(interactions)
     times = interactions.timestamps
-    if len(times) == 0 or times.min() == times.max():
-        raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
     boundary = np.sort(times)[len(times) - ceil(test_share * len(times)) - 1]
     if boundary == times.max():
         raise ValueError(f"too many ratings share the last second for a test share of {test_share}")
@@ -186,8 +225,19 @@ def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -
     return Split(f"validation_{_shares(share)}", split.train, split.test, seed=seed)
 
 
+def temporal_validation_from(train: Interactions, *, share: float = 0.1) -> Split:
+    """Cut validation data as `per_user_chronological` cuts test data: what each user rated last in the training set.
+
+    For choices under a temporal protocol, where a validation set drawn at random would ask an easier question than the
+    test set does. The share is of the training ratings.
+    """
+    split = per_user_chronological(train, test_share=share)
+    return Split(f"temporal_validation_{_shares(share)}", split.train, split.test)
+
+
 PROTOCOLS = (
     "per_user_80_20",
+    "temporal_90_10",
     "random_90_10",
     "cold_items_90_10",
     "cold_users_90_10",
@@ -210,6 +260,8 @@ def make_split(dataset, name: str, *, seed: int = 42) -> Split:
     """
     if name.startswith("per_user_"):
         return per_user_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
+    if name.startswith("temporal_"):
+        return per_user_chronological(dataset.interactions, test_share=_share_of(name))
     if name.startswith("random_"):
         return random_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
     if name.startswith("cold_items_"):

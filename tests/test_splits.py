@@ -141,3 +141,80 @@ def test_cold_splits_hold_out_everything_of_whom_they_hold_out(data, protocol, c
     assert len(tested) == int(np.ceil(0.2 * rated))
     other = splits.make_split(SimpleNamespace(interactions=data), protocol, seed=4)
     assert set(getattr(other.test, codes)) != tested
+
+
+def with_times(data, timestamps):
+    return Interactions(
+        data.users, data.items, data.ratings, timestamps, data.user_ids, data.item_ids, data.scale
+    )
+
+
+def test_per_user_chronological_against_a_loop_over_users(data):
+    """Project D's loop: rows by time, of equal times in the order they stand in, the last int(n * share) held out."""
+    for share in (0.1, 0.25, 0.5):
+        split = splits.per_user_chronological(data, test_share=share)
+        train, test = [], []
+        for _, group in data.frame().groupby("user"):
+            group = group.sort_values("timestamp", kind="stable")
+            n_test = int(len(group) * share) if len(group) >= 5 else 0
+            train.append(group.iloc[: len(group) - n_test])
+            test.append(group.iloc[len(group) - n_test :])
+        for part, expected in ((split.train, train), (split.test, test)):
+            pd.testing.assert_frame_equal(part.frame(), pd.concat(expected, ignore_index=True))
+        assert_parted(split, data)
+    assert split.seed is None
+
+
+def test_per_user_chronological_holds_out_what_was_rated_last(data):
+    split = splits.per_user_chronological(data)
+    assert split.test.user_counts.tolist() == [n // 10 for n in data.user_counts]
+    for user in np.unique(split.test.users):
+        latest = split.train.timestamps[split.train.users == user].max()
+        assert latest <= split.test.timestamps[split.test.users == user].min()
+
+
+def test_per_user_chronological_breaks_ties_by_the_order_of_rows():
+    frame = pd.DataFrame(
+        {"user": 1, "item": [7, 3, 9, 5, 4, 8], "rating": 3.0, "timestamp": [2, 1, 1, 1, 1, 1]}
+    )
+    data = Interactions.from_frame(frame, scale=(1, 5))
+    split = splits.per_user_chronological(data, test_share=0.5)
+    assert split.train.frame()["item"].tolist() == [3, 9, 5]
+    assert split.test.frame()["item"].tolist() == [4, 8, 7]
+
+
+def test_per_user_chronological_leaves_short_histories_in_train(data):
+    split = splits.per_user_chronological(data, test_share=0.5, min_ratings=20)
+    assert np.array_equal(np.unique(split.test.users), np.flatnonzero(data.user_counts >= 20))
+    nobody = splits.per_user_chronological(data, min_ratings=1_000)
+    assert (len(nobody.train), len(nobody.test)) == (len(data), 0)
+    assert len(splits.per_user_chronological(data, test_share=0.01).test) == 0  # nobody has a hundred ratings
+
+
+def test_per_user_chronological_needs_times(data):
+    with pytest.raises(ValueError, match="timestamps that differ"):
+        splits.per_user_chronological(with_times(data, np.zeros(len(data))))
+    with pytest.raises(ValueError, match="test_share"):
+        splits.per_user_chronological(data, test_share=1)
+
+
+def test_temporal_validation_lies_between_train_and_test(data):
+    split = splits.make_split(SimpleNamespace(interactions=data), "temporal_80_20")
+    inner = splits.temporal_validation_from(split.train, share=0.2)
+    assert inner.name == "temporal_validation_80_20"
+    assert_parted(inner, split.train)
+    assert len(inner.test) > 0
+    for user in np.unique(inner.test.users):
+        parts = inner.train, inner.test, split.test
+        times = [part.timestamps[part.users == user] for part in parts]
+        assert times[0].max() <= times[1].min() <= times[1].max() <= times[2].min()
+
+
+def test_temporal_split_by_name(data):
+    holder = SimpleNamespace(interactions=data)
+    split = splits.make_split(holder, "temporal_90_10", seed=3)
+    assert (split.name, split.seed) == ("temporal_90_10", None)
+    assert split.name in splits.PROTOCOLS
+    assert pairs(split.test) == pairs(splits.per_user_chronological(data).test)
+    with pytest.raises(ValueError, match="add up to 100"):
+        splits.make_split(holder, "temporal_90_20")

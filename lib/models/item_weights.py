@@ -65,10 +65,39 @@ class ItemWeights(Recommender):
         self._check_fitted()
         users = np.asarray(users)
         known = (users >= 0) & (users < self.n_users_)
-        rows = self.history_[np.where(known, users, 0)]
+        scores = self.score_histories(self.history_[np.where(known, users, 0)])
+        scores[~known] = self.mean_scores_
+        return scores
+
+    def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
+        """Score the catalogue for anybody, in training or not, from the films that they have rated.
+
+        Parameters
+        ----------
+        histories : sparse array, shape (n, n_items)
+            A stored entry means rated, whatever its value; `threshold`, which chose the training ratings, is not
+            applied. Left as it is.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_items)
+            A row without entries gets the mean score of all training users. The films of the history are not masked.
+
+        Raises
+        ------
+        ValueError
+            The histories are of another catalogue.
+        """
+        self._check_fitted()
+        rows = as_ones(histories)
+        if rows.shape[1] != self.n_items_:
+            raise ValueError(
+                f"the histories hold {rows.shape[1]} films, {type(self).__name__} was trained on {self.n_items_}; "
+                "use Interactions over the same id maps"
+            )
         scores = rows @ self.weights_
         scores = scores.toarray() if sparse.issparse(scores) else np.asarray(scores)
-        scores[~known | (np.diff(rows.indptr) == 0)] = self.mean_scores_
+        scores[np.diff(rows.indptr) == 0] = self.mean_scores_
         return scores
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -104,3 +133,12 @@ def implicit_matrix(train: Interactions, threshold: float | None = None) -> spar
     found = sparse.csr_array((np.ones(len(users)), (users, items)), shape=(train.n_users, train.n_items))
     found.sort_indices()
     return found
+
+
+def as_ones(histories) -> sparse.csr_array:
+    """Return a sparse matrix with ones in place of its entries, an entry stored twice counted once."""
+    rows = sparse.csr_array(histories)
+    if not rows.has_canonical_format:
+        rows = rows.copy()
+        rows.sum_duplicates()
+    return sparse.csr_array((np.ones(rows.nnz), rows.indices, rows.indptr), shape=rows.shape)
