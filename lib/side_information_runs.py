@@ -8,15 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.datasets.catalogue import DATA
 from lib.grid import Grid
 from lib.metrics.rating import rmse
 from lib.processes import source_version
 from lib.results import runs_folder
 from lib.side_information_study import (
     MODULES,
-    PROJECTION,
-    Variant,
     errors_by_user,
     measure,
     popularity_errors,
@@ -25,10 +22,9 @@ from lib.side_information_study import (
 )
 from lib.significance import adjust, compare_models
 from lib.splits import Split
-from lib.tuning import Search, load_search, search, search_key
-
-STORED = DATA / "searches"
-"""Searches that the project keeps, so that the report does not repeat hours of trials."""
+from lib.stored_searches import STORED, find_search
+from lib.tuning import Search
+from lib.variants import PROJECTION, Variant
 
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
@@ -40,45 +36,20 @@ def find(
 ) -> Search:  # fmt: skip
     """Search a variant's hyperparameters on validation folds, unless that very search was made before.
 
-    The project keeps the trials of its long searches in ``data/searches``; one counts if nothing that its trials depend
-    on has changed since: data, folds, search space, the model's code, the seed. A search that is made here leaves its
-    trials, beside its journal, in ``.searches`` among the runs (`python -m lib.stored_searches` keeps those for good).
-
     Parameters
     ----------
     variant : Variant
     folds : sequence of Split
         Their ``test`` is validation data.
     n_trials : int
-    seed : int
-    runs_dir : str or Path
-        Folder of all runs; empty for the project's own.
-    stored : Path or None
-        Folder of searches that are kept for good; None makes the search anew.
-    workers, say
-        As in `lib.tuning.search`.
+    seed, runs_dir, stored, workers, say
+        As in `lib.stored_searches.find_search`.
     """
-    name, context = variant.name.replace("=", "_"), search_context(variant, list(folds))
-    options = {"context": context, "n_folds": len(folds), "seed": seed, "version": source_version(*MODULES)}
-    file = f"{name}-{search_key(validate, variant.space, **options)}.json.gz"
-    if stored is not None and (stored / file).exists():
-        kept = load_search(stored / file)
-        if len(kept.trials) >= n_trials:
-            return kept.first(n_trials)
-    store = runs_folder(runs_dir) / ".searches"
-    found = search(
-        validate,
-        variant.space,
-        n_trials=n_trials,
-        store=store,
-        name=name,
-        workers=workers,
-        say=say,
-        **options,
-    )
-    if not (store / file).exists() or len(load_search(store / file).trials) < n_trials:
-        found.save(store / file)
-    return found
+    return find_search(
+        validate, variant.space, context=search_context(variant, list(folds)), name=variant.name.replace("=", "_"),
+        n_folds=len(folds), n_trials=n_trials, seed=seed, version=source_version(*MODULES), runs_dir=runs_dir,
+        stored=stored, workers=workers, say=say,
+    )  # fmt: skip
 
 
 def point(found: Search) -> dict:

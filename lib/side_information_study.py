@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from lib.metrics.segments import item_bins
 from lib.models import create
 from lib.search_space import Choice, Integer, Real, Space
 from lib.splits import Split
+from lib.variants import PROJECTION, Variant
 
 POPULARITY_EDGES = (0, 1, 3, 6, 15, 50)
 """Lower ends of the bins of training ratings a film; B's cold bin, at most 2, is the first two, its popular bin, 15 or
@@ -23,48 +23,6 @@ more, the last two."""
 
 PENALTY = Real(1e-4, 1e4, log=True)
 """B's range of every penalty."""
-PROJECTION = "projection_penalty_"
-"""Prefix of a group's penalty in a search, where each parameter is one number."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One model of the study: what is fixed, and what is searched.
-
-    Parameters
-    ----------
-    name, label : str
-        In results, and in tables and figures.
-    model : str
-        Registered name.
-    fixed : mapping
-        Hyperparameters that define the variant.
-    space : Space
-        Hyperparameters that are searched.
-    """
-
-    name: str
-    label: str = field(repr=False)  # the rest says what a search depends on
-    model: str
-    fixed: Mapping[str, Any]
-    space: Space = field(repr=False)
-
-    def parameters(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn a point of any variant's search into this one's hyperparameters; what does not apply drops out.
-
-        With the point of another variant this is project B's way: the full model's settings, parts taken out.
-        """
-        taken = {
-            name: value for name, value in chosen.items() if name in self.space and name not in self.fixed
-        }
-        penalties = {
-            name.removeprefix(PROJECTION): taken.pop(name)
-            for name in list(taken)
-            if name.startswith(PROJECTION)
-        }
-        if penalties:
-            taken["projection_penalties"] = penalties
-        return {**taken, **self.fixed}
 
 
 def searched(

@@ -1,18 +1,61 @@
-"""Keep the searches that runs have made for good: ``python -m lib.stored_searches`` copies them into data/searches.
+"""Searches that the project keeps for good, so that the report does not repeat hours of trials.
 
-Each is a compressed table of trials, named after the search and a digest of all that its trials depend on. One whose
-digest nothing asks for any more is stale; ``--prune`` removes those that the runs here have not left as well.
+``python -m lib.stored_searches`` copies the searches that runs have made into data/searches. Each is a compressed table
+of trials, named after the search and a digest of all that its trials depend on. One whose digest nothing asks for any
+more is stale; ``--prune`` removes those that the runs here have not left as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from lib.datasets.catalogue import DATA
+from lib.processes import Work
 from lib.results import runs_folder, whole_file
-from lib.side_information_runs import STORED
-from lib.tuning import load_search
+from lib.search_space import Space
+from lib.tuning import Search, load_search, search, search_key
+
+STORED = DATA / "searches"
+"""The kept searches."""
+
+
+def find_search(
+    objective: Work, space: Space, *, context: Mapping[str, Any], name: str, n_folds: int, n_trials: int,
+    seed: int = 0, version: str = "", runs_dir: str | Path = "", stored: Path | None = STORED,
+    workers: int | None = None, say: Callable[[str], None] | None = print,
+) -> Search:  # fmt: skip
+    """Return a search that was made before, or make it.
+
+    A kept search counts if nothing that its trials depend on has changed since: data, folds, search space, objective,
+    `version`, the seed. A search that is made here leaves its trials, beside its journal, in ``.searches`` among the
+    runs.
+
+    Parameters
+    ----------
+    objective, space, context, name, n_folds, n_trials, seed, version, workers, say
+        As in `lib.tuning.search`.
+    runs_dir : str or Path
+        Folder of all runs; empty for the project's own.
+    stored : Path or None
+        Folder of searches that are kept for good; None makes the search anew.
+    """
+    options = {"context": context, "n_folds": n_folds, "seed": seed, "version": version}
+    file = f"{name}-{search_key(objective, space, **options)}.json.gz"
+    if stored is not None and (stored / file).exists():
+        kept = load_search(stored / file)
+        if len(kept.trials) >= n_trials:
+            return kept.first(n_trials)
+    store = runs_folder(runs_dir) / ".searches"
+    found = search(
+        objective, space, n_trials=n_trials, store=store, name=name, workers=workers, say=say, **options
+    )
+    if not (store / file).exists() or len(load_search(store / file).trials) < n_trials:
+        found.save(store / file)
+    return found
 
 
 def keep(source: Path, target: Path, *, prune: bool = False) -> tuple[list[str], list[str]]:

@@ -1,0 +1,51 @@
+"""A model of a study: what defines it, and what is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib.search_space import Space
+
+PROJECTION = "projection_penalty_"
+"""Prefix of a group's penalty in a search, where each parameter is one number."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model of a study: what is fixed, and what is searched.
+
+    Parameters
+    ----------
+    name, label : str
+        In results, and in tables and figures.
+    model : str
+        Registered name.
+    fixed : mapping
+        Hyperparameters that define the variant.
+    space : Space or None
+        Hyperparameters that are searched; None where nothing is.
+    """
+
+    name: str
+    label: str = field(repr=False)  # the rest says what a search depends on
+    model: str
+    fixed: Mapping[str, Any]
+    space: Space | None = field(default=None, repr=False)
+
+    def parameters(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn a point of any variant's search into this one's hyperparameters; what does not apply drops out.
+
+        With the point of another variant this is project B's way: the full model's settings, parts taken out.
+        """
+        searched = self.space or {}
+        taken = {name: value for name, value in chosen.items() if name in searched and name not in self.fixed}
+        penalties = {
+            name.removeprefix(PROJECTION): taken.pop(name)
+            for name in list(taken)
+            if name.startswith(PROJECTION)
+        }
+        if penalties:
+            taken["projection_penalties"] = penalties
+        return {**taken, **self.fixed}
