@@ -31,8 +31,9 @@ COLD_AT_MOST, POPULAR_FROM = 2, 15
 
 
 def find(
-    variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, runs_dir: str | Path = "",
-    stored: Path | None = STORED, workers: int | None = None, say: Callable[[str], None] | None = print,
+    variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, jointly: bool = True,
+    runs_dir: str | Path = "", stored: Path | None = STORED, workers: int | None = None,
+    say: Callable[[str], None] | None = print,
 ) -> Search:  # fmt: skip
     """Search a variant's hyperparameters on validation folds, unless that very search was made before.
 
@@ -42,13 +43,13 @@ def find(
     folds : sequence of Split
         Their ``test`` is validation data.
     n_trials : int
-    seed, runs_dir, stored, workers, say
+    seed, jointly, runs_dir, stored, workers, say
         As in `lib.stored_searches.find_search`.
     """
     return find_search(
         validate, variant.space, context=search_context(variant, list(folds)), name=variant.name.replace("=", "_"),
-        n_folds=len(folds), n_trials=n_trials, seed=seed, version=source_version(*MODULES), runs_dir=runs_dir,
-        stored=stored, workers=workers, say=say,
+        n_folds=len(folds), n_trials=n_trials, seed=seed, version=source_version(*MODULES), jointly=jointly,
+        runs_dir=runs_dir, stored=stored, workers=workers, say=say,
     )  # fmt: skip
 
 

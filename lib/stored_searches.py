@@ -25,7 +25,7 @@ STORED = DATA / "searches"
 
 def find_search(
     objective: Work, space: Space, *, context: Mapping[str, Any], name: str, n_folds: int, n_trials: int,
-    seed: int = 0, version: str = "", runs_dir: str | Path = "", stored: Path | None = STORED,
+    seed: int = 0, version: str = "", jointly: bool = True, runs_dir: str | Path = "", stored: Path | None = STORED,
     workers: int | None = None, say: Callable[[str], None] | None = print,
 ) -> Search:  # fmt: skip
     """Return a search that was made before, or make it.
@@ -36,14 +36,14 @@ def find_search(
 
     Parameters
     ----------
-    objective, space, context, name, n_folds, n_trials, seed, version, workers, say
+    objective, space, context, name, n_folds, n_trials, seed, version, jointly, workers, say
         As in `lib.tuning.search`.
     runs_dir : str or Path
         Folder of all runs; empty for the project's own.
     stored : Path or None
         Folder of searches that are kept for good; None makes the search anew.
     """
-    options = {"context": context, "n_folds": n_folds, "seed": seed, "version": version}
+    options = {"context": context, "n_folds": n_folds, "seed": seed, "version": version, "jointly": jointly}
     file = f"{name}-{search_key(objective, space, **options)}.json.gz"
     if stored is not None and (stored / file).exists():
         kept = load_search(stored / file)
