@@ -12,6 +12,7 @@ REGISTRY: dict[str, str] = {
     "user_mean": "lib.models.means:UserMean",
     "item_mean": "lib.models.means:ItemMean",
     "bias": "lib.models.bias:Bias",
+    "random_order": "lib.models.random_order:RandomOrder",
     "most_popular": "lib.models.most_popular:MostPopular",
     "svd": "lib.models.svd:SVD",
     "soft_impute": "lib.models.soft_impute:SoftImpute",
@@ -23,6 +24,11 @@ REGISTRY: dict[str, str] = {
     "softmax": "lib.models.softmax:Softmax",
     "ease": "lib.models.ease:EASE",
     "item_knn": "lib.models.item_knn:ItemKNN",
+    "bpr": "lib.models.bpr:BPR",
+    "implicit_als": "lib.models.implicit_als:ImplicitALS",
+    "autorec": "lib.models.autorec:AutoRec",
+    "multi_vae": "lib.models.multi_vae:MultiVAE",
+    "neural_mf": "lib.models.neural_mf:NeuralMF",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -31,6 +37,7 @@ LABELS = {
     "user_mean": "User mean",
     "item_mean": "Film mean",
     "bias": "Bias model",
+    "random_order": "At random",
     "most_popular": "Most popular",
     "svd": "SVD",
     "soft_impute": "Soft-Impute",
@@ -42,6 +49,11 @@ LABELS = {
     "softmax": "Softmax model",
     "ease": "EASE",
     "item_knn": "Item-kNN",
+    "bpr": "MF-BPR",
+    "implicit_als": "Implicit ALS",
+    "autorec": "AutoRec",
+    "multi_vae": "Multi-VAE",
+    "neural_mf": "NeuralMF",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

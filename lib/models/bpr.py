@@ -1,0 +1,274 @@
+"""Bayesian personalised ranking: factors learned from pairs of films, one that a user has and one that the user has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from lib.interactions import Interactions
+from lib.models.adam import Adam
+from lib.models.base import Recommender, lookup
+from lib.models.bpr_engine import add_slopes, sgd_pass, shorten
+from lib.models.bpr_sampling import TripletSampler, stream
+from lib.models.item_weights import implicit_matrix
+
+BLOCK = 8192
+"""Triplets drawn at once where each has its own step."""
+
+EpochPass = Callable[[int], tuple[float, int]]
+"""Takes an epoch's number, returns the sum of the triplets' losses and how many triplets there were."""
+
+
+class BPR(Recommender):
+    r"""Matrix factorisation with film biases under Bayesian personalised ranking (Rendle et al. 2009).
+
+    .. math:: s_{ui} = \langle p_u, q_i \rangle + b_i
+
+    Triplets of a user u, one of the user's positives i and a film j that is none of them are drawn, and, for each batch B
+    of them, a step is taken against the gradient of
+
+    .. math:: -\frac{1}{|B|} \sum_{(u,i,j) \in B} \ln \sigma(s_{ui} - s_{uj})
+        + \lambda \sum_{(u,i,j) \in B} \tfrac12 (|p_u|^2 + |q_i|^2 + |q_j|^2 + b_i^2 + b_j^2).
+
+    With ``optimiser="sgd"`` a batch is one triplet: the paper's LearnBPR, and what the library `implicit` does. With
+    ``"adam"`` it is `batch_size` of them, and Adam moves all weights at every step, as in project D. Note that
+    :math:`\lambda` stands before a sum, as there: with a batch of 8192, `l2` means 8192 times as much beside the loss.
+
+    The score orders films and says nothing about stars. A cold user, without positives, has the mean vector of the others
+    and so gets a list much like that of most popular films. With `negative_power` 0 an unrated film is a negative like
+    any other and sinks below nearly all. Otherwise it is never drawn; it is then given the mean vector of the films that
+    are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film.
+
+    Factors are of single precision, as `implicit` has them; scores are computed in double.
+
+    Parameters
+    ----------
+    n_factors : int
+        Length of the vectors.
+    learning_rate : float
+        A step of Adam needs far less (3e-3 in project D) than one of "sgd".
+    l2 : float
+        :math:`\lambda`.
+    n_epochs : int
+        An epoch is as many triplets as there are positives.
+    threshold : float or None
+        Least training rating that is a positive; None takes all.
+    optimiser : {"sgd", "adam"}
+        With "adam" all that a batch owes to one row is summed before it is squared, as by Keras 2, with which project D
+        ran; Keras 3 on TensorFlow squares the parts of a gathered row one by one.
+    batch_size : int
+        Triplets a step of "adam"; "sgd" does not use it.
+    sampling : {"rating", "user"}
+        Whether a positive is drawn evenly from all, as `implicit` does, or a user evenly and then a positive of that
+        user, as project D does.
+    negative_power : float
+        Negatives are drawn with a chance proportional to the film's number of positives to this power. 0 draws evenly
+        over the catalogue, as the paper and project D do; `implicit` has 1.
+    n_tries : int
+        Draws of a negative that is none of the user's positives before the triplet is skipped. 1 skips at once, as
+        `implicit` does: its epoch then has fewer steps, and users with many positives count for less.
+    initial_scale : float
+        Standard deviation of the vectors at the start; biases start at zero.
+    clip_norm : float or None
+        Length to which "adam" shortens a longer gradient, taken over all weights; None for no limit. (Each row's gradient
+        is summed first. TensorFlow's ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts
+        of gathered rows.)
+    n_threads : int
+        Threads of "sgd". They share an epoch's triplets and write to the same vectors without locks (Hogwild; Recht et
+        al. 2011): one thread gives the same bits every time, several may differ from run to run. "adam" takes its steps
+        with Numba's threads, whose number does not change the bits.
+    seed : int
+        Of the start and of the triplets.
+
+    Attributes
+    ----------
+    user_embeddings_, item_embeddings_ : ndarray of float32, shapes (n_users, n_factors), (n_items, n_factors)
+    item_biases_ : ndarray of float32, shape (n_items,)
+    train_loss_ : ndarray of float64, shape (n_epochs,)
+        Mean of :math:`-\ln \sigma` over an epoch's triplets, each before the step that it is part of. Nothing is chosen
+        by it, nor by validation data.
+    n_skipped_ : int
+        Triplets left out, over all epochs, since no negative was found.
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of its range, no rating reaches `threshold`, or no user has a film that could be a negative.
+    FloatingPointError
+        A weight or the loss is no longer finite after an epoch.
+    """
+
+    predicts_ratings = False
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 64,
+        learning_rate: float = 0.05,
+        l2: float = 0.005,
+        n_epochs: int = 50,
+        threshold: float | None = None,
+        optimiser: str = "sgd",
+        batch_size: int = 8192,
+        sampling: str = "rating",
+        negative_power: float = 0.0,
+        n_tries: int = 64,
+        initial_scale: float = 0.05,
+        clip_norm: float | None = 5.0,
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self.n_factors = n_factors
+        self.learning_rate = learning_rate
+        self.l2 = l2
+        self.n_epochs = n_epochs
+        self.threshold = threshold
+        self.optimiser = optimiser
+        self.batch_size = batch_size
+        self.sampling = sampling
+        self.negative_power = negative_power
+        self.n_tries = n_tries
+        self.initial_scale = initial_scale
+        self.clip_norm = clip_norm
+        self.n_threads = n_threads
+        self.seed = seed
+
+    # -- learning --------------------------------------------------------------------------------------------------
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._check()
+        positives = implicit_matrix(train, self.threshold)
+        if positives.nnz == 0:
+            raise ValueError(
+                f"BPR: no training rating reaches threshold={self.threshold}; choose a lower one"
+            )
+        sampler = TripletSampler(
+            positives, by_user=self.sampling == "user", negative_power=self.negative_power, n_tries=self.n_tries,
+        )  # fmt: skip
+        weights = self._start(train.n_users, train.n_items)
+        make = self._sgd if self.optimiser == "sgd" else self._adam
+        pass_over = make(weights, self._parts(weights, train.n_users), sampler)
+        losses, n_skipped = [], 0
+        for epoch in range(self.n_epochs):
+            loss, n = pass_over(epoch)
+            losses.append(loss / max(n, 1))
+            n_skipped += positives.nnz - n
+            if not (np.isfinite(losses[-1]) and np.isfinite(weights).all()):
+                raise FloatingPointError(
+                    f"BPR diverged in epoch {epoch + 1} at learning_rate={self.learning_rate}; try a smaller one"
+                )
+        self._keep(*self._parts(weights, train.n_users), positives)
+        self.train_loss_, self.n_skipped_ = np.array(losses), n_skipped
+
+    def _start(self, n_users: int, n_items: int) -> np.ndarray:
+        """Return all weights in one vector, which is what Adam and the check of finiteness go over."""
+        weights = np.zeros((n_users + n_items) * self.n_factors + n_items, np.float32)
+        vectors = weights[:-n_items]
+        np.random.default_rng(self.seed).standard_normal(dtype=np.float32, out=vectors)
+        vectors *= np.float32(self.initial_scale)
+        return weights
+
+    def _parts(self, weights: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return user vectors, film vectors and film biases as views of such a vector."""
+        k = self.n_factors
+        n_items = (len(weights) - n_users * k) // (k + 1)
+        users, items, biases = np.split(weights, [n_users * k, (n_users + n_items) * k])
+        return users.reshape(-1, k), items.reshape(-1, k), biases
+
+    def _sgd(self, weights: np.ndarray, parts: tuple, sampler: TripletSampler) -> EpochPass:
+        """Return an epoch of steps a triplet: each thread draws its share of the triplets from a stream of its own."""
+        bounds = np.linspace(0, sampler.n_positives, self.n_threads + 1).astype(int)
+
+        def share(epoch: int, thread: int) -> tuple[float, int]:
+            state, loss, n = stream(self.seed, epoch, thread), 0.0, 0
+            for low in range(bounds[thread], bounds[thread + 1], BLOCK):
+                triplets = sampler.draw(state, min(BLOCK, bounds[thread + 1] - low))
+                loss += sgd_pass(*parts, *triplets, self.learning_rate, self.l2)
+                n += len(triplets[0])
+            return loss, n
+
+        def pass_over(epoch: int) -> tuple[float, int]:
+            if self.n_threads == 1:
+                return share(epoch, 0)
+            with ThreadPoolExecutor(self.n_threads) as pool:  # the kernels let go of Python's lock
+                found = list(pool.map(partial(share, epoch), range(self.n_threads)))
+            return sum(loss for loss, _ in found), sum(n for _, n in found)
+
+        return pass_over
+
+    def _adam(self, weights: np.ndarray, parts: tuple, sampler: TripletSampler) -> EpochPass:
+        """Return an epoch of steps a batch."""
+        gradient = np.zeros_like(weights)
+        slopes = self._parts(gradient, len(parts[0]))
+        adam = Adam({"all": weights}, self.learning_rate)
+
+        def pass_over(epoch: int) -> tuple[float, int]:
+            state, loss, n = stream(self.seed, epoch), 0.0, 0
+            for low in range(0, sampler.n_positives, self.batch_size):
+                triplets = sampler.draw(state, min(self.batch_size, sampler.n_positives - low))
+                loss += add_slopes(*parts, *triplets, self.l2, *slopes)
+                if self.clip_norm is not None:
+                    shorten(gradient, self.clip_norm)
+                adam.step({"all": gradient})
+                gradient[:] = 0
+                n += len(triplets[0])
+            return loss, n
+
+        return pass_over
+
+    def _keep(self, users: np.ndarray, items: np.ndarray, biases: np.ndarray, positives) -> None:
+        """Keep the weights, with those of cold users and of films that no step has touched filled in."""
+        users, items, biases = users.copy(), items.copy(), biases.copy()
+        active = np.diff(positives.indptr) > 0
+        liked = np.bincount(positives.indices, minlength=len(items)) > 0
+        self.mean_user_ = users[active].mean(axis=0, dtype=np.float64)
+        self.mean_item_ = items[liked].mean(axis=0, dtype=np.float64)
+        self.mean_bias_ = float(biases[liked].mean(dtype=np.float64))
+        users[~active] = self.mean_user_
+        if self.negative_power:
+            items[~liked], biases[~liked] = self.mean_item_, biases[liked].min()
+        self.user_embeddings_, self.item_embeddings_, self.item_biases_ = users, items, biases
+
+    def _check(self) -> None:
+        for name in ("n_factors", "n_epochs", "batch_size", "n_tries", "n_threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"BPR: {name} must be at least 1; got {getattr(self, name)}")
+        for name in ("learning_rate", "initial_scale"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"BPR: {name} must be positive; got {getattr(self, name)}")
+        for name in ("l2", "negative_power"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"BPR: {name} must not be negative; got {getattr(self, name)}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"BPR: clip_norm must be positive, or None for no limit; got {self.clip_norm}")
+        for name, known in (("optimiser", ("sgd", "adam")), ("sampling", ("rating", "user"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"BPR: {name} must be {' or '.join(known)}; got {getattr(self, name)!r}")
+
+    # -- answering -------------------------------------------------------------------------------------------------
+    def predict(self, users, items) -> np.ndarray:
+        """Score pairs: the difference of two scores of a user is the log odds that the first film is preferred."""
+        users, items = self._pairs(users, items)
+        biases = lookup(self.item_biases_, items, self.mean_bias_).astype(np.float64)
+        return np.einsum("nf,nf->n", self._of_users(users), self._of_items(items)) + biases
+
+    def score(self, users) -> np.ndarray:
+        """Score the catalogue by one product of the vectors."""
+        self._check_fitted()
+        return (
+            self._of_users(np.asarray(users)) @ self.item_embeddings_.T.astype(np.float64) + self.item_biases_
+        )
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers in the vectors and the biases."""
+        self._check_fitted()
+        return self.user_embeddings_.size + self.item_embeddings_.size + self.item_biases_.size
+
+    def _of_users(self, codes: np.ndarray) -> np.ndarray:
+        return lookup(self.user_embeddings_, codes, self.mean_user_).astype(np.float64)
+
+    def _of_items(self, codes: np.ndarray) -> np.ndarray:
+        return lookup(self.item_embeddings_, codes, self.mean_item_).astype(np.float64)

@@ -1,0 +1,228 @@
+"""Triplets for pairwise ranking: a user, a film among the user's positives, and one that is not among them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from scipy import sparse
+
+BITS_A_POSITIVE = 4
+"""Least size of a user's filter. Four bits a positive answer four of five questions at once and fit a core's cache."""
+
+STEP = np.uint64(0x9E3779B97F4A7C15)
+
+
+class TripletSampler:
+    r"""Draws triplets (user, positive, negative).
+
+    A negative is drawn with a chance proportional to the number of positives of the film, to some power (0 for evenly
+    over the whole catalogue), and again while it is among the user's positives. So, given the user, negatives follow
+    that law over the films that are none of the user's. A triplet whose negative is still a positive after `n_tries`
+    draws is skipped.
+
+    Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash, a few bits a
+    positive): a bit that is not set settles it with one look at memory. Where it is set, a binary search in the user's
+    sorted films does. Triplets are drawn many at a time, each stage for all of them, so that memory is waited for side by
+    side.
+
+    Parameters
+    ----------
+    positives : csr_array, shape (n_users, n_items)
+        Stored entries are positives; rows sorted by film. At least one entry.
+    by_user : bool
+        Whether to draw a user evenly from those with positives and then a positive of that user; otherwise a positive is
+        drawn evenly from all.
+    negative_power : float
+    n_tries : int
+
+    Raises
+    ------
+    ValueError
+        No user has a film that could be a negative.
+    """
+
+    def __init__(self, positives: sparse.csr_array, *, by_user: bool, negative_power: float, n_tries: int):
+        counts = np.diff(positives.indptr)
+        item_counts = np.bincount(positives.indices, minlength=positives.shape[1])
+        n_candidates = np.count_nonzero(item_counts) if negative_power else positives.shape[1]
+        if counts[counts > 0].min() >= n_candidates:
+            hint = "raise threshold" + (", or set negative_power to 0" if negative_power else "")
+            raise ValueError(
+                f"BPR: every user has all films that can be negatives among the positives; {hint}"
+            )
+        self.by_user, self.n_tries = by_user, n_tries
+        self.start = positives.indptr.astype(np.int64)
+        self.pairs = np.column_stack([np.repeat(np.arange(len(counts)), counts), positives.indices])
+        self.pairs = np.ascontiguousarray(self.pairs, dtype=np.int32)
+        self.films = np.ascontiguousarray(positives.indices, dtype=np.int32)
+        self.active = np.flatnonzero(counts).astype(np.int32)
+        self.n_items, self.n_positives = positives.shape[1], positives.nnz
+        self.shares, self.aliases = np.empty(0), np.empty(0, np.int32)
+        if negative_power:
+            self.shares, self.aliases = alias_table(item_counts.astype(np.float64) ** negative_power)
+        most = _power_of_two(np.array([self.n_items]))
+        sizes = np.minimum(_power_of_two(BITS_A_POSITIVE * counts), most)
+        self.filter_start = np.concatenate([[0], np.cumsum(sizes // 64)]).astype(np.int64)
+        self.filter = fill_filter(self.start, self.films, self.filter_start)
+
+    def draw(self, state: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Draw n triplets; fewer come back where some are skipped.
+
+        Parameters
+        ----------
+        state : ndarray of uint64, shape (1,)
+            Of the random numbers, from `stream`; moved on in place.
+        n : int
+
+        Returns
+        -------
+        users, positives, negatives : ndarrays of int32, shape (at most n,)
+        """
+        users, liked, others = (np.empty(n, np.int32) for _ in range(3))
+        kept = draw_triplets(
+            state, self.by_user, self.n_tries, self.active, self.pairs, self.start, self.films, self.filter_start, self.filter,
+            self.n_items, self.shares, self.aliases, users, liked, others,
+        )  # fmt: skip
+        return users[:kept], liked[:kept], others[:kept]
+
+
+def stream(seed: int, *place: int) -> np.ndarray:
+    """Return the state of a stream of random numbers: one of its own for each `place`, such as an epoch and a thread."""
+    return np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)
+
+
+def _power_of_two(least: np.ndarray) -> np.ndarray:
+    """Round up to powers of two, at least 64."""
+    return 1 << np.ceil(np.log2(np.maximum(least, 64))).astype(np.int64)
+
+
+@njit(inline="always")
+def unit(state):
+    """Turn a state into a number in [0, 1): SplitMix64's output (Steele, Lea and Flood 2014), its 53 highest bits."""
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.float64((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+
+
+@njit(cache=True)
+def alias_table(weights):
+    r"""Make Walker's alias table, by Vose's method: draws from any law at the cost of one random number.
+
+    To draw: take x evenly from [0, n), j its whole part; the outcome is j if the rest is below ``shares[j]``, else
+    ``aliases[j]``.
+
+    Parameters
+    ----------
+    weights : float64 array, shape (n,)
+        Not negative, with a positive sum.
+
+    Returns
+    -------
+    shares : float64 array, shape (n,)
+    aliases : int32 array, shape (n,)
+    """
+    n = len(weights)
+    shares = weights * (n / weights.sum())
+    aliases = np.full(n, np.argmax(weights), np.int32)
+    small, large = np.empty(n, np.int64), np.empty(n, np.int64)
+    n_small = n_large = 0
+    for j in range(n):
+        if shares[j] < 1.0:
+            small[n_small] = j
+            n_small += 1
+        else:
+            large[n_large] = j
+            n_large += 1
+    while n_small and n_large:
+        n_small -= 1
+        low, high = small[n_small], large[n_large - 1]
+        aliases[low] = high
+        shares[high] -= 1.0 - shares[low]
+        if shares[high] < 1.0:
+            n_large -= 1
+            small[n_small] = high
+            n_small += 1
+    for t in range(n_large):
+        shares[large[t]] = 1.0
+    for t in range(
+        n_small
+    ):  # left by rounding: one, but for an outcome without weight, which must never be drawn
+        shares[small[t]] = 1.0 if weights[small[t]] > 0.0 else 0.0
+    return shares, aliases
+
+
+@njit(cache=True)
+def fill_filter(start, films, filter_start):
+    """Set the bit of each positive; a user's words are ``filter_start[u]`` to ``filter_start[u + 1]``, powers of two."""
+    words = np.zeros(filter_start[-1], np.uint64)
+    for u in range(len(start) - 1):
+        mask = np.uint64((filter_start[u + 1] - filter_start[u]) * 64 - 1)
+        for t in range(start[u], start[u + 1]):
+            bit = np.uint64(films[t]) & mask
+            words[filter_start[u] + np.int64(bit >> np.uint64(6))] |= np.uint64(1) << (bit & np.uint64(63))
+    return words
+
+
+@njit(inline="always")
+def contains(films, low, high, film):
+    """Search the sorted ``films[low:high]``, not empty, without a branch to mispredict."""
+    n = high - low
+    while n > 1:
+        half = n >> 1
+        low += half * np.int64(films[low + half] <= film)
+        n -= half
+    return films[low] == film
+
+
+@njit(cache=True, nogil=True)
+def draw_triplets(
+    state, by_user, n_tries, active, pairs, start, films, filter_start, filter_words, n_items, shares, aliases, users, liked,
+    others,
+):  # fmt: skip
+    """Fill `users`, `liked` and `others` with triplets, and return how many there are; see `TripletSampler`."""
+    now, n = state[0], len(users)
+    for t in range(n):
+        now += STEP
+        if by_user:
+            u = active[np.int64(unit(now) * len(active))]
+            now += STEP
+            row = start[u] + np.int64(unit(now) * (start[u + 1] - start[u]))
+        else:
+            row = np.int64(unit(now) * len(pairs))
+        users[t], liked[t] = pairs[row, 0], pairs[row, 1]
+    open_ones = np.arange(n)
+    n_open = n
+    for _ in range(n_tries):
+        for s in range(n_open):
+            now += STEP
+            place = unit(now) * n_items
+            film = np.int64(place)
+            if len(aliases):
+                film = film if place - film < shares[film] else np.int64(aliases[film])
+            others[open_ones[s]] = film
+        n_maybe = 0
+        for s in range(n_open):
+            t = open_ones[s]
+            first = filter_start[users[t]]
+            bit = np.uint64(others[t]) & np.uint64((filter_start[users[t] + 1] - first) * 64 - 1)
+            word = filter_words[first + np.int64(bit >> np.uint64(6))]
+            open_ones[n_maybe] = t
+            n_maybe += np.int64((word >> (bit & np.uint64(63))) & np.uint64(1))
+        n_open = 0
+        for s in range(n_maybe):
+            t = open_ones[s]
+            open_ones[n_open] = t
+            n_open += np.int64(contains(films, start[users[t]], start[users[t] + 1], others[t]))
+        if n_open == 0:
+            break
+    state[0] = now
+    if n_open == 0:
+        return n
+    for s in range(n_open):
+        others[open_ones[s]] = -1
+    kept = 0
+    for t in range(n):
+        if others[t] >= 0:
+            users[kept], liked[kept], others[kept] = users[t], liked[t], others[t]
+            kept += 1
+    return kept

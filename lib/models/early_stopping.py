@@ -1,0 +1,83 @@
+"""What is kept of a training by epochs: weights averaged, those of the best epoch, and when to slow down or to stop."""
+
+from __future__ import annotations
+
+import numpy as np
+
+PLATEAU_MARGIN = 1e-4
+"""An error must fall by more than this to count as progress for the learning rate (Keras' ``ReduceLROnPlateau``)."""
+
+
+class EarlyStopping:
+    """Keep the weights of the epoch with the lowest validation error.
+
+    After each epoch, `averaged` gives the weights to measure, `record` takes their error, and ``stopped`` and
+    ``learning_rate`` say how to go on.
+
+    Parameters
+    ----------
+    learning_rate : float
+        To start with.
+    averaging : float
+        Momentum, an epoch, of the moving average of the weights that is measured and kept; 0 for the epoch's own.
+    patience : int or None
+        Epochs without a lower error after which to stop; None never stops.
+    plateau_patience : int or None
+        Epochs without progress after which the learning rate is multiplied by `plateau_factor`; None leaves it alone.
+    plateau_factor, least_rate : float
+        The rate doesn't fall below `least_rate`.
+
+    Attributes
+    ----------
+    best : int
+        The epoch, from zero, that is kept: the one of the lowest error or, without errors, the last.
+    weights : dict of str to ndarray
+        Its weights.
+    errors, rates : list of float
+        By epoch; the errors NaN where none was given.
+    """
+
+    def __init__(
+        self, learning_rate: float, *, averaging: float = 0.0, patience: int | None = None,
+        plateau_patience: int | None = None, plateau_factor: float = 0.5, least_rate: float = 0.0,
+    ):  # fmt: skip
+        self.learning_rate, self.averaging, self.patience = learning_rate, averaging, patience
+        self.plateau_patience, self.plateau_factor = plateau_patience, plateau_factor
+        self.least_rate = least_rate
+        self.best, self.weights, self.stopped = -1, {}, False
+        self.errors: list[float] = []
+        self.rates: list[float] = []
+        self._mean: dict[str, np.ndarray] = {}
+        self._least, self._progress, self._waited = np.inf, np.inf, 0
+
+    def averaged(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Take an epoch's weights into the average, and return it; a copy either way."""
+        if self.averaging == 0:
+            return {name: value.copy() for name, value in weights.items()}
+        old, new = np.float32(self.averaging), np.float32(1 - self.averaging)
+        for name, value in weights.items():
+            mean = self._mean.setdefault(name, np.zeros_like(value))
+            mean *= old
+            mean += new * value
+        # Dividing by the weight that the average has so far takes out its start at zero.
+        share = np.float32(1 - self.averaging ** (len(self.errors) + 1))
+        return {name: mean / share for name, mean in self._mean.items()}
+
+    def record(self, weights: dict[str, np.ndarray], error: float | None = None) -> None:
+        """Take the error of the weights that `averaged` gave; None keeps the latest weights."""
+        epoch = len(self.errors)
+        self.errors.append(np.nan if error is None else error)
+        self.rates.append(self.learning_rate)
+        if error is None or epoch == 0 or error < self._least:
+            self.best, self.weights = epoch, weights
+            self._least = np.inf if error is None else error
+        self.stopped = self.patience is not None and epoch - self.best >= self.patience
+        if error is None or self.plateau_patience is None:
+            return
+        if error < self._progress - PLATEAU_MARGIN:
+            self._progress, self._waited = error, 0
+            return
+        self._waited += 1
+        if self._waited >= self.plateau_patience:
+            self.learning_rate = max(self.learning_rate * self.plateau_factor, self.least_rate)
+            self._waited = 0

@@ -1,0 +1,40 @@
+"""Films in random order: the level that any list has to leave behind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib.interactions import Interactions
+from lib.models.base import Recommender
+
+
+class RandomOrder(Recommender):
+    """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed.
+
+    Cold users and films score like all others.
+
+    Parameters
+    ----------
+    seed : int
+    """
+
+    predicts_ratings = False
+
+    def __init__(self, *, seed: int = 0):
+        self.seed = seed
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        pass
+
+    def predict(self, users, items) -> np.ndarray:
+        """Score pairs by chance, the same pair always alike."""
+        users, items = self._pairs(users, items)
+        mixed = (users.astype(np.uint64) + np.uint64(self.seed)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ items.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
+        return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+    @property
+    def n_parameters_(self) -> int:
+        """None."""
+        return 0

@@ -1,0 +1,256 @@
+"""Project D's ranking study: which models are ranked, how their hyperparameters are chosen, and what one fit leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+from lib.metrics import evaluate_ranking, recommend
+from lib.metrics.lists import TopK
+from lib.metrics.per_user import PerUser, check_paired
+from lib.metrics.ranking import Ranking
+from lib.metrics.rating import rmse
+from lib.models import create, model_class
+from lib.recommendations import HIT, titles_of
+from lib.results import StoredRun
+from lib.search_space import Choice, Integer, Real, Space
+from lib.splits import Split
+from lib.variants import PROJECTION, Variant
+
+MODULES = (
+    "lib.models.item_weights", "lib.models.ease", "lib.models.item_knn", "lib.models.implicit_als", "lib.models.bpr",
+    "lib.models.bpr_engine", "lib.models.bpr_sampling", "lib.models.svd", "lib.models.soft_impute",
+    "lib.models.side_information_als", "lib.models.multi_vae", "lib.models.multi_vae_network", "lib.metrics.lists", "lib.metrics.ranking",
+)  # fmt: skip
+"""What a search's scores depend on, for its ``version``."""
+
+FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
+"""Models that can score users whom they were not trained on."""
+
+PUBLISHED_BPR = {
+    "n_factors": 128, "optimiser": "adam", "learning_rate": 3e-3, "l2": 1e-6, "batch_size": 8192, "n_epochs": 15,
+    "sampling": "user", "initial_scale": 0.05, "clip_norm": 5.0,
+}  # fmt: skip
+"""Project D's settings of BPR."""
+
+
+def list_variants(threshold: float) -> dict[str, Variant]:
+    """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
+
+    Parameters
+    ----------
+    threshold : float
+        Least rating that counts as liked. Whether a model learns from all ratings or from liked films only is searched;
+        project D's document does not show from which of them its BPR does, and is taken to mean liked ones.
+    """
+    learned = {"threshold": Choice((None, threshold))}
+    found = [
+        Variant("random_order", "At random", "random_order", {}),
+        Variant("most_popular", "Most popular", "most_popular", {}),
+        Variant("item_knn", "Item-kNN", "item_knn", {}, Space({
+            **learned, "n_neighbours": Integer(20, 400, log=True), "shrinkage": Real(0.1, 100.0, log=True),
+        })),
+        Variant("ease", "EASE", "ease", {}, Space({**learned, "l2": Real(10.0, 3000.0, log=True)})),
+        Variant("implicit_als", "Implicit ALS", "implicit_als", {}, Space({
+            **learned, "n_factors": Integer(16, 128, log=True), "l2": Real(0.1, 300.0, log=True),
+            "alpha": Real(0.3, 30.0, log=True),
+        })),
+        Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
+        Variant("bpr", "BPR", "bpr", {"optimiser": "sgd"}, Space({
+            **learned, "n_factors": Integer(16, 128, log=True), "learning_rate": Real(5e-3, 0.2, log=True),
+            "l2": Real(1e-4, 0.1, log=True), "n_epochs": Integer(20, 150, log=True), "negative_power": Real(0.0, 1.0),
+        })),
+        Variant("multi_vae", "Multi-VAE", "multi_vae", {}),
+    ]  # fmt: skip
+    return {v.name: v for v in found}
+
+
+def rating_variants() -> dict[str, Variant]:
+    """Return the models of ratings, and of embeddings from project C, that are ranked too; searches are for RMSE.
+
+    Each is what its own page found best: project A's network with its best architecture, B's model with implicit sets,
+    C's with gravity and with softmax.
+    """
+    penalty = Real(0.1, 1e3, log=True)
+    found = [
+        Variant("bias", "Bias model", "bias", {}),
+        Variant("svd", "SVD", "svd", {"centre": "none", "estimate_limit": None}, Space({
+            "n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40), "lr_all": Real(2e-3, 2e-2, log=True),
+            "reg_all": Real(2e-2, 0.2, log=True),
+        })),
+        Variant("soft_impute", "Soft-Impute", "soft_impute", {}, Space({"shrinkage": Real(5.0, 80.0, log=True)})),
+        Variant("side_information_als", "Side-information ALS", "side_information_als", {
+            "groups": ("raters", "rated"), "feature_biases": True, "n_iterations": 15,
+        }, Space({
+            "n_factors": Integer(2, 32, log=True), "user_penalty": penalty, "item_penalty": penalty,
+            "user_bias_penalty": penalty, "item_bias_penalty": penalty, f"{PROJECTION}raters": penalty,
+            f"{PROJECTION}rated": penalty,
+        })),
+        Variant("factorisation_machine", "Bayesian factorisation machine", "factorisation_machine", {
+            "groups": ("raters", "rated"), "n_factors": 10, "n_iterations": 100, "n_samples": 75,
+        }),
+        Variant("two_tower", "Two-tower", "two_tower", {}),
+        Variant("matrix_factorisation", "L2 and gravity", "matrix_factorisation", {
+            "n_factors": 32, "learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0,
+        }),
+        Variant("softmax", "Softmax model", "softmax", {"n_factors": 32, "n_epochs": 30}),
+    ]  # fmt: skip
+    return {v.name: v for v in found}
+
+
+def search_context(variant: Variant, split: Split, *, k: int, threshold: float) -> dict[str, Any]:
+    """Bring a variant and the validation data (``split.test``) into the form that `validate` is handed."""
+    return {
+        "variant": variant, "train": split.train, "validation": split.test, "settings": {"k": k, "threshold": threshold},
+    }  # fmt: skip
+
+
+def validate(context: Mapping[str, Any], parameters: Mapping[str, Any], fold: int) -> dict[str, float]:
+    """Fit one point of a search; the score is what the model is for, lower being better.
+
+    For a model of ratings that is its clipped RMSE on the validation ratings, for another one minus nDCG at k.
+    """
+    variant, train, settings = context["variant"], context["train"], context["settings"]
+    model = create(variant.model, **variant.parameters(parameters)).fit(train)
+    if model.predicts_ratings:
+        held_out = context["validation"]
+        predicted = held_out.scale.clip(model.predict(held_out.users, held_out.items))
+        return {"score": rmse(held_out.ratings, predicted)}
+    top = recommend(model, train, settings["k"])
+    ranking = evaluate_ranking(top, context["validation"], threshold=settings["threshold"])
+    return {"score": -ranking.metrics()[f"ndcg@{settings['k']}"]}
+
+
+def measure(
+    context: Mapping[str, Any], *, variant: str, chosen: Mapping[str, Any], seed: int = 0
+) -> dict[str, Any]:
+    """Fit a variant on train, and draw everybody's list.
+
+    Parameters
+    ----------
+    context : mapping
+        ``variants`` by name; ``train`` and ``test``; ``inner_train`` and ``inner_test``, validation data cut from train,
+        on which Multi-VAE finds the number of epochs before it is trained on all of train; ``k``, the length of the lists.
+    chosen : mapping
+        A point of the variant's search; empty where nothing is searched.
+
+    Returns
+    -------
+    dict
+        ``items`` (int32, shape (n_users, k)) and ``scores``, ``seconds_fit``, ``seconds_rank``, ``n_parameters``, and
+        ``test_rmse`` (clipped; NaN for a model that predicts no ratings).
+    """
+    one, train, test = context["variants"][variant], context["train"], context["test"]
+    parameters = one.parameters(chosen)
+    if "seed" in model_class(one.model).parameter_names():
+        parameters["seed"] = seed
+    start = time.perf_counter()
+    if one.model == "multi_vae":
+        stopped = create(one.model, **parameters).fit(
+            context["inner_train"], validation=context["inner_test"]
+        )
+        parameters["n_epochs"] = stopped.n_epochs_
+    model = create(one.model, **parameters).fit(train)
+    fitted = time.perf_counter()
+    top = recommend(model, train, context["k"])
+    ranked = time.perf_counter()
+    error = np.nan
+    if model.predicts_ratings:
+        error = rmse(test.ratings, test.scale.clip(model.predict(test.users, test.items)))
+    return {
+        "items": top.items, "scores": top.scores.astype(np.float32), "seconds_fit": fitted - start,
+        "seconds_rank": ranked - fitted, "n_parameters": int(model.n_parameters_), "test_rmse": error,
+    }  # fmt: skip
+
+
+def lists_of(fit: Mapping[str, Any], train: Interactions) -> TopK:
+    """Return the lists that `measure` left."""
+    users = np.arange(train.n_users, dtype=np.int32)
+    return TopK(users, np.asarray(fit["items"], dtype=np.int32), np.asarray(fit["scores"]), train.n_items)
+
+
+def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
+    """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists.
+
+    Raises
+    ------
+    ValueError
+        A user or film is not in the id maps: the lists were made from other data.
+    """
+    users, items = train.user_codes(top_k["user"]), train.item_codes(top_k["item"])
+    if (users < 0).any() or (items < 0).any():
+        raise ValueError("stored lists name users or films that these ratings do not have")
+    listed, rows = np.unique(users, return_inverse=True)
+    ranks = top_k["rank"].to_numpy() - 1
+    shape = (len(listed), int(ranks.max()) + 1)
+    found, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan)
+    found[rows, ranks], scores[rows, ranks] = items, top_k["score"]
+    return TopK(listed.astype(np.int32), found, scores, train.n_items)
+
+
+def network_lists(
+    stored: StoredRun, train: Interactions, *, dataset: str, split: str, seed: int
+) -> dict[str, list[TopK]]:
+    """Return the lists of another run's models, by name, one a random start.
+
+    Raises
+    ------
+    ValueError
+        That run has other data, another split or seed.
+    """
+    theirs = stored.provenance
+    found = (theirs["dataset"], theirs["parameters"].get("split"), theirs["parameters"].get("seed"))
+    if found != (dataset, split, seed):
+        raise ValueError(
+            f"run {stored.run} has {found[0]}, split {found[1]}, seed {found[2]}; lists are compared on "
+            f"{dataset}, {split}, {seed}. Run it with the same, or name no run of networks"
+        )
+    lists: dict[str, list[TopK]] = {}
+    rows = stored.top_k[stored.top_k["split"] == split]
+    for (model, _), of_start in rows.groupby(["model", "seed"], dropna=False):
+        lists.setdefault(model, []).append(stored_lists(of_start, train))
+    return lists
+
+
+def rankings(
+    top: TopK, test: Interactions, train: Interactions, ks: Sequence[int], threshold: float
+) -> dict[int, Ranking]:
+    """Measure lists at several k."""
+    return {k: evaluate_ranking(top, test, k=k, threshold=threshold, train=train) for k in ks}
+
+
+def averaged(of_starts: Sequence[Ranking], metric: str) -> PerUser:
+    """Return a metric by user, averaged over random starts of one model, in the form that bootstraps resample."""
+    samples = [ranking.per_user(metric) for ranking in of_starts]
+    for sample in samples[1:]:
+        check_paired(samples[0], sample)
+    return PerUser.mean(
+        samples[0].metric, samples[0].users, np.mean([sample.values for sample in samples], axis=0)
+    )
+
+
+def example(
+    lists: Mapping[str, TopK], train: Interactions, test: Interactions, user_id, n: int, threshold: float
+) -> pd.DataFrame:
+    """Put several models' lists for one user side by side, with titles; an asterisk marks a liked test film.
+
+    Raises
+    ------
+    ValueError
+        The user is not in the data.
+    """
+    code = int(train.user_codes([user_id])[0])
+    if code < 0:
+        raise ValueError(f"user {user_id} is not in the data; choose one of {train.n_users:,} users")
+    liked = set(test.items[(test.users == code) & (test.ratings >= threshold)].tolist())
+    columns = {"rank": list(range(1, n + 1))}
+    for name, top in lists.items():
+        items = top.items[np.flatnonzero(top.users == code)[0], :n]
+        titles = titles_of(train, items)
+        columns[name] = [title + HIT * (item in liked) for title, item in zip(titles, items, strict=True)]
+    return pd.DataFrame(columns)

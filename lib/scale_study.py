@@ -1,0 +1,104 @@
+"""One epoch of AutoRec and of BPR on made-up data of a large data set's shape: seconds, and the memory it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lib.grid import Grid
+from lib.models import create
+from lib.neural_study import PUBLISHED_AUTOREC
+from lib.processes import source_version
+from lib.ranking_study import PUBLISHED_BPR
+from lib.synthetic import made_up_ratings
+
+ITEM_AUTOREC = {"form": "item", "hidden_sizes": (500,)}
+"""The network of the original paper, in its size."""
+
+SUBJECTS = {
+    "User AutoRec, D's size": ("autorec", {**PUBLISHED_AUTOREC, "epochs": 1}),
+    "Item AutoRec": ("autorec", {**ITEM_AUTOREC, "epochs": 1}),
+    "BPR, D's settings": ("bpr", {**PUBLISHED_BPR, "n_epochs": 1}),
+    "BPR": ("bpr", {"n_factors": 128, "n_epochs": 1}),
+}
+
+MODULES = (
+    "lib.scale_study", "lib.models.autorec", "lib.models.autorec_network", "lib.models.autorec_answers",
+    "lib.models.row_centring", "lib.models.sparse_network", "lib.models.sparse_kernels", "lib.models.adam",
+    "lib.models.bpr", "lib.models.bpr_engine", "lib.models.bpr_sampling",
+)  # fmt: skip
+
+
+def epochs_at_scale(
+    n_ratings: int, n_users: int, n_items: int, *, store: Path | str, seed: int = 0,
+    say: Callable[[str], None] | None = print,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Time one epoch of each of `SUBJECTS`, each in a new process with one thread.
+
+    Parameters
+    ----------
+    n_ratings, n_users, n_items : int
+        Of the made-up data (`lib.synthetic.made_up_ratings`).
+    store : path
+        Where finished measurements are kept.
+    seed : int
+        Of the data.
+
+    Returns
+    -------
+    list of dict
+        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included) and ``mebibytes`` (the
+        most memory that the process held meanwhile, the ratings included).
+    """
+    rows = []
+    for name in SUBJECTS:
+        context = {"shape": (n_ratings, n_users, n_items, seed)}
+        with Grid(
+            measure, context=context, store=store, version=source_version(*MODULES), workers=1, say=say
+        ) as grid:
+            rows += grid.run([{"subject": name}])
+    return [
+        {
+            "model": r["subject"],
+            "ratings": n_ratings,
+            "seconds": r["seconds_fit"],
+            "mebibytes": r["mebibytes"],
+        }
+        for r in rows
+    ]
+
+
+def measure(context: Mapping[str, Any], *, subject: str) -> dict[str, float]:
+    """Make the data and fit one epoch of one subject; everything was compiled on small data before."""
+    n_ratings, n_users, n_items, seed = context["shape"]
+    name, parameters = SUBJECTS[subject]
+    create(name, **parameters).fit(made_up_ratings(2_000, 200, 100, seed=seed))
+    data = made_up_ratings(n_ratings, n_users, n_items, seed=seed)
+    forget_peak()
+    start = time.perf_counter()
+    create(name, **parameters).fit(data)
+    return {"seconds_fit": time.perf_counter() - start, "mebibytes": peak_mebibytes()}
+
+
+def forget_peak() -> None:
+    """Have the kernel count the peak of this process's memory from now on, where it can (Linux)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mebibytes() -> float:
+    """Return the most memory that this process has held, as far as it is known since `forget_peak`; NaN on Windows."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    return (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    )  # bytes on macOS, the one other system here
