@@ -41,17 +41,28 @@ def built(tmp_path_factory):
     return output, done
 
 
-def test_it_prints_progress_and_nothing_else(built, plan):
+@pytest.fixture(scope="module")
+def executed(built, plan):
+    """The runs whose data there were: MovieLens 20M, for one, cannot be had everywhere."""
+    _, done = built
+    left_out = set(re.findall(r"^empty  (\w+): needs ", done.stdout, flags=re.MULTILINE))
+    assert left_out <= {run.id for run in plan.runs if run.optional}
+    return [run for run in plan.runs if run.id not in left_out]
+
+
+def test_it_prints_progress_and_nothing_else(built, executed):
     _, done = built
     assert done.stderr == ""
-    known = r"(start|done|back|note) |\s+\w+: (cell|starting)|Runs: |The report is built: |\d+ runs, "
+    known = (
+        r"(start|done|back|note|data|empty) |\s+\w+: (cell|starting)|Runs: |The report is built: |\d+ runs, "
+    )
     assert [line for line in done.stdout.splitlines() if not re.match(known, line)] == []
-    assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(plan.runs)
+    assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(executed)
 
 
-def test_every_run_left_whole_results(built, plan):
+def test_every_run_left_whole_results(built, executed):
     output, _ = built
-    for run in plan.runs:
+    for run in executed:
         record = json.loads((output / "runs" / run.id / "cache.json").read_text())
         assert record["profile"] == "quick" and record["seconds"] > 0
         assert (output / "runs" / run.id / "provenance.json").exists()
@@ -63,7 +74,7 @@ def test_the_pages_and_the_pdf_show_every_run(built, plan):
     index = (output / "index.html").read_text()
     for run in plan.runs:
         if run.part != "front":
-            assert (output / f"{run.id}.html").stat().st_size > 2000
+            assert (output / f"{run.id}.html").stat().st_size > 2000  # one without data says so
             assert f'href="{run.id}.html"' in index
     assert (output / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert (output / "report.pdf").stat().st_size > 50_000
@@ -80,14 +91,14 @@ def test_pages_ask_for_nothing_from_outside(built):
         assert [address for address in loads if re.match(r"[\"']?(https?:)?//", address)] == []
 
 
-def test_the_data_behind_it_hold_every_run_that_measured(built, plan):
+def test_the_data_behind_it_hold_every_run_that_measured(built, executed):
     output, _ = built
     for name in ("results.csv", "claims.csv"):
         assert (output / "data" / name).exists()
     with open(output / "data" / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     measured = {
-        run.id for run in plan.runs if json.loads((output / "runs" / run.id / "metrics.json").read_text())
+        run.id for run in executed if json.loads((output / "runs" / run.id / "metrics.json").read_text())
     }
     assert measured and {row["run"] for row in rows} == measured
     assert all(row["dataset"] and row["model"] and row["metric"] and row["value"] for row in rows)
