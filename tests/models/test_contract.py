@@ -41,6 +41,21 @@ SMALL["matrix_factorisation"] = {
 }
 SMALL["softmax"] = {"n_factors": 8, "n_epochs": 20, "hidden_sizes": [6], "groups": ["genres", "age"]}
 SMALL["bpr"] = {"n_factors": 8, "n_epochs": 10}
+SMALL["autorec"] = {
+    "hidden_sizes": [40],
+    "l2": 2.0,
+    "learning_rate": 0.01,
+    "batch_size": 16,
+    "input_dropout": 0.1,
+    "epochs": 100,
+}
+SMALL["multi_vae"] = {
+    "hidden_sizes": [20],
+    "n_latent": 6,
+    "n_epochs": 10,
+    "batch_size": 32,
+    "anneal_epochs": 5,
+}
 SMALL["implicit_als"] = {"n_factors": 8, "n_iterations": 5}
 SMALL["neural_mf"] = {
     "n_factors": 6,
@@ -59,6 +74,7 @@ WITHOUT_TABLES = {
 }
 """What must be left out where there are no side tables to take it from."""
 LEARN_TASTE = [
+    "autorec",
     "neural_mf",
     "svd",
     "soft_impute",
