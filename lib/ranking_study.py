@@ -39,7 +39,7 @@ PUBLISHED_BPR = {
 """Project D's settings of BPR."""
 
 
-def list_variants(threshold: float) -> dict[str, Variant]:
+def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Variant]:
     """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
 
     Parameters
@@ -47,7 +47,10 @@ def list_variants(threshold: float) -> dict[str, Variant]:
     threshold : float
         Least rating that counts as liked. Whether a model learns from all ratings or from liked films only is searched;
         project D's document does not show from which of them its BPR does, and is taken to mean liked ones.
+    most_epochs : int
+        End of the search of BPR's epochs.
     """
+    epochs = Integer(min(20, most_epochs), most_epochs, log=True)
     learned = {"threshold": Choice((None, threshold))}
     found = [
         Variant("random_order", "At random", "random_order", {}),
@@ -63,7 +66,7 @@ def list_variants(threshold: float) -> dict[str, Variant]:
         Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
         Variant("bpr", "BPR", "bpr", {"optimiser": "sgd"}, Space({
             **learned, "n_factors": Integer(16, 128, log=True), "learning_rate": Real(5e-3, 0.2, log=True),
-            "l2": Real(1e-4, 0.1, log=True), "n_epochs": Integer(20, 150, log=True), "negative_power": Real(0.0, 1.0),
+            "l2": Real(1e-4, 0.1, log=True), "n_epochs": epochs, "negative_power": Real(0.0, 1.0),
         })),
         Variant("multi_vae", "Multi-VAE", "multi_vae", {}),
     ]  # fmt: skip
