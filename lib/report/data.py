@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,17 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
             if isinstance(block, (Figure, Table)) and block.data:
                 target = folder / data_path(block)
                 target.parent.mkdir(exist_ok=True)
-                shutil.copyfile(block.data, target)
+                text = Path(block.data).read_text(encoding="utf-8")
+                target.write_text(shortened(text) if isinstance(block, Figure) else text, encoding="utf-8")
+
+
+LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{7,}(?:e[+-]?\d+)?(?![\w.])")
+"""A number with more decimals than a drawing shows."""
+
+
+def shortened(text: str) -> str:
+    """Return a table's text with long decimals cut to six significant digits: a figure's data are a third of the report."""
+    return LONG_NUMBER.sub(lambda found: f"{float(found.group()):.6g}", text)
 
 
 def data_path(block: Figure | Table) -> str:

@@ -113,3 +113,12 @@ def test_hostile_text_in_the_pdf_is_only_text(site):
     ).code("x", {"output_type": "stream", "name": "stdout", "text": hostile}).write(runs / "second")
     report.build(plan, runs, output)
     assert (output / "report.pdf").stat().st_size > 10_000
+
+
+def test_a_figures_data_have_no_more_digits_than_a_drawing_shows():
+    from lib.report.data import shortened
+
+    text = 'x,title\n0.123456789012,"Film 2.5, the 3.14159265 one"\n-12345678.123456789,a1.00000001\n5,0.25\n'
+    assert shortened(text) == (
+        'x,title\n0.123457,"Film 2.5, the 3.14159 one"\n-1.23457e+07,a1.00000001\n5,0.25\n'
+    )
