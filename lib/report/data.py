@@ -80,4 +80,5 @@ def _write(path: Path, columns: tuple[str, ...], records: list[dict]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(records)
+        rows = ({n: float(f"{v:.8g}") if isinstance(v, float) else v for n, v in r.items()} for r in records)
+        writer.writerows(rows)

@@ -19,7 +19,7 @@ from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
 from lib.report.provenance import date_of, duration
 from lib.report.search import search_index
-from lib.report.svg import size_of
+from lib.report.svg import compact, size_of
 
 LONG_TABLE = 40
 """Rows from which a table scrolls in a window of its own on the screen."""
@@ -93,7 +93,8 @@ def write_figures(report: Report, folder: Path) -> None:
     for page in report.pages:
         for block in page.blocks:
             if isinstance(block, Figure):
-                (folder / f"{block.label}.{block.kind}").write_bytes(block.image)
+                image = compact(block.image) if block.kind == "svg" else block.image
+                (folder / f"{block.label}.{block.kind}").write_bytes(image)
 
 
 # -- one page ------------------------------------------------------------------------------------------------------

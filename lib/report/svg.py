@@ -1,4 +1,4 @@
-"""The size of an image, so that a page keeps its place while images load and print gets its proportions."""
+"""An image's size, so that a page keeps its place while images load, and an SVG without what nobody sees of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ import struct
 
 _TAG = re.compile(rb"<svg\b[^>]*>", re.S)
 _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "in": 96.0, "cm": 96 / 2.54, "mm": 96 / 25.4}
+
+
+_UNSEEN = re.compile(rb"<!--.*?-->|<metadata>.*?</metadata>", re.S)
+
+
+def compact(image: bytes) -> bytes:
+    """Return an SVG without comments, metadata and the space between elements.
+
+    Text keeps its spaces: figures are drawn with text as outlines, and between other elements space means nothing.
+    """
+    if b"<text" in image:
+        return image
+    return re.sub(rb"\s*\n\s*", b" ", re.sub(rb">\s+<", b"><", _UNSEEN.sub(b"", image)))
 
 
 def size_of(image: bytes, kind: str) -> tuple[int, int] | None:

@@ -122,3 +122,12 @@ def test_a_figures_data_have_no_more_digits_than_a_drawing_shows():
     assert shortened(text) == (
         'x,title\n0.123457,"Film 2.5, the 3.14159 one"\n-1.23457e+07,a1.00000001\n5,0.25\n'
     )
+
+
+def test_a_compact_image_draws_the_same():
+    from lib.report.svg import compact
+
+    image = b'<svg width="9pt">\n <metadata>who</metadata>\n <!-- a -->\n <path d="M 0 0\n L 1 1"/>\n</svg>\n'
+    assert compact(image) == b'<svg width="9pt"><path d="M 0 0 L 1 1"/></svg> '
+    with_text = b"<svg>\n <text>a\n  b</text></svg>"
+    assert compact(with_text) == with_text
