@@ -132,6 +132,36 @@
     });
   });
 
+  // -- figures that name what is under the pointer
+  all("script.points").forEach((script) => {
+    const points = JSON.parse(script.textContent);
+    const image = script.parentElement.querySelector("img");
+    const tip = document.createElement("div");
+    tip.className = "tip";
+    tip.hidden = true;
+    script.parentElement.append(tip);
+    const tell = (event) => {
+      const box = image.getBoundingClientRect();
+      const x = event.clientX - box.left;
+      const y = event.clientY - box.top;
+      let best = null;
+      let least = 14 * 14;
+      for (const [px, py, text] of points) {
+        const distance = (px * box.width - x) ** 2 + (py * box.height - y) ** 2;
+        if (distance < least) { least = distance; best = [px * box.width, py * box.height, text]; }
+      }
+      tip.hidden = !best;
+      if (!best) return;
+      tip.textContent = best[2];
+      const left = Math.min(Math.max(best[0] + image.offsetLeft - tip.offsetWidth / 2, 4), script.parentElement.clientWidth - tip.offsetWidth - 4);
+      tip.style.left = left + "px";
+      tip.style.top = best[1] + image.offsetTop - tip.offsetHeight - 8 + "px";
+    };
+    image.addEventListener("pointermove", tell);
+    image.addEventListener("pointerdown", tell);
+    image.addEventListener("pointerleave", () => { tip.hidden = true; });
+  });
+
   // -- all code at once, and folds that a link or the printer opens
   const button = $(".all-code");
   const folds = all("details.code");
