@@ -43,13 +43,13 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
                 target.write_text(shortened(text) if isinstance(block, Figure) else text, encoding="utf-8")
 
 
-LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{7,}(?:e[+-]?\d+)?(?![\w.])")
+LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
 """A number with more decimals than a drawing shows."""
 
 
 def shortened(text: str) -> str:
-    """Return a table's text with long decimals cut to six significant digits: a figure's data are a third of the report."""
-    return LONG_NUMBER.sub(lambda found: f"{float(found.group()):.6g}", text)
+    """Return a table's text with long decimals cut to four significant digits: a figure's data are a third of the report."""
+    return LONG_NUMBER.sub(lambda found: f"{float(found.group()):.4g}", text)
 
 
 def data_path(block: Figure | Table) -> str:
@@ -80,5 +80,5 @@ def _write(path: Path, columns: tuple[str, ...], records: list[dict]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        rows = ({n: float(f"{v:.8g}") if isinstance(v, float) else v for n, v in r.items()} for r in records)
+        rows = ({n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in r.items()} for r in records)
         writer.writerows(rows)

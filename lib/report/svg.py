@@ -12,14 +12,18 @@ _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "in": 96.0, "cm": 96 / 2.54, "mm": 96
 _UNSEEN = re.compile(rb"<!--.*?-->|<metadata>.*?</metadata>", re.S)
 
 
+_PLACES = re.compile(rb'\s(?:d|x|y)="[^"]*"')
+
+
 def compact(image: bytes) -> bytes:
-    """Return an SVG without comments, metadata and the space between elements.
+    """Return an SVG without comments, metadata and the space between elements, places to a tenth of a point.
 
     Text keeps its spaces: figures are drawn with text as outlines, and between other elements space means nothing.
     """
     if b"<text" in image:
         return image
-    return re.sub(rb"\s*\n\s*", b" ", re.sub(rb">\s+<", b"><", _UNSEEN.sub(b"", image)))
+    image = re.sub(rb"\s*\n\s*", b" ", re.sub(rb">\s+<", b"><", _UNSEEN.sub(b"", image)))
+    return _PLACES.sub(lambda found: re.sub(rb"(\.\d)\d+", rb"\1", found.group()), image)
 
 
 def size_of(image: bytes, kind: str) -> tuple[int, int] | None:
