@@ -18,7 +18,7 @@ pytestmark = pytest.mark.end_to_end
 def call(*arguments):
     return subprocess.run(
         [sys.executable, str(ROOT / "run_notebooks.py"), *arguments], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, "PYTHONWARNINGS": "default"}, timeout=900, check=False,
+        env={**os.environ, "PYTHONWARNINGS": "default"}, timeout=1800, check=False,
     )  # fmt: skip
 
 
