@@ -43,7 +43,7 @@ class MatrixFactorisation(Recommender):
     n_epochs : int
         Passes over the ratings.
     batch_size : int
-        Ratings a step.
+        Ratings a step, at most: the ratings of an epoch are shared out evenly, so that no step rests on a few left over.
     initial_scale : float
         Standard deviation of the normal distribution that embeddings start from.
     seed : int
@@ -91,10 +91,10 @@ class MatrixFactorisation(Recommender):
         errors = [[squared_error(users, items, *data)] for data in observed]
         for _ in range(self.n_epochs):
             order = rng.permutation(len(train))
+            n_steps = -(-len(order) // self.batch_size)
             with threadpool_limits(1, user_api="blas"):  # Gram matrices are too small to share out
-                for low in range(0, len(order), self.batch_size):
-                    batch = [array[order[low : low + self.batch_size]] for array in observed[0]]
-                    self._step(users, items, batch)
+                for drawn in np.array_split(order, n_steps):
+                    self._step(users, items, [array[drawn] for array in observed[0]])
             for found, data in zip(errors, observed, strict=True):
                 found.append(squared_error(users, items, *data))
             if not np.isfinite(errors[0][-1]):
