@@ -29,6 +29,15 @@ REGISTRY: dict[str, str] = {
     "autorec": "lib.models.autorec:AutoRec",
     "multi_vae": "lib.models.multi_vae:MultiVAE",
     "neural_mf": "lib.models.neural_mf:NeuralMF",
+    "correlation_neighbours": "lib.models.correlation_neighbours:CorrelationNeighbours",
+    "interpolated_neighbours": "lib.models.interpolated_neighbours:InterpolatedNeighbours",
+    "biased_svd": "lib.models.biased_svd:BiasedSVD",
+    "nsvd": "lib.models.nsvd:NSVD",
+    "neighbourhood": "lib.models.neighbourhood:Neighbourhood",
+    "asymmetric_svd": "lib.models.asymmetric_svd:AsymmetricSVD",
+    "svdpp": "lib.models.svdpp:SVDpp",
+    "integrated": "lib.models.integrated:Integrated",
+    "timesvdpp": "lib.models.timesvdpp:TimeSVDpp",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -54,6 +63,15 @@ LABELS = {
     "autorec": "AutoRec",
     "multi_vae": "Multi-VAE",
     "neural_mf": "NeuralMF",
+    "correlation_neighbours": "CorNgbr",
+    "interpolated_neighbours": "WgtNgbr",
+    "biased_svd": "SVD, Koren's form",
+    "nsvd": "NSVD",
+    "neighbourhood": "Revised neighbourhood",
+    "asymmetric_svd": "Asymmetric-SVD",
+    "svdpp": "SVD++",
+    "integrated": "Integrated model",
+    "timesvdpp": "timeSVD++",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

@@ -67,6 +67,24 @@ SMALL["neural_mf"] = {
     "init_scale": 0.3,
     "max_epochs": 40,
 }
+SMALL["svdpp"] = {
+    "n_factors": 4,
+    "n_epochs": 60,
+    "bias_learning_rate": 0.02,
+    "factor_learning_rate": 0.02,
+    "factor_regularisation": 0.015,
+    "implicit_learning_rate": 0.007,
+    "learning_rate_decay": 1.0,
+}
+SMALL["nsvd"] = SMALL["svdpp"]
+SMALL["biased_svd"] = {k: v for k, v in SMALL["svdpp"].items() if not k.startswith("implicit")}
+SMALL["asymmetric_svd"] = SMALL["svdpp"] | {"implicit_learning_rate": 0.02}
+SMALL["neighbourhood"] = {"n_neighbours": 30, "shrinkage": 10.0, "n_epochs": 60, "weight_learning_rate": 0.02}
+SMALL["neighbourhood"] |= {"learning_rate_decay": 1.0}
+SMALL["integrated"] = SMALL["svdpp"] | {"n_neighbours": 20}
+SMALL["timesvdpp"] = SMALL["svdpp"] | {"n_bins": 3, "day_factors": True}
+SMALL["correlation_neighbours"] = {"n_neighbours": 10, "shrinkage": 10.0}
+SMALL["interpolated_neighbours"] = {"n_neighbours": 10, "shrinkage": 10.0, "moment_shrinkage": 5.0}
 WITHOUT_TABLES = {
     "side_information_als": {"groups": ["raters", "rated"], "graph_group": None},
     "factorisation_machine": {"groups": ["raters", "rated"]},
@@ -83,6 +101,14 @@ LEARN_TASTE = [
     "side_information_als",
     "factorisation_machine",
     "matrix_factorisation",
+    "biased_svd",
+    "svdpp",
+    "asymmetric_svd",
+    "neighbourhood",
+    "integrated",
+    "timesvdpp",
+    "correlation_neighbours",
+    "interpolated_neighbours",
 ]
 """Models that must beat the bias model where a low-rank taste is planted."""
 

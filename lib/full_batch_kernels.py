@@ -1,0 +1,122 @@
+"""Kernels of the neighbourhood terms in full-batch training: sums over a film's neighbours, and their gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+MINUS_ONE = -1.0
+"""What stands in the matrix for a missing rating where it is read as one."""
+
+
+@njit(cache=True)
+def _fill_row(low, high, items, ratings, level, item_bias, read_missing, row, rated):
+    """Write one user's ratings less their baseline, over all films; a missing one is -1 less its baseline, or 0."""
+    for j in range(len(row)):
+        rated[j] = read_missing
+        row[j] = MINUS_ONE - level - item_bias[j] if read_missing else 0.0
+    for t in range(low, high):
+        rated[items[t]] = True
+        row[items[t]] = ratings[t] - level - item_bias[items[t]]
+
+
+@njit(cache=True)
+def _share(film, neighbours, weights, rated, root, divide):
+    """Return what the sum over a film's neighbours is multiplied by; 0 where it has none."""
+    n, total = 0, 0.0
+    for t in range(neighbours.shape[1]):
+        j = neighbours[film, t]
+        if j >= 0 and rated[j]:
+            n += 1
+            total += abs(weights[film, t])
+    if n == 0 or (divide and total == 0.0):
+        return 0.0
+    if root:
+        return 1.0 / np.sqrt(n)
+    return 1.0 / total if divide else 1.0
+
+
+@njit(cache=True)
+def add_neighbours(
+    pairs, train, ratings, mean, user_bias, item_bias, neighbours, weights, offsets, read_missing, root, divide, out
+):  # fmt: skip
+    r"""Add to each pair :math:`a_{ui} \sum_{j} \big((r_{uj} - b_{uj})\,w_{ij} + c_{ij}\big)` over the film's neighbours.
+
+    Parameters
+    ----------
+    pairs, train : (int array, int array)
+        Compressed rows ``(starts, items)`` by user: the pairs asked, and the training ratings.
+    ratings : float64 array
+        In the order of `train`.
+    mean : float
+    user_bias, item_bias : float64 arrays
+    neighbours : int32 array, shape (n_items, k)
+        -1 past the end of a list.
+    weights : float64 array w, shape (n_items, k)
+    offsets : float64 array c, shape (n_items, k) or (0, 0)
+        Empty for none.
+    read_missing : bool
+        Whether a film that the user has not rated counts as one rated -1; otherwise it is left out.
+    root, divide : bool
+        The factor a before the sum: one over the root of the number of neighbours that count, or one over the sum of
+        their weights' absolute values, or, with neither, 1.
+    out : float64 array, in the order of `pairs`
+    """
+    n_items = len(item_bias)
+    row, rated = np.empty(n_items), np.empty(n_items, np.bool_)
+    for u in range(len(user_bias)):
+        if pairs[0][u] == pairs[0][u + 1]:
+            continue
+        low, high = train[0][u], train[0][u + 1]
+        _fill_row(low, high, train[1], ratings, mean + user_bias[u], item_bias, read_missing, row, rated)
+        for e in range(pairs[0][u], pairs[0][u + 1]):
+            film, total = pairs[1][e], 0.0
+            for t in range(neighbours.shape[1]):
+                j = neighbours[film, t]
+                if j >= 0 and rated[j]:
+                    total += row[j] * weights[film, t]
+                    if len(offsets):
+                        total += offsets[film, t]
+            out[e] += _share(film, neighbours, weights, rated, root, divide) * total
+
+
+@njit(cache=True)
+def add_neighbour_slopes(
+    train, ratings, mean, user_bias, item_bias, neighbours, weights, offsets, read_missing, root, divide, slopes,
+    of_users, of_items, of_weights, of_offsets,
+):  # fmt: skip
+    """Add the gradients of the sum that `add_neighbours` gives, times `slopes`, for the training pairs.
+
+    Parameters
+    ----------
+    train, ratings, ..., divide
+        As in `add_neighbours`. Where `divide` is set the weights are constants, and `of_weights` is not touched.
+    slopes : float64 array, in the order of `train`
+        The loss's derivative by each prediction.
+    of_users, of_items, of_weights, of_offsets : float64 arrays
+        Added to; shaped as biases, weights and offsets.
+    """
+    n_items = len(item_bias)
+    row, rated, of_row = np.empty(n_items), np.empty(n_items, np.bool_), np.zeros(n_items)
+    for u in range(len(user_bias)):
+        low, high = train[0][u], train[0][u + 1]
+        if low == high:
+            continue
+        _fill_row(low, high, train[1], ratings, mean + user_bias[u], item_bias, read_missing, row, rated)
+        for e in range(low, high):
+            film = train[1][e]
+            slope = slopes[e] * _share(film, neighbours, weights, rated, root, divide)
+            for t in range(neighbours.shape[1]):
+                j = neighbours[film, t]
+                if j >= 0 and rated[j]:
+                    of_row[j] += slope * weights[film, t]
+                    if not divide:
+                        of_weights[film, t] += slope * row[j]
+                    if len(offsets):
+                        of_offsets[film, t] += slope
+        total = 0.0
+        for j in range(n_items):
+            total += of_row[j]
+            of_items[j] -= of_row[j]
+            of_row[j] = 0.0
+        of_users[u] -= total

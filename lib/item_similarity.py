@@ -1,0 +1,284 @@
+"""How alike two films are rated: Pearson correlations over their common raters, shrunk where those are few."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from lib.interactions import Interactions
+from lib.models.bias import Bias
+
+CENTRES = ("baseline", "film_mean", "common_mean")
+"""What `centre` may be; see `similarity_matrix`."""
+
+MOST_ITEMS = 30_000
+"""Largest catalogue of a full matrix: items x items in single precision then take 3.6 GB."""
+
+BLOCK_ROWS = 1024
+"""Films whose lists are held at once before they are packed."""
+
+
+def similarity_matrix(
+    train: Interactions, *, shrinkage: float = 100.0, centre: str = "baseline", baseline: Bias | None = None
+) -> np.ndarray:
+    r"""Shrunk correlation of every pair of films.
+
+    .. math:: \rho_{ij} = \frac{\sum_{u \in U(i,j)} x_{ui}\,x_{uj}}
+        {\sqrt{\sum_{u \in U(i,j)} x_{ui}^2 \sum_{u \in U(i,j)} x_{uj}^2}}, \qquad
+        s_{ij} = \frac{n_{ij}}{n_{ij} + \lambda}\,\rho_{ij}
+
+    with :math:`U(i,j)` the :math:`n_{ij}` users with training ratings of both films and :math:`x_{ui}` the rating less
+    what `centre` names (Koren 2008, "Factorization meets the neighborhood", section 2.2, where
+    :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the sums, about baselines). Work is the sum
+    of the squared numbers of ratings a user: one pass over the pairs of films that each user has rated.
+
+    Parameters
+    ----------
+    train : Interactions
+    shrinkage : float
+        :math:`\lambda`, in common raters: with as many a correlation keeps half its value.
+    centre : {"baseline", "film_mean", "common_mean"}
+        ``baseline``: the bias model's prediction, so that what is correlated is taste, not who rates high.
+        ``film_mean``: the film's mean training rating. ``common_mean``: the film's mean over :math:`U(i,j)`, which is
+        the textbook's Pearson correlation.
+    baseline : Bias, optional
+        Fitted on `train`; by default one with its default penalties is fitted here.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_items, n_items)
+        In -1 to 1, symmetric to the bit. 0 on the diagonal, for pairs without common raters, and where either film's
+        ratings do not vary about their centre over the common raters (with ``common_mean`` always where
+        :math:`n_{ij} = 1`).
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of range, or there are more than `MOST_ITEMS` films: use `neighbour_lists`.
+    """
+    _check(shrinkage, centre)
+    if train.n_items > MOST_ITEMS:
+        raise ValueError(
+            f"similarities of {train.n_items:,} films ask for {4e-9 * train.n_items**2:.0f} GB; a full matrix takes at "
+            f"most {MOST_ITEMS:,}, neighbour_lists takes more"
+        )
+    values, lists = compressed(train, centred_ratings(train, centre, baseline))
+    found = np.empty((train.n_items, train.n_items), dtype=np.float32)
+    _fill_rows(*lists, values, float(shrinkage), centre == "common_mean", found)
+    return found
+
+
+def neighbour_lists(
+    train: Interactions,
+    *,
+    k: int,
+    shrinkage: float = 100.0,
+    centre: str = "baseline",
+    baseline: Bias | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each film's k most similar films.
+
+    Parameters
+    ----------
+    train, shrinkage, centre, baseline
+        As in `similarity_matrix`.
+    k : int
+        Length of a list; shorter for a film that shares raters with fewer films, empty for one without ratings.
+
+    Returns
+    -------
+    indptr : ndarray of int64, shape (n_items + 1,)
+        Film i's list is ``indices[indptr[i] : indptr[i + 1]]``.
+    indices : ndarray of int32, shape (n,)
+        Films with a common rater, most similar first, of equally similar ones (in single precision) the lower code.
+        Never the film itself; negative similarities come last, but they are not left out.
+    similarities : ndarray of float32, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        A parameter is out of range.
+    """
+    _check(shrinkage, centre)
+    if k < 1:
+        raise ValueError(f"neighbour_lists: k must be at least 1; got {k}")
+    k = min(k, max(train.n_items - 1, 1))
+    values, lists = compressed(train, centred_ratings(train, centre, baseline))
+    counts, indices, similarities = [np.zeros(1, np.int64)], [], []
+    for low in range(0, train.n_items, BLOCK_ROWS):
+        rows = min(BLOCK_ROWS, train.n_items - low)
+        nearest, similar = np.empty((rows, k), np.int32), np.empty((rows, k), np.float32)
+        lengths = np.empty(rows, np.int64)
+        mean = centre == "common_mean"
+        _fill_lists(*lists, values, low, float(shrinkage), mean, nearest, similar, lengths)
+        kept = np.arange(k) < lengths[:, None]
+        counts.append(lengths)
+        indices.append(nearest[kept])
+        similarities.append(similar[kept])
+    return np.cumsum(np.concatenate(counts)), np.concatenate(indices), np.concatenate(similarities)
+
+
+def centred_ratings(train: Interactions, centre: str, baseline: Bias | None = None) -> np.ndarray:
+    """Return the training ratings less what `centre` names, float64, shape (n,).
+
+    For ``common_mean``, which differs from pair to pair, these are taken about the film's mean: the sums that follow
+    then lose no digits.
+    """
+    ratings = train.ratings.astype(np.float64)
+    if centre == "baseline":
+        baseline = Bias().fit(train) if baseline is None else baseline
+        return ratings - baseline.predict(train.users, train.items)
+    sums = np.bincount(train.items, ratings, minlength=train.n_items)
+    return ratings - (sums / np.maximum(train.item_counts, 1))[train.items]
+
+
+def compressed(train: Interactions, values: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple]:
+    """Order one value a rating by film and by user, and return those with the lists ``(starts, partners)`` of both."""
+    by_item = np.lexsort((train.users, train.items))
+    by_user = np.lexsort((train.items, train.users))
+    item_starts = np.concatenate(([0], np.cumsum(train.item_counts)))
+    user_starts = np.concatenate(([0], np.cumsum(train.user_counts)))
+    lists = (item_starts, train.users[by_item]), (user_starts, train.items[by_user])
+    return (values[by_item], values[by_user]), lists
+
+
+def _check(shrinkage: float, centre: str) -> None:
+    if not 0 <= shrinkage < np.inf:
+        raise ValueError(f"shrinkage must be finite and not negative; got {shrinkage}")
+    if centre not in CENTRES:
+        raise ValueError(f"no centre is called {centre!r}; there are {', '.join(CENTRES)}")
+
+
+CHUNK = 16
+"""Films that share one workspace; chunks are what threads take."""
+
+FLAT = 1e-10
+"""Share of a sum of squares below which a variance is rounding, so that the ratings do not vary."""
+
+
+@njit(cache=True)
+def add_common(film, by_item, by_user, values, sums, touched):
+    r"""Add up, over the raters of one film, what its correlation with every other film needs.
+
+    Parameters
+    ----------
+    film : int
+    by_item, by_user : (int array, int array)
+        Compressed lists ``(starts, partners)`` of both sides.
+    values : (float64 array, float64 array)
+        Centred ratings in the order of those lists.
+    sums : float64 array, shape (n_items, 6)
+        Zero on entry; for each film, over the common raters: n, xy, xx, yy, x, y, with x of `film`.
+    touched : int array, shape (n_items,)
+        Overwritten at its beginning by the films with common raters, `film` itself among them.
+
+    Returns
+    -------
+    int
+        How many those are.
+    """
+    n_touched = 0
+    for a in range(by_item[0][film], by_item[0][film + 1]):
+        user, x = by_item[1][a], values[0][a]
+        for b in range(by_user[0][user], by_user[0][user + 1]):
+            other, y = by_user[1][b], values[1][b]
+            row = sums[other]
+            if row[0] == 0.0:
+                touched[n_touched] = other
+                n_touched += 1
+            row[0] += 1.0
+            row[1] += x * y
+            row[2] += x * x
+            row[3] += y * y
+            row[4] += x
+            row[5] += y
+    return n_touched
+
+
+@njit(cache=True)
+def correlation(row, common_mean):
+    """Turn one row of `add_common` into a correlation; 0 where either side does not vary."""
+    n, xy, xx, yy = row[0], row[1], row[2], row[3]
+    if common_mean:
+        variance_x, variance_y = xx - row[4] * row[4] / n, yy - row[5] * row[5] / n
+        if variance_x <= FLAT * xx or variance_y <= FLAT * yy:
+            return 0.0
+        xy, xx, yy = xy - row[4] * row[5] / n, variance_x, variance_y
+    if xx == 0.0 or yy == 0.0:
+        return 0.0
+    return min(1.0, max(-1.0, xy / np.sqrt(xx * yy)))
+
+
+@njit(cache=True)
+def similarities_of(film, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar):
+    """Fill the beginning of `similar` with the shrunk correlations of the films in `touched`; `sums` is zero again."""
+    n_touched = add_common(film, by_item, by_user, values, sums, touched)
+    for t in range(n_touched):
+        row = sums[touched[t]]
+        similar[t] = row[0] / (row[0] + shrinkage) * correlation(row, common_mean)
+        row[:] = 0.0
+    return n_touched
+
+
+@njit(parallel=True, cache=True)
+def _fill_rows(by_item, by_user, values, shrinkage, common_mean, out):
+    n_items = len(by_item[0]) - 1
+    for chunk in prange((n_items + CHUNK - 1) // CHUNK):
+        sums = np.zeros((n_items, 6))
+        touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
+        for film in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_items)):
+            row = out[film]
+            row[:] = 0.0
+            n = similarities_of(
+                film, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
+            )
+            for t in range(n):
+                row[touched[t]] = similar[t]
+            row[film] = 0.0
+
+
+@njit(parallel=True, cache=True)
+def _fill_lists(by_item, by_user, values, low, shrinkage, common_mean, nearest, similar_out, lengths):
+    n_items, n_rows, k = len(by_item[0]) - 1, len(lengths), nearest.shape[1]
+    for chunk in prange((n_rows + CHUNK - 1) // CHUNK):
+        sums = np.zeros((n_items, 6))
+        touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
+        for row in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_rows)):
+            n = similarities_of(
+                low + row, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
+            )
+            for t in range(n):
+                if touched[t] == low + row:  # the film itself gives its place to the last
+                    n -= 1
+                    touched[t], similar[t] = touched[n], similar[n]
+                    break
+            lengths[row] = take_best(touched[:n], similar[:n], k, nearest[row], similar_out[row])
+
+
+@njit(cache=True)
+def take_best(codes, values, k, best_codes, best_values):
+    """Write the k largest values and their codes in falling order, equal ones by code; return how many there are."""
+    n = len(codes)
+    size = min(k, n)
+    if size == 0:
+        return 0
+    edge = np.partition(values, n - size)[n - size]
+    n_kept, n_level = 0, 0
+    level = np.empty(n, codes.dtype)
+    for t in range(n):
+        if values[t] > edge:
+            best_codes[n_kept], best_values[n_kept] = codes[t], values[t]
+            n_kept += 1
+        elif values[t] == edge:
+            level[n_level] = codes[t]
+            n_level += 1
+    level = np.sort(level[:n_level])
+    for t in range(size - n_kept):
+        best_codes[n_kept + t], best_values[n_kept + t] = level[t], edge
+    codes_above, values_above = best_codes[:n_kept].copy(), best_values[:n_kept].copy()
+    by_code = np.argsort(codes_above)
+    codes_above, values_above = codes_above[by_code], values_above[by_code]
+    order = np.argsort(-values_above, kind="mergesort")
+    for t in range(n_kept):
+        best_codes[t], best_values[t] = codes_above[order[t]], values_above[order[t]]
+    return size

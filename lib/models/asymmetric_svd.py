@@ -1,0 +1,47 @@
+"""Asymmetric-SVD: users made of the films that they have rated, and of how."""
+
+from __future__ import annotations
+
+from lib.models.sgd_explanations import Explains
+
+
+class AsymmetricSVD(Explains):
+    r"""Matrix factorisation without users' factors (Koren 2008, section 4.1, equation 13).
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top \Big(
+        |R(u)|^{-1/2} \sum_{j \in R(u)} (r_{uj} - \tilde b_{uj}) x_j + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
+
+    R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of the
+    bias model (`lib.models.bias`). Parameters are O(users + films x factors), and each prediction is a sum over the user's
+    films (`explain`). Cold users and films, and the parameters that are not listed here: see
+    `lib.models.sgd_engine.KorenModel`.
+
+    Parameters
+    ----------
+    n_factors : int
+    """
+
+    implicit = explicit = True
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 50,
+        n_epochs: int = 30,
+        bias_learning_rate: float = 0.007,
+        factor_learning_rate: float = 0.007,
+        implicit_learning_rate: float = 0.007,
+        bias_regularisation: float = 0.005,
+        factor_regularisation: float = 0.015,
+        implicit_regularisation: float = 0.015,
+        learning_rate_decay: float = 0.9,
+        initial_scale: float = 0.1,
+        patience: int | None = None,
+        validation_share: float = 0.1,
+        refit: bool = True,
+        shuffle: bool = True,
+        dtype: str = "float32",
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self._store(locals())

@@ -1,0 +1,45 @@
+"""SVD as the papers on Koren's family have it: biases and factors, each group with a learning rate of its own."""
+
+from __future__ import annotations
+
+from lib.models.sgd_engine import KorenModel
+
+
+class BiasedSVD(KorenModel):
+    r"""Biases and a product of factors, by stochastic gradient descent (Koren 2008, section 2.3; Funk 2006).
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top p_u
+
+    It is the member of the family that the others add to: the same engine, the same choices in training. The model of
+    `lib.models.svd` is the same formula with one learning rate and one regularisation for all, constant ones, as
+    scikit-surprise has it; with ``shuffle=False``, ``dtype="float64"``, equal rates and no decay this is that one to
+    rounding error. Cold users and films, and the parameters that are not listed here: see
+    `lib.models.sgd_engine.KorenModel`.
+
+    Parameters
+    ----------
+    n_factors : int
+    """
+
+    personal = True
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 50,
+        n_epochs: int = 30,
+        bias_learning_rate: float = 0.007,
+        factor_learning_rate: float = 0.007,
+        bias_regularisation: float = 0.005,
+        factor_regularisation: float = 0.015,
+        learning_rate_decay: float = 0.9,
+        initial_scale: float = 0.1,
+        patience: int | None = None,
+        validation_share: float = 0.1,
+        refit: bool = True,
+        shuffle: bool = True,
+        dtype: str = "float32",
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self._store(locals())

@@ -1,0 +1,39 @@
+"""CorNgbr: the classical neighbourhood model, weights in proportion to shrunk correlations."""
+
+from __future__ import annotations
+
+from lib.models.rated_neighbours import RatedNeighbours
+
+
+class CorrelationNeighbours(RatedNeighbours):
+    r"""Weighted mean of what a user thinks of similar films (Koren 2008, section 2.2, there CorNgbr).
+
+    .. math:: \hat r_{ui} = b_{ui} + \frac{\sum_{j \in S^k(i;u)} s_{ij}\,(r_{uj} - b_{uj})}
+        {\sum_{j \in S^k(i;u)} s_{ij}}
+
+    with :math:`s_{ij}` the shrunk correlation. Neighbours, baseline, cold users and films: see
+    `lib.models.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user has
+    rated).
+
+    Parameters
+    ----------
+    n_neighbours : int
+        k.
+    shrinkage : float
+        :math:`\lambda` of the similarity, in common raters.
+    user_regularisation, item_regularisation : float
+        Of the baseline (`lib.models.bias.Bias`).
+    """
+
+    def __init__(
+        self,
+        *,
+        n_neighbours: int = 30,
+        shrinkage: float = 100.0,
+        user_regularisation: float = 5.0,
+        item_regularisation: float = 5.0,
+    ):
+        self.n_neighbours = n_neighbours
+        self.shrinkage = shrinkage
+        self.user_regularisation = user_regularisation
+        self.item_regularisation = item_regularisation

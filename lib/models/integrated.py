@@ -1,0 +1,56 @@
+"""The integrated model: SVD++ and the revised neighbourhood model in one sum, learned together."""
+
+from __future__ import annotations
+
+from lib.models.sgd_explanations import Explains
+
+
+class Integrated(Explains):
+    r"""Factors and neighbours in one model (Koren 2008, section 5, equation 16).
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i
+        + q_i^\top \Big(p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
+        + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} (r_{uj} - \tilde b_{uj}) w_{ij}
+        + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
+
+    What the terms mean: see `lib.models.svdpp.SVDpp` and `lib.models.neighbourhood.Neighbourhood`, whose parts are
+    learned in the same steps. Cold users and films, and the parameters that are not listed here: see
+    `lib.models.sgd_engine.KorenModel`.
+
+    Parameters
+    ----------
+    n_factors : int
+    n_neighbours : int or None
+        k; None for weights of all pairs of films.
+    shrinkage : float
+        Of the correlations, in common raters.
+    """
+
+    personal = implicit = neighbourly = True
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 50,
+        n_neighbours: int | None = 300,
+        shrinkage: float = 100.0,
+        n_epochs: int = 30,
+        bias_learning_rate: float = 0.007,
+        factor_learning_rate: float = 0.007,
+        implicit_learning_rate: float = 0.007,
+        weight_learning_rate: float = 0.001,
+        bias_regularisation: float = 0.005,
+        factor_regularisation: float = 0.015,
+        implicit_regularisation: float = 0.015,
+        weight_regularisation: float = 0.015,
+        learning_rate_decay: float = 0.9,
+        initial_scale: float = 0.1,
+        patience: int | None = None,
+        validation_share: float = 0.1,
+        refit: bool = True,
+        shuffle: bool = True,
+        dtype: str = "float32",
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self._store(locals())

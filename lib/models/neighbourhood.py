@@ -1,0 +1,59 @@
+"""The revised neighbourhood model: weights between films, learned for all users at once."""
+
+from __future__ import annotations
+
+from lib.models.sgd_explanations import Explains
+
+
+class Neighbourhood(Explains):
+    r"""Weights between films in place of similarities (Koren 2008, section 3, equation 10).
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i
+        + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} (r_{uj} - \tilde b_{uj}) w_{ij}
+        + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
+
+    :math:`R^k(i;u)` are the films that the user has rated among the k nearest to film i by shrunk Pearson correlation
+    (`lib.item_similarity`); :math:`N^k(i;u)` are the same, as training ratings are all that is known of a user. The
+    :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.bias`). Unlike similarities, weights take
+    account of each other, and need not add up to one: with few neighbours the prediction stays near the biases.
+
+    Memory is O(films x k). Cold users and films, and the parameters that are not listed here: see
+    `lib.models.sgd_engine.KorenModel`.
+
+    Parameters
+    ----------
+    n_neighbours : int or None
+        k; None for weights of all pairs of films, in a catalogue of at most `lib.models.sgd_engine.MOST_ITEMS`.
+    shrinkage : float
+        Of the correlations, in common raters.
+
+    Attributes
+    ----------
+    explicit_weights_, implicit_weights_ : ndarray, shape (n_entries,)
+        :math:`w_{ij}, c_{ij}` aligned with `neighbours_`, or of all pairs, n_items x n_items in rows i.
+    neighbour_start_, neighbours_ : ndarray of int, shapes (n_items + 1,), (n_entries,)
+        Film i's neighbours are ``neighbours_[neighbour_start_[i] : neighbour_start_[i + 1]]``; both empty for all pairs.
+    """
+
+    neighbourly = True
+
+    def __init__(
+        self,
+        *,
+        n_neighbours: int | None = 300,
+        shrinkage: float = 100.0,
+        n_epochs: int = 20,
+        bias_learning_rate: float = 0.005,
+        weight_learning_rate: float = 0.005,
+        bias_regularisation: float = 0.002,
+        weight_regularisation: float = 0.002,
+        learning_rate_decay: float = 0.9,
+        patience: int | None = None,
+        validation_share: float = 0.1,
+        refit: bool = True,
+        shuffle: bool = True,
+        dtype: str = "float32",
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self._store(locals())

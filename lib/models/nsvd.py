@@ -1,0 +1,45 @@
+"""NSVD: users without factors of their own, made of the films that they have rated."""
+
+from __future__ import annotations
+
+from lib.models.sgd_engine import KorenModel
+
+
+class NSVD(KorenModel):
+    r"""Matrix factorisation whose users are sums over their films (Paterek 2007; Koren 2008, section 2.3).
+
+    .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top \Big(|R(u)|^{-1/2} \sum_{j \in R(u)} y_j\Big)
+
+    with R(u) the films of the user's training ratings, so that parameters are O(users + films x factors). A user is known
+    by which films were rated, not by how, except for :math:`b_u`. Cold users and films, and the parameters that are not
+    listed here: see `lib.models.sgd_engine.KorenModel`.
+
+    Parameters
+    ----------
+    n_factors : int
+    """
+
+    implicit = True
+
+    def __init__(
+        self,
+        *,
+        n_factors: int = 50,
+        n_epochs: int = 30,
+        bias_learning_rate: float = 0.007,
+        factor_learning_rate: float = 0.007,
+        implicit_learning_rate: float = 0.007,
+        bias_regularisation: float = 0.005,
+        factor_regularisation: float = 0.015,
+        implicit_regularisation: float = 0.015,
+        learning_rate_decay: float = 0.9,
+        initial_scale: float = 0.1,
+        patience: int | None = None,
+        validation_share: float = 0.1,
+        refit: bool = True,
+        shuffle: bool = True,
+        dtype: str = "float32",
+        n_threads: int = 1,
+        seed: int = 0,
+    ):
+        self._store(locals())

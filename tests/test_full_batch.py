@@ -1,0 +1,222 @@
+"""Full-batch training: dense formulas as project E wrote them, finite differences, and each choice by itself."""
+
+import numpy as np
+import pytest
+
+from lib.full_batch import LEARNING_RATES, train_full_batch
+from lib.full_batch_objective import FACTORS, NEIGHBOURS, Form, Objective, Pairs
+from lib.models.bias import Bias
+from lib.splits import random_holdout
+from tests.conftest import planted_interactions
+
+E = {
+    "n_factors": 3, "n_neighbours": 4, "shrinkage": 5.0, "regulariser": "norm", "weight": 0.7, "reduction": "sum",
+    "missing": "minus_one", "divide": False, "own_film": False, "residual_weights": False, "fitted_baseline": False,
+}  # fmt: skip
+VARIANTS = {
+    **{name: {"model": name} for name in FACTORS},
+    "squared": {"model": "svdpp", "regulariser": "squared"},
+    "none": {"model": "svd", "regulariser": "none"},
+    "mean": {"model": "integrated", "reduction": "mean"},
+    "left_out": {"model": "neighbourhood", "missing": "left_out"},
+    "correlation_left_out": {"model": "correlation", "missing": "left_out", "divide": True},
+    "correlation_divided": {"model": "correlation", "divide": True},
+    "own_film": {"model": "integrated", "own_film": True},
+    "residual_weights": {"model": "asymmetric_svd", "residual_weights": True},
+    "fitted_baseline": {"model": "asymmetric_svd", "residual_weights": True, "fitted_baseline": True},
+    "fitted_neighbourhood": {"model": "neighbourhood", "fitted_baseline": True},
+}
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_holdout(planted_interactions(n_users=30, n_items=18, density=0.5, seed=8), test_share=0.2)
+
+
+@pytest.fixture(params=VARIANTS)
+def objective(request, split):
+    return Objective(Form(**{**E, **VARIANTS[request.param]}), split.train)
+
+
+def dense_predictions(objective, p, train):
+    """Predict the whole matrix with the matrix products of project E's code."""
+    form, n_users, n_items = objective.form, train.n_users, train.n_items
+    matrix = np.full((n_users, n_items), -1.0)
+    matrix[train.users, train.items] = train.ratings
+    mask = (matrix != -1).astype(float)
+    root = np.sqrt(np.maximum(mask.sum(axis=1, keepdims=True), 1))
+    if form.fitted_baseline:
+        bias = Bias().fit(train)
+        base = bias.mean_ + bias.user_bias_[:, None] + bias.item_bias_
+    else:
+        base = train.ratings.mean(dtype=np.float64) + p["user_bias"][:, None] + p["item_bias"]
+    found = base.copy()
+    vectors = np.zeros((n_users, form.n_factors))
+    if "user_factors" in p:
+        vectors += p["user_factors"]
+    if "implicit_factors" in p:
+        vectors += mask / root @ p["implicit_factors"]
+    if "rated_factors" in p:
+        weights = mask * (matrix - base) if form.residual_weights else mask
+        vectors += weights @ p["rated_factors"] / root
+    if "item_factors" in p:
+        found += vectors @ p["item_factors"].T
+    if form.model in NEIGHBOURS:
+        residual = matrix - base
+        weights = objective.similarities if form.model == "correlation" else p["neighbour_weights"]
+        for i in range(n_items):
+            for u in range(n_users):
+                chosen = [t for t, j in enumerate(objective.neighbours[i]) if j >= 0]
+                if form.missing == "left_out":
+                    chosen = [t for t in chosen if mask[u, objective.neighbours[i, t]]]
+                if not chosen:
+                    continue
+                total = weights[i, chosen] @ residual[u, objective.neighbours[i, chosen]]
+                if form.model == "correlation":
+                    found[u, i] += total / (np.abs(weights[i, chosen]).sum() if form.divide else 1)
+                else:
+                    found[u, i] += (total + p["neighbour_offsets"][i, chosen].sum()) / np.sqrt(len(chosen))
+    return found
+
+
+def test_predictions_and_loss_are_those_of_the_dense_matrices(objective, split):
+    parameters = objective.start(np.random.default_rng(1), 0.5, "reported")
+    dense = dense_predictions(objective, parameters, split.train)
+    for data in (split.train, split.test):
+        pairs = Pairs(data)
+        found = objective.predict(parameters, pairs)
+        np.testing.assert_allclose(found, dense[pairs.users, pairs.items], atol=1e-10)
+    train, form = split.train, objective.form
+    errors = dense[train.users, train.items] - train.ratings
+    lengths = [np.sqrt((value**2).sum()) for value in parameters.values()]
+    penalty = {"norm": sum(lengths), "squared": sum(x**2 for x in lengths), "none": 0}[form.regulariser]
+    fit = (errors**2).sum() if form.reduction == "sum" else (errors**2).mean()
+    assert objective.loss(parameters) == pytest.approx(fit + 0.7 * penalty, rel=1e-12)
+
+
+def test_gradients_against_finite_differences(objective):
+    rng = np.random.default_rng(2)
+    parameters = objective.start(rng, 0.5, "reported")
+    predictions, gradients = objective.gradients(parameters)
+    np.testing.assert_array_equal(predictions, objective.predict(parameters, objective.pairs))
+    assert set(gradients) == set(parameters)
+    step = 1e-5
+    for name, value in parameters.items():
+        for place in rng.choice(value.size, min(12, value.size), replace=False):
+            kept = value.flat[place]
+            losses = []
+            for sign in (1, -1):
+                value.flat[place] = kept + sign * step
+                losses.append(objective.loss(parameters))
+            value.flat[place] = kept
+            slope = (losses[0] - losses[1]) / (2 * step)
+            assert gradients[name].flat[place] == pytest.approx(slope, rel=1e-5, abs=1e-5), name
+
+
+@pytest.mark.parametrize("model", FACTORS)
+def test_small_steps_lower_the_training_error(model, split):
+    found = train_full_batch(
+        split.train, split.test, model=model, n_factors=3, n_neighbours=4, n_epochs=40, learning_rate=1e-5
+    )
+    assert not found.diverged and len(found.train_rmse) == len(found.test_rmse) == 41
+    assert (np.diff(found.train_rmse) < 0).all()
+    table = found.frame()
+    assert table.index[0] == 0 and table["test_rmse"].iloc[-1] == found.test_rmse[-1]
+
+
+def test_the_first_epoch_by_hand(split):
+    """One step of the baseline from zero."""
+    found = train_full_batch(
+        split.train, split.test, model="baseline", n_epochs=1, learning_rate=0.01, initial_scale=0.0
+    )
+    train = split.train
+    centred = train.ratings.astype(float) - train.ratings.mean(dtype=float)
+    wanted = np.zeros(train.n_users)
+    np.add.at(wanted, train.users, 0.02 * centred)
+    np.testing.assert_allclose(found.parameters["user_bias"], wanted, atol=1e-12)
+    assert found.train_rmse[0] == pytest.approx(centred.std())
+
+
+def test_a_rate_beyond_the_curvature_diverges_and_says_so(split):
+    rate = 3.0 / split.train.item_counts.max()
+    found = train_full_batch(
+        split.train, split.test, model="baseline", learning_rate=rate, n_epochs=2000, seed=3
+    )
+    assert found.diverged and 2 < len(found.train_rmse) < 2001
+    assert np.isfinite(found.train_rmse).all() and np.isfinite(found.test_rmse).all()
+    assert all(np.isfinite(value).all() for value in found.parameters.values())
+    assert found.train_rmse[-1] > 1e6 * found.train_rmse[0]
+    calm = train_full_batch(
+        split.train, split.test, model="baseline", learning_rate=rate, n_epochs=200, gradient_value=1.0
+    )
+    assert not calm.diverged and calm.train_rmse[-1] < calm.train_rmse[0]
+
+
+def test_clipped_gradients_bound_the_step(split):
+    shared = {"model": "svd", "n_epochs": 1, "learning_rate": 0.5, "seed": 4}
+    start = Objective(Form(**{**E, "model": "svd", "n_factors": 10}), split.train)
+    first = start.start(np.random.default_rng(4), 1.0, "reported")
+    moved = {
+        name: train_full_batch(split.train, split.test, **shared, **{name: 2.0}).parameters
+        for name in ("gradient_norm", "gradient_value")
+    }
+    steps = {name: [after[key] - first[key] for key in first] for name, after in moved.items()}
+    length = np.sqrt(sum((step**2).sum() for step in steps["gradient_norm"]))
+    assert length == pytest.approx(0.5 * 2.0)
+    assert max(np.abs(step).max() for step in steps["gradient_value"]) == pytest.approx(0.5 * 2.0)
+
+
+def test_adam_moves_every_number_by_its_rate_first(split):
+    start = Objective(Form(**{**E, "model": "nsvd"}), split.train).start(
+        np.random.default_rng(0), 1.0, "reported"
+    )
+    found = train_full_batch(
+        split.train, split.test, model="nsvd", n_factors=3, optimiser="adam", learning_rate=0.01, n_epochs=1
+    )
+    rated = split.train.item_counts > 0
+    step = np.abs(found.parameters["item_factors"] - start["item_factors"])[rated]
+    np.testing.assert_allclose(step, 0.01, rtol=1e-3)
+
+
+def test_starts_and_their_scale(split):
+    objective = Objective(Form(**{**E, "model": "integrated", "n_factors": 50}), split.train)
+
+    def draw(start, scale=1.0):
+        return objective.start(np.random.default_rng(0), scale, start)
+
+    reported = draw("reported")
+    for name in ("user_factors", "implicit_factors", "neighbour_weights", "neighbour_offsets"):
+        assert reported[name].min() >= 0 and reported[name].max() <= 1, name
+    assert reported["item_factors"].std() == pytest.approx(1, abs=0.1)
+    assert reported["item_factors"].min() < -1 and draw("normal")["user_factors"].min() < -1
+    assert draw("uniform")["item_factors"].min() >= 0
+    np.testing.assert_array_equal(draw("normal", 0.1)["user_bias"], 0.1 * draw("normal")["user_bias"])
+
+
+def test_clipping_touches_only_the_measured_error(split):
+    shared = {"model": "svd", "n_factors": 8, "n_epochs": 5}
+    free = train_full_batch(split.train, split.test, **shared)
+    clipped = train_full_batch(split.train, split.test, **shared, clip=True)
+    assert (clipped.test_rmse < free.test_rmse).all()
+    np.testing.assert_array_equal(clipped.parameters["user_factors"], free.parameters["user_factors"])
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(split):
+    runs = [
+        train_full_batch(split.train, split.test, model="integrated", n_epochs=3, seed=s) for s in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(runs[0].test_rmse, runs[1].test_rmse)
+    assert not np.array_equal(runs[0].test_rmse, runs[2].test_rmse)
+
+
+def test_wrong_choices_are_named(split):
+    for wrong in (
+        {"model": "svd2"}, {"optimiser": "sgd"}, {"start": "zero"}, {"regulariser": "l1"}, {"missing": "zero"},
+        {"reduction": "max"}, {"n_epochs": 0}, {"learning_rate": 0.0}, {"gradient_norm": -1.0}, {"n_factors": 0},
+        {"weight": -1.0},
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            train_full_batch(split.train, split.test, **wrong)
+    with pytest.raises(ValueError, match="id maps"):
+        train_full_batch(split.train, planted_interactions(n_users=5, n_items=5, seed=0))
+    assert set(LEARNING_RATES) == set(FACTORS)
