@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from lib.interactions import Interactions
 from lib.models.sgd_explanations import Explains
+from lib.models.sgd_parameters import Parameters, Ratings
 
 
 class Neighbourhood(Explains):
@@ -26,6 +28,9 @@ class Neighbourhood(Explains):
         k; None for weights of all pairs of films, in a catalogue of at most `lib.models.sgd_engine.MOST_ITEMS`.
     shrinkage : float
         Of the correlations, in common raters.
+    implicit_weights : bool
+        Whether there are :math:`c_{ij}`. Without them the model knows how the user has rated a film, and makes nothing of
+        that it was rated at all.
 
     Attributes
     ----------
@@ -42,6 +47,7 @@ class Neighbourhood(Explains):
         *,
         n_neighbours: int | None = 300,
         shrinkage: float = 100.0,
+        implicit_weights: bool = True,
         n_epochs: int = 20,
         bias_learning_rate: float = 0.005,
         weight_learning_rate: float = 0.005,
@@ -57,3 +63,9 @@ class Neighbourhood(Explains):
         seed: int = 0,
     ):
         self._store(locals())
+
+    def _start(self, train: Interactions, ratings: Ratings) -> Parameters:
+        start = super()._start(train, ratings)
+        if self.implicit_weights:
+            return start
+        return start._replace(implicit_weights=start.implicit_weights[:0])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numba import njit, prange
 
 from lib.interactions import Interactions
 from lib.item_similarity import centred_ratings, compressed, similarity_matrix
 from lib.models.base import Recommender, lookup
 from lib.models.bias import Bias
+from lib.models.explanation import Explanation, explanation
 from lib.models.nonnegative import minimise_quadratic
 
 ASKED_AT_ONCE = 256
@@ -96,62 +96,32 @@ class RatedNeighbours(Recommender):
         )  # fmt: skip
         return found
 
-    def explain(self, user: int, item: int, n: int | None = None) -> pd.DataFrame:
-        r"""Take a prediction apart into the user's films that it rests on.
+    def explain(self, user: int, item: int, n: int | None = 10) -> Explanation:
+        r"""Say which of the user's films a prediction rests on; each adds :math:`\theta_{ij} (r_{uj} - b_{uj})`.
 
         Parameters
         ----------
         user, item : int
             Codes; cold ones have no neighbours.
-        n : int, optional
-            Films to list; all neighbours by default.
+        n : int or None
+            Most films to list; None for all neighbours.
 
         Returns
         -------
-        DataFrame
-            A row a neighbour, largest contribution in absolute value first: ``item`` (code), ``similarity``,
-            ``weight`` (:math:`\theta_{ij}`), ``residual`` (the user's rating less the baseline, in rating units) and
-            ``contribution``, their product. ``attrs`` holds ``baseline``, ``rest`` (the contributions of the neighbours
-            that are not listed) and ``prediction``: baseline, rest and the listed contributions add up to it.
-
-        Raises
-        ------
-        ValueError
-            n is below 1.
+        Explanation
         """
         self._check_fitted()
-        if n is not None and n < 1:
-            raise ValueError(f"n={n} must be at least 1")
-        one = np.array([user]), np.array([item])
-        baseline = self.mean_ + lookup(self.user_bias_, one[0])[0] + lookup(self.item_bias_, one[1])[0]
-        places, weights = np.empty(0, np.int64), np.empty(0)
-        if 0 <= user < self.n_users_ and 0 <= item < self.n_items_:
-            low, high = self.user_starts_[user], self.user_starts_[user + 1]
-            rated = self.user_items_[low:high]
-            similar = self.similarities_[item, rated]
-            chosen, theta = np.empty(len(rated), np.int64), np.empty(len(rated))
-            n_chosen = choose(similar, self.n_neighbours, chosen)
-            weigh(item, rated, similar, chosen[:n_chosen], self.moments_, self.non_negative, theta[:n_chosen])
-            places, weights = low + chosen[:n_chosen], theta[:n_chosen]
-        residuals = self.user_residuals_[places]
-        frame = pd.DataFrame(
-            {
-                "item": self.user_items_[places],
-                "similarity": self.similarities_[item, self.user_items_[places]] if len(places) else [],
-                "weight": weights,
-                "residual": residuals,
-                "contribution": weights * residuals,
-            }
-        )
-        frame = frame.iloc[np.argsort(-frame["contribution"].abs().to_numpy(), kind="stable")]
-        listed = frame.head(len(frame) if n is None else n).reset_index(drop=True)
-        total = float(frame["contribution"].sum())
-        listed.attrs = {
-            "baseline": float(baseline),
-            "rest": total - float(listed["contribution"].sum()),
-            "prediction": float(baseline) + total,
-        }
-        return listed
+        baseline = self.mean_ + lookup(self.user_bias_, [user])[0] + lookup(self.item_bias_, [item])[0]
+        if not (0 <= user < self.n_users_ and 0 <= item < self.n_items_):
+            return explanation(np.empty(0, np.int64), np.empty(0), baseline, n)
+        own = slice(self.user_starts_[user], self.user_starts_[user + 1])
+        rated = self.user_items_[own]
+        similar = self.similarities_[item, rated]
+        places, weights = np.empty(len(rated), np.int64), np.empty(len(rated))
+        n_chosen = choose(similar, self.n_neighbours, places)
+        places, weights = places[:n_chosen], weights[:n_chosen]
+        weigh(item, rated, similar, places, self.moments_, self.non_negative, weights)
+        return explanation(rated[places], weights * self.user_residuals_[own][places], baseline, n)
 
     @property
     def n_parameters_(self) -> int:

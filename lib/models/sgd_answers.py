@@ -97,7 +97,7 @@ def neighbour_sums(users, items, ratings: Ratings, parameters: Parameters) -> np
 def _neighbour_sums(order, users, items, ratings, explicit, implicit, out):
     pruned = len(ratings.neighbour_start) > 0
     n_users = len(ratings.start) - 1
-    n_items = len(ratings.neighbour_start) - 1 if pruned else np.int64(np.round(np.sqrt(len(implicit))))
+    n_items = len(ratings.neighbour_start) - 1 if pruned else np.int64(np.round(np.sqrt(len(explicit))))
     known, residual_of = np.zeros(n_items, np.int8), np.zeros(n_items)
     last = -1
     for at in order:
@@ -118,7 +118,8 @@ def _neighbour_sums(order, users, items, ratings, explicit, implicit, out):
                 continue
             place = e if pruned else i * n_items + j
             n_known += 1
-            by_choice += implicit[place]
+            if len(implicit):
+                by_choice += implicit[place]
             if known[j] == 2:
                 n_rated += 1
                 by_rating += explicit[place] * residual_of[j]

@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from lib.models.explanation import Explanation, explanation
 from lib.models.sgd_engine import KorenModel
-
-
-class Explanation(NamedTuple):
-    """A prediction taken apart: `baseline`, the `contributions` and `rest` add up to it.
-
-    Parameters
-    ----------
-    items : ndarray of int, shape (n,)
-        The user's films that weigh most, by the size of their contribution, largest first.
-    contributions : ndarray of float64, shape (n,)
-        What each adds to the prediction or takes from it, in units of the rating scale.
-    baseline : float
-        The terms that no single film answers for: mean, biases and, where the model has them, the user's own factors.
-    rest : float
-        Sum of the contributions of the films that are not listed.
-    """
-
-    items: np.ndarray
-    contributions: np.ndarray
-    baseline: float
-    rest: float
 
 
 class Explains(KorenModel):
@@ -66,12 +44,7 @@ class Explains(KorenModel):
         self._add_factors(item, known, rated, own, shares)
         if self.neighbourly:
             self._add_neighbours(item, known, rated, own, shares)
-        found = shares[known]
-        order = np.argsort(-np.abs(found), kind="stable")[:n]
-        order = order[found[order] != 0]
-        return Explanation(
-            known[order], found[order], prediction - found.sum(), found.sum() - found[order].sum()
-        )
+        return explanation(known, shares[known], prediction - float(shares[known].sum()), n)
 
     def _add_factors(self, item, known, rated, own, shares) -> None:
         film = self.item_factors_[item].astype(np.float64)
@@ -91,5 +64,5 @@ class Explains(KorenModel):
         ):
             places = np.flatnonzero(np.isin(near, films) & (near != item))
             j = near[places]
-            if len(j):
+            if len(j) and len(weights):
                 shares[j] += factor[j] * weights[low + places] / np.sqrt(len(j))

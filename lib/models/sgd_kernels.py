@@ -143,7 +143,8 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
     zero, one, centre = real(0), real(1), real(mean)
     personal, implicit = len(p.user_factors) > 0, len(p.implicit_factors) > 0
     explicit = len(p.explicit_factors) > 0
-    neighbourly, timed = len(p.implicit_weights) > 0, len(p.user_slope) > 0
+    neighbourly, choosing = len(p.explicit_weights) > 0, len(p.implicit_weights) > 0
+    timed = len(p.user_slope) > 0
     scaled, daily = len(p.user_scale) > 0, len(p.day_bias) > 0
     drifting, shifting = len(p.drift_factors) > 0, len(p.day_factors) > 0
     n_longest, n_widest = longest(ratings.start), longest(ratings.known_start)
@@ -217,7 +218,8 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 by_rating, by_choice, n_rated = zero, zero, 0
                 for t in range(n_matched):
                     by_rating += p.explicit_weights[places[t]] * residual_of[partners[t]]
-                    by_choice += p.implicit_weights[places[t]]
+                    if choosing:
+                        by_choice += p.implicit_weights[places[t]]
                     n_rated += known[partners[t]] == 2
                 share, rated_near = inverse_root(real(n_matched)), inverse_root(real(n_rated))
                 estimate += share * by_choice + rated_near * by_rating
@@ -246,9 +248,10 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 step(p.day_factors[day], rates.time_factors, one, slope, penalties.time_factors)
             for t in range(n_matched):
                 e, j = places[t], partners[t]
-                p.implicit_weights[e] += rates.weights * (
-                    error * share - penalties.weights * p.implicit_weights[e]
-                )
+                if choosing:
+                    p.implicit_weights[e] += rates.weights * (
+                        error * share - penalties.weights * p.implicit_weights[e]
+                    )
                 if known[j] == 2:
                     p.explicit_weights[e] += rates.weights * (
                         error * rated_near * residual_of[j] - penalties.weights * p.explicit_weights[e]

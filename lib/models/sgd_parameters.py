@@ -56,7 +56,8 @@ class Parameters(NamedTuple):
     implicit_factors, explicit_factors : shape (n_items, k)
         :math:`y_j, x_j`.
     explicit_weights, implicit_weights : shape (n_entries,)
-        :math:`w_{ij}, c_{ij}`, aligned with `Ratings.neighbours`, or all n_items x n_items.
+        :math:`w_{ij}, c_{ij}`, aligned with `Ratings.neighbours`, or all n_items x n_items; the second only beside the
+        first.
     bin_bias : shape (n_items, n_bins)
         :math:`b_{i,\mathrm{Bin}(t)}`, added to :math:`b_i`.
     user_slope : shape (n_users,)

@@ -158,6 +158,7 @@ def test_transductive_pairs_must_be_in_the_maps(split):
     [
         ("neighbourhood", {}),
         ("neighbourhood", {"n_neighbours": None}),
+        ("neighbourhood", {"implicit_weights": False}),
         ("asymmetric_svd", {}),
         ("integrated", {}),
     ],

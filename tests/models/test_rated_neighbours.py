@@ -116,19 +116,14 @@ def test_cold_users_and_films_get_the_baseline(model, data):
 
 def test_an_explanation_adds_up_to_the_prediction(model, data):
     for user, item in ((0, 3), (5, 5), (7, 20), (data.n_users - 1, 2), (-1, 2), (3, 999)):
-        whole = model.explain(user, item)
-        assert len(whole) <= 4 and item not in set(whole["item"])
-        total = whole.attrs["baseline"] + whole["contribution"].sum()
-        assert total == pytest.approx(model.predict([user], [item])[0], abs=1e-12)
-        np.testing.assert_allclose(whole["weight"] * whole["residual"], whole["contribution"])
-        assert (whole["contribution"].abs().diff().dropna() <= 0).all()
-        if len(whole) == 0:
-            continue
-        first = model.explain(user, item, 1)
-        np.testing.assert_array_equal(first["item"], whole["item"][:1])
-        parts = first.attrs["baseline"] + first.attrs["rest"] + first["contribution"].sum()
-        assert parts == pytest.approx(first.attrs["prediction"], abs=1e-12)
-        assert set(whole["item"]) <= set(data.items[data.users == user])
+        whole, first = model.explain(user, item, None), model.explain(user, item, 1)
+        assert len(whole.items) <= 4 and item not in whole.items.tolist()
+        prediction = model.predict([user], [item])[0]
+        assert whole.baseline + whole.contributions.sum() == pytest.approx(prediction, abs=1e-12)
+        assert first.baseline + first.contributions.sum() + first.rest == pytest.approx(prediction, abs=1e-12)
+        assert (np.diff(np.abs(whole.contributions)) <= 0).all()
+        np.testing.assert_array_equal(first.items, whole.items[:1])
+        assert set(whole.items.tolist()) <= set(data.items[data.users == user].tolist())
     with pytest.raises(ValueError, match="n=0"):
         model.explain(0, 0, 0)
 
@@ -154,10 +149,9 @@ def test_a_worked_example():
     model = CorrelationNeighbours(shrinkage=4.0, user_regularisation=1e9, item_regularisation=1e9).fit(data)
     mean = data.ratings.mean()
     found = model.explain(4, 0)
-    assert found["item"].tolist() == [1, 3], "a film that goes against this one is no neighbour"
-    np.testing.assert_allclose(found["residual"], [5 - mean, 2 - mean], atol=1e-6)
-    s = found["similarity"].to_numpy()
-    np.testing.assert_allclose(found["weight"], s / s.sum(), rtol=1e-6)
+    assert found.items.tolist() == [1, 3], "a film that goes against this one is no neighbour"
+    s = model.similarities_[0, [1, 3]]
+    np.testing.assert_allclose(found.contributions, s / s.sum() * [5 - mean, 2 - mean], rtol=1e-5)
     np.testing.assert_allclose(s, 0.5, atol=0.01)
 
 

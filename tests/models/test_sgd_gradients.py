@@ -24,6 +24,7 @@ PARTS = {
     "asymmetric_svd": ["implicit", "explicit"],
     "neighbourhood": ["near"],
     "neighbourhood of all": ["all"],
+    "neighbourhood without choices": ["near", "no choices"],
     "integrated": ["personal", "implicit", "near"],
     "timesvdpp": ["personal", "implicit", "time", "scale", "day", "drift", "day factors"],
     "timesvdpp without options": ["personal", "implicit", "time"],
@@ -67,7 +68,8 @@ def problem(parts):
     shapes |= {"explicit_factors": (n_items, k)} if "explicit" in parts else {}
     n_weights = len(neighbours[1]) if neighbours else n_items**2
     if {"near", "all"} & set(parts):
-        shapes |= {"explicit_weights": n_weights, "implicit_weights": n_weights}
+        shapes |= {"explicit_weights": n_weights}
+        shapes |= {} if "no choices" in parts else {"implicit_weights": n_weights}
     if "time" in parts:
         n_days = ratings.days.max() + 1
         shapes |= {"bin_bias": (n_items, 3), "user_slope": n_users}
@@ -117,7 +119,7 @@ def terms(ratings, p, at, user):
     if p.user_scale.size:
         effect = effect * p.user_scale[user]
         used.append(("time_bias", "user_scale", user, 1.0))
-    if p.implicit_weights.size:
+    if p.explicit_weights.size:
         n_items = len(p.item_bias)
         places = {j: i * n_items + j for j in range(n_items) if j != i}
         if len(ratings.neighbour_start):
@@ -127,10 +129,11 @@ def terms(ratings, p, at, user):
         if near_rated:
             total = sum(residual[j] * p.explicit_weights[places[j]] for j in near_rated)
             estimate += total / np.sqrt(len(near_rated))
-        if near_known:
+        if near_known and p.implicit_weights.size:
             estimate += sum(p.implicit_weights[places[j]] for j in near_known) / np.sqrt(len(near_known))
         used += [("weights", "explicit_weights", places[j], 0.0) for j in near_rated]
-        used += [("weights", "implicit_weights", places[j], 0.0) for j in near_known]
+        if p.implicit_weights.size:
+            used += [("weights", "implicit_weights", places[j], 0.0) for j in near_known]
     return estimate + effect + p.item_factors[i] @ vector, used
 
 
