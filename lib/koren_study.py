@@ -12,6 +12,7 @@ import pandas as pd
 from lib.evaluation import score_matrix
 from lib.interactions import Interactions
 from lib.metrics import recommend
+from lib.metrics.per_user import PerUser
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks, sampled_ranks
 from lib.models import create, model_class
@@ -32,6 +33,13 @@ MODULES = (
 
 ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 """From the largest error to the smallest, as the papers have it."""
+
+AT_SCALE = {
+    "SVD, 50 factors": ("biased_svd", {"n_factors": 50, "n_epochs": 1}),
+    "Asymmetric-SVD, 50 factors": ("asymmetric_svd", {"n_factors": 50, "n_epochs": 1}),
+    "SVD++, 50 factors": ("svdpp", {"n_factors": 50, "n_epochs": 1}),
+}
+"""What is timed on made-up ratings (`lib.scale_study`)."""
 
 LATENT = ("biased_svd", "nsvd", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")
 """Models with factors."""
@@ -96,7 +104,7 @@ def validate(context: Mapping[str, Any], parameters: Mapping[str, Any], fold: in
     one = context["variant"]
     model = _stopped(one, one.parameters(parameters), context["train"], context["validation"], **context["settings"])  # fmt: skip
     found = {"score": rmse(context["validation"].ratings, answers(model, context["validation"]))}
-    return found | {"n_epochs": float(getattr(model, "n_epochs_", np.nan))}
+    return found | {"n_epochs": float(getattr(model, "n_epochs_", 0))}
 
 
 def _stopped(
@@ -235,8 +243,16 @@ def explained(
     return pd.DataFrame(rows)
 
 
-def averaged_hits(of_starts: Sequence[SampledRanks], k: int):
+def transductive_errors(
+    one: Variant, chosen: Mapping[str, Any], n_epochs: int, train: Interactions, test: Interactions
+) -> float:
+    """Return the test RMSE of a model whose N(u) holds the films of the test pairs too; for no table beside others."""
+    model = create(one.model, **one.parameters(chosen), n_epochs=n_epochs).fit_transductive(train, test)
+    return rmse(test.ratings, answers(model, test))
+
+
+def averaged_hits(of_starts: Sequence[SampledRanks], k: int) -> PerUser:
     """Return the sampled hit rate by user, averaged over random starts of one model."""
     samples = [ranks.hit_rate(k) for ranks in of_starts]
     numerators = np.mean([sample.numerators for sample in samples], axis=0)
-    return type(samples[0])(samples[0].metric, samples[0].users, numerators, samples[0].denominators)
+    return PerUser(samples[0].metric, samples[0].users, numerators, samples[0].denominators)

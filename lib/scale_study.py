@@ -1,9 +1,9 @@
-"""One epoch of AutoRec and of BPR on made-up data of a large data set's shape: seconds, and the memory it takes."""
+"""One epoch of a model on made-up data of a large data set's shape: seconds, and the memory it takes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,36 @@ from lib.synthetic import made_up_ratings
 ITEM_AUTOREC = {"form": "item", "hidden_sizes": (500,)}
 """The network of the original paper, in its size."""
 
-SUBJECTS = {
+Subjects = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""A registered model and its hyperparameters, with one epoch, by the name that readers see."""
+
+NETWORKS: Subjects = {
     "User AutoRec, D's size": ("autorec", {**PUBLISHED_AUTOREC, "epochs": 1}),
     "Item AutoRec": ("autorec", {**ITEM_AUTOREC, "epochs": 1}),
     "BPR, D's settings": ("bpr", {**PUBLISHED_BPR, "n_epochs": 1}),
     "BPR": ("bpr", {"n_factors": 128, "n_epochs": 1}),
 }
 
-MODULES = (
-    "lib.scale_study", "lib.models.autorec", "lib.models.autorec_network", "lib.models.autorec_answers",
+NETWORK_MODULES = (
+    "lib.models.autorec", "lib.models.autorec_network", "lib.models.autorec_answers",
     "lib.models.row_centring", "lib.models.sparse_network", "lib.models.sparse_kernels", "lib.models.adam",
     "lib.models.bpr", "lib.models.bpr_engine", "lib.models.bpr_sampling",
 )  # fmt: skip
 
 
 def epochs_at_scale(
-    n_ratings: int, n_users: int, n_items: int, *, store: Path | str, seed: int = 0,
-    say: Callable[[str], None] | None = print,
+    subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, modules: Sequence[str], store: Path | str,
+    seed: int = 0, say: Callable[[str], None] | None = print,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Time one epoch of each of `SUBJECTS`, each in a new process with one thread.
+    """Time one epoch of each subject, each in a new process with one thread.
 
     Parameters
     ----------
+    subjects : mapping
     n_ratings, n_users, n_items : int
         Of the made-up data (`lib.synthetic.made_up_ratings`).
+    modules : sequence of str
+        What the subjects' speed depends on.
     store : path
         Where finished measurements are kept.
     seed : int
@@ -54,32 +60,30 @@ def epochs_at_scale(
         most memory that the process held meanwhile, the ratings included).
     """
     rows = []
-    for name in SUBJECTS:
+    for name, (model, parameters) in subjects.items():
         context = {"shape": (n_ratings, n_users, n_items, seed)}
-        with Grid(
-            measure, context=context, store=store, version=source_version(*MODULES), workers=1, say=say
-        ) as grid:
-            rows += grid.run([{"subject": name}])
-    return [
-        {
-            "model": r["subject"],
-            "ratings": n_ratings,
-            "seconds": r["seconds_fit"],
-            "mebibytes": r["mebibytes"],
-        }
-        for r in rows
-    ]
+        version = source_version("lib.scale_study", *modules)
+        with Grid(measure, context=context, store=store, version=version, workers=1, say=say) as grid:
+            (found,) = grid.run([{"model": model, "parameters": dict(parameters)}])
+        rows.append(
+            {
+                "model": name,
+                "ratings": n_ratings,
+                "seconds": found["seconds_fit"],
+                "mebibytes": found["mebibytes"],
+            }
+        )
+    return rows
 
 
-def measure(context: Mapping[str, Any], *, subject: str) -> dict[str, float]:
-    """Make the data and fit one epoch of one subject; everything was compiled on small data before."""
+def measure(context: Mapping[str, Any], *, model: str, parameters: Mapping[str, Any]) -> dict[str, float]:
+    """Make the data and fit one epoch of one model; everything was compiled on small data before."""
     n_ratings, n_users, n_items, seed = context["shape"]
-    name, parameters = SUBJECTS[subject]
-    create(name, **parameters).fit(made_up_ratings(2_000, 200, 100, seed=seed))
+    create(model, **parameters).fit(made_up_ratings(2_000, 200, 100, seed=seed))
     data = made_up_ratings(n_ratings, n_users, n_items, seed=seed)
     forget_peak()
     start = time.perf_counter()
-    create(name, **parameters).fit(data)
+    create(model, **parameters).fit(data)
     return {"seconds_fit": time.perf_counter() - start, "mebibytes": peak_mebibytes()}
 
 

@@ -100,12 +100,9 @@ def test_squared_errors_are_averaged_over_starts(fits, split):
     assert mean.value == pytest.approx(expected, abs=1e-5)
 
 
-def test_epochs_are_timed_on_made_up_data(tmp_path, monkeypatch):
-    import lib.scale_study as study
-
+def test_epochs_are_timed_on_made_up_data(tmp_path):
     small = {"Item AutoRec": ("autorec", {"form": "item", "hidden_sizes": (8,), "epochs": 1})}
-    monkeypatch.setattr(study, "SUBJECTS", small)
-    rows = epochs_at_scale(3000, 200, 100, store=tmp_path, say=None)
+    rows = epochs_at_scale(small, 3000, 200, 100, modules=["lib.models.autorec"], store=tmp_path, say=None)
     assert rows[0]["model"] == "Item AutoRec" and rows[0]["ratings"] == 3000
     assert rows[0]["seconds"] > 0 and rows[0]["mebibytes"] > 10
 
