@@ -30,7 +30,7 @@ SAME = {"same_svd": ("biased_svd", "surprise_svd"), "same_svdpp": ("svdpp", "sur
 
 def compare_on_folds(
     dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], n_epochs: Mapping[str, int], *, seed: int,
-    store: Path | str,
+    store: Path | str, workers: int | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
@@ -46,6 +46,8 @@ def compare_on_folds(
         Of the folds.
     store : path
         Where finished fits are kept.
+    workers : int, optional
+        As in `lib.grid.Grid`.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def compare_on_folds(
     for number, fold in enumerate(k_fold(dataset.interactions, n_folds=n_folds, seed=seed)):
         context = {"train": fold.train, "test": fold.test}
         version = source_version("lib.koren_folds", *MODULES)
-        with Grid(measure, context=context, store=store, version=version) as grid:
+        with Grid(measure, context=context, store=store, version=version, workers=workers) as grid:
             found = {result["name"]: result for result in grid.run(jobs)}
         for name, result in found.items():
             gap = np.nan
