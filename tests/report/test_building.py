@@ -1,10 +1,15 @@
 """The build as a whole: tidy tables, nothing half done, the same bytes every time, the PDF."""
 
+import base64
 import csv
+import io
+import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
+from PIL import Image
 from toy_notebooks import CLAIM, METRIC, Notebook
 
 from lib import report
@@ -129,3 +134,27 @@ def test_a_compact_image_draws_the_same():
     assert compact(image) == b'<svg width="9pt"><path d="M 0 0 L 1 1"/></svg> '
     with_text = b"<svg>\n <text>a\n  b</text></svg>"
     assert compact(with_text) == with_text
+
+
+def test_a_compact_image_keeps_what_its_images_show():
+    from lib.report.svg import compact
+
+    def pixels(svg):
+        encoded = re.search(rb"base64,([^\"]+)", svg)[1]
+        with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+            return np.asarray(image.convert("RGBA"), dtype=int)
+
+    drawing = np.zeros((60, 80, 4), dtype=np.uint8)
+    rng = np.random.default_rng(0)
+    for colour in ((214, 39, 40), (31, 119, 180), (44, 160, 44)):
+        rows, columns = rng.integers(0, 60, 40), rng.integers(0, 80, 40)
+        drawing[rows, columns] = [[*colour, alpha] for alpha in rng.choice([80, 160, 255], 40)]
+    buffer = io.BytesIO()
+    Image.fromarray(drawing).save(buffer, "PNG")
+    encoded = base64.encodebytes(buffer.getvalue())  # in lines, as matplotlib writes it
+    svg = b'<svg width="9pt"><image xlink:href="data:image/png;base64,' + encoded + b'"/></svg>'
+    smaller = compact(svg)
+    assert len(smaller) < len(svg)
+    assert np.abs(pixels(smaller) - drawing)[drawing[..., 3] > 0].max() < 12
+    assert (pixels(smaller)[drawing[..., 3] == 0][:, 3] == 0).all()
+    assert compact(smaller) == smaller
