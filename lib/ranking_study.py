@@ -29,6 +29,14 @@ MODULES = (
 )  # fmt: skip
 """What a search's scores depend on, for its ``version``."""
 
+FITTED = (
+    *MODULES, "lib.ranking_study", "lib.models.random_order", "lib.models.most_popular", "lib.models.bias",
+    "lib.models.factorisation_machine", "lib.models.two_tower", "lib.models.two_tower_network",
+    "lib.models.two_tower_features", "lib.models.matrix_factorisation", "lib.models.softmax",
+    "lib.models.softmax_network", "lib.models.softmax_loss", "lib.models.early_stopping",
+)  # fmt: skip
+"""What a fit depends on, of any of the models, for a grid's ``version``."""
+
 FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
 """Models that can score users whom they were not trained on."""
 
