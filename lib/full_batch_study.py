@@ -125,7 +125,7 @@ def measure(
     dict
         ``train_curve`` and ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse``
         and ``train_rmse`` (their last values), ``lowest`` test RMSE, ``start`` (the test RMSE before training),
-        ``diverged`` (0 or 1) and ``seconds``.
+        ``diverged`` (1 where the training error left the range of floats, or ended above where it began) and ``seconds``.
     """
     changes = dict(changes)
     rate = LEARNING_RATES[model] * context["rate_factor"] * changes.pop("rate_factor", 1.0)
@@ -141,7 +141,8 @@ def measure(
     return {
         "train_curve": found.train_rmse, "test_curve": found.test_rmse, "train_rmse": float(found.train_rmse[-1]),
         "test_rmse": float(found.test_rmse[-1]), "lowest": float(found.test_rmse.min()),
-        "start": float(found.test_rmse[0]), "diverged": int(found.diverged), "seconds": time.perf_counter() - start,
+        "start": float(found.test_rmse[0]),
+        "diverged": int(found.diverged or found.train_rmse[-1] > found.train_rmse[0]), "seconds": time.perf_counter() - start,
     }  # fmt: skip
 
 
