@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
 import shutil
@@ -40,7 +41,8 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
                 target = folder / data_path(block)
                 target.parent.mkdir(exist_ok=True)
                 text = Path(block.data).read_text(encoding="utf-8")
-                target.write_text(shortened(text) if isinstance(block, Figure) else text, encoding="utf-8")
+                content = (shortened(text) if isinstance(block, Figure) else text).encode()
+                target.write_bytes(gzip.compress(content, mtime=0) if target.suffix == ".gz" else content)
 
 
 LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
@@ -52,9 +54,15 @@ def shortened(text: str) -> str:
     return LONG_NUMBER.sub(lambda found: f"{float(found.group()):.4g}", text)
 
 
+LARGE = 20_000
+"""Bytes from which on a table is published compressed; pandas and R read it as it is."""
+
+
 def data_path(block: Figure | Table) -> str:
     """Return where, under reports/data/, the data behind a figure or table lies."""
-    return f"{'figures' if isinstance(block, Figure) else 'tables'}/{block.label}.csv"
+    kind = "figures" if isinstance(block, Figure) else "tables"
+    large = Path(block.data).stat().st_size > LARGE
+    return f"{kind}/{block.label}.csv{'.gz' if large else ''}"
 
 
 def _records(pages: list[Page], runs_dir: Path, name: str, columns: tuple[str, ...]) -> list[dict]:

@@ -19,12 +19,15 @@ _UNSEEN = re.compile(rb"<!--.*?-->|<metadata>.*?</metadata>", re.S)
 _PLACES = re.compile(rb'\s(?:d|x|y)="[^"]*"')
 _EMBEDDED = re.compile(rb"(data:image/png;base64,)([A-Za-z0-9+/=\s]+)")
 
+_REFERENCE, _NAME = re.compile(rb"#([\w.-]+)"), re.compile(rb'\sid="([^"]*)"')
+_STYLE = re.compile(rb'\sstyle="[^"]*"')
+
 COLOURS = 64
 """Of an embedded image. Dots in a dozen colours with soft edges look the same, and take a quarter of the space."""
 
 
 def compact(image: bytes) -> bytes:
-    """Return an SVG without comments, metadata and the space between elements, places to a tenth of a point.
+    """Return an SVG without comments, metadata, space and names that nothing refers to, places to a tenth of a point.
 
     Images inside it are reduced to `COLOURS`. Text keeps its spaces: figures are drawn with text as outlines, and between
     other elements space means nothing.
@@ -35,6 +38,9 @@ def compact(image: bytes) -> bytes:
         lambda found: found[1] + base64.b64encode(_reduced(base64.b64decode(found[2]))), image
     )
     image = re.sub(rb"\s*\n\s*", b" ", re.sub(rb">\s+<", b"><", _UNSEEN.sub(b"", image)))
+    used = set(_REFERENCE.findall(image))
+    image = _NAME.sub(lambda found: found[0] if found[1] in used else b"", image)
+    image = _STYLE.sub(lambda found: re.sub(rb"\s*([:;])\s*", rb"\1", found[0]), image)
     return _PLACES.sub(lambda found: re.sub(rb"(\.\d)\d+", rb"\1", found.group()), image)
 
 

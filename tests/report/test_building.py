@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import dataclasses
 import io
 import re
 import shutil
@@ -132,8 +133,29 @@ def test_a_compact_image_draws_the_same():
 
     image = b'<svg width="9pt">\n <metadata>who</metadata>\n <!-- a -->\n <path d="M 0 0\n L 1 1"/>\n</svg>\n'
     assert compact(image) == b'<svg width="9pt"><path d="M 0 0 L 1 1"/></svg> '
+    named = b'<svg><defs><path id="a" d="M 0 0"/></defs><g id="b" style="fill: none; stroke: #aaa"><use href="#a"/></g></svg>'
+    assert (
+        compact(named)
+        == b'<svg><defs><path id="a" d="M 0 0"/></defs><g style="fill:none;stroke:#aaa"><use href="#a"/></g></svg>'
+    )
     with_text = b"<svg>\n <text>a\n  b</text></svg>"
     assert compact(with_text) == with_text
+
+
+def test_large_data_are_published_compressed(tmp_path):
+    import pandas as pd
+
+    from lib.report.data import LARGE, data_path
+
+    @dataclasses.dataclass
+    class Block:
+        label: str
+        data: str
+
+    for rows in (3, LARGE):
+        path = tmp_path / "data.csv"
+        pd.DataFrame({"x": range(rows)}).to_csv(path, index=False)
+        assert data_path(Block("tbl-a", str(path))) == f"tables/tbl-a.csv{'.gz' if rows == LARGE else ''}"
 
 
 def test_a_compact_image_keeps_what_its_images_show():
