@@ -299,7 +299,7 @@ def test_svd_is_that_of_surprise(split):
     expected = surprise_estimates(surprise.SVD(**settings, random_state=4), split)
     model = BiasedSVD(
         n_factors=7, n_epochs=15, bias_learning_rate=0.02, factor_learning_rate=0.02, bias_regularisation=0.03,
-        factor_regularisation=0.03, learning_rate_decay=1.0, shuffle=False, dtype="float64", seed=4,
+        factor_regularisation=0.03, learning_rate_decay=1.0, initial_scale=0.1, shuffle=False, dtype="float64", seed=4,
     ).fit(split.train)  # fmt: skip
     found = model.predict(split.test.users, split.test.items)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
