@@ -38,6 +38,7 @@ REGISTRY: dict[str, str] = {
     "svdpp": "lib.models.svdpp:SVDpp",
     "integrated": "lib.models.integrated:Integrated",
     "timesvdpp": "lib.models.timesvdpp:TimeSVDpp",
+    "timed_factorisation_machine": "lib.models.timed_factorisation_machine:TimedFactorisationMachine",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 
@@ -72,6 +73,7 @@ LABELS = {
     "svdpp": "SVD++",
     "integrated": "Integrated model",
     "timesvdpp": "timeSVD++",
+    "timed_factorisation_machine": "Factorisation machine with time",
 }
 """What tables and figures call a model; a model without a label is shown by its name."""
 

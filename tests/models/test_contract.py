@@ -31,6 +31,7 @@ SMALL["factorisation_machine"] = {
     "n_iterations": 60,
     "n_samples": 40,
 }
+SMALL["timed_factorisation_machine"] = {**SMALL["factorisation_machine"], "gaps": [0, 30]}
 SMALL["matrix_factorisation"] = {
     "n_factors": 6,
     "learning_rate": 3.0,
@@ -88,6 +89,7 @@ SMALL["interpolated_neighbours"] = {"n_neighbours": 10, "shrinkage": 10.0, "mome
 WITHOUT_TABLES = {
     "side_information_als": {"groups": ["raters", "rated"], "graph_group": None},
     "factorisation_machine": {"groups": ["raters", "rated"]},
+    "timed_factorisation_machine": {"groups": ["raters", "rated"]},
     "softmax": {"groups": []},
 }
 """What must be left out where there are no side tables to take it from."""
@@ -100,6 +102,7 @@ LEARN_TASTE = [
     "two_tower",
     "side_information_als",
     "factorisation_machine",
+    "timed_factorisation_machine",
     "matrix_factorisation",
     "biased_svd",
     "svdpp",
