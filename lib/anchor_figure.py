@@ -1,0 +1,103 @@
+"""Published errors and ours on one axis, a panel a protocol."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lib.figures import PALETTE
+
+PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
+WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
+"""Inches: of the figure, of a row, and of what a panel has besides its rows."""
+
+
+def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:
+    """Return the rows of one panel: ours at its best on top, then published figures, lowest first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `lib.anchors.anchor_table` of one protocol and one metric.
+    best : Series or None
+        A row of `lib.anchor_measurements.measured`.
+    label : str
+        What a reader sees for the model of `best`.
+
+    Returns
+    -------
+    DataFrame
+        ``name``, ``published``, ``comparable``, ``ours``, ``low``, ``high``. A model that several sources report is
+        named with its source.
+    """
+    rows = table.sort_values("published", kind="stable")
+    twice = rows["model"].duplicated(keep=False)
+    names = np.where(twice, rows["model"] + " (" + rows["source"] + ")", rows["model"])
+    rows = rows.assign(name=names)[["name", "published", "comparable", "ours", "low", "high"]]
+    if best is None:
+        return rows.reset_index(drop=True)
+    top = {
+        "name": textwrap.fill(f"lowest here: {label}", 36), "published": np.nan, "comparable": True, "ours": best["value"],
+        "low": best["low"], "high": best["high"],
+    }  # fmt: skip
+    return pd.concat([pd.DataFrame([top]), rows], ignore_index=True)
+
+
+def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
+    """Draw published errors as crosses, hollow where they are not comparable, and ours as dots with intervals.
+
+    Parameters
+    ----------
+    panels : mapping of str to DataFrame
+        Title to rows as of `drawn_rows`; at least one.
+    xlabel : str
+
+    Raises
+    ------
+    ValueError
+        There is nothing to draw.
+    """
+    panels = {title: rows for title, rows in panels.items() if len(rows)}
+    if not panels:
+        raise ValueError("no published figure to draw; was everything above the limit?")
+    counts = [len(rows) for rows in panels.values()]
+    figure, axes = plt.subplots(
+        len(panels), 1, figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3), squeeze=False,
+        sharex=True, height_ratios=[count + 1 for count in counts],
+    )  # fmt: skip
+    for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
+        _draw(axis, title, rows)
+    axes[-1, 0].set_xlabel(xlabel)
+    handles = [
+        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, label="published"),
+        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, markerfacecolor="white", label="published, not comparable"),
+        Line2D([], [], marker="o", color=OURS, label="ours, with 95% interval"),
+    ]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw(axis, title: str, rows: pd.DataFrame) -> None:
+    """Fill one panel, the first row on top."""
+    places = np.arange(len(rows))
+    filled = rows["comparable"].to_numpy(dtype=bool)
+    for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
+        axis.plot(
+            rows["published"][chosen], places[chosen], "X", color=PUBLISHED, markerfacecolor=face, markersize=6
+        )  # fmt: skip
+    axis.hlines(places, rows["low"], rows["high"], color=OURS, linewidth=2, alpha=0.5)
+    axis.plot(rows["ours"], places, "o", color=OURS, markersize=4.5)
+    lowest = rows["ours"].min()
+    if np.isfinite(lowest):
+        axis.axvline(lowest, color=OURS, linewidth=0.8, linestyle=":")
+    axis.set_yticks(places, rows["name"])
+    axis.tick_params(axis="y", labelsize=7)
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.grid(axis="y", visible=False)
+    axis.set_title(title)

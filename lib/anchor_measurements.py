@@ -1,0 +1,129 @@
+"""Our own errors on a published protocol: one figure and interval a model, from any runs' records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from lib.datasets import FOLDS
+from lib.results import METRIC_COLUMNS, metrics_frame
+
+MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
+
+
+def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rmse") -> pd.DataFrame:
+    r"""Summarise what was measured on one data set under one protocol.
+
+    A model's random starts on a fold are averaged first, then its folds. With :math:`n > 1` folds of mean errors
+    :math:`e_1, \dots, e_n` the interval is
+
+    .. math:: \bar e \pm t_{0.975,\,n-1}\, s / \sqrt{n},
+
+    which takes the folds as independent. With one fold it is the mean of the intervals that the records carry, over
+    users; NaN where they carry none.
+
+    A model without results on five random folds (``kfold_5``) that was measured on all of GroupLens's folds u1 to u5 is
+    summarised over these: they too part the ratings into five, though by blocks of users rather than at random.
+
+    Parameters
+    ----------
+    results : DataFrame
+        Rows with `lib.results.METRIC_COLUMNS`.
+    dataset, split, metric : str
+
+    Returns
+    -------
+    DataFrame
+        `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``. Records without a value are
+        left out.
+
+    Raises
+    ------
+    ValueError
+        `results` lacks a column.
+    """
+    missing = [column for column in METRIC_COLUMNS if column not in results.columns]
+    if missing:
+        raise ValueError(f"the results lack {', '.join(missing)}; pass the metrics of lib.results.load_run")
+    rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
+    found = _summary(rows[rows["split"] == split], split)
+    if split == "kfold_5":
+        published = rows[rows["split"].isin(FOLDS) & ~rows["model"].isin(found["model"])]
+        whole = published.groupby("model")["split"].nunique() == len(FOLDS)
+        published = published[published["model"].isin(whole.index[whole])]
+        found = pd.concat([found, _summary(published, f"{FOLDS[0]} to {FOLDS[-1]}")], ignore_index=True)
+    return found.sort_values(["value", "model"], ignore_index=True)
+
+
+def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
+    """Average starts, then folds."""
+    if rows.empty:
+        empty = {"model": str, "basis": str, "n_folds": int}
+        return pd.DataFrame({c: pd.Series(dtype=empty.get(c, float)) for c in MEASURED_COLUMNS})
+    keyed = rows.assign(fold=rows["fold"].fillna("").astype(str))
+    folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
+    models = folds.groupby("model")
+    found = models.agg(
+        value=("value", "mean"), low=("low", "mean"), high=("high", "mean"), spread=("value", "std"),
+        n_folds=("value", "size"),
+    )  # fmt: skip
+    several = found["n_folds"] > 1
+    half = half_width(found["spread"], found["n_folds"])
+    found["low"] = np.where(several, found["value"] - half, found["low"])
+    found["high"] = np.where(several, found["value"] + half, found["high"])
+    return found.assign(basis=basis).reset_index()[list(MEASURED_COLUMNS)]
+
+
+def half_width(spread, n_folds):
+    """Return half the width of the 95% t interval of a mean over folds; NaN for a single fold.
+
+    Parameters
+    ----------
+    spread : float or array
+        Standard deviation over folds, with n − 1 in its denominator.
+    n_folds : int or array
+    """
+    n_folds = np.asarray(n_folds, dtype=float)
+    freedom = np.where(n_folds > 1, n_folds - 1, np.nan)
+    return stats.t.ppf(0.975, freedom) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)
+
+
+def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: str) -> pd.DataFrame:
+    """Turn means over random folds, as `lib.koren_folds.compare_on_folds` gives them, into metric records.
+
+    Parameters
+    ----------
+    folds : iterable of mapping
+        ``name``, ``rmse`` and ``spread`` (standard deviation over folds), ``seconds`` of a fit.
+    dataset : str
+    n_folds : int
+        How many folds stand behind each mean; gives the split its name.
+    run : str
+        Where they come from.
+
+    Returns
+    -------
+    DataFrame
+        `lib.results.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two folds.
+    """
+    if n_folds < 2:
+        raise ValueError(f"a mean over folds needs at least 2 of them, got {n_folds}")
+    rows = []
+    for found in folds:
+        half = float(half_width(found["spread"], n_folds))
+        rows.append(
+            {
+                "dataset": dataset, "split": f"kfold_{n_folds}", "fold": "", "model": found["name"],
+                "metric": "rmse", "value": found["rmse"], "low": found["rmse"] - half,
+                "high": found["rmse"] + half, "seconds_fit": found.get("seconds"), "run": run,
+            }
+        )  # fmt: skip
+    return metrics_frame(rows)

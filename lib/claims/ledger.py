@@ -1,0 +1,96 @@
+"""The ledger of claims: one row a claim, with the verdict, the part that decides it, the reason and the evidence."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lib.claims.published import STATEMENT, Claims
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, check_complete, overall
+
+LEDGER_COLUMNS = (
+    "id", "project", "model", "statement", "parts", "holding", "verdict", "decided_by", "reported", "ours", "low",
+    "high", "reason", "evidence",
+)  # fmt: skip
+
+DECIDING = {
+    HOLDS: (HOLDS,),
+    CONDITION: (CONDITION, FAILS, HOLDS),
+    FAILS: (FAILS, CONDITION),
+    UNTESTED: (UNTESTED,),
+}
+"""By a claim's verdict: whose part's reason explains it, the first of these that any part has."""
+
+
+def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
+    """Sum verdicts on figures and statements up to a row a claim, in the order of the claims.
+
+    A claim's verdict is that of `lib.claims.overall`. Its deciding part is, among the parts whose own verdict explains
+    it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
+    size, or else the first.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        As of `lib.claims.verdict_table`, or read from ``reports/data/claims.csv``.
+    claims : Claims
+        All of them need a verdict on every part.
+
+    Returns
+    -------
+    DataFrame
+        `LEDGER_COLUMNS`. ``parts`` counts figures and statement, ``holding`` those that hold without a condition;
+        ``reported``, ``ours``, ``low``, ``high``, ``reason`` and ``evidence`` are the deciding part's, whose name
+        stands in ``decided_by``. Numbers are NaN where the part has none; ``evidence`` is empty where nothing could
+        be tested.
+
+    Raises
+    ------
+    MissingVerdicts
+        A claim, or a part of one, has no verdict.
+    ValueError
+        Verdicts on a claim that is not among the published ones.
+    """
+    check_complete(claims, verdicts, list(claims.projects))
+    unknown = set(verdicts["id"]) - set(claims.claims)
+    if unknown:
+        raise ValueError(f"verdicts on claims that nobody published: {', '.join(sorted(unknown))}")
+    settled = overall(verdicts)
+    rows = []
+    for claim in claims.of():
+        parts = verdicts[verdicts["id"] == claim.id]
+        verdict = settled.loc[claim.id, "verdict"]
+        decides = deciding_part(parts, verdict)
+        rows.append(
+            {
+                "id": claim.id, "project": claim.project, "model": claim.model, "statement": claim.statement,
+                "parts": len(parts), "holding": int((parts["verdict"] == HOLDS).sum()), "verdict": verdict,
+                "decided_by": decides["figure"], **decides[["reported", "ours", "low", "high", "reason"]],
+                "evidence": "" if pd.isna(decides["evidence"]) else decides["evidence"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
+
+
+def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
+    """Return the part of one claim that explains the claim's verdict; see `ledger` for the rule.
+
+    Parameters
+    ----------
+    parts : DataFrame
+        The verdicts on one claim's parts, at least one.
+    verdict : str
+        The claim's.
+    """
+    kinds = DECIDING[verdict]
+    explaining = next(
+        (found for kind in kinds if not (found := parts[parts["verdict"] == kind]).empty), parts
+    )
+    said = explaining[explaining["figure"] == STATEMENT]
+    if not said.empty:
+        return said.iloc[0]
+    numbers = explaining[["reported", "low", "high"]].astype(float)
+    outside = (numbers["low"] - numbers["reported"]).clip(lower=0) + (
+        numbers["reported"] - numbers["high"]
+    ).clip(lower=0)
+    distance = (outside / numbers["reported"].abs().where(numbers["reported"] != 0, 1.0)).fillna(0.0)
+    return explaining.loc[distance.idxmax()]
