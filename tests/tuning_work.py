@@ -19,7 +19,7 @@ def bowl(context, *, parameters, fold):
 
 def slow_bowl(context, *, parameters, fold):
     """The same, slowly: for killing it in the middle."""
-    time.sleep(0.05)
+    time.sleep(0.02)
     return bowl(context, parameters=parameters, fold=fold)
 
 

@@ -23,12 +23,15 @@ LOCK = ROOT / "requirements.txt"
 UNAVAILABLE = "unavailable"
 """Marks, among a run's data, that it was left out for want of some."""
 
-KEEP, RESTORE, EXECUTE = "keep", "restore", "execute"
+OUTSIDE = "outside"
+"""Marks, among a run's data, that it was left out as another profile's; its value names that profile."""
+
+KEEP, RESTORE, EXECUTE, LEAVE = "keep", "restore", "execute", "leave out"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a run: keep its results, restore earlier ones made from the same inputs, or execute it.
+    """What to do with a run: keep its results, restore earlier ones made from the same inputs, execute it or leave it out.
 
     `reasons` says why, for people; `parts` is what the results depend on, and `key` its digest.
     """
@@ -53,12 +56,17 @@ class Cache:
         By run, as `lib.runner.parameters.resolve` gives them.
     force : collection of str
         Runs to execute whatever the cache says.
+    outside : mapping of str to str
+        Runs that are not executed here, as the profile is not theirs, each with the profile that makes it. It goes
+        before `force`.
     """
 
     def __init__(
-        self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *, force: Collection[str] = ()
-    ):
+        self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *,
+        force: Collection[str] = (), outside: Mapping[str, str] | None = None,
+    ):  # fmt: skip
         self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
+        self.outside = dict(outside or {})
         self.dependencies = Dependencies()
         self.data = DataChecksums(store.runs_dir / ".checksums.json")
         self._notebooks: dict[str, Notebook] = {}
@@ -85,16 +93,18 @@ class Cache:
             "upstream": {name: self.store.results(name) for name in run.reads},
         }
 
-    def decide(self, run: Run, *, changing: Collection[str] = ()) -> Decision:
+    def decide(self, run: Run, *, changing: Mapping[str, str] | None = None) -> Decision:
         """Decide what to do with a run.
 
         Parameters
         ----------
         run : Run
             The run.
-        changing : collection of str
-            Runs whose results are still going to change, when the decision is only a forecast.
+        changing : mapping of str to str
+            Runs whose results are still going to change, when the decision is only a forecast, and how: "will run".
         """
+        if run.id in self.outside:
+            return self._decide_outside(run, self.outside[run.id], changing or {})
         parts = self.parts(run)
         record = self.store.record(run.id)
         arrived = False
@@ -104,7 +114,8 @@ class Cache:
             if not arrived and not self.store.can_restore(run.id, key_of(parts)):
                 parts = without_data(parts)
         key = key_of(parts)
-        coming = tuple(f"upstream {name} will run" for name in run.reads if name in changing)
+        changing = changing or {}
+        coming = tuple(f"upstream {name} {changing[name]}" for name in run.reads if name in changing)
         if run.id in self.force:
             return Decision(run.id, EXECUTE, ("asked for by --force",), parts, key)
         if record is None:
@@ -122,6 +133,29 @@ class Cache:
         if self.store.can_restore(run.id, key):
             return Decision(run.id, RESTORE, reasons, parts, key)
         return Decision(run.id, EXECUTE, reasons, parts, key)
+
+    def _decide_outside(self, run: Run, profile: str, changing: Mapping[str, str]) -> Decision:
+        """Decide about a run of another profile: its results count while they hold, whichever profile made them."""
+        parts, record = self.parts(run), self.store.record(run.id)
+        key = key_of(parts)
+        reasons: tuple[str, ...] = ()
+        if record is not None and self.store.left_out(run.id):
+            if self.store.can_restore(run.id, key):
+                reasons = ("they hold again",)
+            elif record["parts"]["data"].get(OUTSIDE) == profile:
+                return Decision(run.id, KEEP, (), record["parts"], record["key"])
+        elif record is not None:
+            reasons = tuple(f"upstream {name} {changing[name]}" for name in run.reads if name in changing)
+            if self.store.results(run.id) != record["results"]:
+                reasons += ("its results were changed since it ran",)
+            else:
+                reasons += tuple(differences(record["parts"], parts, self.notebook(run)))
+            if not reasons:
+                return Decision(run.id, KEEP, (), parts, key)
+        if self.store.can_restore(run.id, key):
+            return Decision(run.id, RESTORE, reasons, parts, key)
+        parts = outside_profile(parts, profile)
+        return Decision(run.id, LEAVE, reasons, parts, key_of(parts))
 
     def _static_parts(self, run: Run) -> dict[str, Any]:
         notebook, values = self.notebook(run), self.parameters[run.id].values
@@ -159,6 +193,11 @@ def without_data(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {**parts, "data": {**parts["data"], UNAVAILABLE: "yes"}}
 
 
+def outside_profile(parts: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    """Return what a run that was left out as another profile's depends on: being asked for would change it."""
+    return {**parts, "data": {**parts["data"], OUTSIDE: profile}}
+
+
 def key_of(parts: Mapping[str, Any]) -> str:
     """Return the digest of what a run depends on; a cell's id doesn't count, its place and code do."""
     content = {**parts, "code": [digest for _, digest in parts["code"]]}
@@ -174,10 +213,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Not
         )
         found.append(f"parameter {name} {old} -> {new}")
     found += [f"{name} changed" for name in _changed(before["modules"], now["modules"])]
-    found += [
-        "it was left out for want of data" if name == UNAVAILABLE else f"data file {name} changed"
-        for name in _changed(before["data"], now["data"])
-    ]
+    marks = {
+        UNAVAILABLE: "it was left out for want of data",
+        OUTSIDE: "it was left out under another profile",
+    }
+    found += [marks.get(name, f"data file {name} changed") for name in _changed(before["data"], now["data"])]
     found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
     if before["lock"] != now["lock"]:
         found.append("requirements.txt changed")

@@ -43,6 +43,9 @@ class Run:
     parameters, quick, full, large : dict
         Values of every profile, and what each of the three changes in them. What is absent keeps the
         notebook's own value.
+    profiles : tuple of str
+        The profiles that execute the run; all of them by default. Under another one its results are shown where they
+        are there and still hold; else it is left out, and its page says how to make them.
     optional : bool
         Whether the report does without the run where no source can serve its data: a page then says what is missing
         and how to get it.
@@ -65,6 +68,7 @@ class Run:
     quick: dict[str, Any] = field(default_factory=dict)
     full: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
+    profiles: tuple[str, ...] = PROFILES
     optional: bool = False
     seconds: float | None = None
 
@@ -72,6 +76,13 @@ class Run:
         """Return the plan's parameters under a profile, without the notebook's own defaults."""
         changes = {"quick": self.quick, "full": self.full, "large": self.large}
         return {**self.parameters, **changes[profile]}
+
+    def outside(self, profile: str) -> str:
+        """Return the profile that makes the run where this one does not: the next larger, else the largest; or ""."""
+        if profile in self.profiles:
+            return ""
+        own = [name for name in PROFILES if name in self.profiles]
+        return next((name for name in own if PROFILES.index(name) > PROFILES.index(profile)), own[-1])
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -179,6 +190,7 @@ _KEYS = {
     "quick": dict,
     "full": dict,
     "large": dict,
+    "profiles": list,
     "optional": bool,
     "seconds": (int, float),
 }
@@ -195,7 +207,7 @@ def load_plan(path: Path | str | None = None) -> Plan:
     Raises
     ------
     PlanError
-        The file is missing or not TOML; a key or type is unknown; a run is named twice, needs or wants a run that
+        The file is missing or not TOML; a key, type or profile is unknown; a run is named twice, needs or wants a run that
         isn't there or, through others, itself; a notebook is missing.
     """
     path = Path(path if path is not None else ROOT / "report.toml").resolve()
@@ -230,6 +242,13 @@ def _read_run(file: str, number: int, entry: dict[str, Any]) -> Run:
             raise PlanError(f"{where}: {key} must be {expected}, not {value!r}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise PlanError(f"{where}: {key} must be a list of names, not {value!r}")
+    for name in entry.get("profiles", PROFILES):
+        if name not in PROFILES:
+            raise PlanError(f"{where}: profiles has {name!r}, which is no profile{near_miss(name, PROFILES)}")
+    if not entry.get("profiles", PROFILES):
+        raise PlanError(
+            f"{where}: profiles is empty; name at least one of {', '.join(PROFILES)}, or leave it out"
+        )
     for key in ("id", "notebook", "title"):
         if not entry.get(key):
             raise PlanError(f"{where} has no {key}")

@@ -11,14 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision, key_of, without_data
+from lib.runner.cache import EXECUTE, LEAVE, RESTORE, Cache, Decision, key_of, without_data
 from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
 from lib.runner.fetching import lacking
 from lib.runner.notice import write_notice
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
-from lib.runner.store import LEFT_OUT, NOTEBOOK, PROGRESS, Store
+from lib.runner.store import LEFT_OUT, MADE_BY, NOTEBOOK, PROGRESS, Store
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
@@ -49,17 +49,27 @@ class Summary:
     kept: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
     without_data: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
 def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
     """Say what each selected run will need, in the order of execution, without doing anything."""
     decisions: dict[str, Decision] = {}
+    changing: dict[str, str] = {}
     for run in plan.order():
         if run.id in selected:
-            changing = [name for name, decision in decisions.items() if decision.action != KEEP]
-            decisions[run.id] = cache.decide(run, changing=changing)
+            decision = decisions[run.id] = cache.decide(run, changing=changing)
+            if decision.action == LEAVE and cache.store.record(run.id) and not cache.store.left_out(run.id):
+                changing[run.id] = "will be left out"
+            elif decision.action in (EXECUTE, RESTORE):
+                changing[run.id] = "will run"
     return decisions
+
+
+def of_another_profile(profile: str) -> str:
+    """Say that a run is another profile's."""
+    return f"is part of --profile {profile}"
 
 
 class Schedule:
@@ -122,6 +132,11 @@ class Schedule:
                 if pending & set(run.reads) or set(summary.failed) & self.plan.upstream(run.id):
                     continue
                 decision = self.cache.decide(run)
+                if decision.action == LEAVE:
+                    waiting.remove(run)
+                    self._of_another_profile(run, decision, summary)
+                    moved = True
+                    continue
                 if decision.action == EXECUTE and (reason := self._hindrance(run)):
                     waiting.remove(run)
                     self._without_data(run, decision, reason, summary)
@@ -137,7 +152,7 @@ class Schedule:
                     summary.restored.append(run.id)
                     self.report.line(f"back   {run.id}: earlier results from the same inputs")
                 elif left_out := self.store.left_out(run.id):
-                    summary.without_data[run.id] = left_out
+                    self._left_out(summary, run)[run.id] = left_out
                 else:
                     summary.kept.append(run.id)
                 waiting.remove(run)
@@ -161,17 +176,32 @@ class Schedule:
             self.report.line(f"FAILED {run.id}: {lacking(lacks[0])}")
             self.fail(run, failure)
             return
-        self._leave_out(run, decision, reason, Outcome(run.id, None, 0.0), summary)
+        # A need that is another profile's is what its reader has to run, too.
+        profile = None if lacks else next(filter(None, map(self.store.made_by, run.needs)), None)
+        parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
+        self._leave_out(run, parts, reason, Outcome(run.id, None, 0.0), summary, profile=profile)
         self.report.line(f"empty  {run.id}: {reason}")
 
+    def _of_another_profile(self, run: Run, decision: Decision, summary: Summary) -> None:
+        profile = self.cache.outside[run.id]
+        reason = of_another_profile(profile)
+        self._leave_out(run, decision.parts, reason, Outcome(run.id, None, 0.0), summary, profile=profile)
+        stale = f"; its results no longer hold ({_short(decision.reasons)})" if decision.reasons else ""
+        self.report.line(f"empty  {run.id}: {reason}{stale}")
+
     def _leave_out(
-        self, run: Run, decision: Decision, reason: str, outcome: Outcome, summary: Summary
-    ) -> None:
+        self, run: Run, parts: dict, reason: str, outcome: Outcome, summary: Summary, *, profile: str | None = None
+    ) -> None:  # fmt: skip
+        """Put a page that says why in the place of a run's results."""
         self.store.begin(run.id)
-        write_notice(self.store.partial(run.id) / NOTEBOOK, run, reason)
-        parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
-        self._publish(run, parts, outcome, cells=0, left_out=reason)
-        summary.without_data[run.id] = reason
+        write_notice(self.store.partial(run.id) / NOTEBOOK, run, reason, profile=profile)
+        marks = {LEFT_OUT: reason, **({MADE_BY: profile} if profile else {})}
+        self._publish(run, parts, outcome, cells=0, marks=marks)
+        self._left_out(summary, run)[run.id] = reason
+
+    def _left_out(self, summary: Summary, run: Run) -> dict[str, str]:
+        """Return the part of the summary to which a run that was left out belongs."""
+        return summary.outside if self.store.made_by(run.id) else summary.without_data
 
     def _submit(self, run: Run, decision: Decision) -> None:
         folder = self.store.begin(run.id)
@@ -201,7 +231,8 @@ class Schedule:
             reason = (
                 lacking(missing[0]) if missing else outcome.failure.message.partition(" Sources asked")[0]
             )
-            self._leave_out(run, decision, reason, outcome, summary)
+            parts = without_data({**decision.parts, "data": self.cache.parts(run)["data"]})
+            self._leave_out(run, parts, reason, outcome, summary)
             self.report.end(run.id, f"empty  {run.id}: {reason}")
             return
         if outcome.failure is not None:
@@ -219,12 +250,12 @@ class Schedule:
         return run.optional and run.id not in self.settings.required and failure.error == "DatasetUnavailable"
 
     def _publish(
-        self, run: Run, parts: dict, outcome: Outcome, *, cells: int, left_out: str | None = None
+        self, run: Run, parts: dict, outcome: Outcome, *, cells: int, marks: dict[str, str] | None = None
     ) -> None:
         self.store.publish(
             run.id,
             {
-                **({} if left_out is None else {LEFT_OUT: left_out}),
+                **(marks or {}),
                 "run": run.id,
                 "key": key_of(parts),
                 "parts": parts,

@@ -9,17 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision
+from lib.runner.cache import EXECUTE, KEEP, LEAVE, RESTORE, Cache, Decision
 from lib.runner.data import known_datasets
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK, RENDERING_FAILED, UsageError, near_miss
 from lib.runner.execute import Failure
 from lib.runner.executor import ProcessPerCall
 from lib.runner.fetching import fetch_all
 from lib.runner.parameters import resolve
-from lib.runner.plan import Plan, Run, load_plan
+from lib.runner.plan import PROFILES, Plan, Run, load_plan
 from lib.runner.progress import duration, progress
 from lib.runner.render import NotRendered, is_current, render, without_results
-from lib.runner.schedule import Schedule, Settings, Summary, available_cores, default_jobs, forecast
+from lib.runner.schedule import (
+    Schedule,
+    Settings,
+    Summary,
+    available_cores,
+    default_jobs,
+    forecast,
+    of_another_profile,
+)
 from lib.runner.store import NOTEBOOK, Store, shown
 
 
@@ -76,7 +84,11 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         file=options.parameters_file,
         options=options.parameters,
     )
-    cache = Cache(plan, store, parameters, force=asked_for if options.force else ())
+    required = (asked_for | _hard_needs(plan, asked_for)) if options.only else set()
+    cache = Cache(
+        plan, store, parameters, force=asked_for if options.force else (),
+        outside=outside(plan, options.profile, required),
+    )  # fmt: skip
     if options.list_runs:
         return list_runs(plan, cache)
     if options.dry_run:
@@ -85,7 +97,6 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         store.recover()
         code = OK
         if not options.render_only:
-            required = (asked_for | _hard_needs(plan, asked_for)) if options.only else ()
             code = _execute(plan, store, cache, selected, required, options, list(arguments))
         return code or _render(plan, store, cache, selected, output_dir, options)
 
@@ -115,6 +126,13 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
     return selected, asked_for
 
 
+def outside(plan: Plan, profile: str, required: Iterable[str] = ()) -> dict[str, str]:
+    """Return the runs that a profile does not execute, each with the profile that does; none of those required."""
+    required = set(required)
+    found = {run.id: run.outside(profile) for run in plan.runs if run.id not in required}
+    return {name: other for name, other in found.items() if other}
+
+
 def list_runs(plan: Plan, cache: Cache) -> int:
     """Print the plan: name, title, notebook, what it needs, when it last ran."""
     width = max(map(len, plan.ids))
@@ -126,7 +144,8 @@ def list_runs(plan: Plan, cache: Cache) -> int:
         needs = f", needs {', '.join(run.needs)}" if run.needs else ""
         wants = f", wants {', '.join(run.wants)}" if run.wants else ""
         optional = ", optional" if run.optional else ""
-        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{optional}; {took})")
+        profiles = "" if set(run.profiles) == set(PROFILES) else f", profile {' or '.join(run.profiles)}"
+        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{optional}{profiles}; {took})")
     return OK
 
 
@@ -145,14 +164,20 @@ def dry_run(plan: Plan, cache: Cache, selected: set[str], output_dir: Path, *, p
 def _in_words(decision: Decision) -> str:
     if decision.action == KEEP:
         return "up to date"
+    if decision.action == LEAVE:
+        return "; ".join(["would be left out", *decision.reasons])
     verb = "would take back earlier results" if decision.action == RESTORE else "would run"
     return f"{verb}: {'; '.join(decision.reasons)}"
 
 
 def _about_data(run: Run, cache: Cache, decision: Decision) -> str:
     """Say, without asking any source, what a run's data have to do with what would happen to it."""
+    if decision.action == LEAVE:
+        return f": it {of_another_profile(cache.outside[run.id])}"
     if decision.action == KEEP:
         why = cache.store.left_out(run.id)
+        if run.id in cache.outside and not why:
+            return f", as --profile {cache.store.record(run.id)['profile']} made it"
         return f", left out: {why}" if why else ""
     absent = [name for name in sorted(cache.datasets(run)) if not cache.data.here([name])]
     if decision.action == RESTORE or not absent:
@@ -178,7 +203,7 @@ def _execute(
     arguments: list[str],
 ) -> int:  # fmt: skip
     decisions = forecast(plan, cache, selected)
-    todo = sum(decision.action != KEEP for decision in decisions.values())
+    todo = sum(decision.action in (EXECUTE, RESTORE) for decision in decisions.values())
     cores = available_cores()
     # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
     jobs = options.jobs or default_jobs(cores, len(plan.runs))
@@ -220,7 +245,8 @@ def _to_fetch(plan: Plan, store: Store, cache: Cache, decisions: Mapping[str, De
     """Return the data sets that are not here, of runs to execute and of those left out before for want of them."""
     names: set[str] = set()
     for name, decision in decisions.items():
-        if decision.action == EXECUTE or (decision.action == KEEP and store.left_out(name)):
+        left_out = decision.action == KEEP and store.left_out(name) and not store.made_by(name)
+        if decision.action == EXECUTE or left_out:
             names |= cache.datasets(plan.run(name))
     return [name for name in sorted(names) if not cache.data.here([name])]
 
@@ -237,7 +263,7 @@ def _render(plan: Plan, store: Store, cache: Cache, selected: set[str], output_d
     for run in plan.runs:
         if (options.render_only or run.id not in selected) and run.id not in missing:
             decision = cache.decide(run)
-            if decision.action != KEEP:
+            if decision.action != KEEP and decision.reasons:
                 print(f"note   {run.id} is shown as it was made: {'; '.join(decision.reasons)}")
     try:
         render(plan, store, output_dir, pdf=pdf, note=print)
@@ -312,11 +338,12 @@ def _tell(summary: Summary, runs: int) -> None:
             (summary.restored, "taken back from earlier"),
             (summary.kept, "up to date"),
             (summary.without_data, "without their data"),
+            (summary.outside, "of another profile"),
             (summary.failed, "failed"),
             (summary.left_out, "not run"),
         )
         if names
     ]
     print(f"Runs: {', '.join(parts)}.")
-    for name, reason in [*summary.without_data.items(), *summary.left_out.items()]:
+    for name, reason in [*summary.without_data.items(), *summary.outside.items(), *summary.left_out.items()]:
         print(f"  {name}: {reason}")

@@ -18,6 +18,8 @@ NOTEBOOK = "notebook.ipynb"
 PROGRESS = "progress.json"
 LEFT_OUT = "left_out"
 """Among what is known of a run, and in its notebook's metadata: why it was left out and has but a page saying so."""
+MADE_BY = "made_by"
+"""Among what is known of a run that was left out: the profile that makes it, where that is why."""
 NOT_RESULTS = (RECORD, NOTEBOOK, PROGRESS, "provenance.json")
 """Files of a run that other runs don't depend on: they hold times, or what is read by people only."""
 KEPT = 2
@@ -50,6 +52,11 @@ class Store:
         """Return why a run was left out and has but a page that says so, or None where it wasn't."""
         record = self.record(run)
         return None if record is None else record.get(LEFT_OUT)
+
+    def made_by(self, run: str) -> str | None:
+        """Return the profile that makes a run that was left out as that profile's, or as one that needs such a run."""
+        record = self.record(run)
+        return None if record is None else record.get(MADE_BY)
 
     def results(self, run: str) -> str | None:
         """Return the digest of a run's results as they lie there now, or None where it has none.
@@ -137,7 +144,9 @@ class Store:
     def _replace(self, run: str, source: Path, key: str) -> None:
         folder, old = self.folder(run), self.record(run)
         if folder.exists():
-            kept = self._kept_folder(run, old["key"]) if old is not None and old["key"] != key else None
+            # A page that says why there are no results must not take the place of results.
+            worth_keeping = old is not None and old["key"] != key and not old.get(LEFT_OUT)
+            kept = self._kept_folder(run, old["key"]) if worth_keeping else None
             if kept is None:
                 kept = self.runs_dir / f".{run}.old"
             shutil.rmtree(kept, ignore_errors=True)

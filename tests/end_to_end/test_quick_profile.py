@@ -51,11 +51,20 @@ def left_out(built, plan):
 
 
 @pytest.fixture(scope="module")
-def executed(left_out, plan):
-    return [run for run in plan.runs if run.id not in left_out]
+def outside(built, plan):
+    """The runs of other profiles: the same notebooks on more data, which the plan's own tests account for."""
+    _, done = built
+    names = set(re.findall(r"^empty  (\w+): is part of --profile ", done.stdout, flags=re.MULTILINE))
+    assert names == {run.id for run in plan.runs if run.outside("quick")}
+    return names
 
 
-def test_it_prints_progress_and_nothing_else(built, executed, left_out):
+@pytest.fixture(scope="module")
+def executed(left_out, outside, plan):
+    return [run for run in plan.runs if run.id not in left_out | outside]
+
+
+def test_it_prints_progress_and_nothing_else(built, executed, left_out, outside):
     _, done = built
     assert done.stderr == ""
     known = (
@@ -63,6 +72,8 @@ def test_it_prints_progress_and_nothing_else(built, executed, left_out):
     )
     if left_out:  # the last lines say it again, after the count of what was executed
         known += rf"|  ({'|'.join(sorted(left_out))}): needs "
+    if outside:
+        known += rf"|  ({'|'.join(sorted(outside))}): is part of --profile "
     assert [line for line in done.stdout.splitlines() if not re.match(known, line)] == []
     assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(executed)
 
@@ -81,7 +92,7 @@ def test_the_pages_and_the_pdf_show_every_run(built, plan):
     index = (output / "index.html").read_text()
     for run in plan.runs:
         if run.part != "front":
-            assert (output / f"{run.id}.html").stat().st_size > 2000  # one without data says so
+            assert (output / f"{run.id}.html").stat().st_size > 2000  # one that was left out says so
             assert f'href="{run.id}.html"' in index
     assert (output / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert (output / "report.pdf").stat().st_size > 50_000
@@ -117,13 +128,15 @@ def test_nothing_of_this_machine_is_published(built):
         assert str(output) not in path.read_text() and str(ROOT) not in path.read_text()
 
 
-def test_a_second_call_executes_and_builds_nothing(built, executed, left_out, plan):
+def test_a_second_call_executes_and_builds_nothing(built, executed, left_out, outside, plan):
     output, _ = built
     before = (output / "index.html").stat().st_mtime_ns
     done = call("--profile", "quick", "--output-dir", str(output))
     assert done.returncode == 0
-    if left_out:
-        assert f"Runs: {len(executed)} up to date, {len(left_out)} without their data." in done.stdout
+    if left_out or outside:
+        counts = ((executed, "up to date"), (left_out, "without their data"), (outside, "of another profile"))
+        said = ", ".join(f"{len(names)} {what}" for names, what in counts if names)
+        assert f"Runs: {said}." in done.stdout
     else:
         assert f"All {len(plan.runs)} runs are up to date." in done.stdout
     assert "The report is up to date" in done.stdout

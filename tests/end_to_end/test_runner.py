@@ -4,9 +4,11 @@ import json
 import os
 import signal
 import time
+from subprocess import CompletedProcess
 
 import pytest
 
+from lib.runner.command_line import main
 from tests.toy_report import ToyReport
 
 WRITE = "(folder / 'value.txt').write_text(str(n * 10))\nprint('wrote', n * 10)"
@@ -28,6 +30,25 @@ def report(tmp_path_factory):
     assert toy.first_call.returncode == 0, toy.first_call.stdout
     toy.first_executed = toy.executed
     return toy
+
+
+@pytest.fixture
+def told(capsys, monkeypatch):
+    """Calls the command line in this very process, for options with which nothing is executed: that spares a start."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def call(toy, *arguments, **variables):
+        monkeypatch.chdir(toy.root)
+        for name in ("REPORT_RUN_FOLDER", "MOVIELENS_DIR"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        code = main(["--plan", str(toy.root / "report.toml"), *arguments])
+        said = capsys.readouterr()
+        return CompletedProcess(arguments, code, said.out + said.err)
+
+    yield call
+    signal.signal(signal.SIGTERM, before)
 
 
 def wait_for(condition, seconds=60):
@@ -79,28 +100,28 @@ class TestCaching:
         assert "wrote 20" in (report.reports / "index.html").read_text()
         assert "The report is built" in call.stdout
 
-    def test_dry_run_says_why_and_does_nothing(self, report):
+    def test_dry_run_says_why_and_does_nothing(self, report, told):
         report.notebook("first", WRITE + "\nprint('more')")
-        call = report.run("--dry-run")
+        call = told(report, "--dry-run")
         assert "first   would run: code changed in cell 4" in call.stdout
         assert "second  would run: upstream first will run" in call.stdout
         assert report.executed == []
         report.notebook("first", WRITE)
-        assert "first   up to date" in report.run("--dry-run").stdout
+        assert "first   up to date" in told(report, "--dry-run").stdout
 
-    def test_going_back_to_earlier_parameters_takes_back_their_results(self, report):
+    def test_going_back_to_earlier_parameters_takes_back_their_results(self, report, told):
         call = report.run("--only", "first", "-p", "first:n", "5")
         assert report.executed == ["first"], call.stdout
         assert (report.runs_dir / "first" / "value.txt").read_text() == "50"
         assert "note   second is shown as it was made: results of first changed" in call.stdout
-        dry = report.run("--dry-run")
+        dry = told(report, "--dry-run")
         assert "first   would take back earlier results: parameter n 5 -> 2" in dry.stdout
         call = report.run()
         assert report.executed == [], call.stdout
         assert (report.runs_dir / "first" / "value.txt").read_text() == "20"
 
-    def test_the_list_shows_what_needs_what_and_how_long_it_took(self, report):
-        lines = report.run("--list").stdout.splitlines()
+    def test_the_list_shows_what_needs_what_and_how_long_it_took(self, report, told):
+        lines = told(report, "--list").stdout.splitlines()
         assert [line.split()[0] for line in lines] == ["first", "second"]
         assert "second.ipynb, needs first; full, " in lines[1]
 
@@ -128,12 +149,18 @@ class TestCaching:
         (["--only", "first", "-p", "second:n", "3"], ["second is not among the runs of this call"]),
     ],
 )
-def test_a_wrong_command_line_exits_with_2_and_names_the_near_miss(report, arguments, said):
-    call = report.run(*arguments)
+def test_a_wrong_command_line_exits_with_2_and_names_the_near_miss(report, told, arguments, said):
+    call = told(report, *arguments)
     assert call.returncode == 2
     assert all(text in call.stdout for text in said), call.stdout
     assert "Traceback" not in call.stdout
     assert report.executed == []
+
+
+def test_a_wrong_command_line_ends_the_process_the_same_way(report):
+    call = report.run("--only", "frist")
+    assert call.returncode == 2
+    assert "did you mean 'first'" in call.stdout and "Traceback" not in call.stdout
 
 
 class TestFailures:
@@ -228,69 +255,103 @@ def test_interrupted_then_killed_then_resumed(tmp_path):
     assert not list(toy.runs_dir.glob(".*.partial"))
 
 
+def test_a_run_of_another_profile_is_left_out_until_it_is_asked_for(tmp_path, told):
+    toy = ToyReport(tmp_path)
+    toy.notebook("first", WRITE)
+    toy.notebook("second", "print((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists())")
+    toy.plan({"id": "first", "profiles": ["large"]}, {"id": "second", "wants": ["first"]})
+    dry = told(toy, "--dry-run").stdout.splitlines()
+    assert dry[0] == "first   would be left out: it is part of --profile large"
+    call = toy.run("--force")
+    assert call.returncode == 0, call.stdout
+    assert toy.executed == ["second"]
+    assert "Runs: 1 executed, 1 of another profile." in call.stdout
+    page = (toy.reports / "index.html").read_text()
+    assert "python run_notebooks.py --profile large --only first" in page and "False" in page
+    lines = told(toy, "--list").stdout.splitlines()
+    assert "profile large; left out, is part of --profile large" in lines[0] and "profile" not in lines[1]
+    assert "first   up to date, left out: is part of --profile large" in told(toy, "--dry-run").stdout
+
+    call = toy.run("--only", "first")
+    assert call.returncode == 0 and toy.executed == ["first"], call.stdout
+    call = toy.run("--force")
+    assert call.returncode == 0 and toy.executed == ["second"], call.stdout
+    page = (toy.reports / "index.html").read_text()
+    assert "wrote 20" in page and "True" in page
+    assert "first   up to date, as --profile full made it" in told(toy, "--dry-run").stdout
+
+
 UNAVAILABLE = """if not Path("../data-is-here").exists():
     class DatasetUnavailable(RuntimeError): pass
     raise DatasetUnavailable("MovieLens 20M (ml-20m) cannot be had. Sources asked, in order:\\n  1. none")
 (folder / "value.txt").write_text("here")"""
 
 
-class TestOptionalRuns:
-    """The toy's first run needs ml-20m, which no build machine has."""
-
-    @pytest.fixture
-    def toy(self, tmp_path):
-        toy = ToyReport(tmp_path)
-        toy.notebook("first", UNAVAILABLE)
-        for name in ("second", "third"):
-            toy.notebook(
-                name,
-                "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
-            )
-        toy.plan(
-            {"id": "first", "optional": True, "datasets": ["ml-20m"], "summary": "About large data."},
-            {"id": "second", "wants": ["first"]},
-            {"id": "third", "needs": ["first"], "summary": "About what was found in it."},
+def optional_toy(root):
+    """A report whose first run needs ml-20m, which no build machine has."""
+    toy = ToyReport(root)
+    toy.notebook("first", UNAVAILABLE)
+    for name in ("second", "third"):
+        toy.notebook(
+            name,
+            "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
         )
-        return toy
+    toy.plan(
+        {"id": "first", "optional": True, "datasets": ["ml-20m"], "summary": "About large data."},
+        {"id": "second", "wants": ["first"]},
+        {"id": "third", "needs": ["first"], "summary": "About what was found in it."},
+    )
+    return toy
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    toy = optional_toy(tmp_path_factory.mktemp("optional"))
+    toy.first_call = toy.run()
+    assert toy.first_call.returncode == 0, toy.first_call.stdout
+    toy.first_executed = toy.executed
+    return toy
+
+
+class TestOptionalRuns:
+    """The last test brings the data."""
 
     def test_a_run_without_its_data_leaves_a_page_that_says_so(self, toy):
-        call = toy.run()
-        assert call.returncode == 0, call.stdout
-        assert "needs ml-20m, which no source could serve" in call.stdout
+        assert "needs ml-20m, which no source could serve" in toy.first_call.stdout
         page = (toy.reports / "index.html").read_text()
         assert "This page is empty here" in page and "--only first" in page and "About large data." in page
         assert (toy.runs_dir / "second" / "value.txt").read_text() == "False"
-        assert toy.executed == ["second"], "its data are asked for before anything runs, and it isn't started"
+        assert toy.first_executed == ["second"], (
+            "its data are asked for before anything runs, and it isn't started"
+        )
         assert toy.run().returncode == 0
         assert toy.executed == [], "what cannot be had makes nothing run again"
 
     def test_what_needs_it_is_left_out_with_it(self, toy):
-        call = toy.run()
-        assert "third: needs first, which needs ml-20m" in call.stdout
+        assert "third: needs first, which needs ml-20m" in toy.first_call.stdout
         page = (toy.reports / "index.html").read_text()
         assert "This page is empty here" in page and "needs first" in page
 
-    def test_asked_for_by_name_it_fails_with_3(self, toy):
+    def test_asked_for_by_name_it_fails_with_3(self, tmp_path):
+        toy = optional_toy(tmp_path)
         for name in ("first", "third"):
             call = toy.run("--only", name)
             assert call.returncode == 3, call.stdout
             assert "cannot be had" in call.stdout
 
-    def test_the_plan_tells_what_was_left_out(self, toy):
-        toy.run()
-        call = toy.run("--list")
+    def test_the_plan_tells_what_was_left_out(self, toy, told):
+        call = told(toy, "--list")
         assert "optional; left out, needs ml-20m" in call.stdout
         assert "wants first" in call.stdout
 
-    def test_it_runs_once_the_data_are_there(self, toy, tmp_path):
-        toy.run()
+    def test_it_runs_once_the_data_are_there(self, toy, told, tmp_path):
         (toy.root / "data-is-here").touch()
         folder = tmp_path / "named" / "ml-20m"
         folder.mkdir(parents=True)
         for name in ("ratings.csv", "movies.csv", "tags.csv"):
             (folder / name).write_text("not read by this toy")
         toy.executed  # noqa: B018 - reading it clears it
-        call = toy.run("--dry-run", MOVIELENS_DIR=str(tmp_path / "named"))
+        call = told(toy, "--dry-run", MOVIELENS_DIR=str(tmp_path / "named"))
         assert "its data are here now" in call.stdout
         call = toy.run(MOVIELENS_DIR=str(tmp_path / "named"))
         assert call.returncode == 0, call.stdout

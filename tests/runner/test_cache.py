@@ -23,8 +23,8 @@ class Bench:
 
     def cache(self, **options):
         plan = load_plan(self.toy.root / "report.toml")
-        force = options.pop("force", ())
-        return Cache(plan, self.store, resolve(plan, plan.ids, **options), force=force)
+        force, outside = options.pop("force", ()), options.pop("outside", None)
+        return Cache(plan, self.store, resolve(plan, plan.ids, **options), force=force, outside=outside)
 
     def decide(self, name, **options):
         cache = self.cache(**options)
@@ -106,7 +106,7 @@ def test_upstream_results_count_by_content(bench):
     bench.make("a", result="2")
     assert bench.decide("b").reasons == ("results of a changed",)
     cache = bench.cache()
-    forecast = cache.decide(cache.plan.run("b"), changing=["a"])
+    forecast = cache.decide(cache.plan.run("b"), changing={"a": "will run"})
     assert forecast.reasons[0] == "upstream a will run"
 
 

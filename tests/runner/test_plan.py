@@ -47,6 +47,16 @@ def test_profiles_override_the_full_values(toy):
     assert run.values("large") == {"n": 3, "m": 9}
 
 
+def test_a_run_of_some_profiles_names_the_one_to_ask_for_under_the_others(toy):
+    plan = load_plan(
+        toy.plan("a", {"id": "b", "profiles": ["quick", "large"]}, {"id": "c", "profiles": ["quick"]})
+    )
+    profiles = ("quick", "full", "large")
+    assert [plan.run("a").outside(name) for name in profiles] == ["", "", ""]
+    assert [plan.run("b").outside(name) for name in profiles] == ["", "large", ""]
+    assert [plan.run("c").outside(name) for name in profiles] == ["", "quick", "quick"]
+
+
 def test_globs_match_and_an_unknown_one_names_the_near_miss(toy):
     plan = load_plan(
         toy.plan("a", {"id": "svd", "notebook": "b.ipynb"}, {"id": "svdpp", "notebook": "c.ipynb"})
@@ -73,6 +83,9 @@ def test_globs_match_and_an_unknown_one_names_the_near_miss(toy):
         ([{"id": "a", "note_book": "a.ipynb"}], "unknown key 'note_book'; did you mean 'notebook'"),
         ([{"id": "a", "needs": "b"}], "needs must be a list"),
         ([{"id": "a", "needs": [1]}], "list of names"),
+        ([{"id": "a", "profiles": ["ful"]}], "profiles has 'ful', which is no profile; did you mean 'full'"),
+        ([{"id": "a", "profiles": []}], "profiles is empty"),
+        ([{"id": "a", "profiles": "large"}], "profiles must be a list"),
         ([{"id": "a", "title": ""}], "has no title"),
         ([{"id": "../a", "notebook": "a.ipynb"}], "names a folder"),
         ([{"id": "a", "files": ["data/none.toml"]}], "reads data/none.toml, which is not there"),
@@ -100,3 +113,12 @@ def test_the_projects_own_plan_loads_and_its_parameters_fit_its_notebooks():
     for profile in ("quick", "full", "large"):
         resolve(plan, plan.ids, profile=profile)
     assert all(run.summary and run.part for run in plan.runs)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_the_projects_own_profiles_execute_every_notebook_and_leave_no_need_out(profile):
+    plan = load_plan()
+    executed = [run for run in plan.runs if not run.outside(profile)]
+    assert {run.notebook for run in executed} == {run.notebook for run in plan.runs}
+    names = {run.id for run in executed}
+    assert {need for run in executed for need in run.needs} <= names

@@ -1,18 +1,20 @@
 """The order of work, with an executor that stands in for the processes."""
 
 import io
+import json
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
 
-from lib.runner.cache import Cache
+from lib.results import MissingRun, load_run
+from lib.runner.cache import LEAVE, Cache
 from lib.runner.execute import Failure, Outcome
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import At, Bars, Lines, duration
-from lib.runner.schedule import Schedule, Settings, default_jobs
-from lib.runner.session import command_for
+from lib.runner.schedule import Schedule, Settings, default_jobs, forecast
+from lib.runner.session import command_for, outside
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
 
@@ -26,6 +28,7 @@ class StandIn(Executor):
     def submit(self, fn, request):
         self.requests.append(request)
         (Path(request.folder) / "value.txt").write_text(str(request.parameters))
+        (Path(request.folder) / "provenance.json").write_text("{}")
         future = Future()
         failure = Failure("ValueError", "no", 1, 2) if request.run in self.broken else None
         future.set_result(Outcome(request.run, failure, 1.0, 50.0, 2))
@@ -42,10 +45,13 @@ def work(tmp_path):
     for name in "abcd":
         toy.notebook(name)
 
-    def work(*runs, broken=(), selected=None, **settings):
+    def work(*runs, broken=(), selected=None, required=(), **settings):
         plan, store = load_plan(toy.plan(*runs)), Store(toy.runs_dir)
         executor, said, failed = StandIn(broken), io.StringIO(), []
-        cache = Cache(plan, store, resolve(plan, plan.ids))
+        profile = settings.get("profile", "full")
+        cache = Cache(
+            plan, store, resolve(plan, plan.ids, profile=profile), outside=outside(plan, profile, required)
+        )
         schedule = Schedule(
             plan, store, cache, executor, Settings(**settings), Lines(said), lambda r, f: failed.append(r.id)
         )
@@ -99,6 +105,85 @@ def test_each_run_has_its_folder_its_share_of_the_cores_and_its_name(work):
     assert executor.requests[0].parameters == {"run": "other"}, (
         "a second run of the same notebook has its own name"
     )
+
+
+LARGE = {"id": "a", "profiles": ["quick", "large"], "summary": "About large data."}
+AROUND = ({"id": "b", "wants": ["a"]}, {"id": "c", "needs": ["a"]}, {"id": "d", "needs": ["c"]})
+
+
+def page(work, name):
+    return json.loads((work.toy.runs_dir / name / "notebook.ipynb").read_text())["cells"][0]["source"]
+
+
+class TestRunsOfAnotherProfile:
+    def test_one_is_left_out_with_what_needs_it_and_its_page_says_how_to_make_it(self, work):
+        executor, summary, said = work(LARGE, *AROUND)
+        assert executor.order == ["b"], "what only wants it goes on"
+        assert summary.outside == {
+            "a": "is part of --profile large",
+            "c": "needs a, which is part of --profile large",
+            "d": "needs c, which needs a, which is part of --profile large",
+        }
+        assert summary.without_data == {} and "empty  a: is part of --profile large" in said
+        assert "It is part of `--profile large`." in page(work, "a") and "About large data." in page(
+            work, "a"
+        )
+        for name in "acd":
+            assert f"python run_notebooks.py --profile large --only {name}\n" in page(work, name)
+            assert "MOVIELENS_DIR" not in page(work, name)
+
+    def test_a_second_pass_does_nothing_whatever_changes_in_its_code(self, work):
+        work(LARGE, *AROUND)
+        executor, summary, said = work(LARGE, *AROUND)
+        assert executor.order == [] and said == "" and sorted(summary.outside) == ["a", "c", "d"]
+        work.toy.notebook("a", "print('other code')")
+        executor, _, said = work(LARGE, *AROUND)
+        assert executor.order == [] and said == "", "its page doesn't depend on it"
+
+    def test_its_own_profile_executes_it_and_the_others_show_what_that_made(self, work):
+        work(LARGE, *AROUND)
+        executor, _, _ = work(LARGE, *AROUND, profile="large")
+        assert executor.order[0] == "a" and sorted(executor.order) == ["a", "b", "c", "d"]
+        executor, summary, _ = work(LARGE, *AROUND)
+        assert executor.order == [] and sorted(summary.kept) == ["a", "b", "c", "d"]
+
+    def test_results_of_other_parameters_are_not_shown_and_not_lost(self, work):
+        quick = {**LARGE, "quick": {"n": 1}}
+        work(quick, profile="large")
+        work(quick, profile="quick")
+        assert (work.toy.runs_dir / "a" / "value.txt").read_text() == "{'n': 1}"
+        executor, summary, _ = work(quick)
+        assert executor.order == [] and summary.restored == ["a"], (
+            "those of the large profile hold under full too"
+        )
+        assert (work.toy.runs_dir / "a" / "value.txt").read_text() == "{}"
+
+    def test_results_that_no_longer_hold_make_way_for_the_page(self, work):
+        work(LARGE, "b", profile="large")
+        assert load_run("a", runs_dir=work.toy.runs_dir).run == "a"
+        for n in (5, 6, 7):  # more often than results are kept
+            executor, summary, said = work({**LARGE, "parameters": {"n": n}}, "b")
+            assert executor.order == [] and list(summary.outside) == ["a"]
+            if n == 5:
+                assert "its results no longer hold (parameter n 2 -> 5)" in said
+            with pytest.raises(MissingRun, match="--only a"):
+                load_run("a", runs_dir=work.toy.runs_dir)
+        executor, summary, _ = work(LARGE, "b")
+        assert executor.order == [] and summary.restored == ["a"], "pages have not pushed them out"
+
+    def test_asked_for_by_name_it_is_executed_in_any_profile(self, work):
+        executor, summary, _ = work(LARGE, *AROUND, selected=["a"], required=["a"])
+        assert executor.order == ["a"] and summary.outside == {}
+        executor, summary, _ = work(LARGE, *AROUND)
+        assert sorted(executor.order) == ["b", "c", "d"] and summary.kept == ["a"]
+
+    def test_the_forecast_tells_the_same(self, work):
+        work(LARGE, *AROUND, profile="large")
+        plan = load_plan(work.toy.plan({**LARGE, "parameters": {"n": 9}}, *AROUND))
+        cache = Cache(plan, Store(work.toy.runs_dir), resolve(plan, plan.ids), outside=outside(plan, "full"))
+        decisions = forecast(plan, cache, plan.ids)
+        assert (decisions["a"].action, decisions["a"].reasons) == (LEAVE, ("parameter n 2 -> 9",))
+        assert decisions["b"].reasons == ("upstream a will be left out",)
 
 
 def test_jobs_follow_cores_runs_and_memory():
