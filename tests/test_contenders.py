@@ -1,0 +1,69 @@
+"""The list of contenders: every one can be made as it stands, and mistakes in it are told."""
+
+import pytest
+
+from lib.contenders import FAMILIES, STUDIES, Contender, chosen_from, contenders
+from lib.koren_study import variants as koren_variants
+from lib.models import create, model_class
+
+KNOWN = contenders()
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_contender_is_made_with_what_is_fixed_in_it(name):
+    one = KNOWN[name]
+    model = create(one.model, **one.fixed)
+    assert one.name == name
+    assert not one.limit or one.limit in model.parameter_names()
+    assert bool(one.limit) == (one.most > 0)
+    # What needs a seed is said to start at random; convex and closed-form models only look for directions with theirs.
+    if one.starts:
+        assert "seed" in model.parameter_names()
+
+
+def test_names_and_labels_tell_contenders_apart_and_families_stand_together():
+    labels = [one.label for one in KNOWN.values()]
+    assert len(set(labels)) == len(labels)
+    places = [FAMILIES.index(one.family) for one in KNOWN.values()]
+    assert places == sorted(places)
+
+
+def test_all_of_korens_family_stands_in_the_table():
+    assert set(koren_variants()) <= set(KNOWN)
+    assert {one.project for one in KNOWN.values()} == {"A", "B", "C", "D", "E", "reference"}
+
+
+def test_models_without_epochs_by_early_stopping_have_no_limit():
+    for name in ("bias", "svd", "ease", "correlation_neighbours", "factorisation_machine"):
+        assert KNOWN[name].limit == ""
+    assert (KNOWN["svdpp"].limit, KNOWN["svdpp"].most, KNOWN["svdpp"].patience) == ("n_epochs", 60, 3)
+    assert KNOWN["autorec"].cuts_itself
+    assert "max_epochs" in model_class("autorec").parameter_names()
+
+
+def test_contenders_are_left_out_or_picked_by_name():
+    assert list(chosen_from(only=["ease", "bias"])) == ["bias", "ease"]  # in the table's order
+    assert "ease" not in chosen_from(left_out=["ease"])
+    assert list(chosen_from(left_out=["ease"], only=["ease", "bias"])) == ["bias"]
+    for options in ({"left_out": ["easy"]}, {"only": ["easy"]}):
+        with pytest.raises(ValueError, match="no contender is called easy"):
+            chosen_from(**options)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"family": "cats"}, {"project": "F"}, {"source": "hearsay"}],
+    ids=["family", "project", "source"],
+)
+def test_a_contender_that_fits_nowhere_is_refused(wrong):
+    right = {
+        "name": "x",
+        "label": "X",
+        "model": "bias",
+        "family": FAMILIES[0],
+        "project": "A",
+        "source": STUDIES[0],
+    }
+    assert Contender(**right).facts == {"label": "X", "family": FAMILIES[0], "project": "A", "model": "bias"}
+    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+        Contender(**{**right, **wrong})
