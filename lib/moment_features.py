@@ -1,0 +1,185 @@
+"""What a user's other ratings near in time say about one rating: level-one features of the ensemble."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from lib.interactions import Interactions
+
+EDGES = (0.0, 1.0, 6.0, 31.0, 61.0, 301.0, 3_601.0, 86_401.0, np.inf)
+"""Seconds between two ratings that tell one bin from the next."""
+
+DECAYS = (1.0, 15.0, 90.0, 1_000.0, np.inf)
+"""Seconds in which a rating's weight falls by e; infinity leaves the time out."""
+
+POWERS = (4, 10)
+"""Powers of the similarity of two films; the higher, the fewer films count."""
+
+
+class MomentFeatures(NamedTuple):
+    """Features of some ratings, columns named.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, n_features)
+    names : tuple of str
+    means : tuple of int
+        Columns that are means of residuals, in units of the rating scale, 0 where nothing is known: those that a linear
+        model can use as they are.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    means: tuple[int, ...]
+
+
+def moment_features(
+    train: Interactions, residuals: np.ndarray, item_vectors: np.ndarray, asked: Interactions
+) -> MomentFeatures:
+    r"""Describe ratings by the same user's training ratings near in time, and by those of similar films.
+
+    With :math:`e_{uj}` the residuals and :math:`\Delta_j` the seconds between the ratings of film j and of film i,
+
+    .. math:: \frac{\sum_{j \in bin} e_{uj}}{n_{bin} + 2}, \qquad
+              \frac{\sum_j e_{uj}\, s_{ij}^p\, e^{-\Delta_j / \tau}}{0.3 + \sum_j s_{ij}^p\, e^{-\Delta_j / \tau}}
+
+    for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0 where
+    it is negative. Beside them the weights and counts themselves, the mean of the ratings in each bin, and what train
+    says about user and film: counts, means and variances, the film's year, the time.
+
+    Nothing of `asked` is read but users, films and times.
+
+    Parameters
+    ----------
+    train : Interactions
+    residuals : float array, shape (len(train),)
+        Rating minus the prediction of a model that was fitted on `train` and on nothing else.
+    item_vectors : float array, shape (n_items, d)
+        Of the same model. A vector of zeros is similar to nothing.
+    asked : Interactions
+        Shares the id maps; holds no rating of `train`.
+
+    Returns
+    -------
+    MomentFeatures
+        In the order of `asked`. A user without training ratings has zeros and, for distances in time, NaN.
+
+    Raises
+    ------
+    ValueError
+        Lengths or id maps do not fit.
+    """
+    if len(residuals) != len(train) or len(item_vectors) != train.n_items or asked.n_items != train.n_items:
+        raise ValueError(
+            f"{len(residuals)} residuals for {len(train)} ratings, {len(item_vectors)} vectors for {train.n_items} films, "
+            f"{asked.n_items} films asked for: these belong to different data"
+        )
+    order = np.lexsort((train.timestamps, train.users))
+    starts = np.searchsorted(train.users[order], np.arange(train.n_users + 1))
+    times = train.timestamps[order].astype(np.float64)
+    middle = float(np.mean(train.scale))
+    lengths = np.linalg.norm(item_vectors, axis=1, keepdims=True)
+    directions = np.divide(item_vectors, lengths, out=np.zeros_like(item_vectors), where=lengths > 0)
+    columns, names, means = _near(
+        starts, times, train.items[order].astype(np.int64), np.asarray(residuals, dtype=np.float64)[order],
+        train.ratings[order].astype(np.float64) - middle, directions.astype(np.float64),
+        asked.users.astype(np.int64), asked.items.astype(np.int64), asked.timestamps.astype(np.float64),
+    )  # fmt: skip
+    of_train, train_names = _of_train(train, asked)
+    return MomentFeatures(np.hstack([columns, of_train]), (*names, *train_names), means)
+
+
+def _near(starts, times, items, residuals, ratings, directions, users, asked_items, asked_times):
+    bins = _bins(starts, times, residuals, ratings, users, asked_times, np.array(EDGES))
+    similar = _similar(
+        starts, times, items, residuals, directions, users, asked_items, asked_times, np.array(DECAYS), np.array(POWERS)
+    )  # fmt: skip
+    places = [f"{low:g} to {high:g} s" for low, high in pairwise(EDGES)]
+    names = [f"{what}, {place}" for what in ("residual", "count", "rating") for place in places]
+    names += ["nearest", "before", "count", "since first", "until last"]
+    kinds = [f"power {power}, decay {decay:g} s" for power in POWERS for decay in DECAYS]
+    means = [*range(len(places)), *range(bins.shape[1], bins.shape[1] + len(kinds))]
+    names += [f"{what}, {kind}" for what in ("similar residual", "similar weight") for kind in kinds]
+    return np.hstack([bins, similar]), names, tuple(means)
+
+
+@njit(parallel=True, cache=True)
+def _bins(starts, times, residuals, ratings, users, asked_times, edges):
+    n, n_bins = len(users), len(edges) - 1
+    found = np.zeros((n, 3 * n_bins + 5))
+    for row in prange(n):
+        low, high, time = starts[users[row]], starts[users[row] + 1], asked_times[row]
+        nearest = np.inf
+        before = 0
+        for place in range(low, high):
+            away = abs(times[place] - time)
+            nearest = min(nearest, away)
+            before += times[place] < time
+            for b in range(n_bins):
+                if edges[b] <= away < edges[b + 1]:
+                    found[row, b] += residuals[place]
+                    found[row, n_bins + b] += 1.0
+                    found[row, 2 * n_bins + b] += ratings[place]
+                    break
+        for b in range(n_bins):
+            found[row, b] /= found[row, n_bins + b] + 2.0
+            found[row, 2 * n_bins + b] /= found[row, n_bins + b] + 2.0
+        rest = 3 * n_bins
+        found[row, rest + 1], found[row, rest + 2] = before, high - low
+        if high > low:
+            found[row, rest] = nearest
+            found[row, rest + 3], found[row, rest + 4] = time - times[low], times[high - 1] - time
+        else:
+            found[row, rest] = found[row, rest + 3] = found[row, rest + 4] = np.nan
+    return found
+
+
+@njit(parallel=True, cache=True)
+def _similar(
+    starts, times, items, residuals, directions, users, asked_items, asked_times, decays, powers
+):  # fmt: skip
+    n, n_kinds, n_decays = len(users), len(decays) * len(powers), len(decays)
+    found = np.zeros((n, 2 * n_kinds))
+    for row in prange(n):
+        item, time = asked_items[row], asked_times[row]
+        for place in range(starts[users[row]], starts[users[row] + 1]):
+            cosine = 0.0
+            for d in range(directions.shape[1]):
+                cosine += directions[items[place], d] * directions[item, d]
+            if cosine <= 0.0:
+                continue
+            away = abs(times[place] - time)
+            for t in range(n_decays):
+                near = np.exp(-away / decays[t])
+                for p in range(len(powers)):
+                    weight = near * cosine ** powers[p]
+                    found[row, p * n_decays + t] += weight * residuals[place]
+                    found[row, n_kinds + p * n_decays + t] += weight
+        for kind in range(n_kinds):
+            found[row, kind] /= found[row, n_kinds + kind] + 0.3
+    return found
+
+
+def _of_train(train: Interactions, asked: Interactions) -> tuple[np.ndarray, list[str]]:
+    """Return what train says about the asked users and films by themselves."""
+    columns, names = [], []
+    for side, codes, counts, of in (
+        ("user", train.users, train.user_counts, asked.users), ("film", train.items, train.item_counts, asked.items),
+    ):  # fmt: skip
+        ratings = train.ratings.astype(np.float64)
+        known = np.maximum(counts, 1)
+        mean = np.bincount(codes, ratings, minlength=len(counts)) / known
+        variance = np.bincount(codes, ratings**2, minlength=len(counts)) / known - mean**2
+        for name, values in (("ratings", counts), ("mean", mean), ("variance", variance)):
+            columns.append(values[of].astype(np.float64))
+            names.append(f"{side}'s {name}")
+    table = train.item_table
+    if table is not None and "year" in table:
+        columns.append(table["year"].to_numpy(dtype=np.float64, na_value=np.nan)[asked.items])
+        names.append("film's year")
+    columns.append(asked.timestamps.astype(np.float64))
+    return np.column_stack(columns), [*names, "time"]
