@@ -115,7 +115,9 @@ class Stack:
         self.trees_ = None
         if self.boosted:
             self.trees_ = HistGradientBoostingRegressor(**BOOSTING, random_state=self.seed)
-            with threadpool_limits(1):  # threads that wait for a busy core take minutes where one takes seconds
+            with threadpool_limits(
+                1
+            ):  # threads that wait for a busy core take minutes where one takes seconds
                 self.trees_.fit(self._all_columns(data), ratings - self._linear(data))
         return self
 

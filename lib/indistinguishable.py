@@ -1,0 +1,199 @@
+"""Which models cannot be told apart: paired tests of all pairs, and the groups in which no pair differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from lib.metrics.per_user import PerUser, check_paired
+from lib.significance import adjust, bootstrap_interval, sign_flip_test
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Models in order of a metric, with what tells them apart.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a model, best first: ``model``, ``value``, ``low``, ``high`` (bootstrap interval over users).
+    pairs : DataFrame
+        A row a pair: ``model_a`` (the better one), ``model_b``, ``difference`` (a minus b, in the metric's units),
+        ``p_value``, ``p_adjusted`` (Holm over all pairs), ``differs``.
+    groups : list of list of str
+        Of `maximal_groups`: best group first, models best first.
+    level : float
+        Family-wise error rate of ``differs``.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    groups: list[list[str]]
+    level: float
+
+    @property
+    def alone(self) -> list[str]:
+        """Models that stand in no group."""
+        grouped = {name for group in self.groups for name in group}
+        return [name for name in self.table["model"] if name not in grouped]
+
+    @property
+    def n_apart(self) -> int:
+        """Number of pairs that differ."""
+        return int(self.pairs["differs"].sum())
+
+    @property
+    def n_unmarked(self) -> int:
+        """Number of pairs that do not differ and yet share no group, because a pair between them does.
+
+        Paired tests need not be monotone: a pair far apart whose differences vary much from user to user may not differ
+        while a closer pair does.
+        """
+        together = {frozenset(pair) for group in self.groups for pair in combinations(group, 2)}
+        same = self.pairs.loc[~self.pairs["differs"], ["model_a", "model_b"]].itertuples(index=False)
+        return sum(frozenset(pair) not in together for pair in same)
+
+    def first(self, n: int) -> Standing:
+        """Return the n best, groups cut to them; tests and their correction stay those of all pairs."""
+        names = list(self.table["model"][:n])
+        cut = [[name for name in group if name in names] for group in self.groups]
+        inside = self.pairs["model_a"].isin(names) & self.pairs["model_b"].isin(names)
+        groups = [group for group in cut if len(group) > 1]
+        # A group that reached past the cut may now lie within another.
+        groups = [g for g in groups if not any(set(g) < set(other) for other in groups)]
+        return Standing(
+            self.table[:n].reset_index(drop=True),
+            self.pairs[inside].reset_index(drop=True),
+            groups,
+            self.level,
+        )
+
+
+def standing(
+    models: Mapping[str, PerUser],
+    *,
+    lower_is_better: bool,
+    level: float = 0.05,
+    n_flips: int = 20_000,
+    n_resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 42,
+) -> Standing:
+    """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
+
+    Every pair is tested by flipping the signs of the users' differences (`lib.significance.sign_flip_test`; all pairs
+    share the flips), and the p-values are corrected by Holm for all pairs. Only p-values are computed for pairs, not
+    intervals, so that the many flips that this correction asks for stay cheap.
+
+    Parameters
+    ----------
+    models : mapping of str to PerUser
+        At least two, of the same metric on the same users and ratings. Pooled folds: a user's sums added up.
+    lower_is_better : bool
+    level : float
+        Family-wise error rate, between 0 and 1.
+    n_flips : int
+        Of the tests. Corrected for m pairs, no p-value is below m / (1 + n_flips).
+    n_resamples, confidence
+        Of each model's own interval.
+    seed : int
+
+    Returns
+    -------
+    Standing
+
+    Raises
+    ------
+    ValueError
+        Fewer than two models, models measured differently, a level out of range, or too few flips for any pair to
+        reach the level.
+    """
+    if len(models) < 2:
+        raise ValueError(f"telling models apart needs at least two of them, got {list(models)}")
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} must lie between 0 and 1, such as 0.05")
+    n_pairs = len(models) * (len(models) - 1) // 2
+    if n_pairs / (1 + n_flips) > level:
+        raise ValueError(
+            f"n_flips={n_flips} is too few for {n_pairs} pairs: no corrected p-value could be below {level:g}; "
+            f"take at least {int(np.ceil(n_pairs / level))}"
+        )
+    sign = 1 if lower_is_better else -1
+    names = sorted(models, key=lambda name: sign * models[name].value)
+    for name in names[1:]:
+        check_paired(models[names[0]], models[name])
+    intervals = [
+        bootstrap_interval(models[name], n_resamples=n_resamples, confidence=confidence, seed=seed)
+        for name in names
+    ]
+    table = pd.DataFrame(
+        {
+            "model": names,
+            "value": [one.value for one in intervals],
+            "low": [one.low for one in intervals],
+            "high": [one.high for one in intervals],
+        }
+    )
+    first, second = np.triu_indices(len(names), 1)
+    sums = np.stack([models[name].numerators for name in names], axis=1)
+    p_values = sign_flip_test(sums[:, first] - sums[:, second], n_resamples=n_flips, seed=seed)
+    values = table["value"].to_numpy()
+    pairs = pd.DataFrame(
+        {
+            "model_a": np.array(names)[first],
+            "model_b": np.array(names)[second],
+            "difference": values[first] - values[second],
+            "p_value": p_values,
+            "p_adjusted": adjust(p_values, "holm"),
+        }
+    )
+    pairs["differs"] = pairs["p_adjusted"] <= level
+    differs = np.zeros((len(names), len(names)), dtype=bool)
+    differs[first, second] = differs[second, first] = pairs["differs"]
+    return Standing(table, pairs, maximal_groups(names, differs), level)
+
+
+def maximal_groups(names: list[str], differs: np.ndarray) -> list[list[str]]:
+    """Find the maximal runs of neighbouring models in which no pair differs.
+
+    These are the bars of a critical-difference diagram (Demšar 2006, JMLR 7). Groups overlap where the first and the
+    last of three differ but neither differs from the middle one: "not told apart" is not transitive.
+
+    Parameters
+    ----------
+    names : list of str
+        Best first.
+    differs : bool array, shape (n, n)
+        Symmetric, in the order of `names`; the diagonal does not count.
+
+    Returns
+    -------
+    list of list of str
+        Groups of at least two, in the order of their best model; none lies within another. Empty where all
+        neighbours differ.
+
+    Raises
+    ------
+    ValueError
+        The matrix is not square, not symmetric, or of another size than `names`.
+    """
+    differs = np.asarray(differs, dtype=bool)
+    if differs.shape != (len(names), len(names)) or not np.array_equal(differs, differs.T):
+        raise ValueError(
+            f"differs must be a symmetric table of {len(names)} x {len(names)} models, got shape {differs.shape}"
+        )
+    upper = np.triu(differs, 1)
+    groups, end = [], 0
+    for start in range(len(names)):
+        stop = max(start + 1, end)
+        while stop < len(names) and not upper[start : stop + 1, stop].any():
+            stop += 1
+        # A run that ends where the one before ended lies within it.
+        if stop > end and stop - start > 1:
+            groups.append(names[start:stop])
+        end = max(end, stop)
+    return groups

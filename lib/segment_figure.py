@@ -1,0 +1,82 @@
+"""The figure of which model wins where: a row a context, a mark a model, the winner and the choice picked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lib.figures import PALETTE
+
+
+def segment_figure(
+    cells: pd.DataFrame,
+    decisions: pd.DataFrame,
+    labels: Mapping[str, str],
+    xlabel: str,
+    *,
+    width: float = 7.2,
+) -> Figure:
+    """Draw every model's value in every context, with the winner's name beside the row.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        ``context``, ``model``, ``shown``: the value drawn, such as a difference from a reference model.
+    decisions : DataFrame
+        ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the top.
+    labels : mapping of str to str
+        What a reader sees; a model without one is shown by its name.
+    xlabel : str
+        What ``shown`` is, with its unit.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        There is no context, or a winner or choice has no value in its context.
+    """
+    if decisions.empty:
+        raise ValueError("there is no context to draw; lower the least number of users")
+    places = {context: place for place, context in enumerate(decisions["context"])}
+    values = cells.set_index(["context", "model"])["shown"]
+    for column in ("winner", "choice"):
+        pairs = pd.MultiIndex.from_frame(decisions[["context", column]])
+        missing = pairs[~pairs.isin(values.index)]
+        if len(missing):
+            raise ValueError(f"the {column} of {missing[0][0]!r}, {missing[0][1]}, has no value there")
+    figure, axis = plt.subplots(figsize=(width, 0.23 * len(places) + 0.9))
+    inside = cells[cells["context"].isin(list(places))]
+    rows = inside["context"].map(places)
+    axis.plot(
+        inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model"
+    )
+    for column, style in (
+        ("winner", {"marker": "o", "color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}),
+        (
+            "choice",
+            {
+                "marker": "o", "markerfacecolor": "none", "markeredgecolor": PALETTE["vermilion"], "markersize": 10,
+                "markeredgewidth": 1.6, "label": "simplest not told apart from it",
+            },
+        ),
+    ):  # fmt: skip
+        found = values.loc[pd.MultiIndex.from_frame(decisions[["context", column]])]
+        axis.plot(found.to_numpy(), range(len(places)), linestyle="none", **style)
+    axis.set_yticks(range(len(places)), list(places))
+    axis.set_ylim(len(places) - 0.4, -0.6)
+    axis.grid(axis="y", visible=False)
+    axis.set(xlabel=xlabel)
+    names = axis.secondary_yaxis("right")
+    names.set_yticks(range(len(places)), [labels.get(name, name) for name in decisions["winner"]])
+    names.tick_params(length=0)
+    names.spines["right"].set_visible(False)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure

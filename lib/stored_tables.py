@@ -1,0 +1,195 @@
+"""Stored ratings and lists of many models on one split, picked by what they were measured on, never by a label alone.
+
+A run may hold a model on several splits of one name (other seeds), several folds and several random starts. What
+belongs to a split is told by its test pairs: they are the split's own or they are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from lib.metrics import TopK, UserErrors, user_errors
+from lib.metrics.ranking import Ranking, evaluate_ranking
+from lib.results import MissingRun, StoredRun
+from lib.splits import Split
+
+KEY = ["user", "item"]
+
+
+def rating_table(runs: Iterable[StoredRun], split: Split) -> pd.DataFrame:
+    """Bring the stored test predictions of all models measured on a split into one table.
+
+    Parameters
+    ----------
+    runs : iterable of StoredRun
+        A model that stands in two runs is taken from the first.
+    split : Split
+        Its test ratings give the rows and their order.
+
+    Returns
+    -------
+    DataFrame, one row a test rating
+        ``user``, ``item``, ``rating`` (raw ids) and a column of predictions a model, on the rating scale. Only models
+        that predicted exactly the split's test pairs; of several random starts the one with the lowest seed. No such
+        model leaves the first three columns. ``attrs["folds"]`` names the stored fold of each model.
+
+    Raises
+    ------
+    ValueError
+        A model that predicted the split's pairs was measured against other ratings.
+    """
+    table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
+    wanted = pd.MultiIndex.from_frame(table[KEY])
+    found: dict[str, np.ndarray] = {}
+    folds: dict[str, str] = {}
+    for run in runs:
+        stored = _stored(run, "predictions")
+        stored = stored[stored["split"] == split.name]
+        stored = stored.assign(seed=stored["seed"].fillna(-1), fold=stored["fold"].fillna(""))
+        # Sorted by seed, so that the lowest of several starts is met first.
+        for (_, fold, model), rows in stored.groupby(["seed", "fold", "model"], sort=True):
+            if model in found or len(rows) != len(table):
+                continue
+            places = pd.MultiIndex.from_frame(rows[KEY]).get_indexer(wanted)
+            if (places < 0).any():
+                continue
+            if not np.allclose(rows["rating"].to_numpy()[places], table["rating"]):
+                raise ValueError(
+                    f"{model}: run {run.run!r} was measured against other ratings than {split}'s; "
+                    f"run it again: python run_notebooks.py --only {run.run} --force"
+                )
+            found[model] = rows["prediction"].to_numpy(dtype=np.float64)[places]
+            folds[model] = fold
+    table = pd.concat([table, pd.DataFrame(found, index=table.index)], axis=1)
+    table.attrs["folds"] = folds
+    return table
+
+
+def models_of(table: pd.DataFrame) -> list[str]:
+    """Names of the models in a `rating_table`."""
+    return [column for column in table.columns if column not in (*KEY, "rating")]
+
+
+def pool(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put the rating tables of several folds under one another, with the models that all of them hold.
+
+    Raises
+    ------
+    ValueError
+        No table at all.
+    """
+    if not tables:
+        raise ValueError("there is no fold to pool; give the rating table of each")
+    shared = [name for name in models_of(tables[0]) if all(name in other for other in tables[1:])]
+    return pd.concat([table[[*KEY, "rating", *shared]] for table in tables], ignore_index=True)
+
+
+def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:
+    """Sum each model's errors by user, over all rows: pooled folds add up a user's squared errors."""
+    users, ratings = table["user"].to_numpy(), table["rating"]
+    return {model: user_errors(users, ratings, table[model]) for model in models_of(table)}
+
+
+def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | None = None) -> pd.DataFrame:
+    """Bring the stored lists of all models on a split into one table.
+
+    Parameters
+    ----------
+    runs : iterable of StoredRun
+        A model that stands in two runs is taken from the first; a run without lists adds none.
+    split : Split
+    k : int
+        Lists are cut to their k best.
+    fold : str, optional
+        The stored fold that belongs to the split where a run has several under its name. Lists cannot tell it
+        themselves; `rating_table` can. Models that have no list on this fold are left out. Without it, the split's
+        own.
+
+    Returns
+    -------
+    DataFrame
+        ``model``, ``user``, ``rank`` (from 1), ``item``; raw ids. Of several random starts the one with the lowest
+        seed.
+    """
+    parts, known = [], set()
+    for run in runs:
+        stored = _stored(run, "top_k")
+        stored = stored[(stored["split"] == split.name) & (stored["rank"] <= k)]
+        belongs = stored["fold"].fillna("") == (split.fold if fold is None else fold)
+        stored = stored[belongs & ~stored["model"].isin(known)]
+        if stored.empty:
+            continue
+        seeds = stored["seed"].fillna(-1)
+        first = seeds == seeds.groupby(stored["model"]).transform("min")
+        parts.append(stored.loc[first, ["model", "user", "rank", "item"]])
+        known |= set(stored["model"])
+    if not parts:
+        return pd.DataFrame({"model": [], "user": [], "rank": [], "item": []})
+    return pd.concat(parts, ignore_index=True)
+
+
+def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
+    """Measure each model's lists against the split's relevant test ratings.
+
+    Parameters
+    ----------
+    lists : DataFrame
+        Of `list_table`.
+    split : Split
+    k : int
+    threshold : float
+        On the rating scale; a test rating of this or more is relevant.
+
+    Returns
+    -------
+    dict of str to Ranking
+
+    Raises
+    ------
+    ValueError
+        A model has lists for other users than the rest, so that no paired comparison is possible, or a film that the
+        split's catalogue lacks.
+    """
+    found: dict[str, Ranking] = {}
+    users = None
+    for model, rows in lists.groupby("model", sort=False):
+        ids, places = np.unique(rows["user"].to_numpy(), return_inverse=True)
+        if users is not None and not np.array_equal(ids, users):
+            raise ValueError(
+                f"{model} has lists for {len(ids)} users, other models for {len(users)} others; draw them alike"
+            )
+        users = ids
+        items = np.full((len(ids), k), -1, dtype=np.int32)
+        codes = split.test.item_codes(rows["item"])
+        if (codes < 0).any():
+            raise ValueError(
+                f"{model}: film {rows['item'].to_numpy()[codes < 0][0]} is not in the catalogue of {split}"
+            )
+        items[places, rows["rank"].to_numpy() - 1] = codes
+        top = TopK(
+            split.test.user_codes(ids).astype(np.int32),
+            items,
+            np.zeros(items.shape),
+            split.test.n_items,
+        )
+        found[model] = evaluate_ranking(top, split.test, k=k, threshold=threshold)
+    return found
+
+
+def parameter_counts(runs: Iterable[StoredRun], split: str) -> dict[str, float]:
+    """Mean number of learned parameters of each model that a run measured on a split; models without one are absent."""
+    counts: dict[str, float] = {}
+    for run in runs:
+        rows = run.metrics.query("metric == 'n_parameters' and split == @split").dropna(subset="value")
+        counts = {**rows.groupby("model")["value"].mean().to_dict(), **counts}
+    return counts
+
+
+def _stored(run: StoredRun, kind: str) -> pd.DataFrame:
+    try:
+        return getattr(run, kind)
+    except MissingRun:  # the run has none of this kind
+        return pd.DataFrame(columns=["model", "split", "fold", "seed", "user", "item", "rating", "rank"])

@@ -1,0 +1,105 @@
+"""The ensemble on small made-up data: parts are disjoint, level one is out of fold, a leak would be seen."""
+
+import numpy as np
+import pytest
+
+from lib import ensemble_study
+from lib.contenders import chosen_from
+from lib.ensemble_findings import left_out_gains, stacked
+from lib.ensemble_study import WHOLE, fit_all, left_out, level_one, members_of, parts_of
+from lib.models import create
+from lib.splits import chronological, random_holdout
+from tests.conftest import planted_interactions
+
+MEMBERS = {
+    "timesvdpp": {"model": "timesvdpp", "parameters": {"n_factors": 3, "n_epochs": 5}},
+    "bias": {"model": "bias", "parameters": {}},
+}
+OPTIONS = {"n_folds": 3, "n_parts": 3, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_holdout(planted_interactions(n_users=40, n_items=30, seed=2), test_share=0.2)
+
+
+@pytest.fixture(scope="module")
+def fits(split, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return fit_all(MEMBERS, {"one": split}, runs_dir=folder, workers=0, say=None, **OPTIONS)
+
+
+def test_parts_leave_out_every_training_rating_once(split):
+    masks = [left_out(split, part, n_folds=3, seed=1) for part in range(3)]
+    assert (np.sum(masks, axis=0) == 1).all()
+
+
+def test_a_split_by_time_leaves_out_the_latest(planted):
+    late = chronological(planted)
+    assert parts_of(late, 3) == [0]
+    mask = left_out(late, 0, n_folds=3, seed=1)
+    assert 0 < mask.sum() < len(late.train) / 2
+    assert late.train.timestamps[mask].min() > late.train.timestamps[~mask].max()
+    with pytest.raises(ValueError, match="one part"):
+        left_out(late, 1, n_folds=3, seed=1)
+
+
+def test_level_one_is_what_members_say_of_ratings_they_did_not_see(split, fits):
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    assert len(learned) == len(ratings) == len(split.train)
+    assert len(asked) == len(split.test)
+    out = left_out(split, 1, n_folds=3, seed=1)
+    alone = create("bias").fit(split.train.take(~out))
+    rest = split.train.take(out)
+    expected = split.train.scale.clip(alone.predict(rest.users, rest.items))
+    first = left_out(split, 0, n_folds=3, seed=1).sum()
+    np.testing.assert_allclose(learned.predictions["bias"][first : first + out.sum()], expected, rtol=1e-5)
+    whole = create("bias").fit(split.train)
+    expected = split.train.scale.clip(whole.predict(split.test.users, split.test.items))
+    np.testing.assert_allclose(asked.predictions["bias"], expected, rtol=1e-5)
+
+
+def test_test_ratings_change_nothing_but_the_measurement(split, fits):
+    """The canary: whatever the test ratings are, predictions stay the same."""
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    before = stacked(learned, ratings, asked, split)
+    test = split.test
+    shuffled = type(test)(
+        test.users, test.items, test.ratings[::-1].copy(), test.timestamps, test.user_ids, test.item_ids, test.scale,
+        test.user_table, test.item_table,
+    )  # fmt: skip
+    other = type(split)(split.name, split.train, shuffled, split.fold, split.seed)
+    after = stacked(learned, ratings, asked, other)
+    for name, one in before.joined.items():
+        np.testing.assert_array_equal(one.test, after.joined[name].test)
+        assert one.test_rmse != after.joined[name].test_rmse
+
+
+def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    gains = left_out_gains(learned, ratings, asked, split, n_resamples=50)
+    assert gains["member"].tolist() == ["timesvdpp", "bias", "moments"]
+    assert (gains["low"] <= gains["difference"]).all() and (gains["difference"] <= gains["high"]).all()
+
+
+def test_members_take_the_epochs_that_their_search_found():
+    known = chosen_from(only=["timesvdpp", "bias"])
+    choices = {
+        "timesvdpp": {"parameters": {"n_factors": 50}, "n_epochs": 17},
+        "bias": {"parameters": {"user_regularisation": 2.0}, "n_epochs": None},
+    }
+    found = members_of(known, choices, {"timesvdpp": {"n_factors": 8}})
+    assert found["timesvdpp"]["parameters"] == {"n_factors": 8, "n_epochs": 17}
+    assert found["bias"]["parameters"] == {"user_regularisation": 2.0}
+    with pytest.raises(ValueError, match="svdpp"):
+        members_of(known, choices, {"svdpp": {}})
+
+
+def test_missing_fits_and_wrong_parts_are_named(split, fits):
+    some = [f for f in fits if not (f["member"] == "bias" and f["part"] == WHOLE)]
+    with pytest.raises(ValueError, match="bias"):
+        level_one(some, "one", split, **OPTIONS)
+    with pytest.raises(ValueError, match="n_parts=4"):
+        ensemble_study.fit_all(MEMBERS, {"one": split}, n_folds=3, n_parts=4)
+    with pytest.raises(ValueError, match="parts are numbered"):
+        left_out(split, 3, n_folds=3, seed=0)
