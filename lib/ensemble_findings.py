@@ -48,8 +48,8 @@ class Stacked:
 
 
 def stacked(
-    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0
-) -> Stacked:
+    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True
+) -> Stacked:  # fmt: skip
     """Join members in three ways and measure them.
 
     Parameters
@@ -60,6 +60,8 @@ def stacked(
         Its test ratings are measured on, and read for nothing else.
     seed : int
         Of the trees and of the cross-validation.
+    validate : bool
+        Whether to measure what was learned on the level-one ratings too, by cross-validation; NaN without.
     """
     truth, target = split.test.ratings, ratings.ratings
     members = {
@@ -76,8 +78,10 @@ def stacked(
         stack = Stack(split.train.scale, boosted=boosted, seed=seed).fit(one, target)
         found = stack.predict(other)
         seconds = time.perf_counter() - start
-        again = cross_validated(one, target, split.train.scale, seed=seed, boosted=boosted)
-        joined[name] = Outcome(found, rmse(truth, found), rmse(target, again), stack.weights_, seconds)
+        level = np.nan
+        if validate:
+            level = rmse(target, cross_validated(one, target, split.train.scale, seed=seed, boosted=boosted))
+        joined[name] = Outcome(found, rmse(truth, found), level, stack.weights_, seconds)
     return Stacked(members, joined)
 
 
