@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,14 +42,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Stacked:
-    """Members by name, and what joins them: ``equal_weights``, ``blend`` and, where the moment is known, ``ensemble``."""
+    """Members by name, and what joins them: ``equal_weights``, ``blend``, ``blend_timeless`` and ``ensemble``."""
 
     members: dict[str, Outcome]
     joined: dict[str, Outcome]
 
 
 def stacked(
-    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True
+    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True,
+    timeless: Sequence[str] = (),
 ) -> Stacked:  # fmt: skip
     """Join members in three ways and measure them.
 
@@ -62,6 +64,8 @@ def stacked(
         Of the trees and of the cross-validation.
     validate : bool
         Whether to measure what was learned on the level-one ratings too, by cross-validation; NaN without.
+    timeless : sequence of str
+        Members that are not told when a rating was given; where there are any, ``blend_timeless`` joins these alone.
     """
     truth, target = split.test.ratings, ratings.ratings
     members = {
@@ -71,6 +75,12 @@ def stacked(
     plain = {n: np.mean(list(one.predictions.values()), axis=0) for n, one in (("l", learned), ("a", asked))}
     joined = {"equal_weights": Outcome(plain["a"], rmse(truth, plain["a"]), rmse(target, plain["l"]))}
     forms = {"blend": (learned.of(*members, moments=False), asked.of(*members, moments=False), False)}
+    if timeless:
+        forms["blend_timeless"] = (
+            learned.of(*timeless, moments=False),
+            asked.of(*timeless, moments=False),
+            False,
+        )
     if learned.moments is not None:
         forms["ensemble"] = (learned, asked, True)
     for name, (one, other, boosted) in forms.items():

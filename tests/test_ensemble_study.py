@@ -62,14 +62,16 @@ def test_level_one_is_what_members_say_of_ratings_they_did_not_see(split, fits):
 def test_test_ratings_change_nothing_but_the_measurement(split, fits):
     """The canary: whatever the test ratings are, predictions stay the same."""
     learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
-    before = stacked(learned, ratings, asked, split)
+    before = stacked(learned, ratings, asked, split, timeless=["bias"])
+    assert set(before.joined) == {"equal_weights", "blend", "blend_timeless", "ensemble"}
+    assert list(before.joined["blend_timeless"].weights) == ["bias"]
     test = split.test
     shuffled = type(test)(
         test.users, test.items, test.ratings[::-1].copy(), test.timestamps, test.user_ids, test.item_ids, test.scale,
         test.user_table, test.item_table,
     )  # fmt: skip
     other = type(split)(split.name, split.train, shuffled, split.fold, split.seed)
-    after = stacked(learned, ratings, asked, other)
+    after = stacked(learned, ratings, asked, other, timeless=["bias"])
     for name, one in before.joined.items():
         np.testing.assert_array_equal(one.test, after.joined[name].test)
         assert one.test_rmse != after.joined[name].test_rmse

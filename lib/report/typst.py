@@ -16,6 +16,7 @@ from lib.report.document import Figure, Page, Prose, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
+from lib.report.pdf import packed
 from lib.report.provenance import date_of, duration
 from lib.report.svg import size_of
 
@@ -64,7 +65,7 @@ def write_pdf(report: Report, path: Path) -> None:
                 f"the PDF can't be typeset: {error}{f' ({hints})' if hints else ''}",
                 "Mend what the message names, or build without it: python run_notebooks.py --render-only --no-pdf",
             ) from error
-    path.write_bytes(pdf)
+    path.write_bytes(packed(pdf))
 
 
 class _Writer:
