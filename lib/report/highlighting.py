@@ -12,9 +12,10 @@ from pygments.util import ClassNotFound
 _FORMATTER = HtmlFormatter(nowrap=True)
 _TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
 
-COLOURED = frozenset(
-    "c c1 cm ch cs sd k kn kd kr ow kc s s1 s2 sa si se sf s3 m mi mf mb mh nf nc nd nn nb bp fm".split()
-)
+COLOURED = {
+    "c", "c1", "cm", "ch", "cs", "sd", "k", "kn", "kd", "kr", "ow", "kc", "s", "s1", "s2", "sa", "si", "se", "sf", "s3",
+    "m", "mi", "mf", "mb", "mh", "nf", "nc", "nd", "nn", "nb", "bp", "fm",
+}  # fmt: skip
 """Pygments' classes that the style sheet knows; the code's other tokens look like their surroundings."""
 
 

@@ -79,9 +79,7 @@ def _ungrouped(text: str) -> str:
 def _named(text: str) -> str:
     """Return the image with a letter or two for each name that something refers to, and without the other names."""
     used = {name for _, name in _REFERENCE.findall(text)}
-    names = {
-        name: _letters(place) for place, name in enumerate(n for n in _NAME.findall(text) if n in used)
-    }
+    names = {name: _letters(place) for place, name in enumerate(n for n in _NAME.findall(text) if n in used)}
     text = _NAME.sub(lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", text)
     return _REFERENCE.sub(lambda found: f"{found[1]}#{names.get(found[2], found[2])}", text)
 

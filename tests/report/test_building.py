@@ -132,11 +132,11 @@ def test_a_compact_image_draws_the_same():
     from lib.report.svg import compact
 
     image = b'<svg width="9pt">\n <metadata>who</metadata>\n <!-- a -->\n <path d="M 0 0\n L 1 1"/>\n</svg>\n'
-    assert compact(image) == b'<svg width="9pt"><path d="M 0 0 L 1 1"/></svg> '
+    assert compact(image) == b'<svg width="9pt"><path d="M0 0l1 1"/></svg>'
     named = b'<svg><defs><path id="a" d="M 0 0"/></defs><g id="b" style="fill: none; stroke: #aaa"><use href="#a"/></g></svg>'
     assert (
         compact(named)
-        == b'<svg><defs><path id="a" d="M 0 0"/></defs><g style="fill:none;stroke:#aaa"><use href="#a"/></g></svg>'
+        == b'<svg><defs><path id="a" d="M0 0"/></defs><g style="fill:none;stroke:#aaa"><use href="#a"/></g></svg>'
     )
     with_text = b"<svg>\n <text>a\n  b</text></svg>"
     assert compact(with_text) == with_text
