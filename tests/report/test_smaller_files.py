@@ -1,0 +1,220 @@
+"""What the builder makes smaller says and draws the same: figures, code, the PDF."""
+
+import io
+import re
+import zlib
+from importlib.resources import files
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+import typst
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lib import figures, report
+from lib.report.highlighting import COLOURED, highlight
+from lib.report.pdf import NotPlainError, objects_of, packed
+from lib.report.svg import compact
+from lib.report.svg_paths import short, shorter
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+def pixels(svg, folder):
+    (folder / "figure.svg").write_bytes(svg)
+    (folder / "page.typ").write_text(
+        '#set page(width: auto, height: auto, margin: 0pt)\n#image("figure.svg")'
+    )
+    image = typst.compile(folder / "page.typ", root=folder, format="png", ppi=144.0)
+    return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), dtype=int)
+
+
+@pytest.fixture
+def drawing():
+    """An SVG as the notebooks leave it: lines, markers in two colours, an outline, letters and an exponent."""
+    rng = np.random.default_rng(0)
+    with matplotlib.rc_context():
+        figures.use_style()
+        figure = Figure(figsize=(4, 3), dpi=100)
+        axis = figure.add_subplot()
+        axis.plot(np.geomspace(1, 1000, 60), rng.normal(size=60).cumsum(), marker="o", markevery=5, label="a")
+        axis.scatter(rng.uniform(1, 900, 40), rng.normal(size=40), c=rng.uniform(size=40), alpha=0.6)
+        axis.fill_between([1, 900], [-1, -2], [1, 2], alpha=0.3)
+        axis.set(xscale="log", xlabel="ratings", title="RMSE")
+        axis.set_ylabel("what it costs", rotation=90)
+        axis.legend()
+        return figures.svg_text(figure).encode()
+
+
+def test_a_compact_figure_draws_the_same_in_fewer_bytes(drawing, tmp_path):
+    smaller = compact(drawing)
+    assert len(smaller) < 0.55 * len(drawing)
+    before, after = pixels(drawing, tmp_path), pixels(smaller, tmp_path)
+    assert before.shape == after.shape and (before < 128).any()
+    # A place moves by at most a twentieth of a point, a tenth of a pixel here.
+    assert np.abs(before - after).max() < 80 and np.abs(before - after).mean() < 1
+
+
+def test_a_compact_figure_refers_to_what_it_holds(drawing):
+    root = ElementTree.fromstring(compact(drawing))
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    used = [
+        value[1:]
+        for element in root.iter()
+        for name, value in element.items()
+        if name.endswith("href") and value.startswith("#")
+    ]
+    used += re.findall(r"url\(#([^)]*)\)", " ".join(v for e in root.iter() for v in e.attrib.values()))
+    assert used and set(used) == set(ids) and len(ids) == len(set(ids))
+    sheet = "".join(e.text for e in root.iter() if e.tag.endswith("style"))
+    classes = {element.get("class") for element in root.iter() if element.get("class")}
+    assert classes and classes <= set(re.findall(r"\.([a-z]+)\{", sheet))
+
+
+def test_compacting_twice_changes_nothing(drawing):
+    assert compact(compact(drawing)) == compact(drawing)
+
+
+@pytest.mark.parametrize(
+    ("path", "decimals", "expected"),
+    [
+        ("M 0 0 L 1.26 0 L 1.26 -2 L 4 5 z", 1, "M0 0h1.3v-2l2.7 7z"),
+        # After z the pen is back at the start.
+        ("M 10 10 L 10 20 z M 12 12 L 13 14 L 15 16", 1, "M10 10v10zm2 2l1 2 2 2"),
+        ("M 1 2 Q 3 4 5 6 Q 7 8 9 11", 0, "M1 2q2 2 4 4 2 2 4 5"),
+        ("M 0 0 C 1 -1 2 -2 3 0.5", 1, "M0 0c1-1 2-2 3 .5"),
+        ("M 1 1 L 1 1 M 2 2 3 4 L 3 4", 1, "M1 1v0m1 1l1 2"),  # a line of no length is a dot if it is alone
+        ("M 0.04 0 L 0.08 0 L 0.12 0 L 0.16 0", 1, "M0 0h.1 .1"),  # rounding doesn't add up
+        ("M 0 0 A 1 1 0 0 0 2 2", 1, "M 0 0 A 1 1 0 0 0 2 2"),  # a command that it doesn't know
+    ],
+)
+def test_a_path_is_written_relative(path, decimals, expected):
+    assert shorter(path, decimals) == expected
+
+
+def test_short_numbers():
+    numbers = [(-50, 2), (1200, 2), (7, 1), (0, 3), (-1203, 2), (5, 3), (30, 0)]
+    assert [short(*n) for n in numbers] == ["-.5", "12", ".7", "0", "-12.03", ".005", "30"]
+
+
+def test_styles_names_groups_and_transforms_are_short():
+    image = (
+        b'<svg><g id="figure_1"><g style="fill: #aabbcc; stroke-width: 0.80"/>'
+        b'<path d="M 0 0" style="fill: #aabbcc; stroke-width: 0.80"/><path d="M 1 1" style="fill: #abcdef"/></g>'
+        b'<defs><path id="DejaVu-1" d="M 0 0 L 0.127 0" transform="scale(0.015625)"/></defs>'
+        b'<use xlink:href="#DejaVu-1" transform="translate(63.62 0)"/>'
+        b'<use xlink:href="#DejaVu-1" transform="translate(63.62 1.50) scale(0.70)"/></svg>'
+    )
+    assert compact(image).decode() == (
+        '<svg><style>.a{fill:#abc;stroke-width:.8}</style><g class="a"/>'
+        '<path d="M0 0" class="a"/><path d="M1 1" style="fill:#abcdef"/>'
+        '<defs><path id="a" d="M0 0h.13" transform="scale(.015625)"/></defs>'
+        '<use xlink:href="#a" x="63.6"/><use xlink:href="#a" transform="translate(63.62 1.5) scale(.7)"/></svg>'
+    )
+
+
+# -- code ------------------------------------------------------------------------------------------------------------
+def test_code_has_a_class_for_each_colour_and_no_other():
+    sheet = (files("lib.report") / "templates" / "report.css").read_text(encoding="utf-8")
+    rules = sheet[sheet.index("/* -- code") : sheet.index("/* -- phones")]
+    known = set()
+    for line in rules.splitlines():
+        if re.match(r"(\.[a-z]+\d?, )*\.[a-z]+\d? \{", line):
+            known |= set(re.findall(r"\.([a-z]+\d?)", line.split("{")[0]))
+    assert known == COLOURED
+    code = 'def f(x):  # half\n    return x < 0.5 and "a&b"\n'
+    html = highlight(code)
+    assert set(re.findall(r'<span class="([^"]*)">', html)) == {"k", "nf", "c1", "mf", "ow", "s2"}
+    text = re.sub(r"<[^>]*>", "", html)
+    assert text == code.replace("&", "&amp;").replace("<", "&lt;")
+
+
+# -- the PDF ---------------------------------------------------------------------------------------------------------
+def objects_in_streams(pdf):
+    """Read a packed PDF as its standard says: from its end, by its cross-reference stream."""
+    start = int(re.search(rb"startxref\n(\d+)\n%%EOF\Z", pdf)[1])
+
+    def stream_at(place):
+        found = re.compile(rb"(\d+) 0 obj\n(<<.*?/Length (\d+)/Filter/FlateDecode>>)\nstream\n", re.S).match(
+            pdf, place
+        )
+        return found[2], zlib.decompress(pdf[found.end() : found.end() + int(found[3])])
+
+    about, table = stream_at(start)
+    assert b"/W[1 4 2]" in about
+    objects = {}
+    for number in range(int(re.search(rb"/Size (\d+)", about)[1])):
+        kind, place, index = (
+            int.from_bytes(table[7 * number + a : 7 * number + b], "big") for a, b in ((0, 1), (1, 5), (5, 7))
+        )
+        if kind == 1:
+            head = b"%d 0 obj\n" % number
+            assert pdf[place:].startswith(head)
+            objects[number] = pdf[place + len(head) : pdf.index(b"\nendobj\n", place)]
+        elif kind == 2:
+            holder = int.from_bytes(table[7 * place + 1 : 7 * place + 5], "big")
+            about_pack, content = stream_at(holder)
+            first = int(re.search(rb"/First (\d+)", about_pack)[1])
+            numbers = [int(n) for n in content[:first].split()]
+            assert numbers[2 * index] == number
+            ends = [*numbers[3::2], len(content) - first + 1]
+            objects[number] = content[first + numbers[2 * index + 1] : first + ends[index] - 1]
+    return about, objects
+
+
+def inflated(body):
+    """Return an object with what its stream holds, however hard it is compressed."""
+    if not body.endswith(b"endstream") or b"/FlateDecode" not in body.split(b"stream\n")[0]:
+        return body
+    head, data = re.split(rb"stream\r?\n", body, maxsplit=1)
+    return re.sub(rb"/Length \d+", b"", head).strip(), zlib.decompressobj().decompress(data)
+
+
+@pytest.fixture
+def plain(site, monkeypatch):
+    """The toy report's PDF as Typst writes it."""
+    plan, runs, output = site
+    monkeypatch.setattr("lib.report.typst.packed", lambda pdf: pdf)
+    report.build(plan, runs, output)
+    return (output / "report.pdf").read_bytes()
+
+
+def test_a_packed_pdf_holds_the_same_objects_in_fewer_bytes(plain, monkeypatch):
+    monkeypatch.setattr("lib.report.pdf.PACK", 50)  # several streams
+    small = packed(plain)
+    assert len(small) < 0.8 * len(plain)
+    _, before, trailer = objects_of(plain)
+    about, after = objects_in_streams(small)
+    assert {number: inflated(after[number]) for number in before} == {
+        n: inflated(b) for n, b in before.items()
+    }
+    for key in (rb"/Root \d+ 0 R", rb"/Info \d+ 0 R", rb"/ID\s*\[.*?\]"):
+        assert re.search(key, about)[0] == re.search(key, trailer)[0]
+    kinds = [b"/ObjStm" in body for number, body in after.items() if number not in before]
+    assert kinds.count(True) > 1 and kinds.count(False) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda pdf: pdf[:-6], "no plain cross-reference table"),
+        (packed, "no plain cross-reference table"),
+        (lambda pdf: pdf.replace(b"\ntrailer\n<<", b"\ntrailer\n<</Prev 9"), "updated or encrypted"),
+        (lambda pdf: pdf.replace(b"\n2 0 obj", b"\n3 0 obj", 1), "object 2 "),
+    ],
+)
+def test_a_pdf_of_another_kind_is_refused(plain, fault, message):
+    with pytest.raises(NotPlainError, match=message):
+        packed(fault(plain))
+
+
+def test_the_report_gets_the_packed_pdf_or_typsts_own_with_a_warning(site, plain, monkeypatch, caplog):
+    plan, runs, output = site
+    monkeypatch.undo()
+    report.build(plan, runs, output)
+    assert (output / "report.pdf").read_bytes() == packed(plain) and not caplog.records
+    monkeypatch.setattr("lib.report.typst.packed", lambda pdf: packed(pdf[:-6]))
+    report.build(plan, runs, output)
+    assert (output / "report.pdf").read_bytes() == plain
+    assert "no plain cross-reference table" in caplog.text
