@@ -37,9 +37,10 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     results, claims : DataFrame
         ``reports/data/results.csv`` and ``claims.csv``.
     """
-    board = _board(results)
-    rmse, ndcg = board["A's split"].dropna(), board["nDCG@10"].dropna()
     names = {name: one.label for name, one in contenders().items()} | {"ensemble": "Ensemble"}
+    board = _board(results)
+    board = board[board.index.isin(list(names))]
+    rmse, ndcg = board["A's split"].dropna(), board["nDCG@10"].dropna()
     single, listed = rmse.drop("ensemble").idxmin(), ndcg.idxmax()
     compared = results[results["run"] == "comparison"].groupby(["model", "metric"])["value"].mean()
     reported = claims.set_index(["id", "figure"])["reported"]
