@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -25,10 +27,14 @@ log = logging.getLogger(__name__)
 
 LONG_TEXT = 26
 """Characters in a cell from which its column may break lines."""
-WIDE = 125
-"""Characters in a table's row from which it stands on a page turned sideways."""
-MOST_ROWS_TOGETHER = 18
-"""Rows up to which a table is kept on one page."""
+MOST_LINES_TOGETHER = 16
+"""Lines, roughly, up to which a table is kept on one page."""
+LINE = 100
+"""Characters in a line of a table whose columns wrap, roughly."""
+TALL = 1500
+"""Characters in a row from which a page may end within it."""
+MEASURED = 4
+"""How many of a column's longest texts are measured to find its width."""
 TEXT_WIDTH = 459
 """Width of the text on the page, in points."""
 FIGURE_SCALE = 0.75 * TEXT_WIDTH / (7.2 * 72)
@@ -136,26 +142,30 @@ class _Writer:
         )
 
     def _table(self, columns, rows: list[list[dict]], align, label: str = "", caption: str = "") -> str:
-        lengths = [
-            max([len(heading), *(len(row[place]["text"]) for row in rows)])
-            for place, heading in enumerate(columns)
-        ]
-        long = [length > LONG_TEXT for length in lengths]
-        name = f"tables/{self.tables}.json"
-        self.tables += 1
+        texts = [[row[place]["text"] for row in rows] for place in range(len(columns))]
         data = {
             "columns": list(columns),
             "rows": rows,
             "align": list(align),
-            "long": long,
-            "lengths": lengths,
+            "long": [
+                max(map(len, [heading, *column])) > LONG_TEXT
+                for heading, column in zip(columns, texts, strict=True)
+            ],
+            "usual": [_usual(column) for column in texts],
+            # Only a row that may fill half a page goes on over the next.
+            "tall": max((sum(len(cell["text"]) for cell in row) for row in rows), default=0) > TALL,
+            # What the template measures: by character count few texts are candidates for the widest.
+            "heads": [_longest(_words([heading])) for heading in columns],
+            "words": [_longest(_words(column)) for column in texts],
+            "longest": [_longest(column) for column in texts],
         }
+        name = f"tables/{self.tables}.json"
+        self.tables += 1
         (self.folder / name).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        lines = sum(-(-sum(len(cell["text"]) + 2 for cell in row) // LINE) for row in rows)
         head = f"caption: [{caption}], name: {typst_string(label)}" if label else "caption: none"
-        head += f", breakable: {'true' if len(rows) > MOST_ROWS_TOGETHER else 'false'}"
-        call = f'#report-table(json("{name}"), {head})'
-        width = sum(min(length, LONG_TEXT) + 2 for length in lengths)
-        return f"#page(flipped: true)[\n{call}\n]" if width > WIDE else call
+        head += f", breakable: {'true' if lines > MOST_LINES_TOGETHER else 'false'}"
+        return f'#report-table(json("{name}"), {head})'
 
     def _provenance(self) -> list[str]:
         p = self.report.provenance
@@ -183,6 +193,21 @@ class _Writer:
                 cells = [[{"text": str(value), "strong": False} for value in row] for row in rows]
                 parts += [f"== {heading}", self._table(columns, cells, align)]
         return parts
+
+
+def _words(texts: Iterable[str]) -> set[str]:
+    """Return the pieces between which Typst may end a line: at spaces, and after a hyphen before a letter."""
+    return {word for text in texts for word in re.split(r"\s+|(?<=-)(?=[^\W\d])", text)}
+
+
+def _usual(texts: list[str]) -> float:
+    """Return the mean length, each text weighted by its length, as a share of the longest."""
+    lengths = [len(text) for text in texts]
+    return sum(length**2 for length in lengths) / sum(lengths) / max(lengths) if any(lengths) else 0.0
+
+
+def _longest(texts: Iterable[str]) -> list[str]:
+    return sorted(set(texts), key=lambda text: (-len(text), text))[:MEASURED]
 
 
 def _link(address: str) -> dict[str, str]:
