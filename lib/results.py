@@ -22,6 +22,7 @@ import pandas as pd
 
 from lib import ROOT, display
 from lib.agreement import ScoreMatrix
+from lib.one_sentence import RUN_FOLDER_VARIABLE, OneSentence
 from lib.provenance import collect_provenance
 
 METRIC_COLUMNS = (
@@ -29,11 +30,11 @@ METRIC_COLUMNS = (
     "seconds_predict", "run",
 )  # fmt: skip
 
-RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"
-"""The runner sets this to have a run write into a folder of its own until it has ended well."""
+BY_HAND = "by_hand"
+"""Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
 
 
-class MissingRun(FileNotFoundError):
+class MissingRun(OneSentence, FileNotFoundError):
     """A result that a notebook reads has not been made yet; the message holds the command that makes it."""
 
 
@@ -207,7 +208,8 @@ def start_run(
     run : str
         The run's name in the plan.
     runs_dir : str or Path
-        Folder of all runs; empty for the project's own.
+        Folder of all runs. Empty: the one that the runner gives; without the runner reports/by_hand, so that a notebook
+        that is tried by hand leaves the report's results alone.
     dataset : lib.datasets.Dataset or str, optional
         Its name and checksums go into the provenance.
     parameters : dict, optional
@@ -215,7 +217,15 @@ def start_run(
     """
     if not run or any(c in run for c in "/\\") or run.startswith("."):
         raise ValueError(f"a run's name is a plain folder name; got {run!r}")
-    folder = Path(os.environ.get(RUN_FOLDER_VARIABLE) or runs_folder(runs_dir) / run)
+    given = os.environ.get(RUN_FOLDER_VARIABLE)
+    if given or str(runs_dir):
+        folder = Path(given or runs_folder(runs_dir) / run)
+    else:
+        folder = runs_folder().with_name(BY_HAND) / run
+        print(
+            f"What this notebook finds goes to reports/{BY_HAND}/{run}; the report's own results stay. "
+            f"To make those anew: python run_notebooks.py --only {run}"
+        )
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)
 
 
