@@ -1,0 +1,219 @@
+"""A reader's file brought into the project's form: read, checked, and kept in a folder that `lib.datasets.load` takes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from lib.datasets.catalogue import entries
+from lib.own_ratings.checking import (
+    Source,
+    check_scale,
+    ids_of,
+    ratings_of,
+    resolve_duplicates,
+    step_of,
+    timestamps_of,
+)
+from lib.own_ratings.columns import ROLES, assign
+from lib.own_ratings.errors import problem
+from lib.own_ratings.side_tables import read_side_table
+from lib.own_ratings.text_files import TextTable, read_bytes
+from lib.results import whole_file, write_json
+
+FORM = 1
+"""Of the folder; a change of it has every file read again."""
+
+META = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` left.
+
+    Parameters
+    ----------
+    name : str
+        Short name, from the file's.
+    folder : Path
+        For ``lib.datasets.load``.
+    summary : str
+        One line about what was read.
+    """
+
+    name: str
+    folder: Path
+    summary: str
+
+
+def prepare(
+    path: Path | str, *, columns: Mapping[str, str] | None = None, scale: tuple[float, float] | None = None,
+    duplicates: str = "error", items: Path | str | None = None, users: Path | str | None = None, folder: Path | str,
+) -> Prepared:  # fmt: skip
+    """Read a file of ratings, check it, and write it into `folder` in the project's form.
+
+    What was read before, with the same options, is not read again.
+
+    Parameters
+    ----------
+    path : path
+        Text (``.csv``, ``.tsv``, ``.dat``, packed by gzip or not; parted by comma, tab, semicolon, ``|`` or ``::``) in
+        UTF-8, or ``.parquet``. Without a column of ratings each pair counts as 1.
+    columns : mapping, optional
+        By role (user, item, rating, timestamp) a column's name or position; see `lib.own_ratings.columns`.
+    scale : (low, high), optional
+        Of the ratings; the lowest and highest rating where not given.
+    duplicates : {"error", "last", "mean"}
+        What to do where a user rates an item twice.
+    items, users : path, optional
+        Tables with a header, joined by id.
+    folder : path
+        Where it goes; made if need be.
+
+    Raises
+    ------
+    InvalidRatingsFile
+        The message names file, line and fix. The folder is left as it was.
+    """
+    path, folder = Path(path), Path(folder)
+    tables = {kind: Path(table) for kind, table in (("item", items), ("user", users)) if table is not None}
+    checksums = {file.name: hashlib.sha256(read_bytes(file)).hexdigest() for file in (path, *tables.values())}
+    options = {"columns": dict(columns or {}), "scale": None if scale is None else list(map(float, scale)), "duplicates": duplicates}  # fmt: skip
+    key = hashlib.sha256(json.dumps([FORM, list(checksums.items()), options, sorted(tables)], sort_keys=True).encode()).hexdigest()  # fmt: skip
+    known = _meta(folder)
+    if known.get("key") == key:
+        return Prepared(known["name"], folder, known["summary"])
+
+    frame, how, source = _ratings(path, columns)
+    n_rows = len(frame)
+    low, high = check_scale(frame["rating"].to_numpy(), scale, source)
+    step = step_of(frame["rating"].to_numpy())
+    frame, n_repeated = resolve_duplicates(frame, duplicates, source)
+    rated = {kind: np.sort(pd.unique(frame[kind])) for kind in ("user", "item")}
+    for kind, ids in rated.items():
+        if len(ids) < 2:
+            raise problem(
+                path,
+                f"all ratings are of one {kind}, {str(ids[0])[:40]!r}",
+                f"Recommendation needs at least two {kind}s; check --columns",
+            )
+    side = {kind: read_side_table(table, kind, rated[kind]) for kind, table in tables.items()}
+    notes = [note for table in side.values() for note in table.notes]
+    if n_repeated:
+        notes.append(f"{n_repeated:,} rows that repeat a pair were joined ({duplicates})")
+    single = float(frame["rating"].min()) == float(frame["rating"].max())
+    name = slug(path)
+    meta = {
+        "key": key, "form": FORM, "name": name, "title": path.name, "checksums": checksums, "scale": [low, high],
+        "scale_from": "given" if scale is not None else "lowest and highest rating", "step": step, "single_valued": single,
+        "has_ratings": "rating" in how["columns"], "has_timestamps": _times_differ(frame), "options": options, "notes": notes,
+        "counts": {"rows": n_rows, "ratings": len(frame), "users": len(rated["user"]), "items": len(rated["item"])},
+        "tables": {kind: {"file": tables[kind].name, "columns": list(table.frame.columns)} for kind, table in side.items()}, **how,
+    }  # fmt: skip
+    meta["summary"] = summary_of(meta)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / META).unlink(missing_ok=True)  # written last: without it the folder counts for nothing
+    _write(folder / "ratings.parquet", frame)
+    for kind in ("item", "user"):
+        if kind in side:
+            _write(folder / f"{kind}s.parquet", side[kind].frame.reset_index())
+        else:
+            (folder / f"{kind}s.parquet").unlink(missing_ok=True)
+    write_json(folder / META, meta)
+    return Prepared(name, folder, meta["summary"])
+
+
+def slug(path: Path) -> str:
+    """Return a short name in small letters, digits and hyphens, never one of the project's own data sets'."""
+    name = re.sub(
+        r"[^a-z0-9]+", "-", path.name.removesuffix(".gz").rpartition(".")[0].lower() or path.stem.lower()
+    ).strip("-")
+    name = name[:40].strip("-") or "ratings"
+    return f"own-{name}" if name in entries() else name
+
+
+def summary_of(meta: Mapping) -> str:
+    """Say in one line what was read, and how."""
+    counts = meta["counts"]
+    words = [
+        f"{meta['title']}: {counts['ratings']:,} {'ratings' if meta['has_ratings'] else 'pairs'}, {counts['users']:,} users, {counts['items']:,} items"
+    ]
+    if not meta["has_ratings"]:
+        words.append("no column of ratings, so each pair counts as 1")
+    elif meta["single_valued"]:
+        words.append(f"every rating is {meta['scale'][1]:g}, so only lists can be compared")
+    else:
+        words.append(
+            f"scale {meta['scale'][0]:g} to {meta['scale'][1]:g} ({meta['scale_from']})"
+            + (f" in steps of {meta['step']:g}" if meta["step"] else "")
+        )
+    words.append(f"timestamps are {meta['timestamps']}" if meta["has_timestamps"] else "no timestamps")
+    if not meta["header"]:
+        words.append("no header: columns by position")
+    return "; ".join([*words, *meta["notes"]]) + "."
+
+
+def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Source]:
+    """Read the rows of the file, in its order, and tell how they were read."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
+        except pa.ArrowInvalid as error:
+            raise problem(
+                path, f"is no Parquet file ({str(error)[:80]})", "Write it again, or give text"
+            ) from None
+        if len(table) == 0:
+            raise problem(path, "holds no rows", "Give a file with a row a rating")
+        names, header, separator = table.column_names, True, ""
+        places = assign(path, names, columns)
+        read = dict(zip(places, (table.column(place) for place in places.values()), strict=True))
+        source = Source(path, lambda rows: [row + 1 for row in rows], "row")
+    else:
+        text = TextTable.open(path)
+        names, header, separator = text.names, text.header, text.separator
+        places = assign(path, names, columns, header=header)
+        read = dict(zip(places, text.columns(list(places.values())), strict=True))
+        source = Source(path, text.lines)
+    found = {kind: ids_of(read[kind], kind, source) for kind in ("user", "item")}
+    n = len(found["user"])
+    found["rating"] = ratings_of(read["rating"], source) if "rating" in read else np.ones(n)
+    found["timestamp"], words = (
+        timestamps_of(read["timestamp"], source)
+        if "timestamp" in read
+        else (np.zeros(n, dtype=np.int64), "none")
+    )
+    used = {
+        role: names[places[role]] if header else f"column {places[role] + 1}"
+        for role in ROLES
+        if role in places
+    }
+    return (
+        pd.DataFrame(found),
+        {"columns": used, "header": header, "separator": separator, "timestamps": words},
+        source,
+    )
+
+
+def _times_differ(frame: pd.DataFrame) -> bool:
+    return bool(frame["timestamp"].min() < frame["timestamp"].max())
+
+
+def _meta(folder: Path) -> dict:
+    try:
+        return json.loads((folder / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    with whole_file(path) as partial:
+        frame.to_parquet(partial, index=False)

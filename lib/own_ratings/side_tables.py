@@ -1,0 +1,187 @@
+"""Tables of items and users with arbitrary columns, joined to the ratings by id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from lib.datasets.readers import split_title
+from lib.own_ratings.checking import Source, whole_numbers
+from lib.own_ratings.columns import SYNONYMS, plain_name
+from lib.own_ratings.errors import problem
+from lib.own_ratings.text_files import TextTable, read_bytes
+
+KNOWN = {
+    "item": {
+        "title": ("title", "name", "itemname", "booktitle", "movietitle", "producttitle", "originaltitle"),
+        "genres": ("genres", "genre", "categories", "category", "subjects", "shelves"),
+        "year": ("year", "releaseyear", "publicationyear", "originalpublicationyear", "yearofpublication"),
+        "tags": ("tags", "keywords"),
+    },
+    "user": {"age": ("age",), "gender": ("gender", "sex"), "occupation": ("occupation", "job", "profession")},
+}  # fmt: skip
+"""Columns that models and pages know by name; others keep theirs."""
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """A table in the order of the rated ids.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Indexed by raw id; rows of ids that the file lacks are missing values.
+    notes : list of str
+        What was read how, in words.
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+
+
+def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
+    """Read a table of items or users.
+
+    Parameters
+    ----------
+    path : Path
+        Text with a header, or Parquet.
+    kind : {"item", "user"}
+    rated : ndarray
+        Ids of the ratings, unique; others of the table are left out.
+
+    Raises
+    ------
+    InvalidRatingsFile
+        There is no column of ids, an id is empty or stands twice, or no id is among the rated ones.
+    """
+    frame, source = _read(path)
+    place = _id_column(path, kind, list(frame.columns))
+    ids = _ids(frame.pop(frame.columns[place]), rated, kind, source)
+    twice = ids.duplicated()
+    if twice.any():
+        row = int(np.argmax(twice))
+        first = source.lines([int(np.argmax(ids == ids[row]))])[0]
+        raise source.wrong(row, f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {source.unit} {first:,}",
+                           f"Keep one row for each {kind}")  # fmt: skip
+    frame.index = ids
+    known = pd.Index(rated).intersection(ids)
+    if len(known) == 0:
+        raise problem(
+            path,
+            f"none of its {len(ids):,} ids is a rated {kind}'s",
+            f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}",
+        )
+    notes = []
+    if len(ids) > len(known):
+        notes.append(f"{len(ids) - len(known):,} rows of {path.name} left out, as nobody rated that item" if kind == "item"
+                     else f"{len(ids) - len(known):,} rows of {path.name} left out, as that user rated nothing")  # fmt: skip
+    if len(rated) > len(known):
+        notes.append(
+            f"{len(rated) - len(known):,} rated {kind}s are not in {path.name}; nothing is known of them"
+        )
+    frame = _shape(frame.reindex(pd.Index(rated, name=kind)), kind)
+    return SideTable(frame, notes)
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, Source]:
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
+        except pa.ArrowInvalid as error:
+            raise problem(path, f"is no Parquet file ({str(error)[:80]})", "Write it again") from None
+        return table.to_pandas().reset_index(drop=True), Source(
+            path, lambda rows: [r + 1 for r in rows], "row"
+        )
+    table = TextTable.open(path, header=True)
+    names = [name or f"column {place + 1}" for place, name in enumerate(table.names)]
+    if len(set(names)) < len(names):
+        raise problem(path, f"two columns have one name: {', '.join(names)}", "Rename one of them", line=1)
+    columns = table.columns(range(len(names)))
+    return pd.DataFrame({n: c.to_pandas() for n, c in zip(names, columns, strict=True)}), Source(
+        path, table.lines
+    )
+
+
+def _id_column(path: Path, kind: str, names: list[str]) -> int:
+    plain = [plain_name(name) for name in names]
+    for wanted in (*SYNONYMS[kind], "id"):
+        if wanted in plain:
+            return plain.index(wanted)
+    raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, names))}",
+                  f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
+
+
+def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Source) -> pd.Index:
+    """Ids in the form that the ratings have them."""
+    text = column.map(lambda value: "" if value is None or value != value else str(value).strip())
+    if (text == "").any():
+        raise source.wrong(
+            int(np.argmax((text == "").to_numpy())),
+            f"the {kind}'s id is empty",
+            "Give the id, or take the row out",
+        )
+    if np.issubdtype(np.asarray(rated).dtype, np.integer):
+        whole = whole_numbers(pa.array(text))
+        if whole is not None:
+            return pd.Index(whole)
+    return pd.Index(text.astype(object))
+
+
+def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Give the known columns their names, and every column its type."""
+    plain = {plain_name(name): name for name in reversed(frame.columns)}
+    named = {}
+    for role, names in KNOWN[kind].items():
+        hit = next((plain[name] for name in names if name in plain and plain[name] not in named), None)
+        if hit is not None:
+            named[hit] = role
+    frame = frame.drop(columns=[c for c in frame.columns if c in named.values() and c not in named]).rename(
+        columns=named
+    )
+    listed = {name for name in ("genres", "tags") if name in frame}
+    found = {}
+    for name in frame.columns:
+        values = frame[name].map(
+            lambda v: "|".join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v
+        )
+        if name == "title" or name in listed or name in ("gender", "occupation"):
+            found[name] = _text(values, name in listed)
+        else:
+            numbers = pd.to_numeric(values.replace("", None), errors="coerce")
+            given = values.notna() & (values != "")
+            found[name] = (
+                numbers.astype(float)
+                if given.any() and numbers[given].notna().all()
+                else _text(values, False)
+            )
+    shaped = pd.DataFrame(found, index=frame.index)
+    if "year" in shaped:
+        year = pd.to_numeric(shaped["year"], errors="coerce")
+        shaped["year"] = year.where(np.isfinite(year)).round().astype("Int64")
+    elif "title" in shaped:
+        parted = shaped["title"].map(lambda t: split_title(t) if isinstance(t, str) else (t, None))
+        years = parted.map(lambda pair: pair[1])
+        if years.notna().mean() > 0.5:  # "Persona (1966)", as MovieLens has it
+            shaped["title"], shaped["year"] = parted.map(lambda pair: pair[0]), years.astype("Int64")
+    return shaped
+
+
+def _text(values: pd.Series, listed: bool) -> pd.Series:
+    text = values.map(lambda v: v if isinstance(v, str) else (None if v is None or v != v else str(v)))
+    if listed:
+        return text.map(
+            lambda v: "" if v is None or v == "(no genres listed)" else "|".join(p.strip() for p in _parts(v))
+        )
+    return text.map(lambda v: v if v else None)
+
+
+def _parts(value: str) -> list[str]:
+    """Part the entries of a list, by ``|`` or else by ``;``."""
+    parts = value.split("|") if "|" in value else value.split(";")
+    return [part for part in dict.fromkeys(parts) if part.strip()]

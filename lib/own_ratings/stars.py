@@ -1,0 +1,129 @@
+"""A reader's ratings as models see them: on a scale of 1 to 5, with the columns of the tables in groups that models know.
+
+Learning rates and penalties were chosen for five stars. On a scale of 0 to 100 the same steps would diverge, so models
+learn from ratings brought linearly onto 1 to 5, and their predictions are brought back before anything is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions, RatingScale
+
+STARS = RatingScale(1.0, 5.0)
+MOST_VALUES = 50
+"""A column of text with more distinct values than this says who someone is rather than what they are like."""
+PARTS = 5
+"""A column of numbers is parted into so many groups of equal size."""
+
+
+def to_stars(ratings: np.ndarray, scale: RatingScale) -> np.ndarray:
+    """Bring ratings from a scale onto 1 to 5; where the scale has one value, it is 5."""
+    low, high = scale
+    if high == low:
+        return np.full(len(ratings), STARS.high)
+    return STARS.low + (np.asarray(ratings, dtype=np.float64) - low) * (STARS.high - STARS.low) / (high - low)
+
+
+def from_stars(stars: np.ndarray, scale: RatingScale) -> np.ndarray:
+    """Bring predictions from 1 to 5 back onto a scale."""
+    low, high = scale
+    return low + (np.asarray(stars, dtype=np.float64) - STARS.low) * (high - low) / (STARS.high - STARS.low)
+
+
+def for_models(interactions: Interactions) -> Interactions:
+    """Return the same pairs under whole numbers as ids, on the scale of `STARS`, with tables that models know."""
+    ids = {"user": np.arange(interactions.n_users), "item": np.arange(interactions.n_items)}
+    tables = {}
+    for kind, table in (("user", interactions.user_table), ("item", interactions.item_table)):
+        known, _ = grouped_columns(table, kind)
+        tables[kind] = None if known is None else known.set_axis(pd.Index(ids[kind], name=kind))
+    return replace(
+        interactions, ratings=to_stars(interactions.ratings, interactions.scale), scale=STARS,
+        user_ids=ids["user"], item_ids=ids["item"], user_table=tables["user"], item_table=tables["item"],
+    )  # fmt: skip
+
+
+def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+    """Bring arbitrary columns into the groups of `lib.feature_groups`, and tell which went where.
+
+    Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into fifths,
+    become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places of
+    ``gender`` and ``occupation``, those of these names first.
+
+    Returns
+    -------
+    table : DataFrame or None
+        None where no column can be used.
+    uses : DataFrame
+        A row a column: ``column``, ``use`` in words.
+    """
+    if table is None:
+        return None, pd.DataFrame(columns=["column", "use"])
+    found, uses = (_item_groups if kind == "item" else _user_groups)(table)
+    frame = pd.DataFrame(uses.items(), columns=["column", "use"])
+    return (pd.DataFrame(found, index=table.index) if found else None), frame
+
+
+def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
+    found, uses, entries = {}, {}, []
+    for name in table.columns:
+        column = table[name]
+        if name == "title":
+            uses[name] = "shown to readers"
+        elif name in ("genres", "tags"):
+            text = column.fillna("").astype(str)
+            if (text != "").any():
+                uses[name] = "each entry a feature"
+                if name == "genres":
+                    found[name] = text
+                else:
+                    entries.append(text)
+            else:
+                uses[name] = "not used: empty"
+        elif name == "year" and column.notna().any():
+            found[name], uses[name] = column, "a number"
+        else:
+            values, uses[name] = _in_words(name, column)
+            if values is not None:
+                entries.append(values)
+    if entries:
+        joined = entries[0].str.cat(entries[1:], sep="|") if len(entries) > 1 else entries[0]
+        found["tags"] = joined.map(lambda text: "|".join(part for part in text.split("|") if part))
+    return found, uses
+
+
+def _user_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
+    found, uses, places = {}, {}, ["gender", "occupation"]
+    ordered = sorted(table.columns, key=lambda name: name not in ("age", "gender", "occupation"))
+    for name in ordered:
+        column = table[name]
+        if name == "age" and pd.api.types.is_numeric_dtype(column) and column.notna().any():
+            found["age"], uses[name] = column, "a number"
+            continue
+        values, words = _in_words(name, column)
+        if values is None or not places:
+            uses[name] = words if values is None else "not used: models know two such columns of users"
+            continue
+        place = name if name in places else places[0]
+        places.remove(place)
+        found[place], uses[name] = values.where(values != ""), words
+    return found, {name: uses[name] for name in table.columns}
+
+
+def _in_words(name: str, column: pd.Series) -> tuple[pd.Series | None, str]:
+    """Write a column as ``name: value``, empty where unknown; None, and why, where that is of no use."""
+    if column.nunique(dropna=True) < 2:
+        return None, "not used: it has one value"
+    if pd.api.types.is_numeric_dtype(column) and column.nunique() > PARTS:
+        rank = column.astype(float).rank(pct=True)
+        parts = np.ceil(rank * PARTS)
+        text = parts.map(lambda part: "" if pd.isna(part) else f"{name}: part {int(part)} of {PARTS}")
+        return text, f"a number, in {PARTS} parts of equal size"
+    if column.nunique(dropna=True) > MOST_VALUES:
+        return None, f"not used: more than {MOST_VALUES} distinct texts"
+    text = column.map(lambda value: "" if pd.isna(value) else f"{name}: {str(value).replace('|', '/')}")
+    return text, "each value a feature"

@@ -1,0 +1,132 @@
+"""What a page on a reader's ratings shows: what was read, how much of it there is, and users' lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.interactions import Interactions
+from lib.metrics.lists import TopK
+from lib.own_ratings.stars import grouped_columns
+from lib.recommendations import HIT, titles_of
+from lib.splits import Split
+
+BETWEEN = "  ·  "
+"""Between the titles of a list in one cell."""
+
+
+def reading_table(data) -> pd.DataFrame:
+    """Tell what was read and how: ``what``, ``value``; for a data set of the project its source."""
+    meta: Mapping[str, Any] = getattr(data, "meta", {})
+    if not meta:
+        return pd.DataFrame({"what": ["data set", "source"], "value": [data.title, data.source]})
+    columns = ", ".join(f"{role}: {name}" for role, name in meta["columns"].items())
+    separator = {"\t": "tab", "": "none (Parquet)"}.get(meta["separator"], meta["separator"])
+    rows = [
+        ("file", meta["title"]), ("columns", columns), ("separator", separator), ("header", "yes" if meta["header"] else "no"),
+        ("ratings", _scale_words(meta)), ("timestamps", meta["timestamps"] if meta["has_timestamps"] else "none, or all the same"),
+        ("rows", f"{meta['counts']['rows']:,}"),
+        *((f"table of {kind}s", f"{table['file']}: {', '.join(table['columns'])}") for kind, table in meta["tables"].items()),
+        *(("note", note) for note in meta["notes"]), ("sha256", meta["checksums"][meta["title"]]),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["what", "value"])
+
+
+def _scale_words(meta: Mapping[str, Any]) -> str:
+    low, high = meta["scale"]
+    if not meta["has_ratings"]:
+        return "no such column: each pair counts as 1"
+    step = f", in steps of {meta['step']:g}" if meta["step"] else ""
+    return f"{low:g} to {high:g} ({meta['scale_from']}){step}" if low < high else f"all {low:g}"
+
+
+def count_table(ratings: Interactions) -> pd.DataFrame:
+    """Count: ``what``, ``value`` in words."""
+    users, items = ratings.user_counts[ratings.user_counts > 0], ratings.item_counts[ratings.item_counts > 0]
+    top = np.sort(items)[::-1][: max(1, len(items) // 10)].sum() / len(ratings)
+    return pd.DataFrame(
+        [
+            ("ratings", f"{len(ratings):,}"), ("users", f"{len(users):,}"), ("items", f"{len(items):,}"),
+            ("share of all pairs that is rated", f"{len(ratings) / (len(users) * len(items)):.2%}"),
+            ("ratings a user, median", f"{np.median(users):g}"), ("ratings an item, median", f"{np.median(items):g}"),
+            ("items with one rating", f"{(items == 1).mean():.1%}"), ("ratings on the most rated tenth of the items", f"{top:.1%}"),
+            ("mean rating", f"{ratings.ratings.astype(float).mean():.3f}"), ("standard deviation", f"{ratings.ratings.astype(float).std():.3f}"),
+        ],
+        columns=["what", "value"],
+    )  # fmt: skip
+
+
+def feature_table(ratings: Interactions) -> pd.DataFrame:
+    """Tell how models use the columns of the tables: ``table``, ``column``, ``use``."""
+    parts = [
+        grouped_columns(table, kind)[1].assign(table=f"{kind}s")
+        for kind, table in (("item", ratings.item_table), ("user", ratings.user_table))
+    ]
+    return pd.concat(parts, ignore_index=True)[["table", "column", "use"]]
+
+
+def rating_counts(ratings: Interactions, most: int = 41) -> pd.DataFrame:
+    """Count ratings by value, or by interval of equal width where there are more than `most` values."""
+    values, counts = np.unique(ratings.ratings, return_counts=True)
+    if len(values) <= most:
+        return pd.DataFrame({"rating": values, "count": counts})
+    counts, edges = np.histogram(ratings.ratings, bins=20)
+    return pd.DataFrame({"rating": (edges[1:] + edges[:-1]) / 2, "count": counts})
+
+
+def long_tail(ratings: Interactions) -> pd.DataFrame:
+    """Share of the ratings on the most rated items: ``items`` (share of them) and ``ratings``, at up to 200 places."""
+    counts = np.sort(ratings.item_counts[ratings.item_counts > 0])[::-1]
+    places = np.unique(np.linspace(1, len(counts), 200).astype(int))
+    return pd.DataFrame(
+        {"items": places / len(counts), "ratings": np.cumsum(counts)[places - 1] / counts.sum()}
+    )
+
+
+def user_lists(lists: Mapping[str, TopK], split: Split, user: int, k: int, threshold: float, labels: Mapping[str, str]) -> pd.DataFrame:  # fmt: skip
+    """Put every model's list for one user under each other.
+
+    Returns
+    -------
+    DataFrame
+        ``model``, ``hits`` (relevant test items among the first k) and ``list``, titles in order, hits marked.
+    """
+    test = split.test
+    liked = set(test.items[(test.users == user) & (test.ratings >= threshold)].tolist())
+    rows = []
+    for name, top in lists.items():
+        items = top.items[np.flatnonzero(top.users == user)[0], :k]
+        items = items[items >= 0]
+        hits = [int(item) in liked for item in items]
+        titles = [title + HIT * hit for title, hit in zip(titles_of(split.train, items), hits, strict=True)]
+        rows.append({"model": labels[name], "hits": sum(hits), "list": BETWEEN.join(titles)})
+    return pd.DataFrame(rows, columns=["model", "hits", "list"]).sort_values(
+        "hits", ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def user_table(split: Split, users: Sequence[int], threshold: float) -> pd.DataFrame:
+    """Describe sample users: ``user`` (raw id), ``train``, ``test``, ``relevant`` ratings, and ``best``, liked in train."""
+    rows = []
+    for user in users:
+        own, held = split.train.users == user, split.test.users == user
+        best = split.train.items[own][np.argsort(-split.train.ratings[own], kind="stable")[:3]]
+        rows.append(
+            {
+                "user": str(split.train.user_ids[user]), "train": int(own.sum()), "test": int(held.sum()),
+                "relevant": int((split.test.ratings[held] >= threshold).sum()), "best": BETWEEN.join(titles_of(split.train, best)),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=["user", "train", "test", "relevant", "best"])
+
+
+def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """Bring together what did not run, or ran otherwise: ``what``, ``reason``; models with one reason in one row."""
+    rows = [(f"protocol {name}", reason) for name, reason in left_out]
+    rows += [(f"{candidates.contenders[name].label}, {split}", why) for (name, split), why in remarks.items()]
+    for reason, models in candidates.skipped.groupby("reason", sort=False)["model"]:
+        rows.append(("; ".join(models), reason))
+    return pd.DataFrame(rows, columns=["what", "reason"])
