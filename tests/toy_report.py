@@ -14,6 +14,7 @@ import signal, sys, types, lib
 # A job that a script put into the background ignores Ctrl-C; these tests send it, wherever they themselves run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 report = types.ModuleType("lib.report")
+report.__path__ = [lib.ROOT.joinpath("lib", "report").as_posix()]  # its parts are the real ones
 class RenderingError(RuntimeError): pass
 def build(plan, runs_dir, output_dir, *, pdf=True):
     if (plan.root / "unbuildable").exists():

@@ -68,7 +68,7 @@ class Cache:
         self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
         self.outside = dict(outside or {})
         self.dependencies = Dependencies()
-        self.data = DataChecksums(store.runs_dir / ".checksums.json")
+        self.data = DataChecksums(store.runs_dir / ".checksums.json", notebooks=plan.notebooks)
         self._notebooks: dict[str, Notebook] = {}
         self._static: dict[str, dict[str, Any]] = {}
 

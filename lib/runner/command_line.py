@@ -18,21 +18,58 @@ corrupt, 4 the report could not be rendered, 130 interrupted.
 """
 
 
+GROUPS = {
+    "Which runs": ("list_runs", "describe", "only", "skip", "profile"),
+    "Other parameters": ("parameters", "parameters_file", "preset", "into_report"),
+    "Other data, your own ratings": ("dataset", "columns", "scale", "duplicates", "items", "users"),
+    "Your own model": ("model", "contract"),
+}
+"""Headings of the help text; an option of none of these stands under the last heading."""
+
+
+class _Grouped(click.Command):
+    """Shows its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = {option.name: option.get_help_record(ctx) for option in self.get_params(ctx)}
+        named = [name for names in GROUPS.values() for name in names]
+        rest = tuple(name for name in options if name not in named)
+        for heading, names in {**GROUPS, "How it is done": rest}.items():
+            with formatter.section(heading):
+                formatter.write_dl([options[name] for name in names if options[name] is not None])
+
+
 @click.command(
     "run_notebooks.py",
+    cls=_Grouped,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--list", "list_runs", is_flag=True, help="List the plan's runs and leave.")
+@click.option("--describe", metavar="RUN", help="List a run's parameters with type, default and meaning, and leave.")  # fmt: skip
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these runs, and what they need and isn't there yet. Repeatable.")  # fmt: skip
 @click.option("--skip", multiple=True, metavar="GLOB", help="All but these runs. Repeatable.")
 @click.option("-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="[RUN:]NAME VALUE",
-              help="Set a notebook's parameter, in every run that has it or in one run. Lists: 2,5,10. Repeatable.")  # fmt: skip
+              help="Set a parameter, in one run or in every run of the call that has it: those run beside the report, in "
+                   "reports/reruns, and a table says what changed. Lists: 2,5,10. Several values of what is no list "
+                   "are a sweep: a run each, and a plot. Repeatable.")  # fmt: skip
 @click.option("-f", "--parameters-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="YAML",
               help="Parameters from a file: NAME: value for every run, RUN: {NAME: value} for one.")  # fmt: skip
+@click.option("--preset", metavar="NAME", help="Parameters from data/presets/NAME.yaml.")
+@click.option("--into-report", is_flag=True, help="Make the report itself from the changed parameters, not a rerun beside it.")  # fmt: skip
 @click.option("--profile", type=click.Choice(PROFILES), default="full", show_default=True,
               help="quick: all of it in minutes, on small grids; full: the report's figures; large: bigger data.")  # fmt: skip
-@click.option("--dataset", metavar="NAME", help="The data set of every run that has a choice.")
+@click.option("--dataset", metavar="NAME|FILE",
+              help="The data set of every run that has a choice; or a file of your own ratings (csv, tsv, parquet, ::), "
+                   "which gets a report of its own in reports/own.")  # fmt: skip
+@click.option("--columns", metavar="ROLE=NAME,...", help="The file's columns where their names don't say it: user=..,item=..,rating=..,timestamp=..")  # fmt: skip
+@click.option("--scale", metavar="LOW,HIGH", help="The file's rating scale. Default: as read.")
+@click.option("--duplicates", type=click.Choice(["error", "last", "mean"]), default="error", show_default=True,
+              help="What to do where a user rated an item twice.")  # fmt: skip
+@click.option("--items", type=click.Path(path_type=Path), metavar="FILE", help="A table of the items: titles, genres, any features.")  # fmt: skip
+@click.option("--users", type=click.Path(path_type=Path), metavar="FILE", help="A table of the users.")
+@click.option("--model", metavar="MODULE:CLASS", help="Fit your own model under the common protocol, beside the others; -p also sets its hyperparameters.")  # fmt: skip
+@click.option("--contract", is_flag=True, help="Run the tests that every model must pass on the class of --model, and leave.")  # fmt: skip
 @click.option("-j", "--jobs", type=click.IntRange(min=1), help="Runs at a time. Default: the cores, as far as memory goes.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Execute even what is up to date.")
 @click.option(
@@ -50,7 +87,8 @@ corrupt, 4 the report could not be rendered, 130 interrupted.
               help="Another plan than report.toml; its notebooks/ and reports/ lie beside it.")  # fmt: skip
 def command(**options) -> int:
     """Run the report's notebooks, in order and only as far as something changed, then build the report."""
-    from lib.runner.session import Options, run_session
+    from lib.runner.options import Options
+    from lib.runner.session import run_session
 
     return run_session(Options(**options), sys.argv[1:])
 

@@ -39,10 +39,14 @@ class DataChecksums:
     ----------
     memo : Path
         A file that keeps what was read, with each file's size and time.
+    notebooks : Path
+        The folder from which notebooks name a folder of a reader's own ratings.
     """
 
-    def __init__(self, memo: Path, *, manifest: Path = MANIFEST, raw: Path = RAW):
-        self.memo, self.manifest, self.raw = memo, manifest, raw
+    def __init__(
+        self, memo: Path, *, manifest: Path = MANIFEST, raw: Path = RAW, notebooks: Path = ROOT / "notebooks"
+    ):  # fmt: skip
+        self.memo, self.manifest, self.raw, self.notebooks = memo, manifest, raw, notebooks
         try:
             self._known: dict[str, list] = json.loads(memo.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -52,6 +56,9 @@ class DataChecksums:
         """Return the sha256 by ``dataset/file``; empty where neither this machine nor the manifest has one."""
         found = {}
         for name in sorted(names):
+            if "/" in name:
+                found |= self._of_folder(name)
+                continue
             entry = _manifest(self.manifest).get(name, {})
             for official, expected in entry.get("files", {}).items():
                 substitute = entry.get("substitutes", {}).get(official, {}).get("name")
@@ -78,6 +85,15 @@ class DataChecksums:
         partial = self.memo.with_name(f"{self.memo.name}.{os.getpid()}.partial")
         partial.write_text(json.dumps(self._known), encoding="utf-8")
         os.replace(partial, self.memo)
+
+    def _of_folder(self, name: str) -> dict[str, str]:
+        """Return the checksums of a reader's own ratings, which lie in a folder that no manifest knows."""
+        files = sorted(path for path in (self.notebooks / name).glob("*") if path.is_file())
+        return {
+            f"{name}/{path.name}": self._digest(path, str(path), path.read_bytes)
+            for path in files
+            if not path.name.startswith(".")
+        }
 
     def _here(self, dataset: str, file: str) -> str | None:
         named = os.environ.get("MOVIELENS_DIR")

@@ -18,6 +18,14 @@ def hint_of(value: Any) -> str:
     return "object" if value is None else type(value).__name__
 
 
+def is_sweepable(hint: ast.expr | None, default: Any) -> bool:
+    """Whether a comma between values means several runs: of a number, a text or a truth value, never of a list."""
+    if hint is None:
+        return isinstance(default, (bool, int, float, str))
+    bases = {_base(kind) for kind in _alternatives(hint)} - {"None"}
+    return bool(bases) and bases <= {"int", "float", "str", "bool", "Literal"}
+
+
 def parse_text(text: str, hint: ast.expr | None) -> Any:
     """Turn a text into a value of the hinted type; without a hint, read it as JSON or Python writes it.
 

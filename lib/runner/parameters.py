@@ -119,6 +119,7 @@ def resolve(
     dataset: str | None = None,
     file: Path | None = None,
     options: Iterable[tuple[str, str]] = (),
+    preset: bool = False,
 ) -> dict[str, Resolved]:
     """Work out every run's parameters.
 
@@ -140,6 +141,8 @@ def resolve(
         YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one.
     options : iterable of (name, text)
         As ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``.
+    preset : bool
+        Whether the file is a preset, which may be about more runs than those of this call.
 
     Returns
     -------
@@ -160,6 +163,8 @@ def resolve(
                 given[run.id]["dataset"] = dataset
     wanted = _Wanted(plan, selected, known)
     for name, value in _read_file(file, plan).items():
+        if preset and ":" in name and name.partition(":")[0] not in selected:
+            continue
         wanted.add(name, value, f"{file.name}: {name}", as_text=False)
     for name, text in options:
         wanted.add(name, text, f"-p {name}", as_text=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.runner.cache import EXECUTE, LEAVE, RESTORE, Cache, Decision, key_of, without_data
@@ -18,39 +16,11 @@ from lib.runner.notice import write_notice
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
+from lib.runner.settings import Settings, Summary
 from lib.runner.store import LEFT_OUT, MADE_BY, NOTEBOOK, PROGRESS, Store
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
-
-
-@dataclass
-class Settings:
-    """How runs are executed: jobs at a time, threads for each, seconds for a cell, what goes into their records."""
-
-    jobs: int = 1
-    threads: int = 1
-    timeout: float | None = None
-    keep_going: bool = False
-    profile: str = "full"
-    runs_dir_parameter: str = ""
-    required: frozenset[str] = frozenset()
-    """Runs that were asked for by name: these fail without their data, optional or not."""
-    unavailable: dict[str, str] = field(default_factory=dict)
-    """Data sets that no source could serve, and what the sources answered."""
-
-
-@dataclass
-class Summary:
-    """What became of the runs: names by what happened, and the failures."""
-
-    executed: list[str] = field(default_factory=list)
-    restored: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    failed: dict[str, Failure] = field(default_factory=dict)
-    without_data: dict[str, str] = field(default_factory=dict)
-    outside: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
 
 
 def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
@@ -314,17 +284,3 @@ def _outcome(run: Run, future: Future, started: float) -> Outcome:
     except Exception as error:  # the worker died, or the executor couldn't carry the call
         failure = Failure(type(error).__name__, str(error))
         return Outcome(run.id, failure, time.monotonic() - started)
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def default_jobs(cores: int, runs: int, gib_a_job: float = 3.0) -> int:
-    """Return how many runs to execute at a time: a core each, memory enough for each."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        memory = gib_a_job
-    return max(1, min(cores, runs, int(memory / gib_a_job)))

@@ -110,7 +110,7 @@ class TestCaching:
         assert "first   up to date" in told(report, "--dry-run").stdout
 
     def test_going_back_to_earlier_parameters_takes_back_their_results(self, report, told):
-        call = report.run("--only", "first", "-p", "first:n", "5")
+        call = report.run("--only", "first", "-p", "first:n", "5", "--into-report")
         assert report.executed == ["first"], call.stdout
         assert (report.runs_dir / "first" / "value.txt").read_text() == "50"
         assert "note   second is shown as it was made: results of first changed" in call.stdout
@@ -142,6 +142,13 @@ class TestCaching:
         (["-p", "frist:n", "3"], ["no run 'frist'", "did you mean 'first'"]),
         (["-p", "first:nn", "3"], ["first has no parameter 'nn'", "did you mean 'n'"]),
         (["-p", "n", "three"], ["n: int", "'three' is not a whole number"]),
+        (["-p", "n", "10,20,50"], ["a sweep, which takes one run at a time", "--only: first, second"]),
+        (["--only", "first", "-p", "n", "10,twenty"], ["n: int", "'twenty' is not a whole number"]),
+        (["--only", "first", "-p", "n", "1,2", "--into-report"], ["a report has one value"]),
+        (["--describe", "frist"], ["no run 'frist'", "did you mean 'first'"]),
+        (["--preset", "by_tme"], ["no preset", "did you mean 'by_time'"]),
+        (["--contract"], ["--model my_module:MyModel --contract"]),
+        (["--scale", "1,5"], ["--scale describes a file of your own ratings"]),
         (["--only", "frist"], ["'frist'", "did you mean 'first'"]),
         (["--skip", "*"], ["leave nothing to do"]),
         (["--dataset", "ml-100"], ["'ml-100'", "did you mean 'ml-100k'"]),

@@ -10,11 +10,13 @@ import pytest
 from lib.results import MissingRun, load_run
 from lib.runner.cache import LEAVE, Cache
 from lib.runner.execute import Failure, Outcome
+from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import At, Bars, Lines, duration
-from lib.runner.schedule import Schedule, Settings, default_jobs, forecast
-from lib.runner.session import command_for, outside
+from lib.runner.schedule import Schedule, forecast
+from lib.runner.selection import outside
+from lib.runner.settings import Settings, default_jobs
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
 

@@ -1,0 +1,102 @@
+"""A notebook's parameters for people: name, type, default, the plan's value, and what each means."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import shlex
+import sys
+import tokenize
+from typing import Any
+
+from lib.runner.errors import OK
+from lib.runner.hints import is_sweepable
+from lib.runner.notebook import Notebook, parse, read_notebook
+from lib.runner.parameters import RESERVED, UNKNOWN, declared, resolve
+from lib.runner.plain_table import print_table
+from lib.runner.plan import Plan, Run
+
+LONGEST_VALUE = 48
+"""Characters of a value that the table shows."""
+
+
+def meanings(notebook: Notebook) -> dict[str, str]:
+    """Return what each parameter means: the comment behind it, after those on the lines right above it.
+
+    A comment among the values of a long list, or behind its closing bracket, counts as behind it. A parameter without
+    any has an empty text.
+    """
+    source = notebook.parameters_cell.source
+    tree = parse(source)
+    comments: dict[int, tuple[str, bool]] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not token.string.startswith("#|"):
+            alone = not token.line[: token.start[1]].strip()
+            comments[token.start[0]] = (token.string.lstrip("#").strip(), alone)
+    found = {}
+    for statement in tree.body if tree is not None else ():
+        target = statement.target if isinstance(statement, ast.AnnAssign) else None
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+        if not isinstance(target, ast.Name):
+            continue
+        above, line = [], statement.lineno - 1
+        while line in comments and comments[line][1]:
+            above.insert(0, comments[line][0])
+            line -= 1
+        last = statement.end_lineno
+        inside = [comments[n][0] for n in range(statement.lineno, last + 1) if n in comments]
+        found[target.id] = " ".join(filter(None, above + inside))
+    return found
+
+
+def description(plan: Plan, run: Run, profile: str) -> list[dict[str, str]]:
+    """Return a run's parameters, a row each: name, type, default, value in the plan under a profile, meaning."""
+    notebook = read_notebook(plan.source(run))
+    values = resolve(plan, [run.id], profile=profile)[run.id].values
+    means = meanings(notebook)
+    return [
+        {
+            "name": name,
+            "type": parameter.kind,
+            "default": "computed" if parameter.default is UNKNOWN else _shown(parameter.default),
+            "in the plan": _shown(values[name]),
+            "swept by": "2,5,10" if is_sweepable(parameter.hint, parameter.default) else "",
+            "meaning": means.get(name, ""),
+        }
+        for name, parameter in declared(notebook).items()
+        if name not in RESERVED
+    ]
+
+
+def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") -> int:
+    """Print a run's parameters and how to give them; `dataset` is a file that the commands must name."""
+    rows = description(plan, run, profile)
+    print(f"{run.id}: {run.title}, notebooks/{run.notebook}, --profile {profile}")
+    if not rows:
+        print("It has no parameters.")
+        return OK
+    columns = ["name", "type", "default", "in the plan", "meaning"]
+    print_table(columns, [[row[column] for column in columns] for row in rows], stream=sys.stdout)
+    data = f"--dataset {shlex.quote(dataset)} " if dataset else ""
+    example = next((row for row in rows if row["type"] in ("int", "float")), rows[0])
+    print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example['name']} VALUE")
+    swept = [row["name"] for row in rows if row["swept by"]]
+    if swept:
+        print(
+            f"Several values, one run each (a sweep): -p {example['name'] if example['swept by'] else swept[0]} VALUE,VALUE,... "
+            "A text that holds a comma of its own stands in quotes: '\"a,b\"'."
+        )
+    lists = [row["name"] for row in rows if row["type"].startswith(("list", "tuple"))]
+    if lists:
+        more = " and other lists" if len(lists) > 1 else ""
+        print(f"{lists[0]}{more}: 2,5,10 is one value, a list.")
+    return OK
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"  # as the command line takes it
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -1,0 +1,143 @@
+"""``--dataset FILE``: a reader's own ratings, prepared and given to the plan that reports on them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from lib import ROOT
+from lib.runner.errors import DATA, RunnerError, UsageError, near_miss
+from lib.runner.options import Options
+from lib.runner.plan import Plan, load_plan
+from lib.runner.store import shown
+
+PLAN = "own_ratings.toml"
+COLUMNS = ("user", "item", "rating", "timestamp")
+RATINGS = "ratings"
+"""The folder, in that of the report, of the ratings in the project's own form."""
+
+
+class BadRatings(RunnerError):
+    """The file of ratings can't be read as it is; the message names file, line and fix."""
+
+    exit_code = DATA
+
+
+def is_file_name(dataset: str, known: Collection[str]) -> bool:
+    """Whether a data set is given as a file: it has a separator or an ending, or lies there, and is no known name."""
+    return dataset not in known and (
+        "/" in dataset or "\\" in dataset or bool(Path(dataset).suffix) or Path(dataset).exists()
+    )
+
+
+def check_own_options(options: Options) -> None:
+    """Refuse options about a file of ratings where none was given.
+
+    Raises
+    ------
+    UsageError
+        The message names the option.
+    """
+    from lib.runner.data import known_datasets
+
+    if options.dataset is not None and is_file_name(options.dataset, known_datasets()):
+        return
+    given = {
+        "--columns": options.columns, "--scale": options.scale, "--items": options.items, "--users": options.users,
+        "--duplicates": None if options.duplicates == "error" else options.duplicates,
+    }  # fmt: skip
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} describes a file of your own ratings; name it with --dataset FILE")
+
+
+def with_own_ratings(options: Options) -> tuple[Plan, Options]:
+    """Prepare a reader's ratings, and return the plan and the options that report on them.
+
+    Raises
+    ------
+    BadRatings
+        The file can't be read as it is; exit code 3.
+    UsageError
+        A malformed option.
+    """
+    path = Path(options.dataset)
+    plan = load_plan(options.plan_path or ROOT / PLAN)
+    output_dir = (options.output_dir or plan.root / "reports" / "own" / slug(path)).resolve()
+    columns, scale = parse_columns(options.columns), parse_scale(options.scale)
+    folder = output_dir / RATINGS
+    if options.describe is None:
+        from lib.own_ratings import InvalidRatingsFile, prepare
+
+        try:
+            prepared = prepare(
+                path, columns=columns, scale=scale, duplicates=options.duplicates, items=options.items,
+                users=options.users, folder=folder,
+            )  # fmt: skip
+        except InvalidRatingsFile as error:
+            raise BadRatings(str(error)) from None
+        except FileNotFoundError as error:
+            raise BadRatings(f"there is no file {shown(Path(error.filename or path))}") from None
+        print(f"data   {prepared.summary}")
+        folder = prepared.folder
+        _ignored(plan, output_dir)
+    # As the notebooks see it from their folder: then no page shows where this machine keeps it.
+    inside = folder.resolve().is_relative_to(plan.root)
+    dataset = os.path.relpath(folder.resolve(), plan.notebooks) if inside else str(folder.resolve())
+    return plan, replace(options, dataset=Path(dataset).as_posix(), output_dir=output_dir)
+
+
+def parse_columns(text: str | None) -> dict[str, str] | None:
+    """Read ``user=reader,item=book`` as columns of the file by what they hold.
+
+    Raises
+    ------
+    UsageError
+        A part without ``=``, or something that a file of ratings doesn't hold.
+    """
+    if text is None:
+        return None
+    found = {}
+    for part in text.split(","):
+        role, equals, column = (piece.strip() for piece in part.partition("="))
+        if not equals or not column:
+            raise UsageError(f"--columns {text}: {part.strip()!r} is not of the form user=NAME")
+        if role not in COLUMNS:
+            raise UsageError(f"--columns {text}: no column holds {role!r}{near_miss(role, COLUMNS)}")
+        found[role] = column
+    return found
+
+
+def parse_scale(text: str | None) -> tuple[float, float] | None:
+    """Read ``1,5`` as the lowest and the highest rating.
+
+    Raises
+    ------
+    UsageError
+        It is not two numbers, the lower one first.
+    """
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--scale {text}: give the lowest and the highest rating, such as 1,5") from None
+    if not -float("inf") < low < high < float("inf"):
+        raise UsageError(f"--scale {text}: the lowest rating comes first, such as 1,5")
+    return low, high
+
+
+def slug(path: Path) -> str:
+    """Return a folder's name for a file: its own, without what a folder's name should not have."""
+    return re.sub(r"[^a-z0-9]+", "_", path.name.partition(".")[0].lower()).strip("_") or "ratings"
+
+
+def _ignored(plan: Plan, output_dir: Path) -> None:
+    """Keep a reader's ratings out of git where their report lies in the project."""
+    own = plan.root / "reports" / "own"
+    if output_dir.is_relative_to(own) and not (own / ".gitignore").exists():
+        own.mkdir(parents=True, exist_ok=True)
+        (own / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -1,0 +1,172 @@
+"""Runs under other parameters than the plan's, beside the report, and what they changed in its figures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lib.runner.beside import beside, reruns_folder
+from lib.runner.cache import Cache
+from lib.runner.changed import Changes, folder_name, shared_values
+from lib.runner.errors import OK, RENDERING_FAILED, UsageError
+from lib.runner.listing import dry_run
+from lib.runner.metric_changes import (
+    Comparison,
+    MetricChange,
+    chosen,
+    compare,
+    read_metrics,
+    remarks,
+    table_rows,
+    write_changes,
+)
+from lib.runner.options import Options
+from lib.runner.page import Overview, build_pages
+from lib.runner.parameters import Resolved
+from lib.runner.plain_table import print_table
+from lib.runner.plan import Plan, Run
+from lib.runner.render import NotRendered, refresh
+from lib.runner.selection import hard_needs, outside, select
+from lib.runner.store import Store, shown
+from lib.runner.work import execute
+
+WORDS = ("run", "model", "split", "fold", "metric")
+
+
+def rerun(
+    plan: Plan, stored: Store, parameters: Mapping[str, Resolved], changed: Changes, options: Options,
+    arguments: list[str],
+) -> int:  # fmt: skip
+    """Run what was changed in a folder of its own, then show and keep what it changed.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    stored : Store
+        The report's results; they are read and never written.
+    parameters : mapping of str to Resolved
+        By run, as this call has them.
+    changed : dict
+        By run, what of it is not the plan's; see `lib.runner.changed`.
+    options, arguments
+        Of the call.
+
+    Raises
+    ------
+    UsageError
+        All changed runs are another profile's.
+    """
+    names = list(changed) or list(options.only)
+    if not options.only:
+        away = outside(plan, options.profile)
+        left = [name for name in names if name not in away]
+        if not left:
+            raise UsageError(
+                f"only runs of --profile {away[names[0]]} have such a parameter: {', '.join(names)}; "
+                "name that profile, or the run with --only"
+            )
+        names = left
+    selected, _ = select(plan, stored, names, options.skip)
+    values = shared_values({name: changed[name] for name in names if name in changed})
+    folder = reruns_folder(plan.root) / folder_name(names, values, options.profile)
+    required = set(names) | hard_needs(plan, names)
+    if options.dry_run and not folder.exists():
+        for name in names:
+            print(f"{name}  would run in {shown(folder)}: {_said(changed.get(name, {}))}")
+        return OK
+    store = beside(stored, folder, selected)
+    cache = Cache(plan, store, parameters, force=names if options.force else ())
+    if options.dry_run:
+        return dry_run(plan, cache, selected, None, pdf=False)
+    for name in names:
+        print(f"rerun  {name} beside the report: {_said(changed.get(name, {}))}")
+    with store.locked():
+        store.recover()
+        if not options.render_only:
+            code = execute(plan, store, cache, selected, required, options, arguments)
+            if code:
+                return code
+        return _conclude(plan, stored, store, names, changed, options, folder)
+
+
+def _conclude(
+    plan: Plan, stored: Store, store: Store, names: list[str], changed: Changes, options: Options, folder: Path
+) -> int:  # fmt: skip
+    overview = Overview("What changed")
+    overview.prose(
+        "Run again with other parameters than the report's: "
+        + "; ".join(f"**{plan.run(name).title}** with {_said(changed.get(name, {}), code=True)}" for name in names)
+        + ". The report itself is as it was."
+    )  # fmt: skip
+    found: list[MetricChange] = []
+    for name in names:
+        comparison, why = _against(stored, store, plan.run(name), options.profile)
+        said = why + remarks(comparison)
+        found += comparison.changes
+        for text in said:
+            print(f"{name}: {text}" if len(names) > 1 else text)
+            overview.prose(text if len(names) == 1 else f"{plan.run(name).title}: {text}")
+    if found:
+        _tell(found, overview)
+        write_changes(folder / "changes.csv", found)
+        print(f"All figures, before and after: {shown(folder / 'changes.csv')}")
+    runs = [plan.run(name) for name in names if store.record(name) is not None]
+    try:
+        refresh(Plan(plan.path, plan.report, tuple(runs)), store)
+        page = build_pages(plan, runs, store.runs_dir, folder, overview, "Rerun: " + runs[0].title)
+    except NotRendered as error:
+        print(f"The rerun's page was not rendered; its results are kept: {error}", file=sys.stderr)
+        return RENDERING_FAILED
+    print(f"The rerun's page: {shown(page)}")
+    return OK
+
+
+def _against(stored: Store, store: Store, run: Run, profile: str) -> tuple[Comparison, list[str]]:
+    """Compare a run's results with the report's, and say what a reader must know of the latter."""
+    before, after = read_metrics(stored.folder(run.id)), read_metrics(store.folder(run.id))
+    if before is None:
+        make = run.outside(profile) or profile
+        option = "" if make == "full" else f"--profile {make} "
+        return Comparison(()), [
+            f"The report has no results of {run.id} to compare with; they are made by "
+            f"`python run_notebooks.py {option}--only {run.id}`."
+        ]
+    record = stored.record(run.id) or {}
+    said = []
+    if record.get("profile", profile) != profile:
+        said.append(f"The report's were made with --profile {record['profile']}, these with {profile}.")
+    comparison = compare(run.id, before, after or [])
+    if not comparison.changes:
+        said.append("It keeps no metric that could be compared with the report's.")
+    return comparison, said
+
+
+def _tell(found: list[MetricChange], overview: Overview) -> None:
+    rows, more = chosen(found)
+    if not rows:
+        return
+    columns, texts = table_rows(rows)
+    words = sum(column in WORDS for column in columns)
+    print_table(columns, texts, right=columns[words:])
+    if more:
+        print(f"and {more} more in changes.csv")
+    overview.table(
+        "tbl-changes", "What was measured, in the report and now, with intervals where they were stored; means where a model was trained with several seeds.",
+        columns, texts, left=words,
+    )  # fmt: skip
+    if more:
+        overview.prose(f"And {more} more in `changes.csv`.")
+
+
+def _said(values: Mapping[str, tuple[Any, Any]], *, code: bool = False) -> str:
+    said = "`{} {}` → `{}`" if code else "{} {} -> {}"
+    told = [said.format(name, _short(old), _short(new)) for name, (old, new) in values.items()]
+    return ", ".join(told) or "the same parameters"
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,65 @@
+import json
+
+import pytest
+
+from lib.runner.describe import description, meanings, print_description
+from lib.runner.notebook import read_notebook
+from lib.runner.plan import load_plan
+from tests.toy_report import ToyReport
+
+CELL = """n: int = 2  # of something
+# Where it starts,
+# and why.
+start: float = (
+    0.5  # in metres
+)
+grid: list[int] = [
+    1,
+    2,
+]  # tried in turn
+plain = "a"
+
+# a heading of its own
+
+alone: bool = True"""
+
+
+@pytest.fixture
+def toy(tmp_path):
+    toy = ToyReport(tmp_path / "toy")
+    toy.notebook("a", parameters=CELL)
+    return toy
+
+
+def test_meanings_are_the_comments_behind_and_right_above(toy):
+    found = meanings(read_notebook(toy.root / "notebooks" / "a.ipynb"))
+    assert found["n"] == "of something"
+    assert found["start"] == "Where it starts, and why. in metres"
+    assert found["grid"] == "tried in turn"
+    assert found["plain"] == "" and found["alone"] == ""
+
+
+def test_the_plan_s_value_stands_beside_the_default(toy):
+    plan = load_plan(toy.plan({"id": "a", "parameters": {"n": 3}, "quick": {"grid": [7]}}))
+    rows = {row["name"]: row for row in description(plan, plan.run("a"), "quick")}
+    assert "run" not in rows and "runs_dir" not in rows
+    assert (rows["n"]["type"], rows["n"]["default"], rows["n"]["in the plan"]) == ("int", "2", "3")
+    assert rows["grid"]["in the plan"] == "[7]" and rows["grid"]["swept by"] == ""
+    assert rows["start"]["default"] == "0.5" and rows["start"]["swept by"]
+    full = {row["name"]: row for row in description(plan, plan.run("a"), "full")}
+    assert json.loads(full["grid"]["in the plan"]) == [1, 2]
+
+
+def test_every_parameter_of_every_notebook_has_a_meaning():
+    plan = load_plan()
+    for run in plan.runs:
+        bare = [name for name, text in meanings(read_notebook(plan.source(run))).items() if not text]
+        assert not bare, f"{run.notebook}: say in a comment behind it what {', '.join(bare)} means"
+
+
+def test_the_commands_it_tells_name_the_reader_s_file(toy, capsys):
+    plan = load_plan(toy.plan("a"))
+    print_description(plan, plan.run("a"), "full", dataset="my books.csv")
+    said = capsys.readouterr().out
+    assert "python run_notebooks.py --dataset 'my books.csv' --only a -p n VALUE" in said
+    assert "grid: 2,5,10 is one value, a list." in said

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+
+from lib.display import TABLE_MIME
+from lib.runner.page import Overview, build_pages, cut_out
+from lib.runner.plan import Plan, Run
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="10pt" viewBox="0 0 10 10"></svg>'
+
+
+def code(source, *outputs):
+    outputs = [{"output_type": "display_data", "data": data, "metadata": {}} for data in outputs]
+    return {"cell_type": "code", "id": source, "metadata": {}, "source": source, "outputs": outputs}
+
+
+@pytest.fixture
+def plan(tmp_path):
+    runs = (Run("svd", "svd.ipynb", "SVD"), Run("baselines", "baselines.ipynb", "Baselines"))
+    return Plan(tmp_path / "report.toml", {"title": "The report"}, runs)
+
+
+@pytest.fixture
+def notebook():
+    table = {"columns": ["a"], "align": ["left"], "rows": [[{"text": "x", "href": "fig-far"}], ["y"]]}
+    prose = "See @fig-own, @fig-far, @tbl-far-off, @sec-baselines, [there](baselines.ipynb) and [out](https://a.org/)."
+    return {
+        "cells": [
+            {"cell_type": "markdown", "id": "t", "metadata": {}, "source": f"# SVD\n\n{prose}"},
+            code("#| label: fig-own\n#| fig-cap: As @fig-far.\n#| fig-alt: Nothing.\ndraw('@fig-far')", {"image/svg+xml": SVG}),
+            code("#| label: tbl-own\n#| tbl-cap: A table.\nshow()", {TABLE_MIME: table}),
+            code("say(x)", {"text/markdown": "As @sec-baselines says."}),
+        ],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
+    }  # fmt: skip
+
+
+def test_references_to_what_is_not_shown_become_words_and_code_stays(plan, notebook):
+    cut = cut_out(notebook, {"fig-own"}, plan)
+    prose, figure, table, said = cut["cells"]
+    assert prose["source"].startswith("# SVD")
+    assert "@fig-own" in prose["source"] and "[out](https://a.org/)" in prose["source"]
+    assert "figure “far”" in prose["source"] and "table “far off”" in prose["source"]
+    assert "page “Baselines”, there and" in prose["source"]
+    assert "#| fig-cap: As the report's figure “far”." in figure["source"] and "draw('@fig-far')" in figure["source"]  # fmt: skip
+    assert table["outputs"][0]["data"][TABLE_MIME]["rows"] == [[{"text": "x"}], ["y"]]
+    assert said["outputs"][0]["data"]["text/markdown"] == "As the report's page “Baselines” says."
+
+
+def test_a_run_by_itself_is_a_small_report(plan, notebook, tmp_path):
+    (tmp_path / "runs" / "svd").mkdir(parents=True)
+    (tmp_path / "runs" / "svd" / "notebook.ipynb").write_text(json.dumps(notebook))
+    before = (tmp_path / "runs" / "svd" / "notebook.ipynb").read_bytes()
+    overview = Overview("What changed")
+    overview.prose("Something did: `<script>alert(1)</script>`.")
+    overview.table("tbl-changes", "Before and after.", ["model", "value"], [["<b>svd</b>", "0.9"]])
+    overview.figure("fig-sweep", "Values.", "A line.", SVG)
+    page = build_pages(plan, plan.runs[:1], tmp_path / "runs", tmp_path / "out", overview, "Rerun: SVD")
+    text = page.read_text()
+    assert "What changed" in text or "Rerun: SVD" in text
+    assert "&lt;b&gt;svd&lt;/b&gt;" in text and "<script>alert" not in text and "Before and after." in text
+    assert "svd.html" in text and "figure “far”" in (tmp_path / "out" / "svd.html").read_text()
+    assert (tmp_path / "runs" / "svd" / "notebook.ipynb").read_bytes() == before

@@ -1,0 +1,30 @@
+import pytest
+
+from lib.runner.errors import UsageError
+from lib.runner.parameters import resolve
+from lib.runner.plan import load_plan
+from lib.runner.presets import FOLDER, preset_file
+
+PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_fits_the_plan_and_changes_something(name):
+    plan = load_plan()
+    planned = resolve(plan, plan.ids)
+    now = resolve(plan, plan.ids, file=preset_file(name), preset=True)
+    assert any(now[run].values != planned[run].values for run in plan.ids)
+
+
+def test_a_preset_may_be_about_more_runs_than_the_call_s():
+    plan = load_plan()
+    now = resolve(plan, ["svd"], file=preset_file("by_time"), preset=True)
+    assert now["svd"].values["split"] == "chronological"
+    assert now["baselines"].values["split"] != "chronological"
+    with pytest.raises(UsageError, match="is not among the runs of this call"):
+        resolve(plan, ["svd"], file=preset_file("by_time"))
+
+
+def test_an_unknown_preset_names_the_near_miss():
+    with pytest.raises(UsageError, match="did you mean 'by_time'"):
+        preset_file("by_tme")
