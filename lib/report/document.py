@@ -80,7 +80,18 @@ class Table:
     data: Path | None = None
 
 
-Block = Prose | Code | Text | Figure | Table
+@dataclass(frozen=True)
+class Explorer:
+    """Answers for a sample of users and films, which the HTML page's script shows on request.
+
+    It adds to tables that say the like: without scripts, and in print, it is not there.
+    """
+
+    cell: int
+    data: dict
+
+
+Block = Prose | Code | Text | Figure | Table | Explorer
 
 
 @dataclass(frozen=True)

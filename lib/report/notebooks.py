@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from lib.report.document import FRONT, Block, Code, Figure, Page, Prose, Table, TableCell, Text
+from lib.report.document import FRONT, Block, Code, Explorer, Figure, Page, Prose, Table, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.runner.store import LEFT_OUT
 
@@ -21,6 +21,8 @@ TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """The MIME type under which `lib.display.table` hands a preformatted table over."""
 POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
 """The MIME type of a figure's places with a text, from `lib.display.svg`."""
+EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
+"""The MIME type of what `lib.explorer.page.show` publishes."""
 
 _OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
 _KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
@@ -177,6 +179,9 @@ def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], 
 def _result(run: str, number: int, data: dict, settings: dict[str, str], folder: Path) -> Block | None:
     """Turn one displayed result into a block; of its forms the one that the report can check and escape."""
     label = settings.get("label", "")
+    if EXPLORER_MIME in data:
+        found = data[EXPLORER_MIME]
+        return Explorer(number, json.loads(found) if isinstance(found, str) else found)
     if TABLE_MIME in data:
         return _table(run, number, data[TABLE_MIME], settings, folder)
     for mime, kind in (("image/svg+xml", "svg"), ("image/png", "png")):

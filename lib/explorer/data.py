@@ -1,0 +1,270 @@
+"""One data set, one split and what every model said about it, by user: lists with marks, profiles, held-out ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from lib.datasets.genres import genre_matrix
+from lib.interactions import Interactions
+from lib.item_similarity import similarity_matrix
+from lib.models import label
+from lib.recommendations import titles_of
+from lib.results import StoredRun
+from lib.splits import Split
+from lib.stored_tables import list_table, models_of, rating_table
+
+MARKS = {
+    "hit": "held-out hit",
+    "low": "held out, not liked",
+    "seen": "seen",
+    "new": "",
+}
+"""Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
+below it, a training rating, none."""
+
+FAVOURITES = 3
+"""Genres that count as a user's favourites."""
+
+
+class Explorer:
+    """What can be asked about users and films.
+
+    Parameters
+    ----------
+    split : Split
+        Gives the training and the held-out ratings, with the side tables.
+    lists : DataFrame
+        ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.stored_tables.list_table`.
+    ratings : DataFrame, optional
+        Held-out ratings with a column of predictions a model, as of `lib.stored_tables.rating_table`.
+    labels : mapping of str to str, optional
+        What readers see for a model; the registered labels otherwise.
+    k : int
+        Length of the lists.
+    threshold : float
+        A rating of this or more is one of a film that the user liked.
+
+    Raises
+    ------
+    ValueError
+        There are no lists, or they name a user or film that the split does not have.
+    """
+
+    def __init__(
+        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame | None = None, *,
+        labels: Mapping[str, str] | None = None, k: int = 10, threshold: float = 4.0,
+    ):  # fmt: skip
+        if lists.empty:
+            raise ValueError(
+                f"no model has lists on {split}; make them with: python run_notebooks.py --only one_table"
+            )
+        self.split, self.train, self.test = split, split.train, split.test
+        self.k, self.threshold = k, float(threshold)
+        self.models = list(dict.fromkeys(lists["model"]))
+        users, items = self.train.user_codes(lists["user"]), self.train.item_codes(lists["item"])
+        for kind, codes, column in (("user", users, "user"), ("film", items, "item")):
+            if (codes < 0).any():
+                raise ValueError(
+                    f"{kind} {lists[column].to_numpy()[codes < 0][0]} of a list is not in {split}"
+                )
+        self._lists = np.full((len(self.models), self.train.n_users, k), -1, dtype=np.int32)
+        kept = lists["rank"].to_numpy() <= k
+        models = pd.Index(self.models).get_indexer(lists["model"])
+        self._lists[models[kept], users[kept], lists["rank"].to_numpy()[kept] - 1] = items[kept]
+        self.predicting = [] if ratings is None else models_of(ratings)
+        self._predictions = None if ratings is None else ratings[self.predicting].to_numpy(np.float64)
+        if ratings is not None:
+            self._predicted_users = self.train.user_codes(ratings["user"])
+            self._predicted_items = self.train.item_codes(ratings["item"])
+            self._predicted_ratings = ratings["rating"].to_numpy(np.float64)
+        given = labels or {}
+        self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
+
+    @classmethod
+    def from_runs(
+        cls, runs: Iterable[StoredRun], split: Split, *, k: int = 10, threshold: float = 4.0
+    ) -> Explorer:
+        """Read what runs stored on a split; labels come from the runs' fact ``contenders`` where they have it."""
+        runs = list(runs)
+        ratings = rating_table(runs, split)
+        fold = next(iter(ratings.attrs["folds"].values()), None)
+        labels = {
+            name: one.get("label", "")
+            for run in reversed(runs)
+            for name, one in run.facts.get("contenders", {}).items()
+        }
+        return cls(
+            split, list_table(runs, split, k, fold=fold), ratings, labels=labels, k=k, threshold=threshold
+        )
+
+    # -- films ---------------------------------------------------------------------------------------------------
+    @cached_property
+    def titles(self) -> list[str]:
+        """What readers see for each film, by code; not escaped."""
+        return titles_of(self.train, np.arange(self.train.n_items))
+
+    @cached_property
+    def genres(self) -> tuple[list[str], np.ndarray]:
+        """Names of the genres, and whether each film has each; none where the data has no genres."""
+        table = self.train.item_table
+        if table is None or "genres" not in table:
+            return [], np.zeros((self.train.n_items, 0), bool)
+        names, flags = genre_matrix(table)
+        return names, flags > 0
+
+    def genres_of(self, item: int) -> list[str]:
+        """Names of a film's genres."""
+        names, flags = self.genres
+        return [names[place] for place in np.flatnonzero(flags[item])]
+
+    @cached_property
+    def similarity(self) -> np.ndarray:
+        """Shrunk adjusted cosine of each pair of films over the training ratings."""
+        return similarity_matrix(self.train)
+
+    # -- one user ------------------------------------------------------------------------------------------------
+    def user_code(self, raw_id) -> int:
+        """Return the code of a raw user id.
+
+        Raises
+        ------
+        KeyError
+            Nobody has it.
+        """
+        code = int(self.train.user_codes([raw_id])[0])
+        if code < 0:
+            ids = self.train.user_ids
+            raise KeyError(f"there is no user {raw_id!r}; ids go from {ids.min()} to {ids.max()}")
+        return code
+
+    def ratings_of(self, user: int, part: str = "train") -> pd.DataFrame:
+        """Return a user's training (``train``) or held-out (``test``) ratings: item, title, rating; best first."""
+        data: Interactions = {"train": self.train, "test": self.test}[part]
+        rows = np.flatnonzero(data.users == user)
+        rows = rows[np.lexsort((data.items[rows], -data.ratings[rows]))]
+        items = data.items[rows]
+        return pd.DataFrame(
+            {
+                "item": items,
+                "title": [self.titles[i] for i in items],
+                "rating": data.ratings[rows].astype(float),
+            }
+        )
+
+    def describe(self, user: int) -> str:
+        """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code."""
+        parts = [f"user {self.train.user_ids[user]}"]
+        table = self.train.user_table
+        if table is not None:
+            row = table.iloc[user].drop(labels=["zip_code"], errors="ignore")
+            parts += [_feature(name, value) for name, value in row.items() if pd.notna(value) and value != ""]
+        return ", ".join(parts)
+
+    def favourite_genres(self, user: int) -> pd.DataFrame:
+        """Count genres among the films that the user liked in train.
+
+        Returns
+        -------
+        DataFrame
+            ``genre``, ``liked`` (films), ``rated`` (films), ``mean`` (training rating); most liked first, of equally
+            many that with the higher mean. Only genres with a liked film.
+        """
+        names, flags = self.genres
+        rows = self.train.users == user
+        has, ratings = flags[self.train.items[rows]], self.train.ratings[rows].astype(float)
+        rated = has.sum(axis=0)
+        found = pd.DataFrame(
+            {
+                "genre": names,
+                "liked": (has & (ratings >= self.threshold)[:, None]).sum(axis=0),
+                "rated": rated,
+                "mean": ratings @ has / np.maximum(rated, 1),
+            }
+        )
+        found = found[found["liked"] > 0]
+        return found.sort_values(
+            ["liked", "mean", "genre"], ascending=[False, False, True], ignore_index=True
+        )
+
+    def marked(self, user: int, items) -> pd.DataFrame:
+        """Say what films are to a user.
+
+        Returns
+        -------
+        DataFrame
+            A row a film: ``item`` (code), ``title``, ``mark`` (key of `MARKS`), ``rating`` (the user's, held out or in
+            train; NaN for none).
+        """
+        items = np.asarray(items, dtype=np.int64)
+        held, seen = (_dense(data, user)[items] for data in (self.test, self.train))
+        mark = np.select(
+            [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)], ["hit", "low", "seen"], "new"
+        )
+        return pd.DataFrame(
+            {
+                "item": items,
+                "title": [self.titles[i] for i in items],
+                "mark": mark,
+                "rating": np.where(np.isnan(held), seen, held),
+            }
+        )
+
+    def top(self, user: int, model: str) -> pd.DataFrame:
+        """Return a model's list for a user: ``rank`` and the columns of `marked`; empty where it made none.
+
+        Raises
+        ------
+        KeyError
+            The model has no lists.
+        """
+        if model not in self.models:
+            raise KeyError(f"{model!r} has no lists; those that have: {', '.join(self.models)}")
+        items = self._lists[self.models.index(model), user]
+        ranks = np.flatnonzero(items >= 0)
+        found = self.marked(user, items[ranks])
+        found.insert(0, "rank", ranks + 1)
+        return found
+
+    def recommended(self, user: int) -> np.ndarray:
+        """Codes of the films that any model lists for a user, those that most models list first."""
+        items, counts = np.unique(self._lists[:, user][self._lists[:, user] >= 0], return_counts=True)
+        return items[np.argsort(-counts, kind="stable")]
+
+    @property
+    def listed_users(self) -> np.ndarray:
+        """Codes of the users for whom some model made a list."""
+        return np.flatnonzero((self._lists >= 0).any(axis=(0, 2)))
+
+    def listed_by(self, user: int, item: int) -> list[str]:
+        """Names of the models that list a film for a user."""
+        return [name for name, items in zip(self.models, self._lists[:, user], strict=True) if item in items]
+
+    def predictions(self, user: int) -> pd.DataFrame:
+        """Return a user's held-out ratings with every model's predictions: item, title, rating, a column a model."""
+        if self._predictions is None:
+            return self.ratings_of(user, "test")
+        rows = np.flatnonzero(self._predicted_users == user)
+        rows = rows[np.lexsort((self._predicted_items[rows], -self._predicted_ratings[rows]))]
+        items = self._predicted_items[rows]
+        head = pd.DataFrame(
+            {"item": items, "title": [self.titles[i] for i in items], "rating": self._predicted_ratings[rows]}
+        )
+        return pd.concat([head, pd.DataFrame(self._predictions[rows], columns=self.predicting)], axis=1)
+
+
+def _dense(data: Interactions, user: int) -> np.ndarray:
+    found = np.full(data.n_items, np.nan)
+    rows = data.users == user
+    found[data.items[rows]] = data.ratings[rows]
+    return found
+
+
+def _feature(name: str, value) -> str:
+    """Write one feature of a user; a number needs its name, a word mostly speaks for itself."""
+    if name == "gender":
+        return {"F": "woman", "M": "man"}.get(value, str(value))
+    return f"{name} {value:g}" if isinstance(value, (int, float, np.number)) else str(value)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from lib.explorer import films
+from lib.explorer.films import FilmSpace, film_spaces
+from lib.explorer.sample import sample_films, sample_users
+
+EVERY = np.ones(4, bool)
+
+
+def test_near_films_are_by_cosine():
+    space = FilmSpace("s", "S", np.array([[1.0, 0], [10, 1], [1, 1], [0, 1]]))
+    items, values = space.near(0, 2, EVERY)
+    assert items.tolist() == [1, 2]
+    assert values.tolist() == pytest.approx([10 / np.sqrt(101), 1 / np.sqrt(2)])
+    assert space.near(0, 9, EVERY)[0].tolist() == [1, 2, 3]  # as many as there are, never itself
+    assert space.near(0, 2, np.array([True, False, True, True]))[0].tolist() == [2, 3]
+    assert len(space.near(0, 2, np.array([True, False, False, False]))[0]) == 0
+
+
+def test_weights_are_taken_as_they_are():
+    space = FilmSpace("s", "S", np.array([[0.0, 0.1, -0.5, 0.4]] * 4), weights=True)
+    assert space.near(0, 3, EVERY)[0].tolist() == [3, 1, 2]
+
+
+def test_films_with_the_same_raters_are_near(explorer):
+    (space,) = film_spaces(explorer.train, ["raters"])
+    items, values = space.near(0, 2, np.arange(6) < 3)
+    assert items.tolist() == [1, 2]  # film 2 has the same three raters, film 3 two of them
+    assert values.tolist() == pytest.approx([1, 2 / np.sqrt(6)])
+
+
+def test_vectors_are_kept_and_made_anew_for_other_ratings(planted, tmp_path, monkeypatch):
+    keep = tmp_path / "film_spaces.npz"
+    names = ["biased_svd", "implicit_als", "raters"]
+    first = film_spaces(planted, names, seed=3, keep=keep)
+    assert [space.vectors.shape[0] for space in first] == [planted.n_items] * 3
+    fitted = []
+    fit = films._fit
+    monkeypatch.setattr(films, "_fit", lambda name, *rest: fitted.append(name) or fit(name, *rest))
+    again = film_spaces(planted, names, seed=3, keep=keep)
+    assert fitted == ["raters"]
+    assert all(np.array_equal(a.vectors, b.vectors) for a, b in zip(first, again, strict=True))
+    film_spaces(planted.take(np.arange(len(planted) - 5)), names, seed=3, keep=keep)
+    assert fitted == ["raters", *names]
+
+
+def test_an_unknown_space_is_named(planted):
+    with pytest.raises(ValueError, match="no space called word2vec; there are"):
+        film_spaces(planted, ["word2vec"])
+
+
+def test_samples_are_seeded_and_qualify(explorer):
+    assert sample_users(explorer, 5, least=1).tolist() == [0]  # bob has no list, cat no held-out rating
+    assert sample_films(explorer, 2, least=3, seed=1).tolist() == [0, 1]
+    drawn = [sample_films(explorer, 3, least=0, seed=seed).tolist() for seed in (1, 1, 2, 3, 4)]
+    assert drawn[0] == drawn[1] and len({tuple(one) for one in drawn}) > 1
+    with pytest.raises(ValueError, match="no film has 99 training ratings"):
+        sample_films(explorer, 1, least=99)
+    with pytest.raises(ValueError, match="got n=0"):
+        sample_films(explorer, 0)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from lib.explorer.films import FilmSpace
+from lib.explorer.widgets import TABS, Workbench
+
+
+@pytest.fixture
+def bench(explorer):
+    vectors = np.array([[1.0, 0], [0, 1], [1, 0.1], [1, 0.5], [1, 0.2], [0, 1]])
+    return Workbench(explorer, [FilmSpace("s", "The <space>", vectors)], n_near=2, least_ratings=0)
+
+
+def answers(bench):
+    return {name: bench.answers[name].value for name in TABS}
+
+
+def test_typing_narrows_the_choice_and_the_tabs_follow(bench):
+    assert [value for _, value in bench.users.options] == [0, 1, 2] and bench.users.value == 0
+    bench.user_text.value = "writer"
+    assert bench.users.options == (("user bob, age 40, man, writer", 1),) and bench.users.value == 1
+    assert "user bob" in answers(bench)["The user"]
+    bench.user_text.value = ""
+    assert bench.users.value == 1  # the choice stays while it is found
+    bench.user_text.value = "nobody at all"
+    assert bench.users.value is None and answers(bench)["Lists"] == "<p>No user is chosen.</p>"
+    bench.user_text.value = "ann"
+    assert bench.users.value == 0 and "Last (2000)" in answers(bench)["Lists"]
+
+
+def test_lists_are_side_by_side_with_marks_in_words_and_colour(bench):
+    found = answers(bench)["Lists"]
+    assert '<b style="color:#1f7a43">[held-out hit: 4]</b>' in found
+    assert '<b style="color:#b3261e">[held out, not liked: 2]</b>' in found
+    assert "Model &lt;A&gt;" in found
+    bench.models.value = ("b",)
+    assert "held out, not liked" not in answers(bench)["Lists"]  # film 4 is in a's list only
+    bench.models.value = ()
+    assert "Choose one" in answers(bench)["Lists"]
+
+
+def test_why_names_near_films_genres_and_models(bench):
+    bench.film_text.value = "godfather"
+    found = answers(bench)["Why"]
+    assert "Genres shared with the user&#x27;s favourites: Crime." in found
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; (1990)" in found and ">5<" in found
+    assert "In the list of Model &lt;A&gt;, b." in found
+    bench.film_text.value = "amelie"
+    assert "[seen: 2]" in answers(bench)["Why"] and "In no model" in answers(bench)["Why"]
+
+
+def test_two_models_are_compared_on_the_user(bench):
+    bench.first.value, bench.second.value = "a", "b"
+    found = answers(bench)["Two models"]
+    assert "2 films in both lists, 1 only in the first, 1 only in the second" in found
+    assert (
+        "RMSE on the held-out ratings, Model &lt;A&gt;: 1.581" in found and "b predicts no ratings" in found
+    )
+    bench.second.value = "c"  # predicts, and has no lists
+    assert "c: 0.000" in answers(bench)["Two models"]
+
+
+def test_near_films_are_marked_for_the_user(bench):
+    bench.film_text.value = "script"
+    found = answers(bench)["Near films"]
+    assert found.index("Godfather") < found.index("Plain")
+    assert "The &lt;space&gt;" in found and "[held-out hit: 4]" in found
+
+
+def test_no_title_is_read_as_markup(bench):
+    for text in ("script", "plain", "godfather"):
+        bench.film_text.value = text
+        assert not [
+            name for name, shown in answers(bench).items() if "<script" in shown or "<b>artist" in shown
+        ]
+    assert any("&lt;script&gt;" in shown for shown in answers(bench).values())
+
+
+def test_an_empty_list_is_said(bench):
+    bench.users.value = 2
+    assert "None of these models made a list" in answers(bench)["Lists"]
