@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F)
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lint format bench lock clean
+.PHONY: help report test contract lab lint format bench lock clean
 
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
@@ -34,8 +34,14 @@ report: $(READY)     ## Get the data, run the notebooks, write reports/index.htm
 test: $(READY)       ## Run every test
 	$(BIN)/python -m pytest $(ARGS)
 
-lab: $(READY)        ## Open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
+contract: $(READY)   ## Run the tests that every model must pass on MODEL=my_module:MyModel
+	@test -n "$(MODEL)" || { echo "Name your class: make contract MODEL=my_module:MyModel"; exit 2; }
+	$(BIN)/python run_notebooks.py --model "$(MODEL)" --contract
+
+# jupyter/ holds the start page's address, the settings and the kernels' autoreload.
+lab: $(READY)        ## Open JupyterLab on its start page, notebooks/START.md
+	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" IPYTHONDIR="$(CURDIR)/jupyter/ipython" \
+	    $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
 lint: $(READY)       ## Check style and format of code and notebooks
 	$(BIN)/ruff check .
@@ -54,4 +60,4 @@ lock:                ## Resolve requirements.in into requirements.txt and enviro
 	$(PYTHON) -m lib.environment
 
 clean:               ## Remove the environment, caches and runs; data/raw and the rendered report stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage reports/runs *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage reports/runs reports/by_hand reports/own reports/reruns *.egg-info

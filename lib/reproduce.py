@@ -1,0 +1,106 @@
+"""Which command makes each figure and table of the report, how long it took and what it reads: `notebooks/reproduce.ipynb`.
+
+All of it comes from the plan, from the labels in the notebooks and from what the runner kept of each run, so that the
+page can't fall out of step with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from lib.results import runs_folder
+from lib.runner.notebook import read_notebook
+from lib.runner.plan import Plan, Run
+from lib.runner.store import Store
+
+PROGRAM = "python run_notebooks.py"
+_LABEL = re.compile(r"^#\|\s*label:\s*((?:fig|tbl)-\S+)", re.MULTILINE)
+
+
+def command_of(run: Run) -> str:
+    """Return the command that makes a run's results as the report shows them."""
+    larger = run.outside("full")
+    return f"{PROGRAM} {f'--profile {larger} ' if larger else ''}--only {run.id}"
+
+
+def labels_of(plan: Plan, run: Run) -> list[str]:
+    """Return the labels of a run's notebook, in its order, whether or not the run has been made."""
+    return [label for cell in read_notebook(plan.source(run)).code for label in _LABEL.findall(cell.source)]
+
+
+def stored_labels(plan: Plan, run: Run, *, runs_dir: str | Path = "") -> list[str]:
+    """Return the labels of a run's figures and tables that are stored, as cross-references name them from any page.
+
+    Where several runs execute one notebook, a reference ends in the run's name.
+    """
+    folder = runs_folder(runs_dir) / run.id
+    shared = sum(other.notebook == run.notebook for other in plan.runs) > 1
+    kept = [
+        label
+        for label in labels_of(plan, run)
+        if (folder / "figures" / f"{label}.svg").exists() or (folder / "tables" / f"{label}.csv").exists()
+    ]
+    return [f"{label}-{run.id}" if shared else label for label in kept]
+
+
+def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | Path = "") -> pd.DataFrame:
+    """Return a row a run: what to type for it and what that takes.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    runs : iterable of str, optional
+        Those to tell of, in whatever order; all by default. A page tells of those that it reads and is thereby made
+        again after: what it says of others would not follow them.
+    runs_dir : str or Path
+        Folder of all runs; empty for the project's own.
+
+    Returns
+    -------
+    DataFrame
+        Columns: run, page, part, command, data (data sets), needs (runs, made first where they are absent), took
+        (seconds of the stored run, NaN where there is none), profile (under which it was made), expected (seconds that the plan
+        gives for it, NaN where it doesn't), figures and tables
+        (how many are stored), references (their labels, a list).
+    """
+    store = Store(runs_folder(runs_dir))
+    wanted = set(plan.ids if runs is None else runs)
+    rows = []
+    for run in plan.runs:
+        if run.id not in wanted:
+            continue
+        record = None if store.left_out(run.id) else store.record(run.id)
+        references = stored_labels(plan, run, runs_dir=runs_dir) if record else []
+        rows.append(
+            {
+                "run": run.id,
+                "page": run.title,
+                "part": run.part,
+                "command": command_of(run),
+                "data": ", ".join(run.datasets),
+                "needs": ", ".join(run.needs),
+                "took": float(record["seconds"]) if record else float("nan"),
+                "profile": record["profile"] if record else "",
+                "expected": float("nan") if run.seconds is None else float(run.seconds),
+                "figures": sum(label.startswith("fig-") for label in references),
+                "tables": sum(label.startswith("tbl-") for label in references),
+                "references": references,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def listing(table: pd.DataFrame, part: str) -> str:
+    """Return one part of the report as a Markdown list: each page's figures and tables behind the command for them."""
+    lines = []
+    for row in table[table["part"] == part].itertuples():
+        shown = ", ".join(f"@{label}" for label in row.references)
+        if not shown:
+            shown = "nothing is stored" if pd.isna(row.took) else "its page has prose only"
+        lines.append(f"- **{row.page}**, `{row.command}`: {shown}.")
+    return "\n".join(lines)
