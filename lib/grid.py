@@ -61,7 +61,7 @@ class Grid:
         self, work: Work, *, context: Mapping[str, Any], store: Path | str, version: str = "",
         workers: int | None = None, say: Callable[[str], None] | None = print, every: float = 20.0,
     ):  # fmt: skip
-        self.work, self.context, self.store = work, context, Path(store)
+        self.work, self.context, self.store, self.version = work, context, Path(store), version
         self.workers = usable_cores() if workers is None else workers
         self.say, self.every = say, every
         self._base = json.dumps([work.__module__, work.__qualname__, version, fingerprint(context)])

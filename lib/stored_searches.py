@@ -1,7 +1,7 @@
 """Searches that the project keeps for good, so that the report does not repeat hours of trials.
 
-``python -m lib.stored_searches`` copies the searches that runs have made into data/searches. Each is a compressed table
-of trials, named after the search and a digest of all that its trials depend on. One whose digest nothing asks for any
+``python -m lib.stored_searches`` copies the searches that runs have made into data/searches, and their grids
+(`lib.stored_grids`) into data/grids. A search is a compressed table of trials, named after the search and a digest of all that its trials depend on. One whose digest nothing asks for any
 more is stale; ``--prune`` removes those that the runs here have not left as well.
 """
 
@@ -17,6 +17,8 @@ from lib.datasets.catalogue import DATA
 from lib.processes import Work
 from lib.results import runs_folder, whole_file
 from lib.search_space import Space
+from lib.stored_grids import MADE as MADE_GRIDS
+from lib.stored_grids import STORED as STORED_GRIDS
 from lib.tuning import Search, load_search, search, search_key
 
 STORED = DATA / "searches"
@@ -83,6 +85,15 @@ def keep(source: Path, target: Path, *, prune: bool = False) -> tuple[list[str],
     return copied, removed
 
 
+def keep_grids(source: Path, target: Path) -> list[str]:
+    """Copy the grids that are new, and return their file names; a grid is whole, so none is longer than another."""
+    new = [path for path in sorted(source.glob("*.json.gz")) if not (target / path.name).exists()]
+    for path in new:
+        with whole_file(target / path.name) as partial:
+            shutil.copyfile(path, partial)
+    return [path.name for path in new]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Copy, and say what was copied."""
     parser = argparse.ArgumentParser(prog="python -m lib.stored_searches", description=__doc__)
@@ -93,6 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(
         f"{len(copied)} searches kept in data/searches"
         + (f", {len(removed)} stale ones removed" if removed else "")
+        + f"; {len(keep_grids(runs_folder() / MADE_GRIDS, STORED_GRIDS))} grids in data/grids"
     )
 
 
