@@ -8,11 +8,13 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lib import ROOT
 from lib.runner.data import DataChecksums
 from lib.runner.dependencies import Dependencies
+from lib.runner.kept_runs import digest
 from lib.runner.notebook import Notebook, code_hash, read_notebook
 from lib.runner.parameters import Resolved, is_literal
 from lib.runner.plan import Plan, Run
@@ -26,12 +28,15 @@ UNAVAILABLE = "unavailable"
 OUTSIDE = "outside"
 """Marks, among a run's data, that it was left out as another profile's; its value names that profile."""
 
-KEEP, RESTORE, EXECUTE, LEAVE = "keep", "restore", "execute", "leave out"
+KEEP, RESTORE, EXECUTE, LEAVE, UNPACK = "keep", "restore", "execute", "leave out", "unpack"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a run: keep its results, restore earlier ones made from the same inputs, execute it or leave it out.
+    """What to do with a run.
+
+    Its results are kept, earlier ones made from the same inputs are restored, it is executed, it is left out, or what the
+    project keeps of it is unpacked.
 
     `reasons` says why, for people; `parts` is what the results depend on, and `key` its digest.
     """
@@ -59,14 +64,17 @@ class Cache:
     outside : mapping of str to str
         Runs that are not executed here, as the profile is not theirs, each with the profile that makes it. It goes
         before `force`.
+    archives : mapping of str to Path
+        Of those runs, the results that the project keeps; see `lib.runner.kept_runs`.
     """
 
     def __init__(
         self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *,
         force: Collection[str] = (), outside: Mapping[str, str] | None = None,
+        archives: Mapping[str, Path] | None = None,
     ):  # fmt: skip
         self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
-        self.outside = dict(outside or {})
+        self.outside, self.archives = dict(outside or {}), dict(archives or {})
         self.dependencies = Dependencies()
         self.data = DataChecksums(store.runs_dir / ".checksums.json", notebooks=plan.notebooks)
         self._notebooks: dict[str, Notebook] = {}
@@ -122,6 +130,8 @@ class Cache:
             reasons: tuple[str, ...] = ("never run",)
         elif self.store.results(run.id) != record["results"]:
             reasons = ("its results were changed since it ran",)
+        elif self.store.as_made(run.id):
+            reasons = ("its results are those that the project keeps, without predictions",)
         elif arrived:
             reasons = ("its data are here now",)
         else:
@@ -139,10 +149,15 @@ class Cache:
         parts, record = self.parts(run), self.store.record(run.id)
         key = key_of(parts)
         reasons: tuple[str, ...] = ()
+        archive = self.archives.get(run.id)
+        if archive is not None and (made := self.store.as_made(run.id)):
+            if made == digest(archive) and self.store.results(run.id) == record["results"]:
+                return Decision(run.id, KEEP, (), record["parts"], record["key"])
+            return Decision(run.id, UNPACK, ("other results are kept",), record["parts"], record["key"])
         if record is not None and self.store.left_out(run.id):
             if self.store.can_restore(run.id, key):
                 reasons = ("they hold again",)
-            elif record["parts"]["data"].get(OUTSIDE) == profile:
+            elif archive is None and record["parts"]["data"].get(OUTSIDE) == profile:
                 return Decision(run.id, KEEP, (), record["parts"], record["key"])
         elif record is not None:
             reasons = tuple(f"upstream {name} {changing[name]}" for name in run.reads if name in changing)
@@ -154,6 +169,8 @@ class Cache:
                 return Decision(run.id, KEEP, (), parts, key)
         if self.store.can_restore(run.id, key):
             return Decision(run.id, RESTORE, reasons, parts, key)
+        if archive is not None:
+            return Decision(run.id, UNPACK, reasons, parts, key)
         parts = outside_profile(parts, profile)
         return Decision(run.id, LEAVE, reasons, parts, key_of(parts))
 

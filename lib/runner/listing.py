@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib.runner.cache import KEEP, LEAVE, RESTORE, Cache, Decision
+from lib.runner.cache import KEEP, LEAVE, RESTORE, UNPACK, Cache, Decision
 from lib.runner.errors import OK
 from lib.runner.plan import PROFILES, Plan, Run
 from lib.runner.progress import duration
@@ -47,6 +47,8 @@ def _in_words(decision: Decision) -> str:
         return "up to date"
     if decision.action == LEAVE:
         return "; ".join(["would be left out", *decision.reasons])
+    if decision.action == UNPACK:
+        return "; ".join(["would be taken as the project keeps it", *decision.reasons])
     verb = "would take back earlier results" if decision.action == RESTORE else "would run"
     return f"{verb}: {'; '.join(decision.reasons)}"
 
@@ -60,6 +62,8 @@ def _about_data(run: Run, cache: Cache, decision: Decision) -> str:
         if run.id in cache.outside and not why:
             return f", as --profile {cache.store.record(run.id)['profile']} made it"
         return f", left out: {why}" if why else ""
+    if decision.action == UNPACK:
+        return f": it {of_another_profile(cache.outside[run.id])}"
     absent = [name for name in sorted(cache.datasets(run)) if not cache.data.here([name])]
     if decision.action == RESTORE or not absent:
         return ""

@@ -13,6 +13,7 @@ from typing import Any
 from lib import ROOT
 from lib.runner.data import MANIFEST
 from lib.runner.dependencies import Dependencies
+from lib.runner.kept_runs import NOTE
 from lib.runner.notebook import code_hash
 from lib.runner.plan import Plan
 from lib.runner.store import NOTEBOOK, Store, shown, write_whole
@@ -58,6 +59,7 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
         cells.append({**old, "metadata": metadata, "source": cell["source"]})
         if "parameters" in _tags(cell):
             cells.extend(other for other in executed["cells"] if _injected(other))
+    cells[1:1] = [cell for cell in executed["cells"] if cell["id"] == NOTE]
     return {**executed, "cells": cells}
 
 

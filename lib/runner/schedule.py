@@ -9,15 +9,16 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from pathlib import Path
 
-from lib.runner.cache import EXECUTE, LEAVE, RESTORE, Cache, Decision, key_of, without_data
+from lib.runner.cache import EXECUTE, LEAVE, RESTORE, UNPACK, Cache, Decision, key_of, without_data
 from lib.runner.execute import Failure, Outcome, Request, execute_run, kernel_environment
 from lib.runner.fetching import lacking
+from lib.runner.kept_runs import digest, unpack
 from lib.runner.notice import write_notice
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
 from lib.runner.settings import Settings, Summary
-from lib.runner.store import LEFT_OUT, MADE_BY, NOTEBOOK, PROGRESS, Store
+from lib.runner.store import AS_MADE, LEFT_OUT, MADE_BY, NOTEBOOK, PROGRESS, Store
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
@@ -32,7 +33,7 @@ def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, D
             decision = decisions[run.id] = cache.decide(run, changing=changing)
             if decision.action == LEAVE and cache.store.record(run.id) and not cache.store.left_out(run.id):
                 changing[run.id] = "will be left out"
-            elif decision.action in (EXECUTE, RESTORE):
+            elif decision.action in (EXECUTE, RESTORE, UNPACK):
                 changing[run.id] = "will run"
     return decisions
 
@@ -102,9 +103,10 @@ class Schedule:
                 if pending & set(run.reads) or set(summary.failed) & self.plan.upstream(run.id):
                     continue
                 decision = self.cache.decide(run)
-                if decision.action == LEAVE:
+                if decision.action in (LEAVE, UNPACK):
                     waiting.remove(run)
-                    self._of_another_profile(run, decision, summary)
+                    settle = self._of_another_profile if decision.action == LEAVE else self._as_made
+                    settle(run, decision, summary)
                     moved = True
                     continue
                 if decision.action == EXECUTE and (reason := self._hindrance(run)):
@@ -158,6 +160,14 @@ class Schedule:
         self._leave_out(run, decision.parts, reason, Outcome(run.id, None, 0.0), summary, profile=profile)
         stale = f"; its results no longer hold ({_short(decision.reasons)})" if decision.reasons else ""
         self.report.line(f"empty  {run.id}: {reason}{stale}")
+
+    def _as_made(self, run: Run, decision: Decision, summary: Summary) -> None:
+        """Take a run's results from what the project keeps of it."""
+        archive = self.cache.archives[run.id]
+        record = unpack(archive, self.store.begin(run.id), run, self.cache.outside[run.id])
+        self.store.publish(run.id, {**record, AS_MADE: digest(archive)})
+        summary.as_made.append(run.id)
+        self.report.line(f"kept   {run.id}: as it was made on {record['finished'][:10]}")
 
     def _leave_out(
         self, run: Run, parts: dict, reason: str, outcome: Outcome, summary: Summary, *, profile: str | None = None

@@ -25,7 +25,9 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
     while waiting:
         name = waiting.pop()
         for need in plan.run(name).needs:
-            if need in selected or (store.record(need) is not None and not store.left_out(need)):
+            # Results that the project keeps are without the predictions that a notebook may need.
+            here = store.record(need) is not None and not store.left_out(need) and not store.as_made(need)
+            if need in selected or here:
                 continue
             if need in skipped:
                 raise UsageError(f"{name} needs the results of {need}, which is skipped and has none yet")

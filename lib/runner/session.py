@@ -12,6 +12,7 @@ from lib.runner.changed import changed_parameters
 from lib.runner.data import known_datasets
 from lib.runner.describe import print_description
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError, near_miss
+from lib.runner.kept_runs import archives
 from lib.runner.listing import dry_run, list_runs
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
@@ -89,9 +90,12 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         if changed or options.model is not None:
             return rerun(plan, store, parameters, changed, options, arguments)
     required = (asked_for | hard_needs(plan, asked_for)) if options.only else set()
+    away = outside(plan, options.profile, required)
+    # What is kept was made with the plan's own parameters; the quick profile's pages are no place for it.
+    as_planned = options.profile == "full" and parameters == resolve(plan, selected, profile=options.profile)
     cache = Cache(
-        plan, store, parameters, force=asked_for if options.force else (),
-        outside=outside(plan, options.profile, required),
+        plan, store, parameters, force=asked_for if options.force else (), outside=away,
+        archives=archives(plan, away) if as_planned else {},
     )  # fmt: skip
     if options.list_runs:
         return list_runs(plan, cache)

@@ -30,6 +30,7 @@ class Summary:
 
     executed: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
+    as_made: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
     without_data: dict[str, str] = field(default_factory=dict)

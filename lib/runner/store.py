@@ -22,6 +22,8 @@ MADE_BY = "made_by"
 """Among what is known of a run that was left out: the profile that makes it, where that is why."""
 NOT_RESULTS = (RECORD, NOTEBOOK, PROGRESS, "provenance.json")
 """Files of a run that other runs don't depend on: they hold times, or what is read by people only."""
+AS_MADE = "as_made"
+"""Among what is known of a run: the digest of the archive (`lib.runner.kept_runs`) that its results are from."""
 KEPT = 2
 """Earlier results kept of each run, so that going back to another profile or parameter costs nothing."""
 
@@ -57,6 +59,11 @@ class Store:
         """Return the profile that makes a run that was left out as that profile's, or as one that needs such a run."""
         record = self.record(run)
         return None if record is None else record.get(MADE_BY)
+
+    def as_made(self, run: str) -> str | None:
+        """Return the digest of the archive that a run's results are from, or None where they were made here."""
+        record = self.record(run)
+        return None if record is None else record.get(AS_MADE)
 
     def results(self, run: str) -> str | None:
         """Return the digest of a run's results as they lie there now, or None where it has none.

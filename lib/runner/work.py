@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, Decision
+from lib.runner.cache import EXECUTE, KEEP, RESTORE, UNPACK, Cache, Decision
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK
 from lib.runner.execute import Failure
 from lib.runner.executor import ProcessPerCall
@@ -26,7 +26,7 @@ def execute(
 ) -> int:  # fmt: skip
     """Bring the selected runs up to date, say what became of them, and return the exit code."""
     decisions = forecast(plan, cache, selected)
-    todo = sum(decision.action in (EXECUTE, RESTORE) for decision in decisions.values())
+    todo = sum(decision.action in (EXECUTE, RESTORE, UNPACK) for decision in decisions.values())
     cores = available_cores()
     # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
     jobs = options.jobs or default_jobs(cores, len(plan.runs))
@@ -92,6 +92,7 @@ def _tell(summary: Summary, runs: int) -> None:
         for names, what in (
             (summary.executed, "executed"),
             (summary.restored, "taken back from earlier"),
+            (summary.as_made, "as the project keeps them"),
             (summary.kept, "up to date"),
             (summary.without_data, "without their data"),
             (summary.outside, "of another profile"),

@@ -1,0 +1,175 @@
+"""Results that the project keeps: shown where a profile doesn't make them, and never in the place of those made here."""
+
+import io
+import json
+import shutil
+from concurrent.futures import Executor, Future
+from pathlib import Path
+
+import pytest
+
+from lib.runner.cache import Cache
+from lib.runner.errors import UsageError
+from lib.runner.execute import Outcome
+from lib.runner.kept_runs import NOTE, archives, pack, unpack
+from lib.runner.parameters import resolve
+from lib.runner.plan import load_plan
+from lib.runner.progress import Lines
+from lib.runner.render import refresh
+from lib.runner.schedule import Schedule
+from lib.runner.selection import outside, select
+from lib.runner.settings import Settings
+from lib.runner.store import Store
+from tests.toy_report import ToyReport
+
+LARGE = {"id": "a", "profiles": ["large"]}
+RUNS = (LARGE, {"id": "b", "wants": ["a"]}, {"id": "c", "needs": ["a"], "profiles": ["large"]})
+
+
+class StandIn(Executor):
+    """Leaves what a run leaves: its notebook, a small result and a large one."""
+
+    def __init__(self, notebooks):
+        self.notebooks, self.order = notebooks, []
+
+    def submit(self, fn, request):
+        self.order.append(request.run)
+        folder = Path(request.folder)
+        shutil.copy(self.notebooks / f"{request.run}.ipynb", folder / "notebook.ipynb")
+        (folder / "facts.json").write_text('{"best": 1}')
+        (folder / "provenance.json").write_text("{}")
+        (folder / "predictions.parquet").write_bytes(bytes(1000))
+        future = Future()
+        future.set_result(Outcome(request.run, None, 1.0, 50.0, 2))
+        return future
+
+
+class Project:
+    def __init__(self, root):
+        self.toy = ToyReport(root)
+        for name in "abc":
+            self.toy.notebook(name)
+        self.plan = load_plan(self.toy.plan(*RUNS))
+        self.store = Store(self.toy.runs_dir)
+        self.archive = root / "data" / "runs" / "a.tar.xz"
+
+    def work(self, profile="full", required=()):
+        """Bring all runs up to date; return those that were executed, what became of the others, and what was said."""
+        away = outside(self.plan, profile, required)
+        kept = archives(self.plan, away)
+        cache = Cache(self.plan, self.store, resolve(self.plan, self.plan.ids, profile=profile), outside=away, archives=kept)  # fmt: skip
+        executor, said = StandIn(self.plan.notebooks), io.StringIO()
+        schedule = Schedule(
+            self.plan, self.store, cache, executor, Settings(profile=profile), Lines(said), print
+        )
+        return executor.order, schedule.work(self.plan.ids), said.getvalue()
+
+    def keep(self):
+        """Make everything, keep the large run's results, and start afresh without any."""
+        self.work("large")
+        pack(self.store.folder("a"), self.archive)
+        shutil.rmtree(self.toy.runs_dir)
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path / "toy")
+
+
+def cells(project, name="a"):
+    return json.loads((project.store.folder(name) / "notebook.ipynb").read_text())["cells"]
+
+
+def test_a_kept_run_is_shown_with_where_it_is_from_and_without_its_predictions(project):
+    project.keep()
+    order, summary, said = project.work()
+    assert order == ["b"] and summary.as_made == ["a"] and "kept   a: as it was made on 20" in said
+    names = {path.name for path in project.store.folder("a").iterdir()}
+    assert {"facts.json", "notebook.ipynb", "provenance.json"} <= names and "predictions.parquet" not in names
+    note = cells(project)[1]
+    assert note["id"] == NOTE and "python run_notebooks.py --profile large --only a" in note["source"]
+    assert list(summary.outside) == ["c"], "a run of which nothing is kept is left out as before"
+
+
+def test_a_second_pass_keeps_it_and_what_reads_it(project):
+    project.keep()
+    project.work()
+    order, summary, _ = project.work()
+    assert order == [] and sorted(summary.kept) == ["a", "b"] and summary.as_made == []
+
+
+def test_a_change_of_the_code_leaves_it_as_it_was_made(project):
+    project.keep()
+    project.work()
+    project.toy.notebook("a", "x = 1")
+    order, summary, _ = Project.work(project)
+    assert order == [] and "a" in summary.kept
+
+
+def test_reworded_prose_reaches_the_page_and_the_note_stays(project):
+    project.keep()
+    project.work()
+    project.toy.notebook("a", prose="Other prose.")
+    refresh(project.plan, project.store)
+    assert (
+        "Other prose." in cells(project)[0]["source"] and [c["id"] for c in cells(project)].count(NOTE) == 1
+    )
+
+
+def test_a_newer_archive_takes_the_place_of_an_older_one_and_of_meddled_results(project):
+    project.keep()
+    project.work()
+    (project.store.folder("a") / "facts.json").write_text("{}")
+    assert project.work()[1].as_made == ["a"]
+    again = Project(project.toy.root.with_name("again"))
+    again.toy.notebook("a", prose="Made later.")
+    again.keep()
+    shutil.copy(again.archive, project.archive)
+    assert project.work()[1].as_made == ["a"]
+    assert "Made later." in cells(project)[0]["source"]
+
+
+def test_its_own_profile_and_its_name_make_it_anew(project):
+    project.keep()
+    project.work()
+    assert "a" in Project.work(project, "large")[0]
+    shutil.rmtree(project.toy.runs_dir)
+    project.work()
+    selected, _ = select(project.plan, project.store, ["c"], [])
+    assert selected == {"a", "c"}, "a run that needs predictions can't do with kept results"
+    assert "a" in project.work(required={"a"})[0]
+
+
+def test_results_made_here_are_not_replaced_while_they_hold(project):
+    project.work("large")
+    pack(project.store.folder("a"), project.archive)
+    summary = project.work()[1]
+    assert "a" in summary.kept and summary.as_made == []
+    assert (project.store.folder("a") / "predictions.parquet").exists()
+
+
+def test_the_same_results_are_the_same_bytes(project):
+    project.work("large")
+    pack(project.store.folder("a"), project.archive)
+    first = project.archive.read_bytes()
+    pack(project.store.folder("a"), project.archive)
+    assert project.archive.read_bytes() == first
+
+
+def test_nothing_is_kept_of_what_was_not_made_here(project):
+    with pytest.raises(UsageError, match="a has no results here"):
+        pack(project.store.folder("a"), project.archive)
+    project.keep()
+    project.work()
+    for name in ("a", "c"):
+        with pytest.raises(UsageError, match="were not made here"):
+            pack(project.store.folder(name), project.archive)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_a_damaged_archive_is_named(project, tmp_path, content):
+    project.keep()
+    whole = project.archive.read_bytes()
+    project.archive.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(UsageError, match=r"a\.tar\.xz is damaged"):
+        unpack(project.archive, tmp_path / "folder", project.plan.run("a"), "large")
