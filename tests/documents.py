@@ -12,7 +12,7 @@ from lib.runner.presets import preset_file
 from lib.runner.sweep_values import split_sweeps
 
 PROGRAM = "python run_notebooks.py"
-PLACEHOLDERS = {"my_run"}
+PLACEHOLDERS = {"my_run", "RUN"}
 """Runs that a document speaks of and a reader has yet to add."""
 
 

@@ -1,0 +1,183 @@
+"""A reader's own model: its class found by ``module:Class``, held against what a model must have, and registered."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lib import ROOT
+from lib.models import REGISTRY
+from lib.models.base import Recommender
+from lib.runner.errors import near_miss
+
+EXAMPLES = ROOT / "notebooks"
+"""Where the example lies; it is looked in last, so that a reader's file of the same name wins."""
+
+CONTRACT = "tests/models/test_contract.py"
+
+
+def load_class(spec: str) -> type[Recommender]:
+    """Import a model's class and check that the project can use it.
+
+    Parameters
+    ----------
+    spec : str
+        ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed, or is the
+        notebooks' example.
+
+    Returns
+    -------
+    type
+        Its constructor can be called without arguments.
+
+    Raises
+    ------
+    ValueError
+        `spec` is not a module and a class.
+    ImportError
+        No such module where it was looked for, or something that the module imports is missing.
+    AttributeError
+        The module has no such name.
+    TypeError
+        It is no class of a model: not derived from `Recommender`, a method missing, or hyperparameters that cannot
+        be read from the constructor.
+    """
+    module_name, colon, name = str(spec).strip().partition(":")
+    if not colon or not name.isidentifier() or not all(p.isidentifier() for p in module_name.split(".")):
+        raise ValueError(
+            f"a model is given as module:Class, such as my_module:MyModel for the class MyModel in my_module.py; "
+            f"got {spec!r}"
+        )
+    module = _import(module_name)
+    found = getattr(module, name, None)
+    if found is None:
+        classes = [
+            n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__
+        ]
+        there = near_miss(name, classes) or "; it defines no class"
+        raise AttributeError(f"{module_name} ({_place(module)}) has no {name!r}{there}")
+    check_class(found, spec)
+    return found
+
+
+def check_class(found: Any, spec: str) -> None:
+    """Raise a TypeError that says what is missing, and the fix, unless `found` is a model's class."""
+    if not inspect.isclass(found):
+        raise TypeError(f"{spec} is a {type(found).__name__}, not a class; name the class itself")
+    absent = [n for n in ("fit", "predict") if not callable(getattr(found, n, None))]
+    if not issubclass(found, Recommender):
+        lacks = f", and has no {' and no '.join(absent)}" if absent else ""
+        raise TypeError(
+            f"{spec} is not derived from lib.models.base.Recommender{lacks}; write "
+            f"`class {found.__name__}(Recommender):` with the methods `_fit(self, train, validation)` and "
+            "`predict(self, users, items)`; the base class adds fit, score, saving and what the comparison asks"
+        )
+    abstract = sorted(getattr(found, "__abstractmethods__", ()))
+    if abstract:
+        forms = {"_fit": "_fit(self, train, validation)", "predict": "predict(self, users, items)"}
+        raise TypeError(f"{spec} lacks {' and '.join(forms.get(n, n) for n in abstract)}; write it")
+    if found.__init__ is object.__init__:
+        raise TypeError(
+            f"{spec} has no __init__; write `def __init__(self, *, ...)` with its hyperparameters, or "
+            "`def __init__(self): pass` where it has none"
+        )
+    _check_constructor(found, spec)
+
+
+def _check_constructor(found: type, spec: str) -> None:
+    parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
+    for one in parameters:
+        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
+            stars = "*" if one.kind is one.VAR_POSITIONAL else "**"
+            raise TypeError(
+                f"{spec}: the constructor takes {stars}{one.name}; name each hyperparameter, with a default, as its "
+                "names are read from there"
+            )
+        if one.kind is one.POSITIONAL_ONLY:
+            raise TypeError(f"{spec}: {one.name} is positional only; hyperparameters are given by name")
+    required = [one.name for one in parameters if one.default is one.empty]
+    if required:
+        given = ", ".join(f"{name}=..." for name in required)
+        raise TypeError(
+            f"{spec}: the constructor asks for {', '.join(required)}; give each a default: `def __init__(self, *, {given})`"
+        )
+
+
+def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> None:
+    """Raise a TypeError that names the near miss where the class has no such hyperparameter."""
+    known = cls.parameter_names()
+    for name in parameters:
+        if name not in known:
+            there = near_miss(name, known) or "; it has none"
+            raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}{there}")
+
+
+def registered_name(cls: type) -> str:
+    """Name under which the class joins the registry: its own, unless a model of the project has that one."""
+    return cls.__name__ if cls.__name__ not in REGISTRY else f"own_{cls.__name__}"
+
+
+@contextmanager
+def registered(spec: str) -> Iterator[str]:
+    """Have ``lib.models.create`` know the class of `spec` within the block, under the name that is yielded."""
+    name = registered_name(load_class(spec))
+    REGISTRY[name] = str(spec).strip()
+    try:
+        yield name
+    finally:
+        REGISTRY.pop(name, None)
+
+
+def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> list[str]:
+    """Return the command that runs the tests every model must pass on one class alone, in the project's folder.
+
+    Parameters
+    ----------
+    spec : str
+        As in `load_class`.
+    parameters : mapping, optional
+        Hyperparameters, plain values that JSON can hold; the class's own defaults where not given.
+
+    Raises
+    ------
+    TypeError
+        A value that JSON cannot hold.
+    """
+    command = [sys.executable, "-m", "pytest", CONTRACT, "--own-model", str(spec)]
+    return [*command, "--own-model-parameters", json.dumps(dict(parameters))] if parameters else command
+
+
+# -- importing -----------------------------------------------------------------------------------------------------
+def _import(name: str) -> Any:
+    if str(EXAMPLES) not in sys.path:
+        sys.path.append(str(EXAMPLES))
+    importlib.invalidate_caches()  # a file written a moment ago
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        absent = error.name or ""
+        if name != absent and not name.startswith(f"{absent}."):
+            raise ImportError(
+                f"{name} imports {absent!r}, which was not found; install it into .venv, or mend the import"
+            ) from error
+        raise ImportError(
+            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {', '.join(_looked_in())}, and among what "
+            "is installed. Type the command in the folder that holds it, or put that folder on PYTHONPATH"
+        ) from None
+
+
+def _looked_in() -> list[str]:
+    """Folders that a reader's file may lie in, as text."""
+    given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return list(dict.fromkeys([str(Path.cwd()), *given, str(EXAMPLES)]))
+
+
+def _place(module: Any) -> str:
+    return str(getattr(module, "__file__", None) or "a folder of modules, not a file")

@@ -1,0 +1,88 @@
+"""What the tests that every model must pass say of one class, as a table."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from lib import ROOT
+from lib.own_model import contract_command
+from lib.results import RUN_FOLDER_VARIABLE
+
+
+def contract_results(
+    spec: str, parameters: Mapping[str, Any] | None = None, *, timeout: float = 600
+) -> pd.DataFrame:
+    """Run the contract on a class in a process of its own.
+
+    Parameters
+    ----------
+    spec : str
+        As in `lib.own_model.load_class`.
+    parameters : mapping, optional
+        Hyperparameters.
+    timeout : float
+        Seconds after which the tests are ended.
+
+    Returns
+    -------
+    DataFrame
+        A row a test: ``check`` (the test's name in words), ``result`` (passed, skipped or failed), ``why`` (the last line
+        of what it said; empty where it passed).
+
+    Raises
+    ------
+    RuntimeError
+        The tests could not be run at all, or took too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="contract-") as folder:
+        report = Path(folder) / "report.xml"
+        command = [
+            *contract_command(spec, parameters),
+            "-q",
+            f"--junitxml={report}",
+            "-p",
+            "no:cacheprovider",
+        ]
+        # The tests are not a run of the plan, whatever notebook starts them.
+        environment = {n: v for n, v in os.environ.items() if n != RUN_FOLDER_VARIABLE}
+        # They run in the project's folder, and the class may lie in this one.
+        paths = [str(Path.cwd()), *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(
+                f"the contract of {spec} took longer than {timeout:g} s on planted data of 80 users; make its fit faster "
+                "through its hyperparameters"
+            ) from None
+        if not report.exists():
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise RuntimeError(f"the contract of {spec} could not be run: {' '.join(said[-3:])}")
+        cases = ElementTree.parse(report).getroot().iter("testcase")
+        return pd.DataFrame([_row(case) for case in cases], columns=["check", "result", "why"])
+
+
+def _row(case: ElementTree.Element) -> dict[str, str]:
+    name = case.get("name", "").partition("[")[0].removeprefix("test_").replace("_", " ")
+    for tag, result in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
+        found = case.find(tag)
+        if found is not None:
+            lines = (found.get("message") or "").strip().splitlines()
+            return {"check": name, "result": result, "why": lines[0] if lines else ""}
+    return {"check": name, "result": "passed", "why": ""}

@@ -1,0 +1,48 @@
+"""The contract held to one class of a reader's own: ``--own-model my_module:MyModel``; see `lib.own_model`."""
+
+import json
+
+import pytest
+
+OPTION, PARAMETERS = "--own-model", "--own-model-parameters"
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("own model")
+    group.addoption(OPTION, metavar="MODULE:CLASS", help="run the contract on this class alone")
+    group.addoption(PARAMETERS, metavar="JSON", default="{}", help="its hyperparameters")
+
+
+def pytest_configure(config):
+    # Before the contract is imported, which lists the registered models.
+    spec = config.getoption(OPTION, default=None)
+    if spec is None:
+        return
+    from lib.models import REGISTRY
+    from lib.own_model import check_parameters, load_class, registered_name
+
+    try:
+        cls = load_class(spec)
+        parameters = json.loads(config.getoption(PARAMETERS))
+        check_parameters(cls, parameters)
+    except (ValueError, TypeError, ImportError, AttributeError) as error:
+        raise pytest.UsageError(f"{OPTION} {spec}: {error}") from None
+    name = registered_name(cls)
+    REGISTRY[name] = spec
+    config.stash[OWN] = name, parameters
+
+
+OWN = pytest.StashKey[tuple[str, dict]]()
+
+
+def pytest_collection_modifyitems(config, items):
+    if OWN not in config.stash:
+        return
+    name, parameters = config.stash[OWN]
+    kept = [
+        item for item in items if getattr(item, "callspec", None) and item.callspec.params.get("name") == name
+    ]
+    for item in kept:
+        item.module.SMALL[name] = parameters
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
