@@ -22,6 +22,7 @@ from lib.runner.metric_changes import (
     table_rows,
     write_changes,
 )
+from lib.runner.model_places import show_places
 from lib.runner.options import Options
 from lib.runner.page import Overview, build_pages
 from lib.runner.parameters import Resolved
@@ -95,7 +96,7 @@ def rerun(
 def _conclude(
     plan: Plan, stored: Store, store: Store, names: list[str], changed: Changes, options: Options, folder: Path
 ) -> int:  # fmt: skip
-    overview = Overview("What changed")
+    overview = Overview("What changed" if options.model is None else "A model of yours")
     overview.prose(
         "Run again with other parameters than the report's: "
         + "; ".join(f"**{plan.run(name).title}** with {_said(changed.get(name, {}), code=True)}" for name in names)
@@ -104,8 +105,11 @@ def _conclude(
     found: list[MetricChange] = []
     for name in names:
         comparison, why = _against(stored, store, plan.run(name), options.profile)
-        said = why + remarks(comparison)
         found += comparison.changes
+        if options.model is not None and not comparison.changes:  # another class than the report's example
+            show_places(store.folder(name), overview)
+            continue
+        said = why + remarks(comparison)
         for text in said:
             print(f"{name}: {text}" if len(names) > 1 else text)
             overview.prose(text if len(names) == 1 else f"{plan.run(name).title}: {text}")
