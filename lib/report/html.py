@@ -174,7 +174,10 @@ def _environment() -> jinja2.Environment:
 
 def _write(path: Path, environment: jinja2.Environment, template: str, **values) -> None:
     text = environment.get_template(template).render(**values)
-    path.write_text(re.sub(r"\n{2,}", "\n", text) + "\n", encoding="utf-8")
+    # The templates' empty lines go; those of code are the code's.
+    parts = re.split(r"(<pre\b.*?</pre>)", text, flags=re.DOTALL)
+    parts[::2] = [re.sub(r"\n{2,}", "\n", part) for part in parts[::2]]
+    path.write_text("".join(parts) + "\n", encoding="utf-8")
 
 
 def _write_files(report: Report, folder: Path) -> None:

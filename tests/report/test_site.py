@@ -230,3 +230,13 @@ def test_a_dead_link_in_prose_is_named(tmp_path):
         RenderingError, match=r"run first, cell 1: the link first\.ipynb#nowhere leads to no heading"
     ):
         report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+
+
+def test_code_keeps_its_empty_lines(tmp_path):
+    code = "class A:\n    x = 1\n\n\nclass B:\n    y = 2"
+    Notebook().markdown("# A\n\nText.").say(f"See:\n\n```python\n{code}\n```").write(tmp_path / "runs" / "a")
+    report.build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
+    text = (tmp_path / "reports" / "a.html").read_text()
+    listing = text[text.index("<pre") :].split("</pre>")[0]
+    assert listing.count("\n\n\n") == 1
+    assert "\n\n" not in text.replace(listing, "")
