@@ -12,7 +12,10 @@ from lib.grid import Grid
 from lib.models import create
 from lib.neural_study import PUBLISHED_AUTOREC
 from lib.processes import source_version
+from lib.provenance import collect_provenance
 from lib.ranking_study import PUBLISHED_BPR
+from lib.results import runs_folder
+from lib.stored_grids import grid_rows
 from lib.synthetic import made_up_ratings
 
 ITEM_AUTOREC = {"form": "item", "hidden_sizes": (500,)}
@@ -36,8 +39,8 @@ NETWORK_MODULES = (
 
 
 def epochs_at_scale(
-    subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, modules: Sequence[str], store: Path | str,
-    seed: int = 0, say: Callable[[str], None] | None = print,
+    subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, modules: Sequence[str], runs_dir: str | Path = "",
+    stored: Path | None = None, seed: int = 0, say: Callable[[str], None] | None = print,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Time one epoch of each subject, each in a new process with one thread.
 
@@ -48,43 +51,60 @@ def epochs_at_scale(
         Of the made-up data (`lib.synthetic.made_up_ratings`).
     modules : sequence of str
         What the subjects' speed depends on.
-    store : path
-        Where finished measurements are kept.
+    runs_dir : str or Path
+        Folder of all runs, for measurements that are finished; empty for the project's own.
+    stored : Path, optional
+        Folder of measurements that are kept for good (`lib.stored_grids`): one that is there is not made again.
     seed : int
         Of the data.
 
     Returns
     -------
     list of dict
-        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included) and ``mebibytes`` (the
-        most memory that the process held meanwhile, the ratings included).
+        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included), ``mebibytes`` (the most
+        memory that the process held meanwhile, the ratings included), and ``machine`` and ``day`` of the measurement.
     """
     rows = []
     for name, (model, parameters) in subjects.items():
         context = {"shape": (n_ratings, n_users, n_items, seed)}
         version = source_version("lib.scale_study", *modules)
+        store = runs_folder(runs_dir) / ".grids" / "scale"
         with Grid(measure, context=context, store=store, version=version, workers=1, say=say) as grid:
-            (found,) = grid.run([{"model": model, "parameters": dict(parameters)}])
+            jobs = [{"model": model, "parameters": dict(parameters)}]
+            (found,) = grid_rows(grid, jobs, name=f"scale_{model}", uses=("shape",), runs_dir=runs_dir, stored=stored)  # fmt: skip
         rows.append(
             {
                 "model": name,
                 "ratings": n_ratings,
                 "seconds": found["seconds_fit"],
                 "mebibytes": found["mebibytes"],
+                "machine": found["machine"],
+                "day": found["day"],
             }
         )
     return rows
 
 
-def measure(context: Mapping[str, Any], *, model: str, parameters: Mapping[str, Any]) -> dict[str, float]:
+def measure(context: Mapping[str, Any], *, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Make the data and fit one epoch of one model; everything was compiled on small data before."""
+    where = collect_provenance()
     n_ratings, n_users, n_items, seed = context["shape"]
     create(model, **parameters).fit(made_up_ratings(2_000, 200, 100, seed=seed))
     data = made_up_ratings(n_ratings, n_users, n_items, seed=seed)
     forget_peak()
     start = time.perf_counter()
     create(model, **parameters).fit(data)
-    return {"seconds_fit": time.perf_counter() - start, "mebibytes": peak_mebibytes()}
+    seconds = time.perf_counter() - start
+    return {
+        "seconds_fit": seconds, "mebibytes": peak_mebibytes(), "machine": where["processor"], "day": where["finished"][:10],
+    }  # fmt: skip
+
+
+def where_measured(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Say on which machines, and when, measurements were made."""
+    return "; ".join(
+        dict.fromkeys(f"{row['machine'] or 'an unnamed processor'}, {row['day']}" for row in rows)
+    )
 
 
 def forget_peak() -> None:

@@ -10,8 +10,9 @@ from lib import ROOT
 from lib.metrics.rating import rmse
 from lib.models import create
 from lib.neural_study import AS_PUBLISHED, averaged_errors, evaluation_of, leaks, measure, variants
-from lib.scale_study import epochs_at_scale
+from lib.scale_study import epochs_at_scale, where_measured
 from lib.splits import per_user_holdout, random_holdout
+from lib.stored_grids import MADE
 
 SMALL = {"hidden_sizes": [8], "max_epochs": 15, "batch_size": 16}
 
@@ -102,9 +103,15 @@ def test_squared_errors_are_averaged_over_starts(fits, split):
 
 def test_epochs_are_timed_on_made_up_data(tmp_path):
     small = {"Item AutoRec": ("autorec", {"form": "item", "hidden_sizes": (8,), "epochs": 1})}
-    rows = epochs_at_scale(small, 3000, 200, 100, modules=["lib.models.autorec"], store=tmp_path, say=None)
+    rows = epochs_at_scale(small, 3000, 200, 100, modules=["lib.models.autorec"], runs_dir=tmp_path, say=None)
     assert rows[0]["model"] == "Item AutoRec" and rows[0]["ratings"] == 3000
     assert rows[0]["seconds"] > 0 and rows[0]["mebibytes"] > 10
+    again = epochs_at_scale(
+        small, 3000, 200, 100, modules=["lib.models.autorec"], runs_dir=tmp_path / "new", say=None,
+        stored=tmp_path / MADE,
+    )  # fmt: skip
+    assert again == rows, "a kept measurement is not made again"
+    assert rows[0]["day"] in where_measured(rows)
 
 
 def test_the_peak_of_memory_is_what_was_held():
