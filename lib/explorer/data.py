@@ -155,12 +155,15 @@ class Explorer:
             }
         )
 
-    def describe(self, user: int) -> str:
-        """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code."""
-        parts = [f"user {self.train.user_ids[user]}"]
+    def describe(self, user: int, called: str = "") -> str:
+        """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code.
+
+        Under another name, `called`, the age is left out too: for pages that are passed on.
+        """
+        parts = [called or f"user {self.train.user_ids[user]}"]
         table = self.train.user_table
         if table is not None:
-            row = table.iloc[user].drop(labels=["zip_code"], errors="ignore")
+            row = table.iloc[user].drop(labels=["zip_code", *(["age"] if called else [])], errors="ignore")
             parts += [_feature(name, value) for name, value in row.items() if pd.notna(value) and value != ""]
         return ", ".join(parts)
 

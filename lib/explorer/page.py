@@ -1,4 +1,8 @@
-"""The report's explorer: the answers for a sample of users and films, as data that the page's script only shows."""
+"""The report's explorer: the answers for a sample of users and films, as data that the page's script only shows.
+
+A report is passed on, and the data's licence forbids to pass on ratings. So its users have letters instead of ids, and
+what they rated is told as liked or not; JupyterLab, where the data lies anyway, shows all.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,21 @@ from lib.explorer.reasons import why
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """What `show` publishes; the report turns it into controls, and leaves it out where there are no scripts."""
+
+
+def lettered(place: int) -> str:
+    """Name the user at a place of the sample: user A, user B, ..., user Z, user AA, ..."""
+    letters = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return f"user {letters}"
+
+
+def opinion(rating: float, threshold: float) -> str:
+    """Say a rating without its stars."""
+    return "liked" if rating >= threshold else "not liked"
 
 
 class _Films:
@@ -58,7 +77,7 @@ def payload(
     names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
     at_first = [names.index(name) for name in shown if name in explorer.models]
     among = explorer.train.item_counts >= least_ratings
-    people = [_user(explorer, names, int(user), number, n_reasons, most_held_out) for user in users]
+    people = [_user(explorer, names, int(user), lettered(place), number, n_reasons, most_held_out) for place, user in enumerate(users)]  # fmt: skip
     near = [
         {
             "film": number(film),
@@ -72,7 +91,6 @@ def payload(
         "models": [explorer.labels[name] for name in names],
         "shown": at_first or list(range(min(4, len(names)))),
         "marks": MARKS,
-        "threshold": explorer.threshold,
         "users": people,
         "near": near,
         "spaces": [space.label for space in spaces],
@@ -80,7 +98,12 @@ def payload(
     }
 
 
-def _user(explorer: Explorer, names: list[str], user: int, number: _Films, n_reasons: int, most: int) -> dict:
+def _user(
+    explorer: Explorer, names: list[str], user: int, called: str, number: _Films, n_reasons: int, most: int
+) -> dict:  # fmt: skip
+    def said(ratings) -> list[str]:
+        return [opinion(rating, explorer.threshold) for rating in ratings]
+
     lists, marks, reasons = [], {}, {}
     for name in names:
         top = explorer.top(user, name) if name in explorer.models else None
@@ -89,29 +112,30 @@ def _user(explorer: Explorer, names: list[str], user: int, number: _Films, n_rea
         found = why(explorer, user, row.item, n_reasons)
         place = number(row.item)
         near = [
-            [number(i), float(r)]
-            for i, r in zip(found.neighbours["item"], found.neighbours["rating"], strict=True)
+            [number(i), words]
+            for i, words in zip(found.neighbours["item"], said(found.neighbours["rating"]), strict=True)
         ]
         reasons[place] = [near, found.genres]
         if row.mark != "new":
-            marks[place] = [row.mark, float(row.rating)]
-    held = explorer.predictions(user).sort_values("item", kind="stable")
+            marks[place] = row.mark
+    held = explorer.predictions(user).sort_values(
+        "item", kind="stable"
+    )  # not by rating: the order would tell it
     shown = held.head(most)
     train = explorer.ratings_of(user, "train")
     return {
-        "name": explorer.describe(user),
+        "name": explorer.describe(user, called),
         "genres": list(explorer.favourite_genres(user)["genre"][:FAVOURITES]),
         "n_train": len(train),
         "n_test": len(held),
-        "mean": round(float(train["rating"].mean()), 2) if len(train) else None,
-        "best": [[number(i), float(r)] for i, r in zip(train["item"][:5], train["rating"][:5], strict=True)],
+        "best": [number(item) for item in train["item"][:5]],
         "lists": lists,
         "marks": marks,
         "why": reasons,
-        "held": [[number(i), float(r)] for i, r in zip(shown["item"], shown["rating"], strict=True)],
-        "predicted": [np.round(shown[m].to_numpy(float), 2).tolist() if m in shown else [] for m in names],
+        "held": [[number(i), words] for i, words in zip(shown["item"], said(shown["rating"]), strict=True)],
+        "predicted": [np.round(shown[m].to_numpy(float), 1).tolist() if m in shown else [] for m in names],
         "rmse": [
-            round(float(np.sqrt(np.mean((held[m] - held["rating"]) ** 2))), 3)
+            round(float(np.sqrt(np.mean((held[m] - held["rating"]) ** 2))), 2)
             if m in held and len(held)
             else None
             for m in names

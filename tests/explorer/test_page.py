@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.explorer.films import FilmSpace
-from lib.explorer.page import EXPLORER_MIME, payload, show
+from lib.explorer.page import EXPLORER_MIME, lettered, payload, show
 from lib.report import build
 from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 
@@ -33,14 +33,27 @@ def test_the_data_say_what_the_explorer_says(data):
         ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"],
         [],
     ]
-    assert {titles[film]: mark for film, mark in ann["marks"].items()} == {"Godfather, The (1972)": ["hit", 4.0], "映画": ["low", 2.0]}  # fmt: skip
+    assert {titles[film]: mark for film, mark in ann["marks"].items()} == {"Godfather, The (1972)": "hit", "映画": "low"}  # fmt: skip
     near, genres = ann["why"][titles.index("Godfather, The (1972)")]
-    assert [[titles[film], rating] for film, rating in near] == [["<script>alert(1)</script> (1990)", 5.0]]
+    assert [[titles[film], words] for film, words in near] == [["<script>alert(1)</script> (1990)", "liked"]]
     assert genres == ["Crime"] and set(ann["why"]) == {film for films in ann["lists"] for film in films}
-    assert ann["predicted"] == [[3.0, 4.0], [], [4.0, 2.0]] and ann["rmse"] == [1.581, None, 0.0]
-    assert (ann["n_train"], ann["n_test"], ann["mean"]) == (2, 2, 3.5)
+    assert ann["predicted"] == [[3.0, 4.0], [], [4.0, 2.0]] and ann["rmse"] == [1.58, None, 0.0]
+    assert (ann["n_train"], ann["n_test"]) == (2, 2)
     first = data["near"][0]
     assert [titles[film] for film in first["near"][0]] == ["Godfather, The (1972)", 'Plain & "Simple" (1999)']
+
+
+def test_no_single_rating_and_no_id_leaves_with_the_page(data, explorer):
+    """What is passed on tells who liked what of whom nobody can look up, and no stars."""
+    (ann,) = data["users"]
+    assert ann["name"] == "user A, woman, <b>artist" and ann["name"] != explorer.describe(0)
+    assert [words for _, words in ann["held"]] == ["liked", "not liked"]
+    assert set(ann["marks"].values()) <= set(data["marks"]) and "mean" not in ann
+    assert all(isinstance(film, int) for film in ann["best"])
+
+
+def test_users_of_a_sample_have_letters():
+    assert [lettered(place) for place in (0, 25, 26, 52)] == ["user A", "user Z", "user AA", "user BA"]
 
 
 def test_it_is_plain_json_and_published_under_the_reports_type(data, shown):

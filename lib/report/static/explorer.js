@@ -52,8 +52,8 @@
       return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": name }, whole);
     };
     const mark = (film) => {
-      const [kind, rating] = user.marks[film] || ["new", 0];
-      return kind === "new" ? [] : [make("span", { className: "mark " + kind }, data.marks[kind] + ": " + rating)];
+      const kind = user.marks[film] || "new";
+      return kind === "new" ? [] : [make("span", { className: "mark " + kind }, data.marks[kind])];
     };
     const asked = (film) => [make("button", { type: "button", title: "Which of the user's films are rated most like it", onclick: () => explain(film) }, title(film)), ...mark(film)];
 
@@ -69,7 +69,7 @@
       const by = listed.filter((m) => user.lists[m].includes(film)).map((m) => data.models[m]);
       reason.replaceChildren(
         make("b", {}, title(film)),
-        make("p", {}, close.length ? "Of the user's films, rated most like it: " + close.map(([one, rating]) => title(one) + " (rated " + rating + ")").join("; ") + "." : "No film of the user's is rated like it."),
+        make("p", {}, close.length ? "Of the user's films, rated most like it: " + close.map(([one, opinion]) => title(one) + " (" + opinion + ")").join("; ") + "." : "No film of the user's is rated like it."),
         make("p", {}, genres.length ? "Genres shared with the user's favourites: " + genres.join(", ") + "." : "It shares no genre with the user's favourites."),
         make("p", {}, "In the lists of " + by.length + " of " + listed.length + " models: " + by.join("; ") + ".")
       );
@@ -93,20 +93,20 @@
       const both = user.lists[a].filter((film) => user.lists[b].includes(film));
       const [onlyA, onlyB] = [[a, b], [b, a]].map(([x, y]) => user.lists[x].filter((film) => !user.lists[y].includes(film)));
       const rho = spearman(both, a, b);
-      const error = (m) => (user.rmse[m] === null ? data.models[m] + " predicts no ratings" : "RMSE of " + data.models[m] + " on the user's " + user.n_test + " held-out ratings: " + user.rmse[m].toFixed(3));
+      const error = (m) => (user.rmse[m] === null ? data.models[m] + " predicts no ratings" : "RMSE of " + data.models[m] + " on the user's " + user.n_test + " held-out ratings: " + user.rmse[m].toFixed(2));
       const rows = [...both, ...onlyA, ...onlyB].map((film) => [asked(film), ...[a, b].map((m) => String(rankOf(m, film) || "–"))]);
-      const held = user.held.map(([film, rating], i) => [title(film), String(rating), ...[a, b].map((m) => (user.predicted[m].length ? user.predicted[m][i].toFixed(2) : "–"))]);
+      const held = user.held.map(([film, opinion], i) => [title(film), opinion, ...[a, b].map((m) => (user.predicted[m].length ? user.predicted[m][i].toFixed(1) : "–"))]);
       pair.replaceChildren(
         make("p", {}, both.length + (both.length === 1 ? " film" : " films") + " in both lists, " + onlyA.length + " only in the first, " + onlyB.length + " only in the second" + (rho === null ? ". " : "; rank correlation of the common ones " + rho.toFixed(2).replace("-", "−") + ". ") + (a === b ? error(a) : error(a) + "; " + error(b)) + "."),
         make("h4", {}, "Ranks in the two lists"),
         table("Ranks in the two lists", ["Film", data.models[a], data.models[b]], rows),
-        make("h4", {}, "Held-out ratings and what was predicted" + (user.held.length < user.n_test ? " (" + user.held.length + " of " + user.n_test + ")" : "")),
-        table("Held-out ratings and predictions", ["Film", "Rated", data.models[a], data.models[b]], held)
+        make("h4", {}, "Held-out films and what was predicted" + (user.held.length < user.n_test ? " (" + user.held.length + " of " + user.n_test + ")" : "")),
+        table("Held-out ratings and predictions", ["Film", "The user", data.models[a], data.models[b]], held)
       );
     };
     const showUser = () => {
-      const best = user.best.map(([film, rating]) => title(film) + " (" + rating + ")").join("; ");
-      profile.textContent = user.name[0].toUpperCase() + user.name.slice(1) + ": " + user.n_train + " training ratings" + (user.mean === null ? "" : ", mean " + user.mean) + "; " + user.n_test + " held out." + (user.genres.length ? " Favourite genres: " + user.genres.join(", ") + "." : "") + (best ? " Rated best: " + best + "." : "");
+      const best = user.best.map(title).join("; ");
+      profile.textContent = user.name[0].toUpperCase() + user.name.slice(1) + ": " + user.n_train + " training ratings; " + user.n_test + " held out." + (user.genres.length ? " Favourite genres: " + user.genres.join(", ") + "." : "") + (best ? " Rated best: " + best + "." : "");
       reason.replaceChildren("Choose a film of a list to see which of the user's films are rated most like it.");
       showLists();
       comparePair();
