@@ -22,6 +22,10 @@ from lib.variants import PROJECTION, Variant
 STEPS = 30
 """Most epochs of a fit that only chooses."""
 KOREN = ("bias", "biased_svd", "nsvd", "svdpp", "asymmetric_svd")
+BY_ITEMS = ("ease", "item_knn")
+"""Contenders whose fit takes time with the square of the items, or more."""
+MOST_ITEMS = 5_000
+"""Beyond so many items these keep the report's choice: trying others would take longer than all else together."""
 LISTS = ("svd", "soft_impute", "item_knn", "ease", "implicit_als", "bpr")
 
 
@@ -99,8 +103,8 @@ def choose(
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Choose hyperparameters on a tenth of each user's training ratings.
 
-    For each model of `searched` the report's own choice competes with points drawn at random; the others keep the
-    report's choice.
+    For each model of `searched` the report's own choice competes with points drawn at random; the others, and with more
+    than `MOST_ITEMS` items those of `BY_ITEMS`, keep the report's choice.
 
     Parameters
     ----------
@@ -127,6 +131,8 @@ def choose(
     wanted = []
     if n_trials > 1 and len(inner.test):
         for name, (_, variant) in variants.items():
+            if name in BY_ITEMS and split.train.n_items > MOST_ITEMS:
+                continue
             points = [as_point(found.parameters[name]), *draw(variant.space, n_trials - 1, seed)]
             wanted += [{"contender": name, "point": point} for point in points]
     context = {

@@ -101,6 +101,18 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes, tmp_path)
     assert chosen["bias"]["parameters"] == points[int(np.argmin(errors))]
 
 
+def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, tmp_path, monkeypatch):
+    splits, _ = parted(shapes["half"], seed=42, by_time=False)
+    seen = starred(splits["per_user_80_20"])
+    found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
+    options = {"k": 5, "threshold": 4.0, "seed": 0, "runs_dir": tmp_path, "workers": 0, "say": None}
+    assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
+    monkeypatch.setattr("lib.own_ratings.choosing.MOST_ITEMS", seen.train.n_items - 1)
+    chosen = choose(found, seen, n_trials=2, **options)
+    assert chosen["ease"]["trials"] is None and chosen["ease"]["parameters"] == found.parameters["ease"]
+    assert chosen["bias"]["trials"] == 2
+
+
 def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes, tmp_path):
     data = shapes["books"]
     splits, left_out = parted(data, seed=42, by_time=False)
