@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.files import whole_file
 from lib.interactions import Interactions
-from lib.results import whole_file
 from lib.splits import Split, k_fold
 
 FORMAT = 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.files import plain, whole_file
 from lib.processes import (
     Work,
     WorkFailed,
@@ -24,7 +25,6 @@ from lib.processes import (
     usable_cores,
     worker_pool,
 )
-from lib.results import plain, whole_file
 
 Job = Mapping[str, Any]
 

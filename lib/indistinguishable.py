@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
-from lib.significance import adjust, bootstrap_interval, sign_flip_test
+from lib.multiple_testing import adjust
+from lib.significance import bootstrap_interval, sign_flip_test
 
 
 @dataclass(frozen=True, eq=False)

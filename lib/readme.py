@@ -15,7 +15,8 @@ import pandas as pd
 from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
 from lib.contenders import contenders
-from lib.results import runs_folder, whole_file
+from lib.files import whole_file
+from lib.results import runs_folder
 
 START, END = "<!-- findings: written by `python -m lib.readme` from reports/data -->", "<!-- /findings -->"
 FIGURE = "headline.svg"

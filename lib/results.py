@@ -11,8 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ import pandas as pd
 
 from lib import ROOT, display
 from lib.agreement import ScoreMatrix
+from lib.files import whole_file, write_json
 from lib.one_sentence import RUN_FOLDER_VARIABLE, OneSentence
 from lib.provenance import collect_provenance
 
@@ -41,41 +41,6 @@ class MissingRun(OneSentence, FileNotFoundError):
 def runs_folder(runs_dir: str | Path = "") -> Path:
     """Return the folder of all runs; an empty name stands for the project's own, reports/runs."""
     return Path(runs_dir) if str(runs_dir) else ROOT / "reports" / "runs"
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Let the caller write a file under a temporary name that takes its own name only once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value) -> None:
-    """Write JSON whole; arrays' numbers become plain ones and NaN becomes null."""
-    with whole_file(path) as partial:
-        partial.write_text(
-            json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
-        )
-
-
-def plain(value):
-    """Turn numpy's and pandas' values into what JSON can hold; NaN and infinities become None."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, np.ndarray)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if value is pd.NA or value is pd.NaT:
-        return None
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 class RunWriter:

@@ -15,7 +15,7 @@ import optuna
 import pandas as pd
 from optuna.trial import TrialState
 
-from lib.results import plain, whole_file
+from lib.files import plain, whole_file
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib.grid import Grid
 from lib.metrics.rating import rmse
+from lib.multiple_testing import adjust
 from lib.processes import source_version
 from lib.results import runs_folder
 from lib.side_information_study import (
@@ -20,7 +21,7 @@ from lib.side_information_study import (
     search_context,
     validate,
 )
-from lib.significance import adjust, compare_models
+from lib.significance import compare_models
 from lib.splits import Split
 from lib.stored_searches import STORED, find_search
 from lib.tuning import Search

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lib import ROOT
-from lib.results import whole_file
+from lib.files import whole_file
 from lib.runner.plan import Plan, load_plan
 from lib.workbench import TASKS
 

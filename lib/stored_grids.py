@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from lib.datasets.catalogue import DATA
+from lib.files import plain, whole_file
 from lib.grid import Grid, Job
 from lib.processes import fingerprint
-from lib.results import plain, runs_folder, whole_file
+from lib.results import runs_folder
 
 STORED = DATA / "grids"
 """The kept grids."""

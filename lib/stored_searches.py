@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from lib.datasets.catalogue import DATA
+from lib.files import whole_file
 from lib.processes import Work
-from lib.results import runs_folder, whole_file
+from lib.results import runs_folder
 from lib.search_space import Space
 from lib.stored_grids import MADE as MADE_GRIDS
 from lib.stored_grids import STORED as STORED_GRIDS

@@ -17,6 +17,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from lib.files import plain
 from lib.processes import (
     Work,
     WorkFailed,
@@ -27,7 +28,6 @@ from lib.processes import (
     usable_cores,
     worker_pool,
 )
-from lib.results import plain
 from lib.search_result import ENDED, Search, load_search, quiet
 from lib.search_space import Space
 

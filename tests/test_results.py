@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import results
+from lib import files, results
 from lib.evaluation import evaluate
 from lib.splits import per_user_holdout
 
@@ -94,8 +94,8 @@ def test_the_runner_can_redirect_a_run(tmp_path, monkeypatch):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
-    results.write_json(path, {"x": float("nan"), "y": np.int64(3)})
-    with pytest.raises(RuntimeError), results.whole_file(path) as partial:
+    files.write_json(path, {"x": float("nan"), "y": np.int64(3)})
+    with pytest.raises(RuntimeError), files.whole_file(path) as partial:
         partial.write_text("half")
         raise RuntimeError
     assert json.loads(path.read_text()) == {"x": None, "y": 3}

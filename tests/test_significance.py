@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from lib.metrics import PerUser, user_errors
+from lib.multiple_testing import adjust
 from lib.significance import (
-    adjust,
     bootstrap_interval,
     compare_models,
     effect_size,

@@ -13,10 +13,10 @@ import numpy as np
 from lib.embedding_study import fit_variant
 from lib.embeddings.neighbours import nearest
 from lib.embeddings.quality import co_rating_embeddings
+from lib.files import whole_file
 from lib.interactions import Interactions
 from lib.metrics.lists import best_columns
 from lib.models import create
-from lib.results import whole_file
 
 MODULES = (
     "lib.models.biased_svd", "lib.models.svdpp", "lib.models.implicit_als", "lib.models.ease",

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.results import load_run, write_json
+from lib.files import write_json
+from lib.results import load_run
 
 STORED = Path(__file__).with_name("hyperparameters.json")
 

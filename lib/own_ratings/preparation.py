@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from lib.datasets.catalogue import entries
+from lib.files import whole_file, write_json
 from lib.own_ratings.checking import (
     Source,
     check_scale,
@@ -28,7 +29,6 @@ from lib.own_ratings.columns import ROLES, assign
 from lib.own_ratings.errors import problem
 from lib.own_ratings.side_tables import read_side_table
 from lib.own_ratings.text_files import TextTable, read_bytes
-from lib.results import whole_file, write_json
 
 FORM = 1
 """Of the folder; a change of it has every file read again."""
