@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 import shutil
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
 
+from lib import ROOT
 from lib.runner.cache import Cache
 from lib.runner.errors import UsageError
 from lib.runner.execute import Outcome
@@ -173,3 +175,19 @@ def test_a_damaged_archive_is_named(project, tmp_path, content):
     project.archive.write_bytes(whole[: len(whole) // 2] if content is None else content)
     with pytest.raises(UsageError, match=r"a\.tar\.xz is damaged"):
         unpack(project.archive, tmp_path / "folder", project.plan.run("a"), "large")
+
+
+PLAN = load_plan(ROOT / "report.toml")
+
+
+@pytest.mark.parametrize("archive", sorted((ROOT / "data" / "runs").glob("*")), ids=lambda path: path.name)
+def test_what_the_project_keeps_fits_its_plan_and_names_no_place_of_a_machine(archive, tmp_path):
+    run = PLAN.run(archive.name.removesuffix(".tar.xz"))
+    assert run.outside("full") == "large", "the full profile makes this one itself"
+    record = unpack(archive, tmp_path, run, "large")
+    assert record["run"] == run.id and record["parts"]["parameters"]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if path.suffix in (".parquet", ".npz")]
+    named = [path.name for path in files if re.search(rb"/(tmp|home|root|work|Users)/", path.read_bytes())]
+    assert named == []
+    assert json.loads((tmp_path / "provenance.json").read_text())["data_checksums"]
