@@ -168,15 +168,15 @@ def _import(name: str) -> Any:
                 f"{name} imports {absent!r}, which was not found; install it into .venv, or mend the import"
             ) from error
         raise ImportError(
-            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {', '.join(_looked_in())}, and among what "
+            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {', '.join([*own_folders(), str(EXAMPLES)])}, and among what "
             "is installed. Type the command in the folder that holds it, or put that folder on PYTHONPATH"
         ) from None
 
 
-def _looked_in() -> list[str]:
-    """Folders that a reader's file may lie in, as text."""
+def own_folders() -> list[str]:
+    """Folders that a reader's file may lie in: the working folder, then those of ``PYTHONPATH``."""
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-    return list(dict.fromkeys([str(Path.cwd()), *given, str(EXAMPLES)]))
+    return list(dict.fromkeys([str(Path.cwd()), *given]))
 
 
 def _place(module: Any) -> str:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from lib import ROOT
-from lib.own_model import contract_command
+from lib.own_model import contract_command, own_folders
 from lib.results import RUN_FOLDER_VARIABLE
 
 
@@ -54,8 +54,7 @@ def contract_results(
         # The tests are not a run of the plan, whatever notebook starts them.
         environment = {n: v for n, v in os.environ.items() if n != RUN_FOLDER_VARIABLE}
         # They run in the project's folder, and the class may lie in this one.
-        paths = [str(Path.cwd()), *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        environment["PYTHONPATH"] = os.pathsep.join(own_folders())
         try:
             done = subprocess.run(
                 command,

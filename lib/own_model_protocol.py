@@ -15,7 +15,7 @@ import pandas as pd
 from lib.common_protocol import make_splits, measure
 from lib.evaluation import Evaluation
 from lib.models.base import Recommender
-from lib.one_table import LIST_METRICS, evaluation_of, fit_table
+from lib.one_table import LIST_METRICS, evaluation_of, fit_table, protocol_of
 from lib.own_model import check_parameters, load_class, registered
 from lib.results import StoredRun
 from lib.splits import Split
@@ -226,8 +226,6 @@ def table_with(own: OwnRow, evaluations: Mapping[str, Evaluation], protocol: Pro
 
 
 def _stored_rows(protocol: Protocol, key: str) -> pd.DataFrame:
-    from lib.one_table import protocol_of
-
     split = protocol.splits[key]
     rows = protocol.stored.metrics
     rows = rows[(rows["split"] == split.name) & (rows["fold"].fillna("") == split.fold)]

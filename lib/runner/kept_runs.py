@@ -19,7 +19,7 @@ from pathlib import Path
 from lib import ROOT
 from lib.runner.errors import UsageError
 from lib.runner.plan import Plan, Run, load_plan
-from lib.runner.store import AS_MADE, LEFT_OUT, NOTEBOOK, RECORD, Store, write_whole
+from lib.runner.store import AS_MADE, LEFT_OUT, NOTEBOOK, RECORD, Store, read_json, write_whole
 
 FOLDER = Path("data") / "runs"
 """Of the archives, in the plan's folder."""
@@ -50,7 +50,7 @@ def pack(folder: Path, archive: Path) -> None:
     UsageError
         The folder holds no results, or none that were made here.
     """
-    record = _record(folder)
+    record = read_json(folder / RECORD)
     if record is None:
         raise UsageError(f"{folder.name} has no results here. Make them first: python run_notebooks.py --profile large --only {folder.name}")  # fmt: skip
     if record.get(LEFT_OUT) or record.get(AS_MADE):
@@ -77,10 +77,14 @@ def unpack(archive: Path, folder: Path, run: Run, profile: str) -> dict:
     """
     try:
         with tarfile.open(archive, "r:xz") as tar:
-            tar.extractall(folder, filter="data")
+            for entry in tar:  # a project's own archive holds plain files, so that nothing else is written
+                place = (folder / entry.name).resolve()
+                if entry.isfile() and place.is_relative_to(folder.resolve()):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(tar.extractfile(entry).read())
     except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
         raise UsageError(f"{archive} is damaged ({error}); get it again: git checkout -- {FOLDER.as_posix()}") from None  # fmt: skip
-    record = _record(folder)
+    record = read_json(folder / RECORD)
     if record is None:
         raise UsageError(f"{archive} holds no record of its run; get it again: git checkout -- {FOLDER.as_posix()}")  # fmt: skip
     (folder / RECORD).unlink()
@@ -98,13 +102,6 @@ def _tell(path: Path, record: dict, run: Run, profile: str) -> None:
     )
     notebook["cells"].insert(1, {"cell_type": "markdown", "id": NOTE, "metadata": {}, "source": source})
     write_whole(path, json.dumps(notebook, ensure_ascii=False))
-
-
-def _record(folder: Path) -> dict | None:
-    try:
-        return json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from lib.runner.store import write_whole
 
 MAIN = re.compile(r"(rmse|mae|ndcg@\d+)\Z")
 """The metrics that a reader asks for first."""
@@ -171,20 +174,13 @@ def remarks(comparison: Comparison) -> list[str]:
 
 def write_changes(path: Path, changes: Sequence[MetricChange]) -> None:
     """Write all changes as CSV at full precision."""
-    from lib.runner.store import write_whole
-
     names = [field.name for field in fields(MetricChange)]
-    lines: list[str] = []
-    writer = csv.DictWriter(_Lines(lines), [*names, "difference"], lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*names, "difference"], lineterminator="\n")
     writer.writeheader()
     for change in changes:
         writer.writerow({**asdict(change), "difference": change.difference})
-    write_whole(path, "".join(lines))
-
-
-class _Lines:
-    def __init__(self, lines: list[str]):
-        self.write = lines.append
+    write_whole(path, text.getvalue())
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -48,7 +48,7 @@ class Store:
 
     def record(self, run: str) -> dict[str, Any] | None:
         """Return what is known of a run's results, or None where it has none that are whole."""
-        return _read(self.folder(run) / RECORD)
+        return read_json(self.folder(run) / RECORD)
 
     def left_out(self, run: str) -> str | None:
         """Return why a run was left out and has but a page that says so, or None where it wasn't."""
@@ -76,7 +76,7 @@ class Store:
     def seconds(self, run: str, profile: str) -> float | None:
         """Return how long a run took the last time under a profile, or None."""
         for folder in [self.folder(run), *self._kept(run)]:
-            record = _read(folder / RECORD)
+            record = read_json(folder / RECORD)
             if record is not None and record.get("profile") == profile and not record.get(LEFT_OUT):
                 return record["seconds"]
         return None
@@ -101,7 +101,7 @@ class Store:
     def restore(self, run: str, key: str) -> bool:
         """Bring back a run's earlier results made from these inputs; return whether there were any."""
         kept = self._kept_folder(run, key)
-        record = _read(kept / RECORD)
+        record = read_json(kept / RECORD)
         if (
             record is None
             or record["key"] != key
@@ -113,13 +113,13 @@ class Store:
 
     def can_restore(self, run: str, key: str) -> bool:
         """Whether earlier results of a run, made from these inputs, are kept."""
-        record = _read(self._kept_folder(run, key) / RECORD)
+        record = read_json(self._kept_folder(run, key) / RECORD)
         return record is not None and record["key"] == key
 
     def recover(self) -> None:
         """Finish what a killed runner left between two renames."""
         for partial in self.runs_dir.glob(".*.partial"):
-            record = _read(partial / RECORD)
+            record = read_json(partial / RECORD)
             if record is not None:
                 self._replace(partial.name[1 : -len(".partial")], partial, record["key"])
 
@@ -204,7 +204,8 @@ def shown(path: Path) -> str:
         return str(path)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return what a JSON file holds, or None where there is none that is whole."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+import tarfile
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -191,3 +192,17 @@ def test_what_the_project_keeps_fits_its_plan_and_names_no_place_of_a_machine(ar
     named = [path.name for path in files if re.search(rb"/(tmp|home|root|work|Users)/", path.read_bytes())]
     assert named == []
     assert json.loads((tmp_path / "provenance.json").read_text())["data_checksums"]
+
+
+def test_an_archive_writes_nothing_beside_its_folder(project, tmp_path):
+    project.keep()
+    with tarfile.open(project.archive, "r:xz") as tar:
+        held = [(entry, tar.extractfile(entry).read()) for entry in tar]
+    with tarfile.open(project.archive, "w:xz") as tar:
+        for name in ("../outside.txt", "/outside.txt"):
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+        for entry, content in held:
+            tar.addfile(entry, io.BytesIO(content))
+    unpack(project.archive, tmp_path / "in" / "folder", project.plan.run("a"), "large")
+    assert (tmp_path / "in" / "folder" / "facts.json").exists()
+    assert [path.name for path in (tmp_path / "in").iterdir()] == ["folder"]
