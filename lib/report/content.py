@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from lib.report.document import Figure, Page, Prose, Table
+from lib.report.document import Empty, Figure, Page, Prose, Table
 from lib.report.errors import RenderingError
 from lib.report.markdown import Markdown, Piece, is_safe
 from lib.report.numbering import Numbering
@@ -78,7 +78,7 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
         for place, block in enumerate(page.blocks):
             if isinstance(block, Prose):
                 pieces.append(Piece(prose_key(page, place), block.markdown, page, block.cell))
-            elif isinstance(block, (Figure, Table)) and block.caption:
+            elif isinstance(block, (Figure, Table, Empty)) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
     return Report(
         title, subtitle, pages, numbering, Markdown(pieces, numbering, RESERVED), provenance

@@ -81,6 +81,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Empty:
+    """A labelled figure or table without a single row behind it: its place, its number and its caption are kept.
+
+    So it is where a run leaves a part of its notebook out; empty axes or a lone heading row would puzzle a reader, and
+    without the number, references to it would lead nowhere.
+    """
+
+    cell: int
+    label: str
+    caption: str
+
+
+@dataclass(frozen=True)
 class Explorer:
     """Answers for a sample of users and films, which the HTML page's script shows on request.
 
@@ -91,7 +104,7 @@ class Explorer:
     data: dict
 
 
-Block = Prose | Code | Text | Figure | Table | Explorer
+Block = Prose | Code | Text | Figure | Table | Empty | Explorer
 
 
 @dataclass(frozen=True)

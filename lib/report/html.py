@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from lib.report.content import VERDICTS, Report, cell_link, check_links, prose_key
 from lib.report.data import data_path
-from lib.report.document import Code, Explorer, Figure, Page, Prose, Table, Text
+from lib.report.document import Code, Empty, Explorer, Figure, Page, Prose, Table, Text
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
 from lib.report.provenance import date_of, duration
@@ -125,6 +125,9 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
             parts += [fold(), macros.output(block.text)]
         elif isinstance(block, Explorer):
             parts += [fold(), macros.explorer(block.data)]
+        elif isinstance(block, Empty):
+            target = report.numbering.target(block.label)
+            parts.append(macros.empty(block, target, prose[key], fold()))
         elif isinstance(block, Figure):
             target = report.numbering.target(block.label)
             download = f"data/{data_path(block)}" if block.data else ""

@@ -11,7 +11,19 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from lib.report.document import FRONT, Block, Code, Explorer, Figure, Page, Prose, Table, TableCell, Text
+from lib.report.document import (
+    FRONT,
+    Block,
+    Code,
+    Empty,
+    Explorer,
+    Figure,
+    Page,
+    Prose,
+    Table,
+    TableCell,
+    Text,
+)
 from lib.report.errors import RenderingError
 from lib.runner.store import LEFT_OUT
 
@@ -33,6 +45,8 @@ _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 _ACTIVE = re.compile(
     r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I
 )
+# Written for who waits for the run; a reader of the report has nothing from it.
+_PROGRESS = re.compile(r"^.*(?:\d+ s so far, about \d+ s left|\d+ of \d+ were done before)$\n?", re.M)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -167,13 +181,22 @@ def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], 
         if kind == "stream":
             if output.get("name") == "stderr":
                 stderr = True
-            elif text := _clean(_joined(output["text"])):
+            elif text := _PROGRESS.sub("", _clean(_joined(output["text"]))).strip("\n"):
                 shown.append(Text(number, text))
         else:
             block = _result(run, number, output.get("data", {}), settings, folder)
             shown += [block] if block else []
     _check_label(run, number, label, shown)
-    return blocks + shown, stderr
+    return blocks + [_or_empty(block) for block in shown], stderr
+
+
+def _or_empty(block: Block) -> Block:
+    """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
+    if isinstance(block, Figure):
+        empty = block.data is not None and not _has_rows(block.data)
+    else:
+        empty = isinstance(block, Table) and bool(block.label) and not block.rows
+    return Empty(block.cell, block.label, block.caption) if empty else block
 
 
 def _result(run: str, number: int, data: dict, settings: dict[str, str], folder: Path) -> Block | None:
@@ -310,6 +333,13 @@ def _plain(title: str) -> str:
 
 def _existing(path: Path) -> Path | None:
     return path if path.exists() else None
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether a CSV has anything below its heading."""
+    with open(path, encoding="utf-8") as file:
+        next(file, None)
+        return any(line.strip() for line in file)
 
 
 def _json(path: Path) -> dict:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib.report.document import Figure, Page, Table
+from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
 
 REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
@@ -53,7 +53,7 @@ class Numbering:
     def __init__(self, pages: list[Page]):
         self._targets: dict[str, Target] = {}
         self._first: dict[str, str] = {}
-        counts = {Figure: 0, Table: 0}
+        counts = {"Figure": 0, "Table": 0}
         for page in pages:
             self._targets[f"sec-{page.id}"] = Target(f"sec-{page.id}", page.title, page)
             for block in page.blocks:
@@ -68,9 +68,9 @@ class Numbering:
                         run=page.id,
                         cell=block.cell,
                     )
-                counts[type(block)] += 1
-                word = "Figure" if isinstance(block, Figure) else "Table"
-                self._targets[label] = Target(label, f"{word}\u00a0{counts[type(block)]}", page)
+                word = "Figure" if label.startswith("fig-") else "Table"
+                counts[word] += 1
+                self._targets[label] = Target(label, f"{word}\u00a0{counts[word]}", page)
                 self._first.setdefault(label.removesuffix(f"-{page.id}"), label)
 
     def __contains__(self, label: str) -> bool:

@@ -15,7 +15,7 @@ import matplotlib
 import typst
 
 from lib.report.content import Report, cell_link, prose_key
-from lib.report.document import Figure, Page, Prose, Table, Text
+from lib.report.document import Empty, Figure, Page, Prose, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
@@ -117,6 +117,11 @@ class _Writer:
                 parts.append(self.prose[key])
             elif isinstance(block, Text):
                 parts.append(f"#printed({typst_string(block.text)})")
+            elif isinstance(block, Empty):
+                kind = "figure" if block.label.startswith("fig-") else "table"
+                parts.append(
+                    f'#report-empty("{kind}", caption: [{self.prose[key]}], name: {typst_string(block.label)})'
+                )
             elif isinstance(block, Figure):
                 parts.append(self._figure(block, self.prose[key]))
             elif isinstance(block, Table):

@@ -44,3 +44,20 @@ def site(tmp_path):
     (runs / "front" / "claims.json").write_text(json.dumps([CLAIM]))
     plan = make_plan(tmp_path, run("first"), run("second"), run("front", "front"))
     return plan, runs, tmp_path / "reports"
+
+
+@pytest.fixture
+def with_empties(tmp_path):
+    """A plan of one run that shows a figure and a table without rows, and refers to both; as `site` returns it."""
+    runs = tmp_path / "runs"
+    (
+        Notebook()
+        .figure("fig-none", "Curves that were left out.")
+        .table("tbl-none", ["film"], [], caption="Films that were left out.")
+        .figure("fig-some")
+        .markdown("See @fig-none, @tbl-none and @fig-some.")
+        .write(runs / "first")
+    )
+    (runs / "first" / "figures").mkdir()
+    (runs / "first" / "figures" / "fig-none.csv").write_text("epoch,rmse\n", encoding="utf-8")
+    return make_plan(tmp_path, run("first")), runs, tmp_path / "reports"

@@ -240,3 +240,16 @@ def test_code_keeps_its_empty_lines(tmp_path):
     listing = text[text.index("<pre") :].split("</pre>")[0]
     assert listing.count("\n\n\n") == 1
     assert "\n\n" not in text.replace(listing, "")
+
+
+def test_an_empty_figure_or_table_keeps_its_number_and_its_caption(with_empties):
+    plan, runs, output = with_empties
+    report.build(plan, runs, output, pdf=False)
+    page = Page((output / "first.html").read_text(encoding="utf-8"))
+    assert {"fig-none", "tbl-none", "fig-some"} <= set(page.ids)
+    assert page.shown.count("Nothing to show in this run.") == 2
+    assert "Figure 1 Curves that were left out." in page.shown
+    assert "See Figure 1 , Table 1 and Figure 2 ." in page.shown
+    assert [image["src"] for image in page.all("img")] == ["figures/fig-some.svg"]
+    assert not (output / "figures" / "fig-none.svg").exists()
+    assert sorted(path.name for path in (output / "data").rglob("*none*")) == []
