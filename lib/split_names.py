@@ -1,0 +1,35 @@
+"""What a split is called in running text, where its name in `lib.splits` would only speak to who runs the code."""
+
+from __future__ import annotations
+
+NAMES = {
+    "per_user_80_20": "project A's split",
+    "random_90_10": "a random tenth held out",
+    "kfold_5": "five random folds",
+    "chronological": "the split by time",
+    "temporal_90_10": "each user's last tenth held out",
+    "cold_items_90_10": "a tenth of the films held out whole",
+    "cold_users_90_10": "a tenth of the users held out whole",
+}
+"""By the name of `lib.splits`; folds u1 to u5 are called so by everybody."""
+
+
+def split_name(key: str) -> str:
+    """Return what to call a split in a sentence.
+
+    Parameters
+    ----------
+    key : str
+        A split's name, or its key as `lib.common_protocol.make_splits` has it, with a seed or a fold behind a stroke.
+
+    Returns
+    -------
+    str
+        Such as ``"project A's split"`` or ``"project A's split, seed 1"``. A name that has no words is returned as it is.
+    """
+    name, _, which = key.partition("/")
+    if name not in NAMES:
+        return key
+    if not which:
+        return NAMES[name]
+    return f"{NAMES[name]}, {'fold' if name == 'kfold_5' else 'seed'} {which}"
