@@ -76,8 +76,8 @@ class Anchor:
     rounding : float
         Half a unit of the last printed digit.
     comparable : bool
-        Whether no choice was made on the test ratings, as far as the published code shows, and the split is the one
-        named.
+        Whether no choice was made on the test ratings and the model was told nothing of them, as far as the published
+        code shows, and the split is the one named.
     why_not : str
         What makes it not comparable; empty where it is.
     differs : str
