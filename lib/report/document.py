@@ -129,6 +129,8 @@ class Page:
         The run's provenance.json; empty where it has none.
     left_out : str
         Why the run was left out and the page only says so; empty where it was executed.
+    from_nothing : float or None
+        Seconds that the plan expects of the run where nothing is kept from an earlier one.
     """
 
     id: str
@@ -140,6 +142,13 @@ class Page:
     blocks: list[Block] = field(default_factory=list)
     provenance: dict = field(default_factory=dict)
     left_out: str = ""
+    from_nothing: float | None = None
+
+    @property
+    def kept_much(self) -> bool:
+        """Whether the run took less than half of what the plan expects, as it does where it finds kept fits."""
+        seconds = self.provenance.get("seconds")
+        return seconds is not None and self.from_nothing is not None and 2 * seconds < self.from_nothing
 
     @property
     def is_front(self) -> bool:

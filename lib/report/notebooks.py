@@ -132,6 +132,7 @@ def read_page(run, folder: Path) -> Page:
         blocks=blocks,
         provenance=_provenance(folder),
         left_out=notebook.get("metadata", {}).get(LEFT_OUT, ""),
+        from_nothing=run.seconds,
     )
 
 

@@ -1,6 +1,7 @@
 """What is read from an executed notebook, and which faults stop the report."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
@@ -108,6 +109,15 @@ def test_the_time_is_the_whole_notebooks_where_the_runner_took_it(tmp_path):
     assert page.provenance["seconds"] == 3.0
     (tmp_path / "first" / "cache.json").write_text('{"seconds": 17.5}')
     assert document_of(tmp_path).provenance["seconds"] == 17.5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected", "much"), [(13.0, 840, True), (500.0, 840, False), (13.0, None, False)]
+)
+def test_a_run_that_found_kept_fits_is_told_by_its_time(tmp_path, seconds, expected, much):
+    Notebook().write(tmp_path / "first", seconds=seconds)
+    page = notebooks.read_page(replace(run("first"), seconds=expected), tmp_path / "first")
+    assert page.kept_much is much
 
 
 def test_option_lines_may_go_on_and_may_hold_colons_and_quotes():
