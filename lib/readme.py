@@ -7,7 +7,6 @@ beside it, and no number in it is typed.
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
 from lib.contenders import contenders
 from lib.files import whole_file
+from lib.report.svg import compact
 from lib.results import runs_folder
 
 START, END = "<!-- findings: written by `python -m lib.readme` from reports/data -->", "<!-- /findings -->"
@@ -206,14 +206,15 @@ def with_findings(readme: str, block: str) -> str:
 
 
 def main() -> None:
-    """Rewrite the block from ``reports/data`` and take over the headline figure from the stored run."""
+    """Rewrite the block from ``reports/data`` and take over the headline figure, made small, from the stored run."""
     data = ROOT / "reports" / "data"
     block = findings(pd.read_csv(data / "results.csv"), pd.read_csv(data / "claims.csv"))
     path: Path = ROOT / "README.md"
     text = with_findings(path.read_text(encoding="utf-8"), block)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-    shutil.copyfile(runs_folder() / "summary" / "figures" / "fig-headline.svg", ROOT / "reports" / FIGURE)
+    drawn = (runs_folder() / "summary" / "figures" / "fig-headline.svg").read_bytes()
+    (ROOT / "reports" / FIGURE).write_bytes(compact(drawn))
     print("README.md and reports/headline.svg are in step with reports/data")
 
 
