@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 FRONT = "front"
 """The part of the plan whose one run becomes the report's first page."""
@@ -91,6 +92,7 @@ class Empty:
     cell: int
     label: str
     caption: str
+    note: ClassVar[str] = "Nothing to show in this run."
 
 
 @dataclass(frozen=True)

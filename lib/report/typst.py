@@ -120,7 +120,7 @@ class _Writer:
             elif isinstance(block, Empty):
                 kind = "figure" if block.label.startswith("fig-") else "table"
                 parts.append(
-                    f'#report-empty("{kind}", caption: [{self.prose[key]}], name: {typst_string(block.label)})'
+                    f'#report-empty("{kind}", {typst_string(block.note)}, caption: [{self.prose[key]}], name: {typst_string(block.label)})'
                 )
             elif isinstance(block, Figure):
                 parts.append(self._figure(block, self.prose[key]))
