@@ -1,14 +1,14 @@
 """Hyperparameters of the contenders: from the searches that the project keeps, and from what earlier pages chose.
 
-Nothing is searched here that another page has searched: each study below builds the very context of its page, so that
-`lib.stored_searches.find_search` finds the kept trials, and the first of them count, as many for one model as for
-another.
+Nothing is searched here that another page has searched: each study below asks for the very search of its page, so that
+its trials are found, and the first of them count, as many for one model as for another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ import numpy as np
 
 from lib import koren_study, ranking_study, side_information_study
 from lib.contenders import THRESHOLD, Contender
-from lib.datasets.catalogue import DATA
+from lib.experiment.fit import Fit
+from lib.experiment.search import search
 from lib.feature_groups import IMPLICIT, available_groups
-from lib.folds import load_or_freeze
-from lib.processes import source_version
+from lib.folds import frozen_folds
 from lib.results import load_run
 from lib.splits import Split, make_split, random_holdout, validation_from
-from lib.stored_searches import STORED, find_search
 from lib.variants import Variant
 
 
@@ -34,53 +33,43 @@ class Study:
     ----------
     variants : mapping
         By name.
-    objective : callable
-        What a trial does.
-    context : callable
-        From a variant to what its trials are handed.
+    fit : callable
+        From a variant to the fit of its search, on the parts ``train`` and ``validation``.
+    inner : Split
+        Whose ``test`` is the validation data.
     file : str
         Name of a search, with ``{variant}`` in it.
     seed : int
         Of the searches.
-    modules : tuple of str
-        What the trials depend on.
     chosen_on : str
         The validation data, in words.
-    epochs : str
-        Column of the trials that holds the number of epochs; empty where there is none.
     """
 
     variants: Mapping[str, Variant]
-    objective: Callable[..., Mapping[str, float]] = field(repr=False)
-    context: Callable[[Variant], Mapping[str, Any]] = field(repr=False)
+    fit: Callable[[Variant], Fit] = field(repr=False)
+    inner: Split
     file: str
     seed: int
-    modules: tuple[str, ...]
     chosen_on: str
-    epochs: str = ""
 
 
 def koren(data) -> Study:
     """Return the study of Koren's family: a tenth of the training ratings of a random split, at random."""
     split = make_split(data, "random_90_10", seed=42)
-    inner = random_holdout(split.train, test_share=0.1, seed=42)
     return Study(
-        koren_study.variants(), koren_study.validate,
-        lambda one: koren_study.search_context(one, inner, most_epochs=60, patience=3),
-        f"koren-{data.name}-{{variant}}", 42, koren_study.MODULES,
-        f"a tenth (seed 42) of train of {_words(split)}", "n_epochs",
+        koren_study.variants(), partial(koren_study.validation_fit, most_epochs=60, patience=3),
+        random_holdout(split.train, test_share=0.1, seed=42), f"koren-{data.name}-{{variant}}", 42,
+        f"a tenth (seed 42) of train of {_words(split)}",
     )  # fmt: skip
 
 
 def ranking(data) -> Study:
     """Return the study of lists: a tenth of each user's training ratings of project D's split."""
     split = make_split(data, "random_90_10", seed=10)
-    inner = validation_from(split.train)
-    found = {**ranking_study.list_variants(THRESHOLD), **ranking_study.rating_variants()}
     return Study(
-        found, ranking_study.validate,
-        lambda one: ranking_study.search_context(one, inner, k=10, threshold=THRESHOLD),
-        "ranking_{variant}", 0, ranking_study.MODULES, f"a tenth of each user's train of {_words(split)}",
+        {**ranking_study.list_variants(THRESHOLD), **ranking_study.rating_variants()},
+        partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD), validation_from(split.train),
+        "ranking_{variant}", 0, f"a tenth of each user's train of {_words(split)}",
     )  # fmt: skip
 
 
@@ -88,11 +77,9 @@ def side_information(data) -> Study:
     """Return the study of side information: a tenth of each user's training ratings, of the first fold on ML-100K."""
     small = data.name == "ml-100k"
     if small:
-        folds = load_or_freeze(DATA / "folds" / f"{data.name}.npz", data.interactions, n_folds=5, seed=42)
-        split = folds[0]
+        split = frozen_folds(data.interactions, name=data.name)[0]
     else:
         split = make_split(data, "random_90_10", seed=42)
-    inner = validation_from(split.train)
     there = available_groups(data.interactions)
     # The page names them in this order, and a search is told from another one by it.
     groups = tuple(
@@ -100,8 +87,8 @@ def side_information(data) -> Study:
     )
     return Study(
         side_information_study.further_variants(groups, most_factors=64 if small else 32),
-        side_information_study.validate, lambda one: side_information_study.search_context(one, [inner]),
-        "{variant}", 0, side_information_study.MODULES, f"a tenth of each user's train of {_words(split)}", "n_iterations",
+        side_information_study.validation_fit, validation_from(split.train), "{variant}", 0,
+        f"a tenth of each user's train of {_words(split)}",
     )  # fmt: skip
 
 
@@ -111,8 +98,7 @@ STUDY = {"koren": koren, "ranking": ranking, "side_information": side_informatio
 
 def choose(
     data, contenders: Mapping[str, Contender], *, n_trials: int, fewer: Mapping[str, int] | None = None,
-    runs_dir: str | Path = "", stored: Path | None = STORED, workers: int | None = None,
-    say: Callable[[str], None] | None = print,
+    runs_dir: str | Path = "",
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Choose every contender's hyperparameters, on validation data of one split of `data`.
 
@@ -125,8 +111,8 @@ def choose(
         Budget of each search. Of a kept search with more trials the first ones count.
     fewer : mapping of str to int, optional
         By study (`lib.contenders.STUDIES`), smaller budgets, where fewer trials are kept.
-    runs_dir, stored, workers, say
-        As in `lib.stored_searches.find_search`; None for `stored` makes the searches anew.
+    runs_dir : str or Path
+        Folder of the runs whose choices are read; empty: ``reports/runs``.
 
     Returns
     -------
@@ -152,13 +138,12 @@ def choose(
     if min(budgets.values()) < 1:
         raise ValueError(f"a search needs at least one trial; got {budgets}")
     studies: dict[str, Study] = {}
-    options = {"runs_dir": runs_dir, "stored": stored, "workers": workers, "say": say}
     found = {}
     for name, one in contenders.items():
         if one.source in STUDY:
             if one.source not in studies:
                 studies[one.source] = STUDY[one.source](data)
-            found[name] = _searched(one, studies[one.source], budgets[one.source], options)
+            found[name] = _searched(one, studies[one.source], budgets[one.source])
         elif one.source == "fixed":
             found[name] = _choice(one.fixed, how=one.why)
         else:
@@ -167,19 +152,15 @@ def choose(
 
 
 # -- the three sources ---------------------------------------------------------------------------------------------
-def _searched(one: Contender, study: Study, n_trials: int, options: Mapping[str, Any]) -> dict[str, Any]:
+def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
     variant = study.variants[one.variant]
-    kept = find_search(
-        study.objective, variant.space, context=study.context(variant),
-        name=study.file.format(variant=one.variant), n_folds=1, n_trials=n_trials, seed=study.seed,
-        version=source_version(*study.modules), **options,
-    )  # fmt: skip
-    best = kept.best
-    epochs = best.get(study.epochs, 0) if study.epochs else 0
-    lists = float(best["score"]) < 0  # searches for lists minimise minus nDCG
+    parts = {"train": study.inner.train, "validation": study.inner.test}
+    name = study.file.format(variant=one.variant)
+    found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
+    lists = float(found.best["score"]) < 0  # searches for lists minimise minus nDCG
     return _choice(
-        variant.parameters(kept.chosen), n_epochs=round(float(epochs)) or None, trials=len(kept.trials),
-        validation=abs(float(best["score"])), metric="nDCG@10" if lists else "RMSE", chosen_on=study.chosen_on,
+        variant.parameters(found.chosen), n_epochs=found.n_epochs or None, trials=len(found.trials),
+        validation=abs(float(found.best["score"])), metric="nDCG@10" if lists else "RMSE", chosen_on=study.chosen_on,
         how="search",
     )  # fmt: skip
 

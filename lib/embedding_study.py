@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,18 +10,12 @@ import numpy as np
 from lib.datasets.genres import genre_matrix
 from lib.embeddings import quality, structure
 from lib.embeddings.neighbours import SIMILARITIES, similarities
+from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.interactions import Interactions
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.lists import TopK, top_k
 from lib.metrics.rating import rmse
-from lib.models import create
 from lib.models.base import Recommender
-
-MODULES = (
-    "lib.embedding_study", "lib.embeddings.quality", "lib.embeddings.structure", "lib.embeddings.neighbours",
-    "lib.models.matrix_factorisation", "lib.models.softmax", "lib.models.softmax_loss", "lib.models.softmax_network",
-)  # fmt: skip
-"""What the measures depend on, for a grid's ``version``."""
 
 COURSE = {"learning_rate": 20.0, "n_epochs": 100}
 """Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""
@@ -40,8 +33,21 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 """By name: label, registered model, hyperparameters beside `n_factors` and `seed`."""
 
 
-def fit_variant(name: str, train: Interactions, *, validation=None, **changes) -> Recommender:
-    """Fit a variant; `changes` override its hyperparameters.
+def variant_fit(
+    name: str, *, seed: int, measure: Mapping[str, Mapping[str, Any]], validation: str = "", **changes
+) -> Fit:
+    """Return a variant's fit.
+
+    Parameters
+    ----------
+    name : str
+        A key of `VARIANTS`.
+    seed : int
+    measure : mapping
+    validation : str
+        Part on which errors are followed by epoch; no model stops by them.
+    **changes
+        Hyperparameters that differ from the variant's; they, ``variant`` and ``seed`` are the labels.
 
     Raises
     ------
@@ -51,7 +57,11 @@ def fit_variant(name: str, train: Interactions, *, validation=None, **changes) -
     if name not in VARIANTS:
         raise KeyError(f"no variant is called {name!r}; there are {', '.join(VARIANTS)}")
     _, model, parameters = VARIANTS[name]
-    return create(model, **{**parameters, **changes}).fit(train, validation=validation)
+    return Fit(
+        model, {**parameters, **changes}, seed=seed, measure=measure,
+        stopping=Stopping(validation=validation, refit=False) if validation else None,
+        labels={"variant": name, "seed": seed, **changes},
+    )  # fmt: skip
 
 
 def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> TopK:
@@ -69,41 +79,36 @@ def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> T
     return TopK(users.astype(np.int32), items.astype(np.int32), top.scores, train.n_items)
 
 
-def measure(
-    context: Mapping[str, Any], *, variant: str, seed: int, changes: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Fit a variant, and measure predictions, lists, norms, neighbours and structure.
+def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) -> dict[str, float]:
+    """Measure predictions, lists, norms, neighbours and structure.
 
     Parameters
     ----------
-    context : mapping
-        ``train``, ``test``: Interactions; ``settings``: ``k`` (films in lists and neighbourhoods), ``least_ratings``
-        (films with fewer are not looked at as neighbours), ``threshold`` (of a relevant test rating).
-    changes : mapping
-        Hyperparameters that differ from the variant's.
+    fitted : Fitted
+    k : int
+        Films in lists and neighbourhoods.
+    least_ratings : int
+        Films with fewer are not looked at as neighbours.
+    threshold : float
+        A test rating of this or more is relevant.
 
     Returns
     -------
     dict of float
-        ``seconds_fit``, ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings);
-        for each similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
+        ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings); for each
+        similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
         ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
         ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
     """
-    train, test, settings = context["train"], context["test"], context["settings"]
-    start = time.perf_counter()
-    model = fit_variant(variant, train, seed=seed, **changes)
-    found: dict[str, Any] = {"seconds_fit": time.perf_counter() - start}
-    found.update(prediction_errors(model, train, test))
+    model, train = fitted.model, fitted.train
+    found = prediction_errors(model, train, fitted.test)
     for kind in SIMILARITIES:
-        top = recommended(model, train, settings["k"], kind)
-        ranking = evaluate_ranking(top, test, threshold=settings["threshold"])
-        metrics = ranking.metrics()
-        found[f"ndcg_{kind}"] = metrics[f"ndcg@{settings['k']}"]
-        found[f"coverage_{kind}"] = metrics[f"coverage@{settings['k']}"]
+        top = recommended(model, train, k, kind)
+        metrics = evaluate_ranking(top, fitted.test, threshold=threshold).metrics()
+        found[f"ndcg_{kind}"] = metrics[f"ndcg@{k}"]
+        found[f"coverage_{kind}"] = metrics[f"coverage@{k}"]
         found[f"popularity_{kind}"] = quality.neighbour_popularity(top.items, train.item_counts)
-    found.update(embedding_measures(model.item_embeddings_, train, settings["k"], settings["least_ratings"]))
-    return found
+    return found | embedding_measures(model.item_embeddings_, train, k, least_ratings)
 
 
 def prediction_errors(model: Recommender, train: Interactions, test: Interactions) -> dict[str, float]:

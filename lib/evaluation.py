@@ -1,21 +1,29 @@
-"""One model on one split: fit, predict, clip, measure. Every figure in the report is made here."""
+"""From what a fit left to its figures with intervals, in the one form in which runs keep results."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib import metrics
 from lib.agreement import ScoreMatrix
-from lib.models import Recommender, create
+from lib.experiment.fit import Fit, Fitted, Parts, Stopping, fit_model
+from lib.experiment.measurements import errors as errors_of
+from lib.experiment.measurements import lists as lists_of
+from lib.experiment.measurements import predictions as predictions_of
+from lib.experiment.records import model_of
+from lib.experiment.run import run_fits
+from lib.metrics.lists import TopK
+from lib.models import Recommender
 from lib.significance import bootstrap_interval
 from lib.splits import Split
 
 RATING_METRICS = ("rmse", "mae")
+COSTS = ("n_parameters", "peak_mib", "seconds_rank")
 MAX_SCORE_CELLS = 30_000_000
 """Score matrices above this size (120 MB in single precision) are not kept."""
 
@@ -28,7 +36,6 @@ class Evaluation:
     ----------
     model : str
         The name that results, tables and figures use.
-    fitted : Recommender
     split : Split
     seed : int or None
         The model's own seed; None where it has none.
@@ -42,10 +49,11 @@ class Evaluation:
         By raw id.
     scores : ScoreMatrix or None
         Unclipped scores of every user and film.
+    fitted : Recommender or None
+        The model, where `evaluate` has made it.
     """
 
     model: str
-    fitted: Recommender = field(repr=False)
     split: Split
     seed: int | None
     values: dict[str, tuple[float, float, float]]
@@ -56,6 +64,7 @@ class Evaluation:
     predictions: pd.DataFrame | None = field(default=None, repr=False)
     top_k: pd.DataFrame | None = field(default=None, repr=False)
     scores: ScoreMatrix | None = field(default=None, repr=False)
+    fitted: Recommender | None = field(default=None, repr=False)
 
     def __getitem__(self, metric: str) -> float:
         """Return one metric's value."""
@@ -73,116 +82,180 @@ class Evaluation:
         ]  # fmt: skip
 
 
+def evaluation_of(
+    name: str, found: Mapping[str, Any], split: Split, *, ks: Sequence[int] = (), threshold: float = 4.0,
+    n_resamples: int = 1000, resampling_seed: int = 42, seed: int | None = None,
+    list_metrics: Collection[str] | None = None, intervals: Collection[str] | None = None,
+    fitted: Recommender | None = None,
+) -> Evaluation:  # fmt: skip
+    """Turn what a fit left into figures: errors of its predictions, quality of its lists, what it cost.
+
+    Errors weigh every test rating alike. Lists are of the full catalogue, training films masked; a test rating of
+    `threshold` or more is relevant, and users without one are left out of means over lists.
+
+    Parameters
+    ----------
+    name : str
+        What results call the model.
+    found : mapping
+        A record, of which count: ``predictions`` (clipped, in the order of the test ratings), ``items`` and ``scores`` of
+        everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
+    split : Split
+    ks : sequence of int
+        List lengths; empty for no ranking.
+    threshold : float
+    n_resamples : int
+        Resamples of users for 95% intervals; 0 for none.
+    resampling_seed : int
+        Of the intervals.
+    seed : int, optional
+        Of the model's random start.
+    list_metrics : collection of str, optional
+        Metrics of lists that are kept, such as ``ndcg``; all by default.
+    intervals : collection of str, optional
+        Metrics, without k, that get an interval; all but coverage by default.
+    fitted : Recommender, optional
+    """
+    test, train = split.test, split.train
+    values: dict[str, tuple[float, float, float]] = {}
+    errors, predictions, ranking, lists, matrix = None, None, {}, None, None
+
+    def keep(metric: str, sample: metrics.PerUser) -> None:
+        wanted = intervals is None or metric.partition("@")[0] in intervals
+        if not wanted or n_resamples == 0 or len(sample) < 2:
+            values[metric] = (sample.value, np.nan, np.nan)
+            return
+        interval = bootstrap_interval(sample, n_resamples=n_resamples, seed=resampling_seed)
+        values[metric] = (interval.value, interval.low, interval.high)
+
+    if found.get("predictions") is not None:
+        given = np.asarray(found["predictions"])
+        errors = metrics.user_errors(test.users, test.ratings, given.astype(np.float64))
+        for metric in RATING_METRICS:
+            keep(metric, errors.per_user(metric))
+        predictions = test.frame().drop(columns="timestamp").assign(prediction=given)
+    for metric in ("train_rmse", "train_mae"):
+        if not np.isnan(value := _number(found.get(metric))):
+            values[metric] = (value, np.nan, np.nan)
+    if "items" in found and ks:
+        top = top_of(found, train)
+        for k in ks:
+            ranking[k] = metrics.evaluate_ranking(top, test, k=k, threshold=threshold, train=train)
+            for metric, value in ranking[k].metrics().items():
+                short = metric.partition("@")[0]
+                if list_metrics is not None and short not in list_metrics:
+                    continue
+                if short == "coverage":
+                    values[metric] = (float(value), np.nan, np.nan)
+                else:
+                    keep(metric, ranking[k].per_user(metric))
+        lists = top.frame(train.user_ids, train.item_ids)
+    for cost in COSTS:
+        if found.get(cost) is not None:
+            values[cost] = (float(found[cost]), np.nan, np.nan)
+    if found.get("score_matrix") is not None:
+        matrix = ScoreMatrix(train.user_ids, train.item_ids, found["score_matrix"])
+    return Evaluation(
+        name, split, seed, values, _number(found.get("seconds_fit")), _number(found.get("seconds_predict")), errors,
+        ranking, predictions, lists, matrix, fitted,
+    )  # fmt: skip
+
+
+def top_of(found: Mapping[str, Any], train) -> TopK:
+    """Return the lists that a fit left (`lib.experiment.measurements.lists`)."""
+    users = np.arange(train.n_users, dtype=np.int32)
+    return TopK(users, np.asarray(found["items"], dtype=np.int32), np.asarray(found["scores"]), train.n_items)
+
+
 def evaluate(
-    model: str | Recommender,
-    split: Split,
-    *,
-    name: str | None = None,
-    validation=None,
-    ks: Sequence[int] = (10,),
-    threshold: float = 4.0,
-    keep: bool = True,
-    n_resamples: int = 1000,
-    resampling_seed: int = 42,
-    fitted: bool = False,
-    seconds_fit: float | None = None,
-    **parameters,
-) -> Evaluation:
-    """Fit a model on ``split.train`` and measure it on ``split.test``.
+    model: str | Recommender, split: Split, *, name: str | None = None, validation=None, ks: Sequence[int] = (10,),
+    threshold: float = 4.0, keep: bool = True, n_resamples: int = 1000, resampling_seed: int = 42, fitted: bool = False,
+    seconds_fit: float | None = None, **parameters,
+) -> Evaluation:  # fmt: skip
+    """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
     Predictions are clipped to the rating scale before errors are taken; cold pairs get the model's documented answer
-    and count like all others. Errors weigh every test rating alike. Lists are drawn from the full catalogue with
-    training films masked; a test rating of `threshold` or more is relevant, and users without one are left out.
+    and count like all others.
 
     Parameters
     ----------
     model : str or Recommender
-        A registered name (`parameters` are its hyperparameters) or a model.
+        A registered name (`parameters` are its hyperparameters), whose record is kept, or a model, which is fitted here.
     split : Split
     name : str, optional
         What results call it; the registered name by default.
     validation : Interactions, optional
         Handed to ``fit`` for early stopping.
-    ks : sequence of int
-        List lengths; empty for no ranking.
-    threshold : float
+    ks, threshold, n_resamples, resampling_seed
+        As in `evaluation_of`.
     keep : bool
         Keep predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix.
-    n_resamples : int
-        Resamples of users for 95% intervals; 0 for none.
-    resampling_seed : int
-        Of the intervals; a model's own `seed` is one of its hyperparameters.
     fitted : bool
         `model` is fitted already, on ``split.train``; `seconds_fit` says how long that took.
 
     Raises
     ------
-    ValueError
-        The model gave a prediction that is not finite.
+    lib.experiment.fit.FitFailed
+        The model raised an error, or gave a prediction that is not finite.
     """
+    parts = {"train": split.train, "test": split.test} | (
+        {} if validation is None else {"validation": validation}
+    )
+    matrix = keep and split.train.n_users * split.train.n_items <= MAX_SCORE_CELLS
+    measure: dict[str, Mapping[str, Any]] = {
+        "predictions": {"dtype": "float64"},
+        "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},
+    }
+    if ks:
+        measure["lists"] = {"k": max(ks), "dtype": "float64"}
+    if matrix:
+        measure["score_matrix"] = {}
     if isinstance(model, str):
-        name = name or model
-        model = create(model, **parameters)
+        stopping = None if validation is None else Stopping(validation="validation", refit=False)
+        fit = Fit(
+            model, parameters, stopping=stopping, measure={**measure, "fitted_arrays": {}}, labels={"model": model}
+        )  # fmt: skip
+        (found,) = run_fits([fit], parts)
+        model, name = model_of(found, fit, split.train), name or model
     elif parameters:
         raise TypeError(f"parameters {sorted(parameters)} go with a model's name, not with a model")
     elif name is None:
         raise TypeError("give the evaluated model a name: evaluate(model, split, name='...')")
+    else:
+        found = _measured_here(model, parts, measure, fitted, seconds_fit)
+    one = evaluation_of(
+        name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, resampling_seed=resampling_seed,
+        seed=getattr(model, "seed", None), fitted=model,
+    )  # fmt: skip
+    if not keep:
+        object.__setattr__(one, "predictions", None)
+        object.__setattr__(one, "top_k", None)
+    return one
+
+
+def _measured_here(
+    model: Recommender,
+    parts: Parts,
+    measure: Mapping[str, Mapping[str, Any]],
+    fitted: bool,
+    seconds: float | None,
+) -> dict[str, Any]:
+    """Measure a model that a notebook has in its hands."""
+    import time
+
     if not fitted:
         start = time.perf_counter()
-        model.fit(split.train, validation=validation)
-        seconds_fit = time.perf_counter() - start
-    test, train = split.test, split.train
-    values: dict[str, tuple[float, float, float]] = {}
-    errors, predictions, ranking, lists = None, None, {}, None
-
-    start = time.perf_counter()
-    raw = model.predict(test.users, test.items)
-    seconds_predict = time.perf_counter() - start
-    if model.predicts_ratings:
-        clipped = test.scale.clip(raw)
-        errors = metrics.user_errors(test.users, test.ratings, clipped)
-        for metric in RATING_METRICS:
-            values[metric] = _with_interval(errors.per_user(metric), n_resamples, resampling_seed)
-        on_train = metrics.user_errors(
-            train.users, train.ratings, train.scale.clip(model.predict(train.users, train.items))
-        )
-        for metric in RATING_METRICS:
-            values[f"train_{metric}"] = (on_train.per_user(metric).value, np.nan, np.nan)
-        if keep:
-            predictions = test.frame().drop(columns="timestamp").assign(prediction=clipped)
-    if len(ks):
-        top = metrics.recommend(model, train, max(ks))
-        for k in ks:
-            ranking[k] = metrics.evaluate_ranking(top, test, k=k, threshold=threshold, train=train)
-            for metric, value in ranking[k].metrics().items():
-                if metric.startswith("coverage"):
-                    values[metric] = (value, np.nan, np.nan)
-                else:
-                    values[metric] = _with_interval(ranking[k].per_user(metric), n_resamples, resampling_seed)
-        lists = top.frame(train.user_ids, train.item_ids) if keep else None
-    values["n_parameters"] = (float(model.n_parameters_), np.nan, np.nan)
-    scores = None
-    if keep and train.n_users * train.n_items <= MAX_SCORE_CELLS:
-        scores = score_matrix(model, train)
-    return Evaluation(
-        model=name, fitted=model, split=split, seed=getattr(model, "seed", None), values=values,
-        seconds_fit=float(seconds_fit if seconds_fit is not None else np.nan), seconds_predict=seconds_predict,
-        errors=errors, ranking=ranking, predictions=predictions, top_k=lists, scores=scores,
-    )  # fmt: skip
+        fit_model(model, parts["train"], validation=parts.get("validation"))
+        seconds = time.perf_counter() - start
+    one = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
+    found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds}
+    found |= predictions_of(one, **measure["predictions"]) | errors_of(one, **measure["errors"])
+    if "lists" in measure:
+        found |= lists_of(one, **measure["lists"])
+    if "score_matrix" in measure:
+        found["score_matrix"] = one.scores
+    return found
 
 
-def score_matrix(model: Recommender, train) -> ScoreMatrix:
-    """Score every user and film, unclipped, in single precision, a block of users at a time."""
-    values = np.empty((train.n_users, train.n_items), dtype=np.float32)
-    step = max(1, 4_000_000 // train.n_items)
-    for start in range(0, train.n_users, step):
-        users = np.arange(start, min(start + step, train.n_users))
-        values[users] = model.score(users)
-    return ScoreMatrix(train.user_ids, train.item_ids, values)
-
-
-def _with_interval(sample, n_resamples: int, seed: int) -> tuple[float, float, float]:
-    if n_resamples == 0 or len(sample) < 2:
-        return sample.value, np.nan, np.nan
-    interval = bootstrap_interval(sample, n_resamples=n_resamples, seed=seed)
-    return interval.value, interval.low, interval.high
+def _number(value: Any) -> float:
+    return np.nan if value is None else float(value)

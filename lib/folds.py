@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from lib import ROOT
 from lib.files import whole_file
 from lib.interactions import Interactions
-from lib.splits import Split, k_fold
+from lib.splits import Split, k_fold, traced
 
 FORMAT = 1
+FOLDS = ROOT / "data" / "folds"
+"""The project's frozen folds, a file a data set."""
 
 
 class WrongFolds(ValueError):
@@ -91,6 +94,23 @@ def thaw(path: Path | str, interactions: Interactions) -> list[Split]:
         )
         for n in range(n_folds)
     ]
+
+
+@traced
+def frozen_folds(
+    interactions: Interactions, *, n_folds: int = 5, seed: int = 42, name: str = ""
+) -> list[Split]:
+    """Return the project's own frozen folds of a data set (``data/folds``), made and frozen if there are none yet.
+
+    Parameters
+    ----------
+    interactions : Interactions
+    n_folds, seed
+        As in `load_or_freeze`.
+    name : str
+        The data set's.
+    """
+    return load_or_freeze(FOLDS / f"{name}.npz", interactions, n_folds=n_folds, seed=seed)
 
 
 def load_or_freeze(

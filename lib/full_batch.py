@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 
 from lib.full_batch_objective import Form, Objective, Pairs
 from lib.interactions import Interactions, RatingScale
 from lib.models.adam import Adam
+from lib.models.base import Recommender
 
 LEARNING_RATES = {
     "baseline": 2e-3,
@@ -29,69 +27,22 @@ WEIGHTS = {"baseline": 2e-3, "correlation": 2e-3}
 WEIGHT = 0.01
 
 
-@dataclass(frozen=True, eq=False)
-class FullBatchHistory:
-    """What a run of `train_full_batch` went through.
-
-    Parameters
-    ----------
-    train_rmse, test_rmse : ndarray of float64, shape (n + 1,)
-        In rating units, before the first epoch and after each one; all finite. Shorter than asked where it diverged.
-    diverged : bool
-        Whether a further epoch would have left the range of floats: nothing was learned from there on.
-    parameters : dict of str to ndarray
-        After the last of those epochs.
-    """
-
-    train_rmse: np.ndarray
-    test_rmse: np.ndarray
-    diverged: bool
-    parameters: dict[str, np.ndarray]
-
-    def frame(self) -> pd.DataFrame:
-        """Return a table with one row an epoch (from 0): train_rmse, test_rmse."""
-        index = pd.RangeIndex(len(self.train_rmse), name="epoch")
-        return pd.DataFrame({"train_rmse": self.train_rmse, "test_rmse": self.test_rmse}, index=index)
-
-
-def train_full_batch(
-    train: Interactions,
-    test: Interactions,
-    *,
-    model: str = "svd",
-    n_factors: int = 10,
-    n_neighbours: int = 10,
-    shrinkage: float = 100.0,
-    optimiser: str = "gradient",
-    learning_rate: float | None = None,
-    gradient_norm: float | None = None,
-    gradient_value: float | None = None,
-    n_epochs: int = 500,
-    start: str = "reported",
-    initial_scale: float = 1.0,
-    regulariser: str = "norm",
-    weight: float | None = None,
-    reduction: str = "sum",
-    missing: str = "minus_one",
-    divide: bool = False,
-    own_film: bool = False,
-    residual_weights: bool = False,
-    fitted_baseline: bool = False,
-    clip: bool = False,
-    seed: int = 0,
-) -> FullBatchHistory:
-    r"""Train one of project E's models as E did; every argument left out is E's choice.
+class FullBatch(Recommender):
+    r"""One of project E's models, trained as E did; every hyperparameter left out is E's choice.
 
     An epoch is one step against the gradient of the loss over all training ratings (`lib.full_batch_objective`). That
     the ratings' squared errors are summed, not averaged, couples the step to the data: along a film's bias the loss has
     curvature :math:`2 n_i`, so that gradient descent is stable only below a rate of about :math:`1/n_i` of the most rated
     film, while a film or user with a hundredth of those ratings moves a hundredth as far.
 
+    ``fit`` asks for validation ratings, whose error is followed, as E does with its test ratings; nothing is chosen by
+    them. Divergence is a result here, not an error. A user without a training rating has no implicit part; a film
+    without one keeps the parameters that it started with, as in E. What is asked of it is the course of its training: it
+    answers no requests.
+
     Parameters
     ----------
-    train, test : Interactions
-        Over the same id maps. Nothing is chosen on `test`: its error is followed, as E does.
-    model : {"baseline", "correlation", "svd", "nsvd", "asymmetric_svd", "svdpp", "neighbourhood", "integrated"}
+    kind : {"baseline", "correlation", "svd", "nsvd", "asymmetric_svd", "svdpp", "neighbourhood", "integrated"}
         In E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr, Integrated.
     n_factors, n_neighbours, shrinkage, regulariser, reduction, missing, divide, own_film, residual_weights, fitted_baseline
         See `lib.full_batch_objective.Form`.
@@ -114,55 +65,128 @@ def train_full_batch(
         Whether predictions are brought onto the rating scale before errors are taken.
     seed : int
 
-    Returns
-    -------
-    FullBatchHistory
-        Divergence is a result here, not an error. A user without a training rating has no implicit part; a film without
-        one keeps the parameters that it started with, as in E.
-
-    Raises
-    ------
-    ValueError
-        A parameter is out of range, the id maps differ, or there are no ratings.
+    Attributes
+    ----------
+    train_rmse_, validation_rmse_ : ndarray of float64, shape (n + 1,)
+        In rating units, before the first epoch and after each one; all finite. Shorter than asked where it diverged.
+    diverged_ : bool
+        Whether a further epoch would have left the range of floats: nothing was learned from there on.
+    arrays_ : dict of str to ndarray
+        The parameters after the last of those epochs.
     """
-    _check(train, test, optimiser, start, n_epochs, learning_rate, gradient_norm, gradient_value)
-    form = Form(
-        model=model, n_factors=n_factors, n_neighbours=n_neighbours, shrinkage=shrinkage, regulariser=regulariser,
-        weight=WEIGHTS.get(model, WEIGHT) if weight is None else weight, reduction=reduction, missing=missing,
-        divide=divide, own_film=own_film, residual_weights=residual_weights, fitted_baseline=fitted_baseline,
-    )  # fmt: skip
-    objective, held_out = Objective(form, train), Pairs(test)
-    parameters = objective.start(np.random.default_rng(seed), initial_scale, start)
-    rate = LEARNING_RATES[model] if learning_rate is None else learning_rate
-    adam = Adam(parameters, rate) if optimiser == "adam" else None
-    scale = train.scale if clip else None
-    errors: tuple[list[float], list[float]] = ([], [])
-    before = parameters
-    with np.errstate(over="ignore", invalid="ignore"):
-        for epoch in range(n_epochs + 1):
-            predictions, gradients = objective.gradients(parameters)
-            found = (
-                _rmse(predictions, objective.pairs, scale),
-                _rmse(objective.predict(parameters, held_out), held_out, scale),
-            )
-            if not np.isfinite([*found, np.vdot(predictions, predictions)]).all():
-                return _history(errors, True, before)
-            for values, value in zip(errors, found, strict=True):
-                values.append(value)
-            if epoch == n_epochs:
-                break
-            before = {name: value.copy() for name, value in parameters.items()}
-            _clip(gradients, gradient_norm, gradient_value)
-            if adam:
-                adam.step(gradients)
-            else:
-                for name, gradient in gradients.items():
-                    parameters[name] -= rate * gradient
-    return _history(errors, False, parameters)
 
+    def __init__(
+        self,
+        *,
+        kind: str = "svd",
+        n_factors: int = 10,
+        n_neighbours: int = 10,
+        shrinkage: float = 100.0,
+        optimiser: str = "gradient",
+        learning_rate: float | None = None,
+        gradient_norm: float | None = None,
+        gradient_value: float | None = None,
+        n_epochs: int = 500,
+        start: str = "reported",
+        initial_scale: float = 1.0,
+        regulariser: str = "norm",
+        weight: float | None = None,
+        reduction: str = "sum",
+        missing: str = "minus_one",
+        divide: bool = False,
+        own_film: bool = False,
+        residual_weights: bool = False,
+        fitted_baseline: bool = False,
+        clip: bool = False,
+        seed: int = 0,
+    ):
+        self.kind = kind
+        self.n_factors = n_factors
+        self.n_neighbours = n_neighbours
+        self.shrinkage = shrinkage
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.gradient_norm = gradient_norm
+        self.gradient_value = gradient_value
+        self.n_epochs = n_epochs
+        self.start = start
+        self.initial_scale = initial_scale
+        self.regulariser = regulariser
+        self.weight = weight
+        self.reduction = reduction
+        self.missing = missing
+        self.divide = divide
+        self.own_film = own_film
+        self.residual_weights = residual_weights
+        self.fitted_baseline = fitted_baseline
+        self.clip = clip
+        self.seed = seed
 
-def _history(errors, diverged: bool, parameters: dict[str, np.ndarray]) -> FullBatchHistory:
-    return FullBatchHistory(np.array(errors[0]), np.array(errors[1]), diverged, parameters)
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._check_parameters()
+        if validation is None or len(validation) == 0:
+            raise ValueError("FullBatch.fit: there are no validation ratings whose error could be followed")
+        form = Form(
+            model=self.kind, n_factors=self.n_factors, n_neighbours=self.n_neighbours, shrinkage=self.shrinkage,
+            regulariser=self.regulariser, weight=WEIGHTS.get(self.kind, WEIGHT) if self.weight is None else self.weight,
+            reduction=self.reduction, missing=self.missing, divide=self.divide, own_film=self.own_film,
+            residual_weights=self.residual_weights, fitted_baseline=self.fitted_baseline,
+        )  # fmt: skip
+        objective, held_out = Objective(form, train), Pairs(validation)
+        parameters = objective.start(np.random.default_rng(self.seed), self.initial_scale, self.start)
+        rate = LEARNING_RATES[self.kind] if self.learning_rate is None else self.learning_rate
+        adam = Adam(parameters, rate) if self.optimiser == "adam" else None
+        scale = train.scale if self.clip else None
+        errors: list[tuple[float, float]] = []
+        before, self.diverged_ = parameters, False
+        with np.errstate(over="ignore", invalid="ignore"):
+            for epoch in range(self.n_epochs + 1):
+                predictions, gradients = objective.gradients(parameters)
+                found = (
+                    _rmse(predictions, objective.pairs, scale),
+                    _rmse(objective.predict(parameters, held_out), held_out, scale),
+                )
+                self.diverged_ = not np.isfinite([*found, np.vdot(predictions, predictions)]).all()
+                if self.diverged_:
+                    parameters = before
+                    break
+                errors.append(found)
+                if epoch == self.n_epochs:
+                    break
+                before = {name: value.copy() for name, value in parameters.items()}
+                _clip(gradients, self.gradient_norm, self.gradient_value)
+                if adam:
+                    adam.step(gradients)
+                else:
+                    for name, gradient in gradients.items():
+                        parameters[name] -= rate * gradient
+        self.train_rmse_, self.validation_rmse_ = np.array(errors).reshape(-1, 2).T
+        self.arrays_ = parameters
+
+    def predict(self, users, items, times=None) -> np.ndarray:
+        """Refuse: only the course of a training is asked for."""
+        raise NotImplementedError("FullBatch answers no requests; its errors by epoch are validation_rmse_")
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers in all arrays of parameters."""
+        self._check_fitted()
+        return sum(array.size for array in self.arrays_.values())
+
+    def _check_parameters(self) -> None:
+        for name, allowed in (
+            ("kind", tuple(LEARNING_RATES)),
+            ("optimiser", ("gradient", "adam")),
+            ("start", ("reported", "normal", "uniform")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+        if self.n_epochs < 1:
+            raise ValueError(f"n_epochs must be at least 1; got {self.n_epochs}")
+        for name in ("learning_rate", "gradient_norm", "gradient_value"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive; got {value}")
 
 
 def _rmse(predictions: np.ndarray, pairs: Pairs, scale: RatingScale | None) -> float:
@@ -180,26 +204,3 @@ def _clip(gradients: dict[str, np.ndarray], norm: float | None, value: float | N
         if length > norm:
             for gradient in gradients.values():
                 gradient *= norm / length
-
-
-def _check(train, test, optimiser, start, n_epochs, learning_rate, gradient_norm, gradient_value) -> None:
-    if (train.n_users, train.n_items) != (test.n_users, test.n_items):
-        raise ValueError(
-            "train_full_batch: train and test do not share their id maps; use the parts of one split"
-        )
-    for name, data in (("train", train), ("test", test)):
-        if len(data) == 0:
-            raise ValueError(f"train_full_batch: {name} holds no ratings")
-    for name, value, allowed in (
-        ("optimiser", optimiser, ("gradient", "adam")),
-        ("start", start, ("reported", "normal", "uniform")),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
-    if n_epochs < 1:
-        raise ValueError(f"n_epochs must be at least 1; got {n_epochs}")
-    for name, value in (
-        ("learning_rate", learning_rate), ("gradient_norm", gradient_norm), ("gradient_value", gradient_value),
-    ):  # fmt: skip
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be positive; got {value}")

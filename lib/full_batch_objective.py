@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.experiment.fit import fit_model
 from lib.full_batch_kernels import add_neighbour_slopes, add_neighbours
 from lib.interactions import Interactions
 from lib.item_similarity import neighbour_lists
@@ -135,7 +136,7 @@ class Objective:
         self.item_users = self.pairs.users[self.by_item]
         self.share = 1.0 / np.sqrt(train.user_counts[self.pairs.users])
         if form.fitted_baseline:
-            bias = Bias().fit(train)
+            bias = fit_model(Bias, train)
             self.mean, self.fixed = float(bias.mean_), (bias.user_bias_, bias.item_bias_)
         if form.model in NEIGHBOURS:
             self.neighbours, self.similarities = self._lists(train)

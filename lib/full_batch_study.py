@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from lib.full_batch import LEARNING_RATES, train_full_batch
-from lib.koren_study import answers
-from lib.metrics.rating import rmse
-from lib.models import create
-
-MODULES = (
-    "lib.full_batch_study", "lib.full_batch", "lib.full_batch_objective", "lib.full_batch_kernels", "lib.models.adam",
-    "lib.item_similarity", "lib.models.bias", "lib.models.sparse_kernels", "lib.models.sgd_engine",
-    "lib.models.sgd_kernels", "lib.models.sgd_schedule", "lib.models.sgd_parameters", "lib.models.biased_svd",
-    "lib.models.svdpp",
-)  # fmt: skip
-"""What a training's outcome depends on, for a grid's ``version``."""
+from lib.experiment.fit import Fit, Fitted, Stopping
+from lib.full_batch import LEARNING_RATES
 
 LABELS = {
     "baseline": ("Baseline", "Baseline", ""),
@@ -39,11 +26,12 @@ STRONGER = {"regulariser": "squared", "weight": 5.0}
 
 
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """Return the models and sizes that project E reports, as jobs for `measure` without changes."""
-    jobs = []
-    for model, (_, _, size) in LABELS.items():
-        jobs += [{"model": model, "size": n, "changes": {}} for n in (sizes if size else (0,))]
-    return jobs
+    """Return the models and sizes that project E reports, for `training`; a size of 0 where a model has none."""
+    return [
+        {"model": model, "size": n}
+        for model, (_, _, size) in LABELS.items()
+        for n in (sizes if size else (0,))
+    ]
 
 
 def figure_name(model: str, size: int) -> str:
@@ -106,68 +94,66 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def measure(
-    context: Mapping[str, Any], *, model: str, size: int, changes: Mapping[str, Any], seed: int = 0
-) -> dict[str, Any]:
-    """Train one of E's models.
+def training(
+    model: str, size: int, changes: Mapping[str, Any], *, n_epochs: int, rate_factor: float, seed: int
+) -> Fit:
+    """Return the training of one of E's models, measured by `course`.
 
     Parameters
     ----------
-    context : mapping
-        ``train``, ``test``, ``n_epochs`` and ``rate_factor``, which E's learning rates are multiplied by.
+    model : str
+        A key of `LABELS`.
     size : int
         Factors or neighbours; 0 where the model has neither.
     changes : mapping
-        Arguments of `lib.full_batch.train_full_batch`, ``rate_factor`` and ``epoch_factor``.
-
-    Returns
-    -------
-    dict
-        ``train_curve`` and ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse``
-        and ``train_rmse`` (their last values), ``lowest`` test RMSE, ``start`` (the test RMSE before training),
-        ``diverged`` (1 where the training error left the range of floats, or ended above where it began) and ``seconds``.
+        Hyperparameters of `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``.
+    n_epochs : int
+    rate_factor : float
+        What E's learning rates are multiplied by.
+    seed : int
     """
-    changes = dict(changes)
-    rate = LEARNING_RATES[model] * context["rate_factor"] * changes.pop("rate_factor", 1.0)
-    n_epochs = context["n_epochs"] * changes.pop("epoch_factor", 1)
+    changed = dict(changes)
+    rate = LEARNING_RATES[model] * rate_factor * changed.pop("rate_factor", 1.0)
+    n_epochs = n_epochs * changed.pop("epoch_factor", 1)
     sized = {LABELS[model][2]: size} if LABELS[model][2] else {}
     if model == "integrated":
         sized["n_neighbours"] = 10  # E's code leaves it at its default
-    start = time.perf_counter()
-    found = train_full_batch(
-        context["train"], context["test"], model=model, **sized, **{"learning_rate": rate, **changes},
-        n_epochs=n_epochs, seed=seed,
-    )  # fmt: skip
-    return {
-        "train_curve": found.train_rmse, "test_curve": found.test_rmse, "train_rmse": float(found.train_rmse[-1]),
-        "test_rmse": float(found.test_rmse[-1]), "lowest": float(found.test_rmse.min()),
-        "start": float(found.test_rmse[0]),
-        "diverged": int(found.diverged or found.train_rmse[-1] > found.train_rmse[0]), "seconds": time.perf_counter() - start,
-    }  # fmt: skip
+    return Fit(
+        "lib.full_batch:FullBatch",
+        {"kind": model, **sized, "learning_rate": rate, **changed, "n_epochs": n_epochs},
+        seed=seed,
+        stopping=Stopping(validation="test", refit=False),  # E follows its test error; nothing stops by it
+        measure={f"{__name__}:course": {}},
+        labels={"model": model, "size": size, "changes": dict(changes), "seed": seed},
+    )
 
 
-def rating_by_rating(
-    context: Mapping[str, Any], *, model: str, parameters: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Train a model of this library by one step a rating.
+def course(fitted: Fitted) -> dict[str, Any]:
+    """Tell how one of E's trainings went.
 
     Returns
     -------
     dict
-        ``test_rmse`` and ``train_rmse`` (clipped), ``diverged`` (0 or 1) and ``seconds``.
+        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and ``train_rmse``
+        (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and ``diverged`` (1 where the
+        training error left the range of floats, or ended above where it began).
     """
-    train, test = context["train"], context["test"]
-    start = time.perf_counter()
-    try:
-        fitted = create(model, **parameters).fit(train)
-    except FloatingPointError:
-        return {
-            "test_rmse": np.nan,
-            "train_rmse": np.nan,
-            "diverged": 1,
-            "seconds": time.perf_counter() - start,
-        }
+    model = fitted.model
+    train, test = model.train_rmse_, model.validation_rmse_
     return {
-        "test_rmse": rmse(test.ratings, answers(fitted, test)), "train_rmse": rmse(train.ratings, answers(fitted, train)),
-        "diverged": 0, "seconds": time.perf_counter() - start,
-    }  # fmt: skip
+        "test_curve": test,
+        "train_rmse": float(train[-1]),
+        "test_rmse": float(test[-1]),
+        "lowest": float(test.min()),
+        "start": float(test[0]),
+        "diverged": int(model.diverged_ or train[-1] > train[0]),
+    }
+
+
+def rating_by_rating(model: str, *, n_factors: int, initial_scale: float, seed: int) -> Fit:
+    """Return the fit of a model of this library by one step a rating; a record with a ``failure`` has diverged."""
+    parameters = {"n_factors": n_factors, "initial_scale": initial_scale}
+    return Fit(
+        model, parameters, seed=seed, measure={"errors": {}}, records_errors=("FloatingPointError",),
+        labels={"model": model, **parameters},
+    )  # fmt: skip

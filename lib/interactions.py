@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -48,6 +48,9 @@ class Interactions:
     scale : RatingScale
     user_table, item_table : DataFrame, optional
         Side information, one row a code in code order, indexed by raw id.
+    origin : tuple
+        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split; empty
+        where nothing is known of it. No part of the content.
     """
 
     users: np.ndarray
@@ -59,6 +62,7 @@ class Interactions:
     scale: RatingScale
     user_table: pd.DataFrame | None = None
     item_table: pd.DataFrame | None = None
+    origin: tuple = field(default=(), repr=False, compare=False)
 
     def __post_init__(self):
         for name, dtype in (
@@ -126,12 +130,12 @@ class Interactions:
         """Return the rows (indices or a mask) as Interactions over the same id maps."""
         return replace(
             self, users=self.users[rows], items=self.items[rows], ratings=self.ratings[rows],
-            timestamps=self.timestamps[rows],
+            timestamps=self.timestamps[rows], origin=(),
         )  # fmt: skip
 
     def with_ratings(self, ratings: np.ndarray, scale: tuple[float, float]) -> Interactions:
         """Return the same pairs with other values, such as centred ratings."""
-        return replace(self, ratings=ratings, scale=RatingScale(*scale))
+        return replace(self, ratings=ratings, scale=RatingScale(*scale), origin=())
 
     # -- looking -----------------------------------------------------------------------------------------------
     def __len__(self) -> int:

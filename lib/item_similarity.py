@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
+from lib.experiment.fit import fit_model
 from lib.interactions import Interactions
 from lib.models.bias import Bias
 
@@ -126,7 +127,7 @@ def centred_ratings(train: Interactions, centre: str, baseline: Bias | None = No
     """
     ratings = train.ratings.astype(np.float64)
     if centre == "baseline":
-        baseline = Bias().fit(train) if baseline is None else baseline
+        baseline = fit_model(Bias, train) if baseline is None else baseline
         return ratings - baseline.predict(train.users, train.items)
     sums = np.bincount(train.items, ratings, minlength=train.n_items)
     return ratings - (sums / np.maximum(train.item_counts, 1))[train.items]

@@ -4,34 +4,81 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.grid import Grid
+from lib.experiment.fit import Fit, Fitted, Parts, fit_model
+from lib.experiment.protocol import parts_of
+from lib.experiment.run import run_fits
 from lib.interactions import Interactions
-from lib.koren_study import MODULES
-from lib.metrics.rating import rmse
-from lib.models import create, label
-from lib.processes import source_version
+from lib.models import label
+from lib.models.base import Recommender
 from lib.splits import k_fold
 
-SURPRISE = {
-    "surprise_svd": ("SVD", {"n_factors": 100, "n_epochs": 20, "lr_all": 0.005, "reg_all": 0.02}),
-    "surprise_svdpp": ("SVDpp", {"n_factors": 20, "n_epochs": 20, "lr_all": 0.007, "reg_all": 0.02}),
-}
-"""scikit-surprise's models at its own defaults, which are written out: they may change with its version."""
 
-SAME = {"same_svd": ("biased_svd", "surprise_svd"), "same_svdpp": ("svdpp", "surprise_svdpp")}
-"""The engine here with the settings of a model there."""
+class SurpriseSVD(Recommender):
+    """scikit-surprise's SVD, asked by codes; by default with its own defaults, which may change with its version."""
+
+    loaded_first = ("surprise",)
+    kind = "SVD"
+    options: Mapping[str, Any] = {}
+
+    def __init__(
+        self, *, n_factors: int = 100, n_epochs: int = 20, lr_all: float = 0.005, reg_all: float = 0.02
+    ):
+        self.n_factors, self.n_epochs, self.lr_all, self.reg_all = n_factors, n_epochs, lr_all, reg_all
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        import surprise
+
+        frame = pd.DataFrame(
+            {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
+        )
+        self._known = surprise.Dataset.load_from_df(
+            frame, surprise.Reader(rating_scale=train.scale)
+        ).build_full_trainset()
+        algorithm = getattr(surprise, self.kind)(**self.parameters, **self.options, random_state=0)
+        start = time.perf_counter()
+        self._fitted = algorithm.fit(self._known)
+        self.seconds_ = time.perf_counter() - start
+
+    def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+        """Ask scikit-surprise, pair by pair."""
+        users, items = self._pairs(users, items, times)
+        inner = self._known._raw2inner_id_users, self._known._raw2inner_id_items
+        pairs = zip(users.tolist(), items.tolist(), strict=True)
+        return np.array(
+            [self._fitted.estimate(inner[0].get(u, "new"), inner[1].get(i, "new")) for u, i in pairs]
+        )
+
+    @property
+    def n_parameters_(self) -> int:
+        """Biases and factors."""
+        tables = (getattr(self._fitted, name, np.empty(0)) for name in ("bu", "bi", "pu", "qi", "yj"))
+        return sum(table.size for table in tables)
+
+
+class SurpriseSVDpp(SurpriseSVD):
+    """scikit-surprise's SVD++."""
+
+    kind = "SVDpp"
+    options: Mapping[str, Any] = {"cache_ratings": True}
+
+    def __init__(
+        self, *, n_factors: int = 20, n_epochs: int = 20, lr_all: float = 0.007, reg_all: float = 0.02
+    ):
+        super().__init__(n_factors=n_factors, n_epochs=n_epochs, lr_all=lr_all, reg_all=reg_all)
+
+
+SAME = {"svd": ("biased_svd", SurpriseSVD), "svdpp": ("svdpp", SurpriseSVDpp)}
+"""A model here and the one there whose settings it is given, by the end of the names that results use."""
 
 
 def compare_on_folds(
-    dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], n_epochs: Mapping[str, int], *, seed: int,
-    store: Path | str, workers: int | None = None,
-) -> pd.DataFrame:  # fmt: skip
+    dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], *, seed: int
+) -> pd.DataFrame:
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
     Parameters
@@ -40,14 +87,8 @@ def compare_on_folds(
     n_folds : int
     tuned : mapping of str to mapping
         Hyperparameters by registered name.
-    n_epochs : mapping of str to int
-        Their epochs.
     seed : int
         Of the folds.
-    store : path
-        Where finished fits are kept.
-    workers : int, optional
-        As in `lib.grid.Grid`.
 
     Returns
     -------
@@ -56,93 +97,66 @@ def compare_on_folds(
         folds, predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to
         scikit-surprise's predictions, NaN where the settings are not the same.
     """
-    jobs = [{"name": name} for name in (*SURPRISE, *SAME)]
-    jobs += [{"name": n, "parameters": {**p, "n_epochs": n_epochs[n]}} for n, p in tuned.items()]
-    rows = []
-    for number, fold in enumerate(k_fold(dataset.interactions, n_folds=n_folds, seed=seed)):
-        context = {"train": fold.train, "test": fold.test}
-        version = source_version("lib.koren_folds", *MODULES)
-        with Grid(measure, context=context, store=store, version=version, workers=workers) as grid:
-            found = {result["name"]: result for result in grid.run(jobs)}
-        for name, result in found.items():
-            gap = np.nan
-            if name in SAME:
-                theirs = np.asarray(found[SAME[name][1]]["predictions"])
-                gap = float(np.abs(np.asarray(result["predictions"]) - theirs).max())
-            rows.append({"name": name, "fold": number, "gap": gap, **{k: result[k] for k in ("rmse", "seconds_fit")}})  # fmt: skip
-    table = pd.DataFrame(rows).groupby("name", sort=False)
-    found = table.agg(
-        rmse=("rmse", "mean"), spread=("rmse", "std"), seconds=("seconds_fit", "mean"), gap=("gap", "max")
-    )
+    folds = {fold.fold: fold for fold in k_fold(dataset.interactions, n_folds=n_folds, seed=seed)}
+    fits = [
+        Fit(
+            model, parameters, train=f"{fold}/train", test=f"{fold}/test", **options,
+            measure={"predictions": {"dtype": "float64"}, "errors": {"parts": ["test"]}, f"{__name__}:seconds": {}},
+            labels={"name": name, "fold": fold},
+        )
+        for fold in folds
+        for name, model, parameters, options in _rows(tuned)
+    ]  # fmt: skip
+    table = pd.DataFrame(run_fits(fits, parts_of(folds)))
+    theirs = table.set_index(["name", "fold"])["predictions"]
+    table["gap"] = [
+        float(np.abs(row.predictions - theirs[row.name.replace("same", "surprise"), row.fold]).max())
+        if row.name.startswith("same")
+        else np.nan
+        for row in table.itertuples(index=False)
+    ]
+    found = table.groupby("name", sort=False).agg(
+        rmse=("test_rmse", "mean"), spread=("test_rmse", "std"), seconds=("seconds_fit", "mean"), gap=("gap", "max")
+    )  # fmt: skip
     found.insert(0, "model", [_label(name) for name in found.index])
     return found.reset_index()
 
 
-def _label(name: str) -> str:
-    if name in SURPRISE:
-        return f"scikit-surprise, {SURPRISE[name][0].replace('pp', '++')}"
-    if name in SAME:
-        return f"{label(SAME[name][0]).split(',')[0]}, at those settings"
-    return f"{label(name).split(',')[0]}, tuned"
+def seconds(fitted: Fitted) -> dict[str, float]:
+    """Leave out, of ``seconds_fit``, what scikit-surprise takes to make its own data structure."""
+    return {"seconds_fit": getattr(fitted.model, "seconds_", fitted.seconds_fit)}
 
 
-def measure(context: Mapping[str, Any], *, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:  # fmt: skip
-    """Fit one model on one fold.
-
-    Returns
-    -------
-    dict
-        ``predictions`` (float64, clipped), ``rmse``, ``seconds_fit``.
-    """
-    train, test = context["train"], context["test"]
-    if name in SURPRISE:
-        fit = _fit_surprise(name, train)
-    elif name in SAME:
-        fit = create(SAME[name][0], **_same_settings(name)).fit
-        create(SAME[name][0], **_same_settings(name)).fit(train.take(np.arange(1000)))  # compiles
-    else:
-        fit = create(name, **(parameters or {})).fit
-    start = time.perf_counter()
-    model = fit(train)
-    seconds = time.perf_counter() - start
-    predicted = test.scale.clip(model.predict(test.users, test.items))
-    return {"predictions": predicted, "rmse": rmse(test.ratings, predicted), "seconds_fit": seconds}
+def compiled(parts: Parts, fit: Fit) -> Parts:
+    """Fit a few ratings first, so that no compiler runs while the clock does."""
+    fit_model(fit.model, parts[fit.train].take(np.arange(1000)), **fit.parameters)
+    return {}
 
 
-def _same_settings(name: str) -> dict[str, Any]:
-    kind, theirs = SAME[name]
-    settings = SURPRISE[theirs][1]
-    groups = ("bias", "factor", "implicit") if kind == "svdpp" else ("bias", "factor")
-    found = {f"{group}_learning_rate": settings["lr_all"] for group in groups}
-    found |= {f"{group}_regularisation": settings["reg_all"] for group in groups}
+def _rows(tuned: Mapping[str, Mapping[str, Any]]):
+    """Yield name, model, hyperparameters and further options of each fit on a fold."""
+    for name, (_, theirs) in SAME.items():
+        yield f"surprise_{name}", f"{__name__}:{theirs.__name__}", theirs().parameters, {}
+    for name, (ours, theirs) in SAME.items():
+        yield f"same_{name}", ours, _same(ours, theirs()), {"prepare": (f"{__name__}:compiled", {})}
+    for name, parameters in tuned.items():
+        yield name, name, parameters, {}
+
+
+def _same(ours: str, theirs: SurpriseSVD) -> dict[str, Any]:
+    groups = ("bias", "factor", "implicit") if ours == "svdpp" else ("bias", "factor")
+    found = {f"{group}_learning_rate": theirs.lr_all for group in groups}
+    found |= {f"{group}_regularisation": theirs.reg_all for group in groups}
     return found | {
-        "n_factors": settings["n_factors"], "n_epochs": settings["n_epochs"], "learning_rate_decay": 1.0,
-        "initial_scale": 0.1, "shuffle": False, "dtype": "float64",
+        "n_factors": theirs.n_factors, "n_epochs": theirs.n_epochs, "learning_rate_decay": 1.0, "initial_scale": 0.1,
+        "shuffle": False, "dtype": "float64",
     }  # fmt: skip
 
 
-class _Surprise:
-    """A fitted model of scikit-surprise that is asked by codes."""
-
-    def __init__(self, algorithm, trainset):
-        self.algorithm, self.trainset = algorithm, trainset
-
-    def predict(self, users, items) -> np.ndarray:
-        inner = self.trainset._raw2inner_id_users, self.trainset._raw2inner_id_items
-        pairs = zip(users.tolist(), items.tolist(), strict=True)
-        return np.array(
-            [self.algorithm.estimate(inner[0].get(u, "new"), inner[1].get(i, "new")) for u, i in pairs]
-        )
-
-
-def _fit_surprise(name: str, train: Interactions):
-    """Return what fits; its own data structure is made before the clock starts."""
-    import surprise
-
-    kind, settings = SURPRISE[name]
-    frame = pd.DataFrame({"user": train.users, "item": train.items, "rating": train.ratings.astype(float)})
-    reader = surprise.Reader(rating_scale=(train.scale.low, train.scale.high))
-    trainset = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
-    more = {"cache_ratings": True} if kind == "SVDpp" else {}
-    algorithm = getattr(surprise, kind)(**settings, **more, random_state=0)
-    return lambda _: _Surprise(algorithm.fit(trainset), trainset)
+def _label(name: str) -> str:
+    kind, _, same = name.partition("_")
+    if kind == "surprise":
+        return f"scikit-surprise, {SAME[same][1].kind.replace('pp', '++')}"
+    if kind == "same":
+        return f"{label(SAME[same][0]).split(',')[0]}, at those settings"
+    return f"{label(name).split(',')[0]}, tuned"

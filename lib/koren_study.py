@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.evaluation import score_matrix
+from lib.experiment.fit import Fit, Fitted, Stopping, answers, fit_model
+from lib.experiment.space import Integer, Real, Space
 from lib.interactions import Interactions
-from lib.metrics import recommend
 from lib.metrics.per_user import PerUser
 from lib.metrics.rating import rmse
-from lib.metrics.sampled import SampledRanks, sampled_ranks
-from lib.models import create, model_class
+from lib.metrics.sampled import SampledRanks
+from lib.models import model_class
 from lib.models.base import Recommender
 from lib.recommendations import titles_of
-from lib.search_space import Integer, Real, Space
-from lib.splits import Split
+from lib.splits import Split, random_holdout
 from lib.variants import Variant
-
-MODULES = (
-    "lib.item_similarity", "lib.models.bias", "lib.models.rated_neighbours", "lib.models.correlation_neighbours",
-    "lib.models.interpolated_neighbours", "lib.models.nonnegative", "lib.models.sgd_engine", "lib.models.sgd_kernels",
-    "lib.models.sgd_schedule", "lib.models.sgd_answers", "lib.models.sgd_parameters", "lib.models.sgd_time",
-    "lib.models.biased_svd", "lib.models.nsvd", "lib.models.neighbourhood", "lib.models.asymmetric_svd",
-    "lib.models.svdpp", "lib.models.integrated", "lib.models.timesvdpp",
-)  # fmt: skip
-"""What a fit's outcome depends on, for the ``version`` of searches."""
 
 ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 """From the largest error to the smallest, as the papers have it."""
-
-AT_SCALE = {
-    "SVD, 50 factors": ("biased_svd", {"n_factors": 50, "n_epochs": 1}),
-    "Asymmetric-SVD, 50 factors": ("asymmetric_svd", {"n_factors": 50, "n_epochs": 1}),
-    "SVD++, 50 factors": ("svdpp", {"n_factors": 50, "n_epochs": 1}),
-}
-"""What is timed on made-up ratings (`lib.scale_study`)."""
 
 LATENT = ("biased_svd", "nsvd", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")
 """Models with factors."""
@@ -83,138 +66,78 @@ def variants() -> dict[str, Variant]:
     return {v.name: v for v in found}
 
 
-def answers(model: Recommender, data: Interactions) -> np.ndarray:
-    """Predict the pairs of `data`, clipped to the scale; a model of time is told when each rating was given."""
-    asked = (data.users, data.items)
-    if getattr(model, "uses_timestamps", False):
-        asked += (data.timestamps,)
-    return data.scale.clip(model.predict(*asked))
+def validation_fit(variant: Variant, *, most_epochs: int, patience: int) -> Fit:
+    """Return a search's fit: on ``train``, judged, and stopped where a model has epochs, on ``validation``."""
+    stopping = None
+    if _has_epochs(variant):
+        stopping = Stopping("n_epochs", most_epochs, patience, validation="validation", refit=False)
+    return Fit(variant.model, variant.fixed, test="validation", stopping=stopping, measure={"score": {}})
 
 
-def search_context(variant: Variant, split: Split, *, most_epochs: int, patience: int) -> dict[str, Any]:
-    """Bring a variant and the validation data (``split.test``) into the form that `validate` is handed."""
-    return {
-        "variant": variant, "train": split.train, "validation": split.test,
-        "settings": {"most_epochs": most_epochs, "patience": patience},
-    }  # fmt: skip
-
-
-def validate(context: Mapping[str, Any], parameters: Mapping[str, Any], fold: int) -> dict[str, float]:
-    """Fit one point of a search, stopped early; the score is the clipped RMSE on the validation ratings."""
-    one = context["variant"]
-    model = _stopped(one, one.parameters(parameters), context["train"], context["validation"], **context["settings"])  # fmt: skip
-    found = {"score": rmse(context["validation"].ratings, answers(model, context["validation"]))}
-    return found | {"n_epochs": float(getattr(model, "n_epochs_", 0))}
-
-
-def _stopped(
-    one: Variant, parameters: Mapping[str, Any], train, validation, *, most_epochs: int, patience: int
-):
-    """Fit a model on the inner training ratings; one that is trained by epochs keeps the best on validation ratings."""
-    parameters = dict(parameters)
-    if "patience" in model_class(one.model).parameter_names():
-        parameters = {"n_epochs": most_epochs, "patience": patience, **parameters}
-    return create(one.model, **parameters).fit(train, validation=validation)
-
-
-def measure(
-    context: Mapping[str, Any], *, variant: str, chosen: Mapping[str, Any], changes: Mapping[str, Any], seed: int = 0,
-    lists: bool = False, timed: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    """Find a model's number of epochs on validation ratings, fit it on all training ratings, and measure it.
+def refitted(
+    variant: Variant, chosen: Mapping[str, Any], *, most_epochs: int, patience: int, seed: int = 0,
+    changes: Mapping[str, Any] | None = None, measure: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Fit:  # fmt: skip
+    """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
 
     Parameters
     ----------
-    context : mapping
-        ``train`` and ``test``; ``inner_train`` and ``inner_test``, validation data cut from train; ``settings``:
-        ``most_epochs``, ``patience``, ``k`` (length of the lists), ``n_sampled`` (films that a held-out one is put among)
-        and ``sampling_seed``.
+    variant : Variant
     chosen : mapping
         A point of the variant's search.
-    changes : mapping
+    changes : mapping, optional
         Hyperparameters that differ from variant and search, such as the number of factors.
-    lists : bool
-        Whether to draw everybody's list, and to rank held-out favourites among random films.
-    timed : bool
-        Whether to time one epoch, by fits of one and of several.
-
-    Returns
-    -------
-    dict
-        ``predictions`` (float32, clipped, in the order of the test ratings), ``test_rmse``, ``train_rmse``,
-        ``validation_rmse`` (of the first fit), ``n_epochs``, ``curve`` (that fit's validation RMSE by epoch, unclipped;
-        empty where there are no epochs), ``seconds_fit``, ``seconds_predict``, ``n_parameters``; with `lists` also
-        ``items``, ``scores`` and, for what is kept out of the samples ("none" or "rated"), ``above_*`` and ``level_*``
-        (`lib.metrics.sampled.SampledRanks`); with `timed` also ``seconds_epoch``.
+    measure : mapping, optional
+        What is measured beside the errors, as `lib.experiment.fit.Fit` takes it.
     """
-    one, settings = variants()[variant], context["settings"]
-    train, test = context["train"], context["test"]
-    parameters = {**one.parameters(chosen), **changes}
-    if "seed" in model_class(one.model).parameter_names():
-        parameters["seed"] = seed
-    stopping = {name: settings[name] for name in ("most_epochs", "patience")}
-    stopped = _stopped(one, parameters, context["inner_train"], context["inner_test"], **stopping)
-    epochs = {"n_epochs": int(stopped.n_epochs_)} if hasattr(stopped, "n_epochs_") else {}
-    start = time.perf_counter()
-    model = create(one.model, **parameters, **epochs).fit(train)
-    fitted = time.perf_counter()
-    predicted = answers(model, test)
-    done = time.perf_counter()
-    found = {
-        "predictions": predicted.astype(np.float32), "test_rmse": rmse(test.ratings, predicted),
-        "train_rmse": rmse(train.ratings, answers(model, train)),
-        "validation_rmse": rmse(context["inner_test"].ratings, answers(stopped, context["inner_test"])),
-        "n_epochs": epochs.get("n_epochs", 0),
-        "curve": np.asarray(stopped.history_)[:, 1].astype(np.float64) if epochs else np.empty(0),
-        "seconds_fit": fitted - start, "seconds_predict": done - fitted, "n_parameters": int(model.n_parameters_),
-    }  # fmt: skip
-    if timed and epochs:
-        found["seconds_epoch"] = _seconds_an_epoch(one, parameters, train)
-    return found | (_lists(model, train, test, settings) if lists else {})
+    changes = dict(changes or {})
+    found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
+    return Fit(
+        variant.model, {**variant.parameters(chosen), **changes}, seed=seed,
+        stopping=Stopping(*found, train="inner_train", validation="inner_test"),
+        measure={"errors": {}, **(measure or {}), "validation_error": {}},
+        labels={"variant": variant.name, "changes": changes, "seed": seed},
+    )  # fmt: skip
 
 
-def _seconds_an_epoch(one: Variant, parameters: Mapping[str, Any], train: Interactions, n: int = 4) -> float:
-    """Time an epoch by what fits of n + 1 epochs take more than fits of one."""
+def with_inner(split: Split, *, seed: int) -> dict[str, Interactions]:
+    """Return a split's parts, with a tenth of its training ratings as validation ratings."""
+    cut = random_holdout(split.train, test_share=0.1, seed=seed)
+    return {"train": split.train, "test": split.test, "inner_train": cut.train, "inner_test": cut.test}
+
+
+def _has_epochs(variant: Variant) -> bool:
+    return "patience" in model_class(variant.model).parameter_names()
+
+
+# -- measurements --------------------------------------------------------------------------------------------------
+def seconds_an_epoch(fitted: Fitted, *, n: int = 4) -> dict[str, float]:
+    """Time an epoch (``seconds_epoch``) by what fits of n + 1 epochs take more than fits of one."""
     seconds = []
     for epochs in (1, n + 1):
         start = time.perf_counter()
-        create(one.model, **{**parameters, "n_epochs": epochs}).fit(train)
+        fit_model(fitted.fit.model, fitted.train, **{**fitted.model.parameters, "n_epochs": epochs})
         seconds.append(time.perf_counter() - start)
-    return max(seconds[1] - seconds[0], 0.0) / n
+    return {"seconds_epoch": max(seconds[1] - seconds[0], 0.0) / n}
 
 
-class _Scores(NamedTuple):
-    """Scores of everybody, made once for several questions."""
-
-    values: np.ndarray
-
-    def score(self, users: np.ndarray) -> np.ndarray:
-        return self.values[users]
+def transductive(fitted: Fitted) -> dict[str, float]:
+    """Return ``transductive_rmse``: N(u) holds the films of the test pairs too; for no table beside others."""
+    model = type(fitted.model)(**fitted.model.parameters).fit_transductive(fitted.train, fitted.test)
+    return {"transductive_rmse": rmse(fitted.test.ratings, answers(model, fitted.test))}
 
 
-def _lists(model: Recommender, train: Interactions, test: Interactions, settings: Mapping[str, Any]) -> dict:
-    scores = _Scores(score_matrix(model, train).values)
-    top = recommend(scores, train, settings["k"])
-    found = {"items": top.items, "scores": top.scores.astype(np.float32)}
-    for exclude in ("none", "rated"):
-        ranks = sampled_ranks(
-            scores, train, test, n_sampled=settings["n_sampled"], exclude=exclude, seed=settings["sampling_seed"]
-        )  # fmt: skip
-        found |= {f"above_{exclude}": ranks.above, f"level_{exclude}": ranks.level}
-    return found
-
-
+# -- what they left ------------------------------------------------------------------------------------------------
 def sampled_of(
-    fit: Mapping[str, Any], test: Interactions, settings: Mapping[str, Any], exclude: str
+    record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int, seed: int
 ) -> SampledRanks:
-    """Return the sampled ranks that `measure` left."""
+    """Return the sampled ranks that a fit left (`lib.experiment.measurements.sampled`)."""
     rows = np.flatnonzero(test.ratings >= test.scale.high)
     rows = rows[np.lexsort((test.items[rows], test.users[rows]))]
-    above, level = (np.asarray(fit[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
+    above, level = (np.asarray(record[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
     return SampledRanks(
-        test.users[rows], test.items[rows], above, level, settings["n_sampled"], float(test.scale.high), exclude,
-        settings["sampling_seed"],
-    )  # fmt: skip
+        test.users[rows], test.items[rows], above, level, n_sampled, float(test.scale.high), exclude, seed
+    )
 
 
 def explained(
@@ -241,14 +164,6 @@ def explained(
         rows.append({"model": name, "film": "all other films", "rated": np.nan, "contribution": found.rest})
         rows.append({"model": name, "film": "mean, biases, own factors", "rated": np.nan, "contribution": found.baseline})  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def transductive_errors(
-    one: Variant, chosen: Mapping[str, Any], n_epochs: int, train: Interactions, test: Interactions
-) -> float:
-    """Return the test RMSE of a model whose N(u) holds the films of the test pairs too; for no table beside others."""
-    model = create(one.model, **one.parameters(chosen), n_epochs=n_epochs).fit_transductive(train, test)
-    return rmse(test.ratings, answers(model, test))
 
 
 def averaged_hits(of_starts: Sequence[SampledRanks], k: int) -> PerUser:

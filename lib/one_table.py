@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib import metrics
 from lib.contenders import Contender
-from lib.evaluation import RATING_METRICS, Evaluation
-from lib.metrics.lists import TopK
-from lib.ranking_study import lists_of
-from lib.significance import bootstrap_interval
+from lib.evaluation import RATING_METRICS, Evaluation, evaluation_of
 from lib.splits import Split
 
 LIST_METRICS = ("ndcg", "precision", "recall", "mrr", "coverage")
 COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak_mib")
+INTERVALS = (*RATING_METRICS, "ndcg")
+"""Metrics that get an interval."""
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 PROTOCOLS = {"u1 to u5": FOLDS}
 """Splits that are one protocol together; any other split's name is its own protocol."""
@@ -28,22 +26,17 @@ def protocol_of(split: str) -> str:
     return next((name for name, members in PROTOCOLS.items() if split in members), split)
 
 
-def top_of(fit: Mapping[str, Any], split: Split) -> TopK | None:
-    """Return the lists that `lib.common_protocol.measure` left, None where none were drawn."""
-    return lists_of(fit, split.train) if "items" in fit else None
-
-
-def evaluation_of(
-    one: Contender, fit: Mapping[str, Any], split: Split, *, k: int, threshold: float, n_resamples: int = 0
-) -> Evaluation:
-    """Turn what `lib.common_protocol.measure` left into the form in which results are kept.
+def evaluations_of(
+    fits: Iterable[Mapping[str, Any]], contenders: Mapping[str, Contender], splits: Mapping[str, Split],
+    *, k: int, threshold: float, n_resamples: int = 0,
+) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
+    """Turn records into the form in which results are kept, by contender's name and split's key.
 
     Parameters
     ----------
-    one : Contender
-    fit : mapping
-    split : Split
-        The one that was fitted; its fold tells repeated splits apart.
+    fits : iterable of Record
+        Of `lib.experiment.protocol.table_fits`.
+    contenders, splits : mapping
     k : int
         Length of the lists that are measured, at most what was drawn.
     threshold : float
@@ -51,35 +44,15 @@ def evaluation_of(
     n_resamples : int
         Resamples of users for 95% intervals of RMSE, MAE and nDCG; 0 for none.
     """
-    test, train = split.test, split.train
-    samples, values = {}, {}
-    errors, predictions = None, None
-    if "predictions" in fit:
-        predicted = np.asarray(fit["predictions"], dtype=np.float64)
-        errors = metrics.user_errors(test.users, test.ratings, predicted)
-        samples = {metric: errors.per_user(metric) for metric in RATING_METRICS}
-        predictions = test.frame().drop(columns="timestamp").assign(prediction=predicted.astype(np.float32))
-    ranking, lists = {}, None
-    top = top_of(fit, split)
-    if top is not None:
-        ranking[k] = metrics.evaluate_ranking(top, test, k=k, threshold=threshold, train=train)
-        samples[f"ndcg@{k}"] = ranking[k].per_user("ndcg")
-        values |= {name: (float(value), np.nan, np.nan) for name, value in ranking[k].metrics().items()}
-        lists = top.frame(train.user_ids, train.item_ids)
-    for metric, sample in samples.items():
-        if n_resamples and len(sample) > 1:
-            interval = bootstrap_interval(sample, n_resamples=n_resamples)
-            values[metric] = (interval.value, interval.low, interval.high)
-        else:
-            values[metric] = (sample.value, np.nan, np.nan)
-    for cost in ("n_parameters", "peak_mib", "seconds_rank"):
-        if fit.get(cost) is not None:
-            values[cost] = (float(fit[cost]), np.nan, np.nan)
-    return Evaluation(
-        model=one.name, fitted=None, split=split, seed=int(fit["seed"]) if one.starts else None, values=values,
-        seconds_fit=float(fit["seconds_fit"]), seconds_predict=_number(fit.get("seconds_predict")), errors=errors,
-        ranking=ranking, predictions=predictions, top_k=lists,
-    )  # fmt: skip
+    found = {}
+    for fit in fits:
+        name, key = fit["contender"], fit["split"]
+        seed = fit["seed"] if contenders[name].starts else None
+        options = {"threshold": threshold, "n_resamples": n_resamples, "seed": seed, "intervals": INTERVALS}
+        one = found[name, key] = evaluation_of(name, fit, splits[key], ks=(k,), **options)
+        if one.predictions is not None:  # kept in single precision, on whatever scale they are
+            one.predictions["prediction"] = one.predictions["prediction"].astype(np.float32)
+    return found
 
 
 def fit_table(
@@ -219,7 +192,3 @@ def in_words(parameters: Mapping[str, Any]) -> str:
 
 def _value(found: Evaluation, metric: str) -> float:
     return found[metric] if metric in found.values else np.nan
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None else float(value)

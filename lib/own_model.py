@@ -1,4 +1,4 @@
-"""A reader's own model: its class found by ``module:Class``, held against what a model must have, and registered."""
+"""A reader's own model: its class found by ``module:Class``, and held against what a model must have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
-from lib.models import REGISTRY
 from lib.models.base import Recommender
 from lib.runner.errors import near_miss
 
@@ -21,6 +19,9 @@ EXAMPLES = ROOT / "notebooks"
 """Where the example lies; it is looked in last, so that a reader's file of the same name wins."""
 
 CONTRACT = "tests/models/test_contract.py"
+
+PREDICT = "predict(self, users, items, times=None)"
+"""The form that every model's method has."""
 
 
 def load_class(spec: str) -> type[Recommender]:
@@ -77,18 +78,31 @@ def check_class(found: Any, spec: str) -> None:
         raise TypeError(
             f"{spec} is not derived from lib.models.base.Recommender{lacks}; write "
             f"`class {found.__name__}(Recommender):` with the methods `_fit(self, train, validation)` and "
-            "`predict(self, users, items)`; the base class adds fit, score, saving and what the comparison asks"
+            f"`{PREDICT}`; the base class adds fit, score, saving and what the comparison asks"
         )
     abstract = sorted(getattr(found, "__abstractmethods__", ()))
     if abstract:
-        forms = {"_fit": "_fit(self, train, validation)", "predict": "predict(self, users, items)"}
+        forms = {"_fit": "_fit(self, train, validation)", "predict": PREDICT}
         raise TypeError(f"{spec} lacks {' and '.join(forms.get(n, n) for n in abstract)}; write it")
+    _check_predict(found, spec)
     if found.__init__ is object.__init__:
         raise TypeError(
             f"{spec} has no __init__; write `def __init__(self, *, ...)` with its hyperparameters, or "
             "`def __init__(self): pass` where it has none"
         )
     _check_constructor(found, spec)
+
+
+def _check_predict(found: type, spec: str) -> None:
+    form = inspect.signature(found.predict)
+    try:
+        for given, named in (((0, 0), {}), ((0, 0, 0), {}), ((0, 0), {"times": 0})):
+            form.bind(None, *given, **named)
+    except TypeError:
+        raise TypeError(
+            f"{spec}: predict{form} can't be told the times of ratings; write `{PREDICT}`, and where the model knows "
+            "no time hand them to `self._pairs(users, items, times)` and use them no further"
+        ) from None
 
 
 def _check_constructor(found: type, spec: str) -> None:
@@ -117,22 +131,6 @@ def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> N
         if name not in known:
             there = near_miss(name, known) or "; it has none"
             raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}{there}")
-
-
-def registered_name(cls: type) -> str:
-    """Name under which the class joins the registry: its own, unless a model of the project has that one."""
-    return cls.__name__ if cls.__name__ not in REGISTRY else f"own_{cls.__name__}"
-
-
-@contextmanager
-def registered(spec: str) -> Iterator[str]:
-    """Have ``lib.models.create`` know the class of `spec` within the block, under the name that is yielded."""
-    name = registered_name(load_class(spec))
-    REGISTRY[name] = str(spec).strip()
-    try:
-        yield name
-    finally:
-        REGISTRY.pop(name, None)
 
 
 def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> list[str]:

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from lib.agreement_map import correlation_maps, list_maps
+from lib.evaluation import top_of
 from lib.metrics.per_user import PerUser
-from lib.one_table import FOLDS, protocol_of, top_of
+from lib.one_table import FOLDS, protocol_of
 from lib.own_model_protocol import OwnRow, Protocol
 from lib.significance import compare_models
 from lib.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
@@ -62,10 +63,13 @@ def lists_with(
     """Return the stored lists of a split (`lib.stored_tables.list_table`) and below them the own model's."""
     split = protocol.splits[key]
     theirs = list_table([protocol.stored], split, protocol.k)
-    top = top_of(fits[key], split)
-    if top is None:
+    if "items" not in fits[key]:
         return theirs
-    mine = top.frame(split.train.user_ids, split.train.item_ids).assign(model=own.name)
+    mine = (
+        top_of(fits[key], split.train)
+        .frame(split.train.user_ids, split.train.item_ids)
+        .assign(model=own.name)
+    )
     return pd.concat([theirs, mine[list(theirs.columns)]], ignore_index=True)
 
 

@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.common_protocol import make_splits, measure
 from lib.evaluation import Evaluation
+from lib.experiment.fit import Fit, FitFailed
+from lib.experiment.protocol import make_splits, parts_of
+from lib.experiment.run import run_fits
 from lib.models.base import Recommender
-from lib.one_table import LIST_METRICS, evaluation_of, fit_table, protocol_of
-from lib.own_model import check_parameters, load_class, registered
+from lib.one_table import LIST_METRICS, evaluations_of, fit_table, protocol_of
+from lib.own_model import check_parameters, load_class
 from lib.results import StoredRun
 from lib.splits import Split
 
 FAMILY = "your model"
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
-CALLERS = {"fit": "fit", "answers": "predict", "recommend": "score"}
+CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
 """Functions of the protocol that call a method of the model, by which an error is placed that the method left behind."""
 INTERVALS = ("rmse", "ndcg")
 
@@ -40,7 +42,7 @@ class Protocol:
     stored : StoredRun
         Of ``one_table.ipynb``.
     splits : dict of str to Split
-        By key, as `lib.common_protocol.make_splits` names them.
+        By key, as `lib.experiment.protocol.make_splits` names them.
     listed : tuple of str
         Keys of the splits whose lists were drawn.
     k : int
@@ -141,8 +143,8 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
     return OwnRow(name, name, spec, dict(parameters), "seed" in cls.parameter_names())
 
 
-def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, dict[str, Any]]:
-    """Fit a class on every split by the very function that fitted the others.
+def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
+    """Fit a class on every split by the very function that fitted the others, in this process.
 
     Parameters
     ----------
@@ -152,39 +154,38 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, dict[str, Any]]:
 
     Returns
     -------
-    dict of str to dict
-        By split's key, what `lib.common_protocol.measure` leaves, and ``seed``.
+    dict of str to Record
+        By split's key; labelled as those of `lib.experiment.protocol.table_fits` are.
 
     Raises
     ------
     OwnModelError
         The class raised an error, or gave an answer that is not finite or of another length than what was asked.
     """
-    context = {
-        "splits": {key: {"train": s.train, "test": s.test} for key, s in protocol.splits.items()}, "k": protocol.k,
-    }  # fmt: skip
-    parameters = dict(own.parameters)
+    parameters, cls, found = dict(own.parameters), load_class(own.spec), {}
     seed = int(parameters.pop("seed", protocol.seed)) if own.starts else 0
-    cls, found = load_class(own.spec), {}
-    with registered(own.spec) as model:
-        for key, split in protocol.splits.items():
-            try:
-                fit = measure(
-                    context, contender=cls.__name__, split=key, seed=seed, model=model, parameters=parameters,
-                    stopping={}, lists=key in protocol.listed,
-                )  # fmt: skip
-            except Exception as error:  # whatever the reader's class does
-                method, place = _where(error, cls)
-                raise OwnModelError(
-                    f"{cls.__name__}.{method} failed on the split {key}{place}: {type(error).__name__}: {error}"
-                ) from error
-            shape = np.shape(fit.get("predictions", split.test.ratings))
-            if shape != (len(split.test),):
-                raise OwnModelError(
-                    f"{cls.__name__}.predict answered {len(split.test):,} pairs of the split {key} with an array of "
-                    f"shape {shape}; return one number a pair"
-                )
-            found[key] = {**fit, "seed": seed}
+    # Where the class is written, which is not where it is named if that module only passes it on.
+    model = f"{cls.__module__}:{cls.__name__}"
+    for key, split in protocol.splits.items():
+        measure = {"cost": {}, "predictions": {}}
+        if key in protocol.listed:
+            measure["lists"] = {"k": protocol.k}
+        labels = {"contender": own.name, "split": key, "seed": seed}
+        fit = Fit(model, parameters, seed, f"{key}/train", f"{key}/test", measure=measure, labels=labels)
+        try:
+            (found[key],) = run_fits([fit], parts_of({key: split}), here=True)
+        except FitFailed as failed:  # whatever the reader's class does
+            error = failed.__cause__
+            method, place = _where(error, cls)
+            raise OwnModelError(
+                f"{cls.__name__}.{method} failed on the split {key}{place}: {type(error).__name__}: {error}"
+            ) from error
+        shape = np.shape(found[key].get("predictions", split.test.ratings))
+        if shape != (len(split.test),):
+            raise OwnModelError(
+                f"{cls.__name__}.predict answered {len(split.test):,} pairs of the split {key} with an array of "
+                f"shape {shape}; return one number a pair"
+            )
     return found
 
 
@@ -192,17 +193,9 @@ def evaluate_own(
     own: OwnRow, fits: Mapping[str, Mapping[str, Any]], protocol: Protocol, *, n_resamples: int
 ) -> dict[str, Evaluation]:
     """Measure the fits of `fit_own` as those of the table were, with intervals from so many resamples of users."""
-    return {
-        key: evaluation_of(
-            own,
-            fit,
-            protocol.splits[key],
-            k=protocol.k,
-            threshold=protocol.threshold,
-            n_resamples=n_resamples,
-        )
-        for key, fit in fits.items()
-    }
+    options = {"k": protocol.k, "threshold": protocol.threshold, "n_resamples": n_resamples}
+    found = evaluations_of(fits.values(), {own.name: own}, protocol.splits, **options)
+    return {key: one for (_, key), one in found.items()}
 
 
 def table_with(own: OwnRow, evaluations: Mapping[str, Evaluation], protocol: Protocol) -> pd.DataFrame:

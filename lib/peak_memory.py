@@ -29,13 +29,15 @@ class PeakMemory:
     ----------
     mib : float
         MiB of growth, not below zero; NaN where the system has no ``/proc``.
+    held : float
+        MiB that the process held at its peak, what it had before included.
     method : str
         ``"mark"``, ``"samples"`` or ``"none"``.
     """
 
     def __init__(self, *, every: float = 0.005, use_mark: bool = True):
         self.every, self.use_mark = every, use_mark
-        self.mib, self.method = np.nan, "none"
+        self.mib, self.held, self.method = np.nan, np.nan, "none"
 
     def __enter__(self) -> PeakMemory:
         gc.collect()
@@ -59,6 +61,7 @@ class PeakMemory:
         else:
             self._done.set()
             self._thread.join()
+        self.held = self._peak / MIB
         self.mib = max(self._peak - self._before, 0.0) / MIB
 
     def _sample(self) -> None:

@@ -1,41 +1,24 @@
-"""Project D's ranking study: which models are ranked, how their hyperparameters are chosen, and what one fit leaves."""
+"""Project D's ranking study: which models are ranked, how their hyperparameters are chosen, and how lists are kept."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lib.experiment.fit import Fit, Fitted, Parts, Stopping
+from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.interactions import Interactions
-from lib.metrics import evaluate_ranking, recommend
+from lib.metrics import evaluate_ranking
 from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser, check_paired
 from lib.metrics.ranking import Ranking
-from lib.metrics.rating import rmse
-from lib.models import create, model_class
 from lib.recommendations import HIT, titles_of
 from lib.results import StoredRun
-from lib.search_space import Choice, Integer, Real, Space
-from lib.splits import Split
-from lib.variants import PROJECTION, Variant
-
-MODULES = (
-    "lib.models.item_weights", "lib.models.ease", "lib.models.item_knn", "lib.models.implicit_als", "lib.models.bpr",
-    "lib.models.bpr_engine", "lib.models.bpr_sampling", "lib.models.svd", "lib.models.soft_impute",
-    "lib.models.side_information_als", "lib.models.multi_vae", "lib.models.multi_vae_network", "lib.metrics.lists", "lib.metrics.ranking",
-)  # fmt: skip
-"""What a search's scores depend on, for its ``version``."""
-
-FITTED = (
-    *MODULES, "lib.ranking_study", "lib.models.random_order", "lib.models.most_popular", "lib.models.bias",
-    "lib.models.factorisation_machine", "lib.models.two_tower", "lib.models.two_tower_network",
-    "lib.models.two_tower_features", "lib.models.matrix_factorisation", "lib.models.softmax",
-    "lib.models.softmax_network", "lib.models.softmax_loss", "lib.models.early_stopping",
-)  # fmt: skip
-"""What a fit depends on, of any of the models, for a grid's ``version``."""
+from lib.strong_generalisation import evaluate_fold_in, strong_split
+from lib.variants import Variant
 
 FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
 """Models that can score users whom they were not trained on."""
@@ -114,77 +97,97 @@ def rating_variants() -> dict[str, Variant]:
     return {v.name: v for v in found}
 
 
-def search_context(variant: Variant, split: Split, *, k: int, threshold: float) -> dict[str, Any]:
-    """Bring a variant and the validation data (``split.test``) into the form that `validate` is handed."""
-    return {
-        "variant": variant, "train": split.train, "validation": split.test, "settings": {"k": k, "threshold": threshold},
-    }  # fmt: skip
+def validation_fit(variant: Variant, *, k: int, threshold: float) -> Fit:
+    """Return the fit of a search, on ``train``, judged on ``validation`` by what the model is for: RMSE, or nDCG at k."""
+    score = {"by": "purpose", "k": k, "threshold": threshold}
+    return Fit(variant.model, variant.fixed, test="validation", measure={"score": score})
 
 
-def validate(context: Mapping[str, Any], parameters: Mapping[str, Any], fold: int) -> dict[str, float]:
-    """Fit one point of a search; the score is what the model is for, lower being better.
-
-    For a model of ratings that is its clipped RMSE on the validation ratings, for another one minus nDCG at k.
-    """
-    variant, train, settings = context["variant"], context["train"], context["settings"]
-    model = create(variant.model, **variant.parameters(parameters)).fit(train)
-    if model.predicts_ratings:
-        held_out = context["validation"]
-        predicted = held_out.scale.clip(model.predict(held_out.users, held_out.items))
-        return {"score": rmse(held_out.ratings, predicted)}
-    top = recommend(model, train, settings["k"])
-    ranking = evaluate_ranking(top, context["validation"], threshold=settings["threshold"])
-    return {"score": -ranking.metrics()[f"ndcg@{settings['k']}"]}
-
-
-def measure(
-    context: Mapping[str, Any], *, variant: str, chosen: Mapping[str, Any], seed: int = 0
-) -> dict[str, Any]:
-    """Fit a variant on train, and draw everybody's list.
+def list_fits(
+    variants: Mapping[str, Variant],
+    chosen: Mapping[str, Mapping[str, Any]],
+    starts: Mapping[str, int],
+    *,
+    k: int,
+) -> list[Fit]:
+    """Return the fits that draw everybody's list, on ``train``.
 
     Parameters
     ----------
-    context : mapping
-        ``variants`` by name; ``train`` and ``test``; ``inner_train`` and ``inner_test``, validation data cut from train,
-        on which Multi-VAE finds the number of epochs before it is trained on all of train; ``k``, the length of the lists.
+    variants : mapping
+        By name.
     chosen : mapping
-        A point of the variant's search; empty where nothing is searched.
+        By name, a point of the variant's search; absent where nothing is searched.
+    starts : mapping
+        By name, how many random starts the variant has; those without a name here are not fitted.
+    k : int
+        Length of the lists.
+
+    Returns
+    -------
+    list of Fit
+        Labelled ``variant`` and ``seed``. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then
+        trained on all of train.
+    """
+    return [
+        Fit(
+            variants[name].model, variants[name].parameters(chosen.get(name, {})), seed=start, test="",
+            stopping=Stopping("n_epochs") if variants[name].model == "multi_vae" else None,
+            measure={"lists": {"k": k}}, labels={"variant": name, "seed": start},
+        )
+        for name in starts
+        for start in range(starts[name])
+    ]  # fmt: skip
+
+
+# -- users who are not in training ---------------------------------------------------------------------------------
+def fold_in_fits(
+    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], *, ks: Sequence[int], **split
+) -> list[Fit]:
+    """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
+
+    Parameters
+    ----------
+    variants, chosen
+        As in `list_fits`; variants that are not there are left out.
+    ks : sequence of int
+        Lengths of the lists.
+    **split
+        Of `lib.strong_generalisation.strong_split`, which leaves what was liked: no threshold is left to learn from.
+    """
+    here = [variants[name] for name in FOLD_IN if name in variants]
+    return [
+        Fit(
+            one.model, {n: v for n, v in one.parameters(chosen.get(one.name, {})).items() if n != "threshold"}, test="",
+            prepare=(f"{__name__}:hold_out_users", split), measure={f"{__name__}:folded_in": {"ks": list(ks)}},
+            labels={"variant": one.name},
+        )
+        for one in here
+    ]  # fmt: skip
+
+
+def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
+    """Leave a fit the training users of a strong split, and its test users as ``held_out``."""
+    parted = strong_split(parts[fit.train], **split)
+    return {fit.train: parted.train, "held_out": parted.test}
+
+
+def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
+    """Measure lists for held-out users.
 
     Returns
     -------
     dict
-        ``items`` (int32, shape (n_users, k)) and ``scores``, ``seconds_fit``, ``seconds_rank``, ``n_parameters``, and
-        ``test_rmse`` (clipped; NaN for a model that predicts no ratings).
+        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their codes.
     """
-    one, train, test = context["variants"][variant], context["train"], context["test"]
-    parameters = one.parameters(chosen)
-    if "seed" in model_class(one.model).parameter_names():
-        parameters["seed"] = seed
-    start = time.perf_counter()
-    if one.model == "multi_vae":
-        stopped = create(one.model, **parameters).fit(
-            context["inner_train"], validation=context["inner_test"]
-        )
-        parameters["n_epochs"] = stopped.n_epochs_
-    model = create(one.model, **parameters).fit(train)
-    fitted = time.perf_counter()
-    top = recommend(model, train, context["k"])
-    ranked = time.perf_counter()
-    error = np.nan
-    if model.predicts_ratings:
-        error = rmse(test.ratings, test.scale.clip(model.predict(test.users, test.items)))
-    return {
-        "items": top.items, "scores": top.scores.astype(np.float32), "seconds_fit": fitted - start,
-        "seconds_rank": ranked - fitted, "n_parameters": int(model.n_parameters_), "test_rmse": error,
-    }  # fmt: skip
+    found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
+    longest = found[max(ks)].per_user("ndcg")
+    metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
+    n_users = len(fitted.parts["held_out"])
+    return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 
-def lists_of(fit: Mapping[str, Any], train: Interactions) -> TopK:
-    """Return the lists that `measure` left."""
-    users = np.arange(train.n_users, dtype=np.int32)
-    return TopK(users, np.asarray(fit["items"], dtype=np.int32), np.asarray(fit["scores"]), train.n_items)
-
-
+# -- lists ---------------------------------------------------------------------------------------------------------
 def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
     """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists.
 

@@ -74,7 +74,7 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
     for run in plan.runs:
         if run.id not in wanted:
             continue
-        record = None if store.left_out(run.id) else store.record(run.id)
+        record = store.record(run.id)
         references = stored_labels(plan, run, runs_dir=runs_dir) if record else []
         rows.append(
             {

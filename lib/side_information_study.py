@@ -1,25 +1,32 @@
-"""Project B's study: the variants of its model, what is searched for each, and what one fit on one fold measures."""
+"""Project B's study: the variants of its model, what is searched for each, its fits on every fold, and their tables."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lib.experiment.fit import Fit, Fitted, Stopping
+from lib.experiment.search import search
+from lib.experiment.search_result import Search
+from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.per_user import PerUser
 from lib.metrics.rating import rmse, user_errors
 from lib.metrics.segments import item_bins
-from lib.models import create
-from lib.search_space import Choice, Integer, Real, Space
+from lib.multiple_testing import adjust
+from lib.significance import compare_models
 from lib.splits import Split
-from lib.variants import PROJECTION, Variant
+from lib.variants import Variant
 
 POPULARITY_EDGES = (0, 1, 3, 6, 15, 50)
 """Lower ends of the bins of training ratings a film; B's cold bin, at most 2, is the first two, its popular bin, 15 or
 more, the last two."""
+
+COLD_AT_MOST, POPULAR_FROM = 2, 15
+"""B's bins by training ratings of the film."""
 
 PENALTY = Real(1e-4, 1e4, log=True)
 """B's range of every penalty."""
@@ -139,114 +146,170 @@ def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     }  # fmt: skip
 
 
-# -- one fit -------------------------------------------------------------------------------------------------------
-MODULES = (
-    "lib.feature_groups", "lib.similarity_graph", "lib.models.als_rows", "lib.models.als_projection",
-    "lib.models.als_engine", "lib.models.side_information_als",
-)  # fmt: skip
-"""What a search's scores depend on, for its ``version``."""
-
+# -- searches and fits ---------------------------------------------------------------------------------------------
 MOST_ITERATIONS = 100
 """B's limit; early stopping ends nearly every fit before it."""
 
 
-def search_context(variant: Variant, folds: list[Split]) -> dict[str, Any]:
-    """Bring a variant and the folds to validate it on into the form that `lib.tuning.search` hands to `validate`."""
-    return {
-        "variant": variant,
-        "folds": {str(n): {"train": split.train, "validation": split.test} for n, split in enumerate(folds)},
-    }
+def validation_fit(variant: Variant, fold: str = "") -> Fit:
+    """Return the fit of a search, on ``train``, judged on ``validation`` (behind the fold's name) by its clipped RMSE.
 
-
-def validate(context: Mapping[str, Any], parameters: Mapping[str, Any], fold: int) -> dict[str, float]:
-    """Fit one point of a search on one fold; the score is the clipped RMSE on its validation ratings.
-
-    An alternating model stops early on these ratings, and says after how many iterations.
+    An alternating model stops early on these ratings.
     """
-    variant, data = context["variant"], context["folds"][str(fold)]
-    chosen = variant.parameters(parameters)
-    iterates = variant.model == "side_information_als"
-    model = create(variant.model, **chosen, **({"n_iterations": MOST_ITERATIONS} if iterates else {}))
-    model.fit(data["train"], validation=data["validation"])
-    held_out = data["validation"]
-    predicted = held_out.scale.clip(model.predict(held_out.users, held_out.items))
-    found = {"score": rmse(held_out.ratings, predicted)}
-    if iterates:
-        found["n_iterations"] = int(model.n_iterations_)
-    return found
+    validation = f"{fold}validation"
+    stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=validation, refit=False)
+    return Fit(
+        variant.model, variant.fixed, train=f"{fold}train", test=validation, measure={"score": {}},
+        stopping=stopping if _iterates(variant) else None,
+    )  # fmt: skip
 
 
-def measure(
-    context: Mapping[str, Any], *, variant: str, fold: int, chosen: Mapping[str, Any], n_iterations: int = 0
-) -> dict[str, Any]:
-    """Fit a variant on a fold's training ratings, and measure it on its test ratings.
+def find(
+    variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, jointly: bool = True
+) -> Search:
+    """Search a variant's hyperparameters on folds whose ``test`` is validation data, as `lib.experiment.search` does."""
+    fits = [validation_fit(variant, f"{n}/") for n in range(len(folds))]
+    parts = {f"{n}/train": split.train for n, split in enumerate(folds)}
+    parts |= {f"{n}/validation": split.test for n, split in enumerate(folds)}
+    name = variant.name.replace("=", "_")
+    return search(name, variant.space, fits, parts, n_trials=n_trials, seed=seed, jointly=jointly)
+
+
+def point(found: Search) -> dict:
+    """Return what `fold_fits` needs of a search: the chosen hyperparameters, and the mean number of iterations."""
+    return {"chosen": found.chosen, "n_iterations": found.n_epochs}
+
+
+def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
+    """Return the fits of variants on folds (parts ``0/train``, ``0/test`` and so on), variant by variant.
 
     Parameters
     ----------
-    context : mapping
-        ``variants`` by name, and ``folds``: by number, ``train`` and ``test``.
-    chosen : mapping
-        A point of a search, this variant's or another's.
-    n_iterations : int
-        Of an alternating model: found in the search, as the test ratings must not stop it. 0 for other models.
+    variants, points : mappings
+        By name; a point is what `point` returns, of this variant's search or of another's. The test ratings must not stop
+        a model, so that its number of iterations is the search's.
+    n_folds : int
 
     Returns
     -------
-    dict
-        ``predictions`` (float32, clipped, in the order of the test ratings), ``train_rmse``, ``test_rmse``,
-        ``seconds_fit``, ``n_parameters``; for an alternating model also the mean squared length of the factors V and
-        of the latent vectors q that contain them, ``own_share`` being their quotient over rated films.
+    list of Fit
+        Labelled ``variant`` and ``fold``, from 0.
     """
-    one, data = context["variants"][variant], context["folds"][str(fold)]
-    train, test = data["train"], data["test"]
-    iterations = {"n_iterations": n_iterations} if n_iterations else {}
-    model = create(one.model, **one.parameters(chosen), **iterations)
-    start = time.perf_counter()
-    model.fit(train)
-    seconds = time.perf_counter() - start
-    predicted = test.scale.clip(model.predict(test.users, test.items))
-    on_train = train.scale.clip(model.predict(train.users, train.items))
-    found = {
-        "predictions": predicted.astype(np.float32), "seconds_fit": seconds, "n_parameters": model.n_parameters_,
-        "test_rmse": rmse(test.ratings, predicted), "train_rmse": rmse(train.ratings, on_train),
-    }  # fmt: skip
-    if one.model == "side_information_als":
-        rated = train.item_counts > 0
-        own, whole = (
-            float((getattr(model, name)[rated] ** 2).sum()) for name in ("item_factors_", "item_latent_")
-        )
-        found["own_share"] = own / whole if whole > 0 else np.nan
+    found = []
+    for name, one in variants.items():
+        length = points[name]["n_iterations"]
+        parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
+        own = {f"{__name__}:own_share": {}} if _iterates(one) else {}
+        for n in range(n_folds):
+            of_fold = {"train": f"{n}/train", "test": f"{n}/test", "labels": {"variant": name, "fold": n}}
+            measure = {"predictions": {}, "errors": {}, **own}
+            found.append(Fit(one.model, parameters, measure=measure, **of_fold))
     return found
 
 
+def _iterates(variant: Variant) -> bool:
+    return variant.model == "side_information_als"
+
+
+def own_share(fitted: Fitted) -> dict[str, float]:
+    """Return ``own_share``: how much of the squared length of rated films' latent vectors q their own factors V have."""
+    rated = fitted.train.item_counts > 0
+    own, whole = (
+        float((getattr(fitted.model, name)[rated] ** 2).sum()) for name in ("item_factors_", "item_latent_")
+    )
+    return {"own_share": own / whole if whole > 0 else np.nan}
+
+
+def course_fits(parameters: Mapping[str, Any], *, n_iterations: int = 30) -> list[Fit]:
+    """Return two fits of so many iterations on ``train``: one alone, and one that is watched on ``validation``."""
+    watched = Stopping("n_iterations", validation="validation", refit=False)
+    alone = Fit(
+        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="", measure={f"{__name__}:course": {}}
+    )  # fmt: skip
+    to_the_end = {**alone.parameters, "min_iterations": n_iterations}
+    return [alone, replace(alone, parameters=to_the_end, stopping=watched)]
+
+
+def course(fitted: Fitted) -> dict[str, np.ndarray]:
+    """Return ``objective`` by iteration, or ``validation_rmse`` where the model was watched on validation ratings."""
+    model = fitted.model
+    return {"objective": model.objective_, "validation_rmse": model.validation_rmse_}
+
+
 # -- what the fits say ---------------------------------------------------------------------------------------------
-def popularity_errors(split: Split, predictions: np.ndarray, edges=POPULARITY_EDGES) -> pd.DataFrame:
-    """Sum squared errors by the number of training ratings of the film.
+def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
+    """Return a row a fit: errors on train, test and B's two bins, and what the fit took.
 
     Returns
     -------
     DataFrame
-        Indexed by bin, every bin: ``n_ratings`` and ``squared_error``, sums that add up over folds.
+        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN for an
+        empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
     """
-    bins = item_bins(split.train, edges)[split.test.items]
-    squared = (split.test.ratings.astype(np.float64) - predictions) ** 2
-    sums = np.bincount(bins.codes, squared, minlength=len(bins.categories))
-    counts = np.bincount(bins.codes, minlength=len(bins.categories))
-    return pd.DataFrame(
-        {"n_ratings": counts, "squared_error": sums}, index=pd.Index(bins.categories, name="bin")
-    )
+    rows = []
+    for fit in fits:
+        split, predicted = splits[fit["fold"]], fit["predictions"]
+        counts = split.train.item_counts[split.test.items]
+        bins = {"cold_bin_rmse": counts <= COLD_AT_MOST, "popular_bin_rmse": counts >= POPULAR_FROM}
+        rows.append(
+            {
+                "variant": fit["variant"], "fold": fit["fold"] + 1, "train_rmse": fit["train_rmse"],
+                "test_rmse": fit["test_rmse"],
+                **{
+                    name: rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
+                    for name, inside in bins.items()
+                },
+                "seconds_fit": fit["seconds_fit"], "n_parameters": fit["n_parameters"],
+                "own_share": fit.get("own_share"),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).astype({"own_share": float})
 
 
-def errors_by_user(splits: list[Split], predictions: list[np.ndarray]) -> PerUser:
-    """Pool the folds' errors: each user once, with all of the user's test ratings over the folds."""
-    n_users = splits[0].train.n_users
-    sums, counts = np.zeros(n_users), np.zeros(n_users)
-    for split, predicted in zip(splits, predictions, strict=True):
-        of_fold = user_errors(split.test.users, split.test.ratings, predicted).per_user("rmse")
-        sums[of_fold.users] += of_fold.numerators
-        counts[of_fold.users] += of_fold.denominators
-    users = np.flatnonzero(counts)
-    return PerUser("rmse", users, sums[users], counts[users], root=True)
+def popularity_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
+    """Return the RMSE by number of training ratings of the film: ``variant``, ``fold``, ``bin``, ``n_ratings``, ``rmse``."""
+    tables = []
+    for fit in fits:
+        split = splits[fit["fold"]]
+        bins = item_bins(split.train, POPULARITY_EDGES)[split.test.items]
+        squared = (split.test.ratings.astype(np.float64) - fit["predictions"]) ** 2
+        counts = np.bincount(bins.codes, minlength=len(bins.categories))
+        sums = np.bincount(bins.codes, squared, minlength=len(bins.categories))
+        errors = np.sqrt(sums / np.where(counts > 0, counts, np.nan))
+        columns = {"bin": bins.categories, "n_ratings": counts, "rmse": errors}
+        tables.append(pd.DataFrame({"variant": fit["variant"], "fold": fit["fold"] + 1, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
+    """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
+    sums: dict[str, np.ndarray] = {}
+    for fit in fits:
+        test = splits[fit["fold"]].test
+        of_fold = user_errors(test.users, test.ratings, fit["predictions"]).per_user("rmse")
+        pooled = sums.setdefault(fit["variant"], np.zeros((2, test.n_users)))
+        pooled[:, of_fold.users] += of_fold.numerators, of_fold.denominators
+    rated = {name: np.flatnonzero(counts) for name, (_, counts) in sums.items()}
+    return {n: PerUser("rmse", users, *sums[n][:, users], root=True) for n, users in rated.items()}
+
+
+def compare_with(
+    reference: str, fits: Sequence[Mapping], splits: Sequence[Split], *, n_resamples: int = 2000
+) -> pd.DataFrame:
+    """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
+
+    Returns
+    -------
+    DataFrame
+        As of `lib.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the p-value of a
+        two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
+    """
+    errors = errors_by_user(fits, splits)
+    table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)
+    by_fold = {name: np.array([f["test_rmse"] for f in fits if f["variant"] == name]) for name in errors}
+    table["sign_p"] = [sign_test(by_fold[name] - by_fold[reference]) for name in table["model_a"]]
+    table["sign_p_adjusted"] = adjust(table["sign_p"].to_numpy(), "bh")
+    return table
 
 
 def least_sign_test_p(n: int) -> float:
@@ -254,3 +317,20 @@ def least_sign_test_p(n: int) -> float:
     if n < 1:
         raise ValueError(f"a sign test needs at least one pair, got {n}")
     return min(1.0, 2.0 ** (1 - n))
+
+
+def sign_test(differences: np.ndarray, *, tolerance: float = 5e-5) -> float:
+    """Two-sided sign test; differences that vanish in four decimals are ties and drop out, as in B's table."""
+    from scipy.stats import binomtest
+
+    signs = np.asarray(differences)[np.abs(differences) >= tolerance]
+    if len(signs) == 0:
+        return 1.0
+    return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue)
+
+
+def parameter_label(name: str) -> str:
+    """Say a searched hyperparameter in words: ``projection_penalty_genres`` is the penalty of genres."""
+    if name.startswith(PROJECTION):
+        return f"penalty of {name.removeprefix(PROJECTION)}"
+    return name.replace("_", " ")

@@ -20,7 +20,7 @@ def split_name(key: str) -> str:
     Parameters
     ----------
     key : str
-        A split's name, or its key as `lib.common_protocol.make_splits` has it, with a seed or a fold behind a stroke.
+        A split's name, or its key as `lib.experiment.protocol.make_splits` has it, with a seed or a fold behind a stroke.
 
     Returns
     -------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from math import ceil
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +42,29 @@ class Split:
         return f"{self.name}{fold}{seed}: {len(self.train):,} train, {len(self.test):,} test"
 
 
+def traced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Have what a function splits remember how it is made again (`Interactions.origin`), where its source does."""
+
+    @wraps(function)
+    def splits(source, *arguments, **options):
+        found = function(source, *arguments, **options)
+        origin = getattr(source, "interactions", source).origin
+        if not origin:
+            return found
+
+        def traced_split(split: Split) -> Split:
+            step = (function.__name__, arguments, options, split.fold)
+            return replace(
+                split,
+                train=replace(split.train, origin=(*origin, (*step, "train"))),
+                test=replace(split.test, origin=(*origin, (*step, "test"))),
+            )
+
+        return [traced_split(split) for split in found] if isinstance(found, list) else traced_split(found)
+
+    return splits
+
+
 def _shares(test_share: float) -> str:
     test = round(100 * test_share)
     return f"{100 - test}_{test}"
@@ -55,6 +81,7 @@ def _check_times(interactions: Interactions) -> None:
         raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
 
 
+@traced
 def per_user_holdout(
     interactions: Interactions, *, test_share: float = 0.2, min_ratings: int = 5, seed: int = 42
 ) -> Split:
@@ -89,6 +116,7 @@ def per_user_holdout(
     )
 
 
+@traced
 def per_user_chronological(
     interactions: Interactions, *, test_share: float = 0.1, min_ratings: int = 5
 ) -> Split:
@@ -122,6 +150,7 @@ def per_user_chronological(
     )
 
 
+@traced
 def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating."""
     _check_share(test_share)
@@ -135,6 +164,7 @@ def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed:
     )
 
 
+@traced
 def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> list[Split]:
     """Part all ratings evenly at random into `n_folds` test sets, each rating in exactly one.
 
@@ -158,6 +188,7 @@ def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> l
     return splits
 
 
+@traced
 def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Split:
     """Hold out the latest ratings of all: train ends before test begins, as when a system goes live.
 
@@ -179,6 +210,7 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
     return Split("chronological", interactions.take(order[~late]), interactions.take(order[late]))
 
 
+@traced
 def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out every rating of a share of the rated items: what is new in the catalogue, known by its features alone.
 
@@ -187,6 +219,7 @@ def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int
     return _cold("cold_items", interactions, interactions.items, interactions.item_counts, test_share, seed)
 
 
+@traced
 def cold_users(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out every rating of a share of the users: who is new, and known by age, gender and occupation at most."""
     return _cold("cold_users", interactions, interactions.users, interactions.user_counts, test_share, seed)
@@ -202,6 +235,7 @@ def _cold(name: str, interactions: Interactions, codes, counts, test_share: floa
     )
 
 
+@traced
 def published(dataset, name: str) -> Split:
     """Take a split that the data's authors published: ``u1`` to ``u5`` of ml-100k.
 

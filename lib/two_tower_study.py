@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.interactions import Interactions
 from lib.metrics import mae, rmse
 from lib.metrics.per_user import PerUser
@@ -25,12 +26,6 @@ APPENDIX = {
     "embedding_size": 64, "user_dense_size": 128, "genre_dense_size": 64, "item_dense_size": 32, "final_size": 128,
 }  # fmt: skip
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
-
-SOURCES = (
-    "lib.models.base", "lib.models.two_tower", "lib.models.two_tower_features", "lib.models.two_tower_network",
-    "lib.keras_training", "lib.target_scaling", "lib.two_tower_study",
-)  # fmt: skip
-"""Modules on which a measurement depends."""
 
 
 def architectures(
@@ -69,70 +64,86 @@ def architecture_sizes(name: str) -> dict[str, int]:
     return dict(zip(names, map(int, match.groups()), strict=True))
 
 
-def measure(
-    context: Mapping[str, Interactions],
+def training(
     *,
+    seed: int,
     train: str = "train",
-    validation: str | None = None,
+    validation: str = "",
     scaling: str = "linear",
-    keep_model: bool = False,
+    measure: Mapping[str, Mapping[str, Any]] | None = None,
+    keep: str = "",
     **parameters,
-) -> dict[str, Any]:
-    """Train one network and measure it: the work of one job of a `lib.grid.Grid`.
+) -> Fit:
+    """Return one network's training, measured by `both_scales`.
 
     Parameters
     ----------
-    context : mapping of str to Interactions
-        ``test`` and what `train` and `validation` name.
+    seed : int
     train, validation : str
-        Names in `context`; without validation the model cuts its own, where it wants any.
+        Parts; without validation the model cuts its own, where it wants any.
     scaling : str
         Of the targets, by its name in `lib.target_scaling`.
-    keep_model : bool
-        Keep the fitted model's arrays, for `fitted_model`.
+    measure : mapping, optional
+        What else is measured.
+    keep : str
+        As in `Fit`.
     **parameters
-        Of `TwoTower`.
+        Of `TwoTower`; they, `seed` and `scaling` are the labels.
+    """
+    return Fit(
+        "two_tower", parameters, seed=seed, train=train,
+        # The model maps the rating scale to [-1, 1] by itself.
+        prepare=None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling}),
+        stopping=Stopping(validation=validation, refit=False) if validation else None,
+        measure={f"{__name__}:both_scales": {}, **(measure or {})}, keep=keep,
+        labels={"seed": seed, "scaling": scaling, **parameters},
+    )  # fmt: skip
+
+
+def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
+    """Return the parts with ratings on the scale -1 to 1, by a scaling learned from the training ratings."""
+    scale = target_scaling(scaling, parts[fit.train])
+    return {name: scale.transform(part) for name, part in parts.items()}
+
+
+def both_scales(fitted: Fitted) -> dict[str, Any]:
+    """Measure a network on the rating scale and on the scale of its targets.
 
     Returns
     -------
     dict
         ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
-        scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run``, ``seconds_fit``,
-        ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included), ``n_parameters``, and
-        the array ``history``.
+        scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run`` and
+        ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included).
     """
-    import time
-
-    parts = {"train": context[train], "test": context["test"]}
-    if validation:
-        parts["validation"] = context[validation]
-    scale = target_scaling(scaling, parts["train"])
-    scaled = {name: part if scaling == "linear" else scale.transform(part) for name, part in parts.items()}
-    model = TwoTower(**parameters)
-    start = time.perf_counter()
-    model.fit(scaled["train"], validation=scaled.get("validation"))
-    seconds = time.perf_counter() - start
-    runs = len(model.history_) + (
-        model.n_epochs_ if validation is None and model.epochs is None and model.refit else 0
-    )
+    fit, model = fitted.fit, fitted.model
+    scale = target_scaling(fit.prepare[1]["scaling"] if fit.prepare else "linear", fitted.given[fit.train])
+    runs = len(model.history_)
+    if fit.stopping is None and model.epochs is None and model.refit:
+        runs += model.n_epochs_
     found = {
-        "n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_fit": seconds, "seconds_epoch": seconds / runs,
-        "n_parameters": model.n_parameters_, "history": model.history_,
-    }  # fmt: skip
+        "n_epochs": model.n_epochs_,
+        "epochs_run": runs,
+        "seconds_epoch": fitted.seconds_fit / runs,
+    }
+    parts = {
+        "train": fit.train,
+        "validation": fit.stopping.validation if fit.stopping else "",
+        "test": fit.test,
+    }
     for name, part in parts.items():
-        found |= _errors(name, model, scale, part, scaled[name])
-    if keep_model:
-        found |= {f"model/{key}": array for key, array in model._state().items()}
+        if part:
+            found |= _errors(name, model, scale, fitted.given[part], fitted.parts[part])
     return found
 
 
-def _errors(name: str, model: TwoTower, scale, part: Interactions, scaled: Interactions) -> dict[str, float]:
+def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interactions) -> dict[str, float]:
     predicted = model.predict(part.users, part.items)
     if scale.name == "linear":  # the model has the rating scale and does this by itself
         ratings, unit = predicted, (predicted - scale.offsets[part.users]) / scale.widths[part.users]
         target = (part.ratings - scale.offsets[part.users]) / scale.widths[part.users]
     else:
-        ratings, unit, target = scale.inverse(part.users, predicted), predicted, scaled.ratings
+        ratings, unit, target = scale.inverse(part.users, predicted), predicted, seen.ratings
     ratings = part.scale.clip(ratings)
     return {
         f"{name}_rmse": rmse(part.ratings, ratings),
@@ -140,17 +151,6 @@ def _errors(name: str, model: TwoTower, scale, part: Interactions, scaled: Inter
         f"unit_{name}_rmse": rmse(target, unit),
         f"unit_{name}_mae": mae(target, unit),
     }
-
-
-def fitted_model(row: Mapping[str, Any], train: Interactions) -> TwoTower:
-    """Bring a model back from a row of `measure` that kept it, trained on `train` at its own scale."""
-    state = {key.removeprefix("model/"): value for key, value in row.items() if key.startswith("model/")}
-    if not state:
-        raise ValueError("the row holds no model: measure it with keep_model=True")
-    model = TwoTower(**{name: row[name] for name in TwoTower.parameter_names() if name in row})
-    model._restore(state)
-    model.scale_ = train.scale
-    return model
 
 
 def permutation_importance(

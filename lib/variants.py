@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib.search_space import Space
-
-PROJECTION = "projection_penalty_"
-"""Prefix of a group's penalty in a search, where each parameter is one number."""
+from lib.experiment.space import Space, hyperparameters
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,5 @@ class Variant:
 
         With the point of another variant this is project B's way: the full model's settings, parts taken out.
         """
-        searched = self.space or {}
-        taken = {name: value for name, value in chosen.items() if name in searched and name not in self.fixed}
-        penalties = {
-            name.removeprefix(PROJECTION): taken.pop(name)
-            for name in list(taken)
-            if name.startswith(PROJECTION)
-        }
-        if penalties:
-            taken["projection_penalties"] = penalties
-        return {**taken, **self.fixed}
+        searched = {name: value for name, value in chosen.items() if name in (self.space or {})}
+        return {**hyperparameters(searched, self.fixed), **self.fixed}

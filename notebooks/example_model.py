@@ -41,8 +41,8 @@ class ShrunkNeighbours(Recommender):
         self.answers_ = np.pad(answers, (0, 1), constant_values=mean)
         self.answers_[:-1, -1], self.answers_[-1, :-1] = mean + user, mean + film
 
-    def predict(self, users, items):
-        users, items = self._pairs(users, items)
+    def predict(self, users, items, times=None):
+        users, items = self._pairs(users, items, times)
         users = np.where((users >= 0) & (users < self.n_users_), users, -1)
         items = np.where((items >= 0) & (items < self.n_items_), items, -1)
         return self.answers_[users, items]

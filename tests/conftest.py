@@ -64,6 +64,12 @@ def planted_interactions(
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _records(tmp_path_factory):
+    """Keep what fits leave apart from the reader's own records."""
+    os.environ["REPORT_RECORDS"] = str(tmp_path_factory.mktemp("records"))
+
+
 @pytest.fixture(scope="session")
 def planted() -> Interactions:
     """Planted ratings with side tables."""

@@ -8,7 +8,7 @@ from lib.runner.data import known_datasets
 from lib.runner.own_data import is_file_name
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
-from lib.runner.presets import preset_file
+from lib.runner.selection import preset_file
 from lib.runner.sweep_values import split_sweeps
 
 PROGRAM = "python run_notebooks.py"

@@ -1,28 +1,38 @@
 """Chosen hyperparameters: the kept searches are found, no trial is made, and what earlier pages chose is read."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from lib import stored_searches
+from lib import koren_study, ranking_study, side_information_study
 from lib.choices import choose
-from lib.contenders import chosen_from
+from lib.contenders import THRESHOLD, chosen_from
+from lib.experiment import records
+from lib.experiment import search as searching
+from lib.experiment.search import search
+from lib.experiment.search_result import Search
 from lib.models import create
 from lib.results import MissingRun
-from lib.stored_searches import STORED
-from lib.tuning import load_search
+from lib.splits import make_split, random_holdout, validation_from
 
 SEARCHED = ["bias", "svdpp", "timesvdpp", "ease", "svd", "soft_impute", "side_information_als_implicit", "side_information_als_features_implicit"]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """Keep the records of these tests apart."""
+    monkeypatch.setenv(records.FOLDERS, str(tmp_path / "records"))
+
+
 @pytest.fixture
 def no_trials(monkeypatch):
-    """Refuse to search: whatever is chosen is kept, or the test fails."""
+    """Refuse to search: whatever is chosen is there already, or the test fails."""
 
-    def refuse(*args, name, **options):
-        raise AssertionError(f"{name} would be searched anew")
+    def refuse(fits, *args, **options):
+        raise AssertionError(f"{fits[0]} would be fitted")
 
-    monkeypatch.setattr(stored_searches, "search", refuse)
+    return lambda: monkeypatch.setattr(searching, "run_fits", refuse)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +42,9 @@ def everyone_searched():
     }
 
 
-def test_the_kept_searches_are_found_for_every_searched_contender(
-    ml_100k, everyone_searched, no_trials, tmp_path
-):
-    found = choose(ml_100k, everyone_searched, n_trials=16, runs_dir=tmp_path, workers=0)
+def test_the_kept_searches_are_found_for_every_searched_contender(ml_100k, everyone_searched, no_trials):
+    no_trials()
+    found = choose(ml_100k, everyone_searched, n_trials=16)
     assert {c["trials"] for c in found.values()} == {16}
     assert set(SEARCHED) < set(found)
     for name, choice in found.items():
@@ -45,11 +54,12 @@ def test_the_kept_searches_are_found_for_every_searched_contender(
     assert found["svdpp"]["n_epochs"] and found["bias"]["n_epochs"] is None
 
 
-def test_the_best_of_the_first_trials_is_chosen(ml_100k, no_trials, tmp_path):
-    (path,) = STORED.glob("koren-ml-100k-svdpp-*.json.gz")
+def test_the_best_of_the_first_trials_is_chosen(ml_100k, no_trials):
+    no_trials()
+    (path,) = (records.KEPT / "searches").glob("koren-ml-100k-svdpp-*.json.gz")
     for budget in (4, 16):
-        found = choose(ml_100k, chosen_from(only=["svdpp"]), n_trials=budget, runs_dir=tmp_path)["svdpp"]
-        trials = load_search(path).trials
+        found = choose(ml_100k, chosen_from(only=["svdpp"]), n_trials=budget)["svdpp"]
+        trials = Search.from_text(records.read_kept(path)).trials
         trials = trials[trials["trial"] < budget]
         best = trials.loc[trials["score"].idxmin()]
         assert (found["validation"], found["metric"]) == (best["score"], "RMSE")
@@ -57,13 +67,37 @@ def test_the_best_of_the_first_trials_is_chosen(ml_100k, no_trials, tmp_path):
         assert found["parameters"]["factor_learning_rate"] == best["factor_learning_rate"]
 
 
-def test_scores_of_lists_are_told_as_ndcg_and_budgets_differ_by_page(ml_100k, no_trials, tmp_path):
-    found = choose(
-        ml_100k, chosen_from(only=["ease", "bias"]), n_trials=16, fewer={"ranking": 6}, runs_dir=tmp_path
+def test_each_pages_own_search_is_found(planted, no_trials):
+    data = SimpleNamespace(name="toy", interactions=planted)
+    random, of_lists = (make_split(data, "random_90_10", seed=seed).train for seed in (42, 10))
+    cut = random_holdout(random, test_share=0.1, seed=42)
+    pages = {
+        "bias": search(
+            "koren-toy-bias", koren_study.variants()["bias"].space,
+            [koren_study.validation_fit(koren_study.variants()["bias"], most_epochs=60, patience=3)],
+            {"train": cut.train, "validation": cut.test}, n_trials=3, seed=42,
+        )
+    }  # fmt: skip
+    cut, ease = validation_from(of_lists), ranking_study.list_variants(THRESHOLD)["ease"]
+    pages["ease"] = search(
+        "ranking_ease", ease.space, [ranking_study.validation_fit(ease, k=10, threshold=THRESHOLD)],
+        {"train": cut.train, "validation": cut.test}, n_trials=3,
+    )  # fmt: skip
+    groups = ("genres", "year", "age", "gender", "occupation")
+    implicit = side_information_study.further_variants(groups, most_factors=32)["implicit"]
+    pages["side_information_als_implicit"] = side_information_study.find(
+        implicit, [validation_from(random)], n_trials=3
     )
-    assert found["ease"]["metric"] == "nDCG@10"
+    no_trials()
+    found = choose(data, chosen_from(only=pages), n_trials=3, fewer={"ranking": 2})
+    assert {n: c["trials"] for n, c in found.items()} == {n: 2 if n == "ease" else 3 for n in pages}
+    for name, page in pages.items():
+        best = page.first(found[name]["trials"]).best
+        assert found[name]["validation"] == abs(best["score"])
+        assert found[name]["n_epochs"] == (round(best["n_epochs"]) or None)
+        assert found[name]["metric"] == ("nDCG@10" if name == "ease" else "RMSE")
     assert 0 < found["ease"]["validation"] < 1
-    assert (found["ease"]["trials"], found["bias"]["trials"]) == (6, 16)
+    assert found["side_information_als_implicit"]["n_epochs"] and found["bias"]["n_epochs"] is None
 
 
 def test_what_an_earlier_page_chose_is_read_from_its_facts(tmp_path):

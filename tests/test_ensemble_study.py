@@ -3,17 +3,19 @@
 import numpy as np
 import pytest
 
-from lib import ensemble_study
 from lib.contenders import chosen_from
 from lib.ensemble_findings import left_out_gains, stacked
-from lib.ensemble_study import WHOLE, fit_all, left_out, level_one, members_of, parts_of
-from lib.models import create
+from lib.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
+from lib.experiment.fit import fit_and_measure, fit_model
+from lib.experiment.protocol import parts_of
 from lib.splits import chronological, random_holdout
 from tests.conftest import planted_interactions
 
-MEMBERS = {
-    "timesvdpp": {"model": "timesvdpp", "parameters": {"n_factors": 3, "n_epochs": 5}},
-    "bias": {"model": "bias", "parameters": {}},
+KNOWN = chosen_from(only=["timesvdpp", "bias"])
+MEMBERS = {name: KNOWN[name] for name in ("timesvdpp", "bias")}
+CHOICES = {
+    "timesvdpp": {"parameters": {"n_factors": 3}, "n_epochs": 5},
+    "bias": {"parameters": {"user_regularisation": 2.0}, "n_epochs": None},
 }
 OPTIONS = {"n_folds": 3, "n_parts": 3, "seed": 1}
 
@@ -24,9 +26,9 @@ def split():
 
 
 @pytest.fixture(scope="module")
-def fits(split, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    return fit_all(MEMBERS, {"one": split}, runs_dir=folder, workers=0, say=None, **OPTIONS)
+def fits(split):
+    wanted = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS)
+    return [{**fit_and_measure(parts_of({"one": split}), fit), **fit.labels} for fit in wanted]
 
 
 def test_parts_leave_out_every_training_rating_once(split):
@@ -36,7 +38,7 @@ def test_parts_leave_out_every_training_rating_once(split):
 
 def test_a_split_by_time_leaves_out_the_latest(planted):
     late = chronological(planted)
-    assert parts_of(late, 3) == [0]
+    assert part_numbers(late, 3) == [0]
     mask = left_out(late, 0, n_folds=3, seed=1)
     assert 0 < mask.sum() < len(late.train) / 2
     assert late.train.timestamps[mask].min() > late.train.timestamps[~mask].max()
@@ -49,12 +51,12 @@ def test_level_one_is_what_members_say_of_ratings_they_did_not_see(split, fits):
     assert len(learned) == len(ratings) == len(split.train)
     assert len(asked) == len(split.test)
     out = left_out(split, 1, n_folds=3, seed=1)
-    alone = create("bias").fit(split.train.take(~out))
+    alone = fit_model("bias", split.train.take(~out), user_regularisation=2.0)
     rest = split.train.take(out)
     expected = split.train.scale.clip(alone.predict(rest.users, rest.items))
     first = left_out(split, 0, n_folds=3, seed=1).sum()
     np.testing.assert_allclose(learned.predictions["bias"][first : first + out.sum()], expected, rtol=1e-5)
-    whole = create("bias").fit(split.train)
+    whole = fit_model("bias", split.train, user_regularisation=2.0)
     expected = split.train.scale.clip(whole.predict(split.test.users, split.test.items))
     np.testing.assert_allclose(asked.predictions["bias"], expected, rtol=1e-5)
 
@@ -84,17 +86,15 @@ def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
     assert (gains["low"] <= gains["difference"]).all() and (gains["difference"] <= gains["high"]).all()
 
 
-def test_members_take_the_epochs_that_their_search_found():
-    known = chosen_from(only=["timesvdpp", "bias"])
-    choices = {
-        "timesvdpp": {"parameters": {"n_factors": 50}, "n_epochs": 17},
-        "bias": {"parameters": {"user_regularisation": 2.0}, "n_epochs": None},
-    }
-    found = members_of(known, choices, {"timesvdpp": {"n_factors": 8}})
-    assert found["timesvdpp"]["parameters"] == {"n_factors": 8, "n_epochs": 17}
-    assert found["bias"]["parameters"] == {"user_regularisation": 2.0}
+def test_members_take_the_epochs_that_their_search_found(split):
+    made = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"timesvdpp": {"n_factors": 8}})
+    assert [fit.labels["part"] for fit in made] == [WHOLE, 0, 1, 2] * 2
+    found = {fit.model: fit for fit in made}
+    assert found["timesvdpp"].parameters == {"n_factors": 8, "n_epochs": 5}
+    assert found["bias"].parameters == {"user_regularisation": 2.0}
+    assert all(fit.stopping is None for fit in made)
     with pytest.raises(ValueError, match="svdpp"):
-        members_of(known, choices, {"svdpp": {}})
+        member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"svdpp": {}})
 
 
 def test_missing_fits_and_wrong_parts_are_named(split, fits):
@@ -102,6 +102,6 @@ def test_missing_fits_and_wrong_parts_are_named(split, fits):
     with pytest.raises(ValueError, match="bias"):
         level_one(some, "one", split, **OPTIONS)
     with pytest.raises(ValueError, match="n_parts=4"):
-        ensemble_study.fit_all(MEMBERS, {"one": split}, n_folds=3, n_parts=4)
+        member_fits(MEMBERS, CHOICES, {"one": split}, n_folds=3, n_parts=4)
     with pytest.raises(ValueError, match="parts are numbered"):
         left_out(split, 3, n_folds=3, seed=0)

@@ -3,6 +3,7 @@ import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from lib.evaluation import evaluate
+from lib.experiment import records
 from lib.models import create
 from lib.models.base import Recommender
 from lib.splits import per_user_holdout, validation_from
@@ -22,7 +23,7 @@ class Loud(Recommender):
     def _fit(self, train, validation):
         self.seen = train, validation
 
-    def predict(self, users, items):
+    def predict(self, users, items, times=None):
         return np.full(len(users), self.value)
 
 
@@ -60,7 +61,7 @@ def test_intervals_hold_the_value(split):
 
 
 def test_a_prediction_that_is_not_finite_is_an_error(split):
-    with pytest.raises(ValueError, match="NaN or infinite"):
+    with pytest.raises(ValueError, match="not finite"):
         evaluate(Loud(value=np.nan), split, name="loud", ks=(), n_resamples=0)
 
 
@@ -69,6 +70,26 @@ def test_a_fitted_model_is_not_fitted_again(split):
     found = evaluate(model, split, name="bias", fitted=True, seconds_fit=1.5, ks=(), n_resamples=0)
     assert found.seconds_fit == 1.5
     assert found["rmse"] == evaluate("bias", split, ks=(), n_resamples=0)["rmse"]
+
+
+def test_a_model_by_name_is_fitted_once(split, tmp_path, monkeypatch):
+    monkeypatch.setenv(records.FOLDERS, str(tmp_path))
+    first = evaluate("svd", split, seed=3, n_factors=4, n_resamples=20, ks=(5,))
+    (file,) = tmp_path.glob("*.npz")
+    written = file.stat().st_mtime_ns
+    second = evaluate("svd", split, seed=3, n_factors=4, n_resamples=20, ks=(5,))
+    assert list(tmp_path.glob("*.npz")) == [file] and file.stat().st_mtime_ns == written
+    assert (second.seconds_fit, second.seed) == (first.seconds_fit, 3)
+    for metric, value in first.values.items():
+        np.testing.assert_array_equal(second.values[metric], value, err_msg=metric)
+    here = create("svd", seed=3, n_factors=4).fit(split.train)
+    np.testing.assert_array_equal(
+        second.scores.values, evaluate(here, split, name="svd", fitted=True, ks=()).scores.values
+    )
+    asked = split.test.users[:9], split.test.items[:9]
+    np.testing.assert_array_equal(second.fitted.predict(*asked), here.predict(*asked))
+    evaluate("svd", split, seed=4, n_factors=4, n_resamples=0, ks=(5,))
+    assert len(list(tmp_path.glob("*.npz"))) == 2
 
 
 def test_a_nameless_model_and_stray_parameters_are_errors(split):
@@ -82,7 +103,7 @@ def test_a_planted_leak_is_caught(split):
     """The canary: a model that has seen the test ratings must look too good to be true."""
 
     class Leaky(Loud):
-        def predict(self, users, items):
+        def predict(self, users, items, times=None):
             truth = {
                 (u, i): r
                 for u, i, r in zip(split.test.users, split.test.items, split.test.ratings, strict=True)

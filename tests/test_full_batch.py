@@ -1,10 +1,16 @@
-"""Full-batch training: dense formulas as project E wrote them, finite differences, and each choice by itself."""
+"""Full-batch training: dense formulas as project E wrote them, finite differences, each choice by itself, the study."""
 
 import numpy as np
 import pytest
 
-from lib.full_batch import LEARNING_RATES, train_full_batch
+from lib.claims import load_claims
+from lib.experiment.fit import answers, fit_model
+from lib.experiment.run import run_fits
+from lib.full_batch import LEARNING_RATES, FullBatch
 from lib.full_batch_objective import FACTORS, NEIGHBOURS, Form, Objective, Pairs
+from lib.full_batch_study import LABELS, figure_name, one_at_a_time, rating_by_rating, rows_of_e, training
+from lib.metrics import rmse
+from lib.models.base import NotFitted
 from lib.models.bias import Bias
 from lib.splits import random_holdout
 from tests.conftest import planted_interactions
@@ -113,52 +119,46 @@ def test_gradients_against_finite_differences(objective):
             assert gradients[name].flat[place] == pytest.approx(slope, rel=1e-5, abs=1e-5), name
 
 
+def trained(split, **changes):
+    return fit_model(FullBatch, split.train, validation=split.test, **changes)
+
+
 @pytest.mark.parametrize("model", FACTORS)
 def test_small_steps_lower_the_training_error(model, split):
-    found = train_full_batch(
-        split.train, split.test, model=model, n_factors=3, n_neighbours=4, n_epochs=40, learning_rate=1e-5
-    )
-    assert not found.diverged and len(found.train_rmse) == len(found.test_rmse) == 41
-    assert (np.diff(found.train_rmse) < 0).all()
-    table = found.frame()
-    assert table.index[0] == 0 and table["test_rmse"].iloc[-1] == found.test_rmse[-1]
+    found = trained(split, kind=model, n_factors=3, n_neighbours=4, n_epochs=40, learning_rate=1e-5)
+    assert not found.diverged_ and len(found.train_rmse_) == len(found.validation_rmse_) == 41
+    assert (np.diff(found.train_rmse_) < 0).all()
+    assert found.n_parameters_ == sum(array.size for array in found.arrays_.values()) > 0
 
 
 def test_the_first_epoch_by_hand(split):
     """One step of the baseline from zero."""
-    found = train_full_batch(
-        split.train, split.test, model="baseline", n_epochs=1, learning_rate=0.01, initial_scale=0.0
-    )
+    found = trained(split, kind="baseline", n_epochs=1, learning_rate=0.01, initial_scale=0.0)
     train = split.train
     centred = train.ratings.astype(float) - train.ratings.mean(dtype=float)
     wanted = np.zeros(train.n_users)
     np.add.at(wanted, train.users, 0.02 * centred)
-    np.testing.assert_allclose(found.parameters["user_bias"], wanted, atol=1e-12)
-    assert found.train_rmse[0] == pytest.approx(centred.std())
+    np.testing.assert_allclose(found.arrays_["user_bias"], wanted, atol=1e-12)
+    assert found.train_rmse_[0] == pytest.approx(centred.std())
 
 
 def test_a_rate_beyond_the_curvature_diverges_and_says_so(split):
     rate = 3.0 / split.train.item_counts.max()
-    found = train_full_batch(
-        split.train, split.test, model="baseline", learning_rate=rate, n_epochs=2000, seed=3
-    )
-    assert found.diverged and 2 < len(found.train_rmse) < 2001
-    assert np.isfinite(found.train_rmse).all() and np.isfinite(found.test_rmse).all()
-    assert all(np.isfinite(value).all() for value in found.parameters.values())
-    assert found.train_rmse[-1] > 1e6 * found.train_rmse[0]
-    calm = train_full_batch(
-        split.train, split.test, model="baseline", learning_rate=rate, n_epochs=200, gradient_value=1.0
-    )
-    assert not calm.diverged and calm.train_rmse[-1] < calm.train_rmse[0]
+    found = trained(split, kind="baseline", learning_rate=rate, n_epochs=2000, seed=3)
+    assert found.diverged_ and 2 < len(found.train_rmse_) < 2001
+    assert np.isfinite(found.train_rmse_).all() and np.isfinite(found.validation_rmse_).all()
+    assert all(np.isfinite(value).all() for value in found.arrays_.values())
+    assert found.train_rmse_[-1] > 1e6 * found.train_rmse_[0]
+    calm = trained(split, kind="baseline", learning_rate=rate, n_epochs=200, gradient_value=1.0)
+    assert not calm.diverged_ and calm.train_rmse_[-1] < calm.train_rmse_[0]
 
 
 def test_clipped_gradients_bound_the_step(split):
-    shared = {"model": "svd", "n_epochs": 1, "learning_rate": 0.5, "seed": 4}
+    shared = {"kind": "svd", "n_epochs": 1, "learning_rate": 0.5, "seed": 4}
     start = Objective(Form(**{**E, "model": "svd", "n_factors": 10}), split.train)
     first = start.start(np.random.default_rng(4), 1.0, "reported")
     moved = {
-        name: train_full_batch(split.train, split.test, **shared, **{name: 2.0}).parameters
-        for name in ("gradient_norm", "gradient_value")
+        name: trained(split, **shared, **{name: 2.0}).arrays_ for name in ("gradient_norm", "gradient_value")
     }
     steps = {name: [after[key] - first[key] for key in first] for name, after in moved.items()}
     length = np.sqrt(sum((step**2).sum() for step in steps["gradient_norm"]))
@@ -170,11 +170,9 @@ def test_adam_moves_every_number_by_its_rate_first(split):
     start = Objective(Form(**{**E, "model": "nsvd"}), split.train).start(
         np.random.default_rng(0), 1.0, "reported"
     )
-    found = train_full_batch(
-        split.train, split.test, model="nsvd", n_factors=3, optimiser="adam", learning_rate=0.01, n_epochs=1
-    )
+    found = trained(split, kind="nsvd", n_factors=3, optimiser="adam", learning_rate=0.01, n_epochs=1)
     rated = split.train.item_counts > 0
-    step = np.abs(found.parameters["item_factors"] - start["item_factors"])[rated]
+    step = np.abs(found.arrays_["item_factors"] - start["item_factors"])[rated]
     np.testing.assert_allclose(step, 0.01, rtol=1e-3)
 
 
@@ -194,29 +192,87 @@ def test_starts_and_their_scale(split):
 
 
 def test_clipping_touches_only_the_measured_error(split):
-    shared = {"model": "svd", "n_factors": 8, "n_epochs": 5}
-    free = train_full_batch(split.train, split.test, **shared)
-    clipped = train_full_batch(split.train, split.test, **shared, clip=True)
-    assert (clipped.test_rmse < free.test_rmse).all()
-    np.testing.assert_array_equal(clipped.parameters["user_factors"], free.parameters["user_factors"])
+    shared = {"kind": "svd", "n_factors": 8, "n_epochs": 5}
+    free = trained(split, **shared)
+    clipped = trained(split, **shared, clip=True)
+    assert (clipped.validation_rmse_ < free.validation_rmse_).all()
+    np.testing.assert_array_equal(clipped.arrays_["user_factors"], free.arrays_["user_factors"])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(split):
-    runs = [
-        train_full_batch(split.train, split.test, model="integrated", n_epochs=3, seed=s) for s in (1, 1, 2)
-    ]
-    np.testing.assert_array_equal(runs[0].test_rmse, runs[1].test_rmse)
-    assert not np.array_equal(runs[0].test_rmse, runs[2].test_rmse)
+    runs = [trained(split, kind="integrated", n_epochs=3, seed=s) for s in (1, 1, 2)]
+    np.testing.assert_array_equal(runs[0].validation_rmse_, runs[1].validation_rmse_)
+    assert not np.array_equal(runs[0].validation_rmse_, runs[2].validation_rmse_)
 
 
 def test_wrong_choices_are_named(split):
     for wrong in (
-        {"model": "svd2"}, {"optimiser": "sgd"}, {"start": "zero"}, {"regulariser": "l1"}, {"missing": "zero"},
+        {"kind": "svd2"}, {"optimiser": "sgd"}, {"start": "zero"}, {"regulariser": "l1"}, {"missing": "zero"},
         {"reduction": "max"}, {"n_epochs": 0}, {"learning_rate": 0.0}, {"gradient_norm": -1.0}, {"n_factors": 0},
         {"weight": -1.0},
     ):  # fmt: skip
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            train_full_batch(split.train, split.test, **wrong)
+            trained(split, **wrong)
     with pytest.raises(ValueError, match="id maps"):
-        train_full_batch(split.train, planted_interactions(n_users=5, n_items=5, seed=0))
+        fit_model(FullBatch, split.train, validation=planted_interactions(n_users=5, n_items=5, seed=0))
+    with pytest.raises(ValueError, match="validation"):
+        fit_model(FullBatch, split.train)
+    with pytest.raises(NotFitted):
+        _ = FullBatch().n_parameters_
+    with pytest.raises(NotImplementedError):
+        FullBatch().predict([0], [0])
     assert set(LEARNING_RATES) == set(FACTORS)
+
+
+# -- the study -----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def parts(split):
+    return {"train": split.train, "test": split.test}
+
+
+def test_rows_have_the_names_that_the_claims_have():
+    names = {figure_name(**row) for row in rows_of_e((10, 50, 100))}
+    reported = {name for name in load_claims()["E-ml1m"].figures if name.endswith("test_rmse")}
+    assert names == reported
+
+
+def test_without_a_change_it_is_e_s_training(split, parts):
+    one = training("svd", 3, {}, n_epochs=6, rate_factor=10.0, seed=2)
+    (found,) = run_fits([one], parts, here=True)
+    expected = trained(
+        split, kind="svd", n_factors=3, learning_rate=10 * LEARNING_RATES["svd"], n_epochs=6, seed=2
+    )
+    np.testing.assert_array_equal(found["test_curve"], expected.validation_rmse_)
+    assert found["train_rmse"] == expected.train_rmse_[-1] and found["start"] == expected.validation_rmse_[0]
+    assert (
+        found["test_rmse"] == expected.validation_rmse_[-1]
+        and found["lowest"] == expected.validation_rmse_.min()
+    )
+    assert (found["model"], found["size"], found["diverged"]) == ("svd", 3, 0)
+
+
+@pytest.mark.parametrize("model", LABELS)
+def test_every_change_changes_something(model, parts):
+    size, changes = 3 if LABELS[model][2] else 0, one_at_a_time(model)
+    fits = [training(model, size, c, n_epochs=3, rate_factor=1.0, seed=0) for c in changes.values()]
+    curves = dict(
+        zip(changes, (found["test_curve"] for found in run_fits(fits, parts, here=True)), strict=True)
+    )
+    plain = curves.pop("as E ran it")
+    assert [name for name, curve in curves.items() if np.array_equal(curve, plain)] == []
+
+
+def test_a_training_that_ends_above_its_start_has_diverged(split, parts):
+    rate = 3.0 / split.train.item_counts.max()
+    one = training("baseline", 0, {"learning_rate": rate}, n_epochs=20, rate_factor=1.0, seed=3)
+    (found,) = run_fits([one], parts, here=True)
+    assert len(found["test_curve"]) == 21 and found["diverged"] == 1
+
+
+def test_one_step_a_rating_from_a_wide_start(split, parts):
+    calm, wild = (rating_by_rating("svdpp", n_factors=3, initial_scale=s, seed=0) for s in (0.1, 1e6))
+    found, failed = run_fits([calm, wild], parts, here=True)
+    model = fit_model("svdpp", split.train, n_factors=3, initial_scale=0.1, seed=0)
+    for name, data in parts.items():
+        assert found[f"{name}_rmse"] == rmse(data.ratings, answers(model, data))
+    assert "FloatingPointError" in failed["failure"] and "test_rmse" not in failed

@@ -1,18 +1,17 @@
-"""Project D's networks: what a training leaves, and the leak beside its mending."""
-
-import subprocess
-import sys
+"""Project D's networks: what a training leaves, and the leak beside its mending; epochs on made-up data."""
 
 import numpy as np
 import pytest
 
-from lib import ROOT
+from lib.evaluation import evaluation_of
+from lib.experiment import fit as fitting
+from lib.experiment.fit import Fit, fit_and_measure, fit_model
+from lib.metrics import recommend
 from lib.metrics.rating import rmse
 from lib.models import create
-from lib.neural_study import AS_PUBLISHED, averaged_errors, evaluation_of, leaks, measure, variants
+from lib.neural_study import AS_PUBLISHED, averaged_errors, network_fit, variants
 from lib.scale_study import epochs_at_scale, where_measured
 from lib.splits import per_user_holdout, random_holdout
-from lib.stored_grids import MADE
 
 SMALL = {"hidden_sizes": [8], "max_epochs": 15, "batch_size": 16}
 
@@ -23,14 +22,14 @@ def split(planted):
 
 
 @pytest.fixture(scope="module")
-def context(split):
+def parts(split):
     inner = random_holdout(split.train, test_share=0.1, seed=3)
-    return {"train": inner.train, "validation": inner.test, "whole": split.train, "test": split.test, "k": 5}
+    return {"train": split.train, "test": split.test, "inner_train": inner.train, "inner_test": inner.test}
 
 
 @pytest.fixture(scope="module")
-def fits(context):
-    return [{"seed": s, **measure(context, variant="autorec_leaky", seed=s, changes=SMALL)} for s in range(2)]
+def fits(parts):
+    return [fit_and_measure(parts, network_fit("autorec_leaky", SMALL, seed=s, k=5)) for s in range(2)]
 
 
 def test_every_variant_makes_its_model():
@@ -48,26 +47,33 @@ def test_a_training_is_measured_on_clipped_predictions(fits, split):
         assert len(fit["curve"]) == fit["epochs_run"] >= fit["n_epochs"]
 
 
-def test_only_the_published_ones_leave_their_validation_ratings_out(context, monkeypatch):
-    import lib.neural_study as study
-
+def test_only_the_published_ones_leave_their_validation_ratings_out(parts, monkeypatch):
     seen = {}
 
-    class Watched:
-        def __init__(self, made):
-            self.made = made
+    def watched(model, train, validation=None, **parameters):
+        seen["train"], seen["validation"] = train, validation
+        raise InterruptedError
 
-        def fit(self, train, validation=None):
-            seen["train"], seen["validation"] = train, validation
-            raise InterruptedError
-
-    monkeypatch.setattr(study, "create", lambda name, **parameters: Watched(None))
+    monkeypatch.setattr(fitting, "fit_model", watched)
     for name in variants():
-        with pytest.raises(InterruptedError):
-            measure(context, variant=name, seed=0, changes={})
+        with pytest.raises(fitting.FitFailed, match="InterruptedError"):
+            fit_and_measure(parts, network_fit(name, {}, seed=0))
         published = name in AS_PUBLISHED
-        assert seen["train"] is (context["train"] if published else context["whole"])
-        assert (seen["validation"] is not None) == published
+        assert seen["train"] is parts["inner_train" if published else "train"]
+        assert seen["validation"] is (parts["inner_test"] if published else None)
+
+
+def test_a_published_one_is_measured_by_what_it_learned_from_and_lists_no_rated_film(parts, split):
+    fit = network_fit("autorec_published", SMALL, seed=0, k=5)
+    found = fit_and_measure(parts, fit)
+    model = fit_model(
+        "autorec", parts["inner_train"], validation=parts["inner_test"], **fit.parameters, seed=0
+    )
+    learned = parts["inner_train"]
+    answer = learned.scale.clip(model.predict(learned.users, learned.items))
+    assert found["train_rmse"] == rmse(learned.ratings, answer)
+    assert found["n_epochs"] == model.n_epochs_
+    np.testing.assert_array_equal(found["items"], recommend(model, split.train, 5).items)
 
 
 def test_the_leak_copies_what_it_is_shown(split):
@@ -78,16 +84,26 @@ def test_the_leak_copies_what_it_is_shown(split):
         for part in (split.train, split.test)
     )
     settings = {"form": "user", "hidden_sizes": [64], "epochs": 200, "l2": 0.0, "batch_size": 16}
-    model = create("autorec", **settings, input_dropout=0.0, averaging=0.0, learning_rate=0.01).fit(train)
-    found = leaks(model, train, test)
-    honest = model.predict(test.users, test.items)
+    settings |= {"input_dropout": 0.0, "averaging": 0.0, "learning_rate": 0.01}
+    fit = Fit("autorec", settings, measure={"lib.neural_study:leaks": {}})
+    found = fit_and_measure({"train": train, "test": test}, fit)
+    honest = fit_model("autorec", train, **settings).predict(test.users, test.items)
     assert found["honest_rmse"] == pytest.approx(rmse(test.ratings, honest), rel=1e-5)
     assert found["leak_rmse"] < 0.95 * found["honest_rmse"]
     assert found["both_rmse"] < 0.95 * found["honest_rmse"]
 
 
+def test_only_networks_that_are_given_users_can_leak():
+    leaking = {
+        name for name in variants() if "lib.neural_study:leaks" in network_fit(name, {}, seed=0).measure
+    }
+    assert leaking == {"autorec_published", "autorec_leaky", "autorec_user"}
+
+
 def test_what_is_kept_has_errors_lists_and_intervals(fits, split):
-    found = evaluation_of("autorec_leaky", fits[0], split, ks=[3, 5], threshold=4.0, n_resamples=50)
+    found = evaluation_of(
+        "autorec_leaky", fits[0], split, ks=[3, 5], threshold=4.0, n_resamples=50, list_metrics=("ndcg",)
+    )
     value, low, high = found.values["rmse"]
     assert low < value < high and value == pytest.approx(fits[0]["test_rmse"], abs=1e-5)
     assert {"ndcg@3", "ndcg@5", "mae", "train_rmse", "n_parameters"} <= set(found.values)
@@ -101,27 +117,10 @@ def test_squared_errors_are_averaged_over_starts(fits, split):
     assert mean.value == pytest.approx(expected, abs=1e-5)
 
 
-def test_epochs_are_timed_on_made_up_data(tmp_path):
+def test_epochs_are_timed_on_made_up_data():
     small = {"Item AutoRec": ("autorec", {"form": "item", "hidden_sizes": (8,), "epochs": 1})}
-    rows = epochs_at_scale(small, 3000, 200, 100, modules=["lib.models.autorec"], runs_dir=tmp_path, say=None)
+    rows = epochs_at_scale(small, 3000, 200, 100)
     assert rows[0]["model"] == "Item AutoRec" and rows[0]["ratings"] == 3000
     assert rows[0]["seconds"] > 0 and rows[0]["mebibytes"] > 10
-    again = epochs_at_scale(
-        small, 3000, 200, 100, modules=["lib.models.autorec"], runs_dir=tmp_path / "new", say=None,
-        stored=tmp_path / MADE,
-    )  # fmt: skip
-    assert again == rows, "a kept measurement is not made again"
+    assert epochs_at_scale(small, 3000, 200, 100) == rows, "what was measured is not measured again"
     assert rows[0]["day"] in where_measured(rows)
-
-
-def test_the_peak_of_memory_is_what_was_held():
-    """In a process of its own, whose peak nothing has raised before."""
-    script = (
-        "import numpy as np; from lib.scale_study import forget_peak, peak_mebibytes; forget_peak(); "
-        "before = peak_mebibytes(); held = np.ones(40_000_000); during = peak_mebibytes(); print(before, during)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    before, during = map(float, done.stdout.split())
-    assert 250 < during - before < 400  # forty million doubles take 305 MiB

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.common_protocol import make_splits, measure
 from lib.contenders import chosen_from
+from lib.experiment.fit import fit_and_measure, fit_model
+from lib.experiment.protocol import make_splits, parts_of, table_fits
+from lib.experiment.run import run_fits
 from lib.metrics.per_user import PerUser
-from lib.models import REGISTRY, create
-from lib.one_table import evaluation_of
-from lib.own_model import CONTRACT, contract_command, load_class, registered
+from lib.models import create, model_class
+from lib.one_table import evaluations_of
+from lib.own_model import CONTRACT, contract_command, load_class
 from lib.own_model_comparison import (
     BETTER,
     SAME,
@@ -69,13 +71,13 @@ class Popular(Recommender):
     def _fit(self, train, validation):
         self.counts_ = train.item_counts.astype(float)
 
-    def predict(self, users, items):
-        users, items = self._pairs(users, items)
+    def predict(self, users, items, times=None):
+        users, items = self._pairs(users, items, times)
         return lookup(self.counts_, items, 0.0)
 
 
 class Forgetful(Bias):
-    def predict(self, users, items):
+    def predict(self, users, items, times=None):
         return np.random.default_rng().normal(3, 0.1, len(np.atleast_1d(users)))
 
 
@@ -85,7 +87,7 @@ class StopsInFit(Bias):
 
 
 class StopsInPredict(Bias):
-    def predict(self, users, items):
+    def predict(self, users, items, times=None):
         return self.nothing_
 
 
@@ -95,12 +97,12 @@ class StopsInScore(Bias):
 
 
 class NotFinite(Bias):
-    def predict(self, users, items):
+    def predict(self, users, items, times=None):
         return np.full(len(users), np.nan)
 
 
 class TooShort(Bias):
-    def predict(self, users, items):
+    def predict(self, users, items, times=None):
         return np.array([3.0])
 """
 )
@@ -137,13 +139,12 @@ def stored(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     settings = {"splits": [["per_user_80_20", 42], ["per_user_80_20", 1], ["chronological", 0]], "k": 5, "threshold": 4.0, "seed": 0}  # fmt: skip
     splits = make_splits(data, settings["splits"])
-    context = {"splits": {key: {"train": s.train, "test": s.test} for key, s in splits.items()}, "k": 5}
     writer = start_run("one_table", runs_dir=folder, dataset=data, parameters=settings)
     contenders = chosen_from(only=["item_mean", "bias", "most_popular"])
-    for name, one in contenders.items():
-        for key, split in splits.items():
-            fit = measure(context, contender=name, split=key, seed=0, model=one.model, parameters={}, stopping={}, lists=key != KEYS[1])  # fmt: skip
-            writer.record(evaluation_of(one, {**fit, "seed": 0}, split, k=5, threshold=4.0, n_resamples=60))
+    choices = {name: {"parameters": {}} for name in contenders}
+    fits = run_fits(table_fits(contenders, choices, splits, k=5, listed=[KEYS[0], KEYS[2]]), parts_of(splits))
+    for one in evaluations_of(fits, contenders, splits, k=5, threshold=4.0, n_resamples=60).values():
+        writer.record(one)
     writer.fact("contenders", {name: one.facts for name, one in contenders.items()})
     writer.finish()
     return load_run("one_table", runs_dir=folder)
@@ -200,8 +201,12 @@ def test_a_near_miss_of_the_class_is_named(module):
         ("class MyModel:\n    pass", r"not derived from lib.models.base.Recommender, and has no fit and no predict"),
         ("class MyModel:\n    def fit(self): ...\n    def predict(self): ...", r"Recommender; write `class MyModel"),
         ("class MyModel(Recommender):\n    def __init__(self): ...", r"lacks _fit\(self, train, validation\) and predict"),
-        ("class MyModel(Recommender):\n    def _fit(self, t, v): ...\n    def __init__(self): ...", r"lacks predict\(self, users, items\); write it"),
-        ("class MyModel(Recommender):\n    def _fit(self, t, v): ...\n    def predict(self, u, i): ...", r"has no __init__; write"),
+        ("class MyModel(Recommender):\n    def _fit(self, t, v): ...\n    def __init__(self): ...", r"lacks predict\(self, users, items, times=None\); write it"),
+        ("class MyModel(Recommender):\n    def _fit(self, t, v): ...\n    def predict(self, u, i, times=None): ...", r"has no __init__; write"),
+        ("class MyModel(Bias):\n    def predict(self, users, items): ...", r"predict\(self, users, items\) can't be told the times .*; write `predict\(self, users, items, times=None\)`, .* `self._pairs"),
+        ("class MyModel(Bias):\n    def predict(self, users, items, times): ...", r"predict\(self, users, items, times\) can't be told"),
+        ("class MyModel(Bias):\n    def predict(self, users, items, timestamps=None): ...", r"timestamps=None\) can't be told"),
+        ("class MyModel(Bias):\n    def predict(self, users, items, *, times=None): ...", r"\*, times=None\) can't be told"),
         ("class MyModel(Bias):\n    def __init__(self, *, rank, size=1): ...", r"asks for rank; give each a default: .*\*, rank=\.\.\."),
         ("class MyModel(Bias):\n    def __init__(self, *sizes): ...", r"takes \*sizes; name each"),
         ("class MyModel(Bias):\n    def __init__(self, **more): ...", r"takes \*\*more; name each"),
@@ -223,11 +228,11 @@ def test_a_readers_own_file_wins_over_the_example(module):
         sys.modules["example_model"] = example
 
 
-def test_the_registry_knows_the_class_within_the_block_only(module):
-    name = module(MINE)
-    with registered(f"{name}:Wrapped") as model:
-        assert create(model, user_regularisation=2.0).parameters["user_regularisation"] == 2.0
-    assert "Wrapped" not in REGISTRY
+def test_a_class_is_made_by_its_name_without_being_registered(module):
+    model = create(f"{module(MINE)}:Wrapped", user_regularisation=2.0)
+    assert type(model).__name__ == "Wrapped" and model.parameters["user_regularisation"] == 2.0
+    with pytest.raises(KeyError, match="no model is called 'Wrapped'"):
+        model_class("Wrapped")
 
 
 # -- the contract --------------------------------------------------------------------------------------------------
@@ -292,7 +297,7 @@ def test_a_model_of_the_table_gets_its_own_row_again(module, protocol):
 def test_hyperparameters_reach_the_model_and_a_wrong_one_is_named(module, first_split):
     spec = f"{module(MINE)}:Wrapped"
     changed, plain = fitted(spec, first_split, {"item_regularisation": 50.0})[1], fitted(spec, first_split)[1]
-    model = create("bias", item_regularisation=50.0).fit(first_split.splits[KEYS[0]].train)
+    model = fit_model("bias", first_split.splits[KEYS[0]].train, item_regularisation=50.0)
     test = first_split.splits[KEYS[0]].test
     expected = test.scale.clip(model.predict(test.users, test.items)).astype(np.float32)
     np.testing.assert_array_equal(changed[KEYS[0]]["predictions"], expected)
@@ -326,6 +331,34 @@ def test_a_failure_names_the_class_the_method_and_the_split(module, first_split,
         fitted(f"{module(MINE)}:{name}", first_split)
 
 
+def test_a_changed_file_is_fitted_anew_and_an_unchanged_one_is_not(module, first_split, monkeypatch):
+    source = HEAD + "from own_helper_of_a_test import SIZE\nclass Shifted(Bias):\n    def predict(self, users, items, times=None):\n        return super().predict(users, items) + SIZE"  # fmt: skip
+    counted = []
+    monkeypatch.setattr(
+        "lib.experiment.run.fit_and_measure", lambda *args: counted.append(1) or fit_and_measure(*args)
+    )
+
+    def predicted(text, size):
+        module(f"SIZE = {size}", "own_helper_of_a_test")
+        return fitted(f"{module(text)}:Shifted", first_split)[1][KEYS[0]]["predictions"]
+
+    first, again = predicted(source, 0.0), predicted(source, 0.0)
+    np.testing.assert_array_equal(first, again)
+    assert len(counted) == 1
+    helped = predicted(source, 0.5)
+    assert len(counted) == 2 and not np.array_equal(first, helped), (
+        "what the file imports of the reader's counts"
+    )
+    other = predicted(source.replace("+ SIZE", "- SIZE"), 0.5)
+    assert len(counted) == 3 and not np.array_equal(helped, other)
+
+
+def test_a_class_that_another_module_passes_on_is_found_where_it_is_written(module, first_split):
+    inner = module(MINE, "own_inner_of_a_test")
+    outer = module(f"from {inner} import Wrapped")
+    assert fitted(f"{outer}:Wrapped", first_split)[1][KEYS[0]]["contender"] == "Wrapped"
+
+
 def test_a_name_of_the_table_is_not_taken_twice(module, stored):
     name = module(HEAD + "class bias(Bias):\n    pass")
     assert own_row(f"{name}:bias", {}, stored).label == "bias (yours)"
@@ -335,7 +368,7 @@ def test_the_example_learns_taste(planted):
     split = per_user_holdout(planted)
     errors = []
     for model in (load_class(EXAMPLE)(), create("bias")):
-        found = model.fit(split.train).predict(split.test.users, split.test.items)
+        found = fit_model(model, split.train).predict(split.test.users, split.test.items)
         errors.append(np.sqrt(np.mean((found - split.test.ratings) ** 2)))
     assert errors[0] < 0.9 * errors[1]
 

@@ -1,32 +1,44 @@
-"""Project D's ranking study: searches judge by what a model is for, and lists survive being stored."""
+"""Project D's ranking study: searches judge by what a model is for, lists are drawn and survive being stored."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib.evaluation import evaluate
+from lib.evaluation import evaluate, top_of
+from lib.experiment import records
+from lib.experiment.fit import fit_and_measure
+from lib.experiment.run import run_fits
+from lib.experiment.space import PROJECTION
 from lib.metrics import evaluate_ranking, recommend
 from lib.models import create
 from lib.ranking_study import (
     averaged,
     example,
+    fold_in_fits,
+    list_fits,
     list_variants,
-    lists_of,
-    measure,
     network_lists,
     rankings,
     rating_variants,
-    search_context,
     stored_lists,
-    validate,
+    validation_fit,
 )
 from lib.results import start_run
 from lib.splits import per_user_holdout, validation_from
+from lib.strong_generalisation import evaluate_fold_in, strong_split
 
 
 @pytest.fixture(scope="module")
 def split(planted):
     return per_user_holdout(planted)
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """Keep the records of these tests apart."""
+    monkeypatch.setenv(records.FOLDERS, str(tmp_path / "records"))
 
 
 def test_every_variant_makes_its_model():
@@ -35,31 +47,64 @@ def test_every_variant_makes_its_model():
         create(variant.model, **variant.parameters({}))
         if variant.space is not None:
             names = create(variant.model).parameter_names()
-            assert all(p in names or p.startswith("projection_penalty_") for p in variant.space)
+            assert all(p in names or p.startswith(PROJECTION) for p in variant.space)
 
 
 def test_a_search_scores_lists_by_ndcg_and_ratings_by_rmse(split):
     inner = validation_from(split.train)
-    ease = list_variants(4.0)["ease"]
-    context = search_context(ease, inner, k=5, threshold=4.0)
+    parts = {"train": inner.train, "validation": inner.test}
+
+    def score(variant, **point):
+        fit = validation_fit(variant, k=5, threshold=4.0)
+        return fit_and_measure(parts, replace(fit, parameters={**fit.parameters, **point}))["score"]
+
     top = recommend(create("ease", l2=20.0).fit(inner.train), inner.train, 5)
     expected = -evaluate_ranking(top, inner.test, threshold=4.0).metrics()["ndcg@5"]
-    assert validate(context, {"l2": 20.0, "threshold": None}, 0)["score"] == pytest.approx(expected)
+    assert score(list_variants(4.0)["ease"], l2=20.0, threshold=None) == pytest.approx(expected)
 
-    imputed = rating_variants()["soft_impute"]
-    context = search_context(imputed, inner, k=5, threshold=4.0)
     expected = evaluate("soft_impute", inner, shrinkage=2.0, ks=(), keep=False, n_resamples=0)["rmse"]
-    assert validate(context, {"shrinkage": 2.0}, 0)["score"] == pytest.approx(expected)
+    assert score(rating_variants()["soft_impute"], shrinkage=2.0) == pytest.approx(expected)
 
 
 def test_a_fit_leaves_the_lists_that_its_model_recommends(split):
-    context = {"variants": list_variants(4.0), "train": split.train, "test": split.test, "k": 7}
-    fit = measure(context, variant="ease", chosen={"l2": 20.0})
+    variants, starts = list_variants(4.0), {"random_order": 2, "ease": 1}
+    fits = run_fits(list_fits(variants, {"ease": {"l2": 20.0}}, starts, k=7), {"train": split.train})
+    assert [(f["variant"], f["seed"]) for f in fits] == [
+        ("random_order", 0),
+        ("random_order", 1),
+        ("ease", 0),
+    ]
+    found = [top_of(fit, split.train) for fit in fits]
     expected = recommend(create("ease", l2=20.0).fit(split.train), split.train, 7)
-    np.testing.assert_array_equal(lists_of(fit, split.train).items, expected.items)
-    assert np.isnan(fit["test_rmse"]) and fit["seconds_fit"] > 0
-    found = rankings(lists_of(fit, split.train), split.test, split.train, [3, 7], 4.0)
-    assert found[3].k == 3 and "novelty" in found[7].values
+    np.testing.assert_array_equal(found[2].items, expected.items)
+    assert not np.array_equal(found[0].items, found[1].items)
+    assert fits[2]["seconds_fit"] > 0
+    measured = rankings(found[2], split.test, split.train, [3, 7], 4.0)
+    assert measured[3].k == 3 and "novelty" in measured[7].values
+
+
+def test_multi_vae_finds_its_epochs_on_validation_ratings_and_learns_from_all(split):
+    variants = {"multi_vae": replace(list_variants(4.0)["multi_vae"], fixed={"n_epochs": 3, "patience": 1})}
+    (fit,) = run_fits(list_fits(variants, {}, {"multi_vae": 1}, k=5), {"train": split.train})
+    inner = validation_from(split.train)
+    stopped = create("multi_vae", n_epochs=3, patience=1, seed=0).fit(inner.train, validation=inner.test)
+    assert fit["n_epochs"] == stopped.n_epochs_
+    again = create("multi_vae", n_epochs=stopped.n_epochs_, patience=1, seed=0).fit(split.train)
+    np.testing.assert_array_equal(top_of(fit, split.train).items, recommend(again, split.train, 5).items)
+
+
+def test_lists_for_held_out_users_are_measured_as_their_split_has_them(planted):
+    held_out = {"held_out_users": 0.2, "threshold": 3.0, "seed": 1}
+    chosen = {"ease": {"l2": 20.0, "threshold": 3.0}}
+    variants = {name: list_variants(4.0)[name] for name in ("random_order", "ease", "most_popular")}
+    fits = run_fits(fold_in_fits(variants, chosen, ks=[3, 6], **held_out), {"train": planted})
+    assert [fit["variant"] for fit in fits] == ["most_popular", "ease"]
+    strong = strong_split(planted, **held_out)
+    expected = evaluate_fold_in(create("ease", l2=20.0).fit(strong.train), strong.test, ks=(3, 6))
+    assert fits[1]["metrics"] == expected[3].metrics() | expected[6].metrics()
+    assert fits[1]["n_users"] == len(strong.test)
+    np.testing.assert_array_equal(fits[1]["users"], expected[6].users)
+    np.testing.assert_array_equal(fits[1]["ndcg"], expected[6].values["ndcg"])
 
 
 def test_stored_lists_are_those_that_were_stored(split):

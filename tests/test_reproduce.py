@@ -24,7 +24,7 @@ def notebook(folder, name, *labels):
 
 @pytest.fixture
 def small(tmp_path):
-    """A plan of three runs, two of which share a notebook; one of them is stored, one was left out."""
+    """A plan of three runs, two of which share a notebook; one of them is stored."""
     (tmp_path / "notebooks").mkdir()
     notebook(tmp_path / "notebooks", "a.ipynb", "tbl-a", "fig-a", "fig-not-drawn")
     notebook(tmp_path / "notebooks", "b.ipynb", "tbl-b")
@@ -38,9 +38,6 @@ def small(tmp_path):
         (stored / file).parent.mkdir(parents=True, exist_ok=True)
         (stored / file).touch()
     (stored / "a" / "cache.json").write_text(json.dumps({"seconds": 61.2, "profile": "quick"}))
-    (stored / "b" / "cache.json").write_text(
-        json.dumps({"seconds": 0.1, "profile": "full", "left_out": "needs ml-20m"})
-    )
     return Plan(tmp_path / "report.toml", {}, runs), stored
 
 
@@ -55,7 +52,7 @@ def test_a_row_says_what_to_type_and_what_was_stored(small):
     assert table.loc["b", "needs"] == "a" and table.loc["a", "data"] == "ml-100k"
 
 
-def test_a_run_that_is_not_stored_or_was_left_out_has_no_figures_and_no_time(small):
+def test_a_run_that_is_not_stored_has_no_figures_and_no_time(small):
     plan, stored = small
     table = reproduce.commands(plan, runs_dir=stored).set_index("run")
     for name in ("a_big", "b"):

@@ -3,26 +3,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib.experiment import records
+from lib.experiment import search as searching
+from lib.experiment.protocol import parts_of
+from lib.experiment.run import run_fits
 from lib.metrics import rmse
-from lib.side_information_runs import (
+from lib.models import create
+from lib.side_information_study import (
+    ablation_variants,
     compare_with,
+    course_fits,
+    errors_by_user,
     find,
-    fit_all,
+    fold_fits,
     fold_table,
+    further_variants,
+    least_sign_test_p,
     parameter_label,
     point,
     popularity_table,
-    sign_test,
-)
-from lib.side_information_study import (
-    ablation_variants,
-    errors_by_user,
-    further_variants,
-    least_sign_test_p,
     reference_variants,
+    sign_test,
+    validation_fit,
 )
-from lib.splits import k_fold
-from lib.stored_searches import keep
+from lib.splits import k_fold, validation_from
 from tests.conftest import planted_interactions
 
 
@@ -31,20 +35,29 @@ def data():
     return planted_interactions(n_users=40, n_items=30, density=0.35, seed=2)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def store(tmp_path_factory):
+    """Keep the records of these tests apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(records.FOLDERS, str(tmp_path_factory.mktemp("records")))
+        yield
+
+
 @pytest.fixture(scope="module")
-def study(data, tmp_path_factory):
+def study(data):
     """A small search of two variants, and their fits on three folds, the second one also at the first one's point."""
-    runs = tmp_path_factory.mktemp("runs")
     splits = k_fold(data, n_folds=3, seed=1)
     inner = k_fold(splits[0].train, n_folds=2, seed=2)
     variants = {name: ablation_variants()[name] for name in ("full", "no_features")}
-    searches = {
-        n: find(v, inner, n_trials=8, runs_dir=runs, workers=0, say=None) for n, v in variants.items()
-    }
-    options = {"runs_dir": runs, "workers": 0, "say": None}
-    kept = fit_all(variants, {n: point(searches["full"]) for n in variants}, splits, **options)
-    tuned = fit_all(variants, {n: point(searches[n]) for n in variants}, splits, **options)
-    return {"splits": splits, "variants": variants, "searches": searches, "kept": kept, "tuned": tuned}
+    searches = {n: find(v, inner, n_trials=8) for n, v in variants.items()}
+    parts = parts_of(dict(enumerate(splits)))
+    kept, tuned = (
+        run_fits(fold_fits(variants, {n: point(searches[m]) for n, m in points.items()}, 3), parts)
+        for points in (dict.fromkeys(variants, "full"), {n: n for n in variants})
+    )
+    return {
+        "splits": splits, "inner": inner, "variants": variants, "searches": searches, "kept": kept, "tuned": tuned,
+    }  # fmt: skip
 
 
 def test_variants_are_project_bs():
@@ -93,11 +106,46 @@ def test_searches_and_fits(study):
     test = study["splits"][0].test
     assert table.loc[0, "test_rmse"] == pytest.approx(rmse(test.ratings, first["predictions"]), abs=1e-6)
     assert study["searches"]["full"].best["score"] < study["searches"]["full"].trials["score"].median()
-    # B's way takes the full model's point over.
-    assert study["kept"][0]["chosen"] == study["kept"][3]["chosen"]
+    # B's way takes the full model's point over, where the fits of its own have another one.
+    found = study["searches"]["full"]
+    own = study["variants"]["no_features"].parameters(found.chosen)
+    assert point(found)["n_iterations"] == round(found.best["n_epochs"]) >= 1
+    model = create("side_information_als", **own, n_iterations=point(found)["n_iterations"])
+    predicted = test.scale.clip(model.fit(study["splits"][0].train).predict(test.users, test.items))
+    np.testing.assert_array_equal(study["kept"][3]["predictions"], predicted.astype(np.float32))
+    assert not np.array_equal(study["kept"][3]["predictions"], study["tuned"][3]["predictions"])
     own = table["own_share"]
     np.testing.assert_allclose(own[table["variant"] == "no_features"], 1)
     assert (abs(own[table["variant"] == "full"] - 1) > 1e-6).all()
+
+
+def test_a_trial_stops_on_its_validation_ratings_where_the_model_can(study):
+    fit = validation_fit(study["variants"]["full"], "1/")
+    assert (fit.train, fit.test, fit.stopping.validation) == ("1/train", "1/validation", "1/validation")
+    svd = reference_variants()["svd"]  # whose epochs are searched, and so no finding of early stopping
+    assert validation_fit(svd).stopping is None
+    found = point(find(svd, study["inner"], n_trials=1))
+    assert found["chosen"]["n_epochs"] >= 5 and found["n_iterations"] == 0
+    best = study["searches"]["full"].best
+    parameters = study["variants"]["full"].parameters(study["searches"]["full"].chosen)
+    scores, lengths = [], []
+    for split in study["inner"]:
+        model = create("side_information_als", **parameters, n_iterations=100)
+        model.fit(split.train, validation=split.test)
+        predicted = split.test.scale.clip(model.predict(split.test.users, split.test.items))
+        scores.append(rmse(split.test.ratings, predicted))
+        lengths.append(model.n_iterations_)
+    assert scores == [best["score_0"], best["score_1"]]
+    assert best["n_epochs"] == np.mean(lengths)
+
+
+def test_a_model_is_watched_to_the_end(study):
+    inner = validation_from(study["splits"][0].train)
+    fits = course_fits({"n_factors": 3, "groups": ("genres",)}, n_iterations=12)
+    alone, watched = run_fits(fits, {"train": inner.train, "validation": inner.test})
+    assert len(alone["objective"]) == len(watched["validation_rmse"]) == 12
+    assert (np.diff(alone["objective"]) <= 0).all()
+    assert len(alone["validation_rmse"]) == len(watched["objective"]) == 0
 
 
 def test_bins_part_the_test_ratings(study):
@@ -113,7 +161,7 @@ def test_bins_part_the_test_ratings(study):
 def test_comparison_pools_the_folds_by_user(study):
     splits, fits = study["splits"], study["tuned"]
     full = [f["predictions"] for f in fits if f["variant"] == "full"]
-    pooled = errors_by_user(splits, full)
+    pooled = errors_by_user(fits, splits)["full"]
     everything = np.concatenate([s.test.ratings - p for s, p in zip(splits, full, strict=True)])
     assert pooled.value == pytest.approx(np.sqrt(np.mean(everything.astype(float) ** 2)), rel=1e-6)
     assert pooled.denominators.sum() == sum(len(s.test) for s in splits)
@@ -136,20 +184,16 @@ def test_labels():
     assert parameter_label("n_factors") == "n factors"
 
 
-def test_a_kept_search_is_not_repeated(study, data, tmp_path):
-    variant = study["variants"]["no_features"]
-    inner = k_fold(study["splits"][0].train, n_folds=2, seed=2)
-    options = {"n_trials": 8, "runs_dir": tmp_path / "runs", "workers": 0, "say": None}
-    made = find(variant, inner, stored=None, **options)
-    copied, removed = keep(tmp_path / "runs" / ".searches", tmp_path / "kept")
-    assert len(copied) == 1 and not removed
-    lines = []
-    options |= {"runs_dir": tmp_path / "elsewhere", "say": lines.append}
-    again = find(variant, inner, stored=tmp_path / "kept", **options)
-    assert again.chosen == made.chosen
-    assert not (tmp_path / "elsewhere").exists(), "nothing was searched"
-    assert len(find(variant, inner, stored=tmp_path / "kept", **options | {"n_trials": 4}).trials) == 4
+def test_the_same_search_is_found_again_and_other_folds_are_another_one(study, monkeypatch):
+    variant, inner = study["variants"]["no_features"], study["inner"]
+
+    def refuse(*args, **options):
+        raise AssertionError("it would be searched")
+
+    monkeypatch.setattr(searching, "run_fits", refuse)
+    assert find(variant, inner, n_trials=8).chosen == study["searches"]["no_features"].chosen
+    assert len(find(variant, inner, n_trials=4).trials) == 4
     other = k_fold(study["splits"][0].train, n_folds=2, seed=3)
-    find(variant, other, stored=tmp_path / "kept", **options | {"n_trials": 4})
-    assert (tmp_path / "elsewhere" / ".searches").exists(), "other folds are another search"
-    assert keep(tmp_path / "elsewhere" / ".searches", tmp_path / "kept", prune=True)[1] == copied
+    for folds, options in ((other, {}), (inner, {"seed": 1}), (inner, {"jointly": False})):
+        with pytest.raises(AssertionError, match="would be searched"):
+            find(variant, folds, n_trials=4, **options)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib.experiment.records import model_of
+from lib.experiment.run import run_fits
 from lib.metrics import rmse
 from lib.metrics.rating import user_errors
 from lib.models.means import GlobalMean
@@ -15,11 +17,10 @@ from lib.two_tower_study import (
     architecture_name,
     architecture_sizes,
     architectures,
-    fitted_model,
     mean_errors,
-    measure,
     permutation_importance,
     published_tables,
+    training,
 )
 
 SMALL = {"embedding_size": 6, "user_dense_size": 8, "item_dense_size": 8, "final_size": 8, "batch_size": 128}
@@ -61,22 +62,27 @@ def test_scalings_by_hand(split):
         target_scaling("centred_users", train)
 
 
-def test_measure_reports_both_scales_and_keeps_the_model(split):
+def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
     inner = validation_from(split.train)
-    context = {"train": split.train, "test": split.test, "inner": inner.train, "validation": inner.test}
-    row = measure(
-        context, train="inner", validation="validation", scaling="centred_user", max_epochs=3, seed=1, **SMALL
-    )
+    parts = {"train": split.train, "test": split.test, "inner": inner.train, "validation": inner.test}
+    stopped = training(
+        train="inner", validation="validation", scaling="centred_user", max_epochs=3, seed=1,
+        measure={"curve": {}}, **SMALL,
+    )  # fmt: skip
+    fixed = training(epochs=2, seed=0, measure={"fitted_arrays": {}}, **SMALL)
+    again = training(train="inner", max_epochs=2, seed=0, **SMALL)
+    row, kept, both = run_fits([stopped, fixed, again], parts, here=True)
+    assert row["scaling"] == "centred_user" and row["seed"] == 1
     assert row["unit_test_rmse"] < row["test_rmse"]
-    assert row["epochs_run"] == len(row["history"]) == 3
+    assert row["epochs_run"] == len(row["curve"]) == 3
+    assert both["epochs_run"] == 2 + both["n_epochs"], "stopped on ratings that it cut, then trained again"
     # The unit scale's own RMSE is what training minimised and history records.
-    assert row["unit_validation_rmse"] == pytest.approx(row["history"][:, 1].min(), rel=1e-4)
-    row = measure(context, epochs=2, keep_model=True, **SMALL)
-    model = fitted_model({**row, **SMALL}, split.train)
+    assert row["unit_validation_rmse"] == pytest.approx(row["curve"].min(), rel=1e-4)
+    model = model_of(kept, fixed, split.train)
     clipped = split.test.scale.clip(model.predict(split.test.users, split.test.items))
-    assert rmse(split.test.ratings, clipped) == row["test_rmse"]
-    assert row["unit_test_rmse"] == pytest.approx(row["test_rmse"] / 2, rel=1e-6)
-    assert model.n_parameters_ == row["n_parameters"]
+    assert rmse(split.test.ratings, clipped) == kept["test_rmse"]
+    assert kept["unit_test_rmse"] == pytest.approx(kept["test_rmse"] / 2, rel=1e-6)
+    assert model.n_parameters_ == kept["n_parameters"]
     found = permutation_importance(model, split.test, repeats=2)
     assert set(found["input"]) == {
         "user/id",
@@ -91,8 +97,8 @@ def test_measure_reports_both_scales_and_keeps_the_model(split):
         model.replace_features({"item/id": np.zeros((60, 6), np.float32)}), split.test
     )
     np.testing.assert_allclose(same.query("input == 'item/id'")["increase"], 0, atol=1e-12)
-    with pytest.raises(ValueError, match="keep_model"):
-        fitted_model({"epochs": 2}, split.train)
+    with pytest.raises(ValueError, match="no model"):
+        model_of(row, stopped, split.train)
 
 
 def test_errors_averaged_over_models_by_hand(split):

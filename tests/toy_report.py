@@ -82,9 +82,12 @@ class ToyReport:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", DRIVER, "--plan", str(self.root / "report.toml"), *arguments]
 
-    def environment(self, **variables: str) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k not in ("REPORT_RUN_FOLDER", "MOVIELENS_DIR")}
-        return {**kept, "PYTHONPATH": str(ROOT), **variables}
+    def environment(self, **variables: str | None) -> dict[str, str]:
+        left_out = ("REPORT_RUN_FOLDER", "MOVIELENS_DIR", "REPORT_CLUSTER")
+        kept = {name: value for name, value in os.environ.items() if name not in left_out}
+        # Toys have no fits; processes for them would take longer than all the rest.
+        given = {**kept, "PYTHONPATH": str(ROOT), "REPORT_CLUSTER": "", **variables}
+        return {name: value for name, value in given.items() if value is not None}
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -94,7 +97,7 @@ class ToyReport:
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
         process = self.start(*arguments, **variables)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     @property

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def load(
     except InvalidRatings as error:
         raise CorruptDataset(f"{next(iter(files.places.values()))}: {error}") from error
     _check_counts(known, interactions)
+    interactions = replace(interactions, origin=(known.name,))
     return Dataset(
         known.name, known.title, interactions, known.citation, known.licence, files.checksums, files.source,
         files.origin,

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib.embedding_study import fit_variant
+from lib.embedding_study import variant_fit
 from lib.embeddings.neighbours import nearest
 from lib.embeddings.quality import co_rating_embeddings
-from lib.files import whole_file
+from lib.experiment.fit import Fit, Fitted, fit_model
+from lib.experiment.run import run_fits
 from lib.interactions import Interactions
 from lib.metrics.lists import best_columns
-from lib.models import create
-
-MODULES = (
-    "lib.models.biased_svd", "lib.models.svdpp", "lib.models.implicit_als", "lib.models.ease",
-    "lib.models.matrix_factorisation", "lib.models.softmax",
-)  # fmt: skip
-"""What is fitted here, by name."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +64,11 @@ SPACES: dict[str, str] = {
 """By name what a reader sees; all are fitted with their models' defaults."""
 
 DIRECT = ("raters", "ease")
-"""Spaces that are as large as the ratings or the square of the catalogue, and quicker made than read: never kept."""
+"""Spaces that are as large as the ratings or the square of the catalogue, and quicker made than read: no record."""
 
 
 def film_spaces(
-    train: Interactions, names: Iterable[str] = tuple(SPACES), *, seed: int = 42, keep: Path | None = None
+    train: Interactions, names: Iterable[str] = tuple(SPACES), *, seed: int = 42
 ) -> list[FilmSpace]:
     """Fit the models whose films can be compared.
 
@@ -88,9 +79,6 @@ def film_spaces(
         Of `SPACES`.
     seed : int
         Of every model that starts at random.
-    keep : path, optional
-        A file in which learned vectors are looked for, and left for the next time. Vectors of other ratings or another
-        seed are replaced.
 
     Raises
     ------
@@ -101,41 +89,25 @@ def film_spaces(
     unknown = [name for name in names if name not in SPACES]
     if unknown:
         raise ValueError(f"films have no space called {', '.join(unknown)}; there are {', '.join(SPACES)}")
-    key = _key(train, seed)
-    kept = _read(keep, key)
-    found = {name: kept[name] if name in kept else _fit(name, train, seed) for name in names}
-    if (
-        keep is not None
-        and (new := {name: v for name, v in found.items() if name not in DIRECT}).keys() - kept.keys()
-    ):
-        with whole_file(Path(keep)) as partial, open(partial, "wb") as file:
-            np.savez(file, __key__=np.array(key), **{**kept, **new})
-    return [FilmSpace(name, SPACES[name], vectors, weights=name == "ease") for name, vectors in found.items()]
+    fits = {name: _fit(name, seed) for name in names if name not in DIRECT}
+    records = run_fits(list(fits.values()), {"train": train})
+    found = {name: record["vectors"] for name, record in zip(fits, records, strict=True)}
+    if "raters" in names:
+        found["raters"] = co_rating_embeddings(train).toarray().astype(np.float32)
+    if "ease" in names:
+        found["ease"] = fit_model("ease", train).weights_.astype(np.float32)
+    return [FilmSpace(name, SPACES[name], found[name], weights=name == "ease") for name in names]
 
 
-def _fit(name: str, train: Interactions, seed: int) -> np.ndarray:
-    if name == "raters":
-        return co_rating_embeddings(train).toarray().astype(np.float32)
-    if name == "ease":
-        return create("ease").fit(train).weights_.astype(np.float32)
+def _fit(name: str, seed: int) -> Fit:
+    measure = {f"{__name__}:film_vectors": {}}
     if name in ("gravity", "softmax"):
-        return np.asarray(fit_variant(name, train, seed=seed).item_embeddings_, dtype=np.float32)
-    model = create(name, seed=seed).fit(train)
-    vectors = model.item_embeddings_ if name == "implicit_als" else model.item_factors_
-    return np.asarray(vectors, dtype=np.float32)
+        return replace(variant_fit(name, seed=seed, measure=measure), test="")
+    return Fit(name, seed=seed, test="", measure=measure)
 
 
-def _key(train: Interactions, seed: int) -> str:
-    digest = hashlib.sha256(json.dumps([seed, train.n_users, train.n_items]).encode())
-    for array in (train.users, train.items, train.ratings):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _read(path: Path | None, key: str) -> Mapping[str, np.ndarray]:
-    if path is None or not Path(path).exists():
-        return {}
-    with np.load(path, allow_pickle=False) as file:
-        if "__key__" not in file or str(file["__key__"]) != key:
-            return {}
-        return {name: file[name] for name in file.files if name != "__key__"}
+def film_vectors(fitted: Fitted) -> dict[str, np.ndarray]:
+    """Return ``vectors`` of the films (float32): their embeddings, or their factors in Koren's models."""
+    model = fitted.model
+    vectors = model.item_embeddings_ if hasattr(model, "item_embeddings_") else model.item_factors_
+    return {"vectors": np.asarray(vectors, dtype=np.float32)}

@@ -79,17 +79,17 @@ LABELS = {
 
 
 def model_class(name: str) -> type[Recommender]:
-    """Return a registered model's class.
+    """Return a model's class, by its registered name or by ``module:Class``.
 
     Raises
     ------
     KeyError
         No model has that name; the message names the nearest ones.
     """
-    if name not in REGISTRY:
+    if name not in REGISTRY and ":" not in name:
         near = difflib.get_close_matches(name, REGISTRY, n=2) or list(REGISTRY)
         raise KeyError(f"no model is called {name!r}; did you mean {' or '.join(near)}?")
-    module, _, attribute = REGISTRY[name].partition(":")
+    module, _, attribute = REGISTRY.get(name, name).partition(":")
     return getattr(import_module(module), attribute)
 
 

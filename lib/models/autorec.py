@@ -223,9 +223,9 @@ class AutoRec(Recommender):
             raise ValueError(f"AutoRec: plateau_factor must lie in (0, 1]; got {self.plateau_factor}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs from the training ratings, at the cost of one product of vectors a pair."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return self.answers_.trained_at(*self._sides(users, items))
 
     def score(self, users) -> np.ndarray:

@@ -29,6 +29,12 @@ class Recommender(ABC):
     predicts_ratings = True
     """False for models whose score only orders the items; the report shows no RMSE for those."""
 
+    uses_time = False
+    """True for models whose predictions depend on when a rating is given; all others ignore the times of `predict`."""
+
+    loaded_first: tuple[str, ...] = ()
+    """Modules of a backend that takes hundreds of MiB by itself; they are loaded before a fit's memory is measured."""
+
     n_users_: int
     n_items_: int
     scale_: RatingScale
@@ -48,6 +54,12 @@ class Recommender(ABC):
         ValueError
             `train` is empty, or `validation` does not share its id maps.
         """
+        self._begin(train, validation)
+        self._fit(train, validation)
+        return self
+
+    def _begin(self, train: Interactions, validation: Interactions | None = None) -> None:
+        """Check what `fit` is given, and note sizes and scale; for whatever other way of fitting a model has, too."""
         if len(train) == 0:
             raise ValueError(f"{type(self).__name__}.fit: the training set holds no ratings")
         if validation is not None and (
@@ -55,26 +67,32 @@ class Recommender(ABC):
         ):
             raise ValueError(f"{type(self).__name__}.fit: train and validation do not share their id maps")
         self.n_users_, self.n_items_, self.scale_ = train.n_users, train.n_items, train.scale
-        self._fit(train, validation)
-        return self
 
     @abstractmethod
     def _fit(self, train: Interactions, validation: Interactions | None) -> None: ...
 
     @abstractmethod
-    def predict(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
         """Predict ratings of pairs.
 
         Parameters
         ----------
         users, items : int arrays, shape (n,)
             Codes; cold ones allowed.
+        times : int64 array, shape (n,), optional
+            When the ratings are given, in seconds since 1970; None where that is unknown. Models that know no time
+            ignore it; those that do (`uses_time`) say in their docstring what they answer without.
 
         Returns
         -------
         ndarray of float64, shape (n,)
             In units of the rating scale, always finite, not clipped to the scale: clipping belongs to the
             protocol (`lib.evaluation`), and orderings need the unclipped value.
+
+        Raises
+        ------
+        ValueError
+            `users`, `items` and `times` are not equally long.
         """
 
     def score(self, users: np.ndarray) -> np.ndarray:
@@ -83,7 +101,8 @@ class Recommender(ABC):
         Returns
         -------
         ndarray of float64, shape (len(users), n_items)
-            Higher is better; for a rating model the unclipped prediction. Training items are not masked.
+            Higher is better; for a rating model the unclipped prediction, without times. Training items are not
+            masked.
         """
         users = np.asarray(users)
         self._check_fitted()
@@ -156,13 +175,17 @@ class Recommender(ABC):
         if not hasattr(self, "n_items_"):
             raise NotFitted(f"{type(self).__name__} is not fitted yet: call fit(train) first")
 
-    def _pairs(self, users, items) -> tuple[np.ndarray, np.ndarray]:
-        """Check a request's shape and hand it back as arrays."""
+    def _pairs(self, users, items, times=None) -> tuple[np.ndarray, np.ndarray]:
+        """Check a request's shape, that of its times too, and hand users and items back as arrays."""
         self._check_fitted()
         users, items = np.atleast_1d(users), np.atleast_1d(items)
         if users.shape != items.shape or users.ndim != 1:
             raise ValueError(
                 f"users and items must be equally long lists, got {users.shape} and {items.shape}"
+            )
+        if times is not None and np.atleast_1d(times).shape != users.shape:
+            raise ValueError(
+                f"times must be as long as users and items, {users.shape}, or None; got {np.atleast_1d(times).shape}"
             )
         return users, items
 

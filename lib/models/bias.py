@@ -61,7 +61,7 @@ class Bias(Recommender):
                 break
         self.user_bias_, self.item_bias_ = user_bias, item_bias
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the mean plus both biases; a cold user or film adds nothing."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return self.mean_ + lookup(self.user_bias_, users) + lookup(self.item_bias_, items)

@@ -248,9 +248,9 @@ class BPR(Recommender):
                 raise ValueError(f"BPR: {name} must be {' or '.join(known)}; got {getattr(self, name)!r}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs: the difference of two scores of a user is the log odds that the first film is preferred."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         biases = lookup(self.item_biases_, items, self.mean_bias_).astype(np.float64)
         return np.einsum("nf,nf->n", self._of_users(users), self._of_items(items)) + biases
 

@@ -117,9 +117,9 @@ class FactorisationMachine(Recommender):
         self._check_fitted()
         return int(self.n_drawn_)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the mean over samples."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         found = self.mean_ + lookup(self.user_effect_, users) + lookup(self.item_effect_, items)
         step = 20_000
         for low in range(0, len(users), step):  # the gathered vectors are long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -76,9 +77,23 @@ class HardImpute(LowRankCompletion):
         self.max_iterations = max_iterations
         self.seed = seed
 
-    _start: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    def fit_from(self, train: Interactions, start: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> Self:
+        """Fit from another matrix than zero; where the iteration ends depends on it.
+
+        Parameters
+        ----------
+        train : Interactions
+        start : (U, s, V) or None
+            A matrix of at most `rank`; None starts as ``fit`` does.
+        """
+        self._begin(train)
+        self._complete(train, start)
+        return self
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._complete(train, None)
+
+    def _complete(self, train: Interactions, start: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> None:
         if not 1 <= self.rank <= min(train.n_users, train.n_items):
             raise ValueError(
                 f"HardImpute: rank must lie between 1 and {min(train.n_users, train.n_items)}, the matrix's lesser "
@@ -91,7 +106,7 @@ class HardImpute(LowRankCompletion):
             1, user_api="blas"
         ):  # thin blocks; and the bits must not depend on the machine
             U, s, V, history, converged = iterative_svd(
-                observed, self.rank, start=self._start, gradual=self.gradual, tolerance=self.tolerance,
+                observed, self.rank, start=start, gradual=self.gradual, tolerance=self.tolerance,
                 max_iterations=self.max_iterations, seed=self.seed,
             )  # fmt: skip
         self._keep(U, s, V)
@@ -173,9 +188,6 @@ def hard_impute_path(train: Interactions, ranks: Iterable[int], **parameters) ->
     """
     start = None
     for rank in sorted(ranks):
-        model = HardImpute(rank=rank, **parameters)
-        model._start = start
-        model.fit(train)
-        model._start = None
+        model = HardImpute(rank=rank, **parameters).fit_from(train, start)
         start = model.U_, model.singular_values_, model.V_
         yield model

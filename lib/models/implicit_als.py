@@ -119,9 +119,9 @@ class ImplicitALS(Recommender):
             )
         return model.user_factors, model.item_factors
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs by the product of their vectors."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return np.einsum(
             "nf,nf->n", self._of_users(users), lookup(self.item_embeddings_, items).astype(np.float64)
         )

@@ -35,9 +35,9 @@ class _Completed(LowRankCompletion):
         self.loss_ = np.float64(0.5 * ((fit - rows.toarray())[seen] ** 2).sum())
         self.matrix_ = np.where(seen, fit, completed)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs from the completed matrix; cold ids as in `LowRankCompletion`."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         warm = lookup(self.warm_users_, users, False) & lookup(self.warm_items_, items, False)
         found = lookup(self.user_offset_, users, self._cold_offset) + lookup(self.item_offset_, items)
         found[warm] += self.matrix_[users[warm], items[warm]]

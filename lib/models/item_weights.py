@@ -45,9 +45,9 @@ class ItemWeights(Recommender):
     def _weights(self, history: sparse.csr_array) -> np.ndarray | sparse.csr_array:
         """Make W from X."""
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs: the summed weights from the user's films to the film."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         asked, place = np.unique(users, return_inverse=True)
         order = np.argsort(place, kind="stable")
         found = np.zeros(len(users))

@@ -71,9 +71,9 @@ class LowRankCompletion(Recommender):
         baseline = {"none": 0, "global": 1, "user": self.n_users_, "bias": self.n_users_ + self.n_items_ + 1}
         return self.rank_ * (self.n_users_ + self.n_items_ + 1) + baseline[self.centre]
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cold user or film gets the baseline's answer."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         found = lookup(self.user_offset_, users, self._cold_offset) + lookup(self.item_offset_, items)
         step = max(
             1, 4_000_000 // max(self.rank_, 1)

@@ -124,9 +124,9 @@ class MatrixFactorisation(Recommender):
         users += 2.0 * self.learning_rate * by_user
         items += 2.0 * self.learning_rate * by_item
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the dot product; a cold user or film is the mean one."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return np.einsum("nf,nf->n", self._of_users(users), self._of_items(items))
 
     def score(self, users) -> np.ndarray:

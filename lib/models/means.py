@@ -23,9 +23,9 @@ class GlobalMean(Recommender):
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the global mean."""
-        users, _ = self._pairs(users, items)
+        users, _ = self._pairs(users, items, times)
         return np.full(len(users), float(self.mean_))
 
 
@@ -42,9 +42,9 @@ class UserMean(Recommender):
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
         self.user_means_ = _means(train.users, train.ratings, train.n_users, float(self.mean_))
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the user's mean."""
-        users, _ = self._pairs(users, items)
+        users, _ = self._pairs(users, items, times)
         return lookup(self.user_means_, users, float(self.mean_))
 
 
@@ -58,7 +58,7 @@ class ItemMean(Recommender):
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
         self.item_means_ = _means(train.items, train.ratings, train.n_items, float(self.mean_))
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the film's mean."""
-        _, items = self._pairs(users, items)
+        _, items = self._pairs(users, items, times)
         return lookup(self.item_means_, items, float(self.mean_))

@@ -22,9 +22,9 @@ class MostPopular(Recommender):
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.counts_ = train.item_counts.astype(np.float64)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Return the films' numbers of training ratings."""
-        _, items = self._pairs(users, items)
+        _, items = self._pairs(users, items, times)
         return lookup(self.counts_, items)
 
     def score_histories(self, histories) -> np.ndarray:

@@ -210,9 +210,9 @@ class MultiVAE(Recommender):
             raise ValueError(f"MultiVAE: patience must be at least 1, or None; got {self.patience}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs: the film's logit, the logarithm of its chance up to a constant a user."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         asked, place = np.unique(self._known(users, self.n_users_), return_inverse=True)
         items, found = self._known(items, self.n_items_), np.empty(len(users))
         order = np.argsort(place, kind="stable")

@@ -82,6 +82,8 @@ class NeuralMF(Recommender):
         Embeddings of unknown codes.
     """
 
+    loaded_first = ("lib.keras_training",)
+
     def __init__(
         self,
         *,
@@ -186,9 +188,9 @@ class NeuralMF(Recommender):
                     raise ValueError(f"NeuralMF: {name} must {words}; got {getattr(self, name)}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs, a block at a time."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return pair_ratings(self.weights_, users, items, self.mean_user_, self.mean_item_)
 
     def score(self, users) -> np.ndarray:

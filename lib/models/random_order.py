@@ -26,9 +26,9 @@ class RandomOrder(Recommender):
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         pass
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs by chance, the same pair always alike."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         mixed = (users.astype(np.uint64) + np.uint64(self.seed)) * np.uint64(0x9E3779B97F4A7C15)
         mixed = (mixed ^ items.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)

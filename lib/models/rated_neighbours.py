@@ -64,9 +64,9 @@ class RatedNeighbours(Recommender):
         """Make `moments_`; empty where the similarities are the weights."""
         return np.empty((0, 0), np.float32)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; those of one user are answered together."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         found = self.mean_ + lookup(self.user_bias_, users) + lookup(self.item_bias_, items)
         known = (users >= 0) & (users < self.n_users_) & (items >= 0) & (items < self.n_items_)
         rows = np.flatnonzero(known)

@@ -103,7 +103,7 @@ class KorenModel(Recommender):
         Epochs behind the parameters that are kept.
     """
 
-    personal = implicit = explicit = neighbourly = uses_timestamps = False
+    personal = implicit = explicit = neighbourly = False
 
     n_factors: int = 0
     initial_scale: float = 0.0
@@ -201,7 +201,7 @@ class KorenModel(Recommender):
             )
         if self.neighbourly and self.n_neighbours is not None:
             neighbours = neighbour_lists(train, k=self.n_neighbours, shrinkage=self.shrinkage)[:2]
-        if self.uses_timestamps:
+        if self.uses_time:
             calendar = Calendar.of(train, n_bins=self.n_bins, exponent=self.exponent)
         known = {"residuals": residuals, "extra": extra, "neighbours": neighbours, "calendar": calendar}
         return compressed(train, **known, dtype=self.dtype), calendar
@@ -239,7 +239,7 @@ class KorenModel(Recommender):
         ratings = no_ratings()._replace(**{name: getattr(self, f"{name}_") for name in REMEMBERED})
         parameters = Parameters(*(getattr(self, f"{name}_") for name in Parameters._fields))
         calendar = None
-        if self.uses_timestamps:
+        if self.uses_time:
             calendar = Calendar(*(getattr(self, f"{name}_") for name in Calendar._fields))
         return Learned(self.mean_, ratings, parameters, calendar)
 
@@ -258,9 +258,9 @@ class KorenModel(Recommender):
                 raise ValueError(f"{type(self).__name__}: {name} must {must}; got {value!r}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; terms of a cold user or film drop out."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return self._estimate(self._learned(), self.user_vectors_, users, items, None)
 
     def score(self, users) -> np.ndarray:

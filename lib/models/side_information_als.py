@@ -202,9 +202,9 @@ class SideInformationALS(Recommender):
             )
         return Engine(residuals, *sides)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cold user or item is predicted from its features."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         interaction = np.einsum(
             "nf,nf->n", lookup(self.user_latent_, users), lookup(self.item_latent_, items)
         )

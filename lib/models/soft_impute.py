@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 
@@ -74,9 +75,23 @@ class SoftImpute(LowRankCompletion):
         self.max_iterations = max_iterations
         self.seed = seed
 
-    _start: Solution | None = None
+    def fit_from(self, train: Interactions, start: Solution | None) -> Self:
+        """Fit from another solution, which saves iterations where its penalty was a similar one.
+
+        Parameters
+        ----------
+        train : Interactions
+        start : Solution or None
+            Of the same pairs; None starts as ``fit`` does.
+        """
+        self._begin(train)
+        self._complete(train, start)
+        return self
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._complete(train, None)
+
+    def _complete(self, train: Interactions, start: Solution | None) -> None:
         if not self.shrinkage > 0:
             raise ValueError(
                 f"SoftImpute: shrinkage must be above zero; got {self.shrinkage}. At zero every matrix through the "
@@ -87,7 +102,7 @@ class SoftImpute(LowRankCompletion):
         if not self.tolerance > 0 or self.max_iterations < 1:
             raise ValueError("SoftImpute: tolerance must be above zero and max_iterations at least 1")
         found = solve(
-            self._observe(train), float(self.shrinkage), start=self._start, max_rank=self.max_rank,
+            self._observe(train), float(self.shrinkage), start=start, max_rank=self.max_rank,
             tolerance=self.tolerance, max_iterations=self.max_iterations, seed=self.seed,
         )  # fmt: skip
         self._keep(found.U, found.s, found.V)
@@ -109,9 +124,6 @@ def soft_impute_path(train: Interactions, shrinkages: Iterable[float], **paramet
     """
     start = None
     for shrinkage in sorted(map(float, shrinkages), reverse=True):
-        model = SoftImpute(shrinkage=shrinkage, **parameters)
-        model._start = start
-        model.fit(train)
-        model._start = None
+        model = SoftImpute(shrinkage=shrinkage, **parameters).fit_from(train, start)
         start = Solution(model.U_, model.singular_values_, model.V_)
         yield model

@@ -146,9 +146,9 @@ class Softmax(Recommender):
         self.n_weights_ = sum(value.size for value in network.weights.values())
         self.train_loss_, self.validation_loss_ = np.array(losses), np.array(tested)
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         r"""Score pairs by :math:`\langle \psi, V_i \rangle`, the logarithm of a chance up to a constant a user."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return np.einsum("nf,nf->n", self._of_users(users), self._of_items(items))
 
     def score(self, users) -> np.ndarray:

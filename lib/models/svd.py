@@ -82,9 +82,9 @@ class SVD(Recommender):
         means = getattr(centre, "means_", np.zeros(train.n_users))
         self.user_means_, self.cold_mean_ = means, np.float64(getattr(centre, "global_mean_", 0.0))
 
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; terms of a cold user or film drop out."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         interaction = np.einsum(
             "nf,nf->n", lookup(self.user_factors_, users), lookup(self.item_factors_, items)
         )

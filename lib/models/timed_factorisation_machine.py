@@ -59,7 +59,7 @@ class TimedFactorisationMachine(Recommender):
     seed : int
     """
 
-    uses_timestamps = True
+    uses_time = True
 
     def __init__(
         self,
@@ -180,30 +180,21 @@ class TimedFactorisationMachine(Recommender):
         self._check_fitted()
         return int(self.n_drawn_)
 
-    def predict(self, users, items, timestamps=None) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times by the mean over samples.
 
         Parameters
         ----------
         users, items : int arrays, shape (n,)
-        timestamps : int array, shape (n,), optional
+        times : int64 array, shape (n,), optional
             Seconds since 1970; by default a moment that no training rating is near.
 
         Returns
         -------
         ndarray of float64, shape (n,)
-
-        Raises
-        ------
-        ValueError
-            `timestamps` of another length.
         """
-        users, items = self._pairs(users, items)
-        if timestamps is not None:
-            timestamps = np.atleast_1d(timestamps)
-            if timestamps.shape != users.shape:
-                raise ValueError(f"timestamps must be as long as users, {len(users)}; got {timestamps.shape}")
-        moments = self._moments(users, timestamps)
+        users, items = self._pairs(users, items, times)
+        moments = self._moments(users, None if times is None else np.atleast_1d(times))
         found = np.empty(len(users))
         step = max(1, 4_000_000 // self.n_samples)
         for low in range(0, len(users), step):  # a score a sample

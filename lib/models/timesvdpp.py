@@ -49,8 +49,7 @@ class TimeSVDpp(KorenModel):
     """
 
     personal = implicit = True
-    uses_timestamps = True
-    """`predict` takes them as a third argument."""
+    uses_time = True
 
     def __init__(
         self,
@@ -106,25 +105,22 @@ class TimeSVDpp(KorenModel):
             raise ValueError(f"TimeSVDpp: exponent must lie in (0, 2]; got {self.exponent}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items, timestamps=None) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times.
 
         Parameters
         ----------
         users, items : int arrays, shape (n,)
-        timestamps : int array, shape (n,), optional
+        times : int64 array, shape (n,), optional
             Seconds since 1970; by default that of each user's last training rating.
 
         Returns
         -------
         ndarray of float64, shape (n,)
         """
-        users, items = self._pairs(users, items)
-        if timestamps is not None:
-            timestamps = np.atleast_1d(timestamps)
-            if timestamps.shape != users.shape:
-                raise ValueError(f"timestamps must be as long as users, {len(users)}; got {timestamps.shape}")
-        return self._estimate(self._learned(), self.user_vectors_, users, items, timestamps)
+        users, items = self._pairs(users, items, times)
+        times = None if times is None else np.atleast_1d(times)
+        return self._estimate(self._learned(), self.user_vectors_, users, items, times)
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue for the time of each user's last training rating."""

@@ -76,6 +76,8 @@ class TwoTower(Recommender):
         By names such as ``user/age/kernel``.
     """
 
+    loaded_first = ("lib.keras_training",)
+
     def __init__(
         self,
         *,
@@ -202,9 +204,9 @@ class TwoTower(Recommender):
             raise ValueError(f"TwoTower: averaging must lie in [0, 1); got {self.averaging}")
 
     # -- answering -------------------------------------------------------------------------------------------------
-    def predict(self, users, items) -> np.ndarray:
+    def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cosine never leaves the rating scale."""
-        users, items = self._pairs(users, items)
+        users, items = self._pairs(users, items, times)
         return self._rating(np.einsum("nf,nf->n", self._vectors("user", users), self._vectors("item", items)))
 
     def score(self, users) -> np.ndarray:

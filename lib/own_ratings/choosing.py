@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lib import koren_study, ranking_study, side_information_study
+from lib.experiment.fit import Fit
+from lib.experiment.run import run_fits
+from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.feature_groups import IMPLICIT
-from lib.grid import Grid
 from lib.own_ratings.candidates import MIXED, Candidates
 from lib.own_ratings.defaults import chosen_on
-from lib.processes import source_version
-from lib.results import runs_folder
-from lib.search_space import Choice, Integer, Real, Space
 from lib.splits import Split, validation_from
-from lib.variants import PROJECTION, Variant
+from lib.variants import Variant
 
 STEPS = 30
 """Most epochs of a fit that only chooses."""
@@ -29,27 +28,34 @@ MOST_ITEMS = 5_000
 LISTS = ("svd", "soft_impute", "item_knn", "ease", "implicit_als", "bpr")
 
 
-def searched(groups: Sequence[str] = ()) -> dict[str, tuple[str, Variant]]:
-    """Return the contenders quick enough to be fitted several times: the study that tries them, and the variant.
+def searched(
+    groups: Sequence[str] = (), *, k: int = 10, threshold: float = 4.0
+) -> dict[str, tuple[Fit, Variant]]:
+    """Return the contenders quick enough to be fitted several times: the fit that tries a point, and the variant.
 
     Parameters
     ----------
     groups : sequence of str
         Of features, implicit ones left out.
+    k, threshold
+        Length of the lists, and the least rating that is relevant.
     """
-    koren = koren_study.variants()
-    lists = {**ranking_study.rating_variants(), **ranking_study.list_variants(4.0)}
+    koren, lists = koren_study.variants(), ranking_study.rating_variants() | ranking_study.list_variants(4.0)
     side = side_information_study.further_variants(tuple(groups), most_factors=32)
     tuned = Variant("soft_impute_tuned", "Soft-Impute", "soft_impute", {"centre": "bias"},
                     Space({"shrinkage": Real(3.0, 60.0, log=True)}))  # fmt: skip
-    found = {name: ("koren", koren[name]) for name in KOREN} | {
-        name: ("lists", lists[name]) for name in LISTS
-    }
-    found["soft_impute_tuned"] = ("lists", tuned)
-    found["side_information_als_implicit"] = ("side", side["implicit"])
+    by_epochs = {name: koren[name] for name in KOREN}
+    by_lists = {**{name: lists[name] for name in LISTS}, "soft_impute_tuned": tuned}
+    by_iterations = {"side_information_als_implicit": side["implicit"]}
     if groups:
-        found[MIXED] = ("side", side["features_implicit"])
-    return found
+        by_iterations[MIXED] = side["features_implicit"]
+    return {
+        **{
+            n: (koren_study.validation_fit(v, most_epochs=STEPS, patience=2), v) for n, v in by_epochs.items()
+        },
+        **{n: (ranking_study.validation_fit(v, k=k, threshold=threshold), v) for n, v in by_lists.items()},
+        **{n: (side_information_study.validation_fit(v), v) for n, v in by_iterations.items()},
+    }
 
 
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
@@ -74,33 +80,9 @@ def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, **{f"{PROJECTION}{group}": value for group, value in penalties.items()}}
 
 
-def try_point(context: Mapping[str, Any], *, contender: str, point: Mapping[str, Any]) -> dict[str, Any]:
-    """Fit a point on the inner training ratings; the score is RMSE, or minus nDCG, on the validation ratings."""
-    study, variant = searched(context["groups"])[contender]
-    given = {"train": context["train"], "validation": context["validation"]}
-    try:
-        if study == "koren":
-            settings = {"most_epochs": STEPS, "patience": 2}
-            score = koren_study.validate({"variant": variant, "settings": settings, **given}, point, 0)[
-                "score"
-            ]
-        elif study == "side":
-            folds = {"variant": variant, "folds": {"0": given}}
-            score = side_information_study.validate(folds, point, 0)["score"]
-        else:
-            settings = {"k": context["k"], "threshold": context["threshold"]}
-            score = ranking_study.validate({"variant": variant, "settings": settings, **given}, point, 0)[
-                "score"
-            ]
-    except Exception as error:  # hyperparameters that do not work are not chosen
-        return {"score": None, "reason": f"{type(error).__name__}: {error}"[:200]}
-    return {"score": float(score), "reason": ""}
-
-
 def choose(
-    found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int, runs_dir: str | Path = "",
-    workers: int | None = None, say: Callable[[str], None] | None = print,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
+    found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int
+) -> dict[str, dict[str, Any]]:
     """Choose hyperparameters on a tenth of each user's training ratings.
 
     For each model of `searched` the report's own choice competes with points drawn at random; the others, and with more
@@ -127,31 +109,33 @@ def choose(
     """
     inner = validation_from(split.train)
     groups = [g for g in found.parameters.get(MIXED, {}).get("groups", ()) if g not in IMPLICIT]
-    variants = {name: one for name, one in searched(groups).items() if name in found.contenders}
-    wanted = []
+    tries = searched(groups, k=k, threshold=threshold)
+    points: dict[str, list[dict[str, Any]]] = {name: [] for name in found.contenders}
     if n_trials > 1 and len(inner.test):
-        for name, (_, variant) in variants.items():
-            if name in BY_ITEMS and split.train.n_items > MOST_ITEMS:
-                continue
-            points = [as_point(found.parameters[name]), *draw(variant.space, n_trials - 1, seed)]
-            wanted += [{"contender": name, "point": point} for point in points]
-    context = {
-        "train": inner.train,
-        "validation": inner.test,
-        "k": k,
-        "threshold": threshold,
-        "groups": groups,
-    }
-    tried = work(try_point, context, wanted, runs_dir, workers, say)
+        for name in points:
+            if name in tries and (name not in BY_ITEMS or split.train.n_items <= MOST_ITEMS):
+                drawn = draw(tries[name][1].space, n_trials - 1, seed)
+                points[name] = [as_point(found.parameters[name]), *drawn]
+    fits = [
+        replace(
+            tries[name][0],
+            parameters=tries[name][1].parameters(point),
+            records_errors=("Exception",),  # hyperparameters that do not work are not chosen
+            labels={"contender": name, **point},
+        )
+        for name, tried in points.items()
+        for point in tried
+    ]
+    tried = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))
     choices = {}
     for name in found.contenders:
-        mine = [t for t in tried if t["contender"] == name]
-        scores = [np.inf if t["score"] is None else t["score"] for t in mine]
+        mine = [next(tried).get("score") for _ in points[name]]
+        scores = [np.inf if score is None else score for score in mine]
         best = int(np.argmin(scores)) if mine else 0
         there = bool(mine) and bool(np.isfinite(scores[best]))
         parameters = found.parameters[name]
         if there and best:
-            parameters = {**variants[name][1].parameters(mine[best]["point"]), **found.contenders[name].fixed}
+            parameters = {**tries[name][1].parameters(points[name][best]), **found.contenders[name].fixed}
         usual = f"as chosen on {chosen_on()}" if parameters else "nothing to choose"
         choices[name] = {
             "parameters": parameters, "n_epochs": None, "trials": len(mine) or None,
@@ -161,16 +145,3 @@ def choose(
             "how": "drawn at random" if there and best else usual,
         }  # fmt: skip
     return choices
-
-
-def work(
-    of, context: Mapping[str, Any], wanted: Sequence[Mapping[str, Any]], runs_dir, workers, say
-) -> list[dict[str, Any]]:
-    """Do jobs in processes of one thread each; what was done before on the same ratings is not done again."""
-    modules = ("lib.own_ratings.choosing", "lib.own_ratings.measuring", "lib.own_ratings.stars")
-    version = source_version(
-        *modules, *koren_study.MODULES, *ranking_study.MODULES, *side_information_study.MODULES
-    )
-    store = runs_folder(runs_dir) / ".grids" / "own_ratings"
-    with Grid(of, context=context, store=store, version=version, workers=workers, say=say) as grid:
-        return grid.run(wanted)

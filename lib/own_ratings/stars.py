@@ -44,6 +44,7 @@ def for_models(interactions: Interactions) -> Interactions:
     return replace(
         interactions, ratings=to_stars(interactions.ratings, interactions.scale), scale=STARS,
         user_ids=ids["user"], item_ids=ids["item"], user_table=tables["user"], item_table=tables["item"],
+        origin=(),
     )  # fmt: skip
 
 

@@ -129,8 +129,6 @@ class Page:
         What the page shows, in order.
     provenance : dict
         The run's provenance.json; empty where it has none.
-    left_out : str
-        Why the run was left out and the page only says so; empty where it was executed.
     from_nothing : float or None
         Seconds that the plan expects of the run where nothing is kept from an earlier one.
     """
@@ -143,7 +141,6 @@ class Page:
     notebook: str
     blocks: list[Block] = field(default_factory=list)
     provenance: dict = field(default_factory=dict)
-    left_out: str = ""
     from_nothing: float | None = None
 
     @property

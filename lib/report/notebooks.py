@@ -25,7 +25,6 @@ from lib.report.document import (
     Text,
 )
 from lib.report.errors import RenderingError
-from lib.runner.store import LEFT_OUT
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +44,6 @@ _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 _ACTIVE = re.compile(
     r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I
 )
-# Written for who waits for the run; a reader of the report has nothing from it.
-_PROGRESS = re.compile(r"^.*(?:\d+ s so far, about \d+ s left|\d+ of \d+ were done before)$\n?", re.M)
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
@@ -131,7 +128,6 @@ def read_page(run, folder: Path) -> Page:
         notebook=Path(run.notebook).name,
         blocks=blocks,
         provenance=_provenance(folder),
-        left_out=notebook.get("metadata", {}).get(LEFT_OUT, ""),
         from_nothing=run.seconds,
     )
 
@@ -182,7 +178,7 @@ def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], 
         if kind == "stream":
             if output.get("name") == "stderr":
                 stderr = True
-            elif text := _PROGRESS.sub("", _clean(_joined(output["text"]))).strip("\n"):
+            elif text := _clean(_joined(output["text"])).strip("\n"):
                 shown.append(Text(number, text))
         else:
             block = _result(run, number, output.get("data", {}), settings, folder)

@@ -8,190 +8,111 @@ import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.runner import kept
 from lib.runner.data import DataChecksums
-from lib.runner.dependencies import Dependencies
-from lib.runner.kept_runs import digest
+from lib.runner.errors import PlanError
 from lib.runner.notebook import Notebook, code_hash, read_notebook
 from lib.runner.parameters import Resolved, is_literal
 from lib.runner.plan import Plan, Run
-from lib.runner.store import Store
+from lib.runner.store import AS_MADE, Store, read_json, write_whole
 
 LOCK = ROOT / "requirements.txt"
 
-UNAVAILABLE = "unavailable"
-"""Marks, among a run's data, that it was left out for want of some."""
+KEEP, EXECUTE, SHOW, ABSENT = "keep", "execute", "show", "absent"
 
-OUTSIDE = "outside"
-"""Marks, among a run's data, that it was left out as another profile's; its value names that profile."""
-
-KEEP, RESTORE, EXECUTE, LEAVE, UNPACK = "keep", "restore", "execute", "leave out", "unpack"
+WITHOUT = "needs predictions of "
+"""How it is said that a run can't be executed as only the pages of what it needs are kept."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a run.
+    """What to do with a run: its results are kept, it is executed, its kept page is shown, or the report lacks it.
 
-    Its results are kept, earlier ones made from the same inputs are restored, it is executed, it is left out, or what the
-    project keeps of it is unpacked.
-
-    `reasons` says why, for people; `parts` is what the results depend on, and `key` its digest.
+    `reasons` says why, for people; `mark` is what the record of a kept page holds besides.
     """
 
     run: str
     action: str
     reasons: tuple[str, ...]
-    parts: dict[str, Any]
-    key: str
+    mark: Mapping[str, Any] | None = None
 
 
 class Cache:
     """Compares what each run depends on with what its stored results were made from.
 
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    store : Store
-        Where results are.
-    parameters : dict of str to Resolved
-        By run, as `lib.runner.parameters.resolve` gives them.
-    force : collection of str
-        Runs to execute whatever the cache says.
-    outside : mapping of str to str
-        Runs that are not executed here, as the profile is not theirs, each with the profile that makes it. It goes
-        before `force`.
-    archives : mapping of str to Path
-        Of those runs, the results that the project keeps; see `lib.runner.kept_runs`.
+    Runs in `force` are executed whatever it says, but for those in `outside`, which the profile does not execute: each with
+    the profile that does.
     """
 
     def __init__(
         self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *,
         force: Collection[str] = (), outside: Mapping[str, str] | None = None,
-        archives: Mapping[str, Path] | None = None,
     ):  # fmt: skip
         self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
-        self.outside, self.archives = dict(outside or {}), dict(archives or {})
-        self.dependencies = Dependencies()
+        self.outside, self.archives = dict(outside or {}), kept.archives(plan)
         self.data = DataChecksums(store.runs_dir / ".checksums.json", notebooks=plan.notebooks)
-        self._notebooks: dict[str, Notebook] = {}
-        self._static: dict[str, dict[str, Any]] = {}
+        self._file = store.runs_dir / ".definitions.json"
 
     @cached_property
     def lock(self) -> str:
         """The digest of the lock file; every run depends on the versions that it pins."""
         return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else ""
 
+    @cached_property
+    def definitions(self):
+        """What is known of the code: a `lib.experiment.definitions.Definitions`."""
+        from lib.experiment.definitions import Definitions
+
+        return Definitions()
+
     def notebook(self, run: Run) -> Notebook:
         """Return a run's source notebook."""
-        if run.notebook not in self._notebooks:
-            self._notebooks[run.notebook] = read_notebook(self.plan.source(run))
-        return self._notebooks[run.notebook]
+        return read_notebook(self.plan.source(run))
 
     def parts(self, run: Run) -> dict[str, Any]:
         """Return all that a run's results depend on, as it stands now, in what JSON can hold."""
-        if run.id not in self._static:
-            self._static[run.id] = self._static_parts(run)
         return {
-            **self._static[run.id],
+            **self._static(run),
             "data": {**self.data.of(self.datasets(run)), **self._files(run)},
             "upstream": {name: self.store.results(name) for name in run.reads},
         }
 
     def decide(self, run: Run, *, changing: Mapping[str, str] | None = None) -> Decision:
-        """Decide what to do with a run.
-
-        Parameters
-        ----------
-        run : Run
-            The run.
-        changing : mapping of str to str
-            Runs whose results are still going to change, when the decision is only a forecast, and how: "will run".
-        """
-        if run.id in self.outside:
-            return self._decide_outside(run, self.outside[run.id], changing or {})
-        parts = self.parts(run)
-        record = self.store.record(run.id)
-        arrived = False
-        if record is not None and UNAVAILABLE in record["parts"]["data"]:
-            arrived = self.data.here(self.datasets(run)) and not any(map(self.store.left_out, run.needs))
-            # Results made while the data were here stay good without them.
-            if not arrived and not self.store.can_restore(run.id, key_of(parts)):
-                parts = without_data(parts)
-        key = key_of(parts)
-        changing = changing or {}
-        coming = tuple(f"upstream {name} {changing[name]}" for name in run.reads if name in changing)
+        """Decide what to do with a run; `changing` tells a forecast how other runs are still going to change: "will run"."""
+        record, away = self.store.record(run.id), self.outside.get(run.id)
+        why = self._reasons(run, record, changing or {})
+        if away or self.absent(run.id):
+            made_here = record is not None and not record.get(AS_MADE)
+            if (made_here and not why) or (record and run.id not in self.archives):
+                return Decision(run.id, KEEP, why)
+            if run.id in self.archives:
+                return self.instead(run, f"is part of --profile {away}" if away else "needs what is not here")
+            lacks = ", ".join(name for name in run.needs if self.absent(name))
+            return Decision(run.id, ABSENT, (f"is part of --profile {away}" if away else f"needs {lacks}",))
         if run.id in self.force:
-            return Decision(run.id, EXECUTE, ("asked for by --force",), parts, key)
-        if record is None:
-            reasons: tuple[str, ...] = ("never run",)
-        elif self.store.results(run.id) != record["results"]:
-            reasons = ("its results were changed since it ran",)
-        elif self.store.as_made(run.id):
-            reasons = ("its results are those that the project keeps, without predictions",)
-        elif arrived:
-            reasons = ("its data are here now",)
-        else:
-            reasons = tuple(differences(record["parts"], parts, self.notebook(run)))
-        if coming:
-            return Decision(run.id, EXECUTE, (*coming, *reasons), parts, key)
-        if not reasons:
-            return Decision(run.id, KEEP, (), parts, key)
-        if self.store.can_restore(run.id, key):
-            return Decision(run.id, RESTORE, reasons, parts, key)
-        return Decision(run.id, EXECUTE, reasons, parts, key)
+            return Decision(run.id, EXECUTE, ("asked for",))
+        told = str((record or {}).get("why", ""))
+        if told.startswith(WITHOUT) and run.id in self.archives and any(map(self.store.as_made, run.reads)):
+            return self.instead(run, told)
+        return Decision(run.id, EXECUTE if why else KEEP, why)
 
-    def _decide_outside(self, run: Run, profile: str, changing: Mapping[str, str]) -> Decision:
-        """Decide about a run of another profile: its results count while they hold, whichever profile made them."""
-        parts, record = self.parts(run), self.store.record(run.id)
-        key = key_of(parts)
-        reasons: tuple[str, ...] = ()
-        archive = self.archives.get(run.id)
-        if archive is not None and (made := self.store.as_made(run.id)):
-            if made == digest(archive) and self.store.results(run.id) == record["results"]:
-                return Decision(run.id, KEEP, (), record["parts"], record["key"])
-            return Decision(run.id, UNPACK, ("other results are kept",), record["parts"], record["key"])
-        if record is not None and self.store.left_out(run.id):
-            if self.store.can_restore(run.id, key):
-                reasons = ("they hold again",)
-            elif archive is None and record["parts"]["data"].get(OUTSIDE) == profile:
-                return Decision(run.id, KEEP, (), record["parts"], record["key"])
-        elif record is not None:
-            reasons = tuple(f"upstream {name} {changing[name]}" for name in run.reads if name in changing)
-            if self.store.results(run.id) != record["results"]:
-                reasons += ("its results were changed since it ran",)
-            else:
-                reasons += tuple(differences(record["parts"], parts, self.notebook(run)))
-            if not reasons:
-                return Decision(run.id, KEEP, (), parts, key)
-        if self.store.can_restore(run.id, key):
-            return Decision(run.id, RESTORE, reasons, parts, key)
-        if archive is not None:
-            return Decision(run.id, UNPACK, reasons, parts, key)
-        parts = outside_profile(parts, profile)
-        return Decision(run.id, LEAVE, reasons, parts, key_of(parts))
+    def instead(self, run: Run, why: str) -> Decision:
+        """Decide that a run's kept page is shown, as the run can't be executed; `why` as a verb phrase."""
+        record, archive, static = self.store.record(run.id), self.archives[run.id], self._static(run)
+        made = kept.record_of(archive)["parts"]
+        earlier = any(made.get(name) != static[name] for name in ("code", "parameters", "definitions"))
+        mark = {AS_MADE: kept.digest(archive), "why": why, "earlier": earlier}
+        same = record is not None and all(record.get(name) == value for name, value in mark.items())
+        return Decision(run.id, KEEP if same and self.store.untouched(run.id) else SHOW, (why,), mark)
 
-    def _static_parts(self, run: Run) -> dict[str, Any]:
-        notebook, values = self.notebook(run), self.parameters[run.id].values
-        # The parameters cell counts by the values that come of it, unless it computes them.
-        left_out = notebook.parameters_cell.id if is_literal(notebook) else None
-        upstream = [self.notebook(self.plan.run(name)) for name in sorted(self.plan.upstream(run.id))]
-        return {
-            "code": [
-                [cell.id, code_hash(cell.source)]
-                for cell in notebook.code
-                if cell.id != left_out and cell.source.strip()
-            ],
-            "parameters": values,
-            "modules": self.dependencies.used(
-                notebook, extra=run.modules, parameters=values, upstream=upstream
-            ),
-            "lock": self.lock,
-            "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        }
+    def absent(self, name: str) -> bool:
+        """Whether the report does without a run: another profile's of which nothing is here, or one that needs such."""
+        if self.store.record(name) is not None or name in self.archives:
+            return False
+        return name in self.outside or any(map(self.absent, self.plan.run(name).needs))
 
     def datasets(self, run: Run) -> set[str]:
         """Return the names of the data sets that a run reads under its parameters."""
@@ -201,18 +122,71 @@ class Cache:
         # The plan names the data of its own parameters; --dataset puts another one in its place.
         return {dataset} if len(run.datasets) <= 1 else {dataset, *run.datasets}
 
+    def missing(self, run: Run) -> list[str]:
+        """Return the data sets of a run that don't lie on this machine."""
+        return [name for name in sorted(self.datasets(run)) if not self.data.here([name])]
+
+    def _reasons(self, run: Run, record: Mapping | None, changing: Mapping) -> tuple[str, ...]:
+        coming = tuple(f"{name} {changing[name]}" for name in run.reads if name in changing)
+        if record is None:
+            return (*coming, "never run")
+        if record.get(AS_MADE):
+            return (*coming, f"its page is kept from {record['finished'][:10]}")
+        if not self.store.untouched(run.id):
+            return (*coming, "its results were changed since it ran")
+        return (*coming, *differences(record["parts"], self.parts(run), self.notebook(run)))
+
+    def save(self) -> None:
+        """Keep what was read of code and data for the next call."""
+        self.data.save()
+        write_whole(self._file, json.dumps({"sources": self._sources, "runs": self._known}))
+
+    @cached_property
+    def _sources(self) -> str:
+        """Sizes and times of the library's files: while they are the same, what was found in them holds."""
+        paths = sorted((ROOT / "lib").rglob("*.py"))
+        stamps = [(str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in paths]
+        return hashlib.sha256(json.dumps([stamps, sys.version_info[:2]]).encode()).hexdigest()
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, Any]]:
+        known = read_json(self._file) or {}
+        return known["runs"] if known.get("sources") == self._sources else {}
+
+    def _static(self, run: Run) -> dict[str, Any]:
+        """Return what of a run's dependencies is in the code, the plan and the machine."""
+        notebook, values = self.notebook(run), self.parameters[run.id].values
+        asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.code], values, run.modules]
+        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        if key not in self._known:
+            # The parameters cell counts by the values that come of it, unless it computes them.
+            left_out = notebook.parameters_cell.id if is_literal(notebook) else None
+            self._known[key] = {
+                "code": [
+                    [cell.id, code_hash(cell.source)]
+                    for cell in notebook.code
+                    if cell.id != left_out and cell.source.strip()
+                ],
+                "definitions": self._reached(notebook, run, values),
+            }
+        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return {**self._known[key], "parameters": values, "lock": self.lock, "python": python}
+
+    def _reached(self, notebook: Notebook, run: Run, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return a digest of each definition of the library that a run's cells, values and plan lead to."""
+        known = self.definitions
+        roots = known.roots_of((cell.source for cell in notebook.code), texts=True, values=values)
+        for name in run.modules:
+            module = None if ":" in name else known.module(name)
+            roots |= {f"{name}:{own}" for own in module.definitions} if module else {name}
+        try:
+            found = known.reached(roots, cards=True, texts=True)
+        except KeyError as error:
+            raise PlanError(f"{self.plan.path.name}: {run.id}: {error.args[0]}") from None
+        return {name: digest[:12] for name, digest in found.items()}
+
     def _files(self, run: Run) -> dict[str, str]:
         return {name: hashlib.sha256((self.plan.root / name).read_bytes()).hexdigest() for name in run.files}
-
-
-def without_data(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run that was left out for want of data depends on: their coming would change it."""
-    return {**parts, "data": {**parts["data"], UNAVAILABLE: "yes"}}
-
-
-def outside_profile(parts: Mapping[str, Any], profile: str) -> dict[str, Any]:
-    """Return what a run that was left out as another profile's depends on: being asked for would change it."""
-    return {**parts, "data": {**parts["data"], OUTSIDE: profile}}
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -229,18 +203,22 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Not
             repr(p["parameters"][name]) if name in p["parameters"] else "absent" for p in (before, now)
         )
         found.append(f"parameter {name} {old} -> {new}")
-    found += [f"{name} changed" for name in _changed(before["modules"], now["modules"])]
-    marks = {
-        UNAVAILABLE: "it was left out for want of data",
-        OUTSIDE: "it was left out under another profile",
-    }
-    found += [marks.get(name, f"data file {name} changed") for name in _changed(before["data"], now["data"])]
+    found += [
+        f"{_short(name)} changed" for name in _changed(before.get("definitions", {}), now["definitions"])
+    ]
+    found += [f"data file {name} changed" for name in _changed(before["data"], now["data"])]
     found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
     if before["lock"] != now["lock"]:
         found.append("requirements.txt changed")
     if before["python"] != now["python"]:
         found.append(f"Python {before['python']} -> {now['python']}")
     return found
+
+
+def _short(definition: str) -> str:
+    """Say a definition without the folders of its module: ``svdpp: SVDpp.predict``."""
+    module, _, name = definition.partition(":")
+    return f"{module.rpartition('.')[2]}: {name}" if name else module
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

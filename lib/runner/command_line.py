@@ -23,6 +23,7 @@ GROUPS = {
     "Other parameters": ("parameters", "parameters_file", "preset", "into_report"),
     "Other data, your own ratings": ("dataset", "columns", "scale", "duplicates", "items", "users"),
     "Your own model": ("model", "contract"),
+    "Made anew": ("force", "from_scratch", "search_anew", "verify", "rekey"),
 }
 """Headings of the help text; an option of none of these stands under the last heading."""
 
@@ -70,8 +71,18 @@ class _Grouped(click.Command):
 @click.option("--users", type=click.Path(path_type=Path), metavar="FILE", help="A table of the users.")
 @click.option("--model", metavar="MODULE:CLASS", help="Fit your own model under the common protocol, beside the others; -p also sets its hyperparameters.")  # fmt: skip
 @click.option("--contract", is_flag=True, help="Run the tests that every model must pass on the class of --model, and leave.")  # fmt: skip
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Runs at a time. Default: the cores, as far as memory goes.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Execute even what is up to date.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="How many compute at a time. Default: the cores, as far as memory goes.")  # fmt: skip
+@click.option("--cluster", metavar="tcp://HOST:PORT", help="Make the fits on this Dask cluster, not in processes of this machine. A Dask port runs anybody's code.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Execute even what is up to date; fits that are kept stay.")
+@click.option("--from-scratch", is_flag=True, help="Fit everything anew at the kept choices, whatever is kept; a call that was ended goes on.")  # fmt: skip
+@click.option("--search-anew", is_flag=True, help="As --from-scratch, and repeat the searches that made the choices: hours.")  # fmt: skip
+@click.option(
+    "--verify",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Make N random kept fits anew, compare them, and leave.",
+)
+@click.option("--rekey", is_flag=True, help="Sign kept fits of earlier code again where some that are made anew agree, and leave.")  # fmt: skip
 @click.option(
     "--keep-going", is_flag=True, help="After a failure, go on with the runs that don't need the failed one."
 )

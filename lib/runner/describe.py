@@ -1,18 +1,14 @@
-"""A notebook's parameters for people: name, type, default, the plan's value, and what each means."""
+"""A notebook's parameters for people: name, type and range, default, the plan's value, and what each means."""
 
 from __future__ import annotations
 
-import ast
-import io
 import json
 import shlex
-import sys
-import tokenize
 from typing import Any
 
 from lib.runner.errors import OK
 from lib.runner.hints import is_sweepable
-from lib.runner.notebook import Notebook, parse, read_notebook
+from lib.runner.notebook import read_notebook
 from lib.runner.parameters import RESERVED, UNKNOWN, declared, resolve
 from lib.runner.plain_table import print_table
 from lib.runner.plan import Plan, Run
@@ -21,41 +17,10 @@ LONGEST_VALUE = 48
 """Characters of a value that the table shows."""
 
 
-def meanings(notebook: Notebook) -> dict[str, str]:
-    """Return what each parameter means: the comment behind it, after those on the lines right above it.
-
-    A comment among the values of a long list, or behind its closing bracket, counts as behind it. A parameter without
-    any has an empty text.
-    """
-    source = notebook.parameters_cell.source
-    tree = parse(source)
-    comments: dict[int, tuple[str, bool]] = {}
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT and not token.string.startswith("#|"):
-            alone = not token.line[: token.start[1]].strip()
-            comments[token.start[0]] = (token.string.lstrip("#").strip(), alone)
-    found = {}
-    for statement in tree.body if tree is not None else ():
-        target = statement.target if isinstance(statement, ast.AnnAssign) else None
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-        if not isinstance(target, ast.Name):
-            continue
-        above, line = [], statement.lineno - 1
-        while line in comments and comments[line][1]:
-            above.insert(0, comments[line][0])
-            line -= 1
-        last = statement.end_lineno
-        inside = [comments[n][0] for n in range(statement.lineno, last + 1) if n in comments]
-        found[target.id] = " ".join(filter(None, above + inside))
-    return found
-
-
 def description(plan: Plan, run: Run, profile: str) -> list[dict[str, str]]:
     """Return a run's parameters, a row each: name, type, default, value in the plan under a profile, meaning."""
     notebook = read_notebook(plan.source(run))
     values = resolve(plan, [run.id], profile=profile)[run.id].values
-    means = meanings(notebook)
     return [
         {
             "name": name,
@@ -63,7 +28,7 @@ def description(plan: Plan, run: Run, profile: str) -> list[dict[str, str]]:
             "default": "computed" if parameter.default is UNKNOWN else _shown(parameter.default),
             "in the plan": _shown(values[name]),
             "swept by": "2,5,10" if is_sweepable(parameter.hint, parameter.default) else "",
-            "meaning": means.get(name, ""),
+            "meaning": parameter.meaning,
         }
         for name, parameter in declared(notebook).items()
         if name not in RESERVED
@@ -78,9 +43,9 @@ def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") 
         print("It has no parameters.")
         return OK
     columns = ["name", "type", "default", "in the plan", "meaning"]
-    print_table(columns, [[row[column] for column in columns] for row in rows], stream=sys.stdout)
+    print_table(columns, [[row[column] for column in columns] for row in rows])
     data = f"--dataset {shlex.quote(dataset)} " if dataset else ""
-    example = next((row for row in rows if row["type"] in ("int", "float")), rows[0])
+    example = next((row for row in rows if row["type"].startswith(("int", "float"))), rows[0])
     print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example['name']} VALUE")
     swept = [row["name"] for row in rows if row["swept by"]]
     if swept:

@@ -1,4 +1,4 @@
-"""One run, executed: papermill in this process, the notebook's kernel in another, results in a folder of their own."""
+"""One run, executed: papermill in a thread of the runner, the notebook's kernel in a process beside it."""
 
 from __future__ import annotations
 
@@ -9,51 +9,80 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
-from lib.runner.store import NOTEBOOK, PROGRESS, write_whole
+from lib.runner.kernel import STARTED
+from lib.runner.store import NOTEBOOK, write_whole
 
 DATA_ERRORS = ("DatasetUnavailable", "CorruptDataset")
 """Errors of `lib.datasets` that are about the data, not about the notebook."""
 
+ONE_THREAD = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
 TRACEBACK_LINES = 25
+START_SECONDS = 120
+"""Longest time from a kernel's core to its first answer."""
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_ENDING = threading.Event()
 _KERNELS: set[int] = set()
+
+
+@dataclass
+class Place:
+    """Where in its notebook a run is, for whoever looks from another thread.
+
+    `started` is None while the kernel waits for a core; `peak` is the kernel's peak memory in MiB where that is told.
+    """
+
+    sources: dict[str, str] = field(default_factory=dict)
+    cell: int = 0
+    started: float | None = None
+    peak: float | None = None
+    pid: int = 0
+
+    @property
+    def cells(self) -> int:
+        """How many code cells there are."""
+        return len(self.sources)
+
+    @property
+    def source(self) -> str:
+        """The code of the cell."""
+        return list(self.sources.values())[self.cell - 1] if self.cell else ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the kernel had a core."""
+        return 0.0 if self.started is None else time.monotonic() - self.started
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a worker needs to execute a run; plain values, so that any executor can carry it.
+    """What it takes to execute a run.
 
-    Attributes
-    ----------
-    run : str
-        The run's name.
-    notebook : str
-        Path of the source notebook.
-    folder : str
-        Where its results go: the executed notebook, and what `lib.results` writes.
-    working_folder : str
-        Of the kernel.
-    parameters : dict
-        Values to inject.
-    environment : dict of str to str
-        Environment variables of the kernel, beside those of the worker.
-    timeout : float or None
-        Seconds that one cell may take.
+    `folder` is where its results go, the executed notebook and what `lib.results` writes; `working_folder` is the kernel's.
+    `environment` holds variables beside the runner's, `timeout` the seconds that one cell may take; `place` is kept up to
+    date for whoever waits.
     """
 
     run: str
-    notebook: str
-    folder: str
-    working_folder: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    environment: dict[str, str] = field(default_factory=dict)
+    notebook: Path
+    folder: Path
+    working_folder: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True)
@@ -88,106 +117,89 @@ class Outcome:
 def execute_run(request: Request) -> Outcome:
     """Execute a run's notebook into its folder.
 
-    The cells' progress goes to ``progress.json`` there, for whoever waits.
-
-    Returns
-    -------
-    Outcome
-        Also where the notebook failed: its failure is then set, and the notebook as far as it got is in the folder.
+    Where it failed, the outcome's failure is set, and the notebook as far as it got is in the folder.
     """
-    started = time.monotonic()
-    os.environ.update(request.environment)
-    scratch = tempfile.mkdtemp(prefix="kernel-")
-    # No start-up files or history of the user's own, and none left behind.
-    os.environ["IPYTHONDIR"] = str(Path(scratch) / "ipython")
-    place = _Place(request)
-    try:
-        failure = _execute(request, scratch, place)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    seconds = time.monotonic() - started
+    place = request.place
+    cells = json.loads(request.notebook.read_text(encoding="utf-8"))["cells"]
+    place.sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
+    failure = _execute(request)
     if failure is None:
-        _tidy(Path(request.folder) / NOTEBOOK)
+        _tidy(request.folder / NOTEBOOK)
+    return Outcome(request.run, failure, place.elapsed, place.peak, place.cells, _versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     from lib.provenance import collect_provenance
 
-    versions = {"python": sys.version.split()[0], **collect_provenance()["versions"]}
-    return Outcome(request.run, failure, seconds, _peak_memory(), place.cells, versions)
+    return {"python": sys.version.split()[0], **collect_provenance()["versions"]}
 
 
-def stop_kernels() -> None:
-    """End the kernels that this process started, and what they started, at once."""
-    for pid in list(_KERNELS):
-        try:
-            if hasattr(os, "killpg"):
-                os.killpg(pid, signal.SIGKILL)  # a kernel leads a session of its own
-            else:
-                os.kill(pid, signal.SIGTERM)
-        except (ProcessLookupError, PermissionError):
-            continue
+@contextmanager
+def kernels_end() -> Iterator[None]:
+    """End the kernels that are left when the block is, and what they started, at once; none starts after that."""
+    _ENDING.clear()
+    try:
+        yield
+    finally:
+        _ENDING.set()
+        for pid in list(_KERNELS):
+            _kill(pid)
 
 
-class _Place:
-    """Where in its notebook a run is; told to whoever waits through a file."""
-
-    def __init__(self, request: Request):
-        cells = json.loads(Path(request.notebook).read_text(encoding="utf-8"))["cells"]
-        self._sources = {cell.get("id"): cell["source"] for cell in cells if cell["cell_type"] == "code"}
-        self._order = {name: place for place, name in enumerate(self._sources, 1)}
-        self._file = Path(request.folder) / PROGRESS
-        self.cells, self.cell = len(self._order), 0
-
-    def enter(self, cell: Any) -> None:
-        if cell.get("id") in self._order:
-            self.cell = self._order[cell["id"]]
-            write_whole(self._file, json.dumps({"cell": self.cell, "cells": self.cells}))
-
-    @property
-    def source(self) -> str:
-        return next(("".join(s) for name, s in self._sources.items() if self._order[name] == self.cell), "")
+def _kill(pid: int) -> None:
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signal.SIGKILL)  # a kernel leads a session of its own
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
-def _execute(request: Request, scratch: str, place: _Place) -> Failure | None:
+def _execute(request: Request) -> Failure | None:
     import papermill
     from papermill.engines import papermill_engines
     from papermill.exceptions import PapermillExecutionError
 
-    papermill_engines.register("this_interpreter", _engine(scratch, place))
-    output = str(Path(request.folder) / NOTEBOOK)
+    scratch = Path(tempfile.mkdtemp(prefix="kernel-"))
+    papermill_engines.register(str(request.folder), _engine(request, scratch))
     try:
         papermill.execute_notebook(
             _unformatted(request.notebook),
-            _unformatted(output),
-            parameters=request.parameters,
-            engine_name="this_interpreter",
+            _unformatted(request.folder / NOTEBOOK),
+            parameters=dict(request.parameters),
+            engine_name=str(request.folder),
             kernel_name="python3",
             language="python",
             progress_bar=False,
-            cwd=request.working_folder,
-            start_timeout=120,
+            start_timeout=START_SECONDS,
             execution_timeout=request.timeout,
         )
     except PapermillExecutionError as error:
         lines = _plain("\n".join(error.traceback)).splitlines()
         name = error.ename.rpartition(".")[2]
-        return _failure(place, name, _plain(error.evalue), lines, name in DATA_ERRORS)
+        return _failure(request.place, name, _plain(error.evalue), lines)
     except Exception as error:
         name = type(error).__name__
         message = {
             "DeadKernelError": "the notebook's process died: killed, crashed, or out of memory",
-            "CellTimeoutError": f"the cell took longer than the {request.timeout:g} s of --timeout"
-            if request.timeout
-            else "",
+            "CellTimeoutError": f"the cell took longer than the {request.timeout or 0:g} s of --timeout",
         }.get(name) or _plain(str(error))
-        return _failure(place, name, message, [], about_data=False)
+        return _failure(request.place, name, message, [])
+    finally:
+        _KERNELS.discard(request.place.pid)
+        shutil.rmtree(scratch, ignore_errors=True)
     return None
 
 
-def _failure(place: _Place, name: str, message: str, lines: list[str], about_data: bool) -> Failure:
+def _failure(place: Place, name: str, message: str, lines: list[str]) -> Failure:
     tail = tuple(line.rstrip() for line in lines[-TRACEBACK_LINES:])
-    return Failure(name, message.strip(), place.cell, place.cells, place.source, tail, about_data)
+    # An error of the runner's own is never called so.
+    return Failure(name, message.strip(), place.cell, place.cells, place.source, tail, name in DATA_ERRORS)
 
 
-def _engine(scratch: str, place: _Place) -> type:
+def _engine(request: Request, scratch: Path) -> type:
     """Make papermill's engine that runs the kernel on this very interpreter and tells where it is.
 
     A kernel found by name may be another interpreter's: a user's own kernel specs come before the environment's.
@@ -196,33 +208,51 @@ def _engine(scratch: str, place: _Place) -> type:
     from jupyter_client.manager import AsyncKernelManager
     from papermill.engines import NBClientEngine
 
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    place = request.place
+    command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}"]
     spec = KernelSpec(
         argv=[*command, "--HistoryManager.enabled=False"], language="python", display_name="Python 3"
     )
+    # No start-up files or history of the user's own, and none left behind.
+    own = {**request.environment, "IPYTHONDIR": str(scratch / "ipython")}
+    order = {name: number for number, name in enumerate(place.sources, 1)}
 
     class Manager(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
 
         def __init__(self, **options: Any):
             if sys.platform != "win32":  # sockets as files: two kernels can't be given the same port
-                options |= {"transport": "ipc", "ip": str(Path(scratch) / "kernel")}
+                options |= {"transport": "ipc", "ip": str(scratch / "kernel")}
             super().__init__(**options)
 
         async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+            import asyncio
+
+            kw |= {"env": {**kw.get("env", os.environ), **own}, "cwd": str(request.working_folder)}
             await super()._async_launch_kernel(kernel_cmd, **kw)
-            _KERNELS.add(self.provisioner.pid)
+            place.pid = self.provisioner.pid
+            _KERNELS.add(place.pid)
+            if _ENDING.is_set():
+                _kill(place.pid)
+            # A kernel may wait long for a core; only then the time begins in which it has to answer.
+            while not (request.folder / STARTED).exists() and await self._async_is_alive():
+                await asyncio.sleep(0.05)
+            place.started = time.monotonic()
 
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            entered = nb_man.cell_start
+            entered, left = nb_man.cell_start, nb_man.cell_complete
 
             def cell_start(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
-                place.enter(cell)
+                place.cell = order.get(cell.get("id"), place.cell)
                 entered(cell, cell_index, **kw)
 
-            nb_man.cell_start = cell_start
+            def cell_complete(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
+                place.peak = _peak_memory(place.pid) or place.peak
+                left(cell, cell_index, **kw)
+
+            nb_man.cell_start, nb_man.cell_complete = cell_start, cell_complete
             return super().execute_managed_notebook(
                 nb_man, kernel_name, kernel_manager_class=Manager, **options
             )
@@ -246,39 +276,33 @@ def _tidy(path: Path) -> None:
     write_whole(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
-def _unformatted(path: str) -> str:
+def _unformatted(path: Path) -> str:
     """Shield braces in a path: papermill fills parameters in between them."""
-    return path.replace("{", "{{").replace("}", "}}")
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _plain(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-def _peak_memory() -> float | None:
+def _peak_memory(pid: int) -> float | None:
+    """Return the most memory that a process has held so far in MiB, where the system tells."""
     try:
-        import resource
-    except ImportError:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        return float(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+    except (OSError, TypeError):
         return None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def kernel_environment(threads: int, folder: Path) -> dict[str, str]:
-    """Return the environment of a run's kernel: its share of the cores, its folder, and quiet libraries."""
-    count = str(threads)
+def kernel_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a run's kernel: one thread, its folder, quiet libraries, and what is given besides."""
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
-        "OMP_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
-        "MKL_NUM_THREADS": count,
-        "VECLIB_MAXIMUM_THREADS": count,
-        "NUMBA_NUM_THREADS": count,
-        "TF_NUM_INTRAOP_THREADS": count,
-        "TF_NUM_INTEROP_THREADS": count,
+        **dict.fromkeys(ONE_THREAD, "1"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "REPORT_RUN_FOLDER": str(folder),
+        **further,
     }

@@ -6,8 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from lib.runner.execute import Failure
-from lib.runner.plan import Plan, Run
-from lib.runner.run import VARIANT
+from lib.runner.plan import VARIANT, Plan, Run
 from lib.runner.store import NOTEBOOK, Store, shown
 
 
@@ -35,7 +34,7 @@ def command_for(run: Run, arguments: Iterable[str]) -> str:
     """Return the command that runs one run again under the options of this call."""
     from lib.runner.command_line import command
 
-    left_out = {"--only", "--skip", "--force", "--keep-going", "--dry-run", "--render-only", "--list"}
+    left_out = {"--only", "--skip", "--force", "--from-scratch", "--search-anew", "--keep-going", "--dry-run", "--render-only", "--list"}  # fmt: skip
     by_flag = {flag: option for option in command.params for flag in option.opts}
     kept, rest = [], list(arguments)
     while rest:

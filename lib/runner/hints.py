@@ -6,7 +6,16 @@ import ast
 import json
 import math
 import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
+
+WORDS = {
+    "None": {None: ("none", "null")},
+    "bool": {True: ("true", "yes", "on", "1"), False: ("false", "no", "off", "0")},
+}
+TYPES = {"int": int, "None": type(None), "str": str, "bool": bool, "dict": dict}
+SEQUENCES = ("list", "tuple", "Sequence")
 
 
 def hint_of(value: Any) -> str:
@@ -36,50 +45,35 @@ def parse_text(text: str, hint: ast.expr | None) -> Any:
     """
     kinds = _alternatives(hint)
     if len(kinds) > 1:
-        for kind in sorted(kinds, key=lambda k: _base(k) == "str"):
-            try:
-                return parse_text(text, kind)
-            except ValueError:
-                continue
-        raise ValueError(f"{text!r} is none of these")
-    kind, base = kinds[0], _base(kinds[0])
-    stripped = text.strip()
+        return _first(
+            lambda kind: parse_text(text, kind), sorted(kinds, key=lambda k: _base(k) == "str"), text
+        )
+    kind, base, stripped = kinds[0], _base(kinds[0]), text.strip()
     if base == "str":
         return text
-    if base == "None":
-        if stripped.lower() in ("none", "null"):
-            return None
-        raise ValueError(f"{text!r} is not none")
-    if base == "bool":
-        if stripped.lower() in ("true", "yes", "on", "1"):
-            return True
-        if stripped.lower() in ("false", "no", "off", "0"):
-            return False
-        raise ValueError(f"{text!r} is not true or false")
+    if base in WORDS:
+        for value, words in WORDS[base].items():
+            if stripped.lower() in words:
+                return value
+        raise ValueError(f"{text!r} is not {'none' if base == 'None' else 'true or false'}")
     if base in ("int", "float"):
         try:
-            return {"int": int, "float": float}[base](stripped)
+            return check_value({"int": int, "float": float}[base](stripped), kind)
         except ValueError:
             raise ValueError(f"{text!r} is not {'a whole number' if base == 'int' else 'a number'}") from None
-    if base in ("list", "tuple", "Sequence") and not re.match(r"[\[(]", stripped):
-        parts = [part for part in stripped.split(",") if part.strip()]
-        inner = _elements(kind)
-        if inner is not None:
-            return [parse_text(part.strip(), inner) for part in parts]
-        return [_written(part.strip()) for part in parts]
+    if base in SEQUENCES and not re.match(r"[\[(]", stripped):
+        inner, parts = _elements(kind), [part.strip() for part in stripped.split(",") if part.strip()]
+        return [_written(part) if inner is None else parse_text(part, inner) for part in parts]
     return check_value(_written(stripped), kind)
 
 
 def _written(text: str) -> Any:
     """Read a value as JSON or Python writes it; a bare word is a text."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    # NaN and Infinity are texts, and no number's value.
+    for read in (lambda: json.loads(text, parse_constant=str), lambda: ast.literal_eval(text)):
+        with suppress(ValueError, SyntaxError):
+            return read()
+    return text
 
 
 def check_value(value: Any, hint: ast.expr | None) -> Any:
@@ -92,37 +86,30 @@ def check_value(value: Any, hint: ast.expr | None) -> Any:
     """
     kinds = _alternatives(hint)
     if len(kinds) > 1:
-        for kind in kinds:
-            try:
-                return check_value(value, kind)
-            except ValueError:
-                continue
-        raise ValueError(f"{value!r} is none of these")
+        return _first(lambda kind: check_value(value, kind), kinds, value)
     kind, base = kinds[0], _base(kinds[0])
+    is_truth = isinstance(value, bool)
     if base == "Literal":
         allowed = [ast.literal_eval(choice) for choice in _arguments(kind)]
-        if value in allowed:
-            return value
-        raise ValueError(f"{value!r} is not one of {allowed}")
-    if base == "float":
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value):
-            return float(value)
-    elif base == "int":
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    elif base == "None":
-        if value is None:
-            return None
-    elif base in ("str", "bool", "dict"):
-        if isinstance(value, {"str": str, "bool": bool, "dict": dict}[base]):
-            return value
-    elif base in ("list", "tuple", "Sequence"):
-        if isinstance(value, (list, tuple)):
-            inner = _elements(kind)
-            return [check_value(item, inner) for item in value] if inner is not None else list(value)
-    else:
-        return value
-    raise ValueError(f"{value!r} is not a {base}")
+        if value not in allowed:
+            raise ValueError(f"{value!r} is not one of {allowed}")
+    elif base == "float" and isinstance(value, (int, float)) and not is_truth and math.isfinite(value):
+        return float(value)
+    elif base in SEQUENCES and isinstance(value, (list, tuple)):
+        inner = _elements(kind)
+        return [check_value(item, inner) for item in value] if inner is not None else list(value)
+    elif base in (*TYPES, *SEQUENCES, "float") and (
+        not isinstance(value, TYPES.get(base, ())) or (is_truth and base == "int")
+    ):
+        raise ValueError(f"{value!r} is not a {base}")
+    return value
+
+
+def _first(read: Callable[[ast.expr | None], Any], kinds: Iterable[ast.expr | None], value: Any) -> Any:
+    for kind in kinds:
+        with suppress(ValueError):
+            return read(kind)
+    raise ValueError(f"{value!r} is none of these")
 
 
 def _alternatives(hint: ast.expr | None) -> list[ast.expr | None]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lib.runner.cache import KEEP, LEAVE, RESTORE, UNPACK, Cache, Decision
+from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, Cache, Decision
 from lib.runner.errors import OK
 from lib.runner.plan import PROFILES, Plan, Run
 from lib.runner.progress import duration
-from lib.runner.render import is_current, without_results
-from lib.runner.schedule import forecast, of_another_profile
+from lib.runner.render import is_current, part_of_report, without_results
+from lib.runner.schedule import forecast
 
 
 def list_runs(plan: Plan, cache: Cache) -> int:
@@ -18,13 +18,12 @@ def list_runs(plan: Plan, cache: Cache) -> int:
     for run in plan.runs:
         record = cache.store.record(run.id)
         took = "never run" if record is None else f"{record['profile']}, {duration(record['seconds'])}"
-        if why := cache.store.left_out(run.id):
-            took = f"left out, {why}"
+        if cache.store.as_made(run.id):
+            took = f"kept from {record['finished'][:10]}"
         needs = f", needs {', '.join(run.needs)}" if run.needs else ""
         wants = f", wants {', '.join(run.wants)}" if run.wants else ""
-        optional = ", optional" if run.optional else ""
         profiles = "" if set(run.profiles) == set(PROFILES) else f", profile {' or '.join(run.profiles)}"
-        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{optional}{profiles}; {took})")
+        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{profiles}; {took})")
     return OK
 
 
@@ -34,38 +33,34 @@ def dry_run(plan: Plan, cache: Cache, selected: set[str], output_dir: Path | Non
     width = max(map(len, decisions))
     for name, decision in decisions.items():
         print(f"{name:{width}}  {_in_words(decision)}{_about_data(plan.run(name), cache, decision)}")
+    if cache.store.runs_dir.is_dir():
+        cache.save()
     if output_dir is None:
         return OK
-    executed = any(decision.action != KEEP for decision in decisions.values())
-    current = not executed and not without_results(plan, cache.store) and is_current(plan, cache.store, output_dir, pdf=pdf)  # fmt: skip
+    part = part_of_report(plan, cache)
+    changes = any(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
+    current = not changes and not without_results(part, cache.store) and is_current(part, cache.store, output_dir, pdf=pdf)  # fmt: skip
     print(f"{'report':{width}}  {'up to date' if current else 'would be built'}")
     return OK
 
 
 def _in_words(decision: Decision) -> str:
+    reasons = "; ".join(decision.reasons)
+    if decision.mark is not None:
+        by = ", made by earlier code" if decision.mark["earlier"] else ""
+        verb = "is shown" if decision.action == KEEP else "would be shown"
+        return f"{verb} as it is kept{by}: it {reasons}"
     if decision.action == KEEP:
-        return "up to date"
-    if decision.action == LEAVE:
-        return "; ".join(["would be left out", *decision.reasons])
-    if decision.action == UNPACK:
-        return "; ".join(["would be taken as the project keeps it", *decision.reasons])
-    verb = "would take back earlier results" if decision.action == RESTORE else "would run"
-    return f"{verb}: {'; '.join(decision.reasons)}"
+        return f"shown as it was made: {reasons}" if reasons else "up to date"
+    return f"would {'be left out: it' if decision.action == ABSENT else 'run:'} {reasons}"
 
 
 def _about_data(run: Run, cache: Cache, decision: Decision) -> str:
     """Say, without asking any source, what a run's data have to do with what would happen to it."""
-    if decision.action == LEAVE:
-        return f": it {of_another_profile(cache.outside[run.id])}"
-    if decision.action == KEEP:
-        why = cache.store.left_out(run.id)
-        if run.id in cache.outside and not why:
-            return f", as --profile {cache.store.record(run.id)['profile']} made it"
-        return f", left out: {why}" if why else ""
-    if decision.action == UNPACK:
-        return f": it {of_another_profile(cache.outside[run.id])}"
-    absent = [name for name in sorted(cache.datasets(run)) if not cache.data.here([name])]
-    if decision.action == RESTORE or not absent:
+    if decision.action == KEEP and run.id in cache.outside and decision.mark is None:
+        return f", as --profile {cache.store.record(run.id)['profile']} made it"
+    missing = cache.missing(run) if decision.action == EXECUTE else []
+    if not missing:
         return ""
-    left = ", and be left out if no source serves it" if run.optional else ""
-    return f"; it would first get {', '.join(absent)}, which is not here{left}"
+    instead = ", or its kept page be shown" if run.id in cache.archives else ""
+    return f"; it would first get {', '.join(missing)}, which is not here{instead}"

@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lib.runner.store import write_whole
+from lib.runner.store import TIMES, write_whole
 
 MAIN = re.compile(r"(rmse|mae|ndcg@\d+)\Z")
 """The metrics that a reader asks for first."""
-NOT_RESULTS = re.compile(r"seconds|peak_mib")
-"""Metrics of the machine's, which differ between any two runs."""
 MOST_ROWS = 12
-
+KEY = ("dataset", "split", "fold", "model", "metric")
 COLUMNS = ("run", "model", "split", "fold", "metric", "before", "after", "difference", "interval before", "interval after")  # fmt: skip
 
 
@@ -77,55 +75,44 @@ def compare(run: str, before: Iterable[dict[str, Any]], after: Iterable[dict[str
     split, and they are not the same, as after ``--dataset`` or ``-p split``, that does not part them: then the change is
     what was asked about. Only metrics that both have are compared.
     """
-    before, after = list(before), list(after)
-    across = {part for part in ("dataset", "split") if _one_each(part, before, after)}
-    old, new = _means(before, across), _means(after, across)
+    sides = list(before), list(after)
+    across = [part for part in ("dataset", "split") if _one_each({r[part] for r in side} for side in sides)]
+    old, new = (_means(side, across) for side in sides)
     changes = []
-    for key, (value, low, high, now) in new.items():
-        if key in old:
-            was, was_low, was_high, then = old[key]
-            _, _, fold, model, metric = key
-            parts = [b if a == b else f"{a} -> {b}" for a, b in zip(then, now, strict=True)]
-            changes.append(
-                MetricChange(run, *parts, fold, model, metric, was, value, was_low, was_high, low, high)
-            )
-    models = [dict.fromkeys(record["model"] for record in records) for records in (before, after)]
+    for key in (key for key in new if key in old):
+        (then, was, was_low, was_high), (now, value, low, high) = old[key], new[key]
+        parts = [b if a == b else f"{a} -> {b}" for a, b in zip(then, now, strict=True)]
+        changes.append(MetricChange(run, *parts, *key[2:], was, value, was_low, was_high, low, high))
+    first, second = (dict.fromkeys(record["model"] for record in side) for side in sides)
     return Comparison(
-        tuple(changes),
-        tuple(name for name in models[1] if name not in models[0]),
-        tuple(name for name in models[0] if name not in models[1]),
+        tuple(changes), tuple(n for n in second if n not in first), tuple(n for n in first if n not in second)
     )
 
 
-def _one_each(part: str, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
-    sides = [{record[part] for record in records} for records in (before, after)]
-    return all(len(side) == 1 for side in sides) and sides[0] != sides[1]
+def _one_each(sides: Iterable[set[str]]) -> bool:
+    first, second = sides
+    return len(first) == len(second) == 1 and first != second
 
 
 def _means(records: list[dict[str, Any]], across: Collection[str]) -> dict[tuple, tuple]:
+    """Return data set and split, and the means of value, low and high, by key; what the machine makes is no result."""
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for record in records:
-        if record["value"] is not None and not NOT_RESULTS.search(record["metric"]):
-            parts = ("dataset", "split", "fold", "model", "metric")
-            key = tuple("" if part in across else record[part] for part in parts)
-            groups.setdefault(key, []).append(record)
-    found = {}
-    for key, group in groups.items():
-        value, low, high = (
-            _mean([record.get(name) for record in group]) for name in ("value", "low", "high")
+        if record["value"] is not None and not TIMES.search(record["metric"]):
+            groups.setdefault(tuple("" if p in across else record[p] for p in KEY), []).append(record)
+    return {
+        key: (
+            (group[0]["dataset"], group[0]["split"]),
+            *(_mean(group, name) for name in ("value", "low", "high")),
         )
-        found[key] = (value, low, high, (group[0]["dataset"], group[0]["split"]))
-    return found
+        for key, group in groups.items()
+    }
 
 
-def _mean(values: list[float | None]) -> float | None:
+def _mean(group: list[dict[str, Any]], name: str) -> float | None:
     """Return the mean of what was stored: of several trainings some keep no interval."""
-    known = [value for value in values if value is not None]
+    known = [record[name] for record in group if record.get(name) is not None]
     return sum(known) / len(known) if known else None
-
-
-def _number(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.4f}"
 
 
 def chosen(changes: Iterable[MetricChange], most: int = MOST_ROWS) -> tuple[list[MetricChange], int]:
@@ -137,9 +124,9 @@ def chosen(changes: Iterable[MetricChange], most: int = MOST_ROWS) -> tuple[list
     changes = list(changes)
     differing = [change for change in changes if change.difference != 0]
     rows = sorted(differing, key=lambda change: not change.is_main) or [c for c in changes if c.is_main]
-    by_run = {run: [row for row in rows if row.run == run] for run in dict.fromkeys(c.run for c in changes)}
-    room = max(1, most // max(1, len(by_run)))
-    shown = [row for own in by_run.values() for row in own[:room]]
+    runs = dict.fromkeys(change.run for change in changes)
+    room = max(1, most // max(1, len(runs)))
+    shown = [row for run in runs for row in [r for r in rows if r.run == run][:room]]
     return shown, len(rows) - len(shown)
 
 
@@ -152,12 +139,8 @@ def table_rows(changes: Iterable[MetricChange]) -> tuple[list[str], list[list[st
         ]
         for c in changes
     ]  # fmt: skip
-    runs = {row[0] for row in rows}
-    kept = [
-        place
-        for place, name in enumerate(COLUMNS)
-        if any(row[place] for row in rows) and (name != "run" or len(runs) > 1)
-    ]
+    several = len({row[0] for row in rows}) > 1
+    kept = [n for n, name in enumerate(COLUMNS) if any(row[n] for row in rows) and (name != "run" or several)]
     return [COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
@@ -174,13 +157,17 @@ def remarks(comparison: Comparison) -> list[str]:
 
 def write_changes(path: Path, changes: Sequence[MetricChange]) -> None:
     """Write all changes as CSV at full precision."""
-    names = [field.name for field in fields(MetricChange)]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*names, "difference"], lineterminator="\n")
+    writer = csv.DictWriter(
+        text, [*(f.name for f in fields(MetricChange)), "difference"], lineterminator="\n"
+    )
     writer.writeheader()
-    for change in changes:
-        writer.writerow({**asdict(change), "difference": change.difference})
+    writer.writerows({**asdict(change), "difference": change.difference} for change in changes)
     write_whole(path, text.getvalue())
+
+
+def _number(value: float, sign: str = "") -> str:
+    return f"{value:{sign},.0f}" if abs(value) >= 1000 else f"{value:{sign}.4f}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 
 from lib import ROOT
 from lib.runner.errors import OK, UsageError, near_miss
-from lib.runner.hints import hint_of, parse_text
+from lib.runner.hints import hint_of
 from lib.runner.notebook import read_notebook
 from lib.runner.options import Options
-from lib.runner.parameters import RESERVED, declared
+from lib.runner.parameters import RESERVED, UNKNOWN, Parameter, declared
 from lib.runner.plan import Plan
 
 RUN = "your_model"
@@ -139,12 +139,13 @@ def _is_own(path: Path) -> bool:
 
 
 def _parse(spec: str, parameter: inspect.Parameter, text: str) -> Any:
-    hint = _hint(parameter)
+    taken = Parameter(parameter.name, _hint(parameter), UNKNOWN)
     try:
-        return parse_text(text, hint)
+        return taken.parse(text)
     except ValueError as error:
-        kind = ast.unparse(hint) if hint is not None else "value"
-        raise UsageError(f"-p {parameter.name}: {spec} takes {parameter.name}: {kind}; {error}") from None
+        raise UsageError(
+            f"-p {parameter.name}: {spec} takes {parameter.name}: {taken.kind}; {error}"
+        ) from None
 
 
 def _hint(parameter: inspect.Parameter) -> ast.expr | None:

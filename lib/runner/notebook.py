@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class Notebook:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """Read a notebook.
+    """Read a notebook, or return what was read of it while the file is the same.
 
     Raises
     ------
@@ -55,10 +56,15 @@ def read_notebook(path: Path) -> Notebook:
         The file isn't a notebook of format 4.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        cells = content["cells"]
+        status = path.stat()
+        return _read(path, status.st_size, status.st_mtime_ns)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PlanError(f"{path.name} is not a notebook of format 4: {error!r}") from None
+
+
+@cache
+def _read(path: Path, *_stamp: int) -> Notebook:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return Notebook(
         path,
         tuple(
@@ -69,7 +75,7 @@ def read_notebook(path: Path) -> Notebook:
                 tuple(cell.get("metadata", {}).get("tags", ())),
                 number,
             )
-            for number, cell in enumerate(cells, 1)
+            for number, cell in enumerate(content["cells"], 1)
         ),
     )
 
@@ -86,6 +92,7 @@ def parse(source: str) -> ast.Module | None:
         return None
 
 
+@cache
 def code_hash(source: str) -> str:
     """Hash what a cell does: comments, option lines and layout don't count.
 

@@ -29,6 +29,11 @@ class Options:
     contract: bool = False
     jobs: int | None = None
     force: bool = False
+    from_scratch: bool = False
+    search_anew: bool = False
+    verify: int | None = None
+    rekey: bool = False
+    cluster: str | None = None
     keep_going: bool = False
     dry_run: bool = False
     render_only: bool = False

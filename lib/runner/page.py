@@ -6,19 +6,25 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib.runner.plan import Plan, Run
-from lib.runner.render import NotRendered
-from lib.runner.store import NOTEBOOK
+from lib.runner.store import NOTEBOOK, shown, write_whole
 
 FRONT = "front"
 OVERVIEW = "overview"
+ERROR_LOG = "rendering-error.txt"
 _LABEL = re.compile(r"^#\| label:\s*(\S+)", re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)\s]*)\)")
+
+
+class NotRendered(RuntimeError):
+    """The report can't be built; the message says why and what to do."""
 
 
 class Overview:
@@ -64,20 +70,7 @@ class Overview:
 def build_pages(
     plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, overview: Overview, title: str
 ) -> Path:
-    """Build a small HTML report of some runs behind an overview, and return its opening page.
-
-    Parameters
-    ----------
-    plan : Plan
-        The whole report's, for the titles of pages that are not part of this one.
-    runs : iterable of Run
-        Those shown, in this order; their results are in `runs_dir`.
-    runs_dir, folder : Path
-        Where results are, and where the pages go.
-    overview : Overview
-        The front page.
-    title : str
-        Of the whole.
+    """Build a small HTML report of some runs of `plan` behind an overview, into `folder`, and return its opening page.
 
     Raises
     ------
@@ -88,11 +81,18 @@ def build_pages(
     front = Run(id=OVERVIEW, notebook=f"{OVERVIEW}.ipynb", title=title, part=FRONT)
     settings = {"title": title, "subtitle": f"Beside the report “{plan.title}”"}
     small = Plan(plan.path, settings, (front, *runs))
-    with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
-        pages = Path(scratch)
+    with cut_copies(plan, runs, runs_dir) as pages:
         (pages / OVERVIEW).mkdir()
         (pages / OVERVIEW / NOTEBOOK).write_text(json.dumps(overview.notebook()), encoding="utf-8")
-        notebooks = {}
+        build(small, pages, folder, pdf=False)
+    return folder / "index.html"
+
+
+@contextmanager
+def cut_copies(plan: Plan, runs: Iterable[Run], runs_dir: Path) -> Iterator[Path]:
+    """Give a folder with copies of runs in which references to other pages of the report are plain words."""
+    with tempfile.TemporaryDirectory(prefix="pages-") as scratch:
+        pages, notebooks = Path(scratch), {}
         for run in runs:
             shutil.copytree(
                 runs_dir / run.id, pages / run.id, ignore=shutil.ignore_patterns("*.parquet", "scores", ".*")
@@ -102,26 +102,32 @@ def build_pages(
         for name, notebook in notebooks.items():
             cut = cut_out(notebook, known, plan)
             (pages / name / NOTEBOOK).write_text(json.dumps(cut, ensure_ascii=False), encoding="utf-8")
-        try:
-            import lib.report
+        yield pages
 
-            lib.report.build(small, pages, folder, pdf=False)
-        except Exception as error:
-            raise NotRendered(f"{type(error).__name__}: {error}") from error
-    return folder / "index.html"
+
+def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
+    """Have the report's builder build pages.
+
+    Raises
+    ------
+    NotRendered
+        It refuses, or breaks; then the traceback is kept.
+    """
+    try:
+        import lib.report
+
+        lib.report.build(plan, runs_dir, folder, pdf=pdf)
+    except Exception as error:
+        if type(error).__name__ == "RenderingError":  # the builder's own word for what an author can mend
+            raise NotRendered(str(error)) from error
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / ERROR_LOG
+        write_whole(log, traceback.format_exc())
+        raise NotRendered(f"{type(error).__name__}: {error} (the whole traceback: {shown(log)})") from error
 
 
 def cut_out(notebook: dict[str, Any], known: set[str], plan: Plan) -> dict[str, Any]:
-    """Return an executed notebook whose references to other pages of the report are plain words.
-
-    Parameters
-    ----------
-    notebook : dict
-    known : set of str
-        Labels that stay references.
-    plan : Plan
-        The whole report's, for the titles of its pages.
-    """
+    """Return an executed notebook whose references are plain words, but for the labels in `known`; `plan` has the titles."""
     from lib.report.numbering import REFERENCE
 
     titles = {run.id: run.title for run in plan.runs}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
+import re
+import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +24,73 @@ RESERVED = ("run", "runs_dir")
 UNKNOWN = object()
 """The default of a parameter whose value the cell computes instead of writing it down."""
 
+_NUMBER = r"-?(?:inf|\d[\d.]*(?:e-?\d+)?)"
+_RANGE = re.compile(rf"([\[(]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[\])])(?:\s+|$)")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The range of a number that a parameter's comment opens with, as mathematics writes it: ``[1, 1000]``, ``(0, inf)``."""
+
+    text: str
+    low: float
+    high: float
+
+    def __contains__(self, value: Any) -> bool:
+        """Whether a number, or each number of a list, lies in it; what is no number always does."""
+        if isinstance(value, (list, tuple)):
+            return all(item in self for item in value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return True
+        above = value >= self.low if self.text[0] == "[" else value > self.low
+        return above and (value <= self.high if self.text[-1] == "]" else value < self.high)
+
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter: its name, type hint (a syntax tree, None where there is none) and default."""
+    """One parameter: name, type hint (a syntax tree, None where there is none), default, meaning, and range if it has one."""
 
     name: str
     hint: ast.expr | None
     default: Any
+    meaning: str = ""
+    range: Range | None = None
 
     @property
     def kind(self) -> str:
-        """The type as a user reads it."""
+        """The type as a user reads it, with the range."""
         if self.hint is not None:
-            return ast.unparse(self.hint)
-        return "value" if self.default is UNKNOWN else type(self.default).__name__
+            kind = ast.unparse(self.hint)
+        else:
+            kind = "value" if self.default is UNKNOWN else type(self.default).__name__
+        return kind if self.range is None else f"{kind} in {self.range.text}"
 
     def parse(self, text: str) -> Any:
-        """Turn a text of the command line into a value of the parameter's type.
+        """Turn a text of the command line into a value of the parameter's type and range.
 
         Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``.
 
         Raises
         ------
         ValueError
-            The text isn't of that type.
+            The text isn't of that type, or out of the range.
         """
-        return parse_text(text, self._hint())
+        return self._within(parse_text(text, self._hint()))
 
     def check(self, value: Any) -> Any:
-        """Return a value that a file gave if it is of the parameter's type (an int will do for a float).
+        """Return a value that a file gave if it is of the parameter's type (an int will do for a float) and range.
 
         Raises
         ------
         ValueError
-            The value isn't of that type.
+            The value isn't of that type, or out of the range.
         """
-        return check_value(value, self._hint())
+        return self._within(check_value(value, self._hint()))
+
+    def _within(self, value: Any) -> Any:
+        if self.range is not None and value not in self.range:
+            raise ValueError(f"{value!r} is out of {self.range.text}")
+        return value
 
     def _hint(self) -> ast.expr | None:
         if self.hint is not None or self.default is UNKNOWN or self.default is None:
@@ -67,31 +101,56 @@ class Parameter:
 def declared(notebook: Notebook) -> dict[str, Parameter]:
     """Return the parameters of a notebook by name.
 
+    A parameter means what the comment behind it says, after those on the lines right above it; a comment among the values
+    of a long list, or behind its closing bracket, counts as behind it. Where that opens with a range, it has one.
+
     Raises
     ------
     PlanError
         No parameters cell, or more than one, or one that isn't Python.
     """
-    tree = parse(notebook.parameters_cell.source)
-    if tree is None:
+    found = _declared(notebook.parameters_cell.source)
+    if found is None:
         raise PlanError(f"{notebook.path.name}: the parameters cell is not valid Python")
-    found = {}
+    return found
+
+
+@cache
+def _declared(source: str) -> dict[str, Parameter] | None:
+    tree = parse(source)
+    if tree is None:
+        return None
+    comments, found = _comments(source), {}
     for statement in tree.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            hint = statement.annotation
-            if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
-                hint = ast.parse(hint.value, mode="eval").body
-            name, value = statement.target.id, statement.value
-        elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            hint, name, value = None, statement.targets[0].id, statement.value
-        else:
+        hint, value = getattr(statement, "annotation", None), getattr(statement, "value", None)
+        target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(target, ast.Name):
             continue
+        if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
+            hint = ast.parse(hint.value, mode="eval").body
         try:
             default = ast.literal_eval(value) if value is not None else UNKNOWN
         except ValueError:
             default = UNKNOWN
-        found[name] = Parameter(name, hint, default)
+        first = statement.lineno
+        while comments.get(first - 1, ("", False))[1]:
+            first -= 1
+        lines = [comments[n][0] for n in range(first, statement.end_lineno + 1) if n in comments]
+        meaning, within = " ".join(filter(None, lines)), None
+        if match := _RANGE.match(meaning):
+            within = Range(match[1], float(match[2]), float(match[3]))
+            meaning = meaning[match.end() :]
+        found[target.id] = Parameter(target.id, hint, default, meaning, within)
     return found
+
+
+def _comments(source: str) -> dict[int, tuple[str, bool]]:
+    """Return the comments by line, and whether each has the line for itself."""
+    return {
+        token.start[0]: (token.string.lstrip("#").strip(), not token.line[: token.start[1]].strip())
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT and not token.string.startswith("#|")
+    }
 
 
 def is_literal(notebook: Notebook) -> bool:
@@ -120,19 +179,19 @@ def resolve(
     file: Path | None = None,
     options: Iterable[tuple[str, str]] = (),
     preset: bool = False,
+    outside: Mapping[str, str] | None = None,
 ) -> dict[str, Resolved]:
-    """Work out every run's parameters.
+    """Work out every run's parameters, given names and values that JSON can hold.
 
-    From weakest to strongest: the notebook's own values, the plan's, the profile's, ``dataset``, the file's,
-    the options for all runs, the options for one run.
+    From weakest to strongest: the notebook's own values, the plan's, the profile's, ``dataset``, the file's, the options for
+    all runs, the options for one run.
 
     Parameters
     ----------
     plan : Plan
-        The plan.
     selected : iterable of str
-        The runs of this call; a parameter for another run is an error. The others are resolved by the plan,
-        profile and dataset alone.
+        The runs of this call; a parameter for another run is an error. The others are resolved by the plan, profile and
+        dataset alone.
     profile : {"full", "quick", "large"}
         Which of the plan's values hold.
     dataset : str, optional
@@ -143,20 +202,18 @@ def resolve(
         As ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``.
     preset : bool
         Whether the file is a preset, which may be about more runs than those of this call.
-
-    Returns
-    -------
-    dict of str to Resolved
-        By run; the values are what JSON can hold.
+    outside : mapping of str to str
+        Runs that the profile doesn't execute: theirs are the values of the profile that does.
 
     Raises
     ------
     UsageError
-        A name that no run has, a run that isn't there or isn't selected, a value that isn't of its type.
+        A name that no run has, a run that isn't there or isn't selected, a value that isn't of its type or range.
     """
     selected = set(selected)
     known = {run.id: declared(read_notebook(plan.source(run))) for run in plan.runs}
-    given = {run.id: _from_plan(plan, run, known[run.id], profile) for run in plan.runs}
+    own = outside or {}
+    given = {run.id: _from_plan(plan, run, known[run.id], own.get(run.id, profile)) for run in plan.runs}
     if dataset is not None:
         for run in plan.runs:
             if "dataset" in known[run.id]:

@@ -5,30 +5,77 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
 from lib.runner.errors import PlanError, UsageError, near_miss
-from lib.runner.run import PROFILES, Run
 
-__all__ = ["PROFILES", "Plan", "Run", "load_plan"]
+PROFILES = ("quick", "full", "large")
+"""quick: minutes, to see that all works; full: the report's figures; large: the bigger data sets."""
+
+VARIANT = "--"
+"""Between a run's name and what tells its variants of a sweep apart."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the plan.
+
+    `id` names the run and its folder; several may share a `notebook`. `title`, `summary` and `part` are what the report calls
+    it, one sentence about it, and the part it stands in. The cache counts the results of what it reads (`needs`, and `wants`
+    where it copes without, by `lib.results.MissingRun`), `datasets` (and the value of a parameter ``dataset``), other `files`,
+    and `modules` of ``lib``, or definitions in them (``lib.models.svd:SVD``), beside what the notebook names. `parameters` are
+    values of every profile, `quick`, `full` and `large` what each changes in them; what is absent keeps the notebook's own.
+
+    `profiles` are those that execute the run. Under another one the report shows what was made here, while it holds, or the
+    page that the project keeps; where there is neither, it does without the run. `seconds` is about how long the full profile
+    takes, to start the longest first and to tell the rest of time while nothing has been measured.
+    """
+
+    id: str
+    notebook: str
+    title: str
+    summary: str = ""
+    part: str = ""
+    needs: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    quick: dict[str, Any] = field(default_factory=dict)
+    full: dict[str, Any] = field(default_factory=dict)
+    large: dict[str, Any] = field(default_factory=dict)
+    profiles: tuple[str, ...] = PROFILES
+    seconds: float | None = None
+
+    def values(self, profile: str) -> dict[str, Any]:
+        """Return the plan's parameters under a profile, without the notebook's own defaults."""
+        changes = {"quick": self.quick, "full": self.full, "large": self.large}
+        return {**self.parameters, **changes[profile]}
+
+    def outside(self, profile: str) -> str:
+        """Return the profile that makes the run where this one does not: the next larger, else the largest; or ""."""
+        if profile in self.profiles:
+            return ""
+        own = [name for name in PROFILES if name in self.profiles]
+        return next((name for name in own if PROFILES.index(name) > PROFILES.index(profile)), own[-1])
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All runs whose results the notebook reads: those it needs, then those it wants."""
+        return self.needs + self.wants
 
 
 @dataclass(frozen=True)
 class Plan:
     """The whole plan, checked.
 
-    Attributes
-    ----------
-    path : Path
-        The file it was read from; ``notebooks/`` and ``reports/`` lie beside it.
-    report : dict
-        The ``[report]`` table: title, subtitle, description and whatever else the report's pages use.
-    runs : tuple of Run
-        In the order of the file, which is the order of the report.
+    It was read from `path`, beside which ``notebooks/`` and ``reports/`` lie. `report` is the ``[report]`` table: title,
+    subtitle, description and whatever else the report's pages use. `runs` are in the order of the report.
     """
 
     path: Path
@@ -68,7 +115,15 @@ class Plan:
 
     def order(self) -> list[Run]:
         """Return the runs so that each comes after all it needs; otherwise in the order of the file."""
-        return _ordered(self.runs)
+        done: dict[str, Run] = {}
+        waiting = list(self.runs)
+        while waiting:
+            ready = next((run for run in waiting if all(need in done for need in run.reads)), None)
+            if ready is None:
+                raise PlanError("these runs need each other in a circle: " + " -> ".join(_circle(waiting)))
+            done[ready.id] = ready
+            waiting.remove(ready)
+        return list(done.values())
 
     def upstream(self, name: str) -> set[str]:
         """Return the names of all runs that a run needs or wants, directly or not."""
@@ -80,10 +135,6 @@ class Plan:
                 found.add(need)
                 waiting.extend(self.run(need).reads)
         return found
-
-    def downstream(self, name: str) -> set[str]:
-        """Return the names of all runs that need or want a run, directly or not."""
-        return {run.id for run in self.runs if name in self.upstream(run.id)}
 
     def match(self, patterns: Iterable[str]) -> set[str]:
         """Return the runs that any of the patterns (``*``, ``?``, ``[..]``) names.
@@ -103,22 +154,9 @@ class Plan:
 
 
 _KEYS = {
-    "id": str,
-    "notebook": str,
-    "title": str,
-    "summary": str,
-    "part": str,
-    "needs": list,
-    "wants": list,
-    "modules": list,
-    "datasets": list,
-    "files": list,
-    "parameters": dict,
-    "quick": dict,
-    "full": dict,
-    "large": dict,
-    "profiles": list,
-    "optional": bool,
+    **dict.fromkeys(("id", "notebook", "title", "summary", "part"), str),
+    **dict.fromkeys(("needs", "wants", "modules", "datasets", "files", "profiles"), list),
+    **dict.fromkeys(("parameters", *PROFILES), dict),
     "seconds": (int, float),
 }
 
@@ -162,10 +200,8 @@ def _read_run(file: str, number: int, entry: dict[str, Any]) -> Run:
     for key, value in entry.items():
         if key not in _KEYS:
             raise PlanError(f"{where} has an unknown key {key!r}{near_miss(key, _KEYS)}")
-        if not isinstance(value, _KEYS[key]) or (isinstance(value, bool) and _KEYS[key] is not bool):
-            expected = {str: "a text", list: "a list", dict: "a table", bool: "true or false"}.get(
-                _KEYS[key], "a number"
-            )
+        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
+            expected = {str: "a text", list: "a list", dict: "a table"}.get(_KEYS[key], "a number")
             raise PlanError(f"{where}: {key} must be {expected}, not {value!r}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise PlanError(f"{where}: {key} must be a list of names, not {value!r}")
@@ -207,19 +243,7 @@ def _check(plan: Plan) -> None:
         for name in run.files:
             if not (plan.root / name).is_file():
                 raise PlanError(f"{plan.path.name}: {run.id} reads {name}, which is not there")
-    _ordered(plan.runs)
-
-
-def _ordered(runs: tuple[Run, ...]) -> list[Run]:
-    done: dict[str, Run] = {}
-    waiting = list(runs)
-    while waiting:
-        ready = next((run for run in waiting if all(need in done for need in run.reads)), None)
-        if ready is None:
-            raise PlanError("these runs need each other in a circle: " + " -> ".join(_circle(waiting)))
-        done[ready.id] = ready
-        waiting.remove(ready)
-    return list(done.values())
+    plan.order()
 
 
 def _circle(runs: list[Run]) -> list[str]:

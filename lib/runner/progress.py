@@ -14,17 +14,51 @@ HEARTBEAT = 30.0
 
 @dataclass(frozen=True)
 class At:
-    """Where a run at work is: code cell, of how many, seconds since it started, seconds it may still take."""
+    """Where a run at work is: its code cell, of how many, its fits, and its time in seconds.
+
+    `expected` is how long it was thought to take, `fits` what its kernel told (``done``, ``total``, ``seconds_left``,
+    ``what``), `waiting` whether its kernel waits for a core.
+    """
 
     cell: int
     cells: int
     elapsed: float
-    rest: float | None
+    expected: float | None = None
+    fits: Mapping[str, Any] | None = None
+    waiting: bool = False
 
     @property
     def where(self) -> str:
         """The place in words."""
-        return f"cell {self.cell}/{self.cells}" if self.cell else "starting"
+        if self.waiting:
+            return "waiting for a core"
+        fits = self.fits or {}
+        told = f", {fits['done']} of {fits['total']} {fits['what']}" if fits.get("total") else ""
+        return f"cell {self.cell} of {self.cells}{told}" if self.cell else "starting"
+
+    @property
+    def rest(self) -> float | None:
+        """Seconds that it may still take: the most of what its fits say, and of what was expected; None if nobody knows."""
+        known = [
+            (self.fits or {}).get("seconds_left"),
+            None if self.expected is None else self.expected - self.elapsed,
+        ]
+        longest = max((seconds for seconds in known if seconds is not None), default=0.0)
+        return longest if longest > 0 else None
+
+    @property
+    def left(self) -> str:
+        """The rest in words; never 0 while it runs."""
+        if self.waiting:
+            return ""
+        if self.rest is not None:
+            return f"about {duration(max(1.0, self.rest))} left"
+        late = self.expected is not None and self.elapsed > self.expected
+        return (
+            f"longer than expected, {duration(self.elapsed)} so far"
+            if late
+            else f"{duration(self.elapsed)} so far"
+        )
 
 
 def duration(seconds: float) -> str:
@@ -66,8 +100,9 @@ class Lines:
         for run, place in at.items():
             if now - self._last.get(run, now) >= HEARTBEAT:
                 self._last[run] = now
-                about = f", about {duration(rest)} left in all" if rest is not None else ""
-                self.line(f"       {run}: {place.where}, {duration(place.elapsed)}{about}")
+                about = f"; all runs: about {duration(rest)}" if rest else ""
+                said = ", ".join(filter(None, [place.where, place.left]))
+                self.line(f"       {run}: {said}{about}")
 
     def end(self, run: str, text: str) -> None:
         """Say that a run ended, and how."""
@@ -87,7 +122,6 @@ class Bars(Lines):
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[where]}"),
-            TextColumn("{task.fields[elapsed]}"),
             TextColumn("{task.fields[left]}", style="dim"),
             console=Console(file=self.stream, highlight=False),
             transient=True,
@@ -108,21 +142,15 @@ class Bars(Lines):
     def start(self, run: str, cells: int, why: str) -> None:
         """Say that a run starts, and show a bar for it."""
         super().start(run, cells, why)
-        self._tasks[run] = self._progress.add_task(run, total=cells, where="starting", elapsed="", left="")
+        self._tasks[run] = self._progress.add_task(run, total=1.0, where="starting", left="")
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:
-        """Move the bars."""
-        for run, place in at.items():
-            left = f"about {duration(place.rest)} left" if place.rest is not None else ""
-            if rest is not None and len(at) and run == next(iter(at)):
-                left += f"{' · ' if left else ''}all runs: {duration(rest)}"
-            self._progress.update(
-                self._tasks[run],
-                completed=max(0, place.cell - 1),
-                where=place.where,
-                elapsed=duration(place.elapsed),
-                left=left,
-            )
+        """Move the bars: by time where the rest is known, else by cells."""
+        for place, (run, now) in enumerate(at.items()):
+            total = f" · all runs: about {duration(rest)}" if rest and not place else ""
+            by_cells = max(0, now.cell - 1) / max(1, now.cells)
+            done = by_cells if now.rest is None else now.elapsed / (now.elapsed + now.rest)
+            self._progress.update(self._tasks[run], completed=done, where=now.where, left=now.left + total)
 
     def end(self, run: str, text: str) -> None:
         """Take a run's bar away and say how it ended."""

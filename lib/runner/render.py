@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.runner.cache import Cache
 from lib.runner.data import MANIFEST
-from lib.runner.dependencies import Dependencies
-from lib.runner.kept_runs import NOTE
+from lib.runner.kept import NOTE
 from lib.runner.notebook import code_hash
+from lib.runner.page import NotRendered, build, cut_copies
 from lib.runner.plan import Plan
-from lib.runner.store import NOTEBOOK, Store, shown, write_whole
+from lib.runner.store import NOTEBOOK, Store, write_whole
 
 STAMP = ".report.json"
-ERROR_LOG = "rendering-error.txt"
+BESIDE_THE_BUILDER = [ROOT / name for name in ("lib/display.py", "data/claims.toml")]
+"""What the builder reads of the project besides its own files."""
 
 
-class NotRendered(RuntimeError):
-    """The report can't be built; the message says why and what to do."""
+def part_of_report(plan: Plan, cache: Cache) -> Plan:
+    """Return the plan without the runs that the report does without."""
+    return replace(plan, runs=tuple(run for run in plan.runs if not cache.absent(run.id)))
 
 
 def without_results(plan: Plan, store: Store) -> list[str]:
@@ -78,14 +81,13 @@ def stamp(plan: Plan, store: Store, *, pdf: bool) -> str:
             run.id,
             plan.source(run).read_bytes(),
             json.dumps(store.record(run.id)),
-            str(store.results(run.id)),
+            str(store.untouched(run.id)),
         )
-    code = Dependencies()
-    for name in sorted(code.closure({"lib.report.build", "lib.report.typst"})):
-        add(name, code.file(name).read_bytes())
-    others = [path for path in (ROOT / "lib" / "report").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]  # fmt: skip
-    data = [MANIFEST, ROOT / "data" / "claims.toml", store.runs_dir / "benchmarks.csv"]
-    for path in sorted(others) + [path for path in data if path.is_file()]:
+    builder = [
+        path for path in (ROOT / "lib" / "report").rglob("*") if path.is_file() and path.suffix != ".pyc"
+    ]
+    others = [MANIFEST, *BESIDE_THE_BUILDER, store.runs_dir / "benchmarks.csv"]
+    for path in sorted(builder) + [path for path in others if path.is_file()]:
         add(path.name, path.read_bytes())
     return digest.hexdigest()
 
@@ -101,8 +103,10 @@ def is_current(plan: Plan, store: Store, output_dir: Path, *, pdf: bool) -> bool
     return made == {"stamp": stamp(plan, store, pdf=pdf), "sizes": sizes} and len(sizes) == len(files)
 
 
-def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Callable[[str], None]) -> None:
-    """Build the report.
+def render(
+    plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Callable[[str], None], whole: Plan
+) -> None:
+    """Build the report of the runs that are part of it; of those that only `whole` has, references become words.
 
     Raises
     ------
@@ -121,15 +125,11 @@ def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Calla
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        import lib.report
-
-        lib.report.build(plan, store.runs_dir, output_dir, pdf=pdf)
-    except Exception as error:
-        if type(error).__name__ == "RenderingError":  # the builder's own word for what an author can mend
-            raise NotRendered(str(error)) from error
-        log = store.runs_dir / ERROR_LOG
-        write_whole(log, traceback.format_exc())
-        raise NotRendered(f"{type(error).__name__}: {error} (the whole traceback: {shown(log)})") from error
+        if len(plan.runs) == len(whole.runs):
+            build(plan, store.runs_dir, output_dir, pdf=pdf)
+        else:
+            with cut_copies(whole, plan.runs, store.runs_dir) as pages:
+                build(plan, pages, output_dir, pdf=pdf)
     finally:
         logger.removeHandler(handler)
     files = [output_dir / "index.html", *([output_dir / "report.pdf"] if pdf else [])]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lib.runner.beside import beside, reruns_folder
-from lib.runner.cache import Cache
-from lib.runner.changed import Changes, folder_name, shared_values
+from lib.runner.beside import Changes, folder_name, reruns_folder, shared_values, work_beside
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
-from lib.runner.listing import dry_run
 from lib.runner.metric_changes import (
     Comparison,
     MetricChange,
@@ -22,38 +20,24 @@ from lib.runner.metric_changes import (
     table_rows,
     write_changes,
 )
-from lib.runner.model_places import show_places
 from lib.runner.options import Options
-from lib.runner.page import Overview, build_pages
+from lib.runner.page import NotRendered, Overview, build_pages
 from lib.runner.parameters import Resolved
 from lib.runner.plain_table import print_table
 from lib.runner.plan import Plan, Run
-from lib.runner.render import NotRendered, refresh
-from lib.runner.selection import hard_needs, outside, select
+from lib.runner.render import refresh
+from lib.runner.selection import outside
 from lib.runner.store import Store, shown
-from lib.runner.work import execute
 
 WORDS = ("run", "model", "split", "fold", "metric")
+PLACES = ("Split", "Measured", "Value", "95% interval", "Place", "Best", "Its value")
 
 
 def rerun(
     plan: Plan, stored: Store, parameters: Mapping[str, Resolved], changed: Changes, options: Options,
     arguments: list[str],
 ) -> int:  # fmt: skip
-    """Run what was changed in a folder of its own, then show and keep what it changed.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    stored : Store
-        The report's results; they are read and never written.
-    parameters : mapping of str to Resolved
-        By run, as this call has them.
-    changed : dict
-        By run, what of it is not the plan's; see `lib.runner.changed`.
-    options, arguments
-        Of the call.
+    """Run what was changed, `changed` against the plan, in a folder of its own; then show and keep what it changed.
 
     Raises
     ------
@@ -70,27 +54,15 @@ def rerun(
                 "name that profile, or the run with --only"
             )
         names = left
-    selected, _ = select(plan, stored, names, options.skip)
     values = shared_values({name: changed[name] for name in names if name in changed})
     folder = reruns_folder(plan.root) / folder_name(names, values, options.profile)
-    required = set(names) | hard_needs(plan, names)
-    if options.dry_run and not folder.exists():
-        for name in names:
-            print(f"{name}  would run in {shown(folder)}: {_said(changed.get(name, {}))}")
-        return OK
-    store = beside(stored, folder, selected)
-    cache = Cache(plan, store, parameters, force=names if options.force else ())
-    if options.dry_run:
-        return dry_run(plan, cache, selected, None, pdf=False)
     for name in names:
         print(f"rerun  {name} beside the report: {_said(changed.get(name, {}))}")
-    with store.locked():
-        store.recover()
-        if not options.render_only:
-            code = execute(plan, store, cache, selected, required, options, arguments)
-            if code:
-                return code
+
+    def conclude(store: Store) -> int:
         return _conclude(plan, stored, store, names, changed, options, folder)
+
+    return work_beside(plan, stored, folder, parameters, names, options, arguments, conclude)
 
 
 def _conclude(
@@ -174,3 +146,20 @@ def _said(values: Mapping[str, tuple[Any, Any]], *, code: bool = False) -> str:
 def _short(value: Any, most: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def show_places(folder: Path, overview: Overview) -> None:
+    """Print and keep a model's value and place on every split, as its run left them."""
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    rows = [
+        [
+            place["key"], place["metric"], f"{place['value']:.4f}", place["interval"],
+            f"{place['place']} of {place['n_models']}", place["best"], f"{place['best_value']:.4f}",
+        ]
+        for place in facts["places"]
+    ]  # fmt: skip
+    name = facts["model"]["name"]
+    print(f"{name} beside the models of the report:")
+    print_table(PLACES, rows, right=[c for c in PLACES[2:] if c != "Best"])
+    overview.prose(f"`{name}` on every split, with its place among the models that were fitted there.")
+    overview.table("tbl-places", "The model's own figures, and the best model's.", PLACES, rows, left=2)

@@ -1,12 +1,34 @@
-"""Which runs a call is about."""
+"""Which runs a call is about, and the presets of parameters that the project keeps for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from lib.runner.errors import UsageError
+from lib import ROOT
+from lib.runner.errors import UsageError, near_miss
 from lib.runner.plan import Plan
 from lib.runner.store import Store
+
+PRESETS = ROOT / "data" / "presets"
+"""Files of parameters, each under a name."""
+
+
+def preset_file(name: str, folder: Path = PRESETS) -> Path:
+    """Return the file of a preset.
+
+    Raises
+    ------
+    UsageError
+        No preset has the name; the message tells the near miss.
+    """
+    known = [path.stem for path in folder.glob("*.yaml")]
+    if name not in known:
+        raise UsageError(
+            f"no preset is called {name!r}{near_miss(name, known)}; presets lie in data/presets, "
+            "and -f takes any other file"
+        )
+    return folder / f"{name}.yaml"
 
 
 def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -26,7 +48,7 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
         name = waiting.pop()
         for need in plan.run(name).needs:
             # Results that the project keeps are without the predictions that a notebook may need.
-            here = store.record(need) is not None and not store.left_out(need) and not store.as_made(need)
+            here = store.record(need) is not None and not store.as_made(need)
             if need in selected or here:
                 continue
             if need in skipped:

@@ -7,22 +7,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from lib.runner.anew import remembered, since, still_to_make
+from lib.runner.beside import changed_parameters
 from lib.runner.cache import KEEP, Cache
-from lib.runner.changed import changed_parameters
+from lib.runner.cluster import check_address
 from lib.runner.data import known_datasets
 from lib.runner.describe import print_description
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError, near_miss
-from lib.runner.kept_runs import archives
 from lib.runner.listing import dry_run, list_runs
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
 from lib.runner.own_data import check_own_options, is_file_name, with_own_ratings
+from lib.runner.page import NotRendered
 from lib.runner.parameters import resolve
 from lib.runner.plan import Plan, load_plan
-from lib.runner.presets import preset_file
-from lib.runner.render import NotRendered, is_current, render, without_results
+from lib.runner.render import is_current, part_of_report, render, without_results
 from lib.runner.rerun import rerun
-from lib.runner.selection import hard_needs, outside, select
+from lib.runner.selection import hard_needs, outside, preset_file, select
 from lib.runner.store import Store, shown
 from lib.runner.sweep import sweep
 from lib.runner.sweep_values import split_sweeps
@@ -30,14 +31,7 @@ from lib.runner.work import execute
 
 
 def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
-    """Do what the options say and return the exit code.
-
-    Parameters
-    ----------
-    options : Options
-        What to do.
-    arguments : iterable of str
-        The command line as it was given, for the command that a failure's message repeats.
+    """Do what the options say and return the exit code; `arguments` are the command line, for a failure's message to repeat.
 
     Raises
     ------
@@ -45,6 +39,10 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         The options or the plan are wrong.
     """
     arguments = list(arguments)
+    if options.verify or options.rekey:
+        from lib.experiment import upkeep
+
+        return upkeep.rekey(print) if options.rekey else upkeep.verify(options.verify, print)
     if options.contract:
         return contract(options.model, options.parameters)
     if options.preset is not None:
@@ -69,34 +67,36 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
             f"no data set is called {options.dataset!r}{near_miss(options.dataset, known_datasets())}; "
             "a file of your own ratings is given by its path"
         )
+    if options.cluster is not None:
+        check_address(options.cluster)
     if options.model is not None:
         plan, options = with_model(plan, options)
+    return _work(plan, options, arguments)
+
+
+def _work(plan: Plan, options: Options, arguments: list[str]) -> int:
     output_dir = (options.output_dir or plan.root / "reports").resolve()
     store = Store(output_dir / "runs")
     selected, asked_for = select(plan, store, options.only, options.skip)
+    away = outside(plan, options.profile, asked_for | hard_needs(plan, asked_for) if options.only else ())
     plain, sweeps = split_sweeps(plan, asked_for, options.parameters)
     parameters = resolve(
         plan, selected, profile=options.profile, dataset=options.dataset, file=options.parameters_file,
-        options=plain, preset=options.preset is not None,
+        options=plain, preset=options.preset is not None, outside=away,
     )  # fmt: skip
     if sweeps:
         return sweep(plan, store, parameters, sweeps, options, arguments)
     # A folder that was named is that of a report of its own; there is nothing to put it beside.
     if not (options.into_report or options.output_dir or options.list_runs):
-        planned = resolve(plan, selected, profile=options.profile)
+        planned = resolve(plan, selected, profile=options.profile, outside=away)
         changed = changed_parameters(planned, parameters, asked_for)
         if not changed and options.preset is not None:
             raise UsageError(f"the preset {options.preset!r} changes nothing of the runs of this call")
         if changed or options.model is not None:
             return rerun(plan, store, parameters, changed, options, arguments)
-    required = (asked_for | hard_needs(plan, asked_for)) if options.only else set()
-    away = outside(plan, options.profile, required)
-    # What is kept was made with the plan's own parameters; the quick profile's pages are no place for it.
-    as_planned = options.profile == "full" and parameters == resolve(plan, selected, profile=options.profile)
-    cache = Cache(
-        plan, store, parameters, force=asked_for if options.force else (), outside=away,
-        archives=archives(plan, away) if as_planned else {},
-    )  # fmt: skip
+    anew = since(store, options)
+    force = (asked_for if options.force else set()) | still_to_make(store, selected - set(away), anew)
+    cache = Cache(plan, store, parameters, force=force, outside=away)
     if options.list_runs:
         return list_runs(plan, cache)
     if options.dry_run:
@@ -105,26 +105,32 @@ def run_session(options: Options, arguments: Iterable[str] = ()) -> int:
         store.recover()
         code = OK
         if not options.render_only:
-            code = execute(plan, store, cache, selected, required, options, arguments)
+            with remembered(store, plan, force, anew) as codes:
+                code = execute(
+                    plan, store, cache, selected, asked_for if options.only else (), options, arguments, anew
+                )
+                codes.append(code)
         return code or _render(plan, store, cache, selected, output_dir, options)
 
 
 def _render(plan: Plan, store: Store, cache: Cache, selected: set[str], output_dir: Path, options: Options) -> int:  # fmt: skip
-    missing = without_results(plan, store)
+    part = part_of_report(plan, cache)
+    missing = without_results(part, store)
     if missing and not options.render_only:
         print(f"No report yet: {', '.join(missing)} have no results. Make them with: python run_notebooks.py")
         return OK
     pdf = not options.no_pdf
-    if not missing and not options.render_only and is_current(plan, store, output_dir, pdf=pdf):
+    if not missing and not options.render_only and is_current(part, store, output_dir, pdf=pdf):
         print(f"The report is up to date: {shown(output_dir / 'index.html')}")
         return OK
-    for run in plan.runs:
-        if (options.render_only or run.id not in selected) and run.id not in missing:
+    for run in part.runs:
+        if run.id not in missing:
             decision = cache.decide(run)
-            if decision.action != KEEP and decision.reasons:
+            untold = options.render_only or run.id not in selected or decision.action == KEEP
+            if untold and decision.mark is None and decision.reasons:
                 print(f"note   {run.id} is shown as it was made: {'; '.join(decision.reasons)}")
     try:
-        render(plan, store, output_dir, pdf=pdf, note=print)
+        render(part, store, output_dir, pdf=pdf, note=print, whole=plan)
     except NotRendered as error:
         print(f"The report was not rendered, the last good one stays: {error}", file=sys.stderr)
         return RENDERING_FAILED

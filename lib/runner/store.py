@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,32 @@ from lib.runner.errors import UsageError
 
 RECORD = "cache.json"
 NOTEBOOK = "notebook.ipynb"
-PROGRESS = "progress.json"
-LEFT_OUT = "left_out"
-"""Among what is known of a run, and in its notebook's metadata: why it was left out and has but a page saying so."""
-MADE_BY = "made_by"
-"""Among what is known of a run that was left out: the profile that makes it, where that is why."""
-NOT_RESULTS = (RECORD, NOTEBOOK, PROGRESS, "provenance.json")
+FITS = "fits.json"
+"""Where a kernel tells how far its fits are; gone when the run has ended."""
+NOT_RESULTS = (RECORD, NOTEBOOK, FITS, "provenance.json")
 """Files of a run that other runs don't depend on: they hold times, or what is read by people only."""
+FOR_PEOPLE = ("figures/", "tables/")
+"""Folders whose files other runs know by name only."""
 AS_MADE = "as_made"
-"""Among what is known of a run: the digest of the archive (`lib.runner.kept_runs`) that its results are from."""
-KEPT = 2
-"""Earlier results kept of each run, so that going back to another profile or parameter costs nothing."""
+"""Among what is known of a run: the digest of the kept page (`lib.runner.kept`) that its results are from."""
+TIMES = re.compile(r"(^|_)(seconds|mib|mebibytes|memory)(_|$)")
+"""Names of what the machine makes of a run, which differs between any two: facts, columns and metrics."""
 
 
 class Store:
     """The folder that holds a folder for each run.
 
-    ``<run>/`` holds the last good results; ``.<run>.partial/`` those being made, or what a failed run left;
-    ``.kept/<run>/<key>/`` earlier ones made from other inputs.
+    ``<run>/`` holds the last good results; ``.<run>.partial/`` those being made, or what a failed run left. The runs that are
+    not among `own` are read in the store `behind`, if there is one, as links would lead there.
     """
 
-    def __init__(self, runs_dir: Path):
-        self.runs_dir = runs_dir
+    def __init__(self, runs_dir: Path, *, behind: Store | None = None, own: Collection[str] = ()):
+        self.runs_dir, self._behind, self._own = runs_dir, behind, own
 
     def folder(self, run: str) -> Path:
         """Return the folder of a run's results."""
-        return self.runs_dir / run
+        elsewhere = self._behind is not None and run not in self._own
+        return self._behind.folder(run) if elsewhere else self.runs_dir / run
 
     def partial(self, run: str) -> Path:
         """Return the folder in which a run's next results are made."""
@@ -50,36 +51,25 @@ class Store:
         """Return what is known of a run's results, or None where it has none that are whole."""
         return read_json(self.folder(run) / RECORD)
 
-    def left_out(self, run: str) -> str | None:
-        """Return why a run was left out and has but a page that says so, or None where it wasn't."""
-        record = self.record(run)
-        return None if record is None else record.get(LEFT_OUT)
-
-    def made_by(self, run: str) -> str | None:
-        """Return the profile that makes a run that was left out as that profile's, or as one that needs such a run."""
-        record = self.record(run)
-        return None if record is None else record.get(MADE_BY)
-
     def as_made(self, run: str) -> str | None:
-        """Return the digest of the archive that a run's results are from, or None where they were made here."""
+        """Return the digest of the kept page that a run's results are from, or None where they were made here."""
         record = self.record(run)
         return None if record is None else record.get(AS_MADE)
 
     def results(self, run: str) -> str | None:
-        """Return the digest of a run's results as they lie there now, or None where it has none.
+        """Return the digest of what other runs read of a run's results as they lie there, or None where it has none.
 
-        Files whose size and time are those of the record aren't read again.
+        Times and memory don't count, nor what is in figures and tables. Files whose size and time are those of the record
+        aren't read again.
         """
         record = self.record(run)
-        return None if record is None else _digest(self._files(self.folder(run), record["files"]))
+        return None if record is None else _digest(_files(self.folder(run), record["files"]))
 
-    def seconds(self, run: str, profile: str) -> float | None:
-        """Return how long a run took the last time under a profile, or None."""
-        for folder in [self.folder(run), *self._kept(run)]:
-            record = read_json(folder / RECORD)
-            if record is not None and record.get("profile") == profile and not record.get(LEFT_OUT):
-                return record["seconds"]
-        return None
+    def untouched(self, run: str) -> bool:
+        """Whether a run's files are those that were published."""
+        known = self.record(run)["files"]
+        now = _files(self.folder(run), known)
+        return {name: entry[2] for name, entry in now.items()} == {n: entry[2] for n, entry in known.items()}
 
     def begin(self, run: str) -> Path:
         """Make an empty folder for a run's next results, and return it."""
@@ -89,39 +79,20 @@ class Store:
         return partial
 
     def publish(self, run: str, record: dict[str, Any]) -> dict[str, Any]:
-        """Make the partial results a run's results; the earlier ones, made from other inputs, are kept aside."""
+        """Make the partial results a run's results, in the place of earlier ones."""
         partial = self.partial(run)
-        (partial / PROGRESS).unlink(missing_ok=True)
-        files = self._files(partial, {})
+        (partial / FITS).unlink(missing_ok=True)
+        files = _files(partial, {})
         record = {**record, "results": _digest(files), "files": files}
         write_whole(partial / RECORD, json.dumps(record, indent=1))
-        self._replace(run, partial, record["key"])
+        self._replace(run, partial)
         return record
-
-    def restore(self, run: str, key: str) -> bool:
-        """Bring back a run's earlier results made from these inputs; return whether there were any."""
-        kept = self._kept_folder(run, key)
-        record = read_json(kept / RECORD)
-        if (
-            record is None
-            or record["key"] != key
-            or _digest(self._files(kept, record["files"])) != record["results"]
-        ):
-            return False
-        self._replace(run, kept, key)
-        return True
-
-    def can_restore(self, run: str, key: str) -> bool:
-        """Whether earlier results of a run, made from these inputs, are kept."""
-        record = read_json(self._kept_folder(run, key) / RECORD)
-        return record is not None and record["key"] == key
 
     def recover(self) -> None:
         """Finish what a killed runner left between two renames."""
         for partial in self.runs_dir.glob(".*.partial"):
-            record = read_json(partial / RECORD)
-            if record is not None:
-                self._replace(partial.name[1 : -len(".partial")], partial, record["key"])
+            if read_json(partial / RECORD) is not None:
+                self._replace(partial.name[1 : -len(".partial")], partial)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -148,42 +119,13 @@ class Store:
                 ) from None
             yield
 
-    def _replace(self, run: str, source: Path, key: str) -> None:
-        folder, old = self.folder(run), self.record(run)
+    def _replace(self, run: str, source: Path) -> None:
+        folder, old = self.folder(run), self.runs_dir / f".{run}.old"
+        shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
-            # A page that says why there are no results must not take the place of results.
-            worth_keeping = old is not None and old["key"] != key and not old.get(LEFT_OUT)
-            kept = self._kept_folder(run, old["key"]) if worth_keeping else None
-            if kept is None:
-                kept = self.runs_dir / f".{run}.old"
-            shutil.rmtree(kept, ignore_errors=True)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(folder, kept)
+            os.replace(folder, old)
         os.replace(source, folder)
-        shutil.rmtree(self.runs_dir / f".{run}.old", ignore_errors=True)
-        for surplus in self._kept(run)[KEPT:]:
-            shutil.rmtree(surplus, ignore_errors=True)
-
-    def _kept_folder(self, run: str, key: str) -> Path:
-        return self.runs_dir / ".kept" / run / key[:16]
-
-    def _kept(self, run: str) -> list[Path]:
-        """Return the earlier results of a run, the latest first."""
-        records = (self.runs_dir / ".kept" / run).glob(f"*/{RECORD}")
-        return [path.parent for path in sorted(records, key=lambda p: p.stat().st_mtime, reverse=True)]
-
-    def _files(self, folder: Path, known: dict[str, list]) -> dict[str, list]:
-        files = {}
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.is_file() and name not in NOT_RESULTS and not path.name.startswith("."):
-                status = path.stat()
-                stamp = [status.st_size, status.st_mtime_ns]
-                if known.get(name, [])[:2] == stamp:
-                    files[name] = known[name]
-                else:
-                    files[name] = [*stamp, hashlib.sha256(path.read_bytes()).hexdigest()]
-        return files
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -212,7 +154,42 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def timeless(value: Any) -> Any:
+    """Return facts or metric records without what the machine makes of a run: seconds and memory."""
+    if isinstance(value, dict):
+        return {name: timeless(inner) for name, inner in value.items() if not TIMES.search(str(name))}
+    if isinstance(value, list):
+        kept = [
+            item
+            for item in value
+            if not (isinstance(item, dict) and TIMES.search(str(item.get("metric", ""))))
+        ]
+        return [timeless(item) for item in kept]
+    return value
+
+
+def _files(folder: Path, known: dict[str, list]) -> dict[str, list]:
+    """Return size, time and content's hash of each file of results; those of the known size and time aren't read."""
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name not in NOT_RESULTS and not path.name.startswith("."):
+            status = path.stat()
+            stamp = [status.st_size, status.st_mtime_ns]
+            same = known.get(name, [])[:2] == stamp
+            files[name] = known[name] if same else [*stamp, _hash(path, name)]
+    return files
+
+
+def _hash(path: Path, name: str) -> str:
+    content = path.read_bytes()
+    if name in ("facts.json", "metrics.json"):
+        with suppress(ValueError):
+            content = json.dumps(timeless(json.loads(content)), sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
 def _digest(files: dict[str, list]) -> str:
-    return hashlib.sha256(
-        json.dumps([(name, entry[2]) for name, entry in files.items()]).encode()
-    ).hexdigest()
+    """Return the digest of what other runs may read."""
+    read = [(name, "" if name.startswith(FOR_PEOPLE) else entry[2]) for name, entry in files.items()]
+    return hashlib.sha256(json.dumps(read).encode()).hexdigest()

@@ -7,22 +7,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lib.runner.beside import beside, reruns_folder
-from lib.runner.cache import Cache
-from lib.runner.changed import folder_name
+from lib.runner.beside import folder_name, reruns_folder, work_beside
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
-from lib.runner.listing import dry_run
 from lib.runner.metric_changes import read_metrics
 from lib.runner.options import Options
-from lib.runner.page import Overview, build_pages
+from lib.runner.page import NotRendered, Overview, build_pages
 from lib.runner.parameters import Resolved
 from lib.runner.plain_table import print_table
 from lib.runner.plan import Plan
-from lib.runner.render import NotRendered
-from lib.runner.selection import hard_needs, select
 from lib.runner.store import Store, shown, write_whole
 from lib.runner.sweep_values import Sweep, by_name, variants, written
-from lib.runner.work import execute
 
 
 def sweep(
@@ -44,24 +38,10 @@ def sweep(
     found = variants(run, sweeps, parameters[run.id])
     whole = replace(plan, runs=(*plan.runs, *(variant for variant, _, _ in found.values())))
     parameters = {**parameters, **{name: resolved for name, (_, resolved, _) in found.items()}}
-    selected, _ = select(whole, stored, found, ())
     root = options.output_dir.resolve() / "reruns" if options.output_dir else reruns_folder(plan.root)
     folder = root / folder_name([run.id], {**_others(options), **by_name(sweeps)}, options.profile)
-    if options.dry_run and not folder.exists():
-        for name in found:
-            print(f"{name}  would run in {shown(folder)}")
-        return OK
-    store = beside(stored, folder, selected)
-    cache = Cache(whole, store, parameters, force=list(found) if options.force else ())
-    if options.dry_run:
-        return dry_run(whole, cache, selected, None, pdf=False)
-    with store.locked():
-        store.recover()
-        if not options.render_only:
-            required = set(found) | hard_needs(whole, found)
-            code = execute(whole, store, cache, selected, required, options, arguments)
-            if code:
-                return code
+
+    def conclude(store: Store) -> int:
         from lib.runner.sweep_figure import column
 
         records = [
@@ -70,6 +50,9 @@ def sweep(
             for record in read_metrics(store.folder(name)) or []
         ]
         return _conclude(plan, store, sweeps, [v for v, _, _ in found.values()], records, folder)
+
+    alone = replace(options, skip=())
+    return work_beside(whole, stored, folder, parameters, list(found), alone, arguments, conclude)
 
 
 def _others(options: Options) -> dict[str, str]:

@@ -13,8 +13,7 @@ from lib.runner.errors import UsageError
 from lib.runner.hints import is_sweepable
 from lib.runner.notebook import read_notebook
 from lib.runner.parameters import Parameter, Resolved, declared
-from lib.runner.plan import Plan, Run
-from lib.runner.run import VARIANT
+from lib.runner.plan import VARIANT, Plan, Run
 
 _COMMA = re.compile(r",(?!\s)")
 """A comma with a space behind it belongs to a text, such as a title."""

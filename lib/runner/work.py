@@ -2,85 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, UNPACK, Cache, Decision
+from lib.runner.cache import EXECUTE, SHOW, Cache
+from lib.runner.cluster import LocalCluster
+from lib.runner.data import fetch_all
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK
-from lib.runner.execute import Failure
-from lib.runner.executor import ProcessPerCall
+from lib.runner.execute import Failure, kernels_end
 from lib.runner.failures import command_for, describe
-from lib.runner.fetching import fetch_all
+from lib.runner.kernel import ADDRESS_FILE
 from lib.runner.options import Options
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import progress
 from lib.runner.schedule import Schedule, forecast
-from lib.runner.settings import Settings, Summary, available_cores, default_jobs
+from lib.runner.settings import Settings, Summary, available_cores, by_memory
 from lib.runner.store import Store
+
+SPARE = 2
+"""Kernels that may be open beyond those that compute: while one waits for its fits another one may go on."""
 
 
 def execute(
     plan: Plan, store: Store, cache: Cache, selected: set[str], required: Iterable[str], options: Options,
-    arguments: list[str],
+    arguments: list[str], anew: dict[str, float] | None = None,
 ) -> int:  # fmt: skip
-    """Bring the selected runs up to date, say what became of them, and return the exit code."""
+    """Bring the selected runs up to date, say what became of them, and return the exit code.
+
+    `anew` are the times since when fits, and searches, have to be made to count.
+    """
     decisions = forecast(plan, cache, selected)
-    todo = sum(decision.action in (EXECUTE, RESTORE, UNPACK) for decision in decisions.values())
-    cores = available_cores()
-    # By the whole plan, not by what is left to do: a run computes and is timed with the same threads every time.
-    jobs = options.jobs or default_jobs(cores, len(plan.runs))
+    todo = sum(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
+    jobs = options.jobs or by_memory(available_cores())
+    slots, address = store.runs_dir / ".slots", store.runs_dir / ".cluster"
+    slots.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "REPORT_RECORDS": os.pathsep.join(map(str, _record_folders(store.runs_dir))),
+        "REPORT_SLOTS": f"{slots}:{jobs}",
+        **({"REPORT_CLUSTER": options.cluster} if options.cluster else {}),
+        **({"REPORT_ANEW": json.dumps(anew)} if anew else {}),
+    }
     settings = Settings(
         jobs=jobs,
-        threads=max(1, cores // jobs),
+        kernels=max(jobs, by_memory(jobs + SPARE)),
         timeout=options.timeout,
         keep_going=options.keep_going,
         profile=options.profile,
         runs_dir_parameter=_runs_dir_parameter(store.runs_dir),
         required=frozenset(required),
     )
-    executor = ProcessPerCall(jobs)
-    try:
-        with progress() as report:
-            if todo:
-                report.line(
-                    f"{len(selected)} runs, {todo} to do, {jobs} at a time with {_threads(settings.threads)} each"
-                )
+    with ExitStack() as stack:
+        report = stack.enter_context(progress())
+        if todo:
+            report.line(f"{len(selected)} runs, {todo} to do, {jobs} at a time")
+        executed = [name for name, decision in decisions.items() if decision.action == EXECUTE]
+        # Where the variable is set, kernels have it from there; an empty one asks for no cluster.
+        if len(executed) > 1 and not options.cluster and "REPORT_CLUSTER" not in os.environ:
+            stack.callback(LocalCluster(jobs, address, report.line).close)
+            environment[ADDRESS_FILE] = str(address)
+        settings.environment = environment
+        names = {name for run in executed for name in cache.missing(plan.run(run))}
+        settings.unavailable = fetch_all(sorted(names), report.line)
 
-            settings.unavailable = fetch_all(_to_fetch(plan, store, cache, decisions), executor, report.line)
+        def fail(run: Run, failure: Failure) -> None:
+            report.line(describe(plan, store, run, failure, command_for(run, arguments)))
 
-            def fail(run: Run, failure: Failure) -> None:
-                report.line(describe(plan, store, run, failure, command_for(run, arguments)))
-
-            summary = Schedule(plan, store, cache, executor, settings, report, fail).work(selected)
-    except BaseException:
-        executor.stop()
-        raise
-    executor.shutdown()
-    cache.data.save()
+        executor = stack.enter_context(ThreadPoolExecutor(settings.kernels, thread_name_prefix="runner"))
+        stack.enter_context(kernels_end())
+        summary = Schedule(plan, store, cache, executor, settings, report, fail).work(selected)
+    cache.save()
     _tell(summary, len(selected))
     if not summary.failed:
         return OK
     return DATA if all(failure.about_data for failure in summary.failed.values()) else NOTEBOOK_FAILED
 
 
-def _to_fetch(plan: Plan, store: Store, cache: Cache, decisions: Mapping[str, Decision]) -> list[str]:
-    """Return the data sets that are not here, of runs to execute and of those left out before for want of them."""
-    names: set[str] = set()
-    for name, decision in decisions.items():
-        left_out = decision.action == KEEP and store.left_out(name) and not store.made_by(name)
-        if decision.action == EXECUTE or left_out:
-            names |= cache.datasets(plan.run(name))
-    return [name for name in sorted(names) if not cache.data.here([name])]
+def _record_folders(runs_dir: Path) -> list[Path]:
+    """Return where records of fits are kept: here first, then what the project's own runs have left."""
+    return list(dict.fromkeys([runs_dir / ".records", ROOT / "reports" / "runs" / ".records"]))
 
 
 def _runs_dir_parameter(runs_dir: Path) -> str:
     """Return what to inject: nothing for the project's own folder, so that no path of this machine is shown."""
     return "" if runs_dir == ROOT / "reports" / "runs" else str(runs_dir)
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _tell(summary: Summary, runs: int) -> None:
@@ -91,16 +100,14 @@ def _tell(summary: Summary, runs: int) -> None:
         f"{len(names)} {what}"
         for names, what in (
             (summary.executed, "executed"),
-            (summary.restored, "taken back from earlier"),
             (summary.as_made, "as the project keeps them"),
             (summary.kept, "up to date"),
-            (summary.without_data, "without their data"),
-            (summary.outside, "of another profile"),
+            (summary.absent, "not part of this report"),
             (summary.failed, "failed"),
-            (summary.left_out, "not run"),
+            (summary.not_run, "not run"),
         )
         if names
     ]
     print(f"Runs: {', '.join(parts)}.")
-    for name, reason in [*summary.without_data.items(), *summary.outside.items(), *summary.left_out.items()]:
+    for name, reason in [*summary.absent.items(), *summary.not_run.items()]:
         print(f"  {name}: {reason}")

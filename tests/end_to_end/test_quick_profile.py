@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from lib import ROOT
+from lib.runner.kept import archives
 from lib.runner.plan import load_plan
 
 pytestmark = pytest.mark.end_to_end
@@ -42,38 +43,35 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def left_out(built, plan):
-    """The runs without their data: MovieLens 20M, for one, cannot be had everywhere."""
+def shown(built, plan):
+    """The runs of other profiles and those whose data can't be had: of these the kept pages are shown."""
     _, done = built
-    names = set(re.findall(r"^empty  (\w+): needs ", done.stdout, flags=re.MULTILINE))
-    assert names <= {run.id for run in plan.runs if run.optional}
+    names = set(re.findall(r"^kept   (\w+): as it was made on ", done.stdout, flags=re.MULTILINE))
+    assert names >= {run.id for run in plan.runs if run.outside("quick")} & set(archives(plan))
     return names
 
 
 @pytest.fixture(scope="module")
-def outside(built, plan):
-    """The runs of other profiles: the same notebooks on more data, which the plan's own tests account for."""
+def absent(built, plan):
+    """The runs of other profiles of which no page is kept."""
     _, done = built
-    names = set(re.findall(r"^empty  (\w+): is part of --profile ", done.stdout, flags=re.MULTILINE))
-    assert names == {run.id for run in plan.runs if run.outside("quick")}
+    names = set(re.findall(r"^  (\w+): is part of --profile ", done.stdout, flags=re.MULTILINE))
+    assert names == {run.id for run in plan.runs if run.outside("quick")} - set(archives(plan))
     return names
 
 
 @pytest.fixture(scope="module")
-def executed(left_out, outside, plan):
-    return [run for run in plan.runs if run.id not in left_out | outside]
+def executed(shown, absent, plan):
+    return [run for run in plan.runs if run.id not in shown | absent]
 
 
-def test_it_prints_progress_and_nothing_else(built, executed, left_out, outside):
+def test_it_prints_progress_and_nothing_else(built, executed):
     _, done = built
     assert done.stderr == ""
     known = (
-        r"(start|done|back|note|data|empty) |\s+\w+: (cell|starting)|Runs: |The report is built: |\d+ runs, "
+        r"(start|done|kept|note|data|fits) |\s+\w+: (cell|starting|waiting)|Runs: |The report is built: |\d+ runs, "
+        r"|  \w+: is part of --profile "
     )
-    if left_out:  # the last lines say it again, after the count of what was executed
-        known += rf"|  ({'|'.join(sorted(left_out))}): needs "
-    if outside:
-        known += rf"|  ({'|'.join(sorted(outside))}): is part of --profile "
     assert [line for line in done.stdout.splitlines() if not re.match(known, line)] == []
     assert sum(line.startswith("done ") for line in done.stdout.splitlines()) == len(executed)
 
@@ -87,12 +85,12 @@ def test_every_run_left_whole_results(built, executed):
     assert not list((output / "runs").glob(".*.partial"))
 
 
-def test_the_pages_and_the_pdf_show_every_run(built, plan):
+def test_the_pages_and_the_pdf_show_every_run(built, absent, plan):
     output, _ = built
     index = (output / "index.html").read_text()
     for run in plan.runs:
-        if run.part != "front":
-            assert (output / f"{run.id}.html").stat().st_size > 2000  # one that was left out says so
+        if run.part != "front" and run.id not in absent:
+            assert (output / f"{run.id}.html").stat().st_size > 2000
             assert f'href="{run.id}.html"' in index
     assert (output / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert (output / "report.pdf").stat().st_size > 50_000
@@ -109,14 +107,17 @@ def test_pages_ask_for_nothing_from_outside(built):
         assert [address for address in loads if re.match(r"[\"']?(https?:)?//", address)] == []
 
 
-def test_the_data_behind_it_hold_every_run_that_measured(built, executed):
+def test_the_data_behind_it_hold_every_run_that_measured(built, executed, shown, plan):
     output, _ = built
     for name in ("results.csv", "claims.csv"):
         assert (output / "data" / name).exists()
     with open(output / "data" / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     measured = {
-        run.id for run in executed if json.loads((output / "runs" / run.id / "metrics.json").read_text())
+        run.id
+        for run in plan.runs
+        if run in executed or run.id in shown
+        if json.loads((output / "runs" / run.id / "metrics.json").read_text())
     }
     assert measured and {row["run"] for row in rows} == measured
     assert all(row["dataset"] and row["model"] and row["metric"] and row["value"] for row in rows)
@@ -128,15 +129,14 @@ def test_nothing_of_this_machine_is_published(built):
         assert str(output) not in path.read_text() and str(ROOT) not in path.read_text()
 
 
-def test_a_second_call_executes_and_builds_nothing(built, executed, left_out, outside, plan):
+def test_a_second_call_executes_and_builds_nothing(built, absent, plan):
     output, _ = built
     before = (output / "index.html").stat().st_mtime_ns
     done = call("--profile", "quick", "--output-dir", str(output))
     assert done.returncode == 0
-    if left_out or outside:
-        counts = ((executed, "up to date"), (left_out, "without their data"), (outside, "of another profile"))
-        said = ", ".join(f"{len(names)} {what}" for names, what in counts if names)
-        assert f"Runs: {said}." in done.stdout
+    if absent:
+        kept = len(plan.runs) - len(absent)
+        assert f"Runs: {kept} up to date, {len(absent)} not part of this report." in done.stdout
     else:
         assert f"All {len(plan.runs)} runs are up to date." in done.stdout
     assert "The report is up to date" in done.stdout

@@ -80,7 +80,10 @@ def test_a_parameter_of_several_runs_reruns_them_all_with_each_other_s_results(r
 
 def test_a_dry_run_makes_nothing_and_the_plan_s_own_value_is_no_rerun(report, untouched):
     call = report.run("--only", "second", "-p", "n", "9", "--dry-run")
-    assert "second  would run in reports/reruns/second-n-9: n 4 -> 9" in call.stdout
+    assert "rerun  second beside the report: n 4 -> 9\nIn reports/reruns/second-n-9:" in call.stdout
+    assert "second  would run: never run" in call.stdout
+    sweep = report.run("--only", "second", "-p", "n", "9,11", "--dry-run").stdout
+    assert "second--n-9   would run: never run" in sweep and "second--n-11  would run: never run" in sweep
     assert not (report.reports / "reruns" / "second-n-9").exists()
     assert "second is up to date." in report.run("--only", "second", "-p", "n", "4").stdout
     assert report.executed == []

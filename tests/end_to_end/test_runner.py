@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import time
 from subprocess import CompletedProcess
@@ -9,6 +11,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from lib.runner.command_line import main
+from lib.runner.kept import FOLDER, pack
 from tests.toy_report import ToyReport
 
 WRITE = "(folder / 'value.txt').write_text(str(n * 10))\nprint('wrote', n * 10)"
@@ -104,20 +107,18 @@ class TestCaching:
         report.notebook("first", WRITE + "\nprint('more')")
         call = told(report, "--dry-run")
         assert "first   would run: code changed in cell 4" in call.stdout
-        assert "second  would run: upstream first will run" in call.stdout
+        assert "second  would run: first will run" in call.stdout
         assert report.executed == []
         report.notebook("first", WRITE)
         assert "first   up to date" in told(report, "--dry-run").stdout
 
-    def test_going_back_to_earlier_parameters_takes_back_their_results(self, report, told):
+    def test_other_parameters_into_the_report_and_back(self, report):
         call = report.run("--only", "first", "-p", "first:n", "5", "--into-report")
         assert report.executed == ["first"], call.stdout
         assert (report.runs_dir / "first" / "value.txt").read_text() == "50"
         assert "note   second is shown as it was made: results of first changed" in call.stdout
-        dry = told(report, "--dry-run")
-        assert "first   would take back earlier results: parameter n 5 -> 2" in dry.stdout
         call = report.run()
-        assert report.executed == [], call.stdout
+        assert report.executed == ["first"], "the results that it leaves are what second was made from"
         assert (report.runs_dir / "first" / "value.txt").read_text() == "20"
 
     def test_the_list_shows_what_needs_what_and_how_long_it_took(self, report, told):
@@ -153,6 +154,9 @@ class TestCaching:
         (["--skip", "*"], ["leave nothing to do"]),
         (["--dataset", "ml-100"], ["'ml-100'", "did you mean 'ml-100k'"]),
         (["--profle", "quick"], ["No such option", "--profile"]),
+        (["--cluster", "localhost"], ["written tcp://HOST:PORT or tls://HOST:PORT"]),
+        (["--cluster", "ucx://a:1"], ["written tcp://HOST:PORT or tls://HOST:PORT"]),
+        (["--cluster", "tcp://127.0.0.1:1"], ["no Dask scheduler answers there within"]),
         (["--only", "first", "-p", "second:n", "3"], ["second is not among the runs of this call"]),
     ],
 )
@@ -262,7 +266,49 @@ def test_interrupted_then_killed_then_resumed(tmp_path):
     assert not list(toy.runs_dir.glob(".*.partial"))
 
 
-def test_a_run_of_another_profile_is_left_out_until_it_is_asked_for(tmp_path, told):
+def test_kernels_get_a_cluster_for_their_fits_and_it_ends_with_the_runner(tmp_path):
+    toy = ToyReport(tmp_path)
+    code = "from distributed import Client\nwith Client(os.environ['REPORT_CLUSTER']) as client:\n    pids = client.run(os.getpid)"
+    toy.notebook("first", f"{code}\nprint('pids', *pids.values())")
+    toy.notebook("second", "print(os.environ['REPORT_SLOTS'])")
+    toy.plan("first", "second")
+    call = toy.run("--jobs", "1", REPORT_CLUSTER=None)
+    assert call.returncode == 0 and "fits   are made by 1 processes" in call.stdout, call.stdout
+    outputs = json.loads((toy.runs_dir / "first" / "notebook.ipynb").read_text())["cells"][-1]["outputs"]
+    (pid,) = re.search(r"pids ([\d ]+)", json.dumps(outputs))[1].split()
+    wait_for(lambda: not alive(int(pid)), 10)
+    assert not (toy.runs_dir / ".cluster").exists()
+    page = (toy.runs_dir / "second" / "notebook.ipynb").read_text()
+    assert ".slots:1" in page
+
+
+def test_from_scratch_executes_everything_and_a_call_that_was_ended_goes_on(tmp_path, told):
+    toy = ToyReport(tmp_path)
+    toy.notebook("first", "print(os.environ['REPORT_ANEW'], os.environ['REPORT_RECORDS'])")
+    toy.notebook("second", "1 / (not Path('../broken').exists())")
+    toy.plan("first", {"id": "second", "needs": ["first"], "seconds": 7200})
+    assert toy.run().returncode == 1, "REPORT_ANEW is only there where it was asked for"
+    toy.notebook("first", "print(os.environ.get('REPORT_ANEW'), os.environ['REPORT_RECORDS'])")
+    assert toy.run().returncode == 0
+    toy.executed  # noqa: B018 - reading it clears it
+    (tmp_path / "broken").touch()
+    call = toy.run("--search-anew")
+    assert call.returncode == 1 and toy.executed == ["first", "second"]
+    assert (
+        "Everything is fitted anew, which takes about " in call.stdout and "takes hours more" in call.stdout
+    )
+    began = json.loads((toy.runs_dir / ".from_scratch").read_text())
+    assert set(began) == {"fits", "searches"}
+    page = (toy.runs_dir / "first" / "notebook.ipynb").read_text()
+    assert str(began["fits"]) in page and str(toy.runs_dir / ".records") in page
+    (tmp_path / "broken").unlink()
+    assert "second  would run: asked for" in told(toy, "--search-anew", "--dry-run").stdout
+    call = toy.run("--search-anew")
+    assert call.returncode == 0 and toy.executed == ["second"], call.stdout
+    assert not (toy.runs_dir / ".from_scratch").exists()
+
+
+def test_a_run_of_another_profile_is_no_part_of_the_report_until_it_is_made(tmp_path, told):
     toy = ToyReport(tmp_path)
     toy.notebook("first", WRITE)
     toy.notebook("second", "print((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists())")
@@ -272,12 +318,10 @@ def test_a_run_of_another_profile_is_left_out_until_it_is_asked_for(tmp_path, to
     call = toy.run("--force")
     assert call.returncode == 0, call.stdout
     assert toy.executed == ["second"]
-    assert "Runs: 1 executed, 1 of another profile." in call.stdout
+    assert "Runs: 1 executed, 1 not part of this report." in call.stdout
     page = (toy.reports / "index.html").read_text()
-    assert "python run_notebooks.py --profile large --only first" in page and "False" in page
-    lines = told(toy, "--list").stdout.splitlines()
-    assert "profile large; left out, is part of --profile large" in lines[0] and "profile" not in lines[1]
-    assert "first   up to date, left out: is part of --profile large" in told(toy, "--dry-run").stdout
+    assert "False" in page and "# first" not in page
+    assert "profile large; never run" in told(toy, "--list").stdout.splitlines()[0]
 
     call = toy.run("--only", "first")
     assert call.returncode == 0 and toy.executed == ["first"], call.stdout
@@ -288,79 +332,68 @@ def test_a_run_of_another_profile_is_left_out_until_it_is_asked_for(tmp_path, to
     assert "first   up to date, as --profile full made it" in told(toy, "--dry-run").stdout
 
 
-UNAVAILABLE = """if not Path("../data-is-here").exists():
+DATA = """if not Path("../data-is-here").exists():
     class DatasetUnavailable(RuntimeError): pass
     raise DatasetUnavailable("MovieLens 20M (ml-20m) cannot be had. Sources asked, in order:\\n  1. none")
 (folder / "value.txt").write_text("here")"""
 
 
-def optional_toy(root):
-    """A report whose first run needs ml-20m, which no build machine has."""
-    toy = ToyReport(root)
-    toy.notebook("first", UNAVAILABLE)
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A report whose first run needs ml-20m, which no build machine has; the others read what it found."""
+    toy = ToyReport(tmp_path_factory.mktemp("kept"))
+    toy.notebook("first", DATA)
     for name in ("second", "third"):
         toy.notebook(
             name,
-            "(folder / 'value.txt').write_text(str((Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').exists()))",
+            "text = (Path(runs_dir or '../reports/runs') / 'first' / 'value.txt').read_text()\nprint('read', text)",
         )
     toy.plan(
-        {"id": "first", "optional": True, "datasets": ["ml-20m"], "summary": "About large data."},
-        {"id": "second", "wants": ["first"]},
-        {"id": "third", "needs": ["first"], "summary": "About what was found in it."},
-    )
+        {"id": "first", "datasets": ["ml-20m"]}, {"id": "second", "needs": ["first"]},
+        {"id": "third", "needs": ["first"], "profiles": ["large"]},
+    )  # fmt: skip
     return toy
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    toy = optional_toy(tmp_path_factory.mktemp("optional"))
-    toy.first_call = toy.run()
-    assert toy.first_call.returncode == 0, toy.first_call.stdout
-    toy.first_executed = toy.executed
-    return toy
+class TestKeptPages:
+    """In this order: nothing is kept, the data come, pages are kept, the data are gone again."""
 
+    def test_without_data_and_kept_pages_a_run_fails_with_3_and_one_sentence(self, toy):
+        call = toy.run()
+        assert call.returncode == 3 and toy.executed == []
+        assert "FAILED first: needs ml-20m, which no source could serve; set MOVIELENS_DIR" in call.stdout
+        assert "second: needs first" in call.stdout and "Traceback" not in call.stdout
 
-class TestOptionalRuns:
-    """The last test brings the data."""
-
-    def test_a_run_without_its_data_leaves_a_page_that_says_so(self, toy):
-        assert "needs ml-20m, which no source could serve" in toy.first_call.stdout
-        page = (toy.reports / "index.html").read_text()
-        assert "This page is empty here" in page and "--only first" in page and "About large data." in page
-        assert (toy.runs_dir / "second" / "value.txt").read_text() == "False"
-        assert toy.first_executed == ["second"], (
-            "its data are asked for before anything runs, and it isn't started"
-        )
-        assert toy.run().returncode == 0
-        assert toy.executed == [], "what cannot be had makes nothing run again"
-
-    def test_what_needs_it_is_left_out_with_it(self, toy):
-        assert "third: needs first, which needs ml-20m" in toy.first_call.stdout
-        page = (toy.reports / "index.html").read_text()
-        assert "This page is empty here" in page and "needs first" in page
-
-    def test_asked_for_by_name_it_fails_with_3(self, tmp_path):
-        toy = optional_toy(tmp_path)
-        for name in ("first", "third"):
-            call = toy.run("--only", name)
-            assert call.returncode == 3, call.stdout
-            assert "cannot be had" in call.stdout
-
-    def test_the_plan_tells_what_was_left_out(self, toy, told):
-        call = told(toy, "--list")
-        assert "optional; left out, needs ml-20m" in call.stdout
-        assert "wants first" in call.stdout
-
-    def test_it_runs_once_the_data_are_there(self, toy, told, tmp_path):
+    def test_no_page_is_empty_with_kept_pages_and_no_data_at_all(self, toy, told, tmp_path):
         (toy.root / "data-is-here").touch()
         folder = tmp_path / "named" / "ml-20m"
         folder.mkdir(parents=True)
         for name in ("ratings.csv", "movies.csv", "tags.csv"):
             (folder / name).write_text("not read by this toy")
-        toy.executed  # noqa: B018 - reading it clears it
-        call = told(toy, "--dry-run", MOVIELENS_DIR=str(tmp_path / "named"))
-        assert "its data are here now" in call.stdout
-        call = toy.run(MOVIELENS_DIR=str(tmp_path / "named"))
-        assert call.returncode == 0, call.stdout
-        assert sorted(toy.executed) == ["first", "second", "third"]
-        assert (toy.runs_dir / "second" / "value.txt").read_text() == "True"
+        call = toy.run("--profile", "large", MOVIELENS_DIR=str(tmp_path / "named"))
+        assert call.returncode == 0 and sorted(toy.executed) == ["first", "second", "third"], call.stdout
+        for name in ("first", "third"):
+            pack(toy.runs_dir / name, toy.root / FOLDER / f"{name}.tar.xz")
+        shutil.rmtree(toy.reports)
+        (toy.root / "data-is-here").unlink()
+
+        dry = told(toy, "--dry-run").stdout.splitlines()
+        assert "which is not here, or its kept page be shown" in dry[0]
+        assert dry[2] == "third   would be shown as it is kept: it is part of --profile large"
+        call = toy.run()
+        assert call.returncode == 0 and toy.executed == ["second"], call.stdout
+        page = (toy.reports / "index.html").read_text()
+        assert page.count("and kept with the project; here it") == 2 and page.count("read here") == 2
+        assert "needs ml-20m, which no source could serve" in page and "is part of --profile large" in page
+        assert toy.run().returncode == 0 and toy.executed == []
+
+    def test_asked_for_by_name_it_fails_and_with_its_data_it_is_made(self, toy, tmp_path):
+        call = toy.run("--only", "first")
+        assert call.returncode == 3 and "cannot be had" in call.stdout
+        (toy.root / "data-is-here").touch()
+        folder = tmp_path / "ml-20m"
+        folder.mkdir()
+        for name in ("ratings.csv", "movies.csv", "tags.csv"):
+            (folder / name).write_text("not read by this toy")
+        call = toy.run(MOVIELENS_DIR=str(tmp_path))
+        assert call.returncode == 0 and toy.executed == ["first"], call.stdout

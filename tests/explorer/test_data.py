@@ -4,7 +4,6 @@ import pytest
 
 from lib.evaluation import evaluate
 from lib.explorer.data import Explorer
-from lib.models import create
 from lib.results import load_run, start_run
 from lib.splits import per_user_holdout
 
@@ -78,7 +77,7 @@ def test_it_reads_what_a_run_stored(planted, tmp_path):
     writer = start_run("one_table", runs_dir=tmp_path)
     evaluations = {}
     for name in ("bias", "most_popular"):
-        evaluations[name] = evaluate(create(name).fit(split.train), split, name=name, ks=(5,), n_resamples=0)
+        evaluations[name] = evaluate(name, split, ks=(5,), n_resamples=0)
         writer.record(evaluations[name])
     writer.fact("contenders", {"bias": {"label": "The bias"}})
     writer.finish()

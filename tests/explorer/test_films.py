@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.explorer import films
+from lib.experiment.fit import fit_model
 from lib.explorer.films import FilmSpace, film_spaces
 from lib.explorer.sample import sample_films, sample_users
 
@@ -30,19 +30,22 @@ def test_films_with_the_same_raters_are_near(explorer):
     assert values.tolist() == pytest.approx([1, 2 / np.sqrt(6)])
 
 
-def test_vectors_are_kept_and_made_anew_for_other_ratings(planted, tmp_path, monkeypatch):
-    keep = tmp_path / "film_spaces.npz"
-    names = ["biased_svd", "implicit_als", "raters"]
-    first = film_spaces(planted, names, seed=3, keep=keep)
-    assert [space.vectors.shape[0] for space in first] == [planted.n_items] * 3
-    fitted = []
-    fit = films._fit
-    monkeypatch.setattr(films, "_fit", lambda name, *rest: fitted.append(name) or fit(name, *rest))
-    again = film_spaces(planted, names, seed=3, keep=keep)
-    assert fitted == ["raters"]
+def test_vectors_are_those_of_the_fitted_models_and_are_made_once(planted, monkeypatch):
+    names = ["ease", "biased_svd", "implicit_als", "raters"]
+    first = film_spaces(planted, names, seed=3)
+    assert [space.name for space in first] == names
+    wanted = {name: fit_model(name, planted, seed=3) for name in ("biased_svd", "implicit_als")}
+    assert np.array_equal(first[1].vectors, wanted["biased_svd"].item_factors_)
+    assert np.array_equal(first[2].vectors, wanted["implicit_als"].item_embeddings_)
+    assert np.array_equal(first[0].vectors, fit_model("ease", planted).weights_.astype(np.float32))
+
+    def none(work, jobs, parts, **_):
+        assert not jobs, "made again"
+        return iter(())
+
+    monkeypatch.setattr("lib.experiment.run.run_jobs", none)
+    again = film_spaces(planted, names, seed=3)
     assert all(np.array_equal(a.vectors, b.vectors) for a, b in zip(first, again, strict=True))
-    film_spaces(planted.take(np.arange(len(planted) - 5)), names, seed=3, keep=keep)
-    assert fitted == ["raters", *names]
 
 
 def test_an_unknown_space_is_named(planted):

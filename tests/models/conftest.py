@@ -19,7 +19,7 @@ def pytest_configure(config):
     if spec is None:
         return
     from lib.models import REGISTRY
-    from lib.own_model import check_parameters, load_class, registered_name
+    from lib.own_model import check_parameters, load_class
 
     try:
         cls = load_class(spec)
@@ -27,9 +27,8 @@ def pytest_configure(config):
         check_parameters(cls, parameters)
     except (ValueError, TypeError, ImportError, AttributeError) as error:
         raise pytest.UsageError(f"{OPTION} {spec}: {error}") from None
-    name = registered_name(cls)
-    REGISTRY[name] = spec
-    config.stash[OWN] = name, parameters
+    REGISTRY[spec] = spec
+    config.stash[OWN] = spec, parameters
 
 
 OWN = pytest.StashKey[tuple[str, dict]]()

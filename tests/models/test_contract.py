@@ -169,7 +169,9 @@ def test_cold_ids_get_a_finite_answer(name, split):
 
 
 def test_empty_request(name, split):
-    assert fitted(name, split.train).predict(np.array([], dtype=int), np.array([], dtype=int)).shape == (0,)
+    nothing = np.array([], dtype=int)
+    assert fitted(name, split.train).predict(nothing, nothing).shape == (0,)
+    assert fitted(name, split.train).predict(nothing, nothing, nothing).shape == (0,)
 
 
 def test_a_batch_equals_its_rows_one_by_one(name, split):
@@ -177,6 +179,30 @@ def test_a_batch_equals_its_rows_one_by_one(name, split):
     users, items = split.test.users[:12], split.test.items[:12]
     single = [model.predict(users[i : i + 1], items[i : i + 1])[0] for i in range(12)]
     np.testing.assert_allclose(model.predict(users, items), single, rtol=1e-5)
+
+
+def test_times_are_taken_and_change_nothing_where_the_model_knows_none(name, split):
+    model, test = fitted(name, split.train), split.test
+    untold = model.predict(test.users, test.items)
+    np.testing.assert_array_equal(model.predict(test.users, test.items, times=None), untold)
+    told = model.predict(test.users, test.items, test.timestamps)
+    other = model.predict(test.users, test.items, times=test.timestamps[::-1])
+    assert np.isfinite(untold).all() and np.isfinite(told).all() and np.isfinite(other).all()
+    assert told.shape == untold.shape and told.dtype == np.float64
+    if model.uses_time:
+        assert not np.array_equal(told, untold), "uses_time is True, and times change nothing"
+        single = [model.predict(*(a[i : i + 1] for a in (test.users, test.items, test.timestamps)))[0] for i in range(12)]  # fmt: skip
+        np.testing.assert_allclose(told[:12], single, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(told, untold)
+        np.testing.assert_array_equal(other, untold)
+
+
+def test_times_of_another_length_are_an_error(name, split):
+    model = fitted(name, split.train)
+    for times in ([0], [0, 0, 0], [[0, 0]]):
+        with pytest.raises(ValueError, match="times must be as long as users"):
+            model.predict(np.array([0, 1]), np.array([0, 1]), np.array(times))
 
 
 def test_scores_agree_with_predictions(name, split):

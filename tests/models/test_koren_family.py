@@ -321,7 +321,7 @@ def test_a_list_is_for_the_users_last_day(options):
     np.testing.assert_allclose(model.predict(*everything), found, rtol=1e-12)
     earlier = np.repeat(last - 30 * SECONDS_A_DAY, data.n_items)
     assert not np.allclose(model.predict(*everything, earlier), found)
-    with pytest.raises(ValueError, match="as long as users"):
+    with pytest.raises(ValueError, match="times must be as long as users"):
         model.predict([1, 2], [1, 2], [0])
 
 

@@ -157,5 +157,5 @@ def test_bad_parameters_are_named():
     with pytest.raises(ValueError, match="gap"):
         create("timed_factorisation_machine", gaps=[-1]).fit(train)
     model = create("timed_factorisation_machine", **SMALL).fit(train)
-    with pytest.raises(ValueError, match="timestamps"):
+    with pytest.raises(ValueError, match="times must be as long as users"):
         model.predict(test.users, test.items, test.timestamps[:-1])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lib.datasets import load
+from lib.experiment.fit import fit_model
+from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.rating import rmse
-from lib.models import create
 from lib.own_ratings import prepare
 from lib.own_ratings.candidates import MIXED, candidates
 from lib.own_ratings.choosing import as_point, choose, draw, searched
@@ -15,8 +16,6 @@ from lib.own_ratings.measuring import fit_all, starred
 from lib.own_ratings.protocol import parted, sample_users, threshold_of
 from lib.own_ratings.stars import for_models
 from lib.own_ratings.tables import skipped_table, user_lists
-from lib.search_space import Choice, Integer, Real, Space
-from lib.variants import PROJECTION
 from tests.own_ratings.shapes import books, half_stars, plays
 
 
@@ -79,11 +78,11 @@ def test_nested_penalties_become_a_point_and_come_back():
     assert variant.parameters(point)["projection_penalties"] == stored["projection_penalties"]
 
 
-def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes, tmp_path):
+def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
     found = candidates(seen.train, single_valued=False, only=["bias", "item_mean"])
-    options = {"k": 5, "threshold": 4.0, "seed": 0, "runs_dir": tmp_path, "workers": 0, "say": None}
+    options = {"k": 5, "threshold": 4.0, "seed": 0}
     chosen = choose(found, seen, n_trials=4, **options)
     assert chosen["bias"]["trials"] == 4 and chosen["item_mean"]["trials"] is None
     single = choose(found, seen, n_trials=1, **options)
@@ -94,18 +93,18 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes, tmp_path)
     points = [found.parameters["bias"], *draw(searched()["bias"][1].space, 3, 0)]
     errors = []
     for point in points:
-        model = create("bias", **point).fit(inner.train)
+        model = fit_model("bias", inner.train, **point)
         predicted = inner.test.scale.clip(model.predict(inner.test.users, inner.test.items))
         errors.append(rmse(inner.test.ratings, predicted))
     assert chosen["bias"]["validation"] == pytest.approx(min(errors))
     assert chosen["bias"]["parameters"] == points[int(np.argmin(errors))]
 
 
-def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, tmp_path, monkeypatch):
+def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, monkeypatch):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
     found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
-    options = {"k": 5, "threshold": 4.0, "seed": 0, "runs_dir": tmp_path, "workers": 0, "say": None}
+    options = {"k": 5, "threshold": 4.0, "seed": 0}
     assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
     monkeypatch.setattr("lib.own_ratings.choosing.MOST_ITEMS", seen.train.n_items - 1)
     chosen = choose(found, seen, n_trials=2, **options)
@@ -113,35 +112,24 @@ def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, tmp_p
     assert chosen["bias"]["trials"] == 2
 
 
-def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes, tmp_path):
+def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes):
     data = shapes["books"]
     splits, left_out = parted(data, seed=42, by_time=False)
     split = splits["per_user_80_20"]
     found = candidates(starred(split).train, single_valued=False, only=["item_mean", "svd", "bias"])
-    choices = choose(
-        found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0, runs_dir=tmp_path, workers=0, say=None
-    )
-    fits, remarks = fit_all(
-        found,
-        choices,
-        splits,
-        k=5,
-        changes={"svd": {"n_factors": -1}},
-        runs_dir=tmp_path,
-        workers=0,
-        say=None,
-    )
+    choices = choose(found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0)
+    fits, remarks = fit_all(found, choices, splits, k=5, changes={"svd": {"n_factors": -1}})
     assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [
         ("svd", "per_user_80_20")
     ]
-    direct = create("item_mean").fit(split.train).predict(split.test.users, split.test.items)
+    direct = fit_model("item_mean", split.train).predict(split.test.users, split.test.items)
     assert fits[0]["predictions"] == pytest.approx(split.test.scale.clip(direct), abs=1e-3)
     shown = skipped_table(found, left_out, remarks)
     assert shown.iloc[0]["what"].startswith("SVD") and "failed" in shown.iloc[0]["reason"]
     assert shown.iloc[-1]["reason"].startswith("not among those asked for")
 
 
-def test_a_diverging_model_gets_a_smaller_learning_rate(shapes, tmp_path):
+def test_a_diverging_model_gets_a_smaller_learning_rate(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     found = candidates(
         starred(splits["per_user_80_20"]).train, single_valued=False, only=["matrix_factorisation"]
@@ -151,7 +139,7 @@ def test_a_diverging_model_gets_a_smaller_learning_rate(shapes, tmp_path):
             "parameters": {**found.parameters["matrix_factorisation"], "n_epochs": 30, "learning_rate": 80.0}
         }
     }
-    fits, remarks = fit_all(found, choices, splits, k=5, runs_dir=tmp_path, workers=0, say=None)
+    fits, remarks = fit_all(found, choices, splits, k=5)
     assert len(fits) == 1 and np.isfinite(fits[0]["predictions"]).all()
     assert remarks["matrix_factorisation", "per_user_80_20"].startswith("ran with a learning rate of")
 

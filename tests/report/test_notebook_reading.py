@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
 
-from lib import display, grid
+from lib import display
 from lib.report import RenderingError, notebooks
 from lib.report.document import Code, Empty, Figure, Prose, Table, Text
 
@@ -45,20 +45,6 @@ def test_title_prose_code_and_outputs_in_order(tmp_path):
     assert page.blocks[2].text == "done"
     assert page.blocks[3].source == "draw()"
     assert page.blocks[4].image == SVG.encode()
-
-
-def test_progress_is_for_who_waits_and_not_for_the_report(tmp_path):
-    lines = []
-    progress = grid._Progress(2, 3, lines.append, 0.0)
-    progress.step()
-    progress.step()
-    assert len(lines) == 3
-    search = "17 of 40 trials, best 0.8812, 12 s so far, about 30 s left"
-    text = "\n".join([*lines, search, "the last 3 of 7 were kept"]) + "\n"
-    page = read(
-        tmp_path, Notebook().code("search()", {"output_type": "stream", "name": "stdout", "text": text})
-    )
-    assert [block.text for block in page.blocks if isinstance(block, Text)] == ["the last 3 of 7 were kept"]
 
 
 def test_a_labelled_figure_or_table_without_a_row_is_known_to_be_empty(tmp_path):

@@ -1,7 +1,6 @@
 """The HTML site as a browser would meet it: offline, whole, accessible in its structure, small."""
 
 import json
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -10,7 +9,6 @@ from toy_notebooks import Notebook, make_plan, run
 from lib import claims, report
 from lib.report import RenderingError
 from lib.report.content import VERDICTS
-from lib.runner.notice import write_notice
 
 LOADS = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "object": "data", "use": "href"}  # fmt: skip
 PAGE_BUDGET, SITE_BUDGET = 1_500_000, 12_000_000
@@ -117,17 +115,6 @@ def test_the_front_page_answers_first_and_lists_the_pages(pages):
     ]
     assert -1 not in places and places == sorted(places)
     assert "front.html" not in pages
-
-
-def test_the_front_page_says_which_run_was_left_out(site):
-    plan, runs, output = site
-    (runs / "third").mkdir()
-    write_notice(runs / "third" / "notebook.ipynb", run("third"), "needs ml-20m, which no source could serve")
-    report.build(replace(plan, runs=(*plan.runs, run("third"))), runs, output, pdf=False)
-    shown = Page((output / "index.html").read_text()).shown
-    assert "About third. Left out here: it needs ml-20m, which no source could serve." in shown
-    assert shown.count("Left out here") == 1, "of one run only"
-    assert "This page is empty here" in (output / "third.html").read_text()
 
 
 def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):

@@ -3,11 +3,11 @@ from functools import partial
 
 import pytest
 
-from lib.runner.cache import EXECUTE, KEEP, RESTORE, Cache, key_of
+from lib.runner.cache import ABSENT, EXECUTE, KEEP, Cache, key_of
 from lib.runner.data import DataChecksums
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
-from lib.runner.store import Store
+from lib.runner.store import Store, timeless
 from tests.toy_report import ToyReport
 
 
@@ -30,12 +30,15 @@ class Bench:
         cache = self.cache(**options)
         return cache.decide(cache.plan.run(name))
 
-    def make(self, name, result="1", **options):
-        decision = self.decide(name, **options)
+    def make(self, name, files=None, **options):
+        cache = self.cache(**options)
+        parts = cache.parts(cache.plan.run(name))
         folder = self.store.begin(name)
-        (folder / "value.txt").write_text(result)
-        (folder / "provenance.json").write_text(json.dumps({"seconds": result}))
-        record = {"key": decision.key, "parts": decision.parts, "seconds": 1.0, "profile": "full"}
+        for file, text in {"value.txt": "1", **(files or {})}.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(text)
+        (folder / "provenance.json").write_text("{}")
+        record = {"key": key_of(parts), "parts": parts, "seconds": 1.0, "profile": "full"}
         return self.store.publish(name, record)
 
 
@@ -64,6 +67,7 @@ def test_nothing_changed(bench):
         (partial(edit, name="a", old="print(n)", new="print(2 * n)"), ("code changed in cell 4",)),
         (partial(edit, name="a", old="n: int = 2", new="n: int = 3"), ("parameter n 2 -> 3",)),
         (partial(edit, name="a", old="n: int = 2", new="n: int = 2\\nm: int = 1"), ("parameter m absent -> 1",)),
+        (partial(edit, name="a", old="n: int = 2", new="n: int = 2  # [1, 9] things"), ()),
         (partial(edit, name="a", old="Some prose", new="Better prose"), ()),
         (partial(edit, name="a", old="label: fig-a", new="label: fig-b"), ()),
         (partial(edit, name="a", old="print(n)", new="print( n )  # a comment"), ()),
@@ -93,21 +97,74 @@ def test_a_cell_added_removed_or_moved(bench):
     assert reasons([*cells, {**cells[-1], "id": "new", "source": ""}]) == ()
 
 
+def test_the_library_s_code_counts_by_the_definitions_that_are_reached(bench):
+    edit(bench, "a", "print(n)", "from lib.files import plain\\nplain(n)")
+    bench.make("a")
+    record = bench.store.record("a")
+    assert [name for name in record["parts"]["definitions"] if name.startswith("lib.files:")] == [
+        "lib.files:plain"
+    ]
+    record["parts"]["definitions"] |= {"lib.files:plain": "other", "lib.models.svdpp:SVDpp.predict": "gone"}
+    (bench.store.folder("a") / "cache.json").write_text(json.dumps(record))
+    assert bench.decide("a").reasons == ("files: plain changed", "svdpp: SVDpp.predict changed")
+
+
+def test_a_module_of_the_plan_and_a_model_named_in_a_parameter_count(bench):
+    bench.toy.plan({"id": "a", "modules": ["lib.files"]}, "b")
+    cache = bench.cache()
+    assert "lib.files:whole_file" in cache.parts(cache.plan.run("a"))["definitions"]
+    bench.toy.plan({"id": "a", "parameters": {"n": 3}}, {"id": "b", "modules": ["lib.models.bias:Bias"]})
+    cache = bench.cache()
+    assert "lib.models.bias:Bias" in cache.parts(cache.plan.run("b"))["definitions"]
+
+
+def test_what_was_found_in_the_code_is_known_at_the_next_call(bench, monkeypatch):
+    edit(bench, "a", "print(n)", "from lib.files import plain\\nplain(n)")
+    bench.make("a")
+    cache = bench.cache()
+    cache.decide(cache.plan.run("a"))
+    cache.save()
+    monkeypatch.setattr("lib.runner.cache.Cache._reached", lambda *_: pytest.fail("searched again"))
+    assert bench.decide("a").action == KEEP
+
+
 def test_parameters_lock_and_force(bench, tmp_path, monkeypatch):
     assert bench.decide("a", options=[("n", "5")]).reasons == ("parameter n 2 -> 5",)
-    assert bench.decide("a", force=["a"]).reasons == ("asked for by --force",)
+    assert bench.decide("a", force=["a"]).reasons == ("asked for",)
     monkeypatch.setattr("lib.runner.cache.LOCK", tmp_path / "other.txt")
     assert bench.decide("a").reasons == ("requirements.txt changed",)
 
 
 def test_upstream_results_count_by_content(bench):
-    bench.make("a", result="1")
+    bench.make("a")
     assert bench.decide("b").action == KEEP, "the same results again, at another time"
-    bench.make("a", result="2")
+    bench.make("a", {"value.txt": "2"})
     assert bench.decide("b").reasons == ("results of a changed",)
     cache = bench.cache()
     forecast = cache.decide(cache.plan.run("b"), changing={"a": "will run"})
-    assert forecast.reasons[0] == "upstream a will run"
+    assert forecast.reasons[0] == "a will run"
+
+
+def test_what_the_machine_makes_of_a_run_does_not_count_upstream(bench):
+    def results(seconds, rmse=0.9):
+        metrics = [
+            {"metric": "rmse", "value": rmse, "seconds_fit": seconds},
+            {"metric": "seconds", "value": seconds},
+        ]
+        facts = {"best": "svd", "seconds": seconds, "costs": [{"model": "a", "peak_mib": seconds}]}
+        return {
+            "metrics.json": json.dumps(metrics), "facts.json": json.dumps(facts), "tables/tbl-a.csv": str(seconds),
+        }  # fmt: skip
+
+    bench.make("a", results(1))
+    bench.make("b")
+    bench.make("a", results(2))
+    assert bench.decide("b").action == KEEP
+    bench.make("a", results(2, rmse=0.8))
+    assert bench.decide("b").reasons == ("results of a changed",)
+    assert timeless([{"metric": "peak_mib"}, {"metric": "rmse", "seconds_predict": 1}]) == [
+        {"metric": "rmse"}
+    ]
 
 
 def test_results_changed_by_hand_or_gone(bench):
@@ -126,39 +183,29 @@ def test_a_file_of_the_plan_counts(bench):
     assert bench.decide("a").reasons == ("data file claims.toml changed",)
 
 
-def test_earlier_results_come_back_with_their_inputs(bench):
-    bench.make("a", result="5", options=[("n", "5")])
-    decision = bench.decide("a")
-    assert decision.action == RESTORE and decision.reasons == ("parameter n 5 -> 2",)
-    assert bench.store.restore("a", decision.key)
-    assert (bench.store.folder("a") / "value.txt").read_text() == "1"
-    assert bench.decide("a").action == bench.decide("b").action == KEEP
-    assert bench.decide("a", options=[("n", "5")]).action == RESTORE
-
-
-def test_only_so_many_earlier_results_are_kept(bench):
-    for n in range(10, 15):
-        bench.make("a", result=str(n), options=[("n", str(n))])
-    assert len(list((bench.store.runs_dir / ".kept" / "a").iterdir())) == 2
-    assert bench.decide("a", options=[("n", "10")]).action == EXECUTE
-    assert bench.decide("a", options=[("n", "13")]).action == RESTORE
+def test_a_run_of_another_profile_is_shown_while_it_is_here_and_else_no_part_of_the_report(bench):
+    assert bench.decide("a", outside={"a": "large"}).action == KEEP
+    edit(bench, "a", "print(n)", "print(2 * n)")
+    decision = bench.decide("a", outside={"a": "large"})
+    assert (decision.action, decision.reasons) == (KEEP, ("code changed in cell 4",))
+    for name in "ab":
+        (bench.store.folder(name) / "cache.json").unlink()
+    assert bench.decide("a", outside={"a": "large"}).reasons == ("is part of --profile large",)
+    decision = bench.decide("b", outside={"a": "large"})
+    assert (decision.action, decision.reasons) == (ABSENT, ("needs a",))
 
 
 @pytest.mark.parametrize("killed_after", ["record written", "old moved away"])
 def test_a_kill_between_the_renames_loses_nothing(bench, killed_after, monkeypatch):
-    decision = bench.decide("a", options=[("n", "5")])
-
-    def die(self, run, source, key):
+    def die(self, run, source):
         if killed_after == "old moved away":
             self.folder(run).rename(self.runs_dir / f".{run}.old")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "_replace", die)
-        folder = bench.store.begin("a")
-        (folder / "value.txt").write_text("5")
         with pytest.raises(KeyboardInterrupt):
-            bench.store.publish("a", {"key": decision.key, "parts": decision.parts, "seconds": 1.0})
+            bench.make("a", {"value.txt": "5"}, options=[("n", "5")])
     bench.store.recover()
     assert (bench.store.folder("a") / "value.txt").read_text() == "5"
     assert bench.decide("a", options=[("n", "5")]).action == KEEP

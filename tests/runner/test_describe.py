@@ -2,12 +2,13 @@ import json
 
 import pytest
 
-from lib.runner.describe import description, meanings, print_description
+from lib.runner.describe import description, print_description
 from lib.runner.notebook import read_notebook
+from lib.runner.parameters import declared
 from lib.runner.plan import load_plan
 from tests.toy_report import ToyReport
 
-CELL = """n: int = 2  # of something
+CELL = """n: int = 2  # [1, 9] of something
 # Where it starts,
 # and why.
 start: float = (
@@ -32,7 +33,8 @@ def toy(tmp_path):
 
 
 def test_meanings_are_the_comments_behind_and_right_above(toy):
-    found = meanings(read_notebook(toy.root / "notebooks" / "a.ipynb"))
+    parameters = declared(read_notebook(toy.root / "notebooks" / "a.ipynb"))
+    found = {name: parameter.meaning for name, parameter in parameters.items()}
     assert found["n"] == "of something"
     assert found["start"] == "Where it starts, and why. in metres"
     assert found["grid"] == "tried in turn"
@@ -43,7 +45,7 @@ def test_the_plan_s_value_stands_beside_the_default(toy):
     plan = load_plan(toy.plan({"id": "a", "parameters": {"n": 3}, "quick": {"grid": [7]}}))
     rows = {row["name"]: row for row in description(plan, plan.run("a"), "quick")}
     assert "run" not in rows and "runs_dir" not in rows
-    assert (rows["n"]["type"], rows["n"]["default"], rows["n"]["in the plan"]) == ("int", "2", "3")
+    assert (rows["n"]["type"], rows["n"]["default"], rows["n"]["in the plan"]) == ("int in [1, 9]", "2", "3")
     assert rows["grid"]["in the plan"] == "[7]" and rows["grid"]["swept by"] == ""
     assert rows["start"]["default"] == "0.5" and rows["start"]["swept by"]
     full = {row["name"]: row for row in description(plan, plan.run("a"), "full")}
@@ -53,7 +55,8 @@ def test_the_plan_s_value_stands_beside_the_default(toy):
 def test_every_parameter_of_every_notebook_has_a_meaning():
     plan = load_plan()
     for run in plan.runs:
-        bare = [name for name, text in meanings(read_notebook(plan.source(run))).items() if not text]
+        parameters = declared(read_notebook(plan.source(run)))
+        bare = [name for name, parameter in parameters.items() if not parameter.meaning]
         assert not bare, f"{run.notebook}: say in a comment behind it what {', '.join(bare)} means"
 
 

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from lib.display import TABLE_MIME
-from lib.runner.model_places import show_places
 from lib.runner.page import Overview
+from lib.runner.rerun import show_places
 
 PLACE = {
     "key": "u1", "n_test": 20000, "metric": "RMSE", "value": 0.94441, "interval": "0.930 to 0.960", "place": 3,

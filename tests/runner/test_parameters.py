@@ -49,7 +49,8 @@ def test_texts_become_values_of_the_hinted_type(kind, text, value):
     ("kind", "text"),
     [
         ("int", "5.5"), ("int", "many"), ("float", "much"), ("bool", "maybe"), ("list[int]", "1,two"),
-        ("list[int]", "[1, 'two']"), ("dict", "a"), ("int | None", "some"), ("Literal['a', 'b']", "c"),
+        ("list[int]", "[1, 'two']"), ("float", "nan"), ("float", "inf"), ("list[float]", "1,nan"),
+        ("list[float]", "[1, Infinity]"), ("dict", "a"), ("int | None", "some"), ("Literal['a', 'b']", "c"),
     ],
 )  # fmt: skip
 def test_texts_of_another_type_are_refused(kind, text):
@@ -143,6 +144,32 @@ def test_the_plans_own_parameters_are_checked(toy):
         resolve(load(toy, "a", {"id": "b", "quick": {"ratee": 1}}), ["a"], profile="quick")
     with pytest.raises(PlanError, match="takes n: int; 'x' is not a int"):
         resolve(load(toy, {"id": "a", "quick": {"n": "x"}}), ["a"], profile="quick")
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "outside"),
+    [
+        ("[1, 1000]", "50", "0"), ("[1, 1000]", "1000", "1001"), ("(0, 1]", "1", "0"), ("[0, inf)", "5", "-1"),
+        ("(0, 1e-3)", "0.0005", "0.001"), ("[-5, -1]", "-3", "0"),
+    ],
+)  # fmt: skip
+def test_a_comment_that_opens_with_a_range_bounds_the_value(toy, written, value, outside):
+    toy.notebook(
+        "a", parameters=f"x: float = 0.5  # {written} of something\nxs: list[float] = []  # {written}"
+    )
+    found = declared(read_notebook(toy.root / "notebooks" / "a.ipynb"))
+    assert found["x"].kind == f"float in {written}" and found["x"].meaning == "of something"
+    plan = load(toy)
+    assert resolve(plan, ["a"], options=[("x", value)])["a"].values["x"] == float(value)
+    for name, text in (("x", outside), ("xs", f"{value},{outside}")):
+        with pytest.raises(UsageError, match=r"-p .*: a takes .* in .*; .* is out of "):
+            resolve(plan, ["a"], options=[(name, text)])
+
+
+def test_a_run_that_the_profile_leaves_to_another_has_the_values_of_that_one(toy):
+    plan = load(toy, {"id": "a", "parameters": {"n": 3}, "quick": {"n": 4}, "profiles": ["large"]}, "b")
+    assert resolve(plan, plan.ids, profile="quick")["a"].values["n"] == 4
+    assert resolve(plan, plan.ids, profile="quick", outside={"a": "large"})["a"].values["n"] == 3
 
 
 def test_a_notebook_without_a_parameters_cell_is_refused(toy):

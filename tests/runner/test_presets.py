@@ -3,12 +3,12 @@ import pytest
 from lib.runner.errors import UsageError
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
-from lib.runner.presets import FOLDER, preset_file
+from lib.runner.selection import PRESETS, preset_file
 
-PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_preset_fits_the_plan_and_changes_something(name):
     plan = load_plan()
     planned = resolve(plan, plan.ids)

@@ -1,22 +1,22 @@
 """The order of work, with an executor that stands in for the processes."""
 
 import io
-import json
+import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
 
 from lib.results import MissingRun, load_run
-from lib.runner.cache import LEAVE, Cache
-from lib.runner.execute import Failure, Outcome
+from lib.runner.cache import KEEP, Cache
+from lib.runner.execute import Failure, Outcome, Place
 from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import At, Bars, Lines, duration
-from lib.runner.schedule import Schedule, forecast
+from lib.runner.schedule import Schedule, _Work, forecast
 from lib.runner.selection import outside
-from lib.runner.settings import Settings, default_jobs
+from lib.runner.settings import Settings, by_memory
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
 
@@ -51,9 +51,9 @@ def work(tmp_path):
         plan, store = load_plan(toy.plan(*runs)), Store(toy.runs_dir)
         executor, said, failed = StandIn(broken), io.StringIO(), []
         profile = settings.get("profile", "full")
-        cache = Cache(
-            plan, store, resolve(plan, plan.ids, profile=profile), outside=outside(plan, profile, required)
-        )
+        away = outside(plan, profile, required)
+        values = resolve(plan, plan.ids, profile=profile, outside=away)
+        cache = Cache(plan, store, values, outside=away)
         schedule = Schedule(
             plan, store, cache, executor, Settings(**settings), Lines(said), lambda r, f: failed.append(r.id)
         )
@@ -90,18 +90,19 @@ def test_after_a_failure_nothing_new_starts_unless_asked(work):
     runs = ("a", {"id": "b", "needs": ["a"]}, {"id": "c", "needs": ["b"]}, "d")
     executor, summary, _ = work(*runs, broken=["a"])
     assert executor.order == ["a"]
-    assert summary.left_out == {"b": "needs a", "c": "needs a", "d": "not started after the failure"}
+    assert summary.not_run == {"b": "needs a", "c": "needs a", "d": "not started after the failure"}
     executor, summary, said = work(*runs, broken=["a"], keep_going=True)
     assert executor.order == ["a", "d"]
     assert summary.executed == ["d"] and list(summary.failed) == ["a"]
     assert "FAILED a" in said and "done   d" in said
 
 
-def test_each_run_has_its_folder_its_share_of_the_cores_and_its_name(work):
-    executor, _, _ = work("a", threads=3, runs_dir_parameter="/somewhere/runs")
+def test_each_run_has_its_folder_one_thread_and_its_name(work):
+    executor, _, _ = work("a", environment={"REPORT_SLOTS": "x:2"}, runs_dir_parameter="/somewhere/runs")
     request = executor.requests[0]
-    assert request.environment["REPORT_RUN_FOLDER"] == request.folder
-    assert request.environment["OMP_NUM_THREADS"] == request.environment["NUMBA_NUM_THREADS"] == "3"
+    assert request.environment["REPORT_RUN_FOLDER"] == str(request.folder)
+    assert request.environment["OMP_NUM_THREADS"] == request.environment["NUMBA_NUM_THREADS"] == "1"
+    assert request.environment["REPORT_SLOTS"] == "x:2"
     assert request.parameters == {"runs_dir": "/somewhere/runs"}
     executor, _, _ = work({"id": "other", "notebook": "a.ipynb"})
     assert executor.requests[0].parameters == {"run": "other"}, (
@@ -113,69 +114,27 @@ LARGE = {"id": "a", "profiles": ["quick", "large"], "summary": "About large data
 AROUND = ({"id": "b", "wants": ["a"]}, {"id": "c", "needs": ["a"]}, {"id": "d", "needs": ["c"]})
 
 
-def page(work, name):
-    return json.loads((work.toy.runs_dir / name / "notebook.ipynb").read_text())["cells"][0]["source"]
-
-
 class TestRunsOfAnotherProfile:
-    def test_one_is_left_out_with_what_needs_it_and_its_page_says_how_to_make_it(self, work):
-        executor, summary, said = work(LARGE, *AROUND)
+    def test_one_of_which_nothing_is_kept_is_no_part_of_the_report_nor_is_what_needs_it(self, work):
+        executor, summary, _ = work(LARGE, *AROUND)
         assert executor.order == ["b"], "what only wants it goes on"
-        assert summary.outside == {
-            "a": "is part of --profile large",
-            "c": "needs a, which is part of --profile large",
-            "d": "needs c, which needs a, which is part of --profile large",
-        }
-        assert summary.without_data == {} and "empty  a: is part of --profile large" in said
-        assert "It is part of `--profile large`." in page(work, "a") and "About large data." in page(
-            work, "a"
-        )
-        for name in "acd":
-            assert f"python run_notebooks.py --profile large --only {name}\n" in page(work, name)
-            assert "MOVIELENS_DIR" not in page(work, name)
-
-    def test_a_second_pass_does_nothing_whatever_changes_in_its_code(self, work):
-        work(LARGE, *AROUND)
-        executor, summary, said = work(LARGE, *AROUND)
-        assert executor.order == [] and said == "" and sorted(summary.outside) == ["a", "c", "d"]
-        work.toy.notebook("a", "print('other code')")
-        executor, _, said = work(LARGE, *AROUND)
-        assert executor.order == [] and said == "", "its page doesn't depend on it"
+        assert summary.absent == {"a": "is part of --profile large", "c": "needs a", "d": "needs c"}
+        assert not (work.toy.runs_dir / "a").exists()
+        with pytest.raises(MissingRun, match="--only a"):
+            load_run("a", runs_dir=work.toy.runs_dir)
 
     def test_its_own_profile_executes_it_and_the_others_show_what_that_made(self, work):
-        work(LARGE, *AROUND)
         executor, _, _ = work(LARGE, *AROUND, profile="large")
         assert executor.order[0] == "a" and sorted(executor.order) == ["a", "b", "c", "d"]
         executor, summary, _ = work(LARGE, *AROUND)
         assert executor.order == [] and sorted(summary.kept) == ["a", "b", "c", "d"]
-
-    def test_results_of_other_parameters_are_not_shown_and_not_lost(self, work):
-        quick = {**LARGE, "quick": {"n": 1}}
-        work(quick, profile="large")
-        work(quick, profile="quick")
-        assert (work.toy.runs_dir / "a" / "value.txt").read_text() == "{'n': 1}"
-        executor, summary, _ = work(quick)
-        assert executor.order == [] and summary.restored == ["a"], (
-            "those of the large profile hold under full too"
-        )
-        assert (work.toy.runs_dir / "a" / "value.txt").read_text() == "{}"
-
-    def test_results_that_no_longer_hold_make_way_for_the_page(self, work):
-        work(LARGE, "b", profile="large")
-        assert load_run("a", runs_dir=work.toy.runs_dir).run == "a"
-        for n in (5, 6, 7):  # more often than results are kept
-            executor, summary, said = work({**LARGE, "parameters": {"n": n}}, "b")
-            assert executor.order == [] and list(summary.outside) == ["a"]
-            if n == 5:
-                assert "its results no longer hold (parameter n 2 -> 5)" in said
-            with pytest.raises(MissingRun, match="--only a"):
-                load_run("a", runs_dir=work.toy.runs_dir)
-        executor, summary, _ = work(LARGE, "b")
-        assert executor.order == [] and summary.restored == ["a"], "pages have not pushed them out"
+        quick = {"id": "a", "profiles": ["large"], "quick": {"n": 1}}
+        executor, summary, _ = work(quick, *AROUND, profile="quick")
+        assert "a" in summary.kept, "it is held against the values of the profile that makes it"
 
     def test_asked_for_by_name_it_is_executed_in_any_profile(self, work):
         executor, summary, _ = work(LARGE, *AROUND, selected=["a"], required=["a"])
-        assert executor.order == ["a"] and summary.outside == {}
+        assert executor.order == ["a"] and summary.absent == {}
         executor, summary, _ = work(LARGE, *AROUND)
         assert sorted(executor.order) == ["b", "c", "d"] and summary.kept == ["a"]
 
@@ -184,33 +143,72 @@ class TestRunsOfAnotherProfile:
         plan = load_plan(work.toy.plan({**LARGE, "parameters": {"n": 9}}, *AROUND))
         cache = Cache(plan, Store(work.toy.runs_dir), resolve(plan, plan.ids), outside=outside(plan, "full"))
         decisions = forecast(plan, cache, plan.ids)
-        assert (decisions["a"].action, decisions["a"].reasons) == (LEAVE, ("parameter n 2 -> 9",))
-        assert decisions["b"].reasons == ("upstream a will be left out",)
+        assert (decisions["a"].action, decisions["a"].reasons) == (KEEP, ("parameter n 2 -> 9",))
+        assert {decisions[name].action for name in "bcd"} == {KEEP}
 
 
-def test_jobs_follow_cores_runs_and_memory():
-    assert default_jobs(8, 3, gib_a_job=0.01) == 3
-    assert default_jobs(2, 9, gib_a_job=0.01) == 2
-    assert default_jobs(8, 8, gib_a_job=1e9) == 1
+def test_a_run_whose_data_cannot_be_had_fails_with_one_sentence_about_them(work):
+    runs = ({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c")
+    executor, summary, said = work(*runs, unavailable={"ml-20m": "asked everywhere"}, keep_going=True)
+    assert executor.order == ["c"] and summary.failed["a"].about_data
+    assert "FAILED a: needs ml-20m, which no source could serve" in said and summary.not_run == {
+        "b": "needs a"
+    }
 
 
-def test_plain_lines_tell_now_and_then(monkeypatch):
+def test_kernels_follow_memory():
+    assert by_memory(3, gib_a_job=0.01) == 3
+    assert by_memory(8, gib_a_job=1e9) == 1
+
+
+FITS = {"done": 14, "total": 30, "seconds_left": 40.0, "what": "fits"}
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (At(3, 9, 75.0, 95.0), "cell 3 of 9, about 20 s left"),
+        (At(3, 12, 75.0, 95.0, FITS), "cell 3 of 12, 14 of 30 fits, about 40 s left"),
+        (At(3, 12, 75.0, 175.0, FITS), "cell 3 of 12, 14 of 30 fits, about 1 min 40 s left"),
+        (At(9, 9, 94.9, 95.0), "cell 9 of 9, about 1 s left"),
+        (At(9, 9, 130.0, 95.0), "cell 9 of 9, longer than expected, 2 min 10 s so far"),
+        (At(9, 9, 130.0, 95.0, {**FITS, "done": 30, "seconds_left": 0.0}),
+         "cell 9 of 9, 30 of 30 fits, longer than expected, 2 min 10 s so far"),
+        (At(1, 9, 5.0), "cell 1 of 9, 5 s so far"),
+        (At(0, 9, 0.0, 95.0, None, True), "waiting for a core"),
+    ],
+)  # fmt: skip
+def test_plain_lines_tell_cells_fits_and_an_honest_rest(monkeypatch, at, said):
     monkeypatch.setattr("lib.runner.progress.HEARTBEAT", 0.0)
-    said = io.StringIO()
-    lines = Lines(said)
+    stream = io.StringIO()
+    lines = Lines(stream)
     lines.start("svd", 9, "never run")
-    lines.update({"svd": At(3, 9, 75.0, 20.0)}, 140.0)
+    lines.update({"svd": at}, 140.0)
     lines.end("svd", "done   svd")
-    assert said.getvalue().splitlines() == [
-        "start  svd, 9 cells (never run)", "       svd: cell 3/9, 1 min 15 s, about 2 min 20 s left in all", "done   svd",
+    assert stream.getvalue().splitlines() == [
+        "start  svd, 9 cells (never run)", f"       svd: {said}; all runs: about 2 min 20 s", "done   svd",
     ]  # fmt: skip
+
+
+def test_the_rest_of_all_is_the_work_over_the_cores_or_the_longest_chain(work, monkeypatch):
+    told = []
+    monkeypatch.setattr(Lines, "update", lambda self, at, rest: told.append(rest))
+    runs = [{"id": "a", "seconds": 10}, {"id": "b", "seconds": 10, "needs": ["a"]}, {"id": "c", "seconds": 10, "needs": ["b"]}]  # fmt: skip
+    plan, store = load_plan(work.toy.plan(*runs)), Store(work.toy.runs_dir)
+    cache = Cache(plan, store, resolve(plan, plan.ids))
+    schedule = Schedule(plan, store, cache, StandIn(), Settings(jobs=2), Lines(io.StringIO()), print)
+    for name in "ab":
+        place = Place({"x": ""}, 1, started=time.monotonic() - 4)
+        schedule._working[Future()] = _Work(plan.run(name), {}, place)
+    schedule._tell([plan.run("c")])
+    assert told[0] == pytest.approx(22, abs=1), "a, then b, then c, whatever the cores"
 
 
 def test_bars_show_the_cell_and_leave_the_lines(monkeypatch):
     said = io.StringIO()
     with Bars(said) as bars:
         bars.start("svd", 9, "never run")
-        bars.update({"svd": At(3, 9, 75.0, 20.0)}, 140.0)
+        bars.update({"svd": At(3, 9, 75.0, 95.0)}, 140.0)
         bars.line("[not markup]")
         bars.end("svd", "done   svd")
     assert "[not markup]" in said.getvalue() and "done   svd" in said.getvalue()

@@ -1,0 +1,207 @@
+"""One job in one process on one thread, and what two processes must have in common to come to the same bits."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import os
+import pickle
+import platform
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any
+
+from lib import ROOT
+from lib.experiment.slots import slots
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+THREADS = dict.fromkeys(THREAD_VARIABLES, "1")
+"""What keeps libraries to one thread. They read it when they load, so it stands in a process's environment from the start."""
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "numba",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "myfm",
+    "implicit",
+    "scikit-surprise",
+)
+
+Work = Callable[[Mapping[str, Any], Any], dict]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for as long as the block lasts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Have the block compute with one thread: sums in another order have other bits, and two fits share two cores."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    # The variables are for libraries that the block itself loads. Numba's is not set: once its threads run, numba calls
+    # another value an error.
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with environment(THREADS), threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(threads)
+
+
+# -- the same code -------------------------------------------------------------------------------------------------
+@cache
+def identity() -> dict[str, str]:
+    """Tell what this process runs: the lock, the library's code, Python and the packages that compute."""
+    found = {"requirements.txt": "none", "lib": code(), "Python": platform.python_version()}
+    with suppress(OSError):
+        found["requirements.txt"] = hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found
+
+
+def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Say in words where another process's `identity` differs from the one that is wanted."""
+    words = []
+    for name in sorted({*wanted, *found}):
+        here, there = wanted.get(name, "none"), found.get(name, "none")
+        if here != there:
+            hashed = {"lib": "other code in lib", "requirements.txt": "another lock (requirements.txt)"}
+            words.append(hashed.get(name, f"{name} {there} instead of {here}"))
+    return words
+
+
+def code() -> str:
+    """Hash the library as it stands on the disk now."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "lib").rglob("*.py")):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+# -- on a worker ---------------------------------------------------------------------------------------------------
+def do(task: bytes, *parts: Any) -> tuple[str, Any]:
+    """Do a job on a worker of Dask's.
+
+    Parameters
+    ----------
+    task : bytes
+        A pickled dictionary: the driver's ``identity``, where its ``slots`` are, the ``names`` of the parts and, pickled
+        once more since only the same code can read it, ``work`` and job.
+    parts : objects
+        The data.
+
+    Returns
+    -------
+    kind, value : str, object
+        ``"result"`` and the pickled result; ``"error"`` and `what_it_raised`; or ``"other"``, a
+        sentence about what this process runs instead of the driver's code, and its address.
+    """
+    asked = pickle.loads(task)
+    if words := differences(asked["identity"], identity()):
+        return "other", (f"the worker {_here()} runs {', '.join(words)}", _address())
+    try:
+        work, job = pickle.loads(asked["work"])
+        with slots(asked["slots"] if _shares_a_machine(asked["slots"]) else ""), one_thread():
+            return "result", pickle.dumps(
+                work(dict(zip(asked["names"], parts, strict=True)), job), protocol=5
+            )
+    except Exception as error:
+        return "error", what_it_raised(error)
+
+
+def what_it_raised(error: Exception) -> tuple[bytes | None, str]:
+    """Return an error as another process can take it: pickled, if it can be, and in words."""
+    error.add_note(f"on the worker {_here()}:\n{''.join(traceback.format_tb(error.__traceback__))}")
+    try:
+        pickled = pickle.dumps(error)
+        pickle.loads(
+            pickled
+        )  # an error whose __init__ takes other arguments than it hands on doesn't come back
+    except Exception:
+        pickled = None
+    return pickled, f"{type(error).__name__}: {error}"
+
+
+def end_worker(dask_worker: Any, addresses: list[str]) -> None:
+    """End the process that a nanny watches over, at once; the nanny starts another. Dask can't stop a job at work."""
+    if dask_worker.worker_address in addresses:
+        os.kill(dask_worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def dask_setup(worker: Any) -> None:
+    """Prepare a worker of the local cluster; Dask calls this by name as the process starts."""
+    quiet()
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started the cluster
+
+
+def quiet() -> None:
+    """Keep Dask's logs off the terminal: what a reader must know comes as an error or a result."""
+    import distributed  # noqa: F401 - sets its loggers' levels, once
+
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("distributed", "tornado") and name != "tornado.access":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _here() -> str:
+    return (
+        f"{_address() or 'in this process'} ({socket.gethostname()}, process {os.getpid()}, {sys.executable})"
+    )
+
+
+def _address() -> str:
+    """Return the address of the worker that this process is, if any."""
+    if "distributed" not in sys.modules:
+        return ""
+    from distributed import get_worker
+
+    try:
+        return get_worker().address
+    except ValueError:
+        return ""
+
+
+def _shares_a_machine(where: str) -> bool:
+    """Whether the driver's slots are this machine's: a worker that listens on 127.0.0.1 serves no other machine."""
+    return where != "" and "//127.0.0.1:" in _address() and os.path.isdir(where.rpartition(":")[0])

@@ -1,0 +1,329 @@
+"""A call's jobs handed in to a Dask cluster, and what comes of them collected, whatever dies on the way."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import time
+import uuid
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from lib.experiment.alone import Work, code, do, end_worker, identity, quiet
+from lib.experiment.slots import NoSlots, held
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+REACHED_IN = 30
+"""Seconds in which a scheduler has to answer."""
+
+WITHOUT_WORKERS = 300.0
+"""Seconds that a cluster may be without any worker."""
+
+LOOK, GATHER = 1.0, 30.0
+"""Seconds: between two looks at a cluster that has no news, for one result to arrive."""
+
+LOST = 20
+"""How often a job is handed in again that was lost without its worker's death being its own."""
+
+
+class OtherCode(RuntimeError):
+    """A worker runs another lock or other code, and so might come to other numbers; the message says which and where."""
+
+
+class NoCluster(RuntimeError):
+    """No scheduler answers at an address, or it went away, or it has no workers."""
+
+
+class JobFailed(RuntimeError):
+    """A job raised an error that can't be handed from process to process; the message names both."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one call of `run_jobs` was asked for."""
+
+    work: Work
+    jobs: Sequence[Any]
+    data: Mapping[str, Any]
+    needs: Callable[[Any], Iterable[str]]
+    name: Callable[[Any], str]
+
+    def names(self, index: int) -> list[str]:
+        """Names of the data that a job needs, as far as there are such."""
+        return sorted(set(self.needs(self.jobs[index])) & set(self.data))
+
+    def title(self, index: int) -> str:
+        """Name a job as errors do."""
+        return self.name(self.jobs[index])
+
+
+class Driver:
+    """Hands in a call's jobs on one cluster, one for each of its threads at a time, and collects what comes of them.
+
+    Jobs are marked as producers of data, which Dask keeps at the scheduler until a worker is free, whoever else uses the
+    cluster: a worker's death counts against all jobs that it was given.
+
+    Parameters
+    ----------
+    call : Call
+    address : str
+    shares : bool
+        Whether jobs take slots of this machine's, and this process gives its own back while it waits.
+    """
+
+    def __init__(self, call: Call, address: str, *, shares: bool = True):
+        self.call, self.address = call, address
+        self.slots = held() if shares else NoSlots()
+        self.client = connected(address)
+        self.running: dict[str, tuple[int, Future]] = {}
+        self.killed: list[int] = []
+        self._parts: dict[str, Future] = {}
+        self._keys: dict[str, str] = {}
+        self._lost: dict[int, int] = {}
+        self._ended: set[str] = set()
+        self._arrived: SimpleQueue[Future] = SimpleQueue()
+        self._threads, self._asked, self._served = 1, 0.0, time.monotonic()
+
+    def results(self, left: Iterable[int]) -> Iterator[tuple[int, dict]]:
+        """Yield index and result of each job but those in `killed` at the end."""
+        waiting, complete = deque(left), False
+        try:
+            while waiting or self.running:
+                self._fill(waiting)
+                future = self._next()
+                if future is None or future.key not in self.running:
+                    continue
+                index, _ = self.running.pop(future.key)
+                answer = self._answer(index, future, waiting)
+                if answer is not None:
+                    self._fill(waiting)  # while the caller writes, workers go on
+                    yield index, answer
+            complete = True
+        finally:
+            if not complete:
+                self._abandon()
+            self.running.clear()
+            self._parts.clear()
+
+    # -- in
+    def _fill(self, waiting: deque[int]) -> None:
+        if waiting and time.monotonic() - self._asked > 2 * LOOK:
+            self._look()
+        while waiting and len(self.running) < self._threads:
+            index = waiting.popleft()
+            task = {
+                "identity": identity(),
+                "slots": str(self.slots),
+                "names": self.call.names(index),
+                "work": _pickled((self.call.work, self.call.jobs[index])),
+            }
+            parts = self._sent(task["names"])
+            future = self._submit(f"fit-{uuid.uuid4().hex}", do, pickle.dumps(task), *parts)
+            self.running[future.key] = index, future
+            future.add_done_callback(self._arrived.put)
+
+    def _sent(self, names: Sequence[str]) -> list[Future]:
+        """Return futures of parts. As a task that any worker can do, a part outlives the workers that have it."""
+        from lib.experiment.key import fingerprint
+
+        new = [name for name in names if name not in self._parts]
+        for name in new:
+            part = self.call.data[name]
+            if name not in self._keys:
+                self._keys[name] = f"part-{fingerprint(part)}"
+            self._parts[name] = self._submit(self._keys[name], pickle.loads, pickle.dumps(part, protocol=5))
+        if new:
+            self._spread([self._parts[name] for name in new])
+        return [self._parts[name] for name in names]
+
+    def _spread(self, parts: list[Future]) -> None:
+        """Let idle workers fetch data before they have work: one that computes may not answer another for long."""
+        from distributed import wait
+
+        with suppress(Exception):  # else they come when they are needed
+            wait(parts, timeout=REACHED_IN)
+            idle = [worker for worker, keys in self.client.processing().items() if not keys]
+            fetched = [self.client.submit(_nothing, *parts, workers=[worker], pure=False) for worker in idle]
+            wait(fetched, timeout=REACHED_IN)
+
+    def _submit(self, key: str, function: Callable, *arguments: Any) -> Future:
+        import dask
+        from dask.task_spec import Task, TaskRef
+        from distributed import Future
+
+        given = [TaskRef(a.key) if isinstance(a, Future) else a for a in arguments]
+        task = Task(key, function, *given, _data_producer=True)
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
+            return self.client.get({key: task}, key, sync=False)
+
+    # -- out
+    def _next(self) -> Future | None:
+        """Wait for news; None after a while without any. Meanwhile others may use this process's core."""
+        with suppress(Empty):
+            return self._arrived.get_nowait()
+        self.slots.give_back()
+        with suppress(Empty):
+            return self._arrived.get(timeout=LOOK)
+        self._look()
+        return None
+
+    def _answer(self, index: int, future: Future, waiting: deque[int]) -> dict | None:
+        """Return a job's result; None where there is none, and the job waits again or is left for its last try."""
+        from distributed import CancelledError, KilledWorker, TimeoutError
+
+        try:
+            kind, value = future.result(timeout=GATHER)
+        except TimeoutError:  # its worker died with the result, which is being made again
+            self.running[future.key] = index, future
+            future.add_done_callback(self._arrived.put)
+            return None
+        except KilledWorker as error:
+            if error.task == future.key:
+                self.killed.append(index)
+            else:  # it held a part when it died; the part's key is spoilt
+                self._renew(index, waiting, error)
+            return None
+        except CancelledError as error:
+            self._look()
+            self._renew(index, waiting, error)
+            return None
+        except Exception as error:  # a job's own errors come as values
+            self._look()
+            raise OtherCode(
+                f"the cluster at {self.address} can't take {self.call.title(index)} ({type(error).__name__}: {error}). Do "
+                f"its scheduler and workers run this code in this environment? {FIX}"
+            ) from error
+        if kind == "other":
+            self._refuse(*value)
+            waiting.appendleft(index)
+            return None
+        if kind == "error":
+            pickled, words = value
+            if pickled is None:
+                raise JobFailed(f"{self.call.title(index)}: {words}")
+            error = pickle.loads(pickled)
+            error.add_note(f"in the job {self.call.title(index)}")
+            raise error
+        return pickle.loads(value)
+
+    def _refuse(self, words: str, worker: str) -> None:
+        """Raise, unless it is a worker of this machine's that started before an edit to lib: a new one knows of it."""
+        stale_here = code() != identity()["lib"]
+        if stale_here or "//127.0.0.1:" not in worker or len(self._ended) >= self._threads:
+            raise OtherCode(f"{words}. Results might differ from those made here. {FIX}")
+        self._ended.add(worker)
+        self.client.run(end_worker, addresses=[worker], workers=[worker], nanny=True, on_error="ignore")
+
+    def _renew(self, index: int, waiting: deque[int], error: BaseException) -> None:
+        """Hand in again what was lost through no fault of its own, its data under new keys."""
+        self._lost[index] = self._lost.get(index, 0) + 1
+        if self._lost[index] > LOST:
+            raise NoCluster(
+                f"the cluster at {self.address} lost {self.call.title(index)} {LOST} times"
+            ) from error
+        for name in self.call.names(index):
+            self._parts.pop(name, None)
+            self._keys[name] = f"{self._keys[name].partition('/')[0]}/{uuid.uuid4().hex[:8]}"
+        waiting.appendleft(index)
+
+    def _look(self) -> None:
+        """Ask how many threads the cluster has now: workers join and leave."""
+        now = time.monotonic()
+        try:
+            if self.client.status != "running":
+                raise OSError(f"the connection is {self.client.status}")
+            threads = sum(self.client.nthreads().values())
+        except Exception as error:
+            raise NoCluster(
+                f"the Dask scheduler at {self.address} went away ({type(error).__name__}: {error}); results that came before "
+                "are kept"
+            ) from error
+        if threads:
+            self._served = now
+        elif now - self._served > WITHOUT_WORKERS:
+            raise NoCluster(
+                f"the cluster at {self.address} has had no worker for {WITHOUT_WORKERS / 60:.0f} minutes; start some with "
+                f"`dask worker {self.address} --nthreads 1`"
+            )
+        self._threads, self._asked = max(1, threads), now
+
+    def _abandon(self) -> None:
+        """See to it that no job of this call is at work. Where a worker has others' jobs, too, it is left to end."""
+        keys = set(self.running)
+        with suppress(Exception):
+            if self.client.status != "running":
+                return
+            ours = [
+                worker for worker, at_work in self.client.processing().items()
+                if at_work and keys.issuperset(at_work)
+            ]  # fmt: skip
+            self.client.cancel([future for _, future in self.running.values()])
+            self.client.run(end_worker, addresses=ours, workers=ours, nanny=True, on_error="ignore")
+
+
+FIX = (
+    "If lib was edited since this process or the cluster started, start them again; on another machine, check out the same "
+    "commit and install its requirements.txt first."
+)
+
+
+def _nothing(*parts: Any) -> None:
+    """Need parts."""
+
+
+def _pickled(value: Any) -> bytes:
+    try:
+        return pickle.dumps(value, protocol=5)
+    except Exception:  # of a notebook's own, or a lambda
+        import cloudpickle
+
+        return cloudpickle.dumps(value)
+
+
+# -- connections ---------------------------------------------------------------------------------------------------
+_clients: dict[tuple[int, str], Client] = {}
+
+
+def connected(address: str) -> Client:
+    """Return this process's connection to a scheduler, the same one each time.
+
+    Raises
+    ------
+    NoCluster
+        Nothing answers there.
+    """
+    from distributed import Client
+    from distributed.versions import VersionMismatchWarning
+
+    quiet()
+    if not _clients:
+        atexit.register(disconnect)
+    client = _clients.get((os.getpid(), address))
+    if client is None or client.status != "running":
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", VersionMismatchWarning)  # workers' identities are compared
+                client = Client(address, timeout=REACHED_IN, set_as_default=False)
+        except Exception as error:
+            raise NoCluster(
+                f"no Dask scheduler answers at {address} ({type(error).__name__}: {error})"
+            ) from error
+        _clients[os.getpid(), address] = client
+    return client
+
+
+def disconnect(address: str | None = None) -> None:
+    """Close the connection to a scheduler, or all of them."""
+    for key in [key for key in _clients if address in (None, key[1])]:
+        client = _clients.pop(key)
+        if key[0] == os.getpid():
+            with suppress(Exception):
+                client.close()

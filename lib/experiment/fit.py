@@ -1,0 +1,341 @@
+"""A fit: which model learns from which data, and what is measured of it; the one place where models are fitted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from lib.interactions import Interactions
+from lib.models import REGISTRY, create, model_class
+from lib.models.base import Recommender
+from lib.peak_memory import PeakMemory
+from lib.splits import validation_from
+
+Parts = Mapping[str, Interactions]
+"""Data by the names that fits call them: ``train``, ``test``, ``u1/train`` and so on."""
+
+
+class FitFailed(RuntimeError):
+    """A fit raised an error; the message names both, `kind` is the error's class name."""
+
+    def __init__(self, message: str, kind: str = ""):
+        super().__init__(message, kind)  # both, so that the error travels between processes
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """How the length of a training is found.
+
+    Parameters
+    ----------
+    limit : str
+        The hyperparameter that ends training, such as ``n_epochs``; empty for a model that has none, which is then fitted
+        on the inner training ratings only to be measured on the validation ratings.
+    most : int
+        Its largest value; 0 leaves the model's own.
+    patience : int, optional
+        Handed on where it is not the model's own that is meant.
+    train, validation : str
+        Parts to learn from and to stop on; no validation part: a tenth of each user's training ratings is cut off.
+    refit : bool
+        Whether the model that counts learns from all training ratings, for as long as was found.
+    by_model : bool
+        The model cuts its own validation ratings and trains again by itself.
+    """
+
+    limit: str = ""
+    most: int = 0
+    patience: int | None = None
+    train: str = ""
+    validation: str = ""
+    refit: bool = True
+    by_model: bool = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model on one set of training ratings, and what is measured of it.
+
+    Parameters
+    ----------
+    model : str
+        A registered name, or ``module:Class``.
+    parameters : mapping
+        Hyperparameters; plain values.
+    seed : int, optional
+        Of the random start, for a model that takes one.
+    train, test : str
+        Parts: what is learned from, and what is asked for.
+    further : tuple of str
+        Other parts that the preparation or a measurement reads.
+    prepare : str, mapping
+        ``module:function`` and its options: ``function(parts, fit, **options)`` returns the parts that the fit sees.
+    stopping : Stopping, optional
+    measure : mapping of str to mapping
+        What is measured, by the name of a function of `lib.experiment.measurements` (or ``module:function``), with its
+        options.
+    records_errors : tuple of str
+        Errors, by class name, that end in a record with a ``failure`` instead of being raised; ``Exception`` for all.
+    slower : int
+        How many times a quarter of the learning rate is tried where training diverges.
+    keep : str
+        Group under which the project keeps the record for good, without its arrays; empty: it is made on each machine.
+    labels : mapping
+        What the caller calls it; stands in the record, and does not tell fits apart.
+    """
+
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    train: str = "train"
+    test: str = "test"
+    further: tuple[str, ...] = ()
+    prepare: tuple[str, Mapping[str, Any]] | None = None
+    stopping: Stopping | None = None
+    measure: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"predictions": {}})
+    records_errors: tuple[str, ...] = ()
+    slower: int = 0
+    keep: str = ""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = self.labels or {"model": self.model, **self.parameters}
+        return ", ".join(f"{name}={value}" for name, value in told.items())
+
+    def needs(self) -> tuple[str, ...]:
+        """Return the parts that it reads."""
+        inner = (self.stopping.train, self.stopping.validation) if self.stopping else ()
+        names = (self.train, self.test, *inner, *self.further)
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def roots(self) -> list[str]:
+        """Return the definitions that its outcome starts from, for `lib.experiment.key.code_digest`."""
+        model = self.model if ":" in self.model else REGISTRY[self.model]
+        functions = [address(name) for name in self.measure]
+        return [model, f"{__name__}:fit_and_measure", *functions, *(self.prepare[:1] if self.prepare else ())]
+
+
+def address(measurement: str) -> str:
+    """Return where a measurement's function stands, as ``module:function``."""
+    return measurement if ":" in measurement else f"lib.experiment.measurements:{measurement}"
+
+
+@dataclass(eq=False)
+class Fitted:
+    """A fitted model with its data, as measurements see it.
+
+    Parameters
+    ----------
+    fit : Fit
+    model : Recommender
+        The one that counts.
+    parts : Parts
+        As the model saw them; `given` as they were before the preparation.
+    stopped : Recommender, optional
+        The one that was stopped on validation ratings.
+    n_epochs : int
+        Found there; 0 where none were to be found.
+    seconds_fit, seconds_refit : float
+        All training, and the last one alone.
+    memory : PeakMemory, optional
+        Of the training, where costs are measured.
+    """
+
+    fit: Fit
+    model: Recommender
+    parts: Parts
+    given: Parts
+    stopped: Recommender | None = None
+    n_epochs: int = 0
+    seconds_fit: float = np.nan
+    seconds_refit: float = np.nan
+    memory: PeakMemory | None = None
+    _answers: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def train(self) -> Interactions:
+        """Training ratings."""
+        return self.parts[self.fit.train]
+
+    @property
+    def learned(self) -> str:
+        """The part that the model has learned from; less than `train` where it was stopped and not fitted again."""
+        stopping = self.fit.stopping
+        inner = "" if stopping is None or stopping.refit else stopping.train
+        return inner or self.fit.train
+
+    @property
+    def test(self) -> Interactions:
+        """Ratings that are asked for."""
+        return self.parts[self.fit.test]
+
+    def answers(self, part: str) -> np.ndarray:
+        """Predict a part's ratings, clipped to the scale (float64); asked once, however often it is measured."""
+        if part not in self._answers:
+            self._answers[part] = answers(self.model, self.parts[part])
+        return self._answers[part]
+
+    @cached_property
+    def scores(self) -> np.ndarray:
+        """Unclipped scores of every user and film in single precision, shape (n_users, n_items)."""
+        return score_matrix(self.model, self.train)
+
+
+def fit_model(
+    model: str | type[Recommender] | Recommender,
+    train: Interactions,
+    *,
+    validation: Interactions | None = None,
+    **parameters,
+) -> Recommender:
+    """Make a model and fit it; the one place in which the project does so.
+
+    Parameters
+    ----------
+    model : str, class or Recommender
+        A registered name, ``module:Class``, the class, or a model that is made already.
+    train, validation : Interactions
+        As `lib.models.base.Recommender.fit` takes them.
+    **parameters
+        Hyperparameters.
+    """
+    if isinstance(model, str):
+        model = create(model, **parameters)
+    made = model(**parameters) if isinstance(model, type) else model
+    return made.fit(train, validation=validation)
+
+
+def answers(model: Recommender, data: Interactions) -> np.ndarray:
+    """Predict the pairs of `data`, clipped to the scale; models that know time are told when each rating was given."""
+    return data.scale.clip(model.predict(data.users, data.items, data.timestamps))
+
+
+def score_matrix(model: Recommender, train: Interactions) -> np.ndarray:
+    """Score every user and film, unclipped, in single precision, a block of users at a time."""
+    values = np.empty((train.n_users, train.n_items), dtype=np.float32)
+    step = max(1, 4_000_000 // train.n_items)
+    for start in range(0, train.n_users, step):
+        users = np.arange(start, min(start + step, train.n_users))
+        values[users] = model.score(users)
+    return values
+
+
+def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:
+    """Fit a model and measure it: every figure of the report that a model is behind is made here.
+
+    Returns
+    -------
+    dict
+        ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
+        (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
+        nothing else but seconds) or ``note`` (what was done so that there was none).
+
+    Raises
+    ------
+    FitFailed
+        Whatever the fit raised, in words, unless `Fit.records_errors` has it.
+    """
+    start = time.perf_counter()
+    note, asked = "", fit
+    for attempt in range(asked.slower + 1):
+        try:
+            found = _measured(parts, fit)
+            break
+        except Exception as error:
+            kind, rate = type(error).__name__, fit.parameters.get("learning_rate")
+            if attempt < asked.slower and rate and isinstance(error, (FloatingPointError, ValueError)):
+                fit = replace(fit, parameters={**fit.parameters, "learning_rate": rate / 4})
+                note = f"ran with a learning rate of {rate / 4:g}, as training diverged at {rate:g}"
+                continue
+            if kind not in asked.records_errors and "Exception" not in asked.records_errors:
+                raise FitFailed(f"{asked}: {kind}: {error}", kind) from error
+            found, note = {"failure": f"{kind}: {error}"[:300]}, ""
+            break
+    return {**found, **({"note": note} if note else {}), "seconds": time.perf_counter() - start}
+
+
+def _measured(parts: Parts, fit: Fit) -> dict[str, Any]:
+    given = {name: parts[name] for name in fit.needs() if name in parts}
+    prepared = given
+    if fit.prepare is not None:
+        name, options = fit.prepare
+        prepared = {**given, **_function(name)(given, fit, **options)}
+    measurements = [(_function(address(name)), options) for name, options in fit.measure.items()]
+    for module in model_class(fit.model).loaded_first:
+        import_module(module)
+    if "cost" in fit.measure:
+        with PeakMemory() as memory:
+            fitted = _train(prepared, given, fit)
+        fitted.memory = memory
+    else:
+        fitted = _train(prepared, given, fit)
+    found: dict[str, Any] = {
+        "n_epochs": fitted.n_epochs,
+        "n_parameters": int(fitted.model.n_parameters_),
+        "seconds_fit": fitted.seconds_fit,
+        "seconds_refit": fitted.seconds_refit,
+    }
+    for measure, options in measurements:
+        found |= measure(fitted, **options)
+    return found
+
+
+def _train(parts: Parts, given: Parts, fit: Fit) -> Fitted:
+    """Fit the model, its length found as `Stopping` says."""
+    parameters, stopping, train = dict(fit.parameters), fit.stopping, parts[fit.train]
+    if fit.seed is not None and "seed" in model_class(fit.model).parameter_names():
+        parameters["seed"] = fit.seed
+    start = time.perf_counter()
+
+    def fitted(model: Recommender, since: float, stopped: Recommender | None = None, n: int = 0) -> Fitted:
+        now = time.perf_counter()
+        return Fitted(fit, model, parts, given, stopped, n, now - start, now - since)
+
+    if stopping is None:
+        return fitted(fit_model(fit.model, train, **parameters), start)
+    limits: dict[str, Any] = {stopping.limit: stopping.most} if stopping.limit and stopping.most else {}
+    if stopping.by_model:
+        # What a page or a quick profile asks for in so many words is not overruled.
+        model = fit_model(fit.model, train, **{**limits, **parameters})
+        return fitted(model, start, n=_length(model, stopping.limit))
+    if stopping.patience is not None:
+        limits["patience"] = stopping.patience
+    if stopping.validation:
+        inner, validation = parts[stopping.train or fit.train], parts[stopping.validation]
+    else:
+        cut = validation_from(train)
+        inner, validation = cut.train, cut.test
+    if len(validation) == 0:
+        return fitted(fit_model(fit.model, train, **{**limits, **parameters}), start)
+    stopped = fit_model(fit.model, inner, validation=validation, **{**limits, **parameters})
+    n = _length(stopped, stopping.limit)
+    if not stopping.refit:
+        return fitted(stopped, start, stopped, n)
+    again = time.perf_counter()
+    length = {stopping.limit: n} if stopping.limit else {}
+    return fitted(fit_model(fit.model, train, **{**parameters, **length}), again, stopped, n)
+
+
+def _length(model: Recommender, limit: str) -> int:
+    """Return how long a stopped model was trained."""
+    return int(getattr(model, f"{limit}_", getattr(model, "n_epochs_", 0)))
+
+
+def _function(name: str):
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def needed(fits: Iterable[Fit]) -> set[str]:
+    """Return the parts that some fits read."""
+    return {name for fit in fits for name in fit.needs()}

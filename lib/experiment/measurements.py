@@ -1,0 +1,176 @@
+"""What is measured of a fitted model, by name; a study adds a function of its own, as ``module:function``.
+
+Each takes a `lib.experiment.fit.Fitted` and its options, and returns numbers, texts and arrays by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lib.experiment.fit import Fitted, answers
+from lib.metrics import evaluate_ranking, recommend
+from lib.metrics.rating import mae, rmse, user_errors
+from lib.metrics.sampled import sampled_ranks
+
+
+def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
+    """Predict the test ratings.
+
+    Returns
+    -------
+    dict
+        ``predictions`` (shape (n,), clipped to the scale, in the order of the test ratings) and ``seconds_predict``; NaN
+        seconds alone for a model that predicts no ratings.
+
+    Raises
+    ------
+    ValueError
+        A prediction is not finite.
+    """
+    import time
+
+    if not fitted.model.predicts_ratings:
+        return {"seconds_predict": np.nan}
+    start = time.perf_counter()
+    predicted = fitted.answers(fitted.fit.test)
+    seconds = time.perf_counter() - start
+    if not np.isfinite(predicted).all():
+        raise ValueError("predictions that are not finite; change its hyperparameters")
+    return {"predictions": predicted.astype(dtype), "seconds_predict": seconds}
+
+
+def errors(
+    fitted: Fitted,
+    *,
+    parts: Sequence[str] = ("test", "train"),
+    metrics: Sequence[str] = ("rmse",),
+    by_user: bool = False,
+) -> dict[str, float]:
+    """Return ``<part>_rmse`` and, if asked for, ``<part>_mae`` of clipped predictions; NaN where none are made.
+
+    With `by_user` errors are added up user by user first, as where users are resampled: the last bits may differ.
+    """
+    if not fitted.model.predicts_ratings:
+        return {f"{part}_{metric}": np.nan for part in parts for metric in metrics}
+    functions, found = {"rmse": rmse, "mae": mae}, {}
+    for part in parts:
+        name = {"test": fitted.fit.test, "train": fitted.learned}[part]
+        data, answered = fitted.parts[name], fitted.answers(name)
+        for metric in metrics:
+            found[f"{part}_{metric}"] = (
+                user_errors(data.users, data.ratings, answered).per_user(metric).value
+                if by_user
+                else functions[metric](data.ratings, answered)
+            )
+    return found
+
+
+def validation_error(fitted: Fitted) -> dict[str, float]:
+    """Return ``validation_rmse`` of the stopped model, clipped, on the validation part of `Stopping`."""
+    held_out = fitted.parts[fitted.fit.stopping.validation]
+    return {"validation_rmse": rmse(held_out.ratings, answers(fitted.stopped, held_out))}
+
+
+def curve(fitted: Fitted) -> dict[str, Any]:
+    """Return the validation RMSE by epoch, unclipped.
+
+    Returns
+    -------
+    dict
+        ``curve`` (empty without epochs), ``epochs_run``, and its lowest value as ``validation_rmse``, NaN where nothing was
+        validated.
+    """
+    model = fitted.stopped if fitted.stopped is not None else fitted.model
+    history = np.asarray(model.history_) if hasattr(model, "history_") else np.empty((0, 2))
+    by_epoch = history[:, 1].astype(np.float64)
+    lowest = np.nan if np.isnan(by_epoch).all() else float(np.nanmin(by_epoch))
+    return {"curve": by_epoch, "epochs_run": len(by_epoch), "validation_rmse": lowest}
+
+
+def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
+    """Draw everybody's list from the whole catalogue, films rated in train left out.
+
+    Returns
+    -------
+    dict
+        ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
+    """
+    import time
+
+    start = time.perf_counter()
+    top = recommend(fitted.model, fitted.train, k)
+    found = {"items": top.items.astype(np.int32), "scores": top.scores.astype(dtype)}
+    return {**found, "seconds_rank": time.perf_counter() - start}
+
+
+class _Scores(NamedTuple):
+    """Scores of everybody, made once for several questions."""
+
+    values: np.ndarray
+
+    def score(self, users: np.ndarray) -> np.ndarray:
+        return self.values[users]
+
+
+def sampled(
+    fitted: Fitted, *, k: int, n_sampled: int, seed: int, exclude: Sequence[str] = ("none", "rated")
+) -> dict[str, Any]:
+    """Rank held-out favourites among random films, and draw everybody's list, both from one matrix of scores.
+
+    Returns
+    -------
+    dict
+        ``items`` and ``scores`` of the lists; for what is kept out of the samples (`exclude`) ``above_<exclude>`` and
+        ``level_<exclude>``, as in `lib.metrics.sampled.SampledRanks`.
+    """
+    scores = _Scores(fitted.scores)
+    top = recommend(scores, fitted.train, k)
+    found = {"items": top.items, "scores": top.scores.astype(np.float32)}
+    for left_out in exclude:
+        ranks = sampled_ranks(
+            scores, fitted.train, fitted.test, n_sampled=n_sampled, exclude=left_out, seed=seed
+        )
+        found |= {f"above_{left_out}": ranks.above, f"level_{left_out}": ranks.level}
+    return found
+
+
+def score_matrix(fitted: Fitted) -> dict[str, Any]:
+    """Return ``score_matrix``: unclipped scores of every user and film (float32, shape (n_users, n_items))."""
+    return {"score_matrix": fitted.scores}
+
+
+def cost(fitted: Fitted) -> dict[str, Any]:
+    """Return the growth of the process's memory during training, and the most it held (`PeakMemory`).
+
+    Returns
+    -------
+    dict
+        ``peak_mib``, ``held_mib`` and ``memory_method``, how they were told.
+    """
+    memory = fitted.memory
+    return {"peak_mib": memory.mib, "held_mib": memory.held, "memory_method": memory.method}
+
+
+def score(fitted: Fitted, *, by: str = "rmse", k: int = 10, threshold: float = 4.0) -> dict[str, float]:
+    """Return ``score``, what a search makes as low as it can, on the test part (which is validation data there).
+
+    Parameters
+    ----------
+    by : {"rmse", "ndcg", "purpose"}
+        Clipped RMSE; minus nDCG at `k`; or the one of the two that the model is for.
+    k, threshold
+        Length of the lists, and the least rating that is relevant.
+    """
+    held_out = fitted.test
+    if by == "rmse" or (by == "purpose" and fitted.model.predicts_ratings):
+        return {"score": rmse(held_out.ratings, fitted.answers(fitted.fit.test))}
+    ranking = evaluate_ranking(recommend(fitted.model, fitted.train, k), held_out, threshold=threshold)
+    return {"score": -ranking.metrics()[f"ndcg@{k}"]}
+
+
+def fitted_arrays(fitted: Fitted) -> dict[str, np.ndarray]:
+    """Return the model's fitted arrays as ``model/<name>``, to bring it back with `lib.experiment.records.model_of`."""
+    return {f"model/{name}": array for name, array in fitted.model._state().items()}

@@ -1,0 +1,124 @@
+"""The common protocol: the same splits, seeds, lists and measurements for every model of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lib.experiment.fit import Fit, Stopping
+from lib.folds import frozen_folds
+from lib.splits import Split, make_split
+
+
+def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
+    """Make splits from a notebook's list of [name, seed].
+
+    The first split of a name keeps its fold; further ones of the same name, with other seeds, have their seed as their
+    fold, so that results tell them apart. ``kfold_5`` stands for the project's five frozen folds.
+
+    Returns
+    -------
+    dict of str to Split
+        By name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``; folds
+        are ``"kfold_5/1"`` and so on, and come first.
+
+    Raises
+    ------
+    ValueError
+        An entry is not a name and a seed, or a split occurs twice.
+    """
+    found: dict[str, Split] = {}
+    folds: dict[str, Split] = {}
+    names: set[str] = set()
+    for entry in wanted:
+        if isinstance(entry, str) or len(entry) != 2:
+            raise ValueError(
+                f"a split is given as [name, seed], such as ['per_user_80_20', 42]; got {entry!r}"
+            )
+        name, seed = str(entry[0]), int(entry[1])
+        if name == "kfold_5":
+            parted = frozen_folds(data.interactions, name=data.name, n_folds=5, seed=seed)
+            folds |= {f"{name}/{split.fold}": split for split in parted}
+            continue
+        split = make_split(data, name, seed=seed)
+        key = f"{name}/{seed}" if name in names else name
+        if key in found or (name in names and split.seed is None):
+            raise ValueError(f"split {name!r} with seed {seed} is in the list twice")
+        found[key] = replace(split, fold=str(seed)) if name in names else split
+        names.add(name)
+    return folds | found
+
+
+def parts_of(splits: Mapping[str, Split]) -> dict[str, Any]:
+    """Return the parts of splits by the names that fits call them, such as ``u1/train`` and ``u1/test``."""
+    return {
+        f"{key}/{side}": getattr(split, side) for key, split in splits.items() for side in ("train", "test")
+    }
+
+
+def table_fits(
+    contenders: Mapping[str, Any], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, k: int,
+    listed: Iterable[str], once: Iterable[str] = (), once_on: Iterable[str] = (),
+    changes: Mapping[str, Mapping[str, Any]] | None = None, most_epochs: int = 0, seed: int = 0,
+) -> list[Fit]:  # fmt: skip
+    """Return the fits of a table, the slow ones first.
+
+    Parameters
+    ----------
+    contenders, choices : mapping
+        By name; of `lib.contenders` and `lib.choices`.
+    splits : mapping
+        Of `make_splits`.
+    k : int
+        Length of the lists.
+    listed : iterable of str
+        Splits whose lists are drawn.
+    once, once_on : iterable of str
+        Contenders that are fitted on some splits only, and these splits.
+    changes : mapping, optional
+        By contender, hyperparameters that differ from what was chosen.
+    most_epochs : int
+        No training that stops early lasts longer; 0 leaves each model its own limit.
+    seed : int
+        Of the random starts.
+
+    Returns
+    -------
+    list of Fit
+        Labelled ``contender``, ``split`` and ``seed``.
+
+    Raises
+    ------
+    ValueError
+        A name that no contender or split has.
+    """
+    listed, once, once_on, changes = set(listed), set(once), set(once_on), dict(changes or {})
+    for label, names, known in (
+        ("listed", listed, splits), ("once_on", once_on, splits), ("once", once, contenders), ("changes", set(changes), contenders),
+    ):  # fmt: skip
+        if names - set(known):
+            raise ValueError(
+                f"{label}: unknown {', '.join(sorted(names - set(known)))}; there are {', '.join(known)}"
+            )
+    order = list(contenders)
+    found = []
+    for name in sorted(contenders, key=lambda n: (n not in once, order.index(n))):
+        one = contenders[name]
+        start = seed if one.starts else 0
+        stopping = None
+        if one.limit:
+            most = min(one.most, most_epochs) if most_epochs else one.most
+            stopping = Stopping(one.limit, most, one.patience, by_model=one.cuts_itself)
+        for key in splits:
+            if name in once and key not in once_on:
+                continue
+            found.append(
+                Fit(
+                    one.model, {**choices[name]["parameters"], **changes.get(name, {})}, seed=start,
+                    train=f"{key}/train", test=f"{key}/test", stopping=stopping,
+                    measure={"cost": {}, "predictions": {}, **({"lists": {"k": k}} if key in listed else {})},
+                    labels={"contender": name, "split": key, "seed": start},
+                )
+            )  # fmt: skip
+    return found

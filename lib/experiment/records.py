@@ -1,0 +1,236 @@
+"""Records of fits, in two layers: what the project keeps, beneath what was made on this machine.
+
+A record is told by its *identity* (model, hyperparameters, data by content, what is measured) and holds while the code that
+it depends on is the same (`lib.experiment.key`). Records made here lie in ``reports/runs/.records``, a file each, with
+their arrays; one made by other code is made anew. Records that take hours are kept with the project, in
+``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken even when the code has changed
+since, and says so.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lib import ROOT
+from lib.experiment.fit import Fit, Parts, model_class
+from lib.experiment.key import code_digest, fingerprint, spec_digest
+from lib.files import plain, whole_file
+from lib.models.base import Recommender
+from lib.provenance import collect_provenance
+
+KEPT = ROOT / "data" / "kept"
+"""The kept layer: ``records``, ``searches``, ``pages``."""
+
+FOLDERS = "REPORT_RECORDS"
+"""Environment variable: folders of records made here, the first of which is written to."""
+
+ANEW = "REPORT_ANEW"
+"""Environment variable: JSON with the times since which ``fits`` and ``searches`` have to be made to count."""
+
+
+class Record(dict):
+    """What came of a fit: its labels, numbers, texts and arrays by name (a number that is not finite is None).
+
+    Attributes
+    ----------
+    made : dict
+        ``machine``, ``day``, ``commit`` and ``versions``.
+    stale : bool
+        A kept one that other code has made.
+    """
+
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Any], *, stale: bool = False):
+        super().__init__(values)
+        self.made, self.stale = dict(made), stale
+
+
+class DamagedRecord(ValueError):
+    """A file of records that can't be read; the message names it and what to do."""
+
+
+def identity(fit: Fit, parts: Parts) -> str:
+    """Return what tells a fit from others: everything that its outcome depends on but the code."""
+    stopping = asdict(fit.stopping) if fit.stopping else None
+    if stopping:
+        stopping |= {role: _content(parts, stopping[role]) for role in ("train", "validation")}
+    takes_seed = "seed" in model_class(fit.model).parameter_names()
+    return spec_digest(
+        {
+            "model": fit.model.rpartition(":")[2],
+            "parameters": fit.parameters,
+            "seed": fit.seed if takes_seed else None,
+            "train": _content(parts, fit.train),
+            "test": _content(parts, fit.test),
+            "further": {name: _content(parts, name) for name in fit.further},
+            "prepare": [fit.prepare[0].rpartition(":")[2], fit.prepare[1]] if fit.prepare else None,
+            "stopping": stopping,
+            "measure": {name.rpartition(":")[2]: options for name, options in fit.measure.items()},
+            "errors": [list(fit.records_errors), fit.slower],
+        }
+    )
+
+
+def _content(parts: Parts, name: str) -> str:
+    return fingerprint(parts[name]) if name in parts else ""
+
+
+def folders() -> list[Path]:
+    """Return the folders of records made here."""
+    named = os.environ.get(FOLDERS, "")
+    return [Path(p) for p in named.split(os.pathsep) if p] or [ROOT / "reports" / "runs" / ".records"]
+
+
+def since(kind: str) -> float:
+    """Return the time before which what was made does not count; `kind` is ``fits`` or ``searches``."""
+    return float(json.loads(os.environ.get(ANEW) or "{}").get(kind) or 0.0)
+
+
+@cache
+def made_here() -> dict[str, Any]:
+    """Say where and by which code records are made in this process."""
+    found = collect_provenance()
+    return {
+        "machine": found["processor"], "day": found["finished"][:10], "commit": found["commit"],
+        "versions": {n: found["versions"][n] for n in ("numpy", "numba", "tensorflow", "tensorflow-cpu", "myfm", "implicit") if n in found["versions"]},
+    }  # fmt: skip
+
+
+# -- one record a file: what was made here -------------------------------------------------------------------------
+def find(fit: Fit, key: str) -> Record | None:
+    """Return a fit's record, made here by the code as it is now or kept with the project; None where there is none."""
+    code = code_digest(fit.roots())
+    for folder in folders():
+        path = folder / f"{key}.npz"
+        if path.exists() and (record := _read(path, fit, code)) is not None:
+            return record
+    if fit.keep and not since("fits"):
+        entry = kept_group(fit.keep).get(key)
+        if entry is not None:
+            return Record({**entry["found"], **fit.labels}, entry["made"], stale=entry["code"] != code)
+    return None
+
+
+def write(fit: Fit, key: str, found: Mapping[str, Any]) -> None:
+    """Keep what came of a fit; the file appears whole or not at all."""
+    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in found.items() if name not in arrays}
+    head = {"found": plain(rest), "code": code_digest(fit.roots()), "made": made_here(), "time": time.time()}
+    with whole_file(folders()[0] / f"{key}.npz") as partial, open(partial, "wb") as file:
+        np.savez(file, __head__=np.array(json.dumps(head)), **arrays)
+
+
+def _read(path: Path, fit: Fit, code: str) -> Record | None:
+    """Read a record; None for one that doesn't hold any more, or is damaged: it is then made anew."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            head = json.loads(str(file["__head__"]))
+            if head["code"] != code or head["time"] < since("fits"):
+                return None
+            arrays = {name: file[name] for name in file.files if name != "__head__"}
+            return Record({**head["found"], **arrays, **fit.labels}, head["made"])
+    except Exception:
+        return None
+
+
+def model_of(record: Mapping[str, Any], fit: Fit, train) -> Recommender:
+    """Bring a fitted model back from a record that holds its arrays (`lib.experiment.measurements.fitted_arrays`).
+
+    Raises
+    ------
+    ValueError
+        The record holds no model.
+    """
+    state = {name.removeprefix("model/"): a for name, a in record.items() if name.startswith("model/")}
+    if not state:
+        raise ValueError("the record holds no model: measure it with fitted_arrays")
+    cls = model_class(fit.model)
+    seeded = {"seed": fit.seed} if fit.seed is not None and "seed" in cls.parameter_names() else {}
+    model = cls(**{**fit.parameters, **seeded})
+    model._restore(state)
+    model.scale_ = train.scale
+    return model
+
+
+# -- a group a file: what the project keeps ------------------------------------------------------------------------
+def group_file(group: str) -> Path:
+    """Return the file of a group of kept records."""
+    return KEPT / "records" / f"{group}.json.gz"
+
+
+def kept_group(group: str) -> dict[str, dict[str, Any]]:
+    """Return a group's records by identity: ``fit``, ``found``, ``code``, ``made``; empty where none are kept."""
+    path = group_file(group)
+    return _group(path, path.stat().st_mtime_ns) if path.exists() else {}
+
+
+@cache
+def _group(path: Path, _: int) -> dict[str, dict[str, Any]]:
+    return read_kept(path)
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """Read a file of the kept layer.
+
+    Raises
+    ------
+    DamagedRecord
+        It can't be read; the message names it and the way to get it again.
+    """
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+        if not isinstance(content, dict):
+            raise ValueError("not a table of records")
+    except (OSError, EOFError, ValueError) as error:
+        raise DamagedRecord(
+            f"{path} is damaged ({error}); get it again: git checkout -- data/kept"
+        ) from error
+    return content
+
+
+def write_kept(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of the kept layer, whole; the same content is the same bytes."""
+    text = json.dumps(plain(dict(content)), separators=(",", ":"))
+    with whole_file(path) as partial:
+        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def fit_as_text(fit: Fit, parts: Parts) -> dict[str, Any]:
+    """Return a fit in what JSON can hold, with the way to its parts (`Interactions.origin`) and their digests."""
+    return {**plain(asdict(fit)), "parts": parts_as_text(parts, fit.needs())}
+
+
+def parts_as_text(parts: Parts, names: Iterable[str]) -> dict[str, Any]:
+    """Return how some parts are made again, how many ratings each holds, and the digest of its content."""
+    return {
+        name: {
+            "origin": plain(list(parts[name].origin)),
+            "ratings": len(parts[name]),
+            "digest": fingerprint(parts[name]),
+        }
+        for name in names
+        if name in parts
+    }
+
+
+def fit_from_text(text: Mapping[str, Any]) -> Fit:
+    """Return the fit that `fit_as_text` has written."""
+    from lib.experiment.fit import Stopping
+
+    values = {name: text[name] for name in text if name != "parts"}
+    stopping, prepare = values.pop("stopping"), values.pop("prepare")
+    return Fit(
+        **{
+            **values, "further": tuple(values["further"]), "records_errors": tuple(values["records_errors"]),
+            "stopping": Stopping(**stopping) if stopping else None, "prepare": tuple(prepare) if prepare else None,
+        }
+    )  # fmt: skip

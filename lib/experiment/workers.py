@@ -1,0 +1,112 @@
+"""A Dask cluster of this machine's own: processes of one thread each. Importing this loads Dask, a second's work."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dask
+import distributed
+
+from lib.experiment.alone import THREADS, environment, quiet
+
+BEFORE_START = {
+    **THREADS,
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONHASHSEED": "0",
+    "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical",
+}
+"""A worker's environment from its first moment. Dask can only set it in the process that starts workers, too."""
+
+AFTER_START = {"NUMBA_NUM_THREADS": "1"}
+"""What the starting process must not have: numba calls another number of threads than it runs with an error."""
+
+NEVER = "1000 days"
+
+SETTINGS: dict[str, Any] = {
+    # A worker that has a fit in hand takes no second one: one that dies takes only its own fit with it.
+    "distributed.scheduler.worker-saturation": 1.0,
+    # Compiled code that keeps Python's lock keeps a worker from answering for minutes. A process that died is noticed
+    # at once all the same, as its connections close.
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.comm.timeouts.connect": NEVER,
+    "distributed.comm.timeouts.tcp": NEVER,
+    # The data stay on each worker that had them once.
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": NEVER,
+    "distributed.worker.preload": ["lib.experiment.alone"],
+}
+
+
+class Nanny(distributed.Nanny):
+    """Starts a worker, and another one when it dies, in the environment above, whatever the shell's says."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.pre_spawn_env = {**self.pre_spawn_env, **BEFORE_START}
+        self.env = {**self.env, **BEFORE_START, **AFTER_START}
+
+
+class LocalCluster:
+    """Workers of one thread each, scheduler and dashboard, all on 127.0.0.1, until `close` or the end of a ``with``.
+
+    They end with the process that made this, however it ends.
+
+    Parameters
+    ----------
+    n_workers : int
+    deaths : int
+        How often a job may take its worker with it before Dask gives it up, less one.
+
+    Attributes
+    ----------
+    scheduler_address : str
+    dashboard_link : str
+        Empty without Bokeh, which draws it.
+    """
+
+    def __init__(self, n_workers: int, deaths: int = 1):
+        quiet()
+        shows = importlib.util.find_spec("bokeh") is not None
+        with ExitStack() as stack:
+            folder = stack.enter_context(
+                TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True)
+            )
+            stack.enter_context(environment({name: os.environ.get(name, "") for name in BEFORE_START}))
+            stack.enter_context(
+                dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths})
+            )
+            self._cluster = distributed.LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": shows},
+                worker_class=Nanny,
+                memory_limit=0,
+                local_directory=folder,
+                silence_logs=False,
+            )
+            stack.callback(self._cluster.close)
+            self.scheduler_address: str = self._cluster.scheduler_address
+            self.dashboard_link: str = self._cluster.dashboard_link if shows else ""
+            self._stack = stack.pop_all()
+
+    def close(self) -> None:
+        """End the workers and remove what they left."""
+        self._stack.close()
+
+    def __enter__(self) -> LocalCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,152 @@
+"""Pages that the project keeps for good, shown where a run can't be executed, or where another profile makes it.
+
+``python -m lib.runner.kept RUN...`` packs results that were made here into data/kept/pages. Predictions, lists and score
+matrices are left out: a kept page is there to be read, by people and by notebooks that quote its figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import lzma
+import sys
+import tarfile
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lib import ROOT
+from lib.runner.errors import UsageError
+from lib.runner.plan import Plan, Run, load_plan
+from lib.runner.store import AS_MADE, NOTEBOOK, RECORD, Store, read_json, write_whole
+
+FOLDER = Path("data") / "kept" / "pages"
+"""Of the archives, in the plan's folder."""
+
+NOTE = "kept"
+"""Id of the cell that tells a page's reader where its results are from."""
+
+LARGE = ("predictions.parquet", "top_k.parquet", "scores/")
+"""What is left out of an archive, by the start of its name."""
+
+
+def archives(plan: Plan) -> dict[str, Path]:
+    """Return the kept pages that there are of the plan's runs."""
+    found = {name: plan.root / FOLDER / f"{name}.tar.xz" for name in plan.ids}
+    return {name: path for name, path in found.items() if path.is_file()}
+
+
+def digest(archive: Path) -> str:
+    """Return what tells an archive from a later one of the same run."""
+    return hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write a run's results, less what is large; the same results are the same bytes.
+
+    Raises
+    ------
+    UsageError
+        The folder holds no results, or none that were made here.
+    """
+    record = read_json(folder / RECORD)
+    if record is None:
+        raise UsageError(f"{folder.name} has no results here. Make them first: python run_notebooks.py --profile large --only {folder.name}")  # fmt: skip
+    if record.get(AS_MADE):
+        raise UsageError(f"the results of {folder.name} were not made here, so that there is nothing to keep")
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    small = [name for name in names if not name.startswith(LARGE) and not Path(name).name.startswith(".")]
+    _write(archive, {name: (folder / name).read_bytes() for name in small})
+
+
+def record_of(archive: Path) -> dict[str, Any]:
+    """Return what was known of a kept page's run when it was packed."""
+    with _opened(archive) as tar:
+        for entry in tar:
+            if entry.name == RECORD:
+                return json.loads(tar.extractfile(entry).read())
+    raise UsageError(
+        f"{archive} holds no record of its run; get it again: git checkout -- {FOLDER.as_posix()}"
+    )
+
+
+def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
+    """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the very page that is kept."""
+    record = {**record_of(archive), "parts": dict(parts), "key": key}
+    with _opened(archive) as tar:
+        content = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    _write(archive, {**content, RECORD: json.dumps(record, indent=1).encode()})
+
+
+def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = False) -> dict[str, Any]:
+    """Write a kept page's results into a folder, tell on the page where they are from, and return their record.
+
+    `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
+
+    Raises
+    ------
+    UsageError
+        The archive is damaged.
+    """
+    record = record_of(archive)
+    with _opened(archive) as tar:
+        for entry in tar:  # a project's own archive holds plain files, so that nothing else is written
+            place = (folder / entry.name).resolve()
+            if entry.isfile() and place.is_relative_to(folder.resolve()):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(tar.extractfile(entry).read())
+    (folder / RECORD).unlink()
+    notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
+    larger = run.outside("full")
+    command = f"python run_notebooks.py {f'--profile {larger} ' if larger else ''}--only {run.id}"
+    made = (
+        f"Made on {record['finished'][:10]}{' by earlier code' if earlier else ''} and kept with the project"
+    )
+    source = f"*{made}; here it {why}. To make it anew, run* `{command}`*.*"
+    notebook["cells"].insert(1, {"cell_type": "markdown", "id": NOTE, "metadata": {}, "source": source})
+    write_whole(folder / NOTEBOOK, json.dumps(notebook, ensure_ascii=False))
+    return record
+
+
+@contextmanager
+def _opened(archive: Path):
+    try:
+        with tarfile.open(archive, "r|xz") as tar:  # as a stream: its record comes first
+            yield tar
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
+        raise UsageError(f"{archive} is damaged ({error}); get it again: git checkout -- {FOLDER.as_posix()}") from None  # fmt: skip
+
+
+def _write(archive: Path, content: Mapping[str, bytes]) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in sorted(content):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content[name])
+            tar.addfile(entry, io.BytesIO(content[name]))
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.write_bytes(lzma.compress(packed.getvalue(), preset=9))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Pack the runs that were named, or all that were made here."""
+    parser = argparse.ArgumentParser(prog="python -m lib.runner.kept", description=__doc__)
+    parser.add_argument("runs", nargs="*", help="default: all runs that were made here")
+    plan, store = load_plan(ROOT / "report.toml"), Store(ROOT / "reports" / "runs")
+    made = [name for name in plan.ids if store.record(name) and not store.as_made(name)]
+    try:
+        for name in sorted(plan.match(given)) if (given := parser.parse_args(arguments).runs) else made:
+            archive = ROOT / FOLDER / f"{name}.tar.xz"
+            pack(store.folder(name), archive)
+            print(f"{name}: {archive.stat().st_size / 1000:.0f} kB in {FOLDER.as_posix()}")
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

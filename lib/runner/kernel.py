@@ -1,0 +1,48 @@
+"""A notebook's kernel: waits for a core, then is ipykernel's, and ends with the runner that started it."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import threading
+import time
+from pathlib import Path
+
+STARTED = ".started"
+"""Appears in the run's folder when the kernel has its core."""
+
+ADDRESS_FILE = "REPORT_CLUSTER_FILE"
+"""Environment variable: a file that will hold the address of the cluster for fits, empty where there is none."""
+
+
+def end_with(parent: int) -> None:
+    """End this process and what it started once its parent is gone, whatever ended that one.
+
+    ipykernel watches its parent too, but not while the kernel waits for its core, and not for its children.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.killpg(0, signal.SIGKILL)  # a kernel leads a session of its own
+
+
+def main() -> None:
+    """Take a core's slot, say so, and run the kernel on the command line's connection file."""
+    if hasattr(os, "killpg"):
+        threading.Thread(target=end_with, args=(int(os.environ["JPY_PARENT_PID"]),), daemon=True).start()
+    if os.environ.get("REPORT_SLOTS"):
+        from lib.experiment.slots import held
+
+        held().take()  # before anything heavy is imported; it is given back while fits run elsewhere, and at the end
+    Path(os.environ["REPORT_RUN_FOLDER"], STARTED).touch()
+    if file := os.environ.get(ADDRESS_FILE):
+        import ipykernel.kernelapp  # noqa: F401 - while the processes for fits come up
+
+        while not Path(file).exists():
+            time.sleep(0.05)
+        os.environ |= {"REPORT_CLUSTER": address} if (address := Path(file).read_text()) else {}
+    runpy.run_module("ipykernel_launcher", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
