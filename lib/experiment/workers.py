@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,7 +80,7 @@ class LocalCluster:
             folder = stack.enter_context(
                 TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True)
             )
-            stack.enter_context(environment({name: os.environ.get(name, "") for name in BEFORE_START}))
+            stack.enter_context(environment(BEFORE_START))
             stack.enter_context(
                 dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths})
             )

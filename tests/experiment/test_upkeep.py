@@ -1,0 +1,118 @@
+"""The kept layer: kept, made anew and held against what was kept, signed again; and ratings made again by their origin."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from lib.experiment import records, upkeep
+from lib.experiment.fit import Fit, Stopping
+from lib.experiment.origin import UnknownOrigin, rebuild, rows_of
+from lib.experiment.run import Progress, run_fits
+from lib.experiment.search import search
+from lib.experiment.space import Integer, Space
+from lib.folds import frozen_folds, inner_folds
+from lib.splits import make_split, validation_from
+
+
+@pytest.fixture(scope="module")
+def fold(ml_100k):
+    split = make_split(ml_100k, "u2")
+    inner = validation_from(split.train)
+    return {"train": inner.train, "validation": inner.test, "test": split.test}
+
+
+@pytest.fixture
+def kept(store, fold):
+    """Keep two fits of a group and a search, all of them quick."""
+    fits = [
+        Fit("biased_svd", {"n_factors": n, "n_epochs": 2}, seed=1, measure={"errors": {}}, keep="sizes", labels={"n": n})
+        for n in (2, 3)
+    ]  # fmt: skip
+    run_fits(fits, fold)
+    one = Fit(
+        "biased_svd", {"n_factors": 2}, seed=0, test="validation", measure={"score": {}},
+        stopping=Stopping("n_epochs", 3, validation="validation", refit=False),
+    )  # fmt: skip
+    search("factors", Space({"patience": Integer(1, 3)}), [one], fold, n_trials=2)
+    upkeep.keep(lambda line: None)
+    return fits
+
+
+def test_what_was_kept_is_found_and_made_anew_with_the_same_bits(store, kept, fold, monkeypatch):
+    lines = []
+    assert upkeep.stale_files() == []
+    assert upkeep.verify(4, lines.append, seed=3) == 0
+    assert sum(line.startswith("same bits: ") for line in lines) == 4
+    assert lines[-1] == "All agree."
+    monkeypatch.setenv(records.FOLDERS, str(store / "elsewhere"))
+    found = run_fits(kept, fold)
+    assert not (store / "elsewhere").exists(), "kept records are not made again"
+    assert [one["n"] for one in found] == [2, 3]
+    assert not any(isinstance(value, np.ndarray) for value in found[0].values())
+
+
+def test_a_record_that_is_not_what_the_fit_gives_is_told(kept):
+    path = records.group_file("sizes")
+    group = records.read_kept(path)
+    next(iter(group.values()))["found"]["test_rmse"] += 0.01
+    records.write_kept(path, group)
+    lines = []
+    assert upkeep.verify(10, lines.append, seed=0) == 1
+    assert sum(line.startswith("different: sizes") for line in lines) == 1
+
+
+def test_a_stale_group_is_signed_again_only_where_it_agrees(store, kept, fold, monkeypatch):
+    code = upkeep.code_digest
+    for module in (upkeep, records):
+        monkeypatch.setattr(module, "code_digest", lambda roots: f"other {code(roots)}"[:16])
+    assert {path.name.partition("-")[0] for path in upkeep.stale_files()} == {"sizes.json.gz", "factors"}
+    monkeypatch.setenv(records.FOLDERS, str(store / "elsewhere"))
+    records._group.cache_clear()
+    assert all(one.stale for one in run_fits(kept, fold)), "shown, and marked"
+    assert upkeep.rekey(lambda line: None) == 0
+    assert upkeep.stale_files() == []
+    records._group.cache_clear()
+    (one, _) = run_fits(kept, fold)
+    assert not one.stale
+    assert "2 made anew on" in one.made["signed_again"]
+    monkeypatch.setattr(upkeep, "code_digest", lambda roots: "a third")
+    monkeypatch.setattr(upkeep, "agreement", lambda kept, found: "different")
+    lines = []
+    assert upkeep.rekey(lines.append) == 1
+    assert len(upkeep.stale_files()) == 2
+    assert any("stays as made by earlier code" in line for line in lines)
+
+
+def test_ratings_are_made_again_by_their_origin(ml_100k):
+    data = ml_100k.interactions
+    parts = [
+        make_split(ml_100k, "u3").train, validation_from(make_split(ml_100k, "random_90_10", seed=7).train).test,
+        frozen_folds(data, name="ml-100k")[3].test, inner_folds(make_split(ml_100k, "chronological").train)[1].train,
+    ]  # fmt: skip
+    for part in parts:
+        again = rebuild(json.loads(json.dumps(part.origin)))
+        assert np.array_equal(again.users, part.users) and np.array_equal(again.items, part.items)
+        rows = rows_of(part, data)
+        assert np.array_equal(data.ratings[rows], part.ratings)
+    assert parts[0].take(np.arange(3)).origin == ()
+    with pytest.raises(UnknownOrigin):
+        rebuild(())
+    with pytest.raises(ValueError, match="does not have"):
+        rows_of(data, parts[0])
+
+
+def test_progress_goes_to_the_runner_or_into_a_line(tmp_path, monkeypatch, capsys):
+    progress = Progress(2, "trials", every=0.0)
+    progress.step()
+    progress.step()
+    assert "1 of 2 trials, about" in capsys.readouterr().out
+    monkeypatch.setenv("REPORT_RUN_FOLDER", str(tmp_path))
+    progress = Progress(3)
+    progress.step()
+    told = json.loads((tmp_path / "fits.json").read_text())
+    assert (told["done"], told["total"], told["what"]) == (1, 3, "fits")
+    assert told["seconds_left"] >= 0
+    assert capsys.readouterr().out == ""
