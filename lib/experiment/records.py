@@ -39,7 +39,7 @@ ANEW = "REPORT_ANEW"
 
 
 class Record(dict):
-    """What came of a fit: its labels, numbers, texts and arrays by name (a number that is not finite is None).
+    """What came of a fit: numbers, texts and arrays by name (a number that is not finite is None), and its labels.
 
     Attributes
     ----------
@@ -111,25 +111,26 @@ def find(fit: Fit, key: str) -> Record | None:
     code = code_digest(fit.roots())
     for folder in folders():
         path = folder / f"{key}.npz"
-        if path.exists() and (record := _read(path, fit, code)) is not None:
+        if path.exists() and (record := _read(path, code)) is not None:
             return record
     if fit.keep and not since("fits"):
         entry = kept_group(fit.keep).get(key)
         if entry is not None:
-            return Record({**entry["found"], **fit.labels}, entry["made"], stale=entry["code"] != code)
+            return Record(entry["found"], entry["made"], stale=entry["code"] != code)
     return None
 
 
-def write(fit: Fit, key: str, found: Mapping[str, Any]) -> None:
-    """Keep what came of a fit; the file appears whole or not at all."""
+def write(fit: Fit, key: str, found: Mapping[str, Any]) -> Record:
+    """Keep what came of a fit, and return it as it will be read; the file appears whole or not at all."""
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in found.items() if name not in arrays}
     head = {"found": plain(rest), "code": code_digest(fit.roots()), "made": made_here(), "time": time.time()}
     with whole_file(folders()[0] / f"{key}.npz") as partial, open(partial, "wb") as file:
         np.savez(file, __head__=np.array(json.dumps(head)), **arrays)
+    return Record({**head["found"], **arrays}, head["made"])
 
 
-def _read(path: Path, fit: Fit, code: str) -> Record | None:
+def _read(path: Path, code: str) -> Record | None:
     """Read a record; None for one that doesn't hold any more, or is damaged: it is then made anew."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -137,7 +138,7 @@ def _read(path: Path, fit: Fit, code: str) -> Record | None:
             if head["code"] != code or head["time"] < since("fits"):
                 return None
             arrays = {name: file[name] for name in file.files if name != "__head__"}
-            return Record({**head["found"], **arrays, **fit.labels}, head["made"])
+            return Record({**head["found"], **arrays}, head["made"])
     except Exception:
         return None
 

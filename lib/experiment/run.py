@@ -47,20 +47,14 @@ def run_fits(
     found = {key: records.find(fit, key) for key, fit in dict(zip(keys, fits, strict=True)).items()}
     todo = {key: fit for key, fit in zip(keys, fits, strict=True) if found[key] is None}
     for key, fit, result in _made(todo, parts, here, progress or Progress(len(todo), what)):
-        records.write(fit, key, result)
+        found[key] = records.write(fit, key, result)
         if fit.keep:
             _leave_for_keeping(fit, key, parts)
-    for key, fit in todo.items():
-        found[key] = records.find(fit, key)
     stale = sorted({fit.keep for key, fit in zip(keys, fits, strict=True) if found[key].stale})
     if stale:
         tell(f"Kept results of {', '.join(stale)} are shown as they were made by earlier code.")
-    by_key = dict(zip(keys, fits, strict=True))
-    # The same fit under two names: each caller's labels stand in its own record.
     return [
-        found[key]
-        if by_key[key] is fit
-        else Record({**found[key], **fit.labels}, found[key].made, stale=found[key].stale)
+        Record({**found[key], **fit.labels}, found[key].made, stale=found[key].stale)
         for key, fit in zip(keys, fits, strict=True)
     ]
 

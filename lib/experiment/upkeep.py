@@ -251,7 +251,7 @@ def _keep_record(folder: Path, path: Path) -> int:
     group = dict(records.kept_group(fit.keep))
     if record is None or group.get(key, {}).get("code") == code_digest(fit.roots()):
         return 0
-    found = {n: v for n, v in record.items() if not isinstance(v, np.ndarray) and n not in fit.labels}
+    found = {n: v for n, v in record.items() if not isinstance(v, np.ndarray)}
     group[key] = {"fit": text, "found": found, "code": code_digest(fit.roots()), "made": record.made}
     records.write_kept(records.group_file(fit.keep), group)
     return 1

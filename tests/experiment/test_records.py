@@ -35,6 +35,7 @@ def test_one_fit_under_two_names_is_made_once(store, parts):
     a, b = run_fits([fit, replace(fit, labels={"page": "other"})], parts)
     assert traces(store / "log") == 1
     assert (a["place"], b["page"]) == (0, "other")
+    assert "page" not in a and "place" not in b, "a label is its caller's own"
 
 
 def test_a_fit_is_told_by_its_content(parts):
