@@ -33,6 +33,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.comm.timeouts.connect": NEVER,
     "distributed.comm.timeouts.tcp": NEVER,
+    # Else a worker that isn't back soon after its death is given up, and its core with it.
+    "distributed.deploy.lost-worker-timeout": NEVER,
     # The data stay on each worker that had them once.
     "distributed.scheduler.active-memory-manager.start": False,
     "distributed.worker.memory.target": False,
@@ -40,6 +42,8 @@ SETTINGS: dict[str, Any] = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": False,
     "distributed.worker.profile.enabled": False,
+    # Dask has malloc give memory back at once; each large array of a fit is then paged in anew, a sixth of its time.
+    "distributed.nanny.pre-spawn-environ": {},
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.tick.limit": NEVER,
     "distributed.worker.preload": ["lib.experiment.alone"],

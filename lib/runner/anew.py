@@ -33,7 +33,7 @@ def still_to_make(store: Store, runs: Collection[str], anew: dict[str, float]) -
         return set()
     began = datetime.datetime.fromtimestamp(min(anew.values()), datetime.UTC).isoformat(timespec="seconds")
     records = {name: store.record(name) or {} for name in runs}
-    return {n for n, record in records.items() if store.as_made(n) or record.get("finished", "") < began}
+    return {n for n, record in records.items() if store.as_made(n) or record.get("finished", "") <= began}
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -138,7 +138,7 @@ def commands(folder):
         disconnect(address)
     finally:
         for process in reversed(processes):
-            process.terminate()
+            process.kill()
             process.wait(60)
 
 
@@ -247,6 +247,7 @@ def test_a_worker_of_before_an_edit_makes_way_for_a_new_one(local, monkeypatch):
     connected(local).run(pretend, "old")
     assert run([Job(1)], address=local)[0]["process"] != before
     monkeypatch.setattr(driver, "code", lambda: "edited since this process started")
+    eventually(lambda: len(workers(local)) == 2)
     connected(local).run(pretend, "old")
     with pytest.raises(OtherCode):
         run([Job(1)], address=local)
