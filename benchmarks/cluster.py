@@ -135,12 +135,14 @@ _given: dict[str, dict] = {}
 def _pool(workers: int, data: dict) -> ProcessPoolExecutor:
     """Make a pool whose processes have the data; they start inside, as they are handed their first jobs."""
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        workers, mp_context=spawn, initializer=_given.update, initargs=({"data": data},)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=spawn, initializer=_give, initargs=(data,))
     with environment({**THREADS, "NUMBA_NUM_THREADS": "1"}):
         list(pool.map(abs, range(workers)))
     return pool
+
+
+def _give(data: dict) -> None:
+    _given["data"] = data
 
 
 def _in_pool(job: Job) -> dict:
