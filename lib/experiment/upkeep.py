@@ -103,28 +103,42 @@ def stale_files() -> list[Path]:
 def make_anew(kept: list[Kept], say: Say) -> list[str]:
     """Make kept records anew, and say of each: ``same bits``, ``within 1e-6``, ``different``, or why it could not be."""
     parts: dict[str, Any] = {}
-    verdicts = dict.fromkeys(range(len(kept)), "")
-    jobs: dict[int, Fit] = {}
+    jobs: dict[int, _Again] = {}
+    verdicts = [""] * len(kept)
     for place, one in enumerate(kept):
         try:
-            names = {name: _part(parts, told) for name, told in one.parts.items()}
+            jobs[place] = _Again(one.fit, {name: _part(parts, told) for name, told in one.parts.items()})
         except (UnknownOrigin, DatasetUnavailable, ValueError) as error:
             verdicts[place] = f"not made: {str(error).splitlines()[0]}"
-            continue
-        jobs[place] = _renamed(one.fit, names)
+            say(f"{verdicts[place]}: {one.name}")
     places = list(jobs)
-    for index, found in run_jobs(fit_and_measure, list(jobs.values()), parts, needs=Fit.needs, name=str):
+    for index, found in run_jobs(_fit_again, list(jobs.values()), parts, needs=_Again.needs, name=str):
         place = places[index]
         verdicts[place] = agreement(kept[place].found, plain(dict(found)))
         say(f"{verdicts[place]}: {kept[place].name}")
-    for place, verdict in verdicts.items():
-        if place not in jobs:
-            say(f"{verdict}: {kept[place].name}")
-    return list(verdicts.values())
+    return verdicts
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A fit, and the digest that each of its parts goes by among those of many fits."""
+
+    fit: Fit
+    digests: Mapping[str, str]
+
+    def needs(self) -> list[str]:
+        return list(self.digests.values())
+
+    def __str__(self) -> str:
+        return str(self.fit)
+
+
+def _fit_again(parts: Mapping[str, Any], job: _Again) -> dict[str, Any]:
+    return fit_and_measure({name: parts[digest] for name, digest in job.digests.items()}, job.fit)
 
 
 def _part(parts: dict[str, Any], told: Mapping[str, Any]) -> str:
-    """Rebuild a part unless it is there, hold it against its digest, and return the name it goes by."""
+    """Rebuild a part unless it is there, hold it against its digest, and return that."""
     name = told["digest"]
     if name not in parts:
         found = rebuild(told["origin"])
@@ -132,21 +146,6 @@ def _part(parts: dict[str, Any], told: Mapping[str, Any]) -> str:
             raise ValueError("its data are not those that it was made of")
         parts[name] = found
     return name
-
-
-def _renamed(fit: Fit, names: Mapping[str, str]) -> Fit:
-    """Return a fit that calls its parts by other names."""
-    stopping = fit.stopping and replace(
-        fit.stopping,
-        train=names.get(fit.stopping.train, ""),
-        validation=names.get(fit.stopping.validation, ""),
-    )
-    return replace(
-        fit,
-        train=names.get(fit.train, fit.train),
-        test=names.get(fit.test, fit.test),
-        stopping=stopping,
-    )
 
 
 def agreement(kept: Mapping[str, Any], found: Mapping[str, Any]) -> str:
