@@ -31,8 +31,10 @@ $(READY): requirements.txt pyproject.toml
 report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
 	$(BIN)/python run_notebooks.py $(ARGS)
 
+# Those that drive the whole runner have all cores to themselves, as it uses them. Exit code 5: ARGS names none of them.
 test: $(READY)       ## Run every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not end_to_end" $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m end_to_end $(ARGS) || [ $$? -eq 5 ]
 
 contract: $(READY)   ## Run the tests that every model must pass on MODEL=my_module:MyModel
 	@test -n "$(MODEL)" || { echo "Name your class: make contract MODEL=my_module:MyModel"; exit 2; }
