@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,12 +17,7 @@ from lib.results import StoredRun
 from lib.splits import Split
 from lib.stored_tables import list_table, models_of, rating_table
 
-MARKS = {
-    "hit": "held-out hit",
-    "low": "held out, not liked",
-    "seen": "seen",
-    "new": "",
-}
+MARKS = {"hit": "held-out hit", "low": "held out, not liked", "seen": "seen", "new": ""}
 """Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
 below it, a training rating, none."""
 
@@ -85,21 +80,16 @@ class Explorer:
         self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
     @classmethod
-    def from_runs(
-        cls, runs: Iterable[StoredRun], split: Split, *, k: int = 10, threshold: float = 4.0
-    ) -> Explorer:
+    def from_runs(cls, runs: Sequence[StoredRun], split: Split, *, k: int = 10, **options) -> Explorer:
         """Read what runs stored on a split; labels come from the runs' fact ``contenders`` where they have it."""
-        runs = list(runs)
         ratings = rating_table(runs, split)
-        fold = next(iter(ratings.attrs["folds"].values()), None)
+        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
         labels = {
             name: one.get("label", "")
             for run in reversed(runs)
             for name, one in run.facts.get("contenders", {}).items()
         }
-        return cls(
-            split, list_table(runs, split, k, fold=fold), ratings, labels=labels, k=k, threshold=threshold
-        )
+        return cls(split, lists, ratings, labels=labels, k=k, **options)
 
     # -- films ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -127,33 +117,12 @@ class Explorer:
         return similarity_matrix(self.train)
 
     # -- one user ------------------------------------------------------------------------------------------------
-    def user_code(self, raw_id) -> int:
-        """Return the code of a raw user id.
-
-        Raises
-        ------
-        KeyError
-            Nobody has it.
-        """
-        code = int(self.train.user_codes([raw_id])[0])
-        if code < 0:
-            ids = self.train.user_ids
-            raise KeyError(f"there is no user {raw_id!r}; ids go from {ids.min()} to {ids.max()}")
-        return code
-
     def ratings_of(self, user: int, part: str = "train") -> pd.DataFrame:
         """Return a user's training (``train``) or held-out (``test``) ratings: item, title, rating; best first."""
         data: Interactions = {"train": self.train, "test": self.test}[part]
         rows = np.flatnonzero(data.users == user)
         rows = rows[np.lexsort((data.items[rows], -data.ratings[rows]))]
-        items = data.items[rows]
-        return pd.DataFrame(
-            {
-                "item": items,
-                "title": [self.titles[i] for i in items],
-                "rating": data.ratings[rows].astype(float),
-            }
-        )
+        return self._films(data.items[rows], rating=data.ratings[rows].astype(float))
 
     def describe(self, user: int, called: str = "") -> str:
         """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code.
@@ -180,18 +149,11 @@ class Explorer:
         rows = self.train.users == user
         has, ratings = flags[self.train.items[rows]], self.train.ratings[rows].astype(float)
         rated = has.sum(axis=0)
-        found = pd.DataFrame(
-            {
-                "genre": names,
-                "liked": (has & (ratings >= self.threshold)[:, None]).sum(axis=0),
-                "rated": rated,
-                "mean": ratings @ has / np.maximum(rated, 1),
-            }
-        )
-        found = found[found["liked"] > 0]
-        return found.sort_values(
-            ["liked", "mean", "genre"], ascending=[False, False, True], ignore_index=True
-        )
+        liked = (has & (ratings >= self.threshold)[:, None]).sum(axis=0)
+        mean = ratings @ has / np.maximum(rated, 1)
+        found = pd.DataFrame({"genre": names, "liked": liked, "rated": rated, "mean": mean})
+        order = {"by": ["liked", "mean", "genre"], "ascending": [False, False, True]}
+        return found[found["liked"] > 0].sort_values(**order, ignore_index=True)
 
     def marked(self, user: int, items) -> pd.DataFrame:
         """Say what films are to a user.
@@ -207,14 +169,15 @@ class Explorer:
         mark = np.select(
             [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)], ["hit", "low", "seen"], "new"
         )
-        return pd.DataFrame(
-            {
-                "item": items,
-                "title": [self.titles[i] for i in items],
-                "mark": mark,
-                "rating": np.where(np.isnan(held), seen, held),
-            }
-        )
+        return self._films(items, mark=mark, rating=np.where(np.isnan(held), seen, held))
+
+    def titled(self, marked: pd.DataFrame, *, ratings: bool = False) -> list[str]:
+        """Return the titles of films of `marked` with their marks in words, and with the user's ratings if asked."""
+        found = []
+        for row in marked.itertuples():
+            words = MARKS[row.mark] + (f": {row.rating:g}" if ratings else "")
+            found.append(f"{row.title} [{words}]" if MARKS[row.mark] else row.title)
+        return found
 
     def top(self, user: int, model: str) -> pd.DataFrame:
         """Return a model's list for a user: ``rank`` and the columns of `marked`; empty where it made none.
@@ -252,11 +215,11 @@ class Explorer:
             return self.ratings_of(user, "test")
         rows = np.flatnonzero(self._predicted_users == user)
         rows = rows[np.lexsort((self._predicted_items[rows], -self._predicted_ratings[rows]))]
-        items = self._predicted_items[rows]
-        head = pd.DataFrame(
-            {"item": items, "title": [self.titles[i] for i in items], "rating": self._predicted_ratings[rows]}
-        )
+        head = self._films(self._predicted_items[rows], rating=self._predicted_ratings[rows])
         return pd.concat([head, pd.DataFrame(self._predictions[rows], columns=self.predicting)], axis=1)
+
+    def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
+        return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})
 
 
 def _dense(data: Interactions, user: int) -> np.ndarray:

@@ -11,27 +11,18 @@ from lib.explorer.data import FAVOURITES, Explorer
 from lib.metrics.rating import rmse
 
 
-@dataclass(frozen=True)
-class Reasons:
-    """What in a user's training ratings speaks for a film.
-
-    Parameters
-    ----------
-    neighbours : DataFrame
-        ``item``, ``title``, ``rating`` (the user's), ``similarity``: the user's films that are rated most like the
-        film, nearest first; only those with a positive similarity.
-    genres : list of str
-        The film's genres that are among the user's favourites.
-    """
-
-    neighbours: pd.DataFrame
-    genres: list[str]
-
-
-def why(explorer: Explorer, user: int, item: int, n: int = 3) -> Reasons:
-    """Find the n nearest films among those that the user rated in train, and shared genres.
+def why(explorer: Explorer, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
+    """Find what in a user's training ratings speaks for a film.
 
     These are facts about the ratings, the same for every model: no model says them of itself.
+
+    Returns
+    -------
+    neighbours : DataFrame
+        ``item``, ``title``, ``rating`` (the user's), ``similarity``: the n of the user's films that are rated most like
+        the film, nearest first; only those with a positive similarity.
+    genres : list of str
+        The film's genres that are among the user's favourites.
     """
     mine = explorer.ratings_of(user, "train")
     mine = mine[mine["item"] != item]
@@ -39,14 +30,14 @@ def why(explorer: Explorer, user: int, item: int, n: int = 3) -> Reasons:
     order = np.argsort(-near, kind="stable")[:n]
     order = order[near[order] > 0]
     neighbours = mine.iloc[order].assign(similarity=near[order].astype(float)).reset_index(drop=True)
-    favourites = list(explorer.favourite_genres(user)["genre"][:FAVOURITES])
     own = explorer.genres_of(item)
-    return Reasons(neighbours, [genre for genre in favourites if genre in own])
+    favourites = explorer.favourite_genres(user)["genre"][:FAVOURITES]
+    return neighbours, [genre for genre in favourites if genre in own]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on one user.
+    """Two models, a and b, on one user.
 
     Parameters
     ----------
@@ -57,30 +48,20 @@ class Comparison:
         Spearman's, of the ranks of the common films; NaN for fewer than three.
     held_out : DataFrame
         ``item``, ``title``, ``rating`` and ``a``, ``b``: predictions; NaN for a model that predicts no ratings.
-    rmse_a, rmse_b : float
-        On the user's held-out ratings, predictions as stored; NaN without any.
+    errors : (float, float)
+        RMSE on the user's held-out ratings, predictions as stored; NaN without any.
     """
 
     films: pd.DataFrame
     rank_correlation: float
     held_out: pd.DataFrame
-    rmse_a: float
-    rmse_b: float
+    errors: tuple[float, float]
 
     @property
-    def common(self) -> pd.DataFrame:
-        """Films in both lists."""
-        return self.films[self.films["rank_a"].notna() & self.films["rank_b"].notna()]
-
-    @property
-    def only_a(self) -> pd.DataFrame:
-        """Films in the first list only."""
-        return self.films[self.films["rank_b"].isna()]
-
-    @property
-    def only_b(self) -> pd.DataFrame:
-        """Films in the second list only."""
-        return self.films[self.films["rank_a"].isna()]
+    def parts(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """Films in both lists, only in the first, only in the second."""
+        a, b = self.films["rank_a"].notna(), self.films["rank_b"].notna()
+        return self.films[a & b], self.films[~b], self.films[~a]
 
 
 def compare(explorer: Explorer, user: int, a: str, b: str) -> Comparison:
@@ -91,31 +72,26 @@ def compare(explorer: Explorer, user: int, a: str, b: str) -> Comparison:
     KeyError
         No such model.
     """
-    tops = [_ranks(explorer, user, name) for name in (a, b)]
-    ranks = pd.concat(tops, axis=1, keys=["rank_a", "rank_b"]).astype("Int64")
-    ranks = ranks.assign(
-        both=ranks.notna().all(axis=1), second=ranks["rank_a"].isna(), best=ranks.min(axis=1).astype(float)
-    ).sort_values(["both", "second", "best"], ascending=[False, True, True], kind="stable")
+    ranks = pd.concat([_ranks(explorer, user, name) for name in (a, b)], axis=1, keys=["rank_a", "rank_b"])
+    both, best = ranks.notna().all(axis=1), ranks.min(axis=1)
+    order = np.lexsort((best, ranks["rank_a"].isna(), ~both))
+    ranks = ranks.iloc[order].astype("Int64")
     films = explorer.marked(user, ranks.index.to_numpy())
-    films = films.assign(rank_a=ranks["rank_a"].to_numpy(), rank_b=ranks["rank_b"].to_numpy())
-    films[["rank_a", "rank_b"]] = films[["rank_a", "rank_b"]].astype("Int64")
-    shared = ranks[ranks["both"]][["rank_a", "rank_b"]].astype(float)
-    correlation = (
-        float(shared["rank_a"].corr(shared["rank_b"], method="spearman")) if len(shared) > 2 else np.nan
-    )
+    films[["rank_a", "rank_b"]] = ranks.to_numpy()
+    films = films.astype({"rank_a": "Int64", "rank_b": "Int64"})
+    shared = ranks.dropna().astype(float)
+    alike = shared["rank_a"].corr(shared["rank_b"], method="spearman") if len(shared) > 2 else np.nan
     predicted = explorer.predictions(user)
-    held = predicted[["item", "title", "rating"]].assign(
-        **{side: predicted.get(name, np.nan) for side, name in (("a", a), ("b", b))}
-    )
-    errors = [
+    held = predicted[["item", "title", "rating"]].copy()
+    held["a"], held["b"] = predicted.get(a, np.nan), predicted.get(b, np.nan)
+    errors = tuple(
         rmse(held["rating"], held[side]) if len(held) and held[side].notna().all() else np.nan
         for side in "ab"
-    ]
-    return Comparison(films, correlation, held, *errors)
+    )
+    return Comparison(films, float(alike), held, errors)
 
 
 def _ranks(explorer: Explorer, user: int, model: str) -> pd.Series:
     if model in explorer.predicting and model not in explorer.models:
         return pd.Series([], index=pd.Index([], dtype=np.int64), dtype=float)  # it predicts, and has no lists
-    top = explorer.top(user, model)
-    return pd.Series(top["rank"].to_numpy(), index=top["item"].to_numpy())
+    return explorer.top(user, model).set_index("item")["rank"].astype(float)

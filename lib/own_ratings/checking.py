@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,35 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lib.own_ratings.errors import InvalidRatingsFile, problem
+from lib.own_ratings.errors import problem
+from lib.own_ratings.table_files import Table
 
 POLICIES = ("error", "last", "mean")
 FINE = 1000
 """Ratings with more distinct values than this are called continuous: no step between them is looked for."""
 
 
-@dataclass
-class Source:
-    """Where rows come from, for messages.
-
-    Parameters
-    ----------
-    path : Path
-    lines : callable
-        From rows (counted from 0) to lines or rows as a person counts them.
-    unit : {"line", "row"}
-    """
-
-    path: Path
-    lines: Callable[[Sequence[int]], list[int]] = field(repr=False)
-    unit: str = "line"
-
-    def wrong(self, row: int, what: str, fix: str) -> InvalidRatingsFile:
-        """Make the error about a row."""
-        return problem(self.path, what, fix, line=self.lines([row])[0], unit=self.unit)
-
-
-def ids_of(column: Any, kind: str, source: Source) -> np.ndarray:
+def ids_of(column: Any, kind: str, source: Table) -> np.ndarray:
     """Return ids: whole numbers where every one is written as such, else text.
 
     ``007`` is text, as it is not how 7 is written. Blanks around an id do not count.
@@ -76,7 +53,7 @@ def whole_numbers(text: pa.Array) -> np.ndarray | None:
     return numbers.to_numpy(zero_copy_only=False)
 
 
-def ratings_of(column: Any, source: Source) -> np.ndarray:
+def ratings_of(column: Any, source: Table) -> np.ndarray:
     """Return ratings as float64.
 
     Raises
@@ -113,7 +90,7 @@ def ratings_of(column: Any, source: Source) -> np.ndarray:
     return values
 
 
-def timestamps_of(column: Any, source: Source) -> tuple[np.ndarray, str]:
+def timestamps_of(column: Any, source: Table) -> tuple[np.ndarray, str]:
     """Return seconds since 1970, and how they were read, in words.
 
     Raises
@@ -146,7 +123,7 @@ def timestamps_of(column: Any, source: Source) -> tuple[np.ndarray, str]:
     return values.dt.as_unit("s").astype("int64").to_numpy(), words
 
 
-def _seconds(values: np.ndarray, source: Source, fix: str) -> tuple[np.ndarray, str]:
+def _seconds(values: np.ndarray, source: Table, fix: str) -> tuple[np.ndarray, str]:
     bad = ~np.isfinite(values)
     if bad.any():
         raise source.wrong(int(np.argmax(bad)), "the timestamp is not a finite number", fix)
@@ -161,9 +138,7 @@ def _seconds(values: np.ndarray, source: Source, fix: str) -> tuple[np.ndarray, 
     return values.astype(np.int64), "seconds since 1970"
 
 
-def check_scale(
-    ratings: np.ndarray, scale: tuple[float, float] | None, source: Source
-) -> tuple[float, float]:
+def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: Table) -> tuple[float, float]:
     """Return the scale: the given one, or the lowest and the highest rating.
 
     Raises
@@ -196,7 +171,7 @@ def step_of(ratings: np.ndarray) -> float | None:
     return float(np.diff(values).min()) if 1 < len(values) <= FINE else None
 
 
-def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tuple[pd.DataFrame, int]:
+def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> tuple[pd.DataFrame, int]:
     """Leave one rating a pair.
 
     Parameters
@@ -205,7 +180,7 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tupl
         ``user``, ``item``, ``rating``, ``timestamp``, rows as in the file.
     policy : {"error", "last", "mean"}
         ``last``: the latest one, of equal times the one further down; ``mean``: the mean rating at the latest time.
-    source : Source
+    source : Table
 
     Returns
     -------

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from lib.datasets.catalogue import entries
 from lib.files import whole_file, write_json
 from lib.own_ratings.checking import (
-    Source,
     check_scale,
     ids_of,
     ratings_of,
@@ -28,7 +25,7 @@ from lib.own_ratings.checking import (
 from lib.own_ratings.columns import ROLES, assign
 from lib.own_ratings.errors import problem
 from lib.own_ratings.side_tables import read_side_table
-from lib.own_ratings.text_files import TextTable, read_bytes
+from lib.own_ratings.table_files import Table, open_table, read_bytes
 
 FORM = 1
 """Of the folder; a change of it has every file read again."""
@@ -162,45 +159,24 @@ def summary_of(meta: Mapping) -> str:
     return "; ".join([*words, *meta["notes"]]) + "."
 
 
-def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Source]:
+def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Table]:
     """Read the rows of the file, in its order, and tell how they were read."""
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
-        except pa.ArrowInvalid as error:
-            raise problem(
-                path, f"is no Parquet file ({str(error)[:80]})", "Write it again, or give text"
-            ) from None
-        if len(table) == 0:
-            raise problem(path, "holds no rows", "Give a file with a row a rating")
-        names, header, separator = table.column_names, True, ""
-        places = assign(path, names, columns)
-        read = dict(zip(places, (table.column(place) for place in places.values()), strict=True))
-        source = Source(path, lambda rows: [row + 1 for row in rows], "row")
-    else:
-        text = TextTable.open(path)
-        names, header, separator = text.names, text.header, text.separator
-        places = assign(path, names, columns, header=header)
-        read = dict(zip(places, text.columns(list(places.values())), strict=True))
-        source = Source(path, text.lines)
+    source = open_table(path)
+    places = assign(path, source.names, columns, header=source.header)
+    read = dict(zip(places, source.columns(list(places.values())), strict=True))
     found = {kind: ids_of(read[kind], kind, source) for kind in ("user", "item")}
     n = len(found["user"])
     found["rating"] = ratings_of(read["rating"], source) if "rating" in read else np.ones(n)
-    found["timestamp"], words = (
-        timestamps_of(read["timestamp"], source)
-        if "timestamp" in read
-        else (np.zeros(n, dtype=np.int64), "none")
-    )
+    found["timestamp"], words = np.zeros(n, dtype=np.int64), "none"
+    if "timestamp" in read:
+        found["timestamp"], words = timestamps_of(read["timestamp"], source)
     used = {
-        role: names[places[role]] if header else f"column {places[role] + 1}"
+        role: source.names[places[role]] if source.header else f"column {places[role] + 1}"
         for role in ROLES
         if role in places
     }
-    return (
-        pd.DataFrame(found),
-        {"columns": used, "header": header, "separator": separator, "timestamps": words},
-        source,
-    )
+    how = {"columns": used, "header": source.header, "separator": source.separator, "timestamps": words}
+    return pd.DataFrame(found), how, source
 
 
 def _times_differ(frame: pd.DataFrame) -> bool:

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from lib.datasets.readers import split_title
-from lib.own_ratings.checking import Source, whole_numbers
+from lib.own_ratings.checking import whole_numbers
 from lib.own_ratings.columns import SYNONYMS, plain_name
 from lib.own_ratings.errors import problem
-from lib.own_ratings.text_files import TextTable, read_bytes
+from lib.own_ratings.table_files import Table, open_table
 
 KNOWN = {
     "item": {
@@ -60,7 +59,8 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     InvalidRatingsFile
         There is no column of ids, an id is empty or stands twice, or no id is among the rated ones.
     """
-    frame, source = _read(path)
+    source = open_table(path, header=True)
+    frame = source.frame()
     place = _id_column(path, kind, list(frame.columns))
     ids = _ids(frame.pop(frame.columns[place]), rated, kind, source)
     twice = ids.duplicated()
@@ -89,25 +89,6 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     return SideTable(frame, notes)
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, Source]:
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
-        except pa.ArrowInvalid as error:
-            raise problem(path, f"is no Parquet file ({str(error)[:80]})", "Write it again") from None
-        return table.to_pandas().reset_index(drop=True), Source(
-            path, lambda rows: [r + 1 for r in rows], "row"
-        )
-    table = TextTable.open(path, header=True)
-    names = [name or f"column {place + 1}" for place, name in enumerate(table.names)]
-    if len(set(names)) < len(names):
-        raise problem(path, f"two columns have one name: {', '.join(names)}", "Rename one of them", line=1)
-    columns = table.columns(range(len(names)))
-    return pd.DataFrame({n: c.to_pandas() for n, c in zip(names, columns, strict=True)}), Source(
-        path, table.lines
-    )
-
-
 def _id_column(path: Path, kind: str, names: list[str]) -> int:
     plain = [plain_name(name) for name in names]
     for wanted in (*SYNONYMS[kind], "id"):
@@ -117,7 +98,7 @@ def _id_column(path: Path, kind: str, names: list[str]) -> int:
                   f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
 
 
-def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Source) -> pd.Index:
+def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Table) -> pd.Index:
     """Ids in the form that the ratings have them."""
     text = column.map(lambda value: "" if value is None or value != value else str(value).strip())
     if (text == "").any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -86,14 +86,16 @@ def long_tail(ratings: Interactions) -> pd.DataFrame:
     )
 
 
-def user_lists(lists: Mapping[str, TopK], split: Split, user: int, k: int, threshold: float, labels: Mapping[str, str]) -> pd.DataFrame:  # fmt: skip
-    """Put every model's list for one user under each other.
+def sample_users(split: Split, n: int) -> np.ndarray:
+    """Return codes of test users from the quietest to the most active, evenly by rank of their training ratings."""
+    tested = np.unique(split.test.users)
+    order = tested[np.argsort(split.train.user_counts[tested], kind="stable")]
+    places = np.unique(np.round(np.linspace(0.1, 0.9, n) * (len(order) - 1)).astype(int))
+    return order[places]
 
-    Returns
-    -------
-    DataFrame
-        ``model``, ``hits`` (relevant test items among the first k) and ``list``, titles in order, hits marked.
-    """
+
+def user_lists(lists: Mapping[str, TopK], split: Split, user: int, k: int, threshold: float, labels: Mapping[str, str]) -> pd.DataFrame:  # fmt: skip
+    """Put every model's list for one user under each other: ``model``, ``hits`` (relevant test items), ``list``."""
     test = split.test
     liked = set(test.items[(test.users == user) & (test.ratings >= threshold)].tolist())
     rows = []
@@ -108,7 +110,7 @@ def user_lists(lists: Mapping[str, TopK], split: Split, user: int, k: int, thres
     )
 
 
-def user_table(split: Split, users: Sequence[int], threshold: float) -> pd.DataFrame:
+def user_table(split: Split, users: np.ndarray, threshold: float) -> pd.DataFrame:
     """Describe sample users: ``user`` (raw id), ``train``, ``test``, ``relevant`` ratings, and ``best``, liked in train."""
     rows = []
     for user in users:

@@ -14,6 +14,8 @@ def test_marks_are_hit_low_seen_and_new(explorer):
     found = explorer.marked(ANN, [2, 3, 0, 5])
     assert list(found["mark"]) == ["hit", "low", "seen", "new"]
     assert found["rating"].tolist()[:3] == [4, 2, 5] and np.isnan(found["rating"].iloc[3])
+    assert explorer.titled(found)[1:] == ["映画 [held out, not liked]", "<script>alert(1)</script> (1990) [seen]", "Last (2000)"]  # fmt: skip
+    assert explorer.titled(found, ratings=True)[0] == "Godfather, The (1972) [held-out hit: 4]"
 
 
 def test_lists_come_in_their_order_with_titles(explorer):
@@ -63,8 +65,6 @@ def test_without_side_tables_ids_stand_for_titles(split, explorer):
 
 
 def test_what_is_wrong_is_named(split, explorer):
-    with pytest.raises(KeyError, match="no user 'dan'"):
-        explorer.user_code("dan")
     lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [99]})
     with pytest.raises(ValueError, match="film 99 of a list"):
         Explorer(split, lists)
@@ -85,7 +85,7 @@ def test_it_reads_what_a_run_stored(planted, tmp_path):
     assert found.models == ["bias", "most_popular"] and found.predicting == ["bias"]
     assert found.labels["bias"] == "The bias"
     expected = evaluations["bias"].top_k.query("user == 1003").sort_values("rank")["item"]
-    user = found.user_code(1003)
+    user = int(split.train.user_codes([1003])[0])
     assert split.train.item_ids[found.top(user, "bias")["item"]].tolist() == expected.tolist()
     seen = split.train.items[split.train.users == user]
     assert not set(found.top(user, "bias")["item"]) & set(seen)

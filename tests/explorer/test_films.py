@@ -3,7 +3,7 @@ import pytest
 
 from lib.experiment.fit import fit_model
 from lib.explorer.films import FilmSpace, film_spaces
-from lib.explorer.sample import sample_films, sample_users
+from lib.explorer.page import sample_films, sample_users
 
 EVERY = np.ones(4, bool)
 

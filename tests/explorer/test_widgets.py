@@ -28,10 +28,33 @@ def test_typing_narrows_the_choice_and_the_tabs_follow(bench):
     assert bench.users.value == 0 and "Last (2000)" in answers(bench)["Lists"]
 
 
-def test_lists_are_side_by_side_with_marks_in_words_and_colour(bench):
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("amelie", ["Amélie (2001)"]),
+        ("AMÉ", ["Amélie (2001)"]),
+        ("the godfather", ["Godfather, The (1972)"]),
+        ("god 1972", ["Godfather, The (1972)"]),
+        ("映", ["映画"]),
+        ("script", ["<script>alert(1)</script> (1990)"]),
+        ("godfather 2001", []),
+    ],
+)
+def test_films_are_found_by_words_whatever_case_and_accents(bench, query, titles):
+    bench.film_text.value = query
+    assert [title for title, _ in bench.films.options] == titles
+
+
+def test_of_what_is_found_films_with_more_ratings_come_first(bench, explorer):
+    counts = [explorer.train.item_counts[item] for _, item in bench.films.options]
+    assert len(counts) == 6 and counts == sorted(counts, reverse=True)
+    bench.user_text.value = "artist 50"
+    assert bench.users.value == 2
+
+
+def test_lists_are_side_by_side_with_marks_in_words(bench):
     found = answers(bench)["Lists"]
-    assert '<b style="color:#1f7a43">[held-out hit: 4]</b>' in found
-    assert '<b style="color:#b3261e">[held out, not liked: 2]</b>' in found
+    assert "[held-out hit: 4]" in found and "[held out, not liked: 2]" in found
     assert "Model &lt;A&gt;" in found
     bench.models.value = ("b",)
     assert "held out, not liked" not in answers(bench)["Lists"]  # film 4 is in a's list only
@@ -56,6 +79,8 @@ def test_two_models_are_compared_on_the_user(bench):
     assert (
         "RMSE on the held-out ratings, Model &lt;A&gt;: 1.581" in found and "b predicts no ratings" in found
     )
+    bench.second.value = "a"  # itself
+    assert "3 films in both lists" in answers(bench)["Two models"]
     bench.second.value = "c"  # predicts, and has no lists
     assert "c: 0.000" in answers(bench)["Two models"]
 

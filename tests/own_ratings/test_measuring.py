@@ -12,10 +12,9 @@ from lib.metrics.rating import rmse
 from lib.own_ratings import prepare
 from lib.own_ratings.candidates import MIXED, candidates
 from lib.own_ratings.choosing import as_point, choose, draw, searched
-from lib.own_ratings.measuring import fit_all, starred
-from lib.own_ratings.protocol import parted, sample_users, threshold_of
+from lib.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.own_ratings.stars import for_models
-from lib.own_ratings.tables import skipped_table, user_lists
+from lib.own_ratings.tables import sample_users, skipped_table, user_lists
 from tests.own_ratings.shapes import books, half_stars, plays
 
 
