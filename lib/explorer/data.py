@@ -34,7 +34,7 @@ class Explorer:
         Gives the training and the held-out ratings, with the side tables.
     lists : DataFrame
         ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.stored_tables.list_table`.
-    ratings : DataFrame, optional
+    ratings : DataFrame
         Held-out ratings with a column of predictions a model, as of `lib.stored_tables.rating_table`.
     labels : mapping of str to str, optional
         What readers see for a model; the registered labels otherwise.
@@ -50,8 +50,8 @@ class Explorer:
     """
 
     def __init__(
-        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame | None = None, *,
-        labels: Mapping[str, str] | None = None, k: int = 10, threshold: float = 4.0,
+        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame, *, labels: Mapping[str, str] | None = None, k: int = 10,
+        threshold: float = 4.0,
     ):  # fmt: skip
         if lists.empty:
             raise ValueError(
@@ -70,12 +70,11 @@ class Explorer:
         kept = lists["rank"].to_numpy() <= k
         models = pd.Index(self.models).get_indexer(lists["model"])
         self._lists[models[kept], users[kept], lists["rank"].to_numpy()[kept] - 1] = items[kept]
-        self.predicting = [] if ratings is None else models_of(ratings)
-        self._predictions = None if ratings is None else ratings[self.predicting].to_numpy(np.float64)
-        if ratings is not None:
-            self._predicted_users = self.train.user_codes(ratings["user"])
-            self._predicted_items = self.train.item_codes(ratings["item"])
-            self._predicted_ratings = ratings["rating"].to_numpy(np.float64)
+        self.predicting = models_of(ratings)
+        self._predictions = ratings[self.predicting].to_numpy(np.float64)
+        self._predicted_users = self.train.user_codes(ratings["user"])
+        self._predicted_items = self.train.item_codes(ratings["item"])
+        self._predicted_ratings = ratings["rating"].to_numpy(np.float64)
         given = labels or {}
         self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
@@ -180,15 +179,7 @@ class Explorer:
         return found
 
     def top(self, user: int, model: str) -> pd.DataFrame:
-        """Return a model's list for a user: ``rank`` and the columns of `marked`; empty where it made none.
-
-        Raises
-        ------
-        KeyError
-            The model has no lists.
-        """
-        if model not in self.models:
-            raise KeyError(f"{model!r} has no lists; those that have: {', '.join(self.models)}")
+        """Return the list of one of `models` for a user: ``rank``, the columns of `marked`; empty where it made none."""
         items = self._lists[self.models.index(model), user]
         ranks = np.flatnonzero(items >= 0)
         found = self.marked(user, items[ranks])
@@ -199,6 +190,28 @@ class Explorer:
         """Codes of the films that any model lists for a user, those that most models list first."""
         items, counts = np.unique(self._lists[:, user][self._lists[:, user] >= 0], return_counts=True)
         return items[np.argsort(-counts, kind="stable")]
+
+    def why(self, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
+        """Find what in a user's training ratings speaks for a film.
+
+        These are facts about the ratings, the same for every model: no model says them of itself.
+
+        Returns
+        -------
+        neighbours : DataFrame
+            ``item``, ``title``, ``rating`` (the user's), ``similarity``: the n of the user's films that are rated most
+            like the film, nearest first; only those with a positive similarity.
+        genres : list of str
+            The film's genres that are among the user's favourites.
+        """
+        mine = self.ratings_of(user, "train")
+        mine = mine[mine["item"] != item]
+        near = self.similarity[item, mine["item"].to_numpy()]
+        order = np.argsort(-near, kind="stable")[:n]
+        order = order[near[order] > 0]
+        neighbours = mine.iloc[order].assign(similarity=near[order].astype(float)).reset_index(drop=True)
+        own, favourites = self.genres_of(item), self.favourite_genres(user)["genre"][:FAVOURITES]
+        return neighbours, [genre for genre in favourites if genre in own]
 
     @property
     def listed_users(self) -> np.ndarray:
@@ -211,8 +224,6 @@ class Explorer:
 
     def predictions(self, user: int) -> pd.DataFrame:
         """Return a user's held-out ratings with every model's predictions: item, title, rating, a column a model."""
-        if self._predictions is None:
-            return self.ratings_of(user, "test")
         rows = np.flatnonzero(self._predicted_users == user)
         rows = rows[np.lexsort((self._predicted_items[rows], -self._predicted_ratings[rows]))]
         head = self._films(self._predicted_items[rows], rating=self._predicted_ratings[rows])

@@ -34,10 +34,7 @@ class FilmSpace:
     weights: bool = False
 
     def near(self, item: int, n: int, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the codes and similarities of the n nearest films among those allowed, nearest first.
-
-        Fewer where fewer are allowed.
-        """
+        """Return codes and similarities of the n nearest films among those allowed (a mask), or fewer; nearest first."""
         n = min(n, int(among.sum()) - bool(among[item]))
         if n < 1:
             return np.empty(0, np.int64), np.empty(0)

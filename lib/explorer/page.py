@@ -12,7 +12,6 @@ import numpy as np
 
 from lib.explorer.data import FAVOURITES, MARKS, Explorer
 from lib.explorer.films import FilmSpace
-from lib.explorer.reasons import why
 from lib.metrics.rating import rmse
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
@@ -131,7 +130,7 @@ def _user(
         top = explorer.top(user, name)["item"] if name in explorer.models else []
         lists.append([number(item) for item in top])
     for row in explorer.marked(user, explorer.recommended(user)).itertuples():
-        near, genres = why(explorer, user, row.item, n_reasons)
+        near, genres = explorer.why(user, row.item, n_reasons)
         place = number(row.item)
         reasons[place] = [said(near), genres]
         if row.mark != "new":

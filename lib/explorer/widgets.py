@@ -12,9 +12,8 @@ import pandas as pd
 
 from lib.explorer.data import Explorer
 from lib.explorer.films import FilmSpace
-from lib.explorer.reasons import compare, why
 
-TABS = ("The user", "Lists", "Why", "Two models", "Near films")
+TABS = ("The user", "Lists", "Why", "Near films")
 FOUND = 30
 """Results that a search shows."""
 
@@ -42,38 +41,31 @@ class Workbench:
         self.among = explorer.train.item_counts >= least_ratings
         chosen = [name for name in shown if name in explorer.models] or explorer.models[:4]
         options = [(explorer.labels[name], name) for name in explorer.models]
-        more = [(explorer.labels[n], n) for n in explorer.predicting if n not in explorer.models]
         people = [explorer.describe(user) for user in range(explorer.train.n_users)]
         by_ratings = np.argsort(-explorer.train.item_counts, kind="stable")
         self.user_text, self.users = _finder("User", "id, occupation, age", people, range(len(people)))
         self.film_text, self.films = _finder("Film", "words of the title", explorer.titles, by_ratings)
-        wide = {"layout": ipywidgets.Layout(width="22em")}
+        wide = ipywidgets.Layout(width="22em")
         self.models = ipywidgets.SelectMultiple(
-            options=options, value=chosen, rows=8, description="Models", **wide
-        )
-        self.first, self.second = (
-            ipywidgets.Dropdown(options=options + more, value=value, description=text, **wide)
-            for text, value in (("First", chosen[0]), ("Second", chosen[-1]))
+            options=options, value=chosen, rows=8, description="Models", layout=wide
         )
         self.answers = {name: ipywidgets.HTML() for name in TABS}
-        above = {"Lists": [self.models], "Two models": [ipywidgets.HBox([self.first, self.second])]}
+        above = {"Lists": [self.models]}
         pages = [ipywidgets.VBox([*above.get(name, []), self.answers[name]]) for name in TABS]
         finders = ipywidgets.HBox(
             [ipywidgets.VBox([self.user_text, self.users]), ipywidgets.VBox([self.film_text, self.films])],
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
         self.view = ipywidgets.VBox([finders, ipywidgets.Tab(children=pages, titles=TABS)])
-        for control in (self.users, self.films, self.models, self.first, self.second):
+        for control in (self.users, self.films, self.models):
             control.observe(self._refresh, names="value")
         self._refresh()
 
     def _refresh(self, _change=None) -> None:
         user, item = self.users.value, self.films.value
         nobody, nothing = _paragraph("No user is chosen."), _paragraph("No film is chosen.")
-        for name, answer in (
-            ("The user", self._profile), ("Lists", self._lists), ("Two models", self._comparison),
-        ):  # fmt: skip
-            self.answers[name].value = nobody if user is None else answer(user)
+        self.answers["The user"].value = nobody if user is None else self._profile(user)
+        self.answers["Lists"].value = nobody if user is None else self._lists(user)
         no_reason = nobody if user is None else nothing
         self.answers["Why"].value = no_reason if user is None or item is None else self._why(user, item)
         self.answers["Near films"].value = nothing if item is None else self._near(user, item)
@@ -103,11 +95,15 @@ class Workbench:
         columns = {
             self.explorer.labels[n]: self.explorer.titled(top, ratings=True) for n, top in tops.items()
         }
-        return _table(_ranked(columns, self.explorer.k))
+        held = self.explorer.predictions(user)
+        rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format)}
+        for name in [name for name in self.models.value if name in held]:
+            rated[self.explorer.labels[name]] = held[name].map("{:.2f}".format)
+        return _table(_ranked(columns, self.explorer.k)) + _table(rated, "Held-out ratings and predictions")
 
     def _why(self, user: int, item: int) -> str:
         explorer = self.explorer
-        near, genres = why(explorer, user, item, 5)
+        near, genres = explorer.why(user, item, 5)
         by = [explorer.labels[name] for name in explorer.listed_by(user, item)]
         (title,) = explorer.titled(explorer.marked(user, [item]), ratings=True)
         found = f"<p><b>{html.escape(title)}</b></p>"
@@ -119,30 +115,6 @@ class Workbench:
             {"The user's films that are rated most like it": near["title"], "The user's rating": near["rating"].map("{:g}".format),
              "Similarity": near["similarity"].map("{:.2f}".format)}
         )  # fmt: skip
-
-    def _comparison(self, user: int) -> str:
-        names = self.first.value, self.second.value
-        found, labels = compare(self.explorer, user, *names), [self.explorer.labels[name] for name in names]
-        both, first, second = map(len, found.parts)
-        text = f"{both} films in both lists, {first} only in the first, {second} only in the second. "
-        if np.isfinite(found.rank_correlation):
-            text += f"Rank correlation of the common films: {found.rank_correlation:.2f}. "
-        for label, error in zip(labels, found.errors, strict=True):
-            text += f"RMSE on the held-out ratings, {label}: {error:.3f}. " if np.isfinite(error) else f"{label} predicts no ratings. "  # fmt: skip
-        films, held = found.films, found.held_out
-        if names[0] == names[1]:
-            labels[1] += " "  # a column of its own
-        ranks = {
-            "Film": self.explorer.titled(films, ratings=True),
-            labels[0]: films["rank_a"],
-            labels[1]: films["rank_b"],
-        }
-        predicted = {
-            label: held[side].map("{:.2f}".format, na_action="ignore")
-            for label, side in zip(labels, "ab", strict=True)
-        }
-        rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format), **predicted}
-        return _paragraph(text) + _table(ranks, "Ranks") + _table(rated, "Held-out ratings and predictions")
 
     def _near(self, user: int | None, item: int) -> str:
         explorer, columns = self.explorer, {}
