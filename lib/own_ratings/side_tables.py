@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,23 +26,7 @@ KNOWN = {
 """Columns that models and pages know by name; others keep theirs."""
 
 
-@dataclass(frozen=True)
-class SideTable:
-    """A table in the order of the rated ids.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Indexed by raw id; rows of ids that the file lacks are missing values.
-    notes : list of str
-        What was read how, in words.
-    """
-
-    frame: pd.DataFrame
-    notes: list[str]
-
-
-def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
+def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of items or users.
 
     Parameters
@@ -54,6 +37,13 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     rated : ndarray
         Ids of the ratings, unique; others of the table are left out.
 
+    Returns
+    -------
+    frame : DataFrame
+        In the order of the rated ids, indexed by them; rows of ids that the file lacks are missing values.
+    notes : list of str
+        What was read how, in words.
+
     Raises
     ------
     InvalidRatingsFile
@@ -61,7 +51,11 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     """
     source = open_table(path, header=True)
     frame = source.frame()
-    place = _id_column(path, kind, list(frame.columns))
+    plain = [plain_name(name) for name in frame.columns]
+    place = next((plain.index(name) for name in (*SYNONYMS[kind], "id") if name in plain), None)
+    if place is None:
+        raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, frame.columns))}",
+                      f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
     ids = _ids(frame.pop(frame.columns[place]), rated, kind, source)
     twice = ids.duplicated()
     if twice.any():
@@ -72,41 +66,23 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     frame.index = ids
     known = pd.Index(rated).intersection(ids)
     if len(known) == 0:
-        raise problem(
-            path,
-            f"none of its {len(ids):,} ids is a rated {kind}'s",
-            f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}",
-        )
-    notes = []
-    if len(ids) > len(known):
-        notes.append(f"{len(ids) - len(known):,} rows of {path.name} left out, as nobody rated that item" if kind == "item"
-                     else f"{len(ids) - len(known):,} rows of {path.name} left out, as that user rated nothing")  # fmt: skip
-    if len(rated) > len(known):
-        notes.append(
-            f"{len(rated) - len(known):,} rated {kind}s are not in {path.name}; nothing is known of them"
-        )
-    frame = _shape(frame.reindex(pd.Index(rated, name=kind)), kind)
-    return SideTable(frame, notes)
-
-
-def _id_column(path: Path, kind: str, names: list[str]) -> int:
-    plain = [plain_name(name) for name in names]
-    for wanted in (*SYNONYMS[kind], "id"):
-        if wanted in plain:
-            return plain.index(wanted)
-    raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, names))}",
-                  f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
+        fix = f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}"
+        raise source.wrong(None, f"none of its {len(ids):,} ids is a rated {kind}'s", fix)
+    notes, more, absent = [], len(ids) - len(known), len(rated) - len(known)
+    if more:
+        why = "nobody rated that item" if kind == "item" else "that user rated nothing"
+        notes.append(f"{more:,} rows of {path.name} left out, as {why}")
+    if absent:
+        notes.append(f"{absent:,} rated {kind}s are not in {path.name}; nothing is known of them")
+    return _shape(frame.reindex(pd.Index(rated, name=kind)), kind), notes
 
 
 def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Table) -> pd.Index:
     """Ids in the form that the ratings have them."""
     text = column.map(lambda value: "" if value is None or value != value else str(value).strip())
     if (text == "").any():
-        raise source.wrong(
-            int(np.argmax((text == "").to_numpy())),
-            f"the {kind}'s id is empty",
-            "Give the id, or take the row out",
-        )
+        row = int(np.argmax((text == "").to_numpy()))
+        raise source.wrong(row, f"the {kind}'s id is empty", "Give the id, or take the row out")
     if np.issubdtype(np.asarray(rated).dtype, np.integer):
         whole = whole_numbers(pa.array(text))
         if whole is not None:
@@ -133,14 +109,11 @@ def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
         )
         if name == "title" or name in listed or name in ("gender", "occupation"):
             found[name] = _text(values, name in listed)
-        else:
-            numbers = pd.to_numeric(values.replace("", None), errors="coerce")
-            given = values.notna() & (values != "")
-            found[name] = (
-                numbers.astype(float)
-                if given.any() and numbers[given].notna().all()
-                else _text(values, False)
-            )
+            continue
+        numbers = pd.to_numeric(values.replace("", None), errors="coerce")
+        given = values.notna() & (values != "")
+        is_number = given.any() and numbers[given].notna().all()
+        found[name] = numbers.astype(float) if is_number else _text(values, False)
     shaped = pd.DataFrame(found, index=frame.index)
     if "year" in shaped:
         year = pd.to_numeric(shaped["year"], errors="coerce")

@@ -95,9 +95,10 @@ class Table:
 
     unit = "line"
 
-    def wrong(self, row: int, what: str, fix: str) -> InvalidRatingsFile:
-        """Make the error about a row (counted from 0); it names the line, or the row, as a person counts it."""
-        return problem(self.path, what, fix, line=self.lines([row])[0], unit=self.unit)
+    def wrong(self, row: int | None, what: str, fix: str) -> InvalidRatingsFile:
+        """Make the error about a row (from 0; None: the file), which it names as a person counts lines or rows."""
+        line = None if row is None else self.lines([row])[0]
+        return problem(self.path, what, fix, line=line, unit=self.unit)
 
 
 @dataclass(frozen=True)
