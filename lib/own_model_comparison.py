@@ -105,18 +105,7 @@ def against_each(
 
 
 def differences_figure(tests: pd.DataFrame, own: str, labels: Mapping[str, str], xlabel: str) -> Figure:
-    """Draw the differences of `against_each` with their intervals; colours tell what the tests find.
-
-    Parameters
-    ----------
-    tests : DataFrame
-    own : str
-        What a reader calls the model.
-    labels : mapping of str to str
-        Of the other models.
-    xlabel : str
-        The difference, with its unit and sign.
-    """
+    """Draw the differences of `against_each` with their intervals; colours tell what the tests find."""
     figure, axis = plt.subplots(figsize=(7.2, 0.185 * len(tests) + 1.1))
     names, colours = tests["model"].map(labels).fillna(tests["model"]), tests["verdict"].map(SHADES).tolist()
     interval_plot(axis, names, tests["difference"], tests["low"], tests["high"], colours=colours)

@@ -33,22 +33,10 @@ class OwnModelError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """How a stored table was measured.
+    """How a stored table was measured, of the run `stored`.
 
-    Parameters
-    ----------
-    stored : StoredRun
-        Of ``one_table.ipynb``.
-    splits : dict of str to Split
-        By key, as `lib.experiment.protocol.make_splits` names them.
-    listed : tuple of str
-        Keys of the splits whose lists were drawn.
-    k : int
-        Length of the lists.
-    threshold : float
-        A test rating of this or more is relevant.
-    seed : int
-        Of the models' random starts.
+    `splits` are those of `lib.experiment.protocol.make_splits`, `listed` the keys of those whose lists were drawn, of
+    length `k`; a test rating of `threshold` or more is relevant; `seed` is that of the models' random starts.
     """
 
     stored: StoredRun
@@ -90,15 +78,7 @@ class OwnRow:
 
 
 def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protocol:
-    """Read from a stored table how it was measured, and make its splits again.
-
-    Parameters
-    ----------
-    stored : StoredRun
-    data : lib.datasets.Dataset
-        The one that the run was measured on.
-    only : iterable of str
-        Keys of the only splits; empty for all.
+    """Read from a stored table how it was measured, and make its splits, or `only` some, of the same data again.
 
     Raises
     ------

@@ -16,6 +16,8 @@ from lib.metrics.rating import rmse
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """What `show` publishes; the report turns it into controls, and leaves it out where there are no scripts."""
+MOST_HELD_OUT = 15
+"""Held-out ratings of a user that are shown, the first in the order of film codes."""
 
 
 def sample_users(explorer: Explorer, n: int, *, least: int = 5, most: int = 60, seed: int = 42) -> np.ndarray:
@@ -63,33 +65,24 @@ def opinion(rating: float, threshold: float) -> str:
 
 def payload(
     explorer: Explorer, spaces: Sequence[FilmSpace], users: Sequence[int], films: Sequence[int], *,
-    shown: Sequence[str] = (), n_near: int = 8, n_reasons: int = 3, least_ratings: int = 20, most_held_out: int = 15,
+    shown: Sequence[str] = (), n_near: int = 8, least_ratings: int = 20,
 ) -> dict:  # fmt: skip
-    """Gather what the page shows, as plain numbers and texts.
+    """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
     Parameters
     ----------
-    explorer : Explorer
-    spaces : sequence of FilmSpace
-    users, films : sequences of int
-        Codes of the sample.
     shown : sequence of str
         Models whose lists are open at first; the first two are compared first. Those that have no lists are skipped.
     n_near : int
         Films named near a film; only ones with `least_ratings` training ratings.
-    n_reasons : int
-        Of the user's films, named beside a recommended one.
-    most_held_out : int
-        Held-out ratings of a user with every model's prediction; the first so many in the order of film codes.
 
     Returns
     -------
     dict
         Films are numbers into ``films``, models into ``models``.
     """
-    numbers: dict[
-        int, int
-    ] = {}  # films in the order in which they are met: each title stands in the data once
+    # Films in the order in which they are met: each title stands in the data once.
+    numbers: dict[int, int] = {}
 
     def number(item: int) -> int:
         return numbers.setdefault(int(item), len(numbers))
@@ -97,13 +90,13 @@ def payload(
     names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
     at_first = [names.index(name) for name in shown if name in explorer.models]
     among = explorer.train.item_counts >= least_ratings
-    people = [_user(explorer, names, int(user), lettered(place), number, n_reasons, most_held_out) for place, user in enumerate(users)]  # fmt: skip
+    people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
     near = [
         {
             "film": number(film),
             "genres": explorer.genres_of(int(film)),
             "ratings": int(explorer.train.item_counts[film]),
-            "near": [[number(item) for item in space.near(int(film), n_near, among)[0]] for space in spaces],
+            "near": [[number(item) for item in space.near(int(film), n_near, among)] for space in spaces],
         }
         for film in films
     ]
@@ -118,9 +111,7 @@ def payload(
     }
 
 
-def _user(
-    explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int], n_reasons: int, most: int,
-) -> dict:  # fmt: skip
+def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
     def said(films) -> list[list]:
         opinions = [opinion(rating, explorer.threshold) for rating in films["rating"]]
         return [[number(item), words] for item, words in zip(films["item"], opinions, strict=True)]
@@ -130,14 +121,14 @@ def _user(
         top = explorer.top(user, name)["item"] if name in explorer.models else []
         lists.append([number(item) for item in top])
     for row in explorer.marked(user, explorer.recommended(user)).itertuples():
-        near, genres = explorer.why(user, row.item, n_reasons)
+        near, genres = explorer.why(user, row.item)
         place = number(row.item)
         reasons[place] = [said(near), genres]
         if row.mark != "new":
             marks[place] = row.mark
     # Not by rating: the order would tell it.
     held = explorer.predictions(user).sort_values("item", kind="stable")
-    shown = held.head(most)
+    shown = held.head(MOST_HELD_OUT)
     train = explorer.ratings_of(user, "train")
     return {
         "name": explorer.describe(user, called),

@@ -119,7 +119,7 @@ class Workbench:
     def _near(self, user: int | None, item: int) -> str:
         explorer, columns = self.explorer, {}
         for space in self.spaces:
-            items, _ = space.near(item, self.n_near, self.among)
+            items = space.near(item, self.n_near, self.among)
             marked = explorer.titled(explorer.marked(user, items), ratings=True) if user is not None else None
             columns[space.label] = marked or [explorer.titles[i] for i in items]
         genres = ", ".join(explorer.genres_of(item)) or "no genre known"

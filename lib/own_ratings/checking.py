@@ -191,7 +191,7 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> tuple
         first = int(np.argmax(pairs == pairs[again]))
         user, item = (str(frame[role].iloc[again])[:40] for role in ("user", "item"))
         raise source.wrong(
-            again, f"user {user!r} rates item {item!r} again, first on {source.unit} {source.lines([first])[0]:,}; "
+            again, f"user {user!r} rates item {item!r} again, first on {source.unit} {source.line(first):,}; "
             f"{n:,} rows repeat a pair", "Say what counts: --duplicates last or --duplicates mean",
         )  # fmt: skip
     kept = frame.iloc[np.sort(order[ends])]

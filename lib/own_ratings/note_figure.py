@@ -25,21 +25,18 @@ def apart_figure(
     found: Standing | None, xlabel: str, labels: Mapping[str, str], families: Mapping[str, str], *, most: int, why_not: str,
     always: str = "",
 ) -> tuple[Figure, pd.DataFrame]:  # fmt: skip
-    """Draw which models can be told apart by a metric.
+    """Draw which models can be told apart by a metric: the best `most`, and `always` wherever it stands.
 
     Parameters
     ----------
     found : Standing or None
+        Without one the figure says `why_not`.
     xlabel : str
         The metric, with its unit.
     labels, families : mapping of str to str
         Of every model.
     most : int
-        Only the best so many are drawn.
-    why_not : str
-        What the figure says without a standing.
-    always : str
-        A model that is drawn wherever it stands.
+    why_not, always : str
 
     Returns
     -------

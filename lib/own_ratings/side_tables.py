@@ -60,7 +60,7 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFr
     twice = ids.duplicated()
     if twice.any():
         row = int(np.argmax(twice))
-        first = source.lines([int(np.argmax(ids == ids[row]))])[0]
+        first = source.line(int(np.argmax(ids == ids[row])))
         raise source.wrong(row, f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {source.unit} {first:,}",
                            f"Keep one row for each {kind}")  # fmt: skip
     frame.index = ids

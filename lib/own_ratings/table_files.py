@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -97,8 +98,7 @@ class Table:
 
     def wrong(self, row: int | None, what: str, fix: str) -> InvalidRatingsFile:
         """Make the error about a row (from 0; None: the file), which it names as a person counts lines or rows."""
-        line = None if row is None else self.lines([row])[0]
-        return problem(self.path, what, fix, line=line, unit=self.unit)
+        return problem(self.path, what, fix, line=None if row is None else self.line(row), unit=self.unit)
 
 
 @dataclass(frozen=True)
@@ -122,26 +122,14 @@ class ParquetTable(Table):
         """Return all columns; what pandas kept as the index is none."""
         return self.table.to_pandas().reset_index(drop=True)
 
-    def lines(self, rows: Sequence[int]) -> list[int]:
-        """Count rows from 1."""
-        return [row + 1 for row in rows]
+    def line(self, row: int) -> int:
+        """Count a row from 1."""
+        return row + 1
 
 
 @dataclass(frozen=True)
 class TextTable(Table):
-    """A text file, parted into columns of text.
-
-    Parameters
-    ----------
-    path : Path
-    content : bytes
-        UTF-8.
-    separator : str
-    header : bool
-        Whether the first line names the columns.
-    names : list of str
-        Of the columns; without a header the first line's fields.
-    """
+    """A text file in UTF-8, parted into columns of text; without a header its `names` are the first line's fields."""
 
     path: Path
     content: bytes = field(repr=False)
@@ -184,21 +172,15 @@ class TextTable(Table):
         """Return all columns; one without a name is called after its place."""
         names = [name or f"column {place + 1}" for place, name in enumerate(self.names)]
         if len(set(names)) < len(names):
-            raise problem(
-                self.path, f"two columns have one name: {', '.join(names)}", "Rename one of them", line=1
-            )
+            what = f"two columns have one name: {', '.join(names)}"
+            raise problem(self.path, what, "Rename one of them", line=1)
         columns = self.columns(range(len(names)))
         return pd.DataFrame({name: column.to_pandas() for name, column in zip(names, columns, strict=True)})
 
-    def lines(self, rows: Sequence[int]) -> list[int]:
-        """Return the line on which each row begins; rows count from 0, the header not among them."""
-        wanted, found = {row + self.header for row in rows}, {}
-        for place, (number, _) in enumerate(_records(self.content, self.separator)):
-            if place in wanted:
-                found[place - self.header] = number
-                if len(found) == len(wanted):
-                    break
-        return [found[row] for row in rows]
+    def line(self, row: int) -> int:
+        """Return the line on which a row begins; rows count from 0, the header not among them."""
+        number, _ = next(islice(_records(self.content, self.separator), row + self.header, None))
+        return number
 
     def _ragged(self) -> InvalidRatingsFile | None:
         number = 1
@@ -222,8 +204,8 @@ def open_table(path: Path, *, header: bool | None = None) -> ParquetTable | Text
         try:
             table = parquet.read_table(pa.BufferReader(content))
         except pa.ArrowInvalid as error:
-            fix = "Write it again, or give text"
-            raise problem(path, f"is no Parquet file ({str(error)[:80]})", fix) from None
+            what = f"is no Parquet file ({str(error)[:80]})"
+            raise problem(path, what, "Write it again, or give text") from None
         if len(table) == 0:
             raise problem(path, "holds no rows", "Give a file with a row a rating")
         return ParquetTable(path, table)
