@@ -71,10 +71,9 @@ class Explorer:
         models = pd.Index(self.models).get_indexer(lists["model"])
         self._lists[models[kept], users[kept], lists["rank"].to_numpy()[kept] - 1] = items[kept]
         self.predicting = models_of(ratings)
-        self._predictions = ratings[self.predicting].to_numpy(np.float64)
-        self._predicted_users = self.train.user_codes(ratings["user"])
-        self._predicted_items = self.train.item_codes(ratings["item"])
-        self._predicted_ratings = ratings["rating"].to_numpy(np.float64)
+        self._held = ratings[["user", "item", "rating", *self.predicting]].assign(
+            user=self.train.user_codes(ratings["user"]), item=self.train.item_codes(ratings["item"])
+        )
         given = labels or {}
         self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
@@ -224,10 +223,10 @@ class Explorer:
 
     def predictions(self, user: int) -> pd.DataFrame:
         """Return a user's held-out ratings with every model's predictions: item, title, rating, a column a model."""
-        rows = np.flatnonzero(self._predicted_users == user)
-        rows = rows[np.lexsort((self._predicted_items[rows], -self._predicted_ratings[rows]))]
-        head = self._films(self._predicted_items[rows], rating=self._predicted_ratings[rows])
-        return pd.concat([head, pd.DataFrame(self._predictions[rows], columns=self.predicting)], axis=1)
+        mine = self._held[self._held["user"] == user].drop(columns="user").astype({"rating": float})
+        mine = mine.sort_values(["rating", "item"], ascending=[False, True], ignore_index=True)
+        mine.insert(1, "title", [self.titles[item] for item in mine["item"]])
+        return mine
 
     def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
         return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})
