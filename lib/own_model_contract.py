@@ -16,18 +16,14 @@ from lib import ROOT
 from lib.own_model import contract_command, own_folders
 from lib.results import RUN_FOLDER_VARIABLE
 
+TIMEOUT = 600
+"""Seconds after which the tests are ended."""
 
-def contract_results(
-    spec: str, parameters: Mapping[str, Any] | None = None, *, timeout: float = 600
-) -> pd.DataFrame:
+
+def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Run the contract on a class in a process of its own.
 
-    Parameters
-    ----------
-    spec, parameters
-        As in `lib.own_model.contract_command`.
-    timeout : float
-        Seconds after which the tests are ended.
+    `spec` and `parameters` are those of `lib.own_model.contract_command`.
 
     Returns
     -------
@@ -54,10 +50,10 @@ def contract_results(
         ]
         options = {"capture_output": True, "text": True, "check": False}
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=timeout, **options)
+            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT, **options)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                f"the contract of {spec} took longer than {timeout:g} s on planted data of 80 users; make its fit faster "
+                f"the contract of {spec} took longer than {TIMEOUT} s on planted data of 80 users; make its fit faster "
                 "through its hyperparameters"
             ) from None
         if not report.exists():

@@ -61,6 +61,8 @@ class OwnRow:
         Hyperparameters that differ from the class's defaults.
     starts : bool
         Whether the fit depends on a random start.
+
+    Its `limit` is empty: nothing here finds a number of epochs for it.
     """
 
     name: str

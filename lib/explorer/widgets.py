@@ -99,7 +99,7 @@ class Workbench:
         rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format)}
         for name in [name for name in self.models.value if name in held]:
             rated[self.explorer.labels[name]] = held[name].map("{:.2f}".format)
-        return _table(_ranked(columns, self.explorer.k)) + _table(rated, "Held-out ratings and predictions")
+        return _table(columns, ranked=True) + _table(rated, "Held-out ratings and predictions")
 
     def _why(self, user: int, item: int) -> str:
         explorer = self.explorer
@@ -123,7 +123,7 @@ class Workbench:
             marked = explorer.titled(explorer.marked(user, items), ratings=True) if user is not None else None
             columns[space.label] = marked or [explorer.titles[i] for i in items]
         genres = ", ".join(explorer.genres_of(item)) or "no genre known"
-        return _paragraph(f"{explorer.titles[item]}: {genres}.") + _table(_ranked(columns, self.n_near))
+        return _paragraph(f"{explorer.titles[item]}: {genres}.") + _table(columns, ranked=True)
 
 
 def _finder(
@@ -160,16 +160,11 @@ def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
-def _ranked(columns: Mapping[str, Sequence[str]], n: int) -> dict[str, Sequence]:
-    """Put lists beside each other under a column of ranks."""
-    depth = min(n, max(map(len, columns.values()), default=0))
-    rows = {name: [*of, *[None] * depth][:depth] for name, of in columns.items()}
-    return {"Rank": range(1, depth + 1), **rows}
-
-
-def _table(columns: Mapping[str, Sequence], caption: str = "") -> str:
-    """Set columns as HTML, every text of the data escaped; what is missing is a dash."""
-    frame = pd.DataFrame({name: list(of) for name, of in columns.items()})
+def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool = False) -> str:
+    """Set columns as HTML, every text of the data escaped; where one is shorter than others stands a dash."""
+    frame = pd.DataFrame({name: pd.Series(list(of), dtype=object) for name, of in columns.items()})
+    if ranked:
+        frame.insert(0, "Rank", np.arange(1, len(frame) + 1))
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(index=False, border=0, justify="left", na_rep="–")
     above = f"<p>{html.escape(caption)}</p>" if caption else ""
