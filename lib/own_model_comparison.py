@@ -63,14 +63,11 @@ def against_each(
     Parameters
     ----------
     users : mapping of str to PerUser
-        By model, of one metric.
-    own : str
-        The model that is compared with each.
+        By model, of one metric; `own` is the model that is compared with each.
     level : float
         Family-wise error rate.
     n_resamples : int
         Of users for intervals, and sign flips of the tests.
-    seed : int
 
     Returns
     -------

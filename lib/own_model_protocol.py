@@ -51,18 +51,9 @@ class Protocol:
 class OwnRow:
     """A reader's model as a row of the table, in the place of a `lib.contenders.Contender`.
 
-    Parameters
-    ----------
-    name : str
-        The class's name; with "(yours)" where a model of the table has that one.
-    model : str
-        ``"my_module:MyModel"``, the module being the one in which the class is written.
-    parameters : mapping
-        Hyperparameters that differ from the class's defaults.
-    starts : bool
-        Whether the fit depends on a random start.
-
-    Its `limit` is empty: nothing here finds a number of epochs for it.
+    `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
+    differ from the class's defaults; `starts` tells whether the fit depends on a random start. The `limit` is empty, as
+    nothing here finds a number of epochs for it.
     """
 
     name: str

@@ -44,16 +44,7 @@ LIMITS: dict[str, dict[str, int]] = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """What runs and what does not.
-
-    Parameters
-    ----------
-    contenders : dict of str to Contender
-    parameters : dict of str to dict
-        Hyperparameters to begin with, by contender.
-    skipped : DataFrame
-        ``model``, ``reason``.
-    """
+    """What runs, with the hyperparameters to begin with, and what does not: ``model`` and ``reason``."""
 
     contenders: dict[str, Contender]
     parameters: dict[str, dict[str, Any]]

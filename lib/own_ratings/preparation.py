@@ -34,17 +34,7 @@ META = "dataset.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` left.
-
-    Parameters
-    ----------
-    name : str
-        Short name, from the file's.
-    folder : Path
-        For ``lib.datasets.load``.
-    summary : str
-        One line about what was read.
-    """
+    """What `prepare` left: a short `name`, the `folder` for ``lib.datasets.load``, one line about what was read."""
 
     name: str
     folder: Path
