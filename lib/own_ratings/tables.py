@@ -73,25 +73,29 @@ def user_lists(
     -------
     DataFrame
         ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` (test items rated `threshold` or more
-        among the first k) and ``list``, titles in order, hits marked. Of a user the lists with most hits first.
+        among the first k) and ``list``, titles in order, hits marked. Of a user first what was rated highest in training,
+        then the lists with most hits first.
     """
     train, test = split.train, split.test
     tested = np.unique(test.users)
     order = tested[np.argsort(train.user_counts[tested], kind="stable")]
     places = np.unique(np.round(np.linspace(0.1, 0.9, n) * (len(order) - 1)).astype(int))
     rows = []
-    for place, user in enumerate(order[places].tolist()):
+    for user in order[places].tolist():
         liked = set(test.items[(test.users == user) & (test.ratings >= threshold)].tolist())
-        about = {"place": place, "user": str(train.user_ids[user]), "train": int(train.user_counts[user])}
+        mine = np.flatnonzero(train.users == user)
+        best = train.items[mine[np.argsort(-train.ratings[mine], kind="stable")[:3]]]
+        shown = []
         for name, top in lists.items():
             items = top.items[np.flatnonzero(top.users == user)[0], :k]
             items = items[items >= 0]
             hits = [int(item) in liked for item in items]
             titles = [title + HIT * hit for title, hit in zip(titles_of(train, items), hits, strict=True)]
-            rows.append({**about, "model": labels[name], "hits": sum(hits), "list": "  ·  ".join(titles)})
-    frame = pd.DataFrame(rows, columns=["place", "user", "train", "model", "hits", "list"])
-    frame = frame.sort_values(["place", "hits"], ascending=[True, False], kind="stable", ignore_index=True)
-    return frame.drop(columns="place")
+            shown.append((labels[name], sum(hits), titles))
+        shown.sort(key=lambda one: -one[1])
+        for model, hits, titles in [("rated highest in training", "", titles_of(train, best)), *shown]:
+            rows.append((str(train.user_ids[user]), len(mine), model, hits, "  ·  ".join(titles)))
+    return pd.DataFrame(rows, columns=["user", "train", "model", "hits", "list"])
 
 
 def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) -> pd.DataFrame:

@@ -168,9 +168,17 @@ def test_lists_name_titles_and_mark_hits(shapes):
     items = np.tile([4, 7], (len(users), 1))
     top = TopK(users, items, np.tile([2.0, 1.0], (len(users), 1)), train.n_items)
     table = user_lists({"m": top, "n": top}, split, 3, 2, 0.0, {"m": "Model", "n": "Other"})
-    assert table["model"].tolist() == ["Model", "Other"] * 3 and table["train"].is_monotonic_increasing
+    best = table["model"] == "rated highest in training"
+    assert table["model"].tolist() == ["rated highest in training", "Model", "Other"] * 3
+    assert table["train"].is_monotonic_increasing
     titles = train.item_table["title"].to_numpy()
-    for row in table.itertuples():
+    for row in table[best].itertuples():
+        (user,) = train.user_codes([row.user])
+        assert (
+            row.list.split("  ·  ")[0]
+            == titles[train.items[train.users == user][train.ratings[train.users == user].argmax()]]
+        )
+    for row in table[~best].itertuples():
         (user,) = train.user_codes([row.user])
         tested = set(split.test.items[split.test.users == user])
         shown = [titles[item] + " *" * (item in tested) for item in (4, 7)]
