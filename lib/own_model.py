@@ -20,8 +20,8 @@ EXAMPLES = ROOT / "notebooks"
 
 CONTRACT = "tests/models/test_contract.py"
 
-PREDICT = "predict(self, users, items, times=None)"
-"""The form that every model's method has."""
+FIT, PREDICT = "_fit(self, train, validation)", "predict(self, users, items, times=None)"
+"""The forms of a model's methods."""
 
 
 def load_class(spec: str) -> type[Recommender]:
@@ -59,69 +59,58 @@ def load_class(spec: str) -> type[Recommender]:
     module = _import(module_name)
     found = getattr(module, name, None)
     if found is None:
-        classes = [
-            n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__
-        ]
-        there = near_miss(name, classes) or "; it defines no class"
-        raise AttributeError(f"{module_name} ({_place(module)}) has no {name!r}{there}")
-    check_class(found, spec)
+        own = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
+        there = near_miss(name, own) or "; it defines no class"
+        place = getattr(module, "__file__", None) or "a folder of modules, not a file"
+        raise AttributeError(f"{module_name} ({place}) has no {name!r}{there}")
+    if not inspect.isclass(found):
+        raise TypeError(f"{spec} is a {type(found).__name__}, not a class; name the class itself")
+    if lack := _lack(found):
+        raise TypeError(f"{spec}{lack}")
     return found
 
 
-def check_class(found: Any, spec: str) -> None:
-    """Raise a TypeError that says what is missing, and the fix, unless `found` is a model's class."""
-    if not inspect.isclass(found):
-        raise TypeError(f"{spec} is a {type(found).__name__}, not a class; name the class itself")
-    absent = [n for n in ("fit", "predict") if not callable(getattr(found, n, None))]
+def _lack(found: type) -> str:
+    """Say what a class lacks to be a model's, and the fix; empty where it lacks nothing."""
     if not issubclass(found, Recommender):
+        absent = [n for n in ("fit", "predict") if not callable(getattr(found, n, None))]
         lacks = f", and has no {' and no '.join(absent)}" if absent else ""
-        raise TypeError(
-            f"{spec} is not derived from lib.models.base.Recommender{lacks}; write "
-            f"`class {found.__name__}(Recommender):` with the methods `_fit(self, train, validation)` and "
-            f"`{PREDICT}`; the base class adds fit, score, saving and what the comparison asks"
+        return (
+            f" is not derived from lib.models.base.Recommender{lacks}; write "
+            f"`class {found.__name__}(Recommender):` with the methods `{FIT}` and `{PREDICT}`; the base class adds fit, "
+            "score, saving and what the comparison asks"
         )
-    abstract = sorted(getattr(found, "__abstractmethods__", ()))
-    if abstract:
-        forms = {"_fit": "_fit(self, train, validation)", "predict": PREDICT}
-        raise TypeError(f"{spec} lacks {' and '.join(forms.get(n, n) for n in abstract)}; write it")
-    _check_predict(found, spec)
-    if found.__init__ is object.__init__:
-        raise TypeError(
-            f"{spec} has no __init__; write `def __init__(self, *, ...)` with its hyperparameters, or "
-            "`def __init__(self): pass` where it has none"
-        )
-    _check_constructor(found, spec)
-
-
-def _check_predict(found: type, spec: str) -> None:
+    if abstract := sorted(found.__abstractmethods__):
+        forms = {"_fit": FIT, "predict": PREDICT}
+        return f" lacks {' and '.join(forms.get(n, n) for n in abstract)}; write it"
     form = inspect.signature(found.predict)
     try:
         for given, named in (((0, 0), {}), ((0, 0, 0), {}), ((0, 0), {"times": 0})):
             form.bind(None, *given, **named)
     except TypeError:
-        raise TypeError(
-            f"{spec}: predict{form} can't be told the times of ratings; write `{PREDICT}`, and where the model knows "
+        return (
+            f": predict{form} can't be told the times of ratings; write `{PREDICT}`, and where the model knows "
             "no time hand them to `self._pairs(users, items, times)` and use them no further"
-        ) from None
-
-
-def _check_constructor(found: type, spec: str) -> None:
+        )
+    if found.__init__ is object.__init__:
+        return (
+            " has no __init__; write `def __init__(self, *, ...)` with its hyperparameters, or "
+            "`def __init__(self): pass` where it has none"
+        )
     parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-            stars = "*" if one.kind is one.VAR_POSITIONAL else "**"
-            raise TypeError(
-                f"{spec}: the constructor takes {stars}{one.name}; name each hyperparameter, with a default, as its "
+            return (
+                f": the constructor takes {str(one).partition(':')[0]}; name each hyperparameter, with a default, as its "
                 "names are read from there"
             )
         if one.kind is one.POSITIONAL_ONLY:
-            raise TypeError(f"{spec}: {one.name} is positional only; hyperparameters are given by name")
+            return f": {one.name} is positional only; hyperparameters are given by name"
     required = [one.name for one in parameters if one.default is one.empty]
     if required:
         given = ", ".join(f"{name}=..." for name in required)
-        raise TypeError(
-            f"{spec}: the constructor asks for {', '.join(required)}; give each a default: `def __init__(self, *, {given})`"
-        )
+        return f": the constructor asks for {', '.join(required)}; give each a default: `def __init__(self, *, {given})`"
+    return ""
 
 
 def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> None:
@@ -142,11 +131,6 @@ def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> 
         As in `load_class`.
     parameters : mapping, optional
         Hyperparameters, plain values that JSON can hold; the class's own defaults where not given.
-
-    Raises
-    ------
-    TypeError
-        A value that JSON cannot hold.
     """
     command = [sys.executable, "-m", "pytest", CONTRACT, "--own-model", str(spec)]
     return [*command, "--own-model-parameters", json.dumps(dict(parameters))] if parameters else command
@@ -175,7 +159,3 @@ def own_folders() -> list[str]:
     """Folders that a reader's file may lie in: the working folder, then those of ``PYTHONPATH``."""
     given = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     return list(dict.fromkeys([str(Path.cwd()), *given]))
-
-
-def _place(module: Any) -> str:
-    return str(getattr(module, "__file__", None) or "a folder of modules, not a file")

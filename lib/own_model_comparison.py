@@ -3,123 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lib.agreement_map import correlation_maps, list_maps
-from lib.evaluation import top_of
+from lib.figures import PALETTE, interval_plot
 from lib.metrics.per_user import PerUser
 from lib.one_table import FOLDS, protocol_of
-from lib.own_model_protocol import OwnRow, Protocol
+from lib.own_model_protocol import Protocol
+from lib.results import StoredRun
 from lib.significance import compare_models
 from lib.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
 
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
+SHADES = {BETTER: PALETTE["blue"], SAME: PALETTE["grey"], WORSE: PALETTE["vermilion"]}
 
 
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Every model's metric on one protocol, user by user.
-
-    Parameters
-    ----------
-    title : str
-        Metric and protocol in words.
-    metric : str
-        ``"rmse"`` or ``"ndcg"``.
-    key : str
-        Of the split; the protocol's name for pooled folds.
-    users : dict of str to PerUser
-        By model, the own one among them.
-    """
-
-    title: str
-    metric: str
-    key: str
-    users: dict[str, PerUser]
-
-    @property
-    def lower_is_better(self) -> bool:
-        """Whether a small value is a good one."""
-        return self.metric == "rmse"
-
-
-def ratings_with(
-    own: OwnRow, fits: Mapping[str, Mapping[str, Any]], protocol: Protocol, key: str
-) -> pd.DataFrame:
-    """Return the stored predictions of a split (`lib.stored_tables.rating_table`) and a column of the own model's."""
-    table = rating_table([protocol.stored], protocol.splits[key])
-    if "predictions" in fits[key]:
-        table[own.name] = np.asarray(fits[key]["predictions"], dtype=np.float64)
-    return table
-
-
-def lists_with(
-    own: OwnRow, fits: Mapping[str, Mapping[str, Any]], protocol: Protocol, key: str
-) -> pd.DataFrame:
-    """Return the stored lists of a split (`lib.stored_tables.list_table`) and below them the own model's."""
-    split = protocol.splits[key]
-    theirs = list_table([protocol.stored], split, protocol.k)
-    if "items" not in fits[key]:
-        return theirs
-    mine = (
-        top_of(fits[key], split.train)
-        .frame(split.train.user_ids, split.train.item_ids)
-        .assign(model=own.name)
-    )
-    return pd.concat([theirs, mine[list(theirs.columns)]], ignore_index=True)
-
-
-def measured(own: OwnRow, fits: Mapping[str, Mapping[str, Any]], protocol: Protocol) -> list[Measured]:
-    """Bring every protocol on which the own model and another one were measured into the form that tests take.
-
-    Errors: each protocol's first split, published folds pooled; lists: each protocol's first split that has them.
+def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[str, PerUser]]:
+    """Bring every protocol on which the own model, of the run `mine`, and another were measured into the form of tests.
 
     Returns
     -------
-    list of Measured
-        Errors first; without errors where the own model predicts no ratings.
+    dict of str to dict
+        By metric and protocol in words, every model's metric user by user. First the errors of each protocol's first
+        split, published folds pooled (none where the own model predicts no ratings), then the lists of each protocol's
+        first split that has them.
     """
-    found = []
-    groups: dict[str, list[str]] = {}
+    runs, groups, found = [protocol.stored, mine], {}, {}
     for key, split in protocol.splits.items():
         groups.setdefault(protocol_of(split.name), []).append(key)
-    for name, keys in groups.items():
-        folds = [key for key in keys if key in FOLDS]
-        tables = [ratings_with(own, fits, protocol, key) for key in folds or keys[:1]]
-        table = pool(tables) if len(tables) > 1 else tables[0]
-        title = f"RMSE, {', '.join(folds)} pooled" if len(folds) > 1 else f"RMSE, {(folds or keys)[0]}"
-        found.append(Measured(title, "rmse", name if folds else keys[0], {m: e.per_user("rmse") for m, e in errors_of(table).items()}))  # fmt: skip
     for keys in groups.values():
-        key = next((key for key in keys if key in protocol.listed), None)
-        if key is None:
-            continue
-        rankings = rankings_of(
-            lists_with(own, fits, protocol, key),
-            protocol.splits[key],
-            protocol.k,
-            threshold=protocol.threshold,
-        )
-        found.append(Measured(f"nDCG@{protocol.k}, {key}", "ndcg", key, {m: r.per_user("ndcg") for m, r in rankings.items()}))  # fmt: skip
-    return [one for one in found if own.name in one.users and len(one.users) > 1]
+        folds = [key for key in keys if key in FOLDS] or keys[:1]
+        table = pool([rating_table(runs, protocol.splits[key]) for key in folds])
+        words = f"{', '.join(folds)} pooled" if len(folds) > 1 else folds[0]
+        found[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
+    for keys in groups.values():
+        for key in [key for key in keys if key in protocol.listed][:1]:
+            split = protocol.splits[key]
+            lists = list_table(runs, split, protocol.k)
+            rankings = rankings_of(lists, split, protocol.k, threshold=protocol.threshold)
+            found[f"nDCG@{protocol.k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+    return {title: users for title, users in found.items() if own in users and len(users) > 1}
 
 
-def against_each(one: Measured, own: str, *, level: float, n_resamples: int, seed: int) -> pd.DataFrame:
+def lower_is_better(users: Mapping[str, PerUser]) -> bool:
+    """Whether a small value of the metric is a good one."""
+    return next(iter(users.values())).metric == "rmse"
+
+
+def against_each(
+    users: Mapping[str, PerUser], own: str, *, level: float, n_resamples: int, seed: int
+) -> pd.DataFrame:
     r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
 
     Parameters
     ----------
-    one : Measured
-    own : str
-        The model that is compared with each.
+    users : mapping of str to PerUser
+        By model, of one metric; `own` is the model that is compared with each.
     level : float
         Family-wise error rate.
     n_resamples : int
         Of users for intervals, and sign flips of the tests.
-    seed : int
 
     Returns
     -------
@@ -133,13 +81,13 @@ def against_each(one: Measured, own: str, *, level: float, n_resamples: int, see
     ValueError
         Too few resamples for any comparison to reach the level, or `own` is not among the models.
     """
-    n_pairs = len(one.users) - 1
+    n_pairs = len(users) - 1
     if n_pairs / (1 + n_resamples) > level:
         raise ValueError(
             f"n_resamples={n_resamples} is too few for {n_pairs} comparisons: no corrected p-value could be below "
             f"{level:g}; take at least {int(np.ceil(n_pairs / level))}"
         )
-    table = compare_models(one.users, reference=own, n_resamples=n_resamples, seed=seed)
+    table = compare_models(users, reference=own, n_resamples=n_resamples, seed=seed)
     found = pd.DataFrame(
         {
             "model": table["model_a"], "value": table["first"], "own": table["second"],
@@ -147,9 +95,32 @@ def against_each(one: Measured, own: str, *, level: float, n_resamples: int, see
             "effect_size": -table["effect_size"], "p_value": table["p_value"], "p_adjusted": table["p_adjusted"],
         }
     )  # fmt: skip
-    gain = -found["difference"] if one.lower_is_better else found["difference"]
+    lower = lower_is_better(users)
+    gain = -found["difference"] if lower else found["difference"]
     found["verdict"] = np.where(found["p_adjusted"] > level, SAME, np.where(gain > 0, BETTER, WORSE))
-    return found.sort_values("value", ascending=one.lower_is_better, ignore_index=True, kind="stable")
+    return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")
+
+
+def differences_figure(tests: pd.DataFrame, own: str, labels: Mapping[str, str], xlabel: str) -> Figure:
+    """Draw the differences of `against_each` with their intervals; colours tell what the tests find."""
+    figure, axis = plt.subplots(figsize=(7.2, 0.185 * len(tests) + 1.1))
+    names, colours = tests["model"].map(labels).fillna(tests["model"]), tests["verdict"].map(SHADES).tolist()
+    interval_plot(axis, names, tests["difference"], tests["low"], tests["high"], colours=colours)
+    axis.tick_params(axis="y", labelsize=7)
+    axis.axvline(0, color=PALETTE["black"], linewidth=0.8)
+    axis.set(xlabel=xlabel)
+    # A model far off would press all others together.
+    low, high = np.quantile(tests["difference"], [0.25, 0.75])
+    near = tests[tests["difference"].between(low - 4 * (high - low), high + 4 * (high - low))]
+    left, right = min(near["low"].min(), 0), max(near["high"].max(), 0)
+    axis.set_xlim(left - 0.05 * (right - left), right + 0.05 * (right - left))
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=shade, label=f"{own}: {verdict}")
+        for verdict, shade in SHADES.items()
+        if verdict in set(tests["verdict"])
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
+    return figure
 
 
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
@@ -158,10 +129,8 @@ def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.D
     Parameters
     ----------
     own : str
-    ratings : DataFrame
-        Of `ratings_with`.
-    lists : DataFrame
-        Of `lists_with`, of the same split.
+    ratings, lists : DataFrame
+        Of `lib.stored_tables`, all on one split.
 
     Returns
     -------
@@ -174,14 +143,14 @@ def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.D
     rated = [name for name in models_of(ratings) if np.ptp(ratings[name]) > 0]
     listed = list(dict.fromkeys(lists["model"]))
     others = [name for name in dict.fromkeys([*models_of(ratings), *listed]) if name != own]
-    found = pd.DataFrame(index=pd.Index(others, name="model"))
-    blank = pd.Series(dtype=float)
-    has_ratings, has_lists = own in rated and len(rated) > 1, own in listed and len(listed) > 1
-    squares = (
-        *(correlation_maps(ratings, rated) if has_ratings else (None, None)),
-        *(list_maps(lists, listed) if has_lists else (None, None)),
-    )
-    for column, square in zip(("predictions", "errors", "shared", "strangers"), squares, strict=True):
-        found[column] = (blank if square is None else square[own]).reindex(others)
+    found = pd.DataFrame(np.nan, others, ["predictions", "errors", "shared", "strangers"])
+    has_ratings = own in rated and len(rated) > 1
+    if has_ratings:
+        for column, square in zip(("predictions", "errors"), correlation_maps(ratings, rated), strict=True):
+            found[column] = square[own].reindex(others)
+    if own in listed and len(listed) > 1:
+        for column, square in zip(("shared", "strangers"), list_maps(lists, listed), strict=True):
+            found[column] = square[own].reindex(others)
     order = ["predictions", "shared"] if has_ratings else ["shared"]
-    return found.reset_index().sort_values(order, ascending=False, ignore_index=True, kind="stable")
+    found = found.rename_axis("model").reset_index()
+    return found.sort_values(order, ascending=False, ignore_index=True, kind="stable")

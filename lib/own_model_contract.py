@@ -16,32 +16,29 @@ from lib import ROOT
 from lib.own_model import contract_command, own_folders
 from lib.results import RUN_FOLDER_VARIABLE
 
+TIMEOUT = 600
+"""Seconds after which the tests are ended."""
 
-def contract_results(
-    spec: str, parameters: Mapping[str, Any] | None = None, *, timeout: float = 600
-) -> pd.DataFrame:
+
+def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Run the contract on a class in a process of its own.
 
-    Parameters
-    ----------
-    spec : str
-        As in `lib.own_model.load_class`.
-    parameters : mapping, optional
-        Hyperparameters.
-    timeout : float
-        Seconds after which the tests are ended.
+    `spec` and `parameters` are those of `lib.own_model.contract_command`.
 
     Returns
     -------
     DataFrame
-        A row a test: ``check`` (the test's name in words), ``result`` (passed, skipped or failed), ``why`` (the last line
-        of what it said; empty where it passed).
+        A row a test: ``check`` (the test's name in words), ``result`` (passed, skipped or failed), ``why`` (the first
+        line of what it said; empty where it passed).
 
     Raises
     ------
     RuntimeError
         The tests could not be run at all, or took too long.
     """
+    # They run in the project's folder, and the class may lie in this one; they are no run of the plan.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(own_folders())}
+    environment.pop(RUN_FOLDER_VARIABLE, None)
     with tempfile.TemporaryDirectory(prefix="contract-") as folder:
         report = Path(folder) / "report.xml"
         command = [
@@ -51,23 +48,12 @@ def contract_results(
             "-p",
             "no:cacheprovider",
         ]
-        # The tests are not a run of the plan, whatever notebook starts them.
-        environment = {n: v for n, v in os.environ.items() if n != RUN_FOLDER_VARIABLE}
-        # They run in the project's folder, and the class may lie in this one.
-        environment["PYTHONPATH"] = os.pathsep.join(own_folders())
+        options = {"capture_output": True, "text": True, "check": False}
         try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                check=False,
-            )
+            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT, **options)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
-                f"the contract of {spec} took longer than {timeout:g} s on planted data of 80 users; make its fit faster "
+                f"the contract of {spec} took longer than {TIMEOUT} s on planted data of 80 users; make its fit faster "
                 "through its hyperparameters"
             ) from None
         if not report.exists():
@@ -80,8 +66,7 @@ def contract_results(
 def _row(case: ElementTree.Element) -> dict[str, str]:
     name = case.get("name", "").partition("[")[0].removeprefix("test_").replace("_", " ")
     for tag, result in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
-        found = case.find(tag)
-        if found is not None:
+        if (found := case.find(tag)) is not None:
             lines = (found.get("message") or "").strip().splitlines()
             return {"check": name, "result": result, "why": lines[0] if lines else ""}
     return {"check": name, "result": "passed", "why": ""}

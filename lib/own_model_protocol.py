@@ -5,28 +5,26 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lib.evaluation import Evaluation
-from lib.experiment.fit import Fit, FitFailed
-from lib.experiment.protocol import make_splits, parts_of
+from lib.evaluation import RATING_METRICS
+from lib.experiment.fit import FitFailed
+from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.models.base import Recommender
-from lib.one_table import LIST_METRICS, evaluations_of, fit_table, protocol_of
+from lib.one_table import COSTS, LIST_METRICS, protocol_of
 from lib.own_model import check_parameters, load_class
 from lib.results import StoredRun
 from lib.splits import Split
 
-FAMILY = "your model"
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
 CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
 """Functions of the protocol that call a method of the model, by which an error is placed that the method left behind."""
-INTERVALS = ("rmse", "ndcg")
 
 
 class OwnModelError(RuntimeError):
@@ -35,22 +33,10 @@ class OwnModelError(RuntimeError):
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """How a stored table was measured.
+    """How a stored table was measured, of the run `stored`.
 
-    Parameters
-    ----------
-    stored : StoredRun
-        Of ``one_table.ipynb``.
-    splits : dict of str to Split
-        By key, as `lib.experiment.protocol.make_splits` names them.
-    listed : tuple of str
-        Keys of the splits whose lists were drawn.
-    k : int
-        Length of the lists.
-    threshold : float
-        A test rating of this or more is relevant.
-    seed : int
-        Of the models' random starts.
+    `splits` are those of `lib.experiment.protocol.make_splits`, `listed` the keys of those whose lists were drawn, of
+    length `k`; a test rating of `threshold` or more is relevant; `seed` is that of the models' random starts.
     """
 
     stored: StoredRun
@@ -65,37 +51,27 @@ class Protocol:
 class OwnRow:
     """A reader's model as a row of the table, in the place of a `lib.contenders.Contender`.
 
-    Parameters
-    ----------
-    name, label : str
-        The class's name; with "(yours)" where a model of the table has that one.
-    spec : str
-        ``"my_module:MyModel"``.
-    parameters : mapping
-        Hyperparameters that differ from the class's defaults.
-    starts : bool
-        Whether the fit depends on a random start.
+    `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
+    differ from the class's defaults; `starts` tells whether the fit depends on a random start. The `limit` is empty, as
+    nothing here finds a number of epochs for it.
     """
 
     name: str
-    label: str
-    spec: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    starts: bool = False
-    family: str = FAMILY
+    model: str
+    parameters: Mapping[str, Any]
+    starts: bool
+    family: str = "your model"
     project: str = "own"
+    limit: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a reader sees."""
+        return self.name
 
 
 def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protocol:
-    """Read from a stored table how it was measured, and make its splits again.
-
-    Parameters
-    ----------
-    stored : StoredRun
-    data : lib.datasets.Dataset
-        The one that the run was measured on.
-    only : iterable of str
-        Keys of the only splits; empty for all.
+    """Read from a stored table how it was measured, and make its splits, or `only` some, of the same data again.
 
     Raises
     ------
@@ -103,7 +79,7 @@ def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protoc
         The run is of another notebook or another data set, or has no split of such a name.
     """
     settings = stored.provenance.get("parameters", {})
-    absent = [name for name in ("splits", "k", "threshold", "seed") if name not in settings]
+    absent = {"splits", "k", "threshold", "seed"} - set(settings)
     if absent or "contenders" not in stored.facts:
         raise ValueError(
             f"run {stored.run!r} is no table of models; name a run of one_table.ipynb, such as one_table"
@@ -118,9 +94,7 @@ def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protoc
         raise ValueError(
             f"run {stored.run!r} has no split {', '.join(sorted(unknown))}; it has {', '.join(splits)}"
         )
-    drawn = set(
-        stored.top_k[["split", "fold"]].fillna("").drop_duplicates().itertuples(index=False, name=None)
-    )
+    drawn = set(zip(stored.top_k["split"], stored.top_k["fold"].fillna(""), strict=True))
     splits = {key: split for key, split in splits.items() if not only or key in only}
     listed = tuple(key for key, split in splits.items() if (split.name, split.fold) in drawn)
     return Protocol(
@@ -140,38 +114,34 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
     check_parameters(cls, parameters)
     taken = {*stored.facts["contenders"], *(one["label"] for one in stored.facts["contenders"].values())}
     name = f"{cls.__name__} (yours)" if cls.__name__ in taken else cls.__name__
-    return OwnRow(name, name, spec, dict(parameters), "seed" in cls.parameter_names())
+    model = f"{cls.__module__}:{cls.__name__}"
+    return OwnRow(name, model, dict(parameters), "seed" in cls.parameter_names())
 
 
 def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """Fit a class on every split by the very function that fitted the others, in this process.
 
-    Parameters
-    ----------
-    own : OwnRow
-    protocol : Protocol
-        Its seed goes to a model that takes one, unless the row's hyperparameters have another.
+    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another.
 
     Returns
     -------
     dict of str to Record
-        By split's key; labelled as those of `lib.experiment.protocol.table_fits` are.
+        By split's key.
 
     Raises
     ------
     OwnModelError
         The class raised an error, or gave an answer that is not finite or of another length than what was asked.
     """
-    parameters, cls, found = dict(own.parameters), load_class(own.spec), {}
-    seed = int(parameters.pop("seed", protocol.seed)) if own.starts else 0
-    # Where the class is written, which is not where it is named if that module only passes it on.
-    model = f"{cls.__module__}:{cls.__name__}"
-    for key, split in protocol.splits.items():
-        measure = {"cost": {}, "predictions": {}}
-        if key in protocol.listed:
-            measure["lists"] = {"k": protocol.k}
-        labels = {"contender": own.name, "split": key, "seed": seed}
-        fit = Fit(model, parameters, seed, f"{key}/train", f"{key}/test", measure=measure, labels=labels)
+    parameters, cls, found = dict(own.parameters), load_class(own.model), {}
+    seed = int(parameters.pop("seed", protocol.seed))
+    choices = {own.name: {"parameters": parameters}}
+    fits = table_fits(
+        {own.name: own}, choices, protocol.splits, k=protocol.k, listed=protocol.listed, seed=seed
+    )
+    for fit in fits:
+        key = fit.labels["split"]
+        split = protocol.splits[key]
         try:
             (found[key],) = run_fits([fit], parts_of({key: split}), here=True)
         except FitFailed as failed:  # whatever the reader's class does
@@ -189,17 +159,8 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def evaluate_own(
-    own: OwnRow, fits: Mapping[str, Mapping[str, Any]], protocol: Protocol, *, n_resamples: int
-) -> dict[str, Evaluation]:
-    """Measure the fits of `fit_own` as those of the table were, with intervals from so many resamples of users."""
-    options = {"k": protocol.k, "threshold": protocol.threshold, "n_resamples": n_resamples}
-    found = evaluations_of(fits.values(), {own.name: own}, protocol.splits, **options)
-    return {key: one for (_, key), one in found.items()}
-
-
-def table_with(own: OwnRow, evaluations: Mapping[str, Evaluation], protocol: Protocol) -> pd.DataFrame:
-    """Put a class's fits beside those of the stored table.
+def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame:
+    """Put a class's fits, of the run `mine`, beside those of the stored table.
 
     Returns
     -------
@@ -207,38 +168,37 @@ def table_with(own: OwnRow, evaluations: Mapping[str, Evaluation], protocol: Pro
         A row a fit with the columns of `lib.one_table.fit_table`, and ``rmse_low``, ``rmse_high``, ``ndcg_low``,
         ``ndcg_high``: 95% intervals over users (NaN where a metric was not measured). The class's rows come last.
     """
-    mine = fit_table(
-        {(own.name, key): one for key, one in evaluations.items()}, {own.name: own}, k=protocol.k
+    theirs, ours = (
+        protocol.stored.facts["contenders"],
+        {own.name: {c: getattr(own, c) for c in ("label", "family", "project")}},
     )
-    for metric in INTERVALS:
-        source = metric if metric == "rmse" else f"{metric}@{protocol.k}"
-        ends = [one.values.get(source, (np.nan,) * 3)[1:] for one in evaluations.values()]
-        mine[f"{metric}_low"], mine[f"{metric}_high"] = np.array(ends).reshape(-1, 2).T
-    theirs = [_stored_rows(protocol, key) for key in protocol.splits]
-    return pd.concat([*theirs, mine], ignore_index=True)[list(mine.columns)]
+    rows = [
+        _rows(run.metrics, known, key, split, protocol.k)
+        for run, known in ((protocol.stored, theirs), (mine, ours))
+        for key, split in protocol.splits.items()
+    ]
+    return pd.concat(rows, ignore_index=True)
 
 
-def _stored_rows(protocol: Protocol, key: str) -> pd.DataFrame:
-    split = protocol.splits[key]
-    rows = protocol.stored.metrics
-    rows = rows[(rows["split"] == split.name) & (rows["fold"].fillna("") == split.fold)]
-    wide = rows.pivot_table(index="model", columns="metric", values="value", aggfunc="first", dropna=False)
-    known = protocol.stored.facts["contenders"]
-    wide = wide.reindex([name for name in known if name in wide.index])
-    by_model = rows.drop_duplicates("model").set_index("model")
-    found = pd.DataFrame(
-        {"name": wide.index, **{c: [known[n][c] for n in wide.index] for c in ("label", "family", "project")}}
-    ).assign(key=key, protocol=protocol_of(split.name))
-    plain = ("rmse", "mae", "n_parameters", "peak_mib", "seconds_rank")
-    for column, source in {**{m: m for m in plain}, **{m: f"{m}@{protocol.k}" for m in LIST_METRICS}}.items():
-        found[column] = wide[source].to_numpy(dtype=float) if source in wide else np.nan
-    for column in ("seconds_fit", "seconds_predict"):
-        found[column] = by_model[column].reindex(wide.index).to_numpy(dtype=float)
-    for metric in INTERVALS:
-        source = metric if metric == "rmse" else f"{metric}@{protocol.k}"
-        ends = rows[rows["metric"] == source].drop_duplicates("model").set_index("model").reindex(wide.index)
-        found[f"{metric}_low"], found[f"{metric}_high"] = ends["low"].to_numpy(), ends["high"].to_numpy()
-    return found
+def _rows(
+    metrics: pd.DataFrame, known: Mapping[str, Mapping], key: str, split: Split, k: int
+) -> pd.DataFrame:
+    """Lay out the metrics of one split in the columns of `table_with`."""
+    rows = metrics[(metrics["split"] == split.name) & (metrics["fold"].fillna("") == split.fold)]
+    names = [name for name in known if name in set(rows["model"])]
+    first = rows.drop_duplicates(["model", "metric"]).set_index(["metric", "model"])
+    by_model = rows.drop_duplicates("model").set_index("model").reindex(names)
+
+    def column(metric: str, of: str = "value") -> np.ndarray:
+        full = f"{metric}@{k}" if metric in LIST_METRICS else metric
+        return first[of].reindex([(full, name) for name in names]).to_numpy(dtype=float)
+
+    found = {"name": names} | {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
+    found |= {"key": key, "protocol": protocol_of(split.name)}
+    found |= {metric: column(metric) for metric in (*RATING_METRICS, *LIST_METRICS, *COSTS)}
+    found |= {c: by_model[c].to_numpy(dtype=float) for c in ("seconds_fit", "seconds_predict")}
+    found |= {f"{m}_{end}": column(m, end) for m in ("rmse", "ndcg") for end in ("low", "high")}
+    return pd.DataFrame(found)
 
 
 def _where(error: BaseException, cls: type[Recommender]) -> tuple[str, str]:

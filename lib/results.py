@@ -148,15 +148,23 @@ class RunWriter:
         write_json(self.folder / "claims.json", table.to_dict("records"))
 
     # -- the end ---------------------------------------------------------------------------------------------------
-    def finish(self) -> None:
-        """Write everything collected; each file appears whole or not at all, provenance last."""
+    def measured(self) -> StoredRun:
+        """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""
         write_json(self.folder / "metrics.json", self._metrics)
-        write_json(self.folder / "facts.json", self._facts)
         for name, frames in (("predictions", self._predictions), ("top_k", self._top_k)):
-            if frames:
-                with whole_file(self.folder / f"{name}.parquet") as partial:
-                    together = pd.concat(frames, ignore_index=True).astype({"seed": "Int64"})
-                    together.to_parquet(partial, index=False)
+            path = self.folder / f"{name}.parquet"
+            if not frames:
+                path.unlink(missing_ok=True)
+                continue
+            with whole_file(path) as partial:
+                together = pd.concat(frames, ignore_index=True).astype({"seed": "Int64"})
+                together.to_parquet(partial, index=False)
+        return StoredRun(self.run, self.folder)
+
+    def finish(self) -> None:
+        """Write everything collected, provenance last."""
+        self.measured()
+        write_json(self.folder / "facts.json", self._facts)
         seconds = time.perf_counter() - self._started
         write_json(
             self.folder / "provenance.json", {**self._provenance, **collect_provenance(), "seconds": seconds}

@@ -1,15 +1,13 @@
-"""Bring the start page of JupyterLab into step with the plan: ``python -m lib.start_page`` writes its generated blocks."""
+"""Bring the start page of JupyterLab into step with the plan: ``python -m lib.start_page`` writes its table of notebooks."""
 
 from __future__ import annotations
-
-import re
 
 from lib import ROOT
 from lib.files import whole_file
 from lib.runner.plan import Plan, load_plan
-from lib.workbench import TASKS
 
 PATH = ROOT / "notebooks" / "START.md"
+START, END = "<!-- notebooks: written by `python -m lib.start_page` -->", "<!-- /notebooks -->"
 
 
 def plans() -> list[Plan]:
@@ -23,55 +21,28 @@ def notebooks_table(*plans: Plan) -> str:
     lines = ["| notebook | what it asks | runs | reads the results of |", "|---|---|---|---|"]
     for notebook in dict.fromkeys(run.notebook for run in planned):
         runs = [run for run in planned if run.notebook == notebook]
-        needs = dict.fromkeys(name for run in runs for name in run.needs)
-        cells = (
-            f"[{runs[0].title}]({notebook})",
-            runs[0].summary,
-            _code(run.id for run in runs),
-            _code(needs) or "none",
-        )
+        names = [run.id for run in runs], dict.fromkeys(name for run in runs for name in run.needs)
+        made, read = (", ".join(f"`{name}`" for name in of) or "none" for of in names)
+        cells = (f"[{runs[0].title}]({notebook})", runs[0].summary, made, read)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
-def tasks_table() -> str:
-    """Return what a reader can do from a terminal as a Markdown table."""
-    lines = ["| to | type |", "|---|---|"]
-    for heading in dict.fromkeys(task.heading for task in TASKS):
-        lines.append(f"| **{heading}** | |")
-        lines += [f"| {task.meaning} | `{task.command}` |" for task in TASKS if task.heading == heading]
-    return "\n".join(lines)
-
-
-def with_blocks(text: str, *plans: Plan) -> str:
-    """Put the generated tables between the page's markers.
+def with_table(text: str, *plans: Plan) -> str:
+    """Put the table between the page's markers.
 
     Raises
     ------
     ValueError
-        A pair of markers is missing.
+        The markers are missing.
     """
-    for name, block in (("notebooks", notebooks_table(*plans)), ("tasks", tasks_table())):
-        start, end = f"<!-- {name}: written by `python -m lib.start_page` -->", f"<!-- /{name} -->"
-        if start not in text or end not in text:
-            raise ValueError(f"{PATH.name} lacks the lines {start!r} and {end!r}, between which a table goes")
-        pattern = re.escape(start) + ".*?" + re.escape(end)
-        filled = f"{start}\n\n{block}\n\n{end}"
-        text = re.sub(pattern, lambda _, filled=filled: filled, text, flags=re.DOTALL)
-    return text
-
-
-def _code(names) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def main() -> None:
-    """Rewrite the blocks from the plans."""
-    text = with_blocks(PATH.read_text(encoding="utf-8"), *plans())
-    with whole_file(PATH) as partial:
-        partial.write_text(text, encoding="utf-8")
-    print("notebooks/START.md is in step with the plans")
+    if START not in text or END not in text:
+        raise ValueError(f"{PATH.name} lacks the lines {START!r} and {END!r}, between which a table goes")
+    return f"{text.partition(START)[0]}{START}\n\n{notebooks_table(*plans)}\n\n{END}{text.partition(END)[2]}"
 
 
 if __name__ == "__main__":
-    main()
+    page = with_table(PATH.read_text(encoding="utf-8"), *plans())
+    with whole_file(PATH) as partial:
+        partial.write_text(page, encoding="utf-8")
+    print("notebooks/START.md is in step with the plans")

@@ -21,25 +21,16 @@ from lib.own_model_comparison import (
     BETTER,
     SAME,
     WORSE,
-    Measured,
     against_each,
     agreement_with,
-    lists_with,
+    differences_figure,
     measured,
-    ratings_with,
 )
 from lib.own_model_contract import contract_results
-from lib.own_model_figures import agreement_figure, differences_figure
-from lib.own_model_protocol import (
-    OwnModelError,
-    evaluate_own,
-    fit_own,
-    own_row,
-    protocol_of_run,
-    table_with,
-)
+from lib.own_model_protocol import OwnModelError, fit_own, own_row, protocol_of_run, table_with
 from lib.results import load_run, start_run
 from lib.splits import per_user_holdout
+from lib.stored_tables import list_table, rating_table
 
 EXAMPLE = "example_model:ShrunkNeighbours"
 HEAD = (
@@ -165,6 +156,21 @@ def fitted(spec, protocol, parameters=()):
     return own, fit_own(own, protocol)
 
 
+@pytest.fixture
+def recorded(tmp_path):
+    """Fit a class and keep what came of it, as the page does; returns its row and its run."""
+
+    def record(spec, protocol, parameters=(), n_resamples=0):
+        own, fits = fitted(spec, protocol, parameters)
+        writer = start_run("your_model", runs_dir=tmp_path / "runs")
+        options = {"k": protocol.k, "threshold": protocol.threshold, "n_resamples": n_resamples}
+        for one in evaluations_of(fits.values(), {own.name: own}, protocol.splits, **options).values():
+            writer.record(one)
+        return own, writer.measured()
+
+    return record
+
+
 # -- finding the class ---------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "spec", ["my_module", "my_module:", ":MyModel", "my/module:MyModel", "a:b:C", "a:b c"]
@@ -279,18 +285,18 @@ def test_a_run_that_can_not_be_compared_with_is_refused(stored, data, tmp_path):
         protocol_of_run(load_run("svd", runs_dir=tmp_path), data)
 
 
-def test_a_model_of_the_table_gets_its_own_row_again(module, protocol):
-    own, fits = fitted(f"{module(MINE)}:Wrapped", protocol)
-    table = table_with(own, evaluate_own(own, fits, protocol, n_resamples=60), protocol)
+def test_a_model_of_the_table_gets_its_own_row_again(module, protocol, recorded):
+    own, mine = recorded(f"{module(MINE)}:Wrapped", protocol, n_resamples=60)
+    table, runs = table_with(own, mine, protocol), [protocol.stored, mine]
     columns = ["key", "protocol", "rmse", "mae", "ndcg", "precision", "recall", "mrr", "coverage", "n_parameters", "rmse_low", "rmse_high", "ndcg_low", "ndcg_high"]  # fmt: skip
-    mine, theirs = (table[table["name"] == n][columns].reset_index(drop=True) for n in ("Wrapped", "bias"))
-    pd.testing.assert_frame_equal(mine, theirs, check_exact=True)
-    assert mine["rmse"].notna().all() and mine["ndcg"].notna().tolist() == [True, False, True]
+    ours, theirs = (table[table["name"] == n][columns].reset_index(drop=True) for n in ("Wrapped", "bias"))
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert ours["rmse"].notna().all() and ours["ndcg"].notna().tolist() == [True, False, True]
     assert len(table) == 4 * 3 and set(table.loc[table["name"] == "Wrapped", "family"]) == {"your model"}
     for key in KEYS:
-        ratings = ratings_with(own, fits, protocol, key)
+        ratings = rating_table(runs, protocol.splits[key])
         np.testing.assert_array_equal(ratings["Wrapped"], ratings["bias"])
-    lists = lists_with(own, fits, protocol, KEYS[0]).set_index("model")
+    lists = list_table(runs, protocol.splits[KEYS[0]], 5).set_index("model")
     np.testing.assert_array_equal(lists.loc["Wrapped", "item"], lists.loc["bias", "item"])
 
 
@@ -374,39 +380,44 @@ def test_the_example_learns_taste(planted):
 
 
 # -- the comparison ------------------------------------------------------------------------------------------------
-def test_a_model_that_only_ranks_has_lists_and_no_errors(module, protocol):
-    own, fits = fitted(f"{module(MINE)}:Popular", protocol)
-    found = measured(own, fits, protocol)
-    assert [one.title for one in found] == ["nDCG@5, per_user_80_20", "nDCG@5, chronological"]
-    tests = against_each(found[0], own.name, level=0.05, n_resamples=200, seed=1).set_index("model")
+def alike_with(own, mine, protocol):
+    """How far each other model agrees with the own one on the first split."""
+    runs, split = [protocol.stored, mine], protocol.splits[KEYS[0]]
+    return agreement_with(own.name, rating_table(runs, split), list_table(runs, split, 5)).set_index("model")
+
+
+def test_a_model_that_only_ranks_has_lists_and_no_errors(module, protocol, recorded):
+    own, mine = recorded(f"{module(MINE)}:Popular", protocol)
+    found = measured(own.name, mine, protocol)
+    assert list(found) == ["nDCG@5, per_user_80_20", "nDCG@5, chronological"]
+    tests = against_each(
+        found["nDCG@5, per_user_80_20"], own.name, level=0.05, n_resamples=200, seed=1
+    ).set_index("model")
     assert tests.loc["most_popular", "verdict"] == SAME and tests.loc["most_popular", "p_value"] == 1
-    assert np.isnan(
-        table_with(own, evaluate_own(own, fits, protocol, n_resamples=0), protocol)["rmse"].iloc[-1]
-    )
-    ratings, lists = (f(own, fits, protocol, KEYS[0]) for f in (ratings_with, lists_with))
-    alike = agreement_with(own.name, ratings, lists).set_index("model")
+    assert np.isnan(table_with(own, mine, protocol)["rmse"].iloc[-1])
+    alike = alike_with(own, mine, protocol)
     assert alike["predictions"].isna().all()
     assert alike.index[0] == "most_popular" and alike.loc["most_popular", "shared"] == 5
 
 
-def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module, protocol):
-    own, fits = fitted(f"{module(MINE)}:Wrapped", protocol)
-    found = measured(own, fits, protocol)
-    assert [one.title for one in found] == [
+def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module, protocol, recorded):
+    own, mine = recorded(f"{module(MINE)}:Wrapped", protocol)
+    found = measured(own.name, mine, protocol)
+    assert list(found) == [
         "RMSE, per_user_80_20", "RMSE, chronological", "nDCG@5, per_user_80_20", "nDCG@5, chronological",
     ]  # fmt: skip
-    tests = against_each(found[0], own.name, level=0.05, n_resamples=400, seed=1).set_index("model")
+    errors = found["RMSE, per_user_80_20"]
+    tests = against_each(errors, own.name, level=0.05, n_resamples=400, seed=1).set_index("model")
     assert tests.loc["bias", ["difference", "low", "high", "p_value"]].tolist() == [0, 0, 0, 1]
     assert tests["p_adjusted"].between(tests["p_value"], 1).all()
-    ratings, lists = (f(own, fits, protocol, KEYS[0]) for f in (ratings_with, lists_with))
-    alike = agreement_with(own.name, ratings, lists).set_index("model")
+    alike = alike_with(own, mine, protocol)
     assert alike.loc["bias", ["predictions", "errors", "shared"]].tolist() == pytest.approx([1, 1, 5])
     assert np.isnan(alike.loc["most_popular", "predictions"])
 
 
-def test_a_model_that_was_spoilt_is_worse_than_every_other(module, first_split):
-    own, fits = fitted(f"{module(MINE)}:Noisy", first_split, {"size": 2.0})
-    errors = measured(own, fits, first_split)[0]
+def test_a_model_that_was_spoilt_is_worse_than_every_other(module, first_split, recorded):
+    own, mine = recorded(f"{module(MINE)}:Noisy", first_split, {"size": 2.0})
+    errors = measured(own.name, mine, first_split)["RMSE, per_user_80_20"]
     tests = against_each(errors, own.name, level=0.05, n_resamples=200, seed=1)
     assert set(tests["model"]) == {"bias", "item_mean"} and set(tests["verdict"]) == {WORSE}
     assert (tests["low"] > 0).all()
@@ -421,8 +432,11 @@ def sample(values, metric="ndcg"):
 def test_the_sign_is_the_new_model_minus_the_other_whichever_way_is_better():
     rng = np.random.default_rng(0)
     base = rng.random(60)
-    users = {"mine": sample(base + 0.2), "low": sample(base), "high": sample(base + 0.4)}
-    tests = {m: against_each(Measured("", m, "", users), "mine", level=0.05, n_resamples=100, seed=0).set_index("model") for m in ("ndcg", "rmse")}  # fmt: skip
+    values, tests = {"mine": base + 0.2, "low": base, "high": base + 0.4}, {}
+    for metric in ("ndcg", "rmse"):
+        users = {name: sample(of, metric) for name, of in values.items()}
+        found = against_each(users, "mine", level=0.05, n_resamples=100, seed=0)
+        tests[metric] = found.set_index("model")
     np.testing.assert_allclose(tests["ndcg"].loc[["low", "high"], "difference"], [0.2, -0.2])
     assert tests["ndcg"].loc[["low", "high"], "verdict"].tolist() == [BETTER, WORSE]
     assert tests["rmse"].loc[["low", "high"], "verdict"].tolist() == [WORSE, BETTER]
@@ -433,15 +447,12 @@ def test_the_sign_is_the_new_model_minus_the_other_whichever_way_is_better():
 def test_too_few_resamples_are_refused():
     users = {str(i): sample(np.random.default_rng(i).random(9)) for i in range(8)}
     with pytest.raises(ValueError, match=r"too few for 7 comparisons.*at least 140"):
-        against_each(Measured("", "ndcg", "", users), "0", level=0.05, n_resamples=100, seed=0)
+        against_each(users, "0", level=0.05, n_resamples=100, seed=0)
 
 
-def test_figures_have_a_row_a_model_and_leave_out_what_was_not_measured():
+def test_the_figure_has_a_row_a_model_and_names_what_the_tests_find():
     tests = pd.DataFrame({"model": ["a", "b"], "difference": [-0.1, 0.1], "low": [-0.2, 0.0], "high": [0.0, 0.2], "verdict": [BETTER, WORSE]})  # fmt: skip
     figure = differences_figure(tests, "Mine", {"a": "Model A"}, "difference")
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["Model A", "b"]
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Mine: better", "Mine: worse"]
-    nan = [np.nan, np.nan]
-    alike = pd.DataFrame({"model": ["a", "b"], "predictions": nan, "errors": nan, "shared": [3, 1], "strangers": [1, 1]})  # fmt: skip
-    assert [a.get_xlabel() for a in agreement_figure(alike, {}, 10).axes] == ["shared films of 10"]
-    plt.close("all")
+    plt.close(figure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -17,12 +17,7 @@ from lib.results import StoredRun
 from lib.splits import Split
 from lib.stored_tables import list_table, models_of, rating_table
 
-MARKS = {
-    "hit": "held-out hit",
-    "low": "held out, not liked",
-    "seen": "seen",
-    "new": "",
-}
+MARKS = {"hit": "held-out hit", "low": "held out, not liked", "seen": "seen", "new": ""}
 """Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
 below it, a training rating, none."""
 
@@ -39,7 +34,7 @@ class Explorer:
         Gives the training and the held-out ratings, with the side tables.
     lists : DataFrame
         ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.stored_tables.list_table`.
-    ratings : DataFrame, optional
+    ratings : DataFrame
         Held-out ratings with a column of predictions a model, as of `lib.stored_tables.rating_table`.
     labels : mapping of str to str, optional
         What readers see for a model; the registered labels otherwise.
@@ -55,8 +50,8 @@ class Explorer:
     """
 
     def __init__(
-        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame | None = None, *,
-        labels: Mapping[str, str] | None = None, k: int = 10, threshold: float = 4.0,
+        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame, *, labels: Mapping[str, str] | None = None, k: int = 10,
+        threshold: float = 4.0,
     ):  # fmt: skip
         if lists.empty:
             raise ValueError(
@@ -75,31 +70,24 @@ class Explorer:
         kept = lists["rank"].to_numpy() <= k
         models = pd.Index(self.models).get_indexer(lists["model"])
         self._lists[models[kept], users[kept], lists["rank"].to_numpy()[kept] - 1] = items[kept]
-        self.predicting = [] if ratings is None else models_of(ratings)
-        self._predictions = None if ratings is None else ratings[self.predicting].to_numpy(np.float64)
-        if ratings is not None:
-            self._predicted_users = self.train.user_codes(ratings["user"])
-            self._predicted_items = self.train.item_codes(ratings["item"])
-            self._predicted_ratings = ratings["rating"].to_numpy(np.float64)
+        self.predicting = models_of(ratings)
+        self._held = ratings[["user", "item", "rating", *self.predicting]].assign(
+            user=self.train.user_codes(ratings["user"]), item=self.train.item_codes(ratings["item"])
+        )
         given = labels or {}
         self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
     @classmethod
-    def from_runs(
-        cls, runs: Iterable[StoredRun], split: Split, *, k: int = 10, threshold: float = 4.0
-    ) -> Explorer:
+    def from_runs(cls, runs: Sequence[StoredRun], split: Split, *, k: int = 10, **options) -> Explorer:
         """Read what runs stored on a split; labels come from the runs' fact ``contenders`` where they have it."""
-        runs = list(runs)
         ratings = rating_table(runs, split)
-        fold = next(iter(ratings.attrs["folds"].values()), None)
+        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
         labels = {
             name: one.get("label", "")
             for run in reversed(runs)
             for name, one in run.facts.get("contenders", {}).items()
         }
-        return cls(
-            split, list_table(runs, split, k, fold=fold), ratings, labels=labels, k=k, threshold=threshold
-        )
+        return cls(split, lists, ratings, labels=labels, k=k, **options)
 
     # -- films ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -127,33 +115,12 @@ class Explorer:
         return similarity_matrix(self.train)
 
     # -- one user ------------------------------------------------------------------------------------------------
-    def user_code(self, raw_id) -> int:
-        """Return the code of a raw user id.
-
-        Raises
-        ------
-        KeyError
-            Nobody has it.
-        """
-        code = int(self.train.user_codes([raw_id])[0])
-        if code < 0:
-            ids = self.train.user_ids
-            raise KeyError(f"there is no user {raw_id!r}; ids go from {ids.min()} to {ids.max()}")
-        return code
-
     def ratings_of(self, user: int, part: str = "train") -> pd.DataFrame:
         """Return a user's training (``train``) or held-out (``test``) ratings: item, title, rating; best first."""
         data: Interactions = {"train": self.train, "test": self.test}[part]
         rows = np.flatnonzero(data.users == user)
         rows = rows[np.lexsort((data.items[rows], -data.ratings[rows]))]
-        items = data.items[rows]
-        return pd.DataFrame(
-            {
-                "item": items,
-                "title": [self.titles[i] for i in items],
-                "rating": data.ratings[rows].astype(float),
-            }
-        )
+        return self._films(data.items[rows], rating=data.ratings[rows].astype(float))
 
     def describe(self, user: int, called: str = "") -> str:
         """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code.
@@ -180,18 +147,11 @@ class Explorer:
         rows = self.train.users == user
         has, ratings = flags[self.train.items[rows]], self.train.ratings[rows].astype(float)
         rated = has.sum(axis=0)
-        found = pd.DataFrame(
-            {
-                "genre": names,
-                "liked": (has & (ratings >= self.threshold)[:, None]).sum(axis=0),
-                "rated": rated,
-                "mean": ratings @ has / np.maximum(rated, 1),
-            }
-        )
-        found = found[found["liked"] > 0]
-        return found.sort_values(
-            ["liked", "mean", "genre"], ascending=[False, False, True], ignore_index=True
-        )
+        liked = (has & (ratings >= self.threshold)[:, None]).sum(axis=0)
+        mean = ratings @ has / np.maximum(rated, 1)
+        found = pd.DataFrame({"genre": names, "liked": liked, "rated": rated, "mean": mean})
+        order = {"by": ["liked", "mean", "genre"], "ascending": [False, False, True]}
+        return found[found["liked"] > 0].sort_values(**order, ignore_index=True)
 
     def marked(self, user: int, items) -> pd.DataFrame:
         """Say what films are to a user.
@@ -207,25 +167,18 @@ class Explorer:
         mark = np.select(
             [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)], ["hit", "low", "seen"], "new"
         )
-        return pd.DataFrame(
-            {
-                "item": items,
-                "title": [self.titles[i] for i in items],
-                "mark": mark,
-                "rating": np.where(np.isnan(held), seen, held),
-            }
-        )
+        return self._films(items, mark=mark, rating=np.where(np.isnan(held), seen, held))
+
+    def titled(self, marked: pd.DataFrame, *, ratings: bool = False) -> list[str]:
+        """Return the titles of films of `marked` with their marks in words, and with the user's ratings if asked."""
+        found = []
+        for row in marked.itertuples():
+            words = MARKS[row.mark] + (f": {row.rating:g}" if ratings else "")
+            found.append(f"{row.title} [{words}]" if MARKS[row.mark] else row.title)
+        return found
 
     def top(self, user: int, model: str) -> pd.DataFrame:
-        """Return a model's list for a user: ``rank`` and the columns of `marked`; empty where it made none.
-
-        Raises
-        ------
-        KeyError
-            The model has no lists.
-        """
-        if model not in self.models:
-            raise KeyError(f"{model!r} has no lists; those that have: {', '.join(self.models)}")
+        """Return the list of one of `models` for a user: ``rank``, the columns of `marked`; empty where it made none."""
         items = self._lists[self.models.index(model), user]
         ranks = np.flatnonzero(items >= 0)
         found = self.marked(user, items[ranks])
@@ -236,6 +189,28 @@ class Explorer:
         """Codes of the films that any model lists for a user, those that most models list first."""
         items, counts = np.unique(self._lists[:, user][self._lists[:, user] >= 0], return_counts=True)
         return items[np.argsort(-counts, kind="stable")]
+
+    def why(self, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
+        """Find what in a user's training ratings speaks for a film.
+
+        These are facts about the ratings, the same for every model: no model says them of itself.
+
+        Returns
+        -------
+        neighbours : DataFrame
+            ``item``, ``title``, ``rating`` (the user's), ``similarity``: the n of the user's films that are rated most
+            like the film, nearest first; only those with a positive similarity.
+        genres : list of str
+            The film's genres that are among the user's favourites.
+        """
+        mine = self.ratings_of(user, "train")
+        mine = mine[mine["item"] != item]
+        near = self.similarity[item, mine["item"].to_numpy()]
+        order = np.argsort(-near, kind="stable")[:n]
+        order = order[near[order] > 0]
+        neighbours = mine.iloc[order].assign(similarity=near[order].astype(float)).reset_index(drop=True)
+        own, favourites = self.genres_of(item), self.favourite_genres(user)["genre"][:FAVOURITES]
+        return neighbours, [genre for genre in favourites if genre in own]
 
     @property
     def listed_users(self) -> np.ndarray:
@@ -248,15 +223,13 @@ class Explorer:
 
     def predictions(self, user: int) -> pd.DataFrame:
         """Return a user's held-out ratings with every model's predictions: item, title, rating, a column a model."""
-        if self._predictions is None:
-            return self.ratings_of(user, "test")
-        rows = np.flatnonzero(self._predicted_users == user)
-        rows = rows[np.lexsort((self._predicted_items[rows], -self._predicted_ratings[rows]))]
-        items = self._predicted_items[rows]
-        head = pd.DataFrame(
-            {"item": items, "title": [self.titles[i] for i in items], "rating": self._predicted_ratings[rows]}
-        )
-        return pd.concat([head, pd.DataFrame(self._predictions[rows], columns=self.predicting)], axis=1)
+        mine = self._held[self._held["user"] == user].drop(columns="user").astype({"rating": float})
+        mine = mine.sort_values(["rating", "item"], ascending=[False, True], ignore_index=True)
+        mine.insert(1, "title", [self.titles[item] for item in mine["item"]])
+        return mine
+
+    def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
+        return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})
 
 
 def _dense(data: Interactions, user: int) -> np.ndarray:

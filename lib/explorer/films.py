@@ -33,34 +33,24 @@ class FilmSpace:
     vectors: np.ndarray
     weights: bool = False
 
-    def near(self, item: int, n: int, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the codes and similarities of the n nearest films among those allowed, nearest first.
-
-        Fewer where fewer are allowed.
-        """
-        n = min(n, int(among.sum()) - bool(among[item]))
+    def near(self, item: int, n: int, among: np.ndarray) -> np.ndarray:
+        """Return codes of the n nearest films among those allowed (a mask), nearest first; all where these are fewer."""
+        allowed = among.copy()
+        allowed[item] = False
+        n = min(n, int(allowed.sum()))
         if n < 1:
-            return np.empty(0, np.int64), np.empty(0)
+            return np.empty(0, np.int64)
         if self.weights:
-            row = np.where(among, self.vectors[[item]].astype(np.float64), -np.inf)
-            row[0, item] = -np.inf
-            items, values = best_columns(row, n)
+            items, _ = best_columns(np.where(allowed, self.vectors[[item]].astype(np.float64), -np.inf), n)
         else:
-            allowed = among.copy()
-            allowed[item] = False
-            items, values = nearest(self.vectors[[item]], self.vectors, n, among=allowed)
-        return items[0].astype(np.int64), values[0]
+            items, _ = nearest(self.vectors[[item]], self.vectors, n, among=allowed)
+        return items[0].astype(np.int64)
 
 
-SPACES: dict[str, str] = {
-    "raters": "Common raters",
-    "biased_svd": "SVD, Koren's form",
-    "svdpp": "SVD++",
-    "implicit_als": "Implicit ALS",
-    "ease": "EASE, weights",
-    "gravity": "L2 and gravity",
-    "softmax": "Softmax",
-}
+SPACES = {
+    "raters": "Common raters", "biased_svd": "SVD, Koren's form", "svdpp": "SVD++", "implicit_als": "Implicit ALS",
+    "ease": "EASE, weights", "gravity": "L2 and gravity", "softmax": "Softmax",
+}  # fmt: skip
 """By name what a reader sees; all are fitted with their models' defaults."""
 
 DIRECT = ("raters", "ease")
@@ -70,15 +60,7 @@ DIRECT = ("raters", "ease")
 def film_spaces(
     train: Interactions, names: Iterable[str] = tuple(SPACES), *, seed: int = 42
 ) -> list[FilmSpace]:
-    """Fit the models whose films can be compared.
-
-    Parameters
-    ----------
-    train : Interactions
-    names : iterable of str
-        Of `SPACES`.
-    seed : int
-        Of every model that starts at random.
+    """Fit the models of `SPACES` whose films can be compared; the seed is that of every random start.
 
     Raises
     ------

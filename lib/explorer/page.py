@@ -6,16 +6,46 @@ what they rated is told as liked or not; JupyterLab, where the data lies anyway,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from lib.explorer.data import FAVOURITES, MARKS, Explorer
 from lib.explorer.films import FilmSpace
-from lib.explorer.reasons import why
+from lib.metrics.rating import rmse
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """What `show` publishes; the report turns it into controls, and leaves it out where there are no scripts."""
+MOST_HELD_OUT = 15
+"""Held-out ratings of a user that are shown, the first in the order of film codes."""
+
+
+def sample_users(explorer: Explorer, n: int, *, least: int = 5, most: int = 60, seed: int = 42) -> np.ndarray:
+    """Draw n users who have lists, and from `least` to `most` held-out ratings; codes as of `drawn`."""
+    counts = explorer.test.user_counts[explorer.listed_users]
+    fitting = explorer.listed_users[(counts >= least) & (counts <= most)]
+    return drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
+
+
+def sample_films(explorer: Explorer, n: int, *, least: int = 50, seed: int = 42) -> np.ndarray:
+    """Draw n films with at least `least` training ratings; codes as of `drawn`."""
+    fitting = np.flatnonzero(explorer.train.item_counts >= least)
+    return drawn(fitting, n, seed, f"film has {least} training ratings")
+
+
+def drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
+    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer.
+
+    Raises
+    ------
+    ValueError
+        There is none, or n is below 1.
+    """
+    if n < 1:
+        raise ValueError(f"a sample has at least one member; got n={n}")
+    if not len(codes):
+        raise ValueError(f"no {wanted}; lower the least number")
+    return np.sort(np.random.default_rng(seed).choice(codes, min(n, len(codes)), replace=False))
 
 
 def lettered(place: int) -> str:
@@ -33,57 +63,40 @@ def opinion(rating: float, threshold: float) -> str:
     return "liked" if rating >= threshold else "not liked"
 
 
-class _Films:
-    """Numbers films in the order in which they are met, so that each title stands in the data once."""
-
-    def __init__(self, explorer: Explorer):
-        self._explorer, self._numbers = explorer, {}
-
-    def __call__(self, item: int) -> int:
-        return self._numbers.setdefault(int(item), len(self._numbers))
-
-    @property
-    def titles(self) -> list[str]:
-        return [self._explorer.titles[item] for item in self._numbers]
-
-
 def payload(
     explorer: Explorer, spaces: Sequence[FilmSpace], users: Sequence[int], films: Sequence[int], *,
-    shown: Sequence[str] = (), n_near: int = 8, n_reasons: int = 3, least_ratings: int = 20, most_held_out: int = 15,
+    shown: Sequence[str] = (), n_near: int = 8, least_ratings: int = 20,
 ) -> dict:  # fmt: skip
-    """Gather what the page shows, as plain numbers and texts.
+    """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
     Parameters
     ----------
-    explorer : Explorer
-    spaces : sequence of FilmSpace
-    users, films : sequences of int
-        Codes of the sample.
     shown : sequence of str
         Models whose lists are open at first; the first two are compared first. Those that have no lists are skipped.
     n_near : int
         Films named near a film; only ones with `least_ratings` training ratings.
-    n_reasons : int
-        Of the user's films, named beside a recommended one.
-    most_held_out : int
-        Held-out ratings of a user with every model's prediction; the first so many in the order of film codes.
 
     Returns
     -------
     dict
         Films are numbers into ``films``, models into ``models``.
     """
-    number = _Films(explorer)
+    # Films in the order in which they are met: each title stands in the data once.
+    numbers: dict[int, int] = {}
+
+    def number(item: int) -> int:
+        return numbers.setdefault(int(item), len(numbers))
+
     names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
     at_first = [names.index(name) for name in shown if name in explorer.models]
     among = explorer.train.item_counts >= least_ratings
-    people = [_user(explorer, names, int(user), lettered(place), number, n_reasons, most_held_out) for place, user in enumerate(users)]  # fmt: skip
+    people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
     near = [
         {
             "film": number(film),
             "genres": explorer.genres_of(int(film)),
             "ratings": int(explorer.train.item_counts[film]),
-            "near": [[number(item) for item in space.near(int(film), n_near, among)[0]] for space in spaces],
+            "near": [[number(item) for item in space.near(int(film), n_near, among)] for space in spaces],
         }
         for film in films
     ]
@@ -94,34 +107,28 @@ def payload(
         "users": people,
         "near": near,
         "spaces": [space.label for space in spaces],
-        "films": number.titles,
+        "films": [explorer.titles[item] for item in numbers],
     }
 
 
-def _user(
-    explorer: Explorer, names: list[str], user: int, called: str, number: _Films, n_reasons: int, most: int
-) -> dict:  # fmt: skip
-    def said(ratings) -> list[str]:
-        return [opinion(rating, explorer.threshold) for rating in ratings]
+def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
+    def said(films) -> list[list]:
+        opinions = [opinion(rating, explorer.threshold) for rating in films["rating"]]
+        return [[number(item), words] for item, words in zip(films["item"], opinions, strict=True)]
 
     lists, marks, reasons = [], {}, {}
     for name in names:
-        top = explorer.top(user, name) if name in explorer.models else None
-        lists.append([number(item) for item in top["item"]] if top is not None else [])
+        top = explorer.top(user, name)["item"] if name in explorer.models else []
+        lists.append([number(item) for item in top])
     for row in explorer.marked(user, explorer.recommended(user)).itertuples():
-        found = why(explorer, user, row.item, n_reasons)
+        near, genres = explorer.why(user, row.item)
         place = number(row.item)
-        near = [
-            [number(i), words]
-            for i, words in zip(found.neighbours["item"], said(found.neighbours["rating"]), strict=True)
-        ]
-        reasons[place] = [near, found.genres]
+        reasons[place] = [said(near), genres]
         if row.mark != "new":
             marks[place] = row.mark
-    held = explorer.predictions(user).sort_values(
-        "item", kind="stable"
-    )  # not by rating: the order would tell it
-    shown = held.head(most)
+    # Not by rating: the order would tell it.
+    held = explorer.predictions(user).sort_values("item", kind="stable")
+    shown = held.head(MOST_HELD_OUT)
     train = explorer.ratings_of(user, "train")
     return {
         "name": explorer.describe(user, called),
@@ -132,14 +139,9 @@ def _user(
         "lists": lists,
         "marks": marks,
         "why": reasons,
-        "held": [[number(i), words] for i, words in zip(shown["item"], said(shown["rating"]), strict=True)],
+        "held": said(shown),
         "predicted": [np.round(shown[m].to_numpy(float), 1).tolist() if m in shown else [] for m in names],
-        "rmse": [
-            round(float(np.sqrt(np.mean((held[m] - held["rating"]) ** 2))), 2)
-            if m in held and len(held)
-            else None
-            for m in names
-        ],
+        "rmse": [round(rmse(held["rating"], held[m]), 2) if m in held and len(held) else None for m in names],
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+import unicodedata
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -10,11 +12,8 @@ import pandas as pd
 
 from lib.explorer.data import Explorer
 from lib.explorer.films import FilmSpace
-from lib.explorer.markup import escaped, film, paragraph, table
-from lib.explorer.reasons import compare, why
-from lib.explorer.search import Search, film_search, user_search
 
-TABS = ("The user", "Lists", "Why", "Two models", "Near films")
+TABS = ("The user", "Lists", "Why", "Near films")
 FOUND = 30
 """Results that a search shows."""
 
@@ -42,46 +41,33 @@ class Workbench:
         self.among = explorer.train.item_counts >= least_ratings
         chosen = [name for name in shown if name in explorer.models] or explorer.models[:4]
         options = [(explorer.labels[name], name) for name in explorer.models]
-        comparable = [(explorer.labels[name], name) for name in (*explorer.models, *_extra(explorer))]
-        self.user_text, self.users = _finder("User", "id, occupation, age", user_search(explorer))
-        self.film_text, self.films = _finder("Film", "words of the title", film_search(explorer))
+        people = [explorer.describe(user) for user in range(explorer.train.n_users)]
+        by_ratings = np.argsort(-explorer.train.item_counts, kind="stable")
+        self.user_text, self.users = _finder("User", "id, occupation, age", people, range(len(people)))
+        self.film_text, self.films = _finder("Film", "words of the title", explorer.titles, by_ratings)
         wide = ipywidgets.Layout(width="22em")
         self.models = ipywidgets.SelectMultiple(
             options=options, value=chosen, rows=8, description="Models", layout=wide
         )
-        self.first = ipywidgets.Dropdown(
-            options=comparable, value=chosen[0], description="First", layout=wide
-        )
-        self.second = ipywidgets.Dropdown(
-            options=comparable, value=chosen[-1], description="Second", layout=wide
-        )
         self.answers = {name: ipywidgets.HTML() for name in TABS}
-        pages = [
-            self.answers["The user"],
-            ipywidgets.VBox([self.models, self.answers["Lists"]]),
-            self.answers["Why"],
-            ipywidgets.VBox([ipywidgets.HBox([self.first, self.second]), self.answers["Two models"]]),
-            self.answers["Near films"],
-        ]
-        self.tabs = ipywidgets.Tab(children=pages, titles=TABS)
+        above = {"Lists": [self.models]}
+        pages = [ipywidgets.VBox([*above.get(name, []), self.answers[name]]) for name in TABS]
         finders = ipywidgets.HBox(
             [ipywidgets.VBox([self.user_text, self.users]), ipywidgets.VBox([self.film_text, self.films])],
             layout=ipywidgets.Layout(flex_flow="row wrap"),
         )
-        self.view = ipywidgets.VBox([finders, self.tabs])
-        for control in (self.users, self.films, self.models, self.first, self.second):
+        self.view = ipywidgets.VBox([finders, ipywidgets.Tab(children=pages, titles=TABS)])
+        for control in (self.users, self.films, self.models):
             control.observe(self._refresh, names="value")
         self._refresh()
 
     def _refresh(self, _change=None) -> None:
         user, item = self.users.value, self.films.value
-        nobody, nothing = paragraph("No user is chosen."), paragraph("No film is chosen.")
+        nobody, nothing = _paragraph("No user is chosen."), _paragraph("No film is chosen.")
         self.answers["The user"].value = nobody if user is None else self._profile(user)
         self.answers["Lists"].value = nobody if user is None else self._lists(user)
-        self.answers["Two models"].value = nobody if user is None else self._comparison(user)
-        self.answers["Why"].value = (
-            nobody if user is None else nothing if item is None else self._why(user, item)
-        )
+        no_reason = nobody if user is None else nothing
+        self.answers["Why"].value = no_reason if user is None or item is None else self._why(user, item)
         self.answers["Near films"].value = nothing if item is None else self._near(user, item)
 
     # -- answers -------------------------------------------------------------------------------------------------
@@ -89,113 +75,97 @@ class Workbench:
         train, test = (self.explorer.ratings_of(user, part) for part in ("train", "test"))
         text = f"{self.explorer.describe(user)}: {len(train)} training ratings"
         text += f" with mean {train['rating'].mean():.2f}" if len(train) else ""
-        genres = self.explorer.favourite_genres(user)
-        liked = table(
-            ("Genre", "Liked", "Rated", "Mean rating"),
-            [
-                (escaped(r.genre), f"{r.liked}", f"{r.rated}", f"{r.mean:.2f}")
-                for r in genres.head(8).itertuples()
-            ],
-            "Genres of the films that the user liked",
-        )
-        return paragraph(f"{text}; {len(test)} ratings held out.") + (liked if len(genres) else "") + "".join(
-            table(("Film", "Rating"), [(escaped(r.title), f"{r.rating:g}") for r in part.head(15).itertuples()], caption)
-            for part, caption in ((train, "Best-rated films, training"), (test, "Best-rated films, held out"))
-        )  # fmt: skip
+        liked = self.explorer.favourite_genres(user).head(8)
+        genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"],
+                  "Mean rating": liked["mean"].map("{:.2f}".format)}  # fmt: skip
+        found = _paragraph(f"{text}; {len(test)} ratings held out.")
+        found += _table(genres, "Genres of the films that the user liked") if len(liked) else ""
+        for part, words in ((train, "training"), (test, "held out")):
+            best = part.head(15)
+            columns = {"Film": best["title"], "Rating": best["rating"].map("{:g}".format)}
+            found += _table(columns, f"Best-rated films, {words}")
+        return found
 
     def _lists(self, user: int) -> str:
         if not self.models.value:
-            return paragraph("Choose one or more models.")
-        tops = [self.explorer.top(user, name) for name in self.models.value]
-        if not any(map(len, tops)):
-            return paragraph("None of these models made a list for this user.")
-        cells = [{r.rank: film(r.title, r.mark, r.rating) for r in top.itertuples()} for top in tops]
-        rows = [(str(k), *(of.get(k, "–") for of in cells)) for k in range(1, self.explorer.k + 1)]
-        return table(("Rank", *(self.explorer.labels[name] for name in self.models.value)), rows)
+            return _paragraph("Choose one or more models.")
+        tops = {name: self.explorer.top(user, name) for name in self.models.value}
+        if not any(map(len, tops.values())):
+            return _paragraph("None of these models made a list for this user.")
+        columns = {
+            self.explorer.labels[n]: self.explorer.titled(top, ratings=True) for n, top in tops.items()
+        }
+        held = self.explorer.predictions(user)
+        rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format)}
+        for name in [name for name in self.models.value if name in held]:
+            rated[self.explorer.labels[name]] = held[name].map("{:.2f}".format)
+        return _table(columns, ranked=True) + _table(rated, "Held-out ratings and predictions")
 
     def _why(self, user: int, item: int) -> str:
-        explorer, found = self.explorer, why(self.explorer, user, item, 5)
-        row = explorer.marked(user, [item]).iloc[0]
+        explorer = self.explorer
+        near, genres = explorer.why(user, item, 5)
         by = [explorer.labels[name] for name in explorer.listed_by(user, item)]
-        listed = f"In the list of {', '.join(by)}." if by else "In no model's list for this user."
-        shared = f"Genres shared with the user's favourites: {', '.join(found.genres) or 'none'}."
-        near = table(
-            ("The user's films that are rated most like it", "The user's rating", "Similarity"),
-            [
-                (escaped(r.title), f"{r.rating:g}", f"{r.similarity:.2f}")
-                for r in found.neighbours.itertuples()
-            ],
-        )
-        none = paragraph("No film of the user's is rated like it.")
-        head = f"<p><b>{film(row.title, row.mark, row.rating)}</b></p>"
-        return head + paragraph(listed) + paragraph(shared) + (near if len(found.neighbours) else none)
-
-    def _comparison(self, user: int) -> str:
-        a, b = self.first.value, self.second.value
-        found, labels = compare(self.explorer, user, a, b), [self.explorer.labels[name] for name in (a, b)]
-        text = f"{len(found.common)} films in both lists, {len(found.only_a)} only in the first, {len(found.only_b)} only in the second. "
-        if np.isfinite(found.rank_correlation):
-            text += f"Rank correlation of the common films: {found.rank_correlation:.2f}. "
-        for name, error in zip(labels, (found.rmse_a, found.rmse_b), strict=True):
-            text += (
-                f"RMSE on the held-out ratings, {name}: {error:.3f}. "
-                if np.isfinite(error)
-                else f"{name} predicts no ratings. "
-            )
-        lists = [
-            (
-                film(r.title, r.mark, r.rating),
-                *("–" if pd.isna(rank) else str(rank) for rank in (r.rank_a, r.rank_b)),
-            )
-            for r in found.films.itertuples()
-        ]
-        held = [
-            (escaped(r.title), f"{r.rating:g}", *("–" if np.isnan(v) else f"{v:.2f}" for v in (r.a, r.b)))
-            for r in found.held_out.itertuples()
-        ]
-        return (
-            paragraph(text)
-            + table(("Film", *labels), lists, "Ranks")
-            + table(("Film", "Rating", *labels), held, "Held-out ratings and predictions")
-        )
+        (title,) = explorer.titled(explorer.marked(user, [item]), ratings=True)
+        found = f"<p><b>{html.escape(title)}</b></p>"
+        found += _paragraph(f"In the list of {', '.join(by)}." if by else "In no model's list for this user.")
+        found += _paragraph(f"Genres shared with the user's favourites: {', '.join(genres) or 'none'}.")
+        if near.empty:
+            return found + _paragraph("No film of the user's is rated like it.")
+        return found + _table(
+            {"The user's films that are rated most like it": near["title"], "The user's rating": near["rating"].map("{:g}".format),
+             "Similarity": near["similarity"].map("{:.2f}".format)}
+        )  # fmt: skip
 
     def _near(self, user: int | None, item: int) -> str:
-        columns = []
+        explorer, columns = self.explorer, {}
         for space in self.spaces:
-            items, _ = space.near(item, self.n_near, self.among)
-            if user is None:
-                columns.append([escaped(self.explorer.titles[i]) for i in items])
-            else:
-                columns.append(
-                    [film(r.title, r.mark, r.rating) for r in self.explorer.marked(user, items).itertuples()]
-                )
-        depth = max(map(len, columns), default=0)
-        rows = [(str(k + 1), *(c[k] if k < len(c) else "–" for c in columns)) for k in range(depth)]
-        genres = ", ".join(self.explorer.genres_of(item)) or "no genre known"
-        return paragraph(f"{self.explorer.titles[item]}: {genres}.") + table(
-            ("", *(s.label for s in self.spaces)), rows
-        )
+            items = space.near(item, self.n_near, self.among)
+            marked = explorer.titled(explorer.marked(user, items), ratings=True) if user is not None else None
+            columns[space.label] = marked or [explorer.titles[i] for i in items]
+        genres = ", ".join(explorer.genres_of(item)) or "no genre known"
+        return _paragraph(f"{explorer.titles[item]}: {genres}.") + _table(columns, ranked=True)
 
 
-def _extra(explorer: Explorer) -> list[str]:
-    """Models that predict ratings and have no lists."""
-    return [name for name in explorer.predicting if name not in explorer.models]
+def _finder(
+    description: str, placeholder: str, texts: Sequence[str], order: Sequence[int]
+) -> tuple[ipywidgets.Text, ipywidgets.Select]:
+    """Make a search box and the list of what it finds; typing keeps the choice while it is still found.
 
-
-def _finder(description: str, placeholder: str, index: Search) -> tuple[ipywidgets.Text, ipywidgets.Select]:
-    """Make a search box and the list of what it finds; typing keeps the choice while it is still found."""
+    A text is found that holds every word typed, whatever case and accents; the first ones in `order` are shown.
+    """
     text = ipywidgets.Text(description=description, placeholder=placeholder)
-    results = ipywidgets.Select(
-        rows=8, description="Found", layout=ipywidgets.Layout(width="32em", max_width="100%")
-    )
+    wide = ipywidgets.Layout(width="32em", max_width="100%")
+    results = ipywidgets.Select(rows=8, description="Found", layout=wide)
+    searched = [_folded(one) for one in texts]
 
     def find(_change=None) -> None:
-        places = index.find(text.value, FOUND)
+        asked = _folded(text.value).split()
+        places = [int(p) for p in order if all(word in searched[p] for word in asked)][:FOUND]
         kept = results.value
         # Of options that are called the same, a widget keeps both, as values differ.
-        results.options = [(index.texts[place], place) for place in places]
+        results.options = [(texts[place], place) for place in places]
         results.value = kept if kept in places else places[0] if places else None
 
     text.observe(find, names="value")
     find()
     return text, results
+
+
+def _folded(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in letters if not unicodedata.combining(c))
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
+
+
+def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool = False) -> str:
+    """Set columns as HTML, every text of the data escaped; where one is shorter than others stands a dash."""
+    frame = pd.DataFrame({name: pd.Series(list(of), dtype=object) for name, of in columns.items()})
+    if ranked:
+        frame.insert(0, "Rank", np.arange(1, len(frame) + 1))
+    with pd.option_context("display.max_colwidth", None):
+        text = frame.to_html(index=False, border=0, justify="left", na_rep="–")
+    above = f"<p>{html.escape(caption)}</p>" if caption else ""
+    return f"{above}<div style='overflow-x:auto'>{text}</div>"

@@ -1,18 +1,29 @@
-"""Which models a reader's ratings allow, and why the others stay out."""
+"""Which models a reader's ratings allow, and why the others stay out; and what their hyperparameters begin with.
+
+``python -m lib.own_ratings.candidates RUNS`` stores the latter anew from the run ``one_table`` in a folder of runs.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from lib.contenders import Contender, chosen_from
 from lib.feature_groups import available_groups
+from lib.files import write_json
 from lib.interactions import Interactions
 from lib.models import model_class
-from lib.own_ratings.defaults import stored_parameters
+from lib.results import load_run
+
+STORED = Path(__file__).with_name("hyperparameters.json")
+"""What the report chose on MovieLens 100K."""
 
 ON_TIME = ("timesvdpp", "timed_factorisation_machine", "timed_factorisation_machine_ordinal")
 ON_FEATURES = ("two_tower",)
@@ -33,16 +44,7 @@ LIMITS: dict[str, dict[str, int]] = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """What runs and what does not.
-
-    Parameters
-    ----------
-    contenders : dict of str to Contender
-    parameters : dict of str to dict
-        Hyperparameters to begin with, by contender.
-    skipped : DataFrame
-        ``model``, ``reason``.
-    """
+    """What runs, with the hyperparameters to begin with, and what does not: ``model`` and ``reason``."""
 
     contenders: dict[str, Contender]
     parameters: dict[str, dict[str, Any]]
@@ -73,38 +75,36 @@ def candidates(
         A name that is no contender's.
     """
     left_out, only, kept, parameters, rows = set(left_out), list(only), {}, {}, []
-    chosen_from(left_out)
-    times = interactions.timestamps
+    n_all, asked = len(chosen_from()), chosen_from((), only)
+    chosen_from(left_out)  # refuses an unknown name
+    times, groups = interactions.timestamps, set(available_groups(interactions)) - {"raters", "rated"}
     facts = {
-        "single_valued": single_valued, "times": len(times) > 0 and times.min() < times.max(),
-        "groups": set(available_groups(interactions)) - {"raters", "rated"},
+        "single_valued": single_valued, "times": len(times) > 0 and times.min() < times.max(), "groups": groups,
         "tables": interactions.user_table is not None and interactions.item_table is not None,
     }  # fmt: skip
     sizes = {
         "ratings": len(interactions), "items": interactions.n_items, "cells": interactions.n_users * interactions.n_items,
     }  # fmt: skip
-    for name, known in chosen_from((), only).items():
-        one = replace(known, label="Item mean") if name == "item_mean" else known
+    for name, one in asked.items():
+        if name == "item_mean":
+            one = replace(one, label="Item mean")
+        over = [
+            f"{sizes[what]:,} {what}, more than {most:,}"
+            for what, most in LIMITS.get(name, {}).items()
+            if limits and sizes[what] > most
+        ]
         why = _unsuited(name, one, facts)
         if not why and name in left_out:
             why = "too slow for this profile: add --profile large"
-        if not why and limits:
-            over = [
-                f"{sizes[what]:,} {what}, more than {most:,}"
-                for what, most in LIMITS.get(name, {}).items()
-                if sizes[what] > most
-            ]
-            why = f"too slow here ({over[0]}): add --profile large" if over else ""
+        if not why and over:
+            why = f"too slow here ({over[0]}): add --profile large"
         if why:
             rows.append({"model": one.label, "reason": why})
-            continue
-        kept[name] = one
-        parameters[name] = _parameters(name, one, facts["groups"])
+        else:
+            kept[name], parameters[name] = one, _parameters(name, one, groups)
     if only:
-        n_others = len(chosen_from()) - len(chosen_from((), only))
-        rows.append(
-            {"model": f"{n_others} other models", "reason": "not among those asked for (parameter models)"}
-        )
+        others = f"{n_all - len(asked)} other models"
+        rows.append({"model": others, "reason": "not among those asked for (parameter models)"})
     return Candidates(kept, parameters, pd.DataFrame(rows, columns=["model", "reason"]))
 
 
@@ -121,13 +121,22 @@ def _unsuited(name: str, one: Contender, facts: Mapping[str, Any]) -> str:
 
 
 def _parameters(name: str, one: Contender, groups: set[str]) -> dict[str, Any]:
-    found = {**stored_parameters(name), **one.fixed}
+    found = {**stored()["contenders"].get(name, {}), **one.fixed}
     if name == MIXED:
-        penalties = found.get("projection_penalties", {})
-        wanted = [*sorted(groups), "raters", "rated"]
+        penalties, wanted = found.get("projection_penalties", {}), [*sorted(groups), "raters", "rated"]
         usual = penalties.get("genres", 50.0)
-        found |= {
-            "groups": wanted,
-            "projection_penalties": {group: penalties.get(group, usual) for group in wanted},
-        }
+        found["groups"] = wanted
+        found["projection_penalties"] = {group: penalties.get(group, usual) for group in wanted}
     return found
+
+
+@cache
+def stored() -> dict[str, Any]:
+    """Return `STORED`: ``dataset``, and hyperparameters by name of the ``contenders``."""
+    return json.loads(STORED.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    run = load_run("one_table", runs_dir=sys.argv[1])
+    choices = {name: choice["parameters"] for name, choice in run.facts["choices"].items()}
+    write_json(STORED, {"dataset": run.provenance["dataset"], "run": run.run, "contenders": choices})

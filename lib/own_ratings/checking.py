@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,35 +9,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lib.own_ratings.errors import InvalidRatingsFile, problem
+from lib.own_ratings.table_files import Table
 
 POLICIES = ("error", "last", "mean")
 FINE = 1000
 """Ratings with more distinct values than this are called continuous: no step between them is looked for."""
 
 
-@dataclass
-class Source:
-    """Where rows come from, for messages.
-
-    Parameters
-    ----------
-    path : Path
-    lines : callable
-        From rows (counted from 0) to lines or rows as a person counts them.
-    unit : {"line", "row"}
-    """
-
-    path: Path
-    lines: Callable[[Sequence[int]], list[int]] = field(repr=False)
-    unit: str = "line"
-
-    def wrong(self, row: int, what: str, fix: str) -> InvalidRatingsFile:
-        """Make the error about a row."""
-        return problem(self.path, what, fix, line=self.lines([row])[0], unit=self.unit)
-
-
-def ids_of(column: Any, kind: str, source: Source) -> np.ndarray:
+def ids_of(column: Any, kind: str, source: Table) -> np.ndarray:
     """Return ids: whole numbers where every one is written as such, else text.
 
     ``007`` is text, as it is not how 7 is written. Blanks around an id do not count.
@@ -76,7 +52,7 @@ def whole_numbers(text: pa.Array) -> np.ndarray | None:
     return numbers.to_numpy(zero_copy_only=False)
 
 
-def ratings_of(column: Any, source: Source) -> np.ndarray:
+def ratings_of(column: Any, source: Table) -> np.ndarray:
     """Return ratings as float64.
 
     Raises
@@ -94,26 +70,20 @@ def ratings_of(column: Any, source: Source) -> np.ndarray:
             value = text[row].as_py()
             if value == "":
                 raise source.wrong(row, "the rating is empty", "Give a number, or take the row out") from None
-            fix = (
-                "Write decimals with a point"
-                if "," in value
-                else "Give a number, or name another column: --columns rating=..."
-            )
+            other = "Give a number, or name another column: --columns rating=..."
+            fix = "Write decimals with a point" if "," in value else other
             raise source.wrong(row, f"the rating {value[:40]!r} is not a number", fix) from None
     values = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
     bad = ~np.isfinite(values)
     if bad.any():
         row = int(np.argmax(bad))
         what = "not a number (NaN)" if np.isnan(values[row]) else "infinite"
-        raise source.wrong(
-            row,
-            f"the rating is {what}; so are or like it {int(bad.sum()) - 1:,} more",
-            "Take such rows out, or mend them",
-        )
+        what = f"the rating is {what}; so are or like it {int(bad.sum()) - 1:,} more"
+        raise source.wrong(row, what, "Take such rows out, or mend them")
     return values
 
 
-def timestamps_of(column: Any, source: Source) -> tuple[np.ndarray, str]:
+def timestamps_of(column: Any, source: Table) -> tuple[np.ndarray, str]:
     """Return seconds since 1970, and how they were read, in words.
 
     Raises
@@ -132,38 +102,30 @@ def timestamps_of(column: Any, source: Source) -> tuple[np.ndarray, str]:
             return _seconds(text.cast(pa.float64()).to_numpy(zero_copy_only=False), source, fix)
         except pa.ArrowInvalid:
             if (row := _first_text(text)) > 0:  # the ones before it are numbers
-                raise source.wrong(
-                    row, f"the timestamp {text[row].as_py()[:40]!r} is not a number", fix
-                ) from None
+                what = f"the timestamp {text[row].as_py()[:40]!r} is not a number"
+                raise source.wrong(row, what, fix) from None
             values = pd.to_datetime(text.to_pandas(), format="ISO8601", errors="coerce", utc=True)
             words = "dates, in UTC where they name no zone"
     missing = values.isna().to_numpy()
     if missing.any():
         row = int(np.argmax(missing))
-        raise source.wrong(
-            row, f"the timestamp {str(column[row].as_py())[:40]!r} is neither a number nor a date", fix
-        )
+        what = f"the timestamp {str(column[row].as_py())[:40]!r} is neither a number nor a date"
+        raise source.wrong(row, what, fix)
     return values.dt.as_unit("s").astype("int64").to_numpy(), words
 
 
-def _seconds(values: np.ndarray, source: Source, fix: str) -> tuple[np.ndarray, str]:
+def _seconds(values: np.ndarray, source: Table, fix: str) -> tuple[np.ndarray, str]:
     bad = ~np.isfinite(values)
     if bad.any():
         raise source.wrong(int(np.argmax(bad)), "the timestamp is not a finite number", fix)
     largest = np.abs(values).max()
-    for limit, divisor, words in (
-        (1e17, 1e9, "nanoseconds"),
-        (1e14, 1e6, "microseconds"),
-        (1e11, 1e3, "milliseconds"),
-    ):
+    for limit, divisor, words in ((1e17, 1e9, "nano"), (1e14, 1e6, "micro"), (1e11, 1e3, "milli")):
         if largest >= limit:
-            return (values // divisor).astype(np.int64), f"{words} since 1970"
+            return (values // divisor).astype(np.int64), f"{words}seconds since 1970"
     return values.astype(np.int64), "seconds since 1970"
 
 
-def check_scale(
-    ratings: np.ndarray, scale: tuple[float, float] | None, source: Source
-) -> tuple[float, float]:
+def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: Table) -> tuple[float, float]:
     """Return the scale: the given one, or the lowest and the highest rating.
 
     Raises
@@ -175,11 +137,8 @@ def check_scale(
         return float(ratings.min()), float(ratings.max())
     low, high = map(float, scale)
     if not (np.isfinite([low, high]).all() and low < high):
-        raise problem(
-            source.path,
-            f"the scale {low:g} to {high:g} has no room",
-            "Give the lowest and the highest rating: --scale 1,5",
-        )
+        fix = "Give the lowest and the highest rating: --scale 1,5"
+        raise source.wrong(None, f"the scale {low:g} to {high:g} has no room", fix)
     outside = (ratings < low) | (ratings > high)
     if outside.any():
         row = int(np.argmax(outside))
@@ -196,7 +155,7 @@ def step_of(ratings: np.ndarray) -> float | None:
     return float(np.diff(values).min()) if 1 < len(values) <= FINE else None
 
 
-def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tuple[pd.DataFrame, int]:
+def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> tuple[pd.DataFrame, int]:
     """Leave one rating a pair.
 
     Parameters
@@ -205,13 +164,12 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tupl
         ``user``, ``item``, ``rating``, ``timestamp``, rows as in the file.
     policy : {"error", "last", "mean"}
         ``last``: the latest one, of equal times the one further down; ``mean``: the mean rating at the latest time.
-    source : Source
+    source : Table
 
     Returns
     -------
-    frame : DataFrame
-    n : int
-        Number of rows taken out.
+    (DataFrame, int)
+        With the number of rows taken out.
 
     Raises
     ------
@@ -219,9 +177,7 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tupl
         The policy is ``error`` and a pair stands twice; or the policy is unknown.
     """
     if policy not in POLICIES:
-        raise problem(
-            source.path, f"--duplicates {policy} is unknown", f"Choose one of {', '.join(POLICIES)}"
-        )
+        raise source.wrong(None, f"--duplicates {policy} is unknown", f"Choose one of {', '.join(POLICIES)}")
     users, items = pd.factorize(frame["user"])[0], pd.factorize(frame["item"])[0]
     pairs = users.astype(np.int64) * (int(items.max()) + 1) + items
     together = np.sort(pairs)
@@ -233,17 +189,16 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Source) -> tupl
     if policy == "error":
         again = int(np.argmax(pd.Series(pairs).duplicated().to_numpy()))
         first = int(np.argmax(pairs == pairs[again]))
-        lines = source.lines([first, again])
-        row = frame.iloc[again]
-        raise problem(
-            source.path,
-            f"user {str(row['user'])[:40]!r} rates item {str(row['item'])[:40]!r} again, first on {source.unit} {lines[0]:,}; {n:,} rows repeat a pair",
-            "Say what counts: --duplicates last or --duplicates mean", line=lines[1], unit=source.unit,
+        user, item = (str(frame[role].iloc[again])[:40] for role in ("user", "item"))
+        raise source.wrong(
+            again, f"user {user!r} rates item {item!r} again, first on {source.unit} {source.line(first):,}; "
+            f"{n:,} rows repeat a pair", "Say what counts: --duplicates last or --duplicates mean",
         )  # fmt: skip
     kept = frame.iloc[np.sort(order[ends])]
     if policy == "mean":
-        means = np.bincount(pairs_codes := pd.factorize(pairs)[0], frame["rating"]) / np.bincount(pairs_codes)
-        kept = kept.assign(rating=means[pairs_codes[np.sort(order[ends])]])
+        codes = pd.factorize(pairs)[0]
+        means = np.bincount(codes, frame["rating"]) / np.bincount(codes)
+        kept = kept.assign(rating=means[codes[kept.index]])
     return kept.reset_index(drop=True), n
 
 

@@ -13,8 +13,7 @@ from lib.experiment.fit import Fit
 from lib.experiment.run import run_fits
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.feature_groups import IMPLICIT
-from lib.own_ratings.candidates import MIXED, Candidates
-from lib.own_ratings.defaults import chosen_on
+from lib.own_ratings.candidates import MIXED, Candidates, stored
 from lib.splits import Split, validation_from
 from lib.variants import Variant
 
@@ -33,29 +32,24 @@ def searched(
 ) -> dict[str, tuple[Fit, Variant]]:
     """Return the contenders quick enough to be fitted several times: the fit that tries a point, and the variant.
 
-    Parameters
-    ----------
-    groups : sequence of str
-        Of features, implicit ones left out.
-    k, threshold
-        Length of the lists, and the least rating that is relevant.
+    `groups` are those of features, implicit ones left out; `k` and `threshold` as in `choose`.
     """
     koren, lists = koren_study.variants(), ranking_study.rating_variants() | ranking_study.list_variants(4.0)
     side = side_information_study.further_variants(tuple(groups), most_factors=32)
     tuned = Variant("soft_impute_tuned", "Soft-Impute", "soft_impute", {"centre": "bias"},
                     Space({"shrinkage": Real(3.0, 60.0, log=True)}))  # fmt: skip
-    by_epochs = {name: koren[name] for name in KOREN}
     by_lists = {**{name: lists[name] for name in LISTS}, "soft_impute_tuned": tuned}
     by_iterations = {"side_information_als_implicit": side["implicit"]}
     if groups:
         by_iterations[MIXED] = side["features_implicit"]
-    return {
-        **{
-            n: (koren_study.validation_fit(v, most_epochs=STEPS, patience=2), v) for n, v in by_epochs.items()
-        },
-        **{n: (ranking_study.validation_fit(v, k=k, threshold=threshold), v) for n, v in by_lists.items()},
-        **{n: (side_information_study.validation_fit(v), v) for n, v in by_iterations.items()},
+    found = {
+        n: (koren_study.validation_fit(koren[n], most_epochs=STEPS, patience=2), koren[n]) for n in KOREN
     }
+    for name, one in by_lists.items():
+        found[name] = ranking_study.validation_fit(one, k=k, threshold=threshold), one
+    for name, one in by_iterations.items():
+        found[name] = side_information_study.validation_fit(one), one
+    return found
 
 
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
@@ -95,10 +89,8 @@ def choose(
         As models see it.
     n_trials : int
         Points for each model, the report's own among them; below 2 nothing is tried.
-    k : int
-        Length of the lists.
-    threshold : float
-        Least rating that is relevant, of 1 to 5.
+    k, threshold
+        Length of the lists, and the least rating, of 1 to 5, that is relevant.
     seed : int
         Of the points drawn.
 
@@ -128,15 +120,14 @@ def choose(
     ]
     tried = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))
     choices = {}
-    for name in found.contenders:
+    for name, parameters in found.parameters.items():
         mine = [next(tried).get("score") for _ in points[name]]
         scores = [np.inf if score is None else score for score in mine]
         best = int(np.argmin(scores)) if mine else 0
         there = bool(mine) and bool(np.isfinite(scores[best]))
-        parameters = found.parameters[name]
         if there and best:
             parameters = {**tries[name][1].parameters(points[name][best]), **found.contenders[name].fixed}
-        usual = f"as chosen on {chosen_on()}" if parameters else "nothing to choose"
+        usual = f"as chosen on {stored()['dataset']}" if parameters else "nothing to choose"
         choices[name] = {
             "parameters": parameters, "n_epochs": None, "trials": len(mine) or None,
             "validation": abs(scores[best]) if there else np.nan,

@@ -9,8 +9,7 @@ from pathlib import Path
 from lib.own_ratings.errors import problem
 
 ROLES = ("user", "item", "rating", "timestamp")
-POSITIONS = {1: "user", 2: "item", 3: "rating", 4: "timestamp"}
-"""What the columns of a file without a header are, in MovieLens's order."""
+"""In MovieLens's order, which is that of the columns of a file without a header."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "user": ("user", "userid", "usr", "uid", "u", "reader", "readerid", "customer", "customerid", "client", "member", "memberid",
@@ -74,16 +73,12 @@ def assign(
         A role is unknown, a column is not there, meant twice, or not to be found.
     """
     given = {role.strip().lower(): str(name).strip() for role, name in (given or {}).items()}
-    listed = (
-        ", ".join(map(repr, found))
-        if header
-        else f"{len(found)} without names, the first line being {list(found)}"
-    )
+    nameless = f"{len(found)} without names, the first line being {list(found)}"
+    listed = ", ".join(map(repr, found)) if header else nameless
     for role in given:
         if role not in ROLES:
-            raise problem(
-                path, f"--columns names {role!r}, which is no role", f"The roles are {', '.join(ROLES)}"
-            )
+            fix = f"The roles are {', '.join(ROLES)}"
+            raise problem(path, f"--columns names {role!r}, which is no role", fix)
     places = {}
     for role, name in given.items():
         if name.lower() == IGNORED and role in ("rating", "timestamp"):
@@ -91,43 +86,34 @@ def assign(
         places[role] = _place(path, role, name, found, header, listed)
     if header:
         names = [plain_name(name) for name in found]
-        for role in ROLES:
-            if role not in given:
-                hits = [names.index(name) for name in SYNONYMS[role] if name in names]
-                free = [place for place in hits if place not in places.values()]
-                if free:
-                    places[role] = free[0]
+        for role in (role for role in ROLES if role not in given):
+            hits = [names.index(name) for name in SYNONYMS[role] if name in names]
+            free = [place for place in hits if place not in places.values()]
+            if free:
+                places[role] = free[0]
     elif not given:
-        if not 3 <= len(found) <= len(POSITIONS):
+        if not 3 <= len(found) <= len(ROLES):
             raise problem(
                 path, f"no header, and {len(found)} columns",
                 "A file without a header has 3 or 4: user, item, rating and timestamp. Say which is which by position: "
                 "--columns user=1,item=2,rating=3", line=1,
             )  # fmt: skip
-        places = {POSITIONS[place + 1]: place for place in range(len(found))}
+        places = {role: place for place, role in enumerate(ROLES[: len(found)])}
     missing = [role for role in ("user", "item") if role not in places]
     if missing:
-        example = ",".join(
-            f"{role}={'NAME' if header else place}"
-            for place, role in POSITIONS.items()
-            if role in ("user", "item", "rating")
-        )
-        raise problem(
-            path, f"no column for the {' and the '.join(missing)}; its columns are {listed}",
-            f"Name them: --columns {example}", line=1,
-        )  # fmt: skip
+        example = ",".join(f"{role}={'NAME' if header else n}" for n, role in enumerate(ROLES[:3], start=1))
+        what = f"no column for the {' and the '.join(missing)}; its columns are {listed}"
+        raise problem(path, what, f"Name them: --columns {example}", line=1)
     if len(set(places.values())) < len(places):
-        raise problem(
-            path, f"--columns gives one column two roles: {given}", "Name a column of its own for each role"
-        )
+        fix = "Name a column of its own for each role"
+        raise problem(path, f"--columns gives one column two roles: {given}", fix)
     return places
 
 
 def _place(path: Path, role: str, name: str, found: Sequence[str], header: bool, listed: str) -> int:
     if header:
-        wanted = plain_name(name)
         exact = [place for place, column in enumerate(found) if column == name]
-        loose = [place for place, column in enumerate(found) if plain_name(column) == wanted]
+        loose = [place for place, column in enumerate(found) if plain_name(column) == plain_name(name)]
         if exact or loose:
             return (exact or loose)[0]
     if name.isdigit() and 1 <= int(name) <= len(found):

@@ -14,15 +14,7 @@ def problem(
 ) -> InvalidRatingsFile:
     """Make the error: ``ratings.csv, line 7: what. Fix``.
 
-    Parameters
-    ----------
-    path : Path
-    what, fix : str
-        What was found, and what to do about it.
-    line : int, optional
-        Counted from 1, the header included.
-    unit : {"line", "row"}
-        Rows are those of a Parquet file, which has no lines.
+    A `line` counts from 1, the header included; the `unit` of Parquet, which has no lines, is "row".
     """
     where = f", {unit} {line:,}" if line is not None else ""
     return InvalidRatingsFile(f"{path.name}{where}: {what}. {fix}")

@@ -13,43 +13,45 @@ from lib.critical_difference import difference_figure
 from lib.indistinguishable import Standing
 
 
-def note_figure(text: str) -> Figure:
-    """Return a small figure that holds a sentence, as a cell with a figure's label has to show one."""
+def note_figure(text: str) -> tuple[Figure, pd.DataFrame]:
+    """Return a small figure that holds a sentence, as a cell with a figure's label has to show one, and its data."""
     figure, axis = plt.subplots(figsize=(7.2, 0.7))
     axis.axis("off")
     axis.text(0.5, 0.5, textwrap.fill(text, 90), ha="center", va="center", parse_math=False)
-    return figure
+    return figure, pd.DataFrame({"note": [text]})
 
 
 def apart_figure(
-    standings: Mapping[str, Standing], metric: str, xlabel: str, labels: Mapping[str, str], families: Mapping[str, str],
-    *, most: int, why_not: str,
+    found: Standing | None, xlabel: str, labels: Mapping[str, str], families: Mapping[str, str], *, most: int, why_not: str,
+    always: str = "",
 ) -> tuple[Figure, pd.DataFrame]:  # fmt: skip
-    """Draw which models can be told apart by a metric.
+    """Draw which models can be told apart by a metric: the best `most`, and `always` wherever it stands.
 
     Parameters
     ----------
-    standings : mapping of str to Standing
-        By metric.
-    metric, xlabel : str
+    found : Standing or None
+        Without one the figure says `why_not`.
+    xlabel : str
+        The metric, with its unit.
     labels, families : mapping of str to str
         Of every model.
     most : int
-        Only the best so many are drawn.
-    why_not : str
-        What the figure says where the metric is not among the standings.
+    why_not, always : str
 
     Returns
     -------
     (Figure, DataFrame)
         With the numbers behind it; their ``groups`` are the bars that a model stands beside, counted from 1.
     """
-    if metric not in standings:
-        return note_figure(f"{metric}: {why_not}"), pd.DataFrame({"note": [why_not]})
-    one = standings[metric]
+    if found is None:
+        return note_figure(why_not)
+    names = found.table["model"].tolist()
     bars = {
-        model: ", ".join(str(place) for place, group in enumerate(one.groups, start=1) if model in group)
-        for model in one.table["model"]
+        name: ", ".join(str(place) for place, group in enumerate(found.groups, start=1) if name in group)
+        for name in names
     }
-    numbers = one.table.assign(label=one.table["model"].map(labels), groups=one.table["model"].map(bars))
-    return difference_figure(one.first(most), labels, xlabel, families=families), numbers
+    numbers = found.table.assign(
+        label=found.table["model"].map(labels), groups=found.table["model"].map(bars)
+    )
+    most = max(most, names.index(always) + 1 if always else 0)
+    return difference_figure(found.first(most), labels, xlabel, families=families), numbers

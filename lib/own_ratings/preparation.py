@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from lib.datasets.catalogue import entries
 from lib.files import whole_file, write_json
 from lib.own_ratings.checking import (
-    Source,
     check_scale,
     ids_of,
     ratings_of,
@@ -26,9 +23,8 @@ from lib.own_ratings.checking import (
     timestamps_of,
 )
 from lib.own_ratings.columns import ROLES, assign
-from lib.own_ratings.errors import problem
 from lib.own_ratings.side_tables import read_side_table
-from lib.own_ratings.text_files import TextTable, read_bytes
+from lib.own_ratings.table_files import Table, open_table, read_bytes
 
 FORM = 1
 """Of the folder; a change of it has every file read again."""
@@ -38,17 +34,7 @@ META = "dataset.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` left.
-
-    Parameters
-    ----------
-    name : str
-        Short name, from the file's.
-    folder : Path
-        For ``lib.datasets.load``.
-    summary : str
-        One line about what was read.
-    """
+    """What `prepare` left: a short `name`, the `folder` for ``lib.datasets.load``, one line about what was read."""
 
     name: str
     folder: Path
@@ -101,23 +87,22 @@ def prepare(
     rated = {kind: np.sort(pd.unique(frame[kind])) for kind in ("user", "item")}
     for kind, ids in rated.items():
         if len(ids) < 2:
-            raise problem(
-                path,
-                f"all ratings are of one {kind}, {str(ids[0])[:40]!r}",
-                f"Recommendation needs at least two {kind}s; check --columns",
-            )
-    side = {kind: read_side_table(table, kind, rated[kind]) for kind, table in tables.items()}
-    notes = [note for table in side.values() for note in table.notes]
+            fix = f"Recommendation needs at least two {kind}s; check --columns"
+            raise source.wrong(None, f"all ratings are of one {kind}, {str(ids[0])[:40]!r}", fix)
+    read = {kind: read_side_table(table, kind, rated[kind]) for kind, table in tables.items()}
+    side = {kind: table for kind, (table, _) in read.items()}
+    notes = [note for _, said in read.values() for note in said]
     if n_repeated:
         notes.append(f"{n_repeated:,} rows that repeat a pair were joined ({duplicates})")
     single = float(frame["rating"].min()) == float(frame["rating"].max())
+    times_differ = bool(frame["timestamp"].min() < frame["timestamp"].max())
     name = slug(path)
     meta = {
         "key": key, "form": FORM, "name": name, "title": path.name, "checksums": checksums, "scale": [low, high],
         "scale_from": "given" if scale is not None else "lowest and highest rating", "step": step, "single_valued": single,
-        "has_ratings": "rating" in how["columns"], "has_timestamps": _times_differ(frame), "options": options, "notes": notes,
+        "has_ratings": "rating" in how["columns"], "has_timestamps": times_differ, "options": options, "notes": notes,
         "counts": {"rows": n_rows, "ratings": len(frame), "users": len(rated["user"]), "items": len(rated["item"])},
-        "tables": {kind: {"file": tables[kind].name, "columns": list(table.frame.columns)} for kind, table in side.items()}, **how,
+        "tables": {kind: {"file": tables[kind].name, "columns": list(table.columns)} for kind, table in side.items()}, **how,
     }  # fmt: skip
     meta["summary"] = summary_of(meta)
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +110,7 @@ def prepare(
     _write(folder / "ratings.parquet", frame)
     for kind in ("item", "user"):
         if kind in side:
-            _write(folder / f"{kind}s.parquet", side[kind].frame.reset_index())
+            _write(folder / f"{kind}s.parquet", side[kind].reset_index())
         else:
             (folder / f"{kind}s.parquet").unlink(missing_ok=True)
     write_json(folder / META, meta)
@@ -134,77 +119,50 @@ def prepare(
 
 def slug(path: Path) -> str:
     """Return a short name in small letters, digits and hyphens, never one of the project's own data sets'."""
-    name = re.sub(
-        r"[^a-z0-9]+", "-", path.name.removesuffix(".gz").rpartition(".")[0].lower() or path.stem.lower()
-    ).strip("-")
-    name = name[:40].strip("-") or "ratings"
+    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.stem
+    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40].strip("-") or "ratings"
     return f"own-{name}" if name in entries() else name
 
 
 def summary_of(meta: Mapping) -> str:
     """Say in one line what was read, and how."""
     counts = meta["counts"]
+    low, high = meta["scale"]
+    what = "ratings" if meta["has_ratings"] else "pairs"
     words = [
-        f"{meta['title']}: {counts['ratings']:,} {'ratings' if meta['has_ratings'] else 'pairs'}, {counts['users']:,} users, {counts['items']:,} items"
+        f"{meta['title']}: {counts['ratings']:,} {what}, {counts['users']:,} users, {counts['items']:,} items"
     ]
     if not meta["has_ratings"]:
         words.append("no column of ratings, so each pair counts as 1")
     elif meta["single_valued"]:
-        words.append(f"every rating is {meta['scale'][1]:g}, so only lists can be compared")
+        words.append(f"every rating is {high:g}, so only lists can be compared")
     else:
-        words.append(
-            f"scale {meta['scale'][0]:g} to {meta['scale'][1]:g} ({meta['scale_from']})"
-            + (f" in steps of {meta['step']:g}" if meta["step"] else "")
-        )
+        step = f" in steps of {meta['step']:g}" if meta["step"] else ""
+        words.append(f"scale {low:g} to {high:g} ({meta['scale_from']}){step}")
     words.append(f"timestamps are {meta['timestamps']}" if meta["has_timestamps"] else "no timestamps")
     if not meta["header"]:
         words.append("no header: columns by position")
     return "; ".join([*words, *meta["notes"]]) + "."
 
 
-def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Source]:
+def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Table]:
     """Read the rows of the file, in its order, and tell how they were read."""
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
-        except pa.ArrowInvalid as error:
-            raise problem(
-                path, f"is no Parquet file ({str(error)[:80]})", "Write it again, or give text"
-            ) from None
-        if len(table) == 0:
-            raise problem(path, "holds no rows", "Give a file with a row a rating")
-        names, header, separator = table.column_names, True, ""
-        places = assign(path, names, columns)
-        read = dict(zip(places, (table.column(place) for place in places.values()), strict=True))
-        source = Source(path, lambda rows: [row + 1 for row in rows], "row")
-    else:
-        text = TextTable.open(path)
-        names, header, separator = text.names, text.header, text.separator
-        places = assign(path, names, columns, header=header)
-        read = dict(zip(places, text.columns(list(places.values())), strict=True))
-        source = Source(path, text.lines)
+    source = open_table(path)
+    places = assign(path, source.names, columns, header=source.header)
+    read = dict(zip(places, source.columns(list(places.values())), strict=True))
     found = {kind: ids_of(read[kind], kind, source) for kind in ("user", "item")}
     n = len(found["user"])
     found["rating"] = ratings_of(read["rating"], source) if "rating" in read else np.ones(n)
-    found["timestamp"], words = (
-        timestamps_of(read["timestamp"], source)
-        if "timestamp" in read
-        else (np.zeros(n, dtype=np.int64), "none")
-    )
+    found["timestamp"], words = np.zeros(n, dtype=np.int64), "none"
+    if "timestamp" in read:
+        found["timestamp"], words = timestamps_of(read["timestamp"], source)
     used = {
-        role: names[places[role]] if header else f"column {places[role] + 1}"
+        role: source.names[places[role]] if source.header else f"column {places[role] + 1}"
         for role in ROLES
         if role in places
     }
-    return (
-        pd.DataFrame(found),
-        {"columns": used, "header": header, "separator": separator, "timestamps": words},
-        source,
-    )
-
-
-def _times_differ(frame: pd.DataFrame) -> bool:
-    return bool(frame["timestamp"].min() < frame["timestamp"].max())
+    how = {"columns": used, "header": source.header, "separator": source.separator, "timestamps": words}
+    return pd.DataFrame(found), how, source
 
 
 def _meta(folder: Path) -> dict:

@@ -1,27 +1,30 @@
-"""The protocol on a reader's ratings: how they are parted, and what counts as relevant."""
+"""The common protocol on a reader's ratings: how they are parted, what counts as relevant, and every model's fits."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
+from lib.experiment.protocol import parts_of, table_fits
+from lib.experiment.run import run_fits
 from lib.interactions import Interactions
+from lib.own_ratings.candidates import Candidates
+from lib.own_ratings.stars import for_models, from_stars
 from lib.splits import Split, make_split
 
 LEAST = 10
 """Fewer test ratings than this are no test."""
 SHARE = 0.1
 """Least share of ratings that reaches a threshold read from the scale; else it is read from the ratings."""
+CALMER = 4
+"""Most times that a learning rate is lowered."""
 
 
 def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], list[tuple[str, str]]]:
-    """Part the ratings: a fifth of each user's, and the last fifth of all where there are timestamps.
-
-    Parameters
-    ----------
-    data : lib.datasets.Dataset
-    seed : int
-    by_time : bool
-        Whether to part by time too.
+    """Part the ratings: a fifth of each user's, and with `by_time` the last fifth of all where there are timestamps.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
     ValueError
         There are too few ratings to hold any out.
     """
-    splits, left_out = {}, []
+    left_out = []
     main = make_split(data, "per_user_80_20", seed=seed)
     if len(main.test) < LEAST:
         left_out.append(("per_user_80_20", "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"))  # fmt: skip
@@ -44,7 +47,7 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
         raise ValueError(
             f"{len(data.interactions):,} ratings are too few: a fifth of them must be at least {LEAST}"
         )
-    splits[main.name] = main
+    splits = {main.name: main}
     if by_time:
         try:
             late = make_split(data, "chronological")
@@ -61,38 +64,71 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
 def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[float, str]:
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
-    Parameters
-    ----------
-    ratings : Interactions
-    given : float, optional
-        None: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings where fewer than
-        a tenth of them reach that.
+    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings where
+    fewer than a tenth of them reach that.
 
     Raises
     ------
     ValueError
         No rating reaches the given threshold.
     """
-    low, high = ratings.scale
+    values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:
-        if not (ratings.ratings >= given).any():
-            raise ValueError(
-                f"threshold={given:g}: no rating reaches it; the highest is {ratings.ratings.max():g}"
-            )
+        if not (values >= given).any():
+            raise ValueError(f"threshold={given:g}: no rating reaches it; the highest is {values.max():g}")
         return float(given), "given"
-    if low == high or ratings.ratings.min() == ratings.ratings.max():
-        return float(ratings.ratings.min()), "every pair counts"
+    if low == high or values.min() == values.max():
+        return float(values.min()), "every pair counts"
     usual = low + 0.75 * (high - low)
-    if (ratings.ratings >= usual).mean() >= SHARE:
+    if (values >= usual).mean() >= SHARE:
         return float(usual), "three quarters of the way up the scale"
-    return float(
-        np.quantile(ratings.ratings, 0.75)
-    ), "the upper quartile of the ratings, as few come near the top of the scale"
+    words = "the upper quartile of the ratings, as few come near the top of the scale"
+    return float(np.quantile(values, 0.75)), words
 
 
-def sample_users(split: Split, n: int) -> np.ndarray:
-    """Return codes of test users from the quietest to the most active, evenly by rank of their training ratings."""
-    tested = np.unique(split.test.users)
-    order = tested[np.argsort(split.train.user_counts[tested], kind="stable")]
-    places = np.unique(np.round(np.linspace(0.1, 0.9, n) * (len(order) - 1)).astype(int))
-    return order[places]
+def starred(split: Split) -> Split:
+    """Return a split as models see it (`for_models`)."""
+    return replace(split, train=for_models(split.train), test=for_models(split.test))
+
+
+def fit_all(
+    found: Candidates, choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, k: int, once: Sequence[str] = (),
+    most_epochs: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None, seed: int = 0,
+) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:  # fmt: skip
+    """Fit every candidate on every split, and bring predictions back onto the reader's scale.
+
+    Parameters
+    ----------
+    splits : mapping
+        On the reader's own scale; models see `starred` ones.
+    once : sequence of str
+        Slow contenders, fitted on the first split only.
+    changes : mapping, optional
+        By contender, hyperparameters that differ; those of contenders that are not fitted do not count.
+
+    Returns
+    -------
+    fits : list of Record
+        Those that ended well.
+    remarks : dict
+        By contender and split, why it failed, or what was done otherwise so that it did not.
+    """
+    changes = {name: change for name, change in (changes or {}).items() if name in found.contenders}
+    wanted = table_fits(
+        found.contenders, choices, splits, k=k, listed=list(splits), once=[n for n in once if n in found.contenders],
+        once_on=list(splits)[:1], most_epochs=most_epochs, changes=changes, seed=seed,
+    )  # fmt: skip
+    # A reader's data may break one model: the page says which, and how, and the others go on.
+    wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
+    seen = {key: starred(split) for key, split in splits.items()}
+    fits, remarks = [], {}
+    for fit in run_fits(wanted, parts_of(seen)):
+        if "failure" in fit:
+            remarks[fit["contender"], fit["split"]] = f"failed: {fit['failure']}"[:300]
+            continue
+        if "note" in fit:
+            remarks[fit["contender"], fit["split"]] = fit["note"]
+        if "predictions" in fit:
+            fit["predictions"] = from_stars(fit["predictions"], splits[fit["split"]].test.scale)
+        fits.append(fit)
+    return fits, remarks

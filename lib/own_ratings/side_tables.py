@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as parquet
 
 from lib.datasets.readers import split_title
-from lib.own_ratings.checking import Source, whole_numbers
+from lib.own_ratings.checking import whole_numbers
 from lib.own_ratings.columns import SYNONYMS, plain_name
 from lib.own_ratings.errors import problem
-from lib.own_ratings.text_files import TextTable, read_bytes
+from lib.own_ratings.table_files import Table, open_table
 
 KNOWN = {
     "item": {
@@ -28,23 +26,7 @@ KNOWN = {
 """Columns that models and pages know by name; others keep theirs."""
 
 
-@dataclass(frozen=True)
-class SideTable:
-    """A table in the order of the rated ids.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Indexed by raw id; rows of ids that the file lacks are missing values.
-    notes : list of str
-        What was read how, in words.
-    """
-
-    frame: pd.DataFrame
-    notes: list[str]
-
-
-def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
+def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
     """Read a table of items or users.
 
     Parameters
@@ -55,77 +37,52 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> SideTable:
     rated : ndarray
         Ids of the ratings, unique; others of the table are left out.
 
+    Returns
+    -------
+    frame : DataFrame
+        In the order of the rated ids, indexed by them; rows of ids that the file lacks are missing values.
+    notes : list of str
+        What was read how, in words.
+
     Raises
     ------
     InvalidRatingsFile
         There is no column of ids, an id is empty or stands twice, or no id is among the rated ones.
     """
-    frame, source = _read(path)
-    place = _id_column(path, kind, list(frame.columns))
+    source = open_table(path, header=True)
+    frame = source.frame()
+    plain = [plain_name(name) for name in frame.columns]
+    place = next((plain.index(name) for name in (*SYNONYMS[kind], "id") if name in plain), None)
+    if place is None:
+        raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, frame.columns))}",
+                      f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
     ids = _ids(frame.pop(frame.columns[place]), rated, kind, source)
     twice = ids.duplicated()
     if twice.any():
         row = int(np.argmax(twice))
-        first = source.lines([int(np.argmax(ids == ids[row]))])[0]
+        first = source.line(int(np.argmax(ids == ids[row])))
         raise source.wrong(row, f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {source.unit} {first:,}",
                            f"Keep one row for each {kind}")  # fmt: skip
     frame.index = ids
     known = pd.Index(rated).intersection(ids)
     if len(known) == 0:
-        raise problem(
-            path,
-            f"none of its {len(ids):,} ids is a rated {kind}'s",
-            f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}",
-        )
-    notes = []
-    if len(ids) > len(known):
-        notes.append(f"{len(ids) - len(known):,} rows of {path.name} left out, as nobody rated that item" if kind == "item"
-                     else f"{len(ids) - len(known):,} rows of {path.name} left out, as that user rated nothing")  # fmt: skip
-    if len(rated) > len(known):
-        notes.append(
-            f"{len(rated) - len(known):,} rated {kind}s are not in {path.name}; nothing is known of them"
-        )
-    frame = _shape(frame.reindex(pd.Index(rated, name=kind)), kind)
-    return SideTable(frame, notes)
+        fix = f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}"
+        raise source.wrong(None, f"none of its {len(ids):,} ids is a rated {kind}'s", fix)
+    notes, more, absent = [], len(ids) - len(known), len(rated) - len(known)
+    if more:
+        why = "nobody rated that item" if kind == "item" else "that user rated nothing"
+        notes.append(f"{more:,} rows of {path.name} left out, as {why}")
+    if absent:
+        notes.append(f"{absent:,} rated {kind}s are not in {path.name}; nothing is known of them")
+    return _shape(frame.reindex(pd.Index(rated, name=kind)), kind), notes
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, Source]:
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            table = parquet.read_table(pa.BufferReader(read_bytes(path)))
-        except pa.ArrowInvalid as error:
-            raise problem(path, f"is no Parquet file ({str(error)[:80]})", "Write it again") from None
-        return table.to_pandas().reset_index(drop=True), Source(
-            path, lambda rows: [r + 1 for r in rows], "row"
-        )
-    table = TextTable.open(path, header=True)
-    names = [name or f"column {place + 1}" for place, name in enumerate(table.names)]
-    if len(set(names)) < len(names):
-        raise problem(path, f"two columns have one name: {', '.join(names)}", "Rename one of them", line=1)
-    columns = table.columns(range(len(names)))
-    return pd.DataFrame({n: c.to_pandas() for n, c in zip(names, columns, strict=True)}), Source(
-        path, table.lines
-    )
-
-
-def _id_column(path: Path, kind: str, names: list[str]) -> int:
-    plain = [plain_name(name) for name in names]
-    for wanted in (*SYNONYMS[kind], "id"):
-        if wanted in plain:
-            return plain.index(wanted)
-    raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, names))}",
-                  f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
-
-
-def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Source) -> pd.Index:
+def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Table) -> pd.Index:
     """Ids in the form that the ratings have them."""
     text = column.map(lambda value: "" if value is None or value != value else str(value).strip())
     if (text == "").any():
-        raise source.wrong(
-            int(np.argmax((text == "").to_numpy())),
-            f"the {kind}'s id is empty",
-            "Give the id, or take the row out",
-        )
+        row = int(np.argmax((text == "").to_numpy()))
+        raise source.wrong(row, f"the {kind}'s id is empty", "Give the id, or take the row out")
     if np.issubdtype(np.asarray(rated).dtype, np.integer):
         whole = whole_numbers(pa.array(text))
         if whole is not None:
@@ -152,14 +109,11 @@ def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
         )
         if name == "title" or name in listed or name in ("gender", "occupation"):
             found[name] = _text(values, name in listed)
-        else:
-            numbers = pd.to_numeric(values.replace("", None), errors="coerce")
-            given = values.notna() & (values != "")
-            found[name] = (
-                numbers.astype(float)
-                if given.any() and numbers[given].notna().all()
-                else _text(values, False)
-            )
+            continue
+        numbers = pd.to_numeric(values.replace("", None), errors="coerce")
+        given = values.notna() & (values != "")
+        is_number = given.any() and numbers[given].notna().all()
+        found[name] = numbers.astype(float) if is_number else _text(values, False)
     shaped = pd.DataFrame(found, index=frame.index)
     if "year" in shaped:
         year = pd.to_numeric(shaped["year"], errors="coerce")

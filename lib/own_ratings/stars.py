@@ -36,16 +36,13 @@ def from_stars(stars: np.ndarray, scale: RatingScale) -> np.ndarray:
 
 def for_models(interactions: Interactions) -> Interactions:
     """Return the same pairs under whole numbers as ids, on the scale of `STARS`, with tables that models know."""
-    ids = {"user": np.arange(interactions.n_users), "item": np.arange(interactions.n_items)}
-    tables = {}
-    for kind, table in (("user", interactions.user_table), ("item", interactions.item_table)):
-        known, _ = grouped_columns(table, kind)
-        tables[kind] = None if known is None else known.set_axis(pd.Index(ids[kind], name=kind))
-    return replace(
-        interactions, ratings=to_stars(interactions.ratings, interactions.scale), scale=STARS,
-        user_ids=ids["user"], item_ids=ids["item"], user_table=tables["user"], item_table=tables["item"],
-        origin=(),
-    )  # fmt: skip
+    changed = {"ratings": to_stars(interactions.ratings, interactions.scale), "scale": STARS, "origin": ()}
+    for kind in ("user", "item"):
+        ids = np.arange(len(getattr(interactions, f"{kind}_ids")))
+        known, _ = grouped_columns(getattr(interactions, f"{kind}_table"), kind)
+        table = None if known is None else known.set_axis(pd.Index(ids, name=kind))
+        changed |= {f"{kind}_ids": ids, f"{kind}_table": table}
+    return replace(interactions, **changed)
 
 
 def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame | None, pd.DataFrame]:
@@ -75,22 +72,20 @@ def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
         column = table[name]
         if name == "title":
             uses[name] = "shown to readers"
-        elif name in ("genres", "tags"):
-            text = column.fillna("").astype(str)
-            if (text != "").any():
-                uses[name] = "each entry a feature"
-                if name == "genres":
-                    found[name] = text
-                else:
-                    entries.append(text)
-            else:
-                uses[name] = "not used: empty"
-        elif name == "year" and column.notna().any():
+            continue
+        if name == "year" and column.notna().any():
             found[name], uses[name] = column, "a number"
+            continue
+        if name in ("genres", "tags"):
+            text = column.fillna("").astype(str)
+            given = (text != "").any()
+            values, uses[name] = (text, "each entry a feature") if given else (None, "not used: empty")
         else:
             values, uses[name] = _in_words(name, column)
-            if values is not None:
-                entries.append(values)
+        if values is not None and name == "genres":
+            found[name] = values
+        elif values is not None:
+            entries.append(values)
     if entries:
         joined = entries[0].str.cat(entries[1:], sep="|") if len(entries) > 1 else entries[0]
         found["tags"] = joined.map(lambda text: "|".join(part for part in text.split("|") if part))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,33 +14,20 @@ from lib.own_ratings.stars import grouped_columns
 from lib.recommendations import HIT, titles_of
 from lib.splits import Split
 
-BETWEEN = "  ·  "
-"""Between the titles of a list in one cell."""
-
 
 def reading_table(data) -> pd.DataFrame:
     """Tell what was read and how: ``what``, ``value``; for a data set of the project its source."""
     meta: Mapping[str, Any] = getattr(data, "meta", {})
     if not meta:
         return pd.DataFrame({"what": ["data set", "source"], "value": [data.title, data.source]})
-    columns = ", ".join(f"{role}: {name}" for role, name in meta["columns"].items())
     separator = {"\t": "tab", "": "none (Parquet)"}.get(meta["separator"], meta["separator"])
     rows = [
-        ("file", meta["title"]), ("columns", columns), ("separator", separator), ("header", "yes" if meta["header"] else "no"),
-        ("ratings", _scale_words(meta)), ("timestamps", meta["timestamps"] if meta["has_timestamps"] else "none, or all the same"),
-        ("rows", f"{meta['counts']['rows']:,}"),
+        ("columns", ", ".join(f"{role}: {name}" for role, name in meta["columns"].items())), ("separator", separator),
+        ("rows", f"{meta['counts']['rows']:,}"), ("read as", meta["summary"]),
         *((f"table of {kind}s", f"{table['file']}: {', '.join(table['columns'])}") for kind, table in meta["tables"].items()),
-        *(("note", note) for note in meta["notes"]), ("sha256", meta["checksums"][meta["title"]]),
+        ("sha256", meta["checksums"][meta["title"]]),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["what", "value"])
-
-
-def _scale_words(meta: Mapping[str, Any]) -> str:
-    low, high = meta["scale"]
-    if not meta["has_ratings"]:
-        return "no such column: each pair counts as 1"
-    step = f", in steps of {meta['step']:g}" if meta["step"] else ""
-    return f"{low:g} to {high:g} ({meta['scale_from']}){step}" if low < high else f"all {low:g}"
 
 
 def count_table(ratings: Interactions) -> pd.DataFrame:
@@ -77,50 +64,38 @@ def rating_counts(ratings: Interactions, most: int = 41) -> pd.DataFrame:
     return pd.DataFrame({"rating": (edges[1:] + edges[:-1]) / 2, "count": counts})
 
 
-def long_tail(ratings: Interactions) -> pd.DataFrame:
-    """Share of the ratings on the most rated items: ``items`` (share of them) and ``ratings``, at up to 200 places."""
-    counts = np.sort(ratings.item_counts[ratings.item_counts > 0])[::-1]
-    places = np.unique(np.linspace(1, len(counts), 200).astype(int))
-    return pd.DataFrame(
-        {"items": places / len(counts), "ratings": np.cumsum(counts)[places - 1] / counts.sum()}
-    )
-
-
-def user_lists(lists: Mapping[str, TopK], split: Split, user: int, k: int, threshold: float, labels: Mapping[str, str]) -> pd.DataFrame:  # fmt: skip
-    """Put every model's list for one user under each other.
+def user_lists(
+    lists: Mapping[str, TopK], split: Split, n: int, k: int, threshold: float, labels: Mapping[str, str]
+) -> pd.DataFrame:
+    """Put every model's list for n test users, from a quiet one to an active one, under each other.
 
     Returns
     -------
     DataFrame
-        ``model``, ``hits`` (relevant test items among the first k) and ``list``, titles in order, hits marked.
+        ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` (test items rated `threshold` or more
+        among the first k) and ``list``, titles in order, hits marked. Of a user first what was rated highest in training,
+        then the lists with most hits first.
     """
-    test = split.test
-    liked = set(test.items[(test.users == user) & (test.ratings >= threshold)].tolist())
+    train, test = split.train, split.test
+    tested = np.unique(test.users)
+    order = tested[np.argsort(train.user_counts[tested], kind="stable")]
+    places = np.unique(np.round(np.linspace(0.1, 0.9, n) * (len(order) - 1)).astype(int))
     rows = []
-    for name, top in lists.items():
-        items = top.items[np.flatnonzero(top.users == user)[0], :k]
-        items = items[items >= 0]
-        hits = [int(item) in liked for item in items]
-        titles = [title + HIT * hit for title, hit in zip(titles_of(split.train, items), hits, strict=True)]
-        rows.append({"model": labels[name], "hits": sum(hits), "list": BETWEEN.join(titles)})
-    return pd.DataFrame(rows, columns=["model", "hits", "list"]).sort_values(
-        "hits", ascending=False, kind="stable", ignore_index=True
-    )
-
-
-def user_table(split: Split, users: Sequence[int], threshold: float) -> pd.DataFrame:
-    """Describe sample users: ``user`` (raw id), ``train``, ``test``, ``relevant`` ratings, and ``best``, liked in train."""
-    rows = []
-    for user in users:
-        own, held = split.train.users == user, split.test.users == user
-        best = split.train.items[own][np.argsort(-split.train.ratings[own], kind="stable")[:3]]
-        rows.append(
-            {
-                "user": str(split.train.user_ids[user]), "train": int(own.sum()), "test": int(held.sum()),
-                "relevant": int((split.test.ratings[held] >= threshold).sum()), "best": BETWEEN.join(titles_of(split.train, best)),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows, columns=["user", "train", "test", "relevant", "best"])
+    for user in order[places].tolist():
+        liked = set(test.items[(test.users == user) & (test.ratings >= threshold)].tolist())
+        mine = np.flatnonzero(train.users == user)
+        best = train.items[mine[np.argsort(-train.ratings[mine], kind="stable")[:3]]]
+        shown = []
+        for name, top in lists.items():
+            items = top.items[np.flatnonzero(top.users == user)[0], :k]
+            items = items[items >= 0]
+            hits = [int(item) in liked for item in items]
+            titles = [title + HIT * hit for title, hit in zip(titles_of(train, items), hits, strict=True)]
+            shown.append((labels[name], sum(hits), titles))
+        shown.sort(key=lambda one: -one[1])
+        for model, hits, titles in [("rated highest in training", "", titles_of(train, best)), *shown]:
+            rows.append((str(train.user_ids[user]), len(mine), model, hits, "  ·  ".join(titles)))
+    return pd.DataFrame(rows, columns=["user", "train", "model", "hits", "list"])
 
 
 def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) -> pd.DataFrame:

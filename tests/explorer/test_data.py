@@ -14,6 +14,8 @@ def test_marks_are_hit_low_seen_and_new(explorer):
     found = explorer.marked(ANN, [2, 3, 0, 5])
     assert list(found["mark"]) == ["hit", "low", "seen", "new"]
     assert found["rating"].tolist()[:3] == [4, 2, 5] and np.isnan(found["rating"].iloc[3])
+    assert explorer.titled(found)[1:] == ["映画 [held out, not liked]", "<script>alert(1)</script> (1990) [seen]", "Last (2000)"]  # fmt: skip
+    assert explorer.titled(found, ratings=True)[0] == "Godfather, The (1972) [held-out hit: 4]"
 
 
 def test_lists_come_in_their_order_with_titles(explorer):
@@ -21,8 +23,6 @@ def test_lists_come_in_their_order_with_titles(explorer):
     assert top["rank"].tolist() == [1, 2, 3] and top["item"].tolist() == [4, 2, 5]
     assert top["title"].tolist() == ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"]
     assert explorer.top(1, "a").empty
-    with pytest.raises(KeyError, match="'c' has no lists"):
-        explorer.top(ANN, "c")
 
 
 def test_the_films_that_most_models_list_come_first(explorer):
@@ -50,6 +50,18 @@ def test_predictions_stand_beside_the_held_out_ratings(explorer):
     assert found[["item", "rating", "a", "c"]].to_numpy().tolist() == [[2, 4, 3, 4], [3, 2, 4, 2]]
 
 
+def test_reasons_are_the_users_nearest_films_and_shared_genres(explorer):
+    """Film 3 is rated like film 1 (bob high, cat low) and unlike film 2; it is crime, as ann's liked film."""
+    near, genres = explorer.why(ANN, 2)
+    assert near["item"].tolist() == [0] and near["rating"].tolist() == [5]
+    assert near["similarity"].iloc[0] == pytest.approx(explorer.similarity[2, 0])
+    assert explorer.similarity[2, 0] > 0 > explorer.similarity[2, 1]
+    assert genres == ["Crime"]
+    near, genres = explorer.why(ANN, 5)  # a film without ratings
+    assert near.empty and genres == []
+    assert 0 not in explorer.why(ANN, 0)[0]["item"].tolist()  # no film is a reason for itself
+
+
 def test_without_side_tables_ids_stand_for_titles(split, explorer):
     from dataclasses import replace
 
@@ -57,19 +69,17 @@ def test_without_side_tables_ids_stand_for_titles(split, explorer):
         split, **{part: replace(getattr(split, part), item_table=None, user_table=None) for part in ("train", "test")}
     )  # fmt: skip
     lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [3]})
-    found = Explorer(bare, lists)
+    found = Explorer(bare, lists, split.test.frame()[["user", "item", "rating"]])
     assert found.top(ANN, "a")["title"].tolist() == ["3"]
     assert found.favourite_genres(ANN).empty and found.describe(ANN) == "user ann"
 
 
 def test_what_is_wrong_is_named(split, explorer):
-    with pytest.raises(KeyError, match="no user 'dan'"):
-        explorer.user_code("dan")
     lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [99]})
     with pytest.raises(ValueError, match="film 99 of a list"):
-        Explorer(split, lists)
+        Explorer(split, lists, split.test.frame())
     with pytest.raises(ValueError, match="--only one_table"):
-        Explorer(split, lists.iloc[:0])
+        Explorer(split, lists.iloc[:0], split.test.frame())
 
 
 def test_it_reads_what_a_run_stored(planted, tmp_path):
@@ -85,7 +95,7 @@ def test_it_reads_what_a_run_stored(planted, tmp_path):
     assert found.models == ["bias", "most_popular"] and found.predicting == ["bias"]
     assert found.labels["bias"] == "The bias"
     expected = evaluations["bias"].top_k.query("user == 1003").sort_values("rank")["item"]
-    user = found.user_code(1003)
+    user = int(split.train.user_codes([1003])[0])
     assert split.train.item_ids[found.top(user, "bias")["item"]].tolist() == expected.tolist()
     seen = split.train.items[split.train.users == user]
     assert not set(found.top(user, "bias")["item"]) & set(seen)

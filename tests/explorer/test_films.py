@@ -3,31 +3,28 @@ import pytest
 
 from lib.experiment.fit import fit_model
 from lib.explorer.films import FilmSpace, film_spaces
-from lib.explorer.sample import sample_films, sample_users
+from lib.explorer.page import sample_films, sample_users
 
 EVERY = np.ones(4, bool)
 
 
 def test_near_films_are_by_cosine():
     space = FilmSpace("s", "S", np.array([[1.0, 0], [10, 1], [1, 1], [0, 1]]))
-    items, values = space.near(0, 2, EVERY)
-    assert items.tolist() == [1, 2]
-    assert values.tolist() == pytest.approx([10 / np.sqrt(101), 1 / np.sqrt(2)])
-    assert space.near(0, 9, EVERY)[0].tolist() == [1, 2, 3]  # as many as there are, never itself
-    assert space.near(0, 2, np.array([True, False, True, True]))[0].tolist() == [2, 3]
-    assert len(space.near(0, 2, np.array([True, False, False, False]))[0]) == 0
+    assert space.near(0, 2, EVERY).tolist() == [1, 2]  # cosines 10 / sqrt(101) and 1 / sqrt(2)
+    assert space.near(0, 9, EVERY).tolist() == [1, 2, 3]  # as many as there are, never itself
+    assert space.near(0, 2, np.array([True, False, True, True])).tolist() == [2, 3]
+    assert len(space.near(0, 2, np.array([True, False, False, False]))) == 0
 
 
 def test_weights_are_taken_as_they_are():
     space = FilmSpace("s", "S", np.array([[0.0, 0.1, -0.5, 0.4]] * 4), weights=True)
-    assert space.near(0, 3, EVERY)[0].tolist() == [3, 1, 2]
+    assert space.near(0, 3, EVERY).tolist() == [3, 1, 2]
 
 
 def test_films_with_the_same_raters_are_near(explorer):
     (space,) = film_spaces(explorer.train, ["raters"])
-    items, values = space.near(0, 2, np.arange(6) < 3)
-    assert items.tolist() == [1, 2]  # film 2 has the same three raters, film 3 two of them
-    assert values.tolist() == pytest.approx([1, 2 / np.sqrt(6)])
+    # Film 2 has the same three raters, film 3 two of them.
+    assert space.near(0, 2, np.arange(6) < 3).tolist() == [1, 2]
 
 
 def test_vectors_are_those_of_the_fitted_models_and_are_made_once(planted, monkeypatch):

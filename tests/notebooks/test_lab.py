@@ -92,7 +92,7 @@ def test_the_server_opens_on_the_start_page_and_shows_markdown_set(monkeypatch, 
 
 def test_the_start_page_is_in_step_with_the_plan():
     text = start_page.PATH.read_text(encoding="utf-8")
-    assert start_page.with_blocks(text, *start_page.plans()) == text, "run: python -m lib.start_page"
+    assert start_page.with_table(text, *start_page.plans()) == text, "run: python -m lib.start_page"
 
 
 def test_the_start_page_names_every_notebook_and_run():
@@ -105,4 +105,4 @@ def test_the_start_page_names_every_notebook_and_run():
 
 def test_a_page_without_markers_is_refused():
     with pytest.raises(ValueError, match="between which a table goes"):
-        start_page.with_blocks("# Start", *start_page.plans())
+        start_page.with_table("# Start", *start_page.plans())

@@ -12,8 +12,7 @@ from lib.metrics.rating import rmse
 from lib.own_ratings import prepare
 from lib.own_ratings.candidates import MIXED, candidates
 from lib.own_ratings.choosing import as_point, choose, draw, searched
-from lib.own_ratings.measuring import fit_all, starred
-from lib.own_ratings.protocol import parted, sample_users, threshold_of
+from lib.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.own_ratings.stars import for_models
 from lib.own_ratings.tables import skipped_table, user_lists
 from tests.own_ratings.shapes import books, half_stars, plays
@@ -165,15 +164,22 @@ def test_lists_name_titles_and_mark_hits(shapes):
 
     splits, _ = parted(shapes["books"], seed=42, by_time=False)
     split = splits["per_user_80_20"]
-    user = int(sample_users(split, 3)[-1])
-    liked = split.test.items[(split.test.users == user)][:1]
-    other = np.setdiff1d(np.arange(split.train.n_items), split.test.items[split.test.users == user])[:1]
-    top = TopK(
-        np.array([user], dtype=np.int32),
-        np.array([[liked[0], other[0]]]),
-        np.array([[2.0, 1.0]]),
-        split.train.n_items,
-    )
-    table = user_lists({"m": top}, split, user, 2, 0.0, {"m": "Model"})
-    titles = split.train.item_table["title"].to_numpy()
-    assert table.iloc[0].tolist() == ["Model", 1, f"{titles[liked[0]]} *  ·  {titles[other[0]]}"]
+    train, users = split.train, np.arange(split.train.n_users, dtype=np.int32)
+    items = np.tile([4, 7], (len(users), 1))
+    top = TopK(users, items, np.tile([2.0, 1.0], (len(users), 1)), train.n_items)
+    table = user_lists({"m": top, "n": top}, split, 3, 2, 0.0, {"m": "Model", "n": "Other"})
+    best = table["model"] == "rated highest in training"
+    assert table["model"].tolist() == ["rated highest in training", "Model", "Other"] * 3
+    assert table["train"].is_monotonic_increasing
+    titles = train.item_table["title"].to_numpy()
+    for row in table[best].itertuples():
+        (user,) = train.user_codes([row.user])
+        assert (
+            row.list.split("  ·  ")[0]
+            == titles[train.items[train.users == user][train.ratings[train.users == user].argmax()]]
+        )
+    for row in table[~best].itertuples():
+        (user,) = train.user_codes([row.user])
+        tested = set(split.test.items[split.test.users == user])
+        shown = [titles[item] + " *" * (item in tested) for item in (4, 7)]
+        assert row.list == "  ·  ".join(shown) and row.hits == len(tested & {4, 7})

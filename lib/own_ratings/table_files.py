@@ -1,4 +1,4 @@
-"""Text files of unknown make as tables of text: encoding, separator, header; and, on failure, the line at fault."""
+"""Files of unknown make as tables: encoding, separator, header; and, on failure, the line at fault."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as parquet
 from pyarrow import csv as arrow_csv
 
 from lib.own_ratings.columns import has_header
-from lib.own_ratings.errors import problem
+from lib.own_ratings.errors import InvalidRatingsFile, problem
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
 UNIT = "\x1f"
@@ -88,39 +91,51 @@ def sniff(first: str) -> str:
     return max(SEPARATORS[1:], key=lambda separator: counts[separator])
 
 
-@dataclass(frozen=True)
-class TextTable:
-    """A text file, parted into columns of text.
+class Table:
+    """What both kinds of file have: `path`, `names` of the columns, `header` (whether the file has them), `separator`."""
 
-    Parameters
-    ----------
-    path : Path
-    content : bytes
-        UTF-8.
-    separator : str
-    header : bool
-        Whether the first line names the columns.
-    names : list of str
-        Of the columns; without a header the first line's fields.
-    """
+    unit = "line"
+
+    def wrong(self, row: int | None, what: str, fix: str) -> InvalidRatingsFile:
+        """Make the error about a row (from 0; None: the file), which it names as a person counts lines or rows."""
+        return problem(self.path, what, fix, line=None if row is None else self.line(row), unit=self.unit)
+
+
+@dataclass(frozen=True)
+class ParquetTable(Table):
+    """A Parquet file; its columns keep their types."""
+
+    path: Path
+    table: pa.Table = field(repr=False)
+    header, separator, unit = True, "", "row"
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return self.table.column_names
+
+    def columns(self, places: Sequence[int]) -> list[pa.ChunkedArray]:
+        """Return columns as they are."""
+        return [self.table.column(place) for place in places]
+
+    def frame(self) -> pd.DataFrame:
+        """Return all columns; what pandas kept as the index is none."""
+        return self.table.to_pandas().reset_index(drop=True)
+
+    def line(self, row: int) -> int:
+        """Count a row from 1."""
+        return row + 1
+
+
+@dataclass(frozen=True)
+class TextTable(Table):
+    """A text file in UTF-8, parted into columns of text; without a header its `names` are the first line's fields."""
 
     path: Path
     content: bytes = field(repr=False)
     separator: str
     header: bool
     names: list[str]
-
-    @classmethod
-    def open(cls, path: Path, *, header: bool | None = None) -> TextTable:
-        """Read a file; with `header` None its first line tells whether it names columns."""
-        content = to_utf8(path, read_bytes(path))
-        separator = sniff(_first_line(content))
-        number, first = next(_records(content, separator))
-        if len(first) < 2:
-            raise problem(path, f"no separator in the first line {' '.join(first)[:60]!r}",
-                          f"Part the columns by one of {', '.join(map(repr, SEPARATORS))}", line=number)  # fmt: skip
-        first = [name.strip() for name in first]
-        return cls(path, content, separator, has_header(first) if header is None else header, first)
 
     def columns(self, places: Sequence[int]) -> list[pa.ChunkedArray]:
         """Return columns as text, whitespace around values kept.
@@ -153,17 +168,21 @@ class TextTable:
             raise problem(self.path, "holds a header and no rows", "Give a file with a line a rating")
         return [table.column(name) for name in wanted]
 
-    def lines(self, rows: Sequence[int]) -> list[int]:
-        """Return the line on which each row begins; rows count from 0, the header not among them."""
-        wanted, found = {row + self.header for row in rows}, {}
-        for place, (number, _) in enumerate(_records(self.content, self.separator)):
-            if place in wanted:
-                found[place - self.header] = number
-                if len(found) == len(wanted):
-                    break
-        return [found[row] for row in rows]
+    def frame(self) -> pd.DataFrame:
+        """Return all columns; one without a name is called after its place."""
+        names = [name or f"column {place + 1}" for place, name in enumerate(self.names)]
+        if len(set(names)) < len(names):
+            what = f"two columns have one name: {', '.join(names)}"
+            raise problem(self.path, what, "Rename one of them", line=1)
+        columns = self.columns(range(len(names)))
+        return pd.DataFrame({name: column.to_pandas() for name, column in zip(names, columns, strict=True)})
 
-    def _ragged(self):
+    def line(self, row: int) -> int:
+        """Return the line on which a row begins; rows count from 0, the header not among them."""
+        number, _ = next(islice(_records(self.content, self.separator), row + self.header, None))
+        return number
+
+    def _ragged(self) -> InvalidRatingsFile | None:
         number = 1
         try:
             for number, fields in _records(self.content, self.separator, strict=True):
@@ -173,17 +192,31 @@ class TextTable:
                         f"Mend the line; a field that holds {self.separator!r} stands in double quotes", line=number,
                     )  # fmt: skip
         except csv.Error as error:
-            return problem(
-                self.path,
-                f"quotes are not closed ({error})",
-                'Close them; a quote inside quotes is written ""',
-                line=number,
-            )
+            fix = 'Close them; a quote inside quotes is written ""'
+            return problem(self.path, f"quotes are not closed ({error})", fix, line=number)
         return None
 
 
-def _first_line(content: bytes) -> str:
-    return next(line for line in io.BytesIO(content) if line.strip()).decode()
+def open_table(path: Path, *, header: bool | None = None) -> ParquetTable | TextTable:
+    """Read a file, Parquet by its ending; with `header` None a text's first line tells whether it names columns."""
+    content = read_bytes(path)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            table = parquet.read_table(pa.BufferReader(content))
+        except pa.ArrowInvalid as error:
+            what = f"is no Parquet file ({str(error)[:80]})"
+            raise problem(path, what, "Write it again, or give text") from None
+        if len(table) == 0:
+            raise problem(path, "holds no rows", "Give a file with a row a rating")
+        return ParquetTable(path, table)
+    content = to_utf8(path, content)
+    separator = sniff(next(line for line in io.BytesIO(content) if line.strip()).decode())
+    number, first = next(_records(content, separator))
+    if len(first) < 2:
+        raise problem(path, f"no separator in the first line {' '.join(first)[:60]!r}",
+                      f"Part the columns by one of {', '.join(map(repr, SEPARATORS))}", line=number)  # fmt: skip
+    first = [name.strip() for name in first]
+    return TextTable(path, content, separator, has_header(first) if header is None else header, first)
 
 
 def _records(content: bytes, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
