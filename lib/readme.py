@@ -62,7 +62,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
         ensemble={run: of["value"] for run, of in ensembles.groupby("run")},
         reported=claims.set_index(["id", "figure"])["reported"].to_dict(),
         verdicts=VERDICTS,
-        tallies=settled.groupby("project")["verdict"].value_counts().unstack(fill_value=0).to_dict("index"),
+        tallies=pd.crosstab(settled["project"], settled["verdict"]).to_dict("index"),
         failed=list(settled.index[settled["verdict"] == FAILS]),
     )
 

@@ -1,10 +1,11 @@
 """Who can be told apart: hand-made tables of differing pairs, and the tests against `compare_models`."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from lib.critical_difference import difference_figure, lanes_of
-from lib.indistinguishable import maximal_groups, standing
+from lib.critical_difference import difference_figure
+from lib.indistinguishable import Standing, maximal_groups, standing
 from lib.metrics import PerUser
 from lib.significance import compare_models
 
@@ -113,8 +114,12 @@ def test_the_first_keep_the_tests_of_all_and_no_group_within_another(models):
 
 
 def test_bars_that_share_a_row_stand_in_lanes_of_their_own():
-    assert lanes_of([(0, 3), (2, 5), (4, 6), (6, 8), (7, 9)]) == [0, 1, 0, 1, 0]
-    assert lanes_of([]) == []
+    names = [str(row) for row in range(10)]
+    table = pd.DataFrame({"model": names, "value": range(10), "low": np.nan, "high": np.nan})
+    spans = [(0, 3), (2, 5), (4, 6), (6, 8), (7, 9)]
+    groups = [names[first : last + 1] for first, last in spans]
+    figure = difference_figure(Standing(table, pd.DataFrame(), groups, 0.05), {}, "RMSE")
+    assert [line.get_xdata()[0] for line in figure.axes[1].lines] == [0, 1, 0, 1, 0]
 
 
 def test_the_figure_has_a_row_a_model_and_a_bar_a_group(models):
