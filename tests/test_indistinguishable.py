@@ -52,11 +52,6 @@ def test_groups_agree_with_every_run_tried_one_by_one():
         assert maximal_groups(names, differs) == [names[i : j + 1] for i, j in most]
 
 
-def test_a_table_that_is_not_symmetric_is_refused():
-    with pytest.raises(ValueError, match="symmetric"):
-        maximal_groups(["a", "b"], np.array([[0, 1], [0, 0]]))
-
-
 @pytest.fixture(scope="module")
 def models():
     """Four models of 200 users: two alike, one a little worse, one much worse."""
@@ -85,7 +80,6 @@ def test_order_p_values_and_correction_are_those_of_compare_models(models):
     for column in ("difference", "p_value", "p_adjusted"):
         np.testing.assert_allclose(found.pairs[column], whole[column], atol=1e-12)
     assert found.groups == [["best", "same"]] or found.groups == [["same", "best"]]
-    assert found.alone == ["worse", "bad"]
     assert found.n_apart == 5
     assert found.n_unmarked == 0
 

@@ -218,10 +218,8 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def check_complete(
-    claims: Claims, table: pd.DataFrame, projects: Iterable[str], *, every_figure: bool = True
-) -> None:
-    """Raise unless every claim of these projects has a verdict.
+def check_complete(claims: Claims, table: pd.DataFrame, projects: Iterable[str]) -> None:
+    """Raise unless every figure and statement of these projects' claims has a verdict.
 
     Parameters
     ----------
@@ -230,8 +228,6 @@ def check_complete(
         As of `verdict_table`.
     projects : iterable of str
         Ids, such as ``["A"]``.
-    every_figure : bool
-        Whether each figure and statement needs its own verdict; else one a claim will do.
 
     Raises
     ------
@@ -242,10 +238,8 @@ def check_complete(
     missing = []
     for claim in claims.of(*projects) if (projects := list(projects)) else []:
         open_parts = [part for part in claim.parts if (claim.id, part) not in judged]
-        if every_figure and open_parts:
+        if open_parts:
             missing.append(f"{claim.id} ({', '.join(open_parts)})")
-        elif len(open_parts) == len(claim.parts):
-            missing.append(claim.id)
     if missing:
         raise MissingVerdicts(
             f"{len(missing)} claims lack a verdict: {'; '.join(missing)}. Judge them, or say why they could not be "

@@ -18,6 +18,7 @@ from pathlib import Path
 from lib.datasets import archives, index_wheels
 from lib.datasets.catalogue import DATA, Entry
 from lib.datasets.errors import CorruptDataset, DatasetUnavailable
+from lib.files import whole_file
 
 CACHE = DATA / "raw"
 ORIGIN = "origin.txt"
@@ -97,9 +98,9 @@ def find(entry: Entry, *, directory: Path | str | None = None, cache: Path | str
         _verify(
             entry, content, f"{entry.name} from {label}", f"Nothing was kept of it. Get {entry.url} by hand."
         )
-        for name, body in content.items():
-            archives.write_whole(cached / name, body)
-        archives.write_whole(cached / ORIGIN, f"{origin}\n".encode())
+        for name, body in {**content, ORIGIN: f"{origin}\n".encode()}.items():
+            with whole_file(cached / name) as partial:
+                partial.write_bytes(body)
         wanted = {name: content[name] for name in _chosen(entry, content)}
         return Files(wanted, label, origin, {name: str(cached / name) for name in wanted})
     listed = "\n".join(f"  {place}. {answer}" for place, answer in enumerate(answers, start=1))
