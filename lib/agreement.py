@@ -144,11 +144,6 @@ def user_overlaps(matrices: list[ScoreMatrix], k: int, mask=None) -> np.ndarray:
     -------
     ndarray of int64, shape (n_users, n_models, n_models)
         The diagonal holds the lists' own lengths.
-
-    Raises
-    ------
-    ValueError
-        k is larger than the catalogue.
     """
     n_users, n_items = _check_aligned(matrices)
     lists = [top_k(matrix.values, k, mask).items for matrix in matrices]
@@ -169,16 +164,8 @@ def chance_overlap(n_items: int, k: int, n_masked=0) -> np.ndarray:
     The number shared is hypergeometric, with mean :math:`k_u^2 / n_u`, where :math:`n_u` films are left to recommend
     to user u and :math:`k_u = \min(k, n_u)`.
 
-    Parameters
-    ----------
-    n_items, k : int
-    n_masked : int or int array, shape (n_users,)
-        Films that cannot be recommended to the user.
-
-    Returns
-    -------
-    ndarray of float64
-        Of the shape of `n_masked`; 0 where nothing is left.
+    `n_masked` is the number of films, one for all or one a user, that cannot be recommended; the answer, float64, has its
+    shape, and is 0 where nothing is left.
     """
     left = n_items - np.asarray(n_masked, dtype=np.float64)
     length = np.minimum(k, left)

@@ -142,18 +142,8 @@ def maximal_groups(names: list[str], differs: np.ndarray) -> list[list[str]]:
     These are the bars of a critical-difference diagram (Demšar 2006, JMLR 7). Groups overlap where the first and the
     last of three differ but neither differs from the middle one: "not told apart" is not transitive.
 
-    Parameters
-    ----------
-    names : list of str
-        Best first.
-    differs : bool array, shape (n, n)
-        Symmetric, in the order of `names`; the diagonal does not count.
-
-    Returns
-    -------
-    list of list of str
-        Groups of at least two, in the order of their best model; none lies within another. Empty where all
-        neighbours differ.
+    `names` are best first, `differs` is a symmetric bool array in their order, whose diagonal does not count. The groups have
+    at least two models, stand in the order of their best one, and none lies within another.
     """
     upper = np.triu(differs, 1)
     groups, end = [], 0

@@ -144,18 +144,7 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
     """Measure each model's lists against the split's relevant test ratings.
 
-    Parameters
-    ----------
-    lists : DataFrame
-        Of `list_table`.
-    split : Split
-    k : int
-    threshold : float
-        On the rating scale; a test rating of this or more is relevant.
-
-    Returns
-    -------
-    dict of str to Ranking
+    `lists` is of `list_table`; a test rating of `threshold` or more is relevant.
 
     Raises
     ------

@@ -21,13 +21,7 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def check(name: Path | str, found: str, expected: str, remedy: str, algorithm: str = "sha256") -> None:
-    """Compare a checksum with the one that is known.
-
-    Raises
-    ------
-    CorruptDataset
-        They differ; the message says what was expected, what was found and what to do (`remedy`).
-    """
+    """Raise `CorruptDataset` where a checksum is not the one that is known; `remedy` says what to do."""
     if expected and found != expected:
         raise CorruptDataset(
             f"{name} is not the file that the manifest names.\n"
@@ -36,13 +30,7 @@ def check(name: Path | str, found: str, expected: str, remedy: str, algorithm: s
 
 
 def members(archive: Path) -> set[str]:
-    """List an archive's files by their path inside it.
-
-    Raises
-    ------
-    CorruptDataset
-        The file is not a zip archive, or is cut off.
-    """
+    """List an archive's files by their path inside it; `CorruptDataset` where it is no zip archive, or cut off."""
     try:
         with zipfile.ZipFile(archive) as file:
             return {info.filename for info in file.infolist() if not info.is_dir()}
@@ -53,13 +41,7 @@ def members(archive: Path) -> set[str]:
 
 
 def read_member(archive: Path, name: str) -> bytes:
-    """Read one member of an archive.
-
-    Raises
-    ------
-    CorruptDataset
-        The archive has no such member, or its bytes are damaged.
-    """
+    """Read one member of an archive; `CorruptDataset` where it is not there, or damaged."""
     if name not in members(archive):
         raise CorruptDataset(
             f"{archive} has no member {name!r}: it is another archive, or an edition not known here."
