@@ -142,15 +142,8 @@ def cluster(similarity: pd.DataFrame, *, most: float = 1.0) -> np.ndarray:
 class FamilyEffect:
     """Whether models of one family are more alike than models of different families; see `family_effect`.
 
-    Parameters
-    ----------
-    within, between : float
-        Mean similarity over pairs of models of the same family and over pairs of different families.
-    difference : float
-        ``within - between``, the statistic.
-    p_value : float
-        One-sided: of a difference at least as large under permuted families.
-    n_within, n_between, n_permutations : int
+    `within` and `between` are mean similarities over pairs of the same family and of different ones, `difference` the first
+    minus the second, `p_value` one-sided: of a difference at least as large under permuted families.
     """
 
     within: float

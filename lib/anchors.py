@@ -216,13 +216,7 @@ def readers_table(
 ) -> pd.DataFrame:
     """Turn rows of `anchor_table` into what a reader sees: squared errors before absolute ones, lowest first.
 
-    Parameters
-    ----------
-    table : DataFrame
-    sources : mapping of str to Source
-        Those that the rows cite.
-    names : mapping of str to str
-        What a reader sees for our models; one without an entry is shown by its name.
+    `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its name.
 
     Returns
     -------

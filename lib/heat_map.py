@@ -18,21 +18,8 @@ def heat_map(
 ) -> tuple[Figure, list[str]]:  # fmt: skip
     """Draw a clustered heat map, its colours from the least to the greatest value off the diagonal.
 
-    Parameters
-    ----------
-    similarity : DataFrame
-        Models x models.
-    tree : ndarray
-        Of `lib.agreement_map.cluster`, of the same models.
-    labels, families : mapping of str to str
-        Of every model.
-    title : str
-        Of the colour bar: the quantity, with its unit.
-
-    Returns
-    -------
-    (Figure, list of str)
-        The figure, and the models in the order of its rows.
+    `similarity` is models x models, `tree` of `lib.agreement_map.cluster`, of the same models; `title` is the quantity, with
+    its unit. Returned are the figure and the models in the order of its rows.
 
     Raises
     ------

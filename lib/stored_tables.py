@@ -84,13 +84,7 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 
 def pool(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put the rating tables of several folds under one another, with the models that all of them hold.
-
-    Raises
-    ------
-    ValueError
-        No table at all.
-    """
+    """Put the rating tables of several folds, at least one, under one another, with the models that all of them hold."""
     if not tables:
         raise ValueError("there is no fold to pool; give the rating table of each")
     shared = [name for name in models_of(tables[0]) if all(name in other for other in tables[1:])]

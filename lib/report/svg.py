@@ -162,14 +162,7 @@ def _reduced(png: bytes) -> bytes:
 
 
 def size_of(image: bytes, kind: str) -> tuple[int, int] | None:
-    """Return width and height of an SVG or PNG in CSS pixels; None where the file does not tell.
-
-    Parameters
-    ----------
-    image : bytes
-    kind : str
-        ``svg`` or ``png``.
-    """
+    """Return width and height of an ``svg`` or ``png`` in CSS pixels; None where the file does not tell."""
     if kind == "png":
         return struct.unpack(">II", image[16:24]) if image[:8] == b"\x89PNG\r\n\x1a\n" else None
     found = _SIZE.search(image)
