@@ -128,10 +128,8 @@ def cluster(similarity: pd.DataFrame, *, most: float = 1.0) -> np.ndarray:
     values = similarity.to_numpy(dtype=np.float64)
     if len(values) < 2:
         raise ValueError(f"clustering needs at least two models, got {list(similarity.index)}")
-    unknown = [
-        name for name, row in zip(similarity.index, np.isnan(values), strict=True) if row.sum() > row.size / 2
-    ]
     if np.isnan(values).any():
+        unknown = similarity.index[np.isnan(values).mean(axis=1) > 0.5]
         raise ValueError(f"no similarity is known for {', '.join(map(str, unknown))}; leave such models out")
     distances = 1 - (values + values.T) / (2 * most)
     np.fill_diagonal(distances, 0.0)
@@ -144,15 +142,8 @@ def cluster(similarity: pd.DataFrame, *, most: float = 1.0) -> np.ndarray:
 class FamilyEffect:
     """Whether models of one family are more alike than models of different families; see `family_effect`.
 
-    Parameters
-    ----------
-    within, between : float
-        Mean similarity over pairs of models of the same family and over pairs of different families.
-    difference : float
-        ``within - between``, the statistic.
-    p_value : float
-        One-sided: of a difference at least as large under permuted families.
-    n_within, n_between, n_permutations : int
+    `within` and `between` are mean similarities over pairs of the same family and of different ones, `difference` the first
+    minus the second, `p_value` one-sided: of a difference at least as large under permuted families.
     """
 
     within: float
@@ -183,10 +174,6 @@ def family_effect(
         Of every model. A family of one has no pair within.
     n_permutations : int
     seed : int
-
-    Returns
-    -------
-    FamilyEffect
 
     Raises
     ------

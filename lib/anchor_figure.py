@@ -52,16 +52,7 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
 def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
     """Draw published errors as crosses, hollow where they are not comparable, and ours as dots with intervals.
 
-    Parameters
-    ----------
-    panels : mapping of str to DataFrame
-        Title to rows as of `drawn_rows`; at least one.
-    xlabel : str
-
-    Raises
-    ------
-    ValueError
-        There is nothing to draw.
+    `panels` maps a title to rows as of `drawn_rows`; a panel without rows is left out.
     """
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     if not panels:

@@ -78,14 +78,7 @@ def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
 
 
 def half_width(spread, n_folds):
-    """Return half the width of the 95% t interval of a mean over folds; NaN for a single fold.
-
-    Parameters
-    ----------
-    spread : float or array
-        Standard deviation over folds, with n − 1 in its denominator.
-    n_folds : int or array
-    """
+    """Half the width of the 95% t interval of a mean over folds from their standard deviation (n - 1); NaN for one fold."""
     n_folds = np.asarray(n_folds, dtype=float)
     freedom = np.where(n_folds > 1, n_folds - 1, np.nan)
     return stats.t.ppf(0.975, freedom) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pandas as pd
 
 from lib import ROOT
 from lib.anchor_measurements import measured
+from lib.claims.published import InvalidClaims, check_keys, read_published, rounding_of
 from lib.datasets import FOLDS
 from lib.datasets.catalogue import entry
 from lib.datasets.errors import UnknownDataset
@@ -24,19 +23,10 @@ METRICS = ("rmse", "mae")
 CHECKED = ("repository", "poster", "website", "leaderboard", "no")
 """Where a figure was looked up; the file's head says what each means."""
 
-TABLE_COLUMNS = (
-    "id", "source", "dataset", "split", "metric", "model", "published", "rounding", "ours_model", "ours", "low",
-    "high", "difference", "comparable", "note",
-)  # fmt: skip
-
-
-class InvalidAnchors(ValueError):
-    """The file of published results contradicts itself; the message says where and what is missing."""
-
 
 @dataclass(frozen=True)
 class Source:
-    """Who published, where, and under which protocol."""
+    """Who published, where, and under which protocol: folds, seeds, side information, and what could not be verified."""
 
     id: str
     title: str
@@ -71,19 +61,17 @@ class Anchor:
         The model in our results that comes nearest; empty where none does.
     metric : str
         One of `METRICS`.
-    value : float
-        In stars.
-    rounding : float
-        Half a unit of the last printed digit.
+    value, rounding : float
+        In stars, and half a unit of the last printed digit.
     comparable : bool
         Whether no choice was made on the test ratings and the model was told nothing of them, as far as the published
         code shows, and the split is the one named.
+    checked : str
+        One of `CHECKED`.
     why_not : str
         What makes it not comparable; empty where it is.
     differs : str
         How our counterpart differs beyond the protocol.
-    checked : str
-        One of `CHECKED`.
     seconds : float
         As stated; NaN where nothing is.
     """
@@ -98,15 +86,14 @@ class Anchor:
     value: float
     rounding: float
     comparable: bool
+    checked: str
     why_not: str = ""
     differs: str = ""
-    checked: str = "no"
     seconds: float = math.nan
 
-    @property
-    def protocol(self) -> str:
-        """The source's notes: folds, seeds, side information, dates, clipping, and what could not be verified."""
-        return self.source.protocol
+
+OPTIONAL = {"why_not", "differs", "seconds"}
+REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 
 
 def load_anchors(path: Path | str = PATH) -> list[Anchor]:
@@ -114,95 +101,51 @@ def load_anchors(path: Path | str = PATH) -> list[Anchor]:
 
     Raises
     ------
-    InvalidAnchors
+    InvalidClaims
         An unknown or missing key, an id twice, a source that is not described, an unknown data set, split or metric,
         an error outside the rating scale, or a figure that is not comparable without a reason.
     """
-    path = Path(path)
-    try:
-        # Decimal keeps the digits as printed: 0.910 is a figure to three places.
-        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidAnchors(f"{path} is not valid TOML: {error}") from error
-    _keys(str(path), content, {"anchors", "sources"})
+    content = read_published(path, {"anchors", "sources"})
     sources = {}
     for name, found in content["sources"].items():
-        _keys(f"source {name}", found, {"title", "authors", "year", "url", "protocol"})
-        for key, value in found.items():
-            if not str(value).strip():
-                raise InvalidAnchors(f"source {name}: {key} is empty")
+        check_keys(f"source {name}", found, {field.name for field in fields(Source)} - {"id"})
         sources[name] = Source(name, **found)
     anchors: dict[str, Anchor] = {}
     for number, found in enumerate(content["anchors"], start=1):
         anchor = _anchor(f"anchor {found.get('id', number)}", found, sources)
         if anchor.id in anchors:
-            raise InvalidAnchors(f"anchor {anchor.id}: the id occurs twice")
+            raise InvalidClaims(f"anchor {anchor.id}: the id occurs twice")
         anchors[anchor.id] = anchor
-    unused = set(sources) - {anchor.source.id for anchor in anchors.values()}
-    if unused:
-        raise InvalidAnchors(
-            f"no anchor cites source {', '.join(sorted(unused))}; remove it or add its figures"
-        )
     return list(anchors.values())
 
 
 def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     """Check one record."""
-    required = {
-        "id",
-        "source",
-        "dataset",
-        "split",
-        "model",
-        "ours",
-        "metric",
-        "value",
-        "comparable",
-        "checked",
-    }
-    _keys(here, found, required, {"why_not", "differs", "seconds"})
-    if found["source"] not in sources:
-        raise InvalidAnchors(f"{here}: no source is called {found['source']!r}; describe it under [sources]")
-    for key, known in (("metric", METRICS), ("checked", CHECKED)):
+    check_keys(here, found, REQUIRED, OPTIONAL)
+    for key, known in (
+        ("source", sources),
+        ("metric", METRICS),
+        ("checked", CHECKED),
+        ("comparable", (True, False)),
+    ):
         if found[key] not in known:
-            raise InvalidAnchors(f"{here}: {key} {found[key]!r} is none of {', '.join(known)}")
+            raise InvalidClaims(f"{here}: {key} {found[key]!r} is none of {', '.join(map(str, known))}")
     try:
         lowest, highest = entry(found["dataset"]).scale
     except UnknownDataset as error:
-        raise InvalidAnchors(f"{here}: {error}") from error
+        raise InvalidClaims(f"{here}: {error}") from error
     if not re.fullmatch(r"u[1-5]|kfold_\d+|random_\d+_\d+|per_user_\d+_\d+|chronological", found["split"]):
-        raise InvalidAnchors(f"{here}: no split is called {found['split']!r}; see lib.splits for their names")
+        raise InvalidClaims(f"{here}: no split is called {found['split']!r}; see lib.splits for their names")
     value = found["value"]
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < highest - lowest:
-        raise InvalidAnchors(
+    if not isinstance(value, int | Decimal) or not 0 < value < highest - lowest:
+        raise InvalidClaims(
             f"{here}: an error in stars lies between 0 and {highest - lowest:g} on a scale from {lowest:g} to "
             f"{highest:g}; got {value}"
         )
-    if not isinstance(found["comparable"], bool):
-        raise InvalidAnchors(f"{here}: comparable is true or false, got {found['comparable']!r}")
-    why_not = found.get("why_not", "").strip()
-    if found["comparable"] == bool(why_not):
-        problem = (
-            "is comparable, so it takes no why_not" if why_not else "is not comparable: say in why_not why"
-        )
-        raise InvalidAnchors(f"{here}: it {problem}")
-    digits = -value.as_tuple().exponent if isinstance(value, Decimal) else 0
-    return Anchor(
-        found["id"], sources[found["source"]], found["dataset"], found["split"], found["model"], found["ours"],
-        found["metric"], float(value), 0.5 * 10.0**-digits, found["comparable"], why_not, found.get("differs", ""),
-        found["checked"], float(found.get("seconds", math.nan)),
-    )  # fmt: skip
-
-
-def _keys(here: str, found: Mapping, required: set[str], optional: set[str] = frozenset()) -> None:
-    missing = required - set(found)
-    if missing:
-        raise InvalidAnchors(f"{here}: lacks {', '.join(sorted(missing))}")
-    for key in set(found) - required - optional:
-        near = difflib.get_close_matches(key, required | optional, n=1)
-        raise InvalidAnchors(
-            f"{here}: unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+    if found["comparable"] == bool(found.get("why_not", "").strip()):
+        raise InvalidClaims(f"{here}: why_not says why a figure is not comparable, and stands only there")
+    read = {"source": sources[found["source"]], "value": float(value), "rounding": rounding_of(value)}
+    return Anchor(**{**found, **read, "seconds": float(found.get("seconds", math.nan))})
 
 
 def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFrame:
@@ -218,32 +161,29 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        `TABLE_COLUMNS`, a row an anchor, in their order: ``published`` and ``ours`` in stars, ours with the interval
-        of `lib.anchor_measurements.measured`, ``difference`` as ours minus published (below zero: ours has the lower
-        error), and in ``note`` why they differ. Where our counterpart was not measured on that split, ours is NaN and
-        the note says so.
+        A row an anchor, in their order: ``id``, ``source``, ``dataset``, ``split``, ``metric``, ``model``,
+        ``published``, ``rounding``, ``ours_model``, ``ours`` with the interval of `lib.anchor_measurements.measured` as
+        ``low`` and ``high``, ``difference`` as ours minus published (below zero: ours has the lower error),
+        ``comparable``, and in ``note`` why they differ. Where our counterpart was not measured on that split, ours is
+        NaN and the note says so.
     """
     anchors = list(anchors)
-    ours: dict[tuple[str, str, str], pd.DataFrame] = {}
-    for key in {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}:
-        ours[key] = measured(results, *key).set_index("model")
+    protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
+    ours = {key: measured(results, *key).set_index("model") for key in protocols}
     rows = []
     for anchor in anchors:
         of_protocol = ours[anchor.dataset, anchor.split, anchor.metric]
         one = of_protocol.loc[anchor.ours] if anchor.ours in of_protocol.index else None
-        value = math.nan if one is None else float(one["value"])
+        value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
         rows.append(
             {
                 "id": anchor.id, "source": anchor.source.id, "dataset": anchor.dataset, "split": anchor.split,
                 "metric": anchor.metric, "model": anchor.model, "published": anchor.value,
-                "rounding": anchor.rounding, "ours_model": anchor.ours, "ours": value,
-                "low": math.nan if one is None else float(one["low"]),
-                "high": math.nan if one is None else float(one["high"]),
-                "difference": value - anchor.value, "comparable": anchor.comparable,
-                "note": _note(anchor, one),
+                "rounding": anchor.rounding, "ours_model": anchor.ours, "ours": value, "low": low, "high": high,
+                "difference": value - anchor.value, "comparable": anchor.comparable, "note": _note(anchor, one),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows, columns=list(TABLE_COLUMNS))
+    return pd.DataFrame(rows)
 
 
 def _note(anchor: Anchor, one: pd.Series | None) -> str:
@@ -263,3 +203,40 @@ def _note(anchor: Anchor, one: pd.Series | None) -> str:
     if abs(one["value"] - anchor.value) <= anchor.rounding:
         notes.append("they agree to the last printed digit")
     return "; ".join(notes)
+
+
+def best_published(table: pd.DataFrame, *, comparable: bool = True) -> pd.Series | None:
+    """Return the row with the lowest published error of those that are comparable, or of those that are not; None without."""
+    rows = table[table["comparable"] == comparable]
+    return None if rows.empty else rows.loc[rows["published"].idxmin()]
+
+
+def readers_table(
+    table: pd.DataFrame, sources: Mapping[str, Source], names: Mapping[str, str]
+) -> pd.DataFrame:
+    """Turn rows of `anchor_table` into what a reader sees: squared errors before absolute ones, lowest first.
+
+    `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its name.
+
+    Returns
+    -------
+    DataFrame
+        ``model``, ``source`` (author and year), ``metric``, ``published``, ``counterpart`` and ``interval`` (missing where
+        there is none), ``ours``, ``difference``, ``note`` and ``url``.
+    """
+    rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
+    bounds = zip(rows["low"], rows["high"], strict=True)
+    return pd.DataFrame(
+        {
+            "model": rows["model"],
+            "source": [sources[one].cite for one in rows["source"]],
+            "metric": rows["metric"].str.upper(),
+            "published": rows["published"],
+            "counterpart": [names.get(one, one) or None for one in rows["ours_model"]],
+            "ours": rows["ours"],
+            "interval": [f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
+            "difference": rows["difference"],
+            "note": rows["note"],
+            "url": [sources[one].url for one in rows["source"]],
+        }
+    ).reset_index(drop=True)

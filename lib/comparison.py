@@ -1,67 +1,15 @@
-"""Stored results of several models brought together, matched by raw id: errors, segments, blends."""
+"""What the comparison of project A's models asks: errors by segment, correlations, and matrices in another order."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from lib.agreement import ScoreMatrix
 from lib.interactions import Interactions
-from lib.metrics import UserErrors, user_errors
 from lib.metrics.segments import rating_by_segment
-from lib.results import StoredRun
-from lib.splits import Split
-
-KEY = ["user", "item"]
-
-
-def test_predictions(sources: Mapping[str, StoredRun], split: Split) -> pd.DataFrame:
-    """Bring several models' stored test predictions into one table.
-
-    Parameters
-    ----------
-    sources : mapping of model name to StoredRun
-        Where each model's predictions lie; of several seeds the lowest counts.
-    split : Split
-        Its test ratings give the rows and their order.
-
-    Returns
-    -------
-    DataFrame, one row a test rating
-        ``user``, ``item``, ``rating`` (raw ids) and a column of clipped predictions a model.
-
-    Raises
-    ------
-    ValueError
-        A model lacks a prediction for a test rating, or was measured against another rating.
-    """
-    table = split.test.frame()[[*KEY, "rating"]]
-    for model, run in sources.items():
-        rows = run.predictions.query("model == @model and split == @split.name and fold == @split.fold")
-        if rows["seed"].notna().any():
-            rows = rows[rows["seed"] == rows["seed"].min()]
-        merged = table[KEY].merge(
-            rows[[*KEY, "rating", "prediction"]], on=KEY, how="left", validate="one_to_one"
-        )
-        if len(rows) != len(table) or merged["prediction"].isna().any():
-            raise ValueError(
-                f"{model}: run {run.run!r} does not hold one prediction a test rating of {split.name}; "
-                f"run it again with that split: python run_notebooks.py --only {run.run} --force"
-            )
-        if not np.array_equal(merged["rating"], table["rating"]):
-            raise ValueError(
-                f"{model}: run {run.run!r} was measured against other ratings than {split.name}'s"
-            )
-        table[model] = merged["prediction"].to_numpy(dtype=np.float64)
-    return table
-
-
-def errors_by_user(table: pd.DataFrame, models: Sequence[str]) -> dict[str, UserErrors]:
-    """Sum each model's errors by user, in the form that paired tests resample."""
-    return {model: user_errors(table["user"].to_numpy(), table["rating"], table[model]) for model in models}
 
 
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:
@@ -94,21 +42,13 @@ def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFram
     """
     predictions = table[list(models)].to_numpy().T
     errors = predictions - table["rating"].to_numpy(dtype=np.float64)
-    of_predictions, of_errors = np.corrcoef(predictions), np.corrcoef(errors)
-    return pd.DataFrame(
-        [
-            {
-                "model_a": models[i], "model_b": models[j],
-                "predictions": of_predictions[i, j], "errors": of_errors[i, j],
-            }
-            for i, j in combinations(range(len(models)), 2)
-        ]
-    )  # fmt: skip
-
-
-def blend(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
-    """Average models' clipped test predictions with equal weights, so that nothing is fitted to the test ratings."""
-    return table[list(models)].mean(axis=1).to_numpy()
+    first, second = np.triu_indices(len(models), 1)
+    names = np.array(models)
+    found = {
+        "predictions": np.corrcoef(predictions)[first, second],
+        "errors": np.corrcoef(errors)[first, second],
+    }
+    return pd.DataFrame({"model_a": names[first], "model_b": names[second], **found})
 
 
 def put_back(matrix: ScoreMatrix, train: Interactions) -> ScoreMatrix:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.metrics import PerUser, Ranking, UserErrors, user_errors
+from lib.metrics import PerUser, Ranking, user_errors
 from lib.metrics.segments import count_bins
 from lib.significance import compare_models
 from lib.splits import Split
@@ -18,19 +18,9 @@ AGE_EDGES = (0, 2, 5, 10, 20)
 
 
 def film_ages(split: Split) -> np.ndarray:
-    """Age of each test rating's film when it was rated, in calendar years.
+    """Age of each test rating's film when it was rated, shape (len(split.test),): the year of the rating minus the film's.
 
-    The year of the rating minus the film's year of release, at least 0 (a preview counts as new).
-
-    Parameters
-    ----------
-    split : Split
-        Its item table has a column ``year``.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(split.test),)
-        NaN where the film's year is unknown.
+    In calendar years, at least 0 (a preview counts as new); NaN where the film's year is unknown.
 
     Raises
     ------
@@ -61,8 +51,7 @@ def errors_within(table: pd.DataFrame, models: Sequence[str], inside: np.ndarray
     if part.empty:
         return {}
     users, ratings = part["user"].to_numpy(), part["rating"]
-    found: dict[str, UserErrors] = {name: user_errors(users, ratings, part[name]) for name in models}
-    return {name: errors.per_user("rmse") for name, errors in found.items()}
+    return {name: user_errors(users, ratings, part[name]).per_user("rmse") for name in models}
 
 
 def lists_within(rankings: Mapping[str, Ranking], users: np.ndarray, metric: str) -> dict[str, PerUser]:
@@ -83,11 +72,8 @@ class Decision:
 
     Parameters
     ----------
-    n_users : int
     values : dict of str to float
         Every model's metric, best first.
-    winner, runner_up : str
-        The best and the second best.
     lead, lead_low, lead_high : float
         By how much the winner is better than the runner-up, with its bootstrap interval, in the metric's units;
         positive is in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings,
@@ -140,10 +126,6 @@ def decide(
     n_resamples, seed
         Of tests and intervals.
 
-    Returns
-    -------
-    Decision
-
     Raises
     ------
     ValueError
@@ -191,24 +173,8 @@ def by_simplicity(
 ) -> list[str]:
     """Order models from the simplest: by family, within a family by the number of learned parameters, then by name.
 
-    Parameters
-    ----------
-    models : sequence of str
-    families : mapping of str to str
-        Of every model.
-    order : sequence of str
-        Families, the simplest first; a family that is not named comes after all that are, in alphabetical order.
-    n_parameters : mapping of str to float
-        A model without a number comes last in its family.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    ValueError
-        A model without a family.
+    `order` has the families, the simplest first; a family that is not named comes after all that are, in alphabetical
+    order. A model without a number of parameters comes last in its family.
     """
     missing = [name for name in models if name not in families]
     if missing:

@@ -30,16 +30,8 @@ MIN_TAG_FILMS = 3
 class FeatureGroup:
     """One group of features of all items, or of all users.
 
-    Parameters
-    ----------
-    name : str
-        One of `ITEM_GROUPS` or `USER_GROUPS`.
-    side : {"item", "user"}
-    matrix : csr_array of float64, shape (n_items or n_users, n_features)
-        Rows in the order of the codes; columns sorted within a row, no zero stored. An item or user of which nothing is
-        known has an empty row.
-    features : tuple of str
-        A name a column.
+    `matrix`, float64 of shape (n_items or n_users, n_features), has its rows in the order of the codes, columns sorted within
+    a row and no zero stored; an item or user of which nothing is known has an empty row. `features` names its columns.
     """
 
     name: str

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable, Mapping
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from lib.models import REGISTRY
 
@@ -98,6 +100,39 @@ def colour(model: str) -> str:
     # A model that nobody has given a colour still gets a fixed one.
     spare = list(PALETTE.values())
     return spare[sum(map(ord, model)) % len(spare)]
+
+
+def family_colours(families: Mapping[str, str]) -> dict[str, str]:
+    """Give each family of models a colour of the palette, in the order in which they first appear; eight, then again."""
+    shades = list(PALETTE.values())
+    return {name: shades[n % len(shades)] for n, name in enumerate(dict.fromkeys(families.values()))}
+
+
+def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[str], loc: str) -> None:
+    """Add a legend of the families that these models belong to."""
+    models, shades = set(models), family_colours(families)
+    present = dict.fromkeys(family for name, family in families.items() if name in models)
+    handles = [Patch(color=shades[name], label=name) for name in present]
+    figure.legend(handles=handles, loc=loc, ncols=3, handlelength=1.0)
+
+
+def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
+    """Label points in a column at the axis' right, each label tied to its point by a line and none over another."""
+    low, high = axis.get_ylim()
+    inches = axis.get_position().height * axis.figure.get_figheight()
+    steps = 1.35 * size / 72 / inches * (high - low) * np.arange(len(y))
+    order = np.argsort(y, kind="stable")
+    free = np.asarray(y)[order] - steps
+    # Pushed apart upwards and downwards, and half way between.
+    places = (np.maximum.accumulate(free) + np.minimum.accumulate(free[::-1])[::-1]) / 2 + steps
+    places = np.minimum(np.maximum(places, low + steps), high - steps[::-1])
+    for n, place in zip(order, places, strict=True):
+        shade = list(colours)[n]
+        line = {"arrowstyle": "-", "color": shade, "linewidth": 0.5, "alpha": 0.5, "relpos": (0, 0.5)}
+        axis.annotate(
+            list(labels)[n], (np.asarray(x)[n], np.asarray(y)[n]), (1.03, place), textcoords=axis.get_yaxis_transform(),
+            fontsize=size, color=shade, va="center", arrowprops=line,
+        )  # fmt: skip
 
 
 def svg_text(figure: Figure) -> str:

@@ -1,7 +1,4 @@
-"""A clustered heat map of models: dendrogram above, a strip of family colours beside, numbered columns.
-
-Thirty labels under as many narrow columns cannot be read; the rows carry the labels and both sides the numbers.
-"""
+"""A clustered heat map of models: trees, a strip of family colours, labelled rows and numbered columns."""
 
 from __future__ import annotations
 
@@ -10,110 +7,50 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import ListedColormap
+import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from scipy.cluster import hierarchy
 
-from lib.figures import PALETTE, SEQUENTIAL
-
-
-def family_colours(families: Mapping[str, str]) -> dict[str, str]:
-    """Give each family a colour of the palette, in the order in which they first appear; they repeat past eight."""
-    shades = list(PALETTE.values())
-    names = dict.fromkeys(families.values())
-    return {name: shades[place % len(shades)] for place, name in enumerate(names)}
+from lib.figures import SEQUENTIAL, family_colours, family_legend
 
 
 def heat_map(
-    similarity: pd.DataFrame,
-    tree: np.ndarray,
-    labels: Mapping[str, str],
-    families: Mapping[str, str],
-    title: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-) -> tuple[Figure, list[str]]:
-    """Draw a clustered heat map.
+    similarity: pd.DataFrame, tree: np.ndarray, labels: Mapping[str, str], families: Mapping[str, str], title: str
+) -> tuple[Figure, list[str]]:  # fmt: skip
+    """Draw a clustered heat map, its colours from the least to the greatest value off the diagonal.
 
-    Parameters
-    ----------
-    similarity : DataFrame
-        Models x models.
-    tree : ndarray
-        Of `lib.agreement_map.cluster`, of the same models.
-    labels, families : mapping of str to str
-        Of every model.
-    title : str
-        Of the colour bar: the quantity, with its unit.
-    low, high : float, optional
-        Ends of the colour scale; the least and the greatest value off the diagonal where not given.
-
-    Returns
-    -------
-    (Figure, list of str)
-        The figure, and the models in the order of its rows.
+    `similarity` is models x models, `tree` of `lib.agreement_map.cluster`, of the same models; `title` is the quantity, with
+    its unit. Returned are the figure and the models in the order of its rows.
 
     Raises
     ------
     ValueError
         The tree is of another number of models.
     """
-    if len(tree) + 1 != len(similarity):
-        raise ValueError(
-            f"the tree is of {len(tree) + 1} models, the map of {len(similarity)}; cluster the same ones"
-        )
-    names = [similarity.index[place] for place in hierarchy.leaves_list(tree)]
-    n = len(names)
-    values = similarity.loc[names, names].to_numpy(dtype=np.float64)
-    apart = values[~np.eye(n, dtype=bool)]
-    low = float(apart.min()) if low is None else low
-    high = float(apart.max()) if high is None else high
+    n = len(similarity)
+    if len(tree) + 1 != n:
+        raise ValueError(f"the tree is of {len(tree) + 1} models, the map of {n}; cluster the same ones")
+    same = np.eye(n, dtype=bool)
+    apart = similarity.to_numpy(dtype=np.float64)[~same]
     shades = family_colours(families)
-    present = list(dict.fromkeys(families[name] for name in families if name in names))
-    legend_rows = -(-len(present) // 3)
-    height = 0.165 * n + 1.5 + 0.17 * legend_rows
-    figure = plt.figure(figsize=(7.2, height))
-    grid = figure.add_gridspec(
-        2, 3, width_ratios=[0.12, 4.6, 0.14], height_ratios=[0.7, 0.165 * n], hspace=0.01, wspace=0.01
-    )
-    above = figure.add_subplot(grid[0, 1])
-    with plt.rc_context({"lines.linewidth": 0.9}):
-        hierarchy.dendrogram(
-            tree, ax=above, color_threshold=0, above_threshold_color=PALETTE["grey"], no_labels=True
-        )
-    above.axis("off")
-    strip = figure.add_subplot(grid[1, 0])
-    order = list(shades)
-    strip.imshow(
-        np.array([[order.index(families[name])] for name in names]),
-        cmap=ListedColormap([shades[name] for name in order]),
-        vmin=-0.5,
-        vmax=len(order) - 0.5,
-        aspect="auto",
-    )
-    size = 7.5 if n <= 34 else 6.5
-    strip.set_yticks(
-        range(n),
-        [f"{labels.get(name, name)}  {place}" for place, name in enumerate(names, start=1)],
-        fontsize=size,
-    )
-    strip.set_xticks([])
-    strip.tick_params(length=0)
-    strip.grid(visible=False)
-    axis = figure.add_subplot(grid[1, 1])
-    shown = np.where(np.eye(n, dtype=bool), np.nan, values)
-    image = axis.imshow(shown, cmap=SEQUENTIAL, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
-    axis.set_xticks(range(n), range(1, n + 1), fontsize=size - 1)
-    axis.set_yticks([])
-    axis.tick_params(length=0)
-    axis.grid(visible=False)
-    figure.colorbar(image, cax=figure.add_subplot(grid[1, 2]), label=title)
-    figure.legend(
-        handles=[Patch(color=shades[name], label=name) for name in present],
-        loc="outside lower center",
-        ncols=3,
-        handlelength=1.0,
-    )
-    return figure, names
+    height = 0.165 * n + 2.2
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        grid = sns.clustermap(
+            similarity, row_linkage=tree, col_linkage=tree, mask=same, vmin=apart.min(), vmax=apart.max(), cmap=SEQUENTIAL,
+            row_colors=[shades[families[name]] for name in similarity.index], colors_ratio=0.025,
+            dendrogram_ratio=(0.12, 0.8 / height), figsize=(7.2, height), rasterized=True,
+            cbar_kws={"label": title, "orientation": "horizontal"},
+        )  # fmt: skip
+    names = [similarity.index[place] for place in grid.dendrogram_row.reordered_ind]
+    axis, places, size = grid.ax_heatmap, np.arange(n) + 0.5, 7.5 if n <= 34 else 6.5
+    numbered = [f"{place}  {labels.get(name, name)}" for place, name in enumerate(names, start=1)]
+    axis.set_yticks(places, numbered, fontsize=size, rotation=0)
+    axis.set_xticks(places, range(1, n + 1), fontsize=size - 1, rotation=0)
+    for one in (axis, grid.ax_row_colors):
+        one.tick_params(length=0)
+        one.set(xlabel="", ylabel="")
+        one.grid(visible=False)
+    grid.ax_row_colors.set_xticks([])
+    family_legend(grid.figure, families, names, "lower center")
+    grid.figure.subplots_adjust(bottom=0.85 / height, right=0.62)
+    grid.cax.set_position((0.66, 1 - 0.25 / height, 0.3, 0.12 / height))
+    return grid.figure, names

@@ -37,12 +37,6 @@ class Standing:
     level: float
 
     @property
-    def alone(self) -> list[str]:
-        """Models that stand in no group."""
-        grouped = {name for group in self.groups for name in group}
-        return [name for name in self.table["model"] if name not in grouped]
-
-    @property
     def n_apart(self) -> int:
         """Number of pairs that differ."""
         return int(self.pairs["differs"].sum())
@@ -81,7 +75,6 @@ def standing(
     level: float = 0.05,
     n_flips: int = 20_000,
     n_resamples: int = 1000,
-    confidence: float = 0.95,
     seed: int = 42,
 ) -> Standing:
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
@@ -99,7 +92,7 @@ def standing(
         Family-wise error rate, between 0 and 1.
     n_flips : int
         Of the tests. Corrected for m pairs, no p-value is below m / (1 + n_flips).
-    n_resamples, confidence
+    n_resamples : int
         Of each model's own interval.
     seed : int
 
@@ -127,31 +120,16 @@ def standing(
     names = sorted(models, key=lambda name: sign * models[name].value)
     for name in names[1:]:
         check_paired(models[names[0]], models[name])
-    intervals = [
-        bootstrap_interval(models[name], n_resamples=n_resamples, confidence=confidence, seed=seed)
-        for name in names
-    ]
-    table = pd.DataFrame(
-        {
-            "model": names,
-            "value": [one.value for one in intervals],
-            "low": [one.low for one in intervals],
-            "high": [one.high for one in intervals],
-        }
-    )
+    intervals = [bootstrap_interval(models[name], n_resamples=n_resamples, seed=seed) for name in names]
+    table = pd.DataFrame(intervals)[["value", "low", "high"]]
+    table.insert(0, "model", names)
     first, second = np.triu_indices(len(names), 1)
     sums = np.stack([models[name].numerators for name in names], axis=1)
     p_values = sign_flip_test(sums[:, first] - sums[:, second], n_resamples=n_flips, seed=seed)
     values = table["value"].to_numpy()
-    pairs = pd.DataFrame(
-        {
-            "model_a": np.array(names)[first],
-            "model_b": np.array(names)[second],
-            "difference": values[first] - values[second],
-            "p_value": p_values,
-            "p_adjusted": adjust(p_values, "holm"),
-        }
-    )
+    pairs = pd.DataFrame({"model_a": np.array(names)[first], "model_b": np.array(names)[second]})
+    pairs["difference"] = values[first] - values[second]
+    pairs["p_value"], pairs["p_adjusted"] = p_values, adjust(p_values, "holm")
     pairs["differs"] = pairs["p_adjusted"] <= level
     differs = np.zeros((len(names), len(names)), dtype=bool)
     differs[first, second] = differs[second, first] = pairs["differs"]
@@ -164,29 +142,9 @@ def maximal_groups(names: list[str], differs: np.ndarray) -> list[list[str]]:
     These are the bars of a critical-difference diagram (Demšar 2006, JMLR 7). Groups overlap where the first and the
     last of three differ but neither differs from the middle one: "not told apart" is not transitive.
 
-    Parameters
-    ----------
-    names : list of str
-        Best first.
-    differs : bool array, shape (n, n)
-        Symmetric, in the order of `names`; the diagonal does not count.
-
-    Returns
-    -------
-    list of list of str
-        Groups of at least two, in the order of their best model; none lies within another. Empty where all
-        neighbours differ.
-
-    Raises
-    ------
-    ValueError
-        The matrix is not square, not symmetric, or of another size than `names`.
+    `names` are best first, `differs` is a symmetric bool array in their order, whose diagonal does not count. The groups have
+    at least two models, stand in the order of their best one, and none lies within another.
     """
-    differs = np.asarray(differs, dtype=bool)
-    if differs.shape != (len(names), len(names)) or not np.array_equal(differs, differs.T):
-        raise ValueError(
-            f"differs must be a symmetric table of {len(names)} x {len(names)} models, got shape {differs.shape}"
-        )
     upper = np.triu(differs, 1)
     groups, end = [], 0
     for start in range(len(names)):

@@ -159,24 +159,11 @@ FLAT = 1e-10
 
 @njit(cache=True)
 def add_common(film, by_item, by_user, values, sums, touched):
-    r"""Add up, over the raters of one film, what its correlation with every other film needs.
+    """Add up, over the raters of one film, what its correlation with every other film needs.
 
-    Parameters
-    ----------
-    film : int
-    by_item, by_user : (int array, int array)
-        Compressed lists ``(starts, partners)`` of both sides.
-    values : (float64 array, float64 array)
-        Centred ratings in the order of those lists.
-    sums : float64 array, shape (n_items, 6)
-        Zero on entry; for each film, over the common raters: n, xy, xx, yy, x, y, with x of `film`.
-    touched : int array, shape (n_items,)
-        Overwritten at its beginning by the films with common raters, `film` itself among them.
-
-    Returns
-    -------
-    int
-        How many those are.
+    `by_item`, `by_user` and `values` are of `compressed`; `sums`, float64 of shape (n_items, 6), is zero on entry and holds
+    for each film, over the common raters, n, xy, xx, yy, x, y, with x of `film`. `touched`, shape (n_items,), begins with
+    the films with common raters, `film` itself among them; how many those are is returned.
     """
     n_touched = 0
     for a in range(by_item[0][film], by_item[0][film + 1]):

@@ -6,6 +6,7 @@ page can't fall out of step with them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -39,12 +40,8 @@ def stored_labels(plan: Plan, run: Run, *, runs_dir: str | Path = "") -> list[st
     """
     folder = runs_folder(runs_dir) / run.id
     shared = sum(other.notebook == run.notebook for other in plan.runs) > 1
-    kept = [
-        label
-        for label in labels_of(plan, run)
-        if (folder / "figures" / f"{label}.svg").exists() or (folder / "tables" / f"{label}.csv").exists()
-    ]
-    return [f"{label}-{run.id}" if shared else label for label in kept]
+    kept = {path.stem for pattern in ("figures/*.svg", "tables/*.csv") for path in folder.glob(pattern)}
+    return [f"{label}-{run.id}" if shared else label for label in labels_of(plan, run) if label in kept]
 
 
 def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | Path = "") -> pd.DataFrame:
@@ -53,7 +50,6 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
     Parameters
     ----------
     plan : Plan
-        The plan.
     runs : iterable of str, optional
         Those to tell of, in whatever order; all by default. A page tells of those that it reads and is thereby made
         again after: what it says of others would not follow them.
@@ -65,8 +61,7 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
     DataFrame
         Columns: run, page, part, command, data (data sets), needs (runs, made first where they are absent), took
         (seconds of the stored run, NaN where there is none), profile (under which it was made), expected (seconds that the plan
-        gives for it, NaN where it doesn't), figures and tables
-        (how many are stored), references (their labels, a list).
+        gives for it, NaN where it doesn't) and references (the labels of its stored figures and tables, a list).
     """
     store = Store(runs_folder(runs_dir))
     wanted = set(plan.ids if runs is None else runs)
@@ -75,23 +70,16 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
         if run.id not in wanted:
             continue
         record = store.record(run.id)
-        references = stored_labels(plan, run, runs_dir=runs_dir) if record else []
         rows.append(
             {
-                "run": run.id,
-                "page": run.title,
-                "part": run.part,
-                "command": command_of(run),
-                "data": ", ".join(run.datasets),
-                "needs": ", ".join(run.needs),
-                "took": float(record["seconds"]) if record else float("nan"),
+                "run": run.id, "page": run.title, "part": run.part, "command": command_of(run),
+                "data": ", ".join(run.datasets), "needs": ", ".join(run.needs),
+                "took": float(record["seconds"]) if record else math.nan,
                 "profile": record["profile"] if record else "",
-                "expected": float("nan") if run.seconds is None else float(run.seconds),
-                "figures": sum(label.startswith("fig-") for label in references),
-                "tables": sum(label.startswith("tbl-") for label in references),
-                "references": references,
+                "expected": math.nan if run.seconds is None else float(run.seconds),
+                "references": stored_labels(plan, run, runs_dir=runs_dir) if record else [],
             }
-        )
+        )  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -50,18 +50,15 @@ def standardise(mean, variance):
 
 def leave_one_out(sample: PerUser) -> np.ndarray:
     """Compute the metric without each user in turn, shape (n,)."""
-    return sample.of(
-        np.maximum(sample.numerators.sum() - sample.numerators, 0.0)
-        if sample.root
-        else sample.numerators.sum() - sample.numerators,
-        sample.denominators.sum() - sample.denominators,
-    )
+    tops = sample.numerators.sum() - sample.numerators
+    bottoms = sample.denominators.sum() - sample.denominators
+    return sample.of(np.maximum(tops, 0.0) if sample.root else tops, bottoms)
 
 
 def interval(
-    resampled: np.ndarray, value: float, left_out: np.ndarray, confidence: float, method: str
+    resampled: np.ndarray, value: float, left_out: np.ndarray, confidence: float
 ) -> tuple[float, float]:
-    """Turn resampled values into an interval.
+    """Turn resampled values into a BCa interval (Efron 1987); plain percentiles where all lie on one side of `value`.
 
     Parameters
     ----------
@@ -71,20 +68,8 @@ def interval(
     left_out : ndarray of float, shape (n_users,)
         Without each user in turn; for the acceleration.
     confidence : float
-    method : {"bca", "percentile"}
-        BCa (Efron 1987) falls back on plain percentiles where every resample lies on one side of `value`.
-
-    Raises
-    ------
-    ValueError
-        No such method.
     """
-    tails = tails_of(confidence)
-    if method == "bca":
-        tails = _bca_tails(resampled, value, left_out, tails)
-    elif method != "percentile":
-        raise ValueError(f"no interval is called {method!r}; there are 'bca' and 'percentile'")
-    low, high = np.quantile(resampled, tails)
+    low, high = np.quantile(resampled, _bca_tails(resampled, value, left_out, tails_of(confidence)))
     return float(low), float(high)
 
 

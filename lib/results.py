@@ -108,18 +108,10 @@ class RunWriter:
 
     # -- what a reader sees ----------------------------------------------------------------------------------------
     def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
-        """Keep a figure as SVG with the numbers behind it as CSV, and show it.
+        """Keep a figure as SVG with the numbers behind it, tidy, as CSV; show it and close it.
 
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure
-            Closed afterwards.
-        name : str
-            The cell's ``#| label:``, such as ``fig-svd-sweep``.
-        data : DataFrame
-            What is drawn, tidy; the report offers it for download.
-        points : list, optional
-            Of `lib.figures.hover_points`: what the HTML report tells when the pointer is near a place.
+        `name` is the cell's ``#| label:``; `points`, of `lib.figures.hover_points`, is what the HTML report tells when the
+        pointer is near a place.
         """
         from lib.figures import svg_text
 
@@ -174,19 +166,10 @@ class RunWriter:
 def start_run(
     run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None
 ) -> RunWriter:
-    """Open a run's folder for writing.
+    """Open a run's folder for writing; its data set, or the set's name, and its parameters go into the provenance.
 
-    Parameters
-    ----------
-    run : str
-        The run's name in the plan.
-    runs_dir : str or Path
-        Folder of all runs. Empty: the one that the runner gives; without the runner reports/by_hand, so that a notebook
-        that is tried by hand leaves the report's results alone.
-    dataset : lib.datasets.Dataset or str, optional
-        Its name and checksums go into the provenance.
-    parameters : dict, optional
-        The notebook's parameters.
+    An empty `runs_dir` is the folder that the runner gives; without the runner reports/by_hand, so that a notebook that is
+    tried by hand leaves the report's results alone.
     """
     if not run or any(c in run for c in "/\\") or run.startswith("."):
         raise ValueError(f"a run's name is a plain folder name; got {run!r}")
@@ -244,19 +227,8 @@ class StoredRun:
         """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
         return pd.DataFrame(json.loads(self._file("claims.json").read_text(encoding="utf-8")))
 
-    @property
-    def scored_models(self) -> list[str]:
-        """Names of the models whose score matrices were kept."""
-        return sorted(path.stem for path in (self.folder / "scores").glob("*.npz"))
-
     def value(self, model: str, metric: str, **where) -> float:
-        """Return one metric's value, averaged over whatever seeds and folds it was measured on.
-
-        Raises
-        ------
-        KeyError
-            The run has no such figure.
-        """
+        """Return one metric's value, averaged over whatever seeds and folds it was measured on; KeyError without any."""
         rows = self.metrics.query("model == @model and metric == @metric")
         for column, wanted in where.items():
             rows = rows[rows[column] == wanted]
@@ -283,13 +255,7 @@ def metrics_frame(records: list[dict]) -> pd.DataFrame:
 
 
 def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
-    """Read a finished run.
-
-    Raises
-    ------
-    MissingRun
-        It has not been made; the message holds the command that makes it.
-    """
+    """Read a finished run; `MissingRun`, whose message holds the command that makes it, where there is none."""
     folder = runs_folder(runs_dir) / run
     if not (folder / "provenance.json").exists():
         raise MissingRun(

@@ -12,13 +12,8 @@ from lib.figures import PALETTE
 
 
 def segment_figure(
-    cells: pd.DataFrame,
-    decisions: pd.DataFrame,
-    labels: Mapping[str, str],
-    xlabel: str,
-    *,
-    width: float = 7.2,
-) -> Figure:
+    cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping[str, str], xlabel: str
+) -> Figure:  # fmt: skip
     """Draw every model's value in every context, with the winner's name beside the row.
 
     Parameters
@@ -31,45 +26,32 @@ def segment_figure(
         What a reader sees; a model without one is shown by its name.
     xlabel : str
         What ``shown`` is, with its unit.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
     ValueError
-        There is no context, or a winner or choice has no value in its context.
+        There is no context.
+    KeyError
+        A winner or choice has no value in its context.
     """
     if decisions.empty:
         raise ValueError("there is no context to draw; lower the least number of users")
     places = {context: place for place, context in enumerate(decisions["context"])}
     values = cells.set_index(["context", "model"])["shown"]
-    for column in ("winner", "choice"):
-        pairs = pd.MultiIndex.from_frame(decisions[["context", column]])
-        missing = pairs[~pairs.isin(values.index)]
-        if len(missing):
-            raise ValueError(f"the {column} of {missing[0][0]!r}, {missing[0][1]}, has no value there")
-    figure, axis = plt.subplots(figsize=(width, 0.23 * len(places) + 0.9))
+    figure, axis = plt.subplots(figsize=(7.2, 0.23 * len(places) + 0.9))
     inside = cells[cells["context"].isin(list(places))]
     rows = inside["context"].map(places)
     axis.plot(
         inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model"
     )
-    for column, style in (
-        ("winner", {"marker": "o", "color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}),
-        (
-            "choice",
-            {
-                "marker": "o", "markerfacecolor": "none", "markeredgecolor": PALETTE["vermilion"], "markersize": 10,
-                "markeredgewidth": 1.6, "label": "simplest not told apart from it",
-            },
-        ),
-    ):  # fmt: skip
+    winner = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
+    choice = {
+        "markerfacecolor": "none", "markeredgecolor": PALETTE["vermilion"], "markersize": 10, "markeredgewidth": 1.6,
+        "label": "simplest not told apart from it",
+    }  # fmt: skip
+    for column, style in (("winner", winner), ("choice", choice)):
         found = values.loc[pd.MultiIndex.from_frame(decisions[["context", column]])]
-        axis.plot(found.to_numpy(), range(len(places)), linestyle="none", **style)
+        axis.plot(found.to_numpy(), range(len(places)), "o", **style)
     axis.set_yticks(range(len(places)), list(places))
     axis.set_ylim(len(places) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)

@@ -41,7 +41,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference, first model minus second, in the metric's units.
+    r"""A paired difference, first model minus second, in the metric's units.
 
     Parameters
     ----------
@@ -51,7 +51,10 @@ class Difference:
     difference, low, high : float
         ``first - second`` with its bootstrap interval.
     effect_size, effect_low, effect_high : float
-        Standardised per-user difference (`effect_size`) with its percentile interval.
+        Cohen's :math:`d_z = \bar d / s_d` with its percentile interval: :math:`d_u` is the user's own metric under the
+        first model minus that under the second, :math:`s_d` its standard deviation over users (n - 1). About 0.2 is
+        called small, 0.5 medium, 0.8 large (Cohen 1988). 0 where the models differ for no user; infinite where they
+        differ by the same amount for every user.
     p_value : float
         Of the sign-flip permutation test, two-sided, not corrected.
     confidence : float
@@ -78,11 +81,11 @@ def bootstrap_interval(
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 42,
-    method: str = "bca",
 ) -> Interval:
     """Interval of one model's metric, by resampling users with replacement.
 
     It says how much the value would move with other users of the same kind; not how much with another split or seed.
+    It is bias-corrected and accelerated (Efron 1987): second-order accurate for the skewed sums that heavy users make.
 
     Parameters
     ----------
@@ -92,13 +95,6 @@ def bootstrap_interval(
     confidence : float
         Between 0 and 1.
     seed : int
-    method : {"bca", "percentile"}
-        Bias-corrected and accelerated (Efron 1987; the default, second-order accurate for the skewed sums that heavy
-        users make), or plain percentiles of the resampled values.
-
-    Returns
-    -------
-    Interval
 
     Raises
     ------
@@ -107,7 +103,7 @@ def bootstrap_interval(
     """
     _check(len(sample), n_resamples, confidence)
     resampled = resample_metrics([sample], n_resamples, seed)[:, 0]
-    low, high = interval(resampled, sample.value, leave_one_out(sample), confidence, method)
+    low, high = interval(resampled, sample.value, leave_one_out(sample), confidence)
     return Interval(sample.value, low, high, confidence, len(sample))
 
 
@@ -118,7 +114,6 @@ def paired_difference(
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 42,
-    method: str = "bca",
 ) -> Difference:
     """Difference between two models with its bootstrap interval, effect size and permutation p-value.
 
@@ -128,26 +123,16 @@ def paired_difference(
     ----------
     first, second : PerUser
         The same metric on the same test ratings.
-    n_resamples, confidence, seed, method
+    n_resamples, confidence, seed
         As in `bootstrap_interval`; the permutation test uses as many resamples.
-
-    Returns
-    -------
-    Difference
 
     Raises
     ------
     ValueError
         The two were not measured on the same users and ratings, or a parameter is out of range.
     """
-    table = compare_models(
-        {"first": first, "second": second},
-        n_resamples=n_resamples,
-        confidence=confidence,
-        seed=seed,
-        method=method,
-    )
-    row = table.iloc[0]
+    models = {"first": first, "second": second}
+    row = compare_models(models, n_resamples=n_resamples, confidence=confidence, seed=seed).iloc[0]
     names = Difference.__dataclass_fields__
     return Difference(**{name: row[name] if name == "metric" else row[name].item() for name in names})
 
@@ -160,7 +145,6 @@ def compare_models(
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 42,
-    method: str = "bca",
 ) -> pd.DataFrame:
     """Compare every pair of models, or every model with one, and correct for the number of comparisons.
 
@@ -174,7 +158,7 @@ def compare_models(
         Compare every other model with this one only.
     correction : {"holm", "bh"}
         Of ``p_adjusted``: Holm (family-wise error) or Benjamini-Hochberg (false discovery rate).
-    n_resamples, confidence, seed, method
+    n_resamples, confidence, seed
         As in `paired_difference`.
 
     Returns
@@ -214,33 +198,20 @@ def compare_models(
     for place, (i, j) in enumerate(pairs):
         difference = samples[i].value - samples[j].value
         low, high = interval(
-            resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence, method
+            resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence
         )
-        tails = tails_of(confidence)
+        gap = samples[i].values - samples[j].values
         # An effect may be infinite, and between infinities there is no interpolating.
-        effect_low, effect_high = np.quantile(effects[:, place], tails, method="inverted_cdf")
+        effect_low, effect_high = np.quantile(effects[:, place], tails_of(confidence), method="inverted_cdf")
         row = Difference(
             samples[i].metric, samples[i].value, samples[j].value, difference, low, high,
-            effect_size(samples[i], samples[j]), float(effect_low), float(effect_high),
+            float(standardise(gap.mean(), gap.var(ddof=1))), float(effect_low), float(effect_high),
             float(p_values[place]), confidence, n_users,
         )  # fmt: skip
         rows.append({"model_a": names[i], "model_b": names[j], **asdict(row)})
     table = pd.DataFrame(rows)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), correction)
     return table
-
-
-def effect_size(first: PerUser, second: PerUser) -> float:
-    r"""Standardised per-user difference, Cohen's :math:`d_z = \bar d / s_d`.
-
-    :math:`d_u` is the user's own metric under the first model minus that under the second, every user weighing alike,
-    :math:`s_d` its standard deviation over users (n - 1). About 0.2 is called small, 0.5 medium, 0.8 large
-    (Cohen 1988). 0 where the models do not differ for any user; infinite where they differ by the same amount for
-    every user.
-    """
-    check_paired(first, second)
-    gaps = first.values - second.values
-    return float(standardise(gaps.mean(), gaps.var(ddof=1)))
 
 
 def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: int = 42) -> np.ndarray:

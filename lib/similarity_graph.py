@@ -1,4 +1,4 @@
-"""A graph of similar items: each one's nearest by the cosine of their features, and the Laplacian that smooths over it."""
+"""A graph of similar items: each one's nearest by the cosine of their features."""
 
 from __future__ import annotations
 
@@ -57,21 +57,6 @@ def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-
             _kept.popitem(last=False)
     _kept.move_to_end(key)
     return _kept[key]
-
-
-def laplacian(graph: sparse.csr_array) -> sparse.csr_array:
-    r"""Return :math:`L = D - S` with :math:`D_{ii} = \sum_j S_{ij}`."""
-    return sparse.csr_array(sparse.diags_array(_degrees(graph)) - graph)
-
-
-def smoothness(graph: sparse.csr_array, factors: np.ndarray) -> float:
-    r"""Return :math:`\operatorname{tr}(V^\top L V) = \frac12 \sum_{ij} S_{ij} |V_i - V_j|^2`; 0 where neighbours agree."""
-    lengths = np.einsum("rk,rk->r", factors, factors)
-    return float(_degrees(graph) @ lengths - np.vdot(factors, graph @ factors))
-
-
-def _degrees(graph: sparse.csr_array) -> np.ndarray:
-    return np.asarray(graph.sum(axis=1)).ravel()
 
 
 def _key(features: sparse.csr_array, top_k: int, epsilon: float) -> str:

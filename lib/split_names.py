@@ -15,17 +15,9 @@ NAMES = {
 
 
 def split_name(key: str) -> str:
-    """Return what to call a split in a sentence.
+    """Return what to call a split in a sentence, such as ``"project A's split, seed 1"``; a name without words as it is.
 
-    Parameters
-    ----------
-    key : str
-        A split's name, or its key as `lib.experiment.protocol.make_splits` has it, with a seed or a fold behind a stroke.
-
-    Returns
-    -------
-    str
-        Such as ``"project A's split"`` or ``"project A's split, seed 1"``. A name that has no words is returned as it is.
+    `key` is a split's name, or that of `lib.experiment.protocol.make_splits`, with a seed or a fold behind a stroke.
     """
     name, _, which = key.partition("/")
     if name not in NAMES:

@@ -19,7 +19,9 @@ from lib.splits import Split
 KEY = ["user", "item"]
 
 
-def rating_table(runs: Iterable[StoredRun], split: Split) -> pd.DataFrame:
+def rating_table(
+    runs: Iterable[StoredRun], split: Split, *, models: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Bring the stored test predictions of all models measured on a split into one table.
 
     Parameters
@@ -28,6 +30,8 @@ def rating_table(runs: Iterable[StoredRun], split: Split) -> pd.DataFrame:
         A model that stands in two runs is taken from the first.
     split : Split
         Its test ratings give the rows and their order.
+    models : sequence of str, optional
+        Those that must be there, and the columns; without it all that there are.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def rating_table(runs: Iterable[StoredRun], split: Split) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        A model that predicted the split's pairs was measured against other ratings.
+        A model that predicted the split's pairs was measured against other ratings, or one of `models` is not there.
     """
     table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
     wanted = pd.MultiIndex.from_frame(table[KEY])
@@ -63,6 +67,12 @@ def rating_table(runs: Iterable[StoredRun], split: Split) -> pd.DataFrame:
                 )
             found[model] = rows["prediction"].to_numpy(dtype=np.float64)[places]
             folds[model] = fold
+    missing = [model for model in models or () if model not in found]
+    if missing:
+        raise ValueError(
+            f"no run holds one prediction a test rating of {split} for {', '.join(missing)}; run theirs again with it"
+        )
+    found = found if models is None else {model: found[model] for model in models}
     table = pd.concat([table, pd.DataFrame(found, index=table.index)], axis=1)
     table.attrs["folds"] = folds
     return table
@@ -74,13 +84,7 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 
 def pool(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put the rating tables of several folds under one another, with the models that all of them hold.
-
-    Raises
-    ------
-    ValueError
-        No table at all.
-    """
+    """Put the rating tables of several folds, at least one, under one another, with the models that all of them hold."""
     if not tables:
         raise ValueError("there is no fold to pool; give the rating table of each")
     shared = [name for name in models_of(tables[0]) if all(name in other for other in tables[1:])]
@@ -134,18 +138,7 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
     """Measure each model's lists against the split's relevant test ratings.
 
-    Parameters
-    ----------
-    lists : DataFrame
-        Of `list_table`.
-    split : Split
-    k : int
-    threshold : float
-        On the rating scale; a test rating of this or more is relevant.
-
-    Returns
-    -------
-    dict of str to Ranking
+    `lists` is of `list_table`; a test rating of `threshold` or more is relevant.
 
     Raises
     ------

@@ -216,9 +216,8 @@ def test_a_claim_without_a_verdict_stops_the_build(few):
     without_rank = verdict_table(few, verdicts[:3])
     with pytest.raises(MissingVerdicts, match=r"1 claims lack a verdict: A-one \(rank\)"):
         check_complete(few, without_rank, ["A"])
-    check_complete(few, without_rank, ["A"], every_figure=False)
     with pytest.raises(MissingVerdicts, match="A-two"):
-        check_complete(few, verdict_table(few, verdicts[1:]), ["A"], every_figure=False)
+        check_complete(few, verdict_table(few, verdicts[1:]), ["A"])
     with pytest.raises(MissingVerdicts, match="2 claims"):
         check_complete(few, verdict_table(few, []), ["A"])
 

@@ -6,6 +6,7 @@ from lib import comparison
 from lib.evaluation import evaluate
 from lib.results import load_run, start_run
 from lib.splits import per_user_holdout
+from lib.stored_tables import errors_of, models_of, rating_table
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +27,23 @@ def sources(split, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(sources, split):
-    return comparison.test_predictions(sources, split)
+    return rating_table(sources.values(), split, models=["svd", "bias"])
 
 
 def test_predictions_are_matched_by_id_whatever_the_order(sources, split, table):
     rows = sources["svd"].predictions.sample(frac=1, random_state=0)
-    shuffled = {"svd": type("Run", (), {"predictions": rows, "run": "x"})(), "bias": sources["bias"]}
-    again = comparison.test_predictions(shuffled, split)
+    shuffled = type("Run", (), {"predictions": rows, "run": "x"})()
+    again = rating_table([shuffled, sources["bias"]], split)
     np.testing.assert_array_equal(again["svd"], table["svd"])
     assert table["rating"].tolist() == split.test.ratings.tolist()
+    assert models_of(table) == ["svd", "bias"]
+    assert errors_of(table)["svd"].rmse == pytest.approx(sources["svd"].value("svd", "rmse"), rel=1e-6)
 
 
-def test_a_model_measured_elsewhere_is_an_error(sources, split, planted):
+def test_a_model_measured_elsewhere_is_an_error(sources, planted):
     other = per_user_holdout(planted, seed=1)
-    with pytest.raises(ValueError, match="does not hold one prediction"):
-        comparison.test_predictions(sources, other)
-
-
-def test_errors_by_user_add_up(sources, table):
-    errors = comparison.errors_by_user(table, ["bias", "svd"])
-    assert errors["svd"].rmse == pytest.approx(sources["svd"].value("svd", "rmse"), rel=1e-6)
+    with pytest.raises(ValueError, match=r"no run holds one prediction a test rating of .* for svd, bias"):
+        rating_table(sources.values(), other, models=["svd", "bias"])
 
 
 def test_segments_add_up_to_the_whole(table):
@@ -55,7 +53,7 @@ def test_segments_add_up_to_the_whole(table):
     assert total == pytest.approx(((table["svd"] - table["rating"]) ** 2).mean())
 
 
-def test_blend_of_uncorrelated_errors_halves_the_variance():
+def test_errors_that_have_nothing_in_common_do_not_correlate():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=20_000)
     table = pd.DataFrame(
@@ -64,8 +62,6 @@ def test_blend_of_uncorrelated_errors_halves_the_variance():
     pair = comparison.test_correlations(table, ["a", "b"]).iloc[0]
     assert pair["errors"] == pytest.approx(0, abs=0.03)
     assert pair["predictions"] == pytest.approx(0.5, abs=0.03)
-    blended = comparison.blend(table, ["a", "b"])
-    assert np.var(blended - truth) == pytest.approx(0.5, abs=0.02)
 
 
 def test_put_back_touches_training_pairs_only(sources, split):

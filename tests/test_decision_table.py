@@ -170,5 +170,5 @@ def test_the_figure_marks_the_winner_and_the_choice_of_each_context():
     np.testing.assert_allclose(choices.get_xdata(), [0.0, 0.1])
     assert [text.get_text() for text in axis.get_yticklabels()] == ["many", "few"]
     assert [text.get_text() for text in axis.child_axes[0].get_yticklabels()] == ["Model A", "b"]
-    with pytest.raises(ValueError, match="winner of 'few', b, has no value"):
+    with pytest.raises(KeyError, match="few"):
         segment_figure(cells[cells["shown"] != -0.2], decisions, {}, "difference")

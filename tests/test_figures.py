@@ -1,4 +1,6 @@
-"""What figures tell about places in them."""
+"""What figures tell about places in them, and labels beside points."""
+
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import pytest
@@ -34,3 +36,16 @@ def test_hover_points_are_where_the_saved_figure_has_them():
     use = place[place.index("<use") :].partition("/>")[0]
     at = {name: float(use.split(f'{name}="')[1].partition('"')[0]) for name in ("x", "y")}
     assert (x * width, y * height) == pytest.approx((at["x"], at["y"]), abs=0.5), "within half a point"
+
+
+def test_labels_stand_in_a_column_in_the_order_of_their_points_and_none_over_another():
+    figure, axis = plt.subplots()
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    y = [0.9, 0.5, 0.5, 0.5, 1.0, 1.0]
+    figures.label_column(axis, [0.5] * 6, y, list("abcdef"), colours=["red"] * 6)
+    places = {text.get_text(): text.xyann[1] for text in axis.texts}
+    assert sorted(places, key=places.get) == list("bcdaef") and max(places.values()) <= 1
+    heights = sorted(places.values())
+    assert min(b - a for a, b in pairwise(heights)) > 0.02
+    assert places["c"] == pytest.approx(0.5)
+    plt.close(figure)

@@ -5,12 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from lib.contenders import chosen_from
 from lib.experiment.fit import fit_and_measure, fit_model
 from lib.experiment.protocol import make_splits, parts_of, table_fits
-from lib.label_columns import label_sides, spread
 from lib.metrics import evaluate_ranking, recommend, rmse
 from lib.one_table import board, by_split, choice_table, evaluations_of, fit_table, in_words, protocol_of
 
@@ -115,32 +113,3 @@ def test_choices_are_written_in_words():
     choice = {"parameters": {}, "n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": "", "how": "nothing to choose"}  # fmt: skip
     row = choice_table(chosen_from(only=["bias"]), {"bias": choice}).iloc[0]
     assert row["from"] == "nothing to choose" and row["trials"] is pd.NA
-
-
-def test_labels_move_apart_by_as_little_as_possible():
-    np.testing.assert_allclose(spread(np.array([0.0, 5.0]), 1.0), [0.0, 5.0])
-    np.testing.assert_allclose(spread(np.array([1.0, 1.0, 1.0]), 2.0), [-1.0, 1.0, 3.0])
-    # 0 and 0.5 are pushed to -0.25 and 0.75, in the order of the input; 9 stays.
-    np.testing.assert_allclose(spread(np.array([9.0, 0.5, 0.0]), 1.0), [9.0, 0.75, -0.25])
-    assert len(spread(np.array([]), 1.0)) == 0
-    with pytest.raises(ValueError, match="finite"):
-        spread(np.array([np.nan]), 1.0)
-    with pytest.raises(ValueError, match="negative"):
-        spread(np.array([1.0]), -1.0)
-
-
-def test_no_label_stands_over_another_or_leaves_the_axis():
-    figure = Figure(figsize=(7.2, 4), layout="constrained")
-    axis = figure.add_subplot()
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(0.9, 0.01, 24), rng.normal(0.1, 0.005, 24)  # crowded
-    axis.scatter(x, y)
-    figure.draw_without_rendering()
-    label_sides(axis, x, y, [f"A model with a long name, {n}" for n in range(24)])
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in axis.texts]
-    inside = axis.get_window_extent()
-    assert len(boxes) == 24
-    assert all(box.x0 >= inside.x0 and box.x1 <= inside.x1 for box in boxes)
-    assert all(box.y0 >= inside.y0 and box.y1 <= inside.y1 for box in boxes)
-    assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])

@@ -48,7 +48,6 @@ def test_a_row_says_what_to_type_and_what_was_stored(small):
     assert table.loc["a_big", "command"] == "python run_notebooks.py --profile large --only a_big"
     assert (table.loc["a", "took"], table.loc["a", "profile"]) == (61.2, "quick")
     assert table.loc["a", "references"] == ["tbl-a-a", "fig-a-a"]  # in the notebook's order, none undrawn
-    assert (table.loc["a", "figures"], table.loc["a", "tables"]) == (1, 1)
     assert table.loc["b", "needs"] == "a" and table.loc["a", "data"] == "ml-100k"
 
 

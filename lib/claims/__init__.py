@@ -1,13 +1,7 @@
 """The projects' claims and our verdicts on them."""
 
 from lib.claims.published import (
-    PATH,
-    STATEMENT,
-    Claim,
-    Claims,
-    Figure,
     InvalidClaims,
-    Project,
     load_claims,
 )
 from lib.claims.verdicts import (
@@ -15,7 +9,6 @@ from lib.claims.verdicts import (
     CONDITION,
     FAILS,
     HOLDS,
-    UNTESTED,
     VERDICTS,
     MissingVerdicts,
     Verdict,
@@ -31,16 +24,9 @@ __all__ = [
     "CONDITION",
     "FAILS",
     "HOLDS",
-    "PATH",
-    "STATEMENT",
-    "UNTESTED",
     "VERDICTS",
-    "Claim",
-    "Claims",
-    "Figure",
     "InvalidClaims",
     "MissingVerdicts",
-    "Project",
     "Verdict",
     "check_complete",
     "judge",

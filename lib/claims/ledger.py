@@ -72,15 +72,7 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
 
 
 def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
-    """Return the part of one claim that explains the claim's verdict; see `ledger` for the rule.
-
-    Parameters
-    ----------
-    parts : DataFrame
-        The verdicts on one claim's parts, at least one.
-    verdict : str
-        The claim's.
-    """
+    """Return the one of a claim's parts (at least one) that explains the claim's verdict; see `ledger` for the rule."""
     kinds = DECIDING[verdict]
     explaining = next(
         (found for kind in kinds if not (found := parts[parts["verdict"] == kind]).empty), parts
@@ -88,9 +80,7 @@ def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
     said = explaining[explaining["figure"] == STATEMENT]
     if not said.empty:
         return said.iloc[0]
-    numbers = explaining[["reported", "low", "high"]].astype(float)
-    outside = (numbers["low"] - numbers["reported"]).clip(lower=0) + (
-        numbers["reported"] - numbers["high"]
-    ).clip(lower=0)
-    distance = (outside / numbers["reported"].abs().where(numbers["reported"] != 0, 1.0)).fillna(0.0)
+    reported, low, high = (explaining[column].astype(float) for column in ("reported", "low", "high"))
+    outside = (low - reported).clip(lower=0) + (reported - high).clip(lower=0)
+    distance = (outside / reported.abs().where(reported != 0, 1.0)).fillna(0.0)
     return explaining.loc[distance.idxmax()]

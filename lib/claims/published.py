@@ -109,21 +109,15 @@ def load_claims(path: Path | str = PATH) -> Claims:
         An unknown or missing key, an id twice, an unknown project, a figure that is not a finite number, or a claim
         without anything to judge.
     """
-    path = Path(path)
-    try:
-        # Decimal keeps the digits as printed: 0.3040 is a figure to four places.
-        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
-    _keys(str(path), content, required={"projects", "claims"})
+    content = read_published(path, {"projects", "claims"})
     projects = {}
     for project_id, entry in content["projects"].items():
-        _keys(f"project {project_id}", entry, required={"title", "document", "dataset", "protocol"})
+        check_keys(f"project {project_id}", entry, {"title", "document", "dataset", "protocol"})
         projects[project_id] = Project(project_id, **entry)
     claims: dict[str, Claim] = {}
     for number, entry in enumerate(content["claims"], start=1):
         here = f"claim {entry.get('id', number)}"
-        _keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "doubt"})
+        check_keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "doubt"})
         if entry["project"] not in projects:
             raise InvalidClaims(f"{here}: no project {entry['project']!r}; there are {', '.join(projects)}")
         if entry["id"] in claims:
@@ -154,14 +148,29 @@ def _figures(here: str, entry: dict) -> dict[str, Figure]:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or not math.isfinite(value):
             raise InvalidClaims(f"{here}: the figure {name} must be a finite number, got {value!r}")
-        digits = -value.as_tuple().exponent if isinstance(value, Decimal) else 0
-        figures[name] = Figure(name, float(value), 0.5 * 10.0**-digits if digits > 0 else 0.0)
+        figures[name] = Figure(name, float(value), 0.0 if isinstance(value, int) else rounding_of(value))
     if STATEMENT in figures:
         raise InvalidClaims(f"{here}: no figure may be called {STATEMENT!r}")
     return figures
 
 
-def _keys(here: str, entry: dict, required: set[str], optional: set[str] = frozenset()) -> None:
+def read_published(path: Path | str, required: set[str]) -> dict:
+    """Read a file of what others published, its numbers as `Decimal`s, which keep the digits as printed."""
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"), parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
+    check_keys(str(path), content, required)
+    return content
+
+
+def rounding_of(value: int | Decimal) -> float:
+    """Return half a unit of a number's last printed digit: 0.910 is a figure to three places."""
+    return 0.5 * 10.0 ** (value.as_tuple().exponent if isinstance(value, Decimal) else 0)
+
+
+def check_keys(here: str, entry: Mapping, required: set[str], optional: set[str] = frozenset()) -> None:
+    """Refuse an entry that lacks a key or has an unknown one; `here` says where it stands."""
     missing = required - set(entry)
     if missing:
         raise InvalidClaims(f"{here}: lacks {', '.join(sorted(missing))}")

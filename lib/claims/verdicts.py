@@ -147,19 +147,8 @@ def judge_figure(reported: float, low: float, high: float, tolerance: float = 0.
 
     It holds if ``low - tolerance <= reported <= high + tolerance``. The rule is blind to direction: a figure that is
     worse than ours does not hold either.
-
-    Parameters
-    ----------
-    reported : float
-    low, high : float
-        Our interval, ends included; NaN if we have none.
-    tolerance : float
-        What the published figure leaves open (its rounding) or the protocol does (another seed), in its own units.
-
-    Returns
-    -------
-    str
-        ``"holds"``, ``"does not hold"``, or ``"could not be tested"`` where a bound is NaN.
+    `tolerance` is what the published figure leaves open (its rounding) or the protocol does (another seed), in its own units.
+    What has a NaN bound could not be tested.
 
     Raises
     ------
@@ -218,34 +207,17 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def check_complete(
-    claims: Claims, table: pd.DataFrame, projects: Iterable[str], *, every_figure: bool = True
-) -> None:
-    """Raise unless every claim of these projects has a verdict.
+def check_complete(claims: Claims, table: pd.DataFrame, projects: Iterable[str]) -> None:
+    """Raise unless every figure and statement of these projects' claims has a verdict.
 
-    Parameters
-    ----------
-    claims : Claims
-    table : DataFrame
-        As of `verdict_table`.
-    projects : iterable of str
-        Ids, such as ``["A"]``.
-    every_figure : bool
-        Whether each figure and statement needs its own verdict; else one a claim will do.
-
-    Raises
-    ------
-    MissingVerdicts
-        Names what is missing.
+    `table` is of `verdict_table`, `projects` are ids; `MissingVerdicts` names what is missing.
     """
     judged = set(zip(table["id"], table["figure"], strict=True))
     missing = []
     for claim in claims.of(*projects) if (projects := list(projects)) else []:
         open_parts = [part for part in claim.parts if (claim.id, part) not in judged]
-        if every_figure and open_parts:
+        if open_parts:
             missing.append(f"{claim.id} ({', '.join(open_parts)})")
-        elif len(open_parts) == len(claim.parts):
-            missing.append(claim.id)
     if missing:
         raise MissingVerdicts(
             f"{len(missing)} claims lack a verdict: {'; '.join(missing)}. Judge them, or say why they could not be "

@@ -18,6 +18,7 @@ from pathlib import Path
 from lib.datasets import archives, index_wheels
 from lib.datasets.catalogue import DATA, Entry
 from lib.datasets.errors import CorruptDataset, DatasetUnavailable
+from lib.files import whole_file
 
 CACHE = DATA / "raw"
 ORIGIN = "origin.txt"
@@ -30,16 +31,8 @@ TIMEOUT = (5, 30)
 class Files:
     """A data set's files in memory, and where they came from.
 
-    Parameters
-    ----------
-    content : dict of str to bytes
-        By file name; checked.
-    source : str
-        ``MOVIELENS_DIR``, ``data/raw``, ``GroupLens`` or ``package index``.
-    origin : str
-        A sentence's worth about how the source came by them; never a path of this machine.
-    places : dict of str to str
-        Where each file lies here, for messages.
+    `content` and `places`, where each lies here, are by file name; `source` is ``MOVIELENS_DIR``, ``data/raw``,
+    ``GroupLens`` or ``package index``, and `origin` says how it came by them, never with a path of this machine.
     """
 
     content: dict[str, bytes]
@@ -74,20 +67,12 @@ def find(entry: Entry, *, directory: Path | str | None = None, cache: Path | str
     """
     named = directory if directory is not None else os.environ.get("MOVIELENS_DIR") or None
     cached = Path(cache or CACHE) / entry.name
-    answers = []
-    if named is not None:
-        files = _from_directory(entry, _named(named))
-        if files is not None:
-            return files
-        answers.append(
-            f"MOVIELENS_DIR ({named}): neither a folder {entry.name} nor an archive {entry.name}.zip there"
-        )
-    else:
-        answers.append("MOVIELENS_DIR: not set")
-    files = _from_cache(entry, cached)
+    files = None if named is None else _from_directory(entry, _named(named))
+    files = files or _from_cache(entry, cached)
     if files is not None:
         return files
-    answers.append("data/raw: not there yet")
+    there = f" ({named}): neither a folder {entry.name} nor an archive {entry.name}.zip there"
+    answers = [f"MOVIELENS_DIR{': not set' if named is None else there}", "data/raw: not there yet"]
     for label, fetch in (("GroupLens", _from_grouplens), ("package index", _from_index)):
         try:
             content, origin = fetch(entry)
@@ -97,9 +82,9 @@ def find(entry: Entry, *, directory: Path | str | None = None, cache: Path | str
         _verify(
             entry, content, f"{entry.name} from {label}", f"Nothing was kept of it. Get {entry.url} by hand."
         )
-        for name, body in content.items():
-            archives.write_whole(cached / name, body)
-        archives.write_whole(cached / ORIGIN, f"{origin}\n".encode())
+        for name, body in {**content, ORIGIN: f"{origin}\n".encode()}.items():
+            with whole_file(cached / name) as partial:
+                partial.write_bytes(body)
         wanted = {name: content[name] for name in _chosen(entry, content)}
         return Files(wanted, label, origin, {name: str(cached / name) for name in wanted})
     listed = "\n".join(f"  {place}. {answer}" for place, answer in enumerate(answers, start=1))

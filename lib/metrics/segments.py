@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from lib.interactions import Interactions
-from lib.metrics.ranking import Ranking
 from lib.metrics.rating import user_errors
 
 USER_EDGES = (0, 1, 20, 40, 80, 160, 320)
@@ -131,27 +130,3 @@ def rating_by_segment(
         rows.append(row)
     columns = ["n_ratings", "n_users", "share", "rmse", "mae", "mean_error"]
     return pd.DataFrame(rows, index=pd.Index(labels.categories, name="segment"), columns=columns)
-
-
-def ranking_by_segment(ranking: Ranking, labels: pd.Categorical) -> pd.DataFrame:
-    """Mean ranking metrics of the users in each segment.
-
-    Parameters
-    ----------
-    ranking : Ranking
-    labels : Categorical, shape (n_users,)
-        One label a user code, such as `user_bins`.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by segment: ``n_users`` and a column a metric, NaN where a segment has no measured user.
-    """
-    if len(ranking.users) and ranking.users.max() >= len(labels):
-        raise ValueError(f"there are {len(labels)} labels, but user code {ranking.users.max()} is measured")
-    frame = ranking.frame()
-    groups = frame.groupby(pd.Categorical(labels[ranking.users]), observed=False)
-    table = groups.mean()
-    table.insert(0, "n_users", groups.size())
-    table.index.name = "segment"
-    return table

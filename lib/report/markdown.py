@@ -16,7 +16,7 @@ from lib.report import pandoc
 from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
-from lib.report.mathml import norms, polish
+from lib.report.mathml import polish
 from lib.report.numbering import Numbering, Target
 from lib.report.trees import link, para, raw, raw_block, slug, string, unique, walk, words
 
@@ -169,8 +169,6 @@ class Markdown:
             if kind == "Image":
                 log.warning("left out an image in prose, of %s", piece.place)
                 return walk(content[1], visit)
-            if kind == "Math":
-                return [{"t": "Math", "c": [content[0], norms(content[1])]}]
             if kind in ("Span", "Div"):
                 return walk(content[1], visit)
             if kind in ("Code", "CodeBlock"):

@@ -8,23 +8,8 @@ from xml.etree import ElementTree
 
 _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _FORMULA = re.compile(r"<math\b.*?</math>", re.S)
-_APPLY = "\u2061"
-_THIN = "0.1667em"
 _BARS = {"\u2016": (r"\left\lVert", r"\left\Vert"), "|": (r"\left|", r"\left\lvert", r"\left\vert")}
 """Bars, and how a formula says that they shall grow with what they hold."""
-_NORM = re.compile(r"(?<!\\left)(?<!\\right)(?<![bB]ig)(?<!igg)(?<!ig[lr])(?<!igg[lr])\\\|")
-
-
-def norms(latex: str) -> str:
-    r"""Return a formula with each pair of ``\|`` written as ``\lVert`` and ``\rVert``.
-
-    A bare ``\|`` is neither an opening nor a closing sign, and is set with the space of a relation.
-    """
-    parts = _NORM.split(latex)
-    if len(parts) % 2 == 0:
-        return latex
-    signs = [r"\lVert ", r"\rVert "]
-    return parts[0] + "".join(signs[n % 2] + part for n, part in enumerate(parts[1:]))
 
 
 def spoken(latex: str) -> str:
@@ -42,7 +27,7 @@ def spoken(latex: str) -> str:
 
 
 def polish(html: str) -> str:
-    """Return HTML whose formulas have LaTeX's spaces, large operators in aligned lines, and a text alternative."""
+    """Return HTML whose formulas have large operators in aligned lines, bars that grow only where LaTeX's do, and a text alternative."""
     return _FORMULA.sub(lambda match: _polished(match[0]), html)
 
 
@@ -60,17 +45,4 @@ def _polished(formula: str) -> str:
         # Lines of an aligned formula, not a matrix.
         if cell is not None and cell.get("columnalign") == "right":
             table.set("displaystyle", "true")
-    for parent in list(root.iter()):
-        for place, child in reversed(list(enumerate(parent))):
-            if _is_named_operator(child) and place + 1 < len(parent):
-                space = ElementTree.Element(f"{{{_NAMESPACE}}}mspace", {"width": _THIN})
-                parent.insert(place + 1, space)
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def _is_named_operator(node: ElementTree.Element) -> bool:
-    """Whether this is a name such as min with a limit below it: MathML leaves no space after those."""
-    if node.tag not in (f"{{{_NAMESPACE}}}msub", f"{{{_NAMESPACE}}}munder") or not len(node):
-        return False
-    base = node[0]
-    return base.tag == f"{{{_NAMESPACE}}}mrow" and len(base) == 2 and base[1].text == _APPLY

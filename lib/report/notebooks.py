@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from lib.display import POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
     Block,
@@ -28,10 +29,6 @@ from lib.report.errors import RenderingError
 
 log = logging.getLogger(__name__)
 
-TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
-"""The MIME type under which `lib.display.table` hands a preformatted table over."""
-POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
-"""The MIME type of a figure's places with a text, from `lib.display.svg`."""
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """The MIME type of what `lib.explorer.page.show` publishes."""
 

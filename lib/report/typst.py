@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import shutil
 import tempfile
@@ -19,11 +18,8 @@ from lib.report.document import Empty, Figure, Page, Prose, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
-from lib.report.pdf import NotPlainError, packed
 from lib.report.provenance import date_of, duration
 from lib.report.svg import size_of
-
-log = logging.getLogger(__name__)
 
 LONG_TEXT = 26
 """Characters in a cell from which its column may break lines."""
@@ -74,10 +70,6 @@ def write_pdf(report: Report, path: Path) -> None:
                 f"the PDF can't be typeset: {error}{f' ({hints})' if hints else ''}",
                 "Mend what the message names, or build without it: python run_notebooks.py --render-only --no-pdf",
             ) from error
-    try:
-        pdf = packed(pdf)
-    except NotPlainError as error:
-        log.warning("report.pdf stays as large as Typst writes it: %s", error)
     path.write_bytes(pdf)
 
 

@@ -1,13 +1,12 @@
 import hashlib
 import multiprocessing
-import zipfile
 from dataclasses import replace
 
 import pytest
 from toy_dataset import FILES, zip_of
 
 from lib import datasets
-from lib.datasets import CorruptDataset, DatasetUnavailable, archives, catalogue, index_wheels, load, sources
+from lib.datasets import CorruptDataset, DatasetUnavailable, catalogue, index_wheels, load, sources
 
 
 def test_a_folder_of_the_users_is_asked_first(toy, unpacked, tmp_path, monkeypatch):
@@ -124,30 +123,6 @@ def test_verification_of_the_connection_is_never_switched_off(toy, tmp_path, mon
     assert asked["timeout"] == sources.TIMEOUT
 
 
-@pytest.mark.parametrize("member", ["toy/../../evil", "/tmp/evil", "toy\\..\\evil", "C:evil"])
-def test_an_archive_s_member_cannot_leave_its_folder(toy, tmp_path, member):
-    zip_of(tmp_path / "toy.zip", {**{f"toy/{name}": body for name, body in FILES.items()}, member: b"evil"})
-    with pytest.raises(CorruptDataset, match="outside the data folder"):
-        load("toy", directory=tmp_path, cache=tmp_path / "raw")
-    assert not list(tmp_path.rglob("evil"))
-
-
-def test_an_archive_s_symbolic_link_is_refused(tmp_path):
-    link = zipfile.ZipInfo("toy/u.data")
-    link.external_attr = 0o120777 << 16
-    with zipfile.ZipFile(tmp_path / "toy.zip", "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-    with pytest.raises(CorruptDataset, match="outside the data folder"):
-        archives.members(tmp_path / "toy.zip")
-
-
-def test_write_whole_leaves_no_trace_of_a_failed_write(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        archives.write_whole(tmp_path / "u.data", b"1")
-    assert list(tmp_path.iterdir()) == []
-
-
 def _load_repeatedly(entry, folder, barrier):
     def fetched(entry):
         barrier.wait(timeout=30)
@@ -173,26 +148,6 @@ def test_two_processes_that_fetch_at_once_both_load_and_leave_a_whole_cache(toy,
         assert load("toy", cache=tmp_path / str(turn)).source == "data/raw"
         left = {path.name: path.read_bytes() for path in (tmp_path / str(turn) / "toy").iterdir()}
         assert set(left) == {*FILES, "big", "origin.txt"} and left["big"] == b"x" * (1 << 20)
-
-
-def _write_often(path, barrier):
-    barrier.wait(timeout=30)
-    for _ in range(50):
-        archives.write_whole(path, b"x" * (1 << 20))
-
-
-def test_a_reader_sees_a_whole_file_or_none(tmp_path):
-    context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(2)
-    workers = [context.Process(target=_write_often, args=(tmp_path / "u.data", barrier)) for _ in range(2)]
-    for worker in workers:
-        worker.start()
-    seen = set()
-    while any(worker.is_alive() for worker in workers):
-        if (tmp_path / "u.data").exists():
-            seen.add(len((tmp_path / "u.data").read_bytes()))
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert seen == {1 << 20} and [path.name for path in tmp_path.iterdir()] == ["u.data"]
 
 
 def test_pip_is_asked_for_a_binary_wheel_without_dependencies(monkeypatch, tmp_path):

@@ -3,14 +3,8 @@ import pandas as pd
 import pytest
 
 from lib.interactions import Interactions, RatingScale
-from lib.metrics import evaluate_ranking, rmse, top_k
-from lib.metrics.segments import (
-    count_bins,
-    pair_segments,
-    ranking_by_segment,
-    rating_by_segment,
-    user_bins,
-)
+from lib.metrics import rmse
+from lib.metrics.segments import count_bins, pair_segments, rating_by_segment
 
 
 def interactions(users, items, ratings=None):
@@ -64,13 +58,3 @@ def test_segments_add_up_to_the_whole():
     assert table["n_ratings"].sum() == 200
     whole = np.sqrt((table["share"] * table["rmse"].fillna(0) ** 2).sum())
     assert whole == pytest.approx(rmse(ratings, predictions))
-
-
-def test_ranking_of_each_segment():
-    scores = np.array([[0, 0, 0, 1.0], [0, 0, 1, 0], [1, 0, 0, 0]])
-    ranking = evaluate_ranking(top_k(scores, 1), TEST)  # users 0 and 1 have a relevant film, 0 hits
-    table = ranking_by_segment(ranking, user_bins(TRAIN, (0, 1, 3)))
-    assert table["n_users"].tolist() == [0, 1, 1]
-    assert table["recall"].fillna(-1).tolist() == [-1, 0, 1]
-    with pytest.raises(ValueError, match="user code 1 is measured"):
-        ranking_by_segment(ranking, user_bins(TRAIN)[:1])

@@ -5,7 +5,7 @@ from toy_notebooks import Notebook, make_plan, run
 
 from lib.report import RenderingError
 from lib.report.content import assemble
-from lib.report.mathml import norms, spoken
+from lib.report.mathml import spoken
 from lib.report.notebooks import read_pages
 
 
@@ -119,9 +119,5 @@ def test_a_formula_that_nobody_can_read_is_named(tmp_path):
         html(tmp_path, r"$\frac{1}$")
 
 
-def test_norms_pair_up_and_greek_is_spoken():
-    assert norms(r"\|X\|_F + \|y\|") == r"\lVert X\rVert _F + \lVert y\rVert "
-    assert norms(r"\left\|X\right\|") == r"\left\|X\right\|"
-    assert norms(r"a \| b") == r"a \| b"
-    assert norms(r"\left( \|a\|^2 \right)") == r"\left( \lVert a\rVert ^2 \right)"
+def test_greek_is_spoken():
     assert spoken(r"\lambda^* \Omega").split() == ["λ", "*", "Ω"]

@@ -1,8 +1,7 @@
-"""What the builder makes smaller says and draws the same: figures, code, the PDF."""
+"""What the builder makes smaller says and draws the same: figures and code."""
 
 import io
 import re
-import zlib
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -13,9 +12,8 @@ import typst
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import figures, report
+from lib import figures
 from lib.report.highlighting import COLOURED, highlight
-from lib.report.pdf import NotPlainError, objects_of, packed
 from lib.report.svg import compact
 from lib.report.svg_paths import short, shorter
 
@@ -128,93 +126,3 @@ def test_code_has_a_class_for_each_colour_and_no_other():
     assert set(re.findall(r'<span class="([^"]*)">', html)) == {"k", "nf", "c1", "mf", "ow", "s2"}
     text = re.sub(r"<[^>]*>", "", html)
     assert text == code.replace("&", "&amp;").replace("<", "&lt;")
-
-
-# -- the PDF ---------------------------------------------------------------------------------------------------------
-def objects_in_streams(pdf):
-    """Read a packed PDF as its standard says: from its end, by its cross-reference stream."""
-    start = int(re.search(rb"startxref\n(\d+)\n%%EOF\Z", pdf)[1])
-
-    def stream_at(place):
-        found = re.compile(rb"(\d+) 0 obj\n(<<.*?/Length (\d+)/Filter/FlateDecode>>)\nstream\n", re.S).match(
-            pdf, place
-        )
-        return found[2], zlib.decompress(pdf[found.end() : found.end() + int(found[3])])
-
-    about, table = stream_at(start)
-    assert b"/W[1 4 2]" in about
-    objects = {}
-    for number in range(int(re.search(rb"/Size (\d+)", about)[1])):
-        kind, place, index = (
-            int.from_bytes(table[7 * number + a : 7 * number + b], "big") for a, b in ((0, 1), (1, 5), (5, 7))
-        )
-        if kind == 1:
-            head = b"%d 0 obj\n" % number
-            assert pdf[place:].startswith(head)
-            objects[number] = pdf[place + len(head) : pdf.index(b"\nendobj\n", place)]
-        elif kind == 2:
-            holder = int.from_bytes(table[7 * place + 1 : 7 * place + 5], "big")
-            about_pack, content = stream_at(holder)
-            first = int(re.search(rb"/First (\d+)", about_pack)[1])
-            numbers = [int(n) for n in content[:first].split()]
-            assert numbers[2 * index] == number
-            ends = [*numbers[3::2], len(content) - first + 1]
-            objects[number] = content[first + numbers[2 * index + 1] : first + ends[index] - 1]
-    return about, objects
-
-
-def inflated(body):
-    """Return an object with what its stream holds, however hard it is compressed."""
-    if not body.endswith(b"endstream") or b"/FlateDecode" not in body.split(b"stream\n")[0]:
-        return body
-    head, data = re.split(rb"stream\r?\n", body, maxsplit=1)
-    return re.sub(rb"/Length \d+", b"", head).strip(), zlib.decompressobj().decompress(data)
-
-
-@pytest.fixture
-def plain(site, monkeypatch):
-    """The toy report's PDF as Typst writes it."""
-    plan, runs, output = site
-    monkeypatch.setattr("lib.report.typst.packed", lambda pdf: pdf)
-    report.build(plan, runs, output)
-    return (output / "report.pdf").read_bytes()
-
-
-def test_a_packed_pdf_holds_the_same_objects_in_fewer_bytes(plain, monkeypatch):
-    monkeypatch.setattr("lib.report.pdf.PACK", 50)  # several streams
-    small = packed(plain)
-    assert len(small) < 0.8 * len(plain)
-    _, before, trailer = objects_of(plain)
-    about, after = objects_in_streams(small)
-    assert {number: inflated(after[number]) for number in before} == {
-        n: inflated(b) for n, b in before.items()
-    }
-    for key in (rb"/Root \d+ 0 R", rb"/Info \d+ 0 R", rb"/ID\s*\[.*?\]"):
-        assert re.search(key, about)[0] == re.search(key, trailer)[0]
-    kinds = [b"/ObjStm" in body for number, body in after.items() if number not in before]
-    assert kinds.count(True) > 1 and kinds.count(False) == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "message"),
-    [
-        (lambda pdf: pdf[:-6], "no plain cross-reference table"),
-        (packed, "no plain cross-reference table"),
-        (lambda pdf: pdf.replace(b"\ntrailer\n<<", b"\ntrailer\n<</Prev 9"), "updated or encrypted"),
-        (lambda pdf: pdf.replace(b"\n2 0 obj", b"\n3 0 obj", 1), "object 2 "),
-    ],
-)
-def test_a_pdf_of_another_kind_is_refused(plain, fault, message):
-    with pytest.raises(NotPlainError, match=message):
-        packed(fault(plain))
-
-
-def test_the_report_gets_the_packed_pdf_or_typsts_own_with_a_warning(site, plain, monkeypatch, caplog):
-    plan, runs, output = site
-    monkeypatch.undo()
-    report.build(plan, runs, output)
-    assert (output / "report.pdf").read_bytes() == packed(plain) and not caplog.records
-    monkeypatch.setattr("lib.report.typst.packed", lambda pdf: packed(pdf[:-6]))
-    report.build(plan, runs, output)
-    assert (output / "report.pdf").read_bytes() == plain
-    assert "no plain cross-reference table" in caplog.text
