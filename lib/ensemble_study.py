@@ -112,7 +112,7 @@ def member_fits(
     found = []
     for name, one in contenders.items():
         choice = choices[name]
-        epochs = {one.limit: choice["n_epochs"]} if one.limit and choice["n_epochs"] else {}
+        epochs = {one.stopping.limit: choice["n_epochs"]} if one.stopping and choice["n_epochs"] else {}
         parameters = {**choice["parameters"], **epochs, **changes.get(name, {})}
         measure = {"predictions": {}, **({f"{__name__}:moments": {}} if name == TELLS else {})}
         for key, split in splits.items():
@@ -143,18 +143,10 @@ def level_one(
         Those ratings, in the same order.
     asked : LevelOne
         Of the test ratings.
-
-    Raises
-    ------
-    ValueError
-        A member's fit is missing.
     """
     mine = {(f["member"], f["part"]): f for f in fits if f["split"] == key}
     members = list(dict.fromkeys(member for member, _ in mine))
     parts = part_numbers(split, n_parts)
-    missing = [(m, p) for m in members for p in (WHOLE, *parts) if (m, p) not in mine]
-    if missing or not members:
-        raise ValueError(f"{key}: no fits of {missing or 'any member'}")
     rows = [np.flatnonzero(left_out(split, part, n_folds=n_folds, seed=seed)) for part in parts]
 
     def joined(numbers: Sequence[int]) -> LevelOne:

@@ -27,23 +27,17 @@ def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
     counts = np.bincount(period(times), minlength=n_bins)
     sums = np.bincount(period(times), interactions.ratings.astype(np.float64), n_bins)
     first = pd.Series(times).groupby(interactions.users).min().to_numpy()
-    return pd.DataFrame(
-        {
-            "start": pd.to_datetime(edges[:-1], unit="s").round("s"),
-            "ratings": counts,
-            "new_users": np.bincount(period(first), minlength=n_bins),
-            "mean": np.divide(sums, counts, out=np.full(n_bins, np.nan), where=counts > 0),
-        }
-    )
+    columns = {
+        "start": pd.to_datetime(edges[:-1], unit="s").round("s"),
+        "ratings": counts,
+        "new_users": np.bincount(period(first), minlength=n_bins),
+        "mean": np.divide(sums, counts, out=np.full(n_bins, np.nan), where=counts > 0),
+    }
+    return pd.DataFrame(columns)
 
 
 def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
-    """Length of each user's history.
-
-    Parameters
-    ----------
-    gap : float
-        Seconds without a rating after which a new session begins.
+    """Length of each user's history; a new session begins after `gap` seconds without a rating.
 
     Returns
     -------
@@ -55,11 +49,8 @@ def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
     fresh = np.diff(users, prepend=-1) != 0
     pause = np.diff(times, prepend=times[:1]) > gap
     table = pd.DataFrame({"user": users, "time": times, "session": fresh | pause}).groupby("user")
-    found = table.agg(
-        ratings=("time", "size"), first=("time", "min"), last=("time", "max"), sessions=("session", "sum")
-    )
-    found["seconds"] = found["last"] - found["first"]
-    return found.reset_index()[["user", "ratings", "seconds", "sessions"]]
+    found = table.agg(ratings=("time", "size"), seconds=("time", np.ptp), sessions=("session", "sum"))
+    return found.reset_index()
 
 
 def by_position(
@@ -67,15 +58,10 @@ def by_position(
 ) -> pd.DataFrame:
     """How ratings change along a user's history: the first films rated against the later ones.
 
-    Parameters
-    ----------
-    edges : ascending ints
-        First position (counted from 1, by time) of each stretch; the last stretch is open.
-
     Returns
     -------
     DataFrame
-        ``positions`` (such as "6–10"), ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and
+        ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is open), ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and
         ``high`` (95%, users as clusters), ``popularity`` (mean number of ratings of the films rated).
     """
     order = np.lexsort((interactions.timestamps, interactions.users))

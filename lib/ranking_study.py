@@ -168,8 +168,8 @@ def fold_in_fits(
 
 def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
     """Leave a fit the training users of a strong split, and its test users as ``held_out``."""
-    parted = strong_split(parts[fit.train], **split)
-    return {fit.train: parted.train, "held_out": parted.test}
+    train, held_out = strong_split(parts[fit.train], **split)
+    return {fit.train: train, "held_out": held_out}
 
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
-    n_users = len(fitted.parts["held_out"])
+    n_users = len(fitted.parts["held_out"].users)
     return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 

@@ -99,10 +99,10 @@ def test_lists_for_held_out_users_are_measured_as_their_split_has_them(planted):
     variants = {name: list_variants(4.0)[name] for name in ("random_order", "ease", "most_popular")}
     fits = run_fits(fold_in_fits(variants, chosen, ks=[3, 6], **held_out), {"train": planted})
     assert [fit["variant"] for fit in fits] == ["most_popular", "ease"]
-    strong = strong_split(planted, **held_out)
-    expected = evaluate_fold_in(create("ease", l2=20.0).fit(strong.train), strong.test, ks=(3, 6))
+    train, strong = strong_split(planted, **held_out)
+    expected = evaluate_fold_in(create("ease", l2=20.0).fit(train), strong, ks=(3, 6))
     assert fits[1]["metrics"] == expected[3].metrics() | expected[6].metrics()
-    assert fits[1]["n_users"] == len(strong.test)
+    assert fits[1]["n_users"] == len(strong.users)
     np.testing.assert_array_equal(fits[1]["users"], expected[6].users)
     np.testing.assert_array_equal(fits[1]["ndcg"], expected[6].values["ndcg"])
 
