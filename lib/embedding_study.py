@@ -36,26 +36,10 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def variant_fit(
     name: str, *, seed: int, measure: Mapping[str, Mapping[str, Any]], validation: str = "", **changes
 ) -> Fit:
-    """Return a variant's fit.
+    """Return a variant's fit; hyperparameters that differ (`changes`), ``variant`` and ``seed`` are its labels.
 
-    Parameters
-    ----------
-    name : str
-        A key of `VARIANTS`.
-    seed : int
-    measure : mapping
-    validation : str
-        Part on which errors are followed by epoch; no model stops by them.
-    **changes
-        Hyperparameters that differ from the variant's; they, ``variant`` and ``seed`` are the labels.
-
-    Raises
-    ------
-    KeyError
-        No variant has that name.
+    On the part `validation` errors are followed by epoch; no model stops by them.
     """
-    if name not in VARIANTS:
-        raise KeyError(f"no variant is called {name!r}; there are {', '.join(VARIANTS)}")
     _, model, parameters = VARIANTS[name]
     return Fit(
         model, {**parameters, **changes}, seed=seed, measure=measure,
@@ -82,15 +66,8 @@ def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> T
 def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) -> dict[str, float]:
     """Measure predictions, lists, norms, neighbours and structure.
 
-    Parameters
-    ----------
-    fitted : Fitted
-    k : int
-        Films in lists and neighbourhoods.
-    least_ratings : int
-        Films with fewer are not looked at as neighbours.
-    threshold : float
-        A test rating of this or more is relevant.
+    Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
+    rating of `threshold` or more is relevant.
 
     Returns
     -------

@@ -61,12 +61,11 @@ def part_numbers(split: Split, n_parts: int) -> list[int]:
 
 
 def moments(fitted: Fitted) -> dict[str, Any]:
-    """Return the moment features of the ratings asked for: ``moments`` (float32), ``moment_names``, ``moment_means``."""
+    """Return the moment features of the ratings asked for: ``moments`` (float32) and ``moment_means``."""
     train, vectors = fitted.train, fitted.model.item_factors_.astype(np.float64)
     residuals = train.ratings - fitted.answers(fitted.fit.train)
     found = moment_features(train, residuals, vectors, fitted.test)
-    names, means = list(found.names), list(found.means)
-    return {"moments": found.values.astype(np.float32), "moment_names": names, "moment_means": means}
+    return {"moments": found.values.astype(np.float32), "moment_means": list(found.means)}
 
 
 def member_fits(
@@ -156,9 +155,7 @@ def level_one(
         }
         if TELLS not in members:
             return LevelOne(predictions)
-        first = mine[TELLS, numbers[0]]
         values = np.concatenate([mine[TELLS, p]["moments"] for p in numbers]).astype(np.float64)
-        names = MomentFeatures(values, tuple(first["moment_names"]), tuple(first["moment_means"]))
-        return LevelOne(predictions, names)
+        return LevelOne(predictions, MomentFeatures(values, tuple(mine[TELLS, WHOLE]["moment_means"])))
 
     return joined(parts), split.train.take(np.concatenate(rows)), joined([WHOLE])

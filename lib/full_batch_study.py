@@ -82,18 +82,8 @@ def training(
 ) -> Fit:
     """Return the training of one of E's models, measured by `course`.
 
-    Parameters
-    ----------
-    model : str
-        A key of `LABELS`.
-    size : int
-        Factors or neighbours; 0 where the model has neither.
-    changes : mapping
-        Hyperparameters of `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``.
-    n_epochs : int
-    rate_factor : float
-        What E's learning rates are multiplied by.
-    seed : int
+    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
+    `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by `rate_factor`.
     """
     changed = dict(changes)
     rate = LEARNING_RATES[model] * rate_factor * changed.pop("rate_factor", 1.0)

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lib import metrics
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.interactions import Interactions
-from lib.metrics.per_user import PerUser
-from lib.metrics.rating import rmse
+from lib.metrics.per_user import PerUser, averaged
+from lib.metrics.rating import rmse, user_errors
 from lib.variants import Variant
 
 PUBLISHED_NEURAL_MF = {
@@ -97,11 +96,5 @@ def leaks(fitted: Fitted) -> dict[str, float]:
 
 def averaged_errors(fits: Sequence[Mapping[str, Any]], test: Interactions) -> PerUser:
     """Return each user's squared errors, averaged over random starts of one network, for paired comparisons."""
-    samples = [
-        metrics.user_errors(
-            test.users, test.ratings, np.asarray(f["predictions"], dtype=np.float64)
-        ).per_user("rmse")
-        for f in fits
-    ]
-    numerators = np.mean([sample.numerators for sample in samples], axis=0)
-    return PerUser("rmse", samples[0].users, numerators, samples[0].denominators, root=True)
+    predicted = [np.asarray(fit["predictions"], dtype=np.float64) for fit in fits]
+    return averaged([user_errors(test.users, test.ratings, one).per_user("rmse") for one in predicted])

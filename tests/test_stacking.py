@@ -46,7 +46,7 @@ def test_trees_find_what_no_weight_can():
     random = np.random.default_rng(3)
     predictions, truth = members(seed=3)
     switch = random.random(len(truth))
-    moments = MomentFeatures(switch[:, None], ("switch",), ())
+    moments = MomentFeatures(switch[:, None], ())
     target = truth + np.where(np.abs(switch - 0.5) < 0.25, 0.5, -0.5)
     learn, ask = np.arange(3_000), np.arange(3_000, 4_000)
     data = LevelOne(predictions, moments)
@@ -64,9 +64,7 @@ def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not():
     random = np.random.default_rng(4)
     helpful, other = random.normal(size=len(truth)), random.normal(size=len(truth))
     other[0] = np.nan  # a distance that is not known
-    data = LevelOne(
-        predictions, MomentFeatures(np.column_stack([other, helpful]), ("other", "helpful"), (1,))
-    )
+    data = LevelOne(predictions, MomentFeatures(np.column_stack([other, helpful]), (1,)))
     stack = Stack(RatingScale(-9, 9), boosted=False).fit(data, truth + helpful)
     assert rmse(truth + helpful, stack.predict(data)) < 0.4
 
