@@ -44,20 +44,11 @@ def stacked(
     learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True,
     timeless: Sequence[str] = (),
 ) -> Stacked:  # fmt: skip
-    """Join members in three ways and measure them.
+    """Join members, as `lib.ensemble_study.level_one` has them, in three ways and measure them.
 
-    Parameters
-    ----------
-    learned, ratings, asked
-        Of `lib.ensemble_study.level_one`.
-    split : Split
-        Its test ratings are measured on, and read for nothing else.
-    seed : int
-        Of the trees and of the cross-validation.
-    validate : bool
-        Whether to measure what was learned on the level-one ratings too, by cross-validation; NaN without.
-    timeless : sequence of str
-        Members that are not told when a rating was given; where there are any, ``blend_timeless`` joins these alone.
+    The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
+    cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where some
+    members are `timeless`, not told when a rating was given, ``blend_timeless`` joins these alone.
     """
     truth, target, scale = split.test.ratings, ratings.ratings, split.train.scale
     members = {

@@ -74,22 +74,9 @@ def member_fits(
 ) -> list[Fit]:  # fmt: skip
     """Return the fits of every member on every part of every split and on the whole.
 
-    Members have their chosen hyperparameters, and the epochs that their search found.
-
-    Parameters
-    ----------
-    contenders, choices : mapping
-        By name, of `lib.contenders` and `lib.choices`; slow members should come first.
-    splits : mapping
-        Of `lib.experiment.protocol.make_splits`.
-    n_folds : int
-        Level-one ratings are left out a fold at a time.
-    n_parts : int
-        How many of the folds: all, or fewer where one fold is enough to learn the weights from.
-    seed : int
-        Of the folds and of the members.
-    changes : mapping, optional
-        By member, hyperparameters that differ.
+    Members have the hyperparameters and epochs that `choices` (of `lib.choices`) say, but for those in `changes`. Slow
+    members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in turn: fewer
+    where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 
     Returns
     -------
@@ -127,12 +114,7 @@ def member_fits(
 def level_one(
     fits: Iterable[Mapping[str, Any]], key: str, split: Split, *, n_folds: int, n_parts: int, seed: int = 0
 ) -> tuple[LevelOne, Interactions, LevelOne]:
-    """Bring one split's fits into the form that a stack learns from and answers in.
-
-    Parameters
-    ----------
-    fits : iterable of Record
-        Of `member_fits`.
+    """Bring one split's fits, of `member_fits`, into the form that a stack learns from and answers in.
 
     Returns
     -------

@@ -49,17 +49,9 @@ def variants() -> dict[str, Variant]:
 
 
 def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0) -> Fit:
-    """Return the fit of one network.
+    """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of k films, 0 for none.
 
-    Parameters
-    ----------
-    name : str
-        Of a variant. Those `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as
-        project D cuts it.
-    changes : mapping
-        Hyperparameters that differ from the variant's.
-    k : int
-        Length of the lists, 0 for none; films of ``train`` are left out.
+    Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as project D cuts it.
     """
     one = variants()[name]
     parameters = {**one.fixed, **changes}

@@ -28,19 +28,10 @@ def evaluations_of(
     fits: Iterable[Mapping[str, Any]], contenders: Mapping[str, Contender], splits: Mapping[str, Split],
     *, k: int, threshold: float, n_resamples: int = 0,
 ) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
-    """Turn records into the form in which results are kept, by contender's name and split's key.
+    """Turn records (of `lib.experiment.protocol.table_fits`) into what results keep, by contender's name and split's key.
 
-    Parameters
-    ----------
-    fits : iterable of Record
-        Of `lib.experiment.protocol.table_fits`.
-    contenders, splits : mapping
-    k : int
-        Length of the lists that are measured, at most what was drawn.
-    threshold : float
-        A test rating of this or more is relevant; users without one are left out of means over lists.
-    n_resamples : int
-        Resamples of users for 95% intervals of RMSE, MAE and nDCG; 0 for none.
+    Lists of length `k` are measured as `lib.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
+    `n_resamples` of the users, none for 0.
     """
     found = {}
     for fit in fits:

@@ -173,13 +173,7 @@ def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
 def network_lists(
     stored: StoredRun, train: Interactions, *, dataset: str, split: str, seed: int
 ) -> dict[str, list[TopK]]:
-    """Return the lists of another run's models, by name, one a random start.
-
-    Raises
-    ------
-    ValueError
-        That run has other data, another split or seed.
-    """
+    """Return the lists of another run's models, by name, one a random start; other data or another split is a ValueError."""
     theirs = stored.provenance
     found = (theirs["dataset"], theirs["parameters"].get("split"), theirs["parameters"].get("seed"))
     if found != (dataset, split, seed):

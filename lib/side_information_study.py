@@ -23,6 +23,8 @@ from lib.variants import Variant
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
 
+PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
+
 PENALTY = Real(1e-4, 1e4, log=True)
 """B's range of every penalty."""
 
@@ -31,18 +33,8 @@ def searched(
     groups: tuple[str, ...], *, graph: bool = False, popularity: bool = True, most_factors: int = 150,
     most_neighbours: int = 610,
 ) -> Space:  # fmt: skip
-    """Return B's search space, as far as it touches a model with these groups of features.
-
-    B's ranges are kept: 1 to 150 factors, penalties from 1e-4 to 1e4, a graph strength of 0 to 100 over 1 to 610
-    neighbours, projections updated every 1 to 60 iterations.
-    """
-    dimensions: dict[str, Any] = {
-        "n_factors": Integer(1, most_factors),
-        "user_penalty": PENALTY,
-        "item_penalty": PENALTY,
-        "user_bias_penalty": PENALTY,
-        "item_bias_penalty": PENALTY,
-    }
+    """Return B's search space, in B's ranges, as far as it touches a model with these groups of features."""
+    dimensions: dict[str, Any] = {"n_factors": Integer(1, most_factors), **dict.fromkeys(PENALTIES, PENALTY)}
     if popularity:
         dimensions["popularity_shrinkage"] = Choice((False, True))
     for group in groups:
@@ -101,8 +93,7 @@ def further_variants(
 
     def variant(name, label, groups, feature_biases) -> Variant:
         fixed = {"groups": groups, "feature_biases": feature_biases}
-        names = ["user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty"]
-        names += [f"{PROJECTION}{group}" for group in groups]
+        names = [*PENALTIES, *(f"{PROJECTION}{group}" for group in groups)]
         space = Space({"n_factors": Integer(1, most_factors), **dict.fromkeys(names, USUAL)})
         return Variant(name, label, "side_information_als", fixed, space)
 

@@ -26,15 +26,7 @@ PENALTY = 10.0
 
 @dataclass(frozen=True)
 class LevelOne:
-    """Ratings as the stack sees them.
-
-    Parameters
-    ----------
-    predictions : mapping of str to ndarray of float64, shape (n,)
-        By member, clipped to the scale.
-    moments : MomentFeatures or None
-        What is known beside them; None for the members alone.
-    """
+    """Ratings as the stack sees them: predictions by member, clipped to the scale, and what is known of the moment, if at all."""
 
     predictions: Mapping[str, np.ndarray]
     moments: MomentFeatures | None = None
@@ -62,13 +54,7 @@ class Stack:
     w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression trees
     fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the scale.
 
-    Parameters
-    ----------
-    scale : RatingScale
-    boosted : bool
-        Whether there is a g.
-    seed : int
-        Of the trees' choice of features.
+    Without `boosted` there is no g. `seed` is that of the trees' choice of features.
     """
 
     def __init__(self, scale: RatingScale, *, boosted: bool = True, seed: int = 0):

@@ -65,7 +65,7 @@ def strong_split(
     held_out_users : float
         Share of the users that are test users, rounded up.
     threshold : float or None
-        Least rating that is kept, in units of the scale; None keeps all.
+        Least rating that is kept; None keeps all.
     seed : int
 
     Returns
@@ -113,19 +113,14 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
 
     which is the recall of Liang et al. 2018: a perfect list has 1 where the user has more than k target films.
 
-    Parameters
-    ----------
-    model : fitted model with ``score_histories``
-        Given rows of ``part.histories`` (stored entries are the ratings folded in), it returns finite scores of shape
-        (rows, n_items), as `lib.models.item_weights.ItemWeights` does.
-    part : HeldOutUsers
-    ks : sequence of int
-        Lengths of the lists.
+    A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and returns
+    finite scores of shape (rows, n_items), as `lib.models.item_weights.ItemWeights` does.
 
     Returns
     -------
     dict of int to Ranking
-        By k. Users without a target are counted in ``n_left_out``; coverage is a share of the whole id map.
+        By k, the lists' lengths. Users without a target are counted in ``n_left_out``; coverage is a share of the whole id
+        map.
 
     Raises
     ------

@@ -174,16 +174,8 @@ def starve(
     """Leave some users only a few of their training ratings, drawn evenly.
 
     Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
-    users from whom the rest was taken.
-
-    Parameters
-    ----------
-    train : Interactions
-    levels : sequence of int
-        Ratings left, 0 included; each level gets equally many of the starved users, drawn at random.
-    share : float
-        Of the users, how many are starved.
-    seed : int
+    users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
+    numbers of ratings left (0 included).
 
     Returns
     -------
