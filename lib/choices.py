@@ -27,7 +27,8 @@ from lib.variants import Variant
 class Study(NamedTuple):
     """How one page searches its models: `fit` tries a variant on `inner`, whose test ratings are the validation data.
 
-    `file` is the name of a search, with ``{}`` for the variant's; `chosen_on` says in words what the validation data is.
+    `file` is the name of a search, with ``{}`` for the variant's; `chosen_on` says in words what the validation data
+    is.
     """
 
     variants: Mapping[str, Variant]

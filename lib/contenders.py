@@ -18,7 +18,7 @@ FAMILIES = (
 """Kinds of models, in the order in which figures name them."""
 
 THRESHOLD = 3.8
-"""Least rating that counts as liked in the searches for lists, as project D has it; 4 and more, where ratings are whole."""
+"""Least rating that counts as liked in the searches for lists, as project D has it."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def _all() -> list[Contender]:
 
     def of_sides(variant: str, label: str) -> Contender:
         return Contender(
-            f"side_information_als_{variant}", label, "side_information_als", side, "B", source="side_information",
-            variant=variant, starts=True, stopping=Stopping("n_iterations", MOST_ITERATIONS),
+            f"side_information_als_{variant}", label, "side_information_als", side, "B",
+            source="side_information", variant=variant, starts=True, stopping=Stopping("n_iterations", MOST_ITERATIONS),
         )  # fmt: skip
 
     return [
@@ -117,26 +117,29 @@ def _all() -> list[Contender]:
         of_ranking("soft_impute", "Soft-Impute", factors, "A"),
         Contender("soft_impute_tuned", "Soft-Impute, baseline chosen too", "soft_impute", factors, "A",
                   source="run imputation", variant="soft_impute_tuned"),
-        Contender("hard_impute", "Hard-Impute", "hard_impute", factors, "A", source="run imputation", variant="hard_impute_tuned"),
+        Contender("hard_impute", "Hard-Impute", "hard_impute", factors, "A",
+                  source="run imputation", variant="hard_impute_tuned"),
         of_ranking("matrix_factorisation", "L2 and gravity", factors, "C", searched=False, **as_embeddings),
         of_sides("implicit", "Side-information ALS, implicit sets"),
         of_sides("features_implicit", "Side-information ALS, features and implicit sets"),
-        Contender("two_tower", "Two-tower", "two_tower", networks, "A", source="run two_tower", variant="two_tower_tuned",
-                  starts=True, stopping=Stopping("max_epochs", 60, by_model=True)),
+        Contender("two_tower", "Two-tower", "two_tower", networks, "A", source="run two_tower",
+                  variant="two_tower_tuned", starts=True, stopping=Stopping("max_epochs", 60, by_model=True)),
         Contender("neural_mf", "NeuralMF", "neural_mf", networks, "D", nets["neural_mf"].fixed, **defaults),
         Contender("autorec", "Item AutoRec", "autorec", networks, "D", nets["autorec"].fixed, **defaults),
-        Contender("autorec_user", "User AutoRec", "autorec", networks, "D", nets["autorec_user"].fixed, **defaults),
+        Contender("autorec_user", "User AutoRec", "autorec", networks, "D", nets["autorec_user"].fixed,
+                  **defaults),
         of_ranking("item_knn", "Item-kNN", lists, "reference"),
         of_ranking("ease", "EASE", lists, "reference"),
         of_ranking("implicit_als", "Implicit ALS", lists, "reference", starts=True),
         of_ranking("bpr", "BPR", lists, "D", starts=True),
-        of_ranking("multi_vae", "Multi-VAE", lists, "reference", searched=False, why="the paper's sizes", starts=True,
-                   stopping=Stopping("n_epochs", 100)),
+        of_ranking("multi_vae", "Multi-VAE", lists, "reference", searched=False, why="the paper's sizes",
+                   starts=True, stopping=Stopping("n_epochs", 100)),
         of_ranking("softmax", "Softmax model", lists, "C", searched=False, **as_embeddings),
         *_koren(means, near, factors),
-        of_ranking("factorisation_machine", "Bayesian factorisation machine", bayesian, "reference", searched=False, **sampled),
-        Contender("timed_factorisation_machine", "Bayesian factorisation machine with time", "timed_factorisation_machine",
-                  bayesian, "reference", timed, **sampled),
+        of_ranking("factorisation_machine", "Bayesian factorisation machine", bayesian, "reference",
+                   searched=False, **sampled),
+        Contender("timed_factorisation_machine", "Bayesian factorisation machine with time",
+                  "timed_factorisation_machine", bayesian, "reference", timed, **sampled),
         Contender("timed_factorisation_machine_ordinal", "Bayesian factorisation machine with time, ordinal",
                   "timed_factorisation_machine", bayesian, "reference", {**timed, "ordinal": True}, **sampled),
     ]  # fmt: skip

@@ -22,8 +22,8 @@ from lib.stacking import LevelOne, Stack, cross_validated
 class Outcome:
     """One model's predictions of a split's test ratings (`test`, in their order), and what they come to.
 
-    `test_rmse` and `level_one` are errors on the test and on the level-one ratings, the latter by cross-validation where
-    weights were learned on them; `weights` are linear ones by member, `seconds` those of learning them.
+    `test_rmse` and `level_one` are errors on the test and on the level-one ratings, the latter by cross-validation
+    where weights were learned on them; `weights` are linear ones by member, `seconds` those of learning them.
     """
 
     test: np.ndarray = field(repr=False)
@@ -47,8 +47,8 @@ def stacked(
     """Join members, as `lib.ensemble_study.level_one` has them, in three ways and measure them.
 
     The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
-    cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where some
-    members are `timeless`, not told when a rating was given, ``blend_timeless`` joins these alone.
+    cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where
+    some members are `timeless`, not told when a rating was given, ``blend_timeless`` joins these alone.
     """
     truth, target, scale = split.test.ratings, ratings.ratings, split.train.scale
     members = {
@@ -82,8 +82,8 @@ def left_out_gains(
     Returns
     -------
     DataFrame
-        ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble (positive:
-        worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
+        ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble
+        (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
     """
 
     def errors(one: LevelOne, other: LevelOne) -> UserErrors:

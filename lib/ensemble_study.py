@@ -69,14 +69,14 @@ def moments(fitted: Fitted) -> dict[str, Any]:
 
 
 def member_fits(
-    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, n_folds: int,
-    n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
+    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *,
+    n_folds: int, n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Fit]:  # fmt: skip
     """Return the fits of every member on every part of every split and on the whole.
 
-    Members have the hyperparameters and epochs that `choices` (of `lib.choices`) say, but for those in `changes`. Slow
-    members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in turn: fewer
-    where one is enough to learn the weights from. `seed` is that of the folds and of the members.
+    Members have the hyperparameters and epochs that `choices` (of `lib.choices`) say, but for those in `changes`.
+    Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
+    turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 
     Returns
     -------

@@ -54,7 +54,7 @@ def rating_shares(interactions: Interactions) -> pd.DataFrame:
 
 
 def lorenz(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the share of units taken, the largest first, and the share of the total that they hold, shape (n + 1,) each."""
+    """Return the share of units taken, the largest first, and of the total that they hold, shape (n + 1,) each."""
     held = np.concatenate(([0], np.cumsum(np.sort(np.asarray(counts, dtype=np.float64))[::-1])))
     return np.linspace(0, 1, len(held)), held / held[-1]
 
@@ -165,8 +165,8 @@ def grouped_means(
     The standard error treats items (users) as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`, where item i
     has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side.
 
-    `members` are bool arrays of shape (n_items,) or (n_users,) by group; groups may overlap, and one without a rating is
-    left out. Groups of fewer than `least` rated items (users) have no interval (NaN): too few clusters to tell.
+    `members` are bool arrays of shape (n_items,) or (n_users,) by group; groups may overlap, and one without a rating
+    is left out. Groups of fewer than `least` rated items (users) have no interval (NaN): too few clusters to tell.
 
     Returns
     -------
@@ -198,7 +198,8 @@ def user_groups(interactions: Interactions) -> dict[str, dict[str, np.ndarray]]:
     Returns
     -------
     dict of str to dict of str to bool array, shape (n_users,)
-        By attribute (``age`` in bands, ``gender``, ``occupation``), as far as the table has them, the members of each group.
+        By attribute (``age`` in bands, ``gender``, ``occupation``), as far as the table has them, the members of each
+        group.
     """
     table, found = interactions.user_table, {}
     if table is None:
@@ -270,8 +271,9 @@ def by_position(
     Returns
     -------
     DataFrame
-        ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is open), ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and
-        ``high`` (95%, users as clusters), ``popularity`` (mean number of ratings of the films rated).
+        ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is open),
+        ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and ``high`` (95%, users as
+        clusters), ``popularity`` (mean number of ratings of the films rated).
     """
     order = np.lexsort((interactions.timestamps, interactions.users))
     users = interactions.users[order]
@@ -323,8 +325,8 @@ def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> 
     Returns
     -------
     DataFrame
-        ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``, ``catalogue``
-        (share of all films) and ``test`` (share of the test ratings).
+        ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``,
+        ``catalogue`` (share of all films) and ``test`` (share of the test ratings).
     """
     bins = item_bins(split.train, edges)
     names = [name.replace(" or more", "+") for name in bins.categories]

@@ -81,7 +81,8 @@ class FullBatch(Recommender):
     divide : bool
         CorNgbr: whether the sum is divided by the similarities' (project E does not).
     residual_weights : bool
-        Asymmetric SVD: whether :math:`x_j` is weighted by :math:`r_{uj} - b_{uj}` (the paper) or not (project E's code).
+        Asymmetric SVD: whether :math:`x_j` is weighted by :math:`r_{uj} - b_{uj}` (the paper) or not (project E's
+        code).
     fitted_baseline : bool
         Whether biases are those of `lib.models.bias.Bias` and stay; otherwise they are learned with the rest.
     clip : bool
@@ -158,8 +159,8 @@ class FullBatch(Recommender):
 
     def _check_parameters(self) -> None:
         choices = {
-            "kind": tuple(LEARNING_RATES), "optimiser": ("gradient", "adam"), "regulariser": ("norm", "squared", "none"),
-            "missing": ("minus_one", "left_out"),
+            "kind": tuple(LEARNING_RATES), "optimiser": ("gradient", "adam"),
+            "regulariser": ("norm", "squared", "none"), "missing": ("minus_one", "left_out"),
         }  # fmt: skip
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -192,10 +193,10 @@ class Objective:
     .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2 + \lambda \sum_\theta |\theta|
 
     Project E forms the users x films matrix of predictions and multiplies the squared errors by a mask of the rated
-    places. Only those places are visited here, which gives the same loss and the same gradients; what a *missing* rating
-    adds to a sum over neighbours is kept. Of the films x films weights of E's neighbourhood models those of a film's
-    neighbours are kept; the others reach no prediction, and their share in the norm is left out. All numbers are
-    float64.
+    places. Only those places are visited here, which gives the same loss and the same gradients; what a *missing*
+    rating adds to a sum over neighbours is kept. Of the films x films weights of E's neighbourhood models those of a
+    film's neighbours are kept; the others reach no prediction, and their share in the norm is left out. All numbers
+    are float64.
     """
 
     def __init__(self, form: FullBatch, train: Interactions):

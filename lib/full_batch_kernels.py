@@ -45,7 +45,8 @@ def add_neighbours(
     Parameters
     ----------
     pairs, train : (int array, int array)
-        Compressed rows ``(starts, items)`` by user: the pairs asked, and the training ratings; `ratings` in their order.
+        Compressed rows ``(starts, items)`` by user: the pairs asked, and the training ratings; `ratings` in their
+        order.
     neighbours, weights, offsets : arrays, shape (n_items, k)
         Films (-1 past the end of a list), w and c; no offsets where they have length 0.
     read_missing : bool
@@ -80,8 +81,8 @@ def add_neighbour_slopes(
 ):  # fmt: skip
     """Add the gradients of the sum that `add_neighbours` gives, times `slopes`, for the training pairs.
 
-    `slopes` are the loss's derivatives by each prediction, in the order of `train`; ``of_...`` are added to, shaped as biases,
-    weights and offsets. Where `divide` is set the weights are constants, and `of_weights` is not touched.
+    `slopes` are the loss's derivatives by each prediction, in the order of `train`; ``of_...`` are added to, shaped
+    as biases, weights and offsets. Where `divide` is set the weights are constants, and `of_weights` is not touched.
     """
     n_items = len(item_bias)
     row, rated, of_row = np.empty(n_items), np.empty(n_items, np.bool_), np.zeros(n_items)

@@ -83,7 +83,8 @@ def training(
     """Return the training of one of E's models, measured by `course`.
 
     `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
-    `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by `rate_factor`.
+    `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
+    `rate_factor`.
     """
     changed = dict(changes)
     rate = LEARNING_RATES[model] * rate_factor * changed.pop("rate_factor", 1.0)
@@ -107,20 +108,15 @@ def course(fitted: Fitted) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and ``train_rmse``
-        (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and ``diverged`` (1 where the
-        training error left the range of floats, or ended above where it began).
+        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
+        ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and
+        ``diverged`` (1 where the training error left the range of floats, or ended above where it began).
     """
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_
-    return {
-        "test_curve": test,
-        "train_rmse": float(train[-1]),
-        "test_rmse": float(test[-1]),
-        "lowest": float(test.min()),
-        "start": float(test[0]),
-        "diverged": int(model.diverged_ or train[-1] > train[0]),
-    }
+    found = {"train_rmse": train[-1], "test_rmse": test[-1], "lowest": test.min(), "start": test[0]}
+    diverged = int(model.diverged_ or train[-1] > train[0])
+    return {"test_curve": test, **{name: float(value) for name, value in found.items()}, "diverged": diverged}
 
 
 def rating_by_rating(model: str, *, n_factors: int, initial_scale: float, seed: int) -> Fit:

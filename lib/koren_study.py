@@ -79,8 +79,8 @@ def refitted(
 ) -> Fit:  # fmt: skip
     """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
 
-    Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number of
-    factors; `measure` comes beside the errors.
+    Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number
+    of factors; `measure` comes beside the errors.
     """
     changes = dict(changes or {})
     found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()

@@ -51,7 +51,7 @@ def variants() -> dict[str, Variant]:
 def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0) -> Fit:
     """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of k films, 0 for none.
 
-    Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as project D cuts it.
+    Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as D cuts it.
     """
     one = variants()[name]
     parameters = {**one.fixed, **changes}

@@ -28,7 +28,7 @@ def evaluations_of(
     fits: Iterable[Mapping[str, Any]], contenders: Mapping[str, Contender], splits: Mapping[str, Split],
     *, k: int, threshold: float, n_resamples: int = 0,
 ) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
-    """Turn records (of `lib.experiment.protocol.table_fits`) into what results keep, by contender's name and split's key.
+    """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
 
     Lists of length `k` are measured as `lib.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
     `n_resamples` of the users, none for 0.
@@ -52,8 +52,8 @@ def fit_table(
     Returns
     -------
     DataFrame
-        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for models
-        that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
+        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for
+        models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
     """
     rows = []
     for (name, key), found in evaluations.items():
@@ -84,10 +84,11 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``, and ``whole``: whether it was fitted on all
-        of the protocol's splits, as a mean over fewer stands beside others with care; means of every metric and cost over
-        the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over splits, NaN for
-        one split. Protocols in the order of their first fit, models by RMSE, those without one at the end by nDCG.
+        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``, and ``whole``: whether it was fitted
+        on all of the protocol's splits, as a mean over fewer stands beside others with care; means of every metric
+        and cost over the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over
+        splits, NaN for one split. Protocols in the order of their first fit, models by RMSE, those without one at the
+        end by nDCG.
     """
     measured = [*RATING_METRICS, *LIST_METRICS, *COSTS]
     keys = ["protocol", "name", "label", "family", "project"]
@@ -111,8 +112,8 @@ def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample standard
-        deviation). Contenders that have all splits first, by their mean; then the others by theirs.
+        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample
+        standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
     """
     keys = list(keys)
     mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]

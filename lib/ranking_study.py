@@ -103,8 +103,8 @@ def list_fits(
 ) -> list[Fit]:  # fmt: skip
     """Return the fits that draw everybody's list of k films, on ``train``, labelled ``variant`` and ``seed``.
 
-    `chosen` has a point of each searched variant's search, `starts` the number of random starts of those that are fitted.
-    Multi-VAE finds its epochs on a tenth of each user's ratings, and is then trained on all of train.
+    `chosen` has a point of each searched variant's search, `starts` the number of random starts of those that are
+    fitted. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then trained on all of train.
     """
     return [
         Fit(
@@ -149,7 +149,8 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their codes.
+        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
+        codes.
     """
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
@@ -173,7 +174,7 @@ def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
 def network_lists(
     stored: StoredRun, train: Interactions, *, dataset: str, split: str, seed: int
 ) -> dict[str, list[TopK]]:
-    """Return the lists of another run's models, by name, one a random start; other data or another split is a ValueError."""
+    """Return the lists of another run's models, by name, one a random start; ValueError for other data or split."""
     theirs = stored.provenance
     found = (theirs["dataset"], theirs["parameters"].get("split"), theirs["parameters"].get("seed"))
     if found != (dataset, split, seed):

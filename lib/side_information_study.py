@@ -87,7 +87,8 @@ def further_variants(
 ) -> dict[str, Variant]:
     """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
 
-    `groups` are the data's, searched over `USUAL` penalties and up to `most_factors`, projections updated in each iteration.
+    `groups` are the data's, searched over `USUAL` penalties and up to `most_factors`, projections updated in each
+    iteration.
     """
     implicit = ("raters", "rated")
 
@@ -155,10 +156,10 @@ def point(found: Search) -> dict:
 
 
 def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
-    """Return the fits of variants on folds (parts ``0/train``, ``0/test`` and so on), labelled ``variant`` and ``fold``.
+    """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
-    A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a model,
-    so that its number of iterations is the search's.
+    A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a
+    model, so that its number of iterations is the search's.
     """
     found = []
     for name, one in variants.items():
@@ -189,7 +190,8 @@ def course_fits(parameters: Mapping[str, Any], *, n_iterations: int = 30) -> lis
     """Return two fits of so many iterations on ``train``: one alone, and one that is watched on ``validation``."""
     watched = Stopping("n_iterations", validation="validation", refit=False)
     alone = Fit(
-        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="", measure={f"{__name__}:course": {}}
+        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="",
+        measure={f"{__name__}:course": {}},
     )  # fmt: skip
     to_the_end = {**alone.parameters, "min_iterations": n_iterations}
     return [alone, replace(alone, parameters=to_the_end, stopping=watched)]
@@ -208,8 +210,8 @@ def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN for an
-        empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
+        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN
+        for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
     """
     rows = []
     for fit in fits:

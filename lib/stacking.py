@@ -26,7 +26,7 @@ PENALTY = 10.0
 
 @dataclass(frozen=True)
 class LevelOne:
-    """Ratings as the stack sees them: predictions by member, clipped to the scale, and what is known of the moment, if at all."""
+    """Ratings as the stack sees them: clipped predictions by member, and what is known of the moment, if at all."""
 
     predictions: Mapping[str, np.ndarray]
     moments: MomentFeatures | None = None
@@ -51,8 +51,9 @@ class Stack:
 
     .. math:: \hat r = w_0 + \sum_m w_m \hat r_m + \sum_f v_f x_f + g(\hat r_1, \dots, x_1, \dots)
 
-    w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression trees
-    fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the scale.
+    w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression
+    trees fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the
+    scale.
 
     Without `boosted` there is no g. `seed` is that of the trees' choice of features.
     """

@@ -51,8 +51,8 @@ def strong_split(
     r"""Part the users into training and test users (Marlin 2004; as in Liang et al. 2018).
 
     1. Ratings below `threshold` are dropped, then users with fewer than `LEAST_RATINGS` of what is left.
-    2. Test users, and as many validation users, on whom nothing is chosen here, are drawn evenly; the others are training
-       users, and all their ratings are training data.
+    2. Test users, and as many validation users, on whom nothing is chosen here, are drawn evenly; the others are
+       training users, and all their ratings are training data.
     3. Ratings of held-out users whose film no training user has rated are dropped.
     4. Of the n ratings that a held-out user has left, :math:`\lfloor (1 - share) \cdot n \rfloor`, drawn evenly, are the
        target; `FOLD_IN_SHARE` of them is folded in.
@@ -87,8 +87,9 @@ def strong_split(
     n_held_out = ceil(held_out_users * len(enough))
     if 2 * n_held_out >= len(enough):
         raise ValueError(
-            f"held_out_users={held_out_users} makes {n_held_out:,} validation and as many test users of {len(enough):,} "
-            f"with at least {LEAST_RATINGS} ratings, which leaves none to train on; hold out fewer, or lower the threshold"
+            f"held_out_users={held_out_users} makes {n_held_out:,} validation and as many test users of "
+            f"{len(enough):,} with at least {LEAST_RATINGS} ratings, which leaves none to train on; hold out fewer, or "
+            "lower the threshold"
         )
     rng = np.random.default_rng(seed)
     parts = np.full(interactions.n_users, -1)  # 0 train, 1 validation, 2 test, -1 too few ratings
@@ -113,14 +114,14 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
 
     which is the recall of Liang et al. 2018: a perfect list has 1 where the user has more than k target films.
 
-    A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and returns
-    finite scores of shape (rows, n_items), as `lib.models.item_weights.ItemWeights` does.
+    A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
+    returns finite scores of shape (rows, n_items), as `lib.models.item_weights.ItemWeights` does.
 
     Returns
     -------
     dict of int to Ranking
-        By k, the lists' lengths. Users without a target are counted in ``n_left_out``; coverage is a share of the whole id
-        map.
+        By k, the lists' lengths. Users without a target are counted in ``n_left_out``; coverage is a share of the
+        whole id map.
 
     Raises
     ------

@@ -34,7 +34,7 @@ SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
 
 
 def architectures(*sizes: Sequence[int]) -> list[dict[str, int]]:
-    """All combinations of sizes (as in `SIZES`) as parameters of `TwoTower`, the largest first, so that none is left for last."""
+    """All combinations of sizes, in the order of `SIZES`, the largest first, so that none is left for last."""
     found = [dict(zip(SIZES, combined, strict=True)) for combined in product(*sizes)]
     return sorted(found, key=lambda one: -np.prod(list(one.values()), dtype=float))
 
@@ -92,11 +92,7 @@ def both_scales(fitted: Fitted) -> dict[str, Any]:
     runs = len(model.history_)
     if fit.stopping is None and model.epochs is None and model.refit:
         runs += model.n_epochs_
-    found = {
-        "n_epochs": model.n_epochs_,
-        "epochs_run": runs,
-        "seconds_epoch": fitted.seconds_fit / runs,
-    }
+    found = {"n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_epoch": fitted.seconds_fit / runs}
     parts = {
         "train": fit.train,
         "validation": fit.stopping.validation if fit.stopping else "",

@@ -11,7 +11,7 @@ from lib.experiment.space import Space, hyperparameters
 
 @dataclass(frozen=True)
 class Variant:
-    """One model of a study: registered name, what is fixed in it, and the space that is searched, None where nothing is."""
+    """One model of a study: registered name, what is fixed, and the space that is searched, None where nothing is."""
 
     name: str
     label: str = field(repr=False)  # the rest says what a search depends on

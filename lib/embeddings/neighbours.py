@@ -18,8 +18,8 @@ def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str = "cosin
     .. math:: s_{\text{dot}}(x, y) = \langle x, y \rangle, \qquad
         s_{\text{cosine}}(x, y) = \frac{\langle x, y \rangle}{|x|\,|y|}
 
-    A vector of length zero has cosine 0 with everything. Queries are embeddings of films or of users, shape (n_queries, k);
-    the result has shape (n_queries, n_items).
+    A vector of length zero has cosine 0 with everything. Queries are embeddings of films or of users, shape
+    (n_queries, k); the result has shape (n_queries, n_items).
 
     Raises
     ------

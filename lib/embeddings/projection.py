@@ -14,7 +14,7 @@ METHODS = ("t-SNE", "UMAP")
 def project(
     embeddings: np.ndarray, method: str = "t-SNE", *, seed: int = 0, n_neighbours: int = 15
 ) -> np.ndarray:
-    """Lay films out on a plane by their cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
+    """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
     Parameters
     ----------
