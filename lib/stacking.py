@@ -109,15 +109,13 @@ class Stack:
 
     @staticmethod
     def _linear_columns(data: LevelOne) -> np.ndarray:
-        columns, moments = list(data.predictions.values()), data.moments
-        return np.column_stack(
-            columns if moments is None else [*columns, moments.values[:, list(moments.means)]]
-        )
+        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
+        return columns if moments is None else np.hstack([columns, moments.values[:, list(moments.means)]])
 
     @staticmethod
     def _all_columns(data: LevelOne) -> np.ndarray:
-        columns, moments = list(data.predictions.values()), data.moments
-        return np.column_stack(columns if moments is None else [*columns, moments.values])
+        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
+        return columns if moments is None else np.hstack([columns, moments.values])
 
 
 def cross_validated(
