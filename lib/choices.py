@@ -7,10 +7,9 @@ its trials are found, and the first of them count, as many for one model as for 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,75 +24,62 @@ from lib.splits import Split, make_split, random_holdout, validation_from
 from lib.variants import Variant
 
 
-@dataclass(frozen=True)
-class Study:
-    """How one page searches its models.
+class Study(NamedTuple):
+    """How one page searches its models: `fit` tries a variant on `inner`, whose test ratings are the validation data.
 
-    Parameters
-    ----------
-    variants : mapping
-        By name.
-    fit : callable
-        From a variant to the fit of its search, on the parts ``train`` and ``validation``.
-    inner : Split
-        Whose ``test`` is the validation data.
-    file : str
-        Name of a search, with ``{variant}`` in it.
-    seed : int
-        Of the searches.
-    chosen_on : str
-        The validation data, in words.
+    `file` is the name of a search, with ``{}`` for the variant's; `chosen_on` says in words what the validation data
+    is.
     """
 
     variants: Mapping[str, Variant]
-    fit: Callable[[Variant], Fit] = field(repr=False)
+    fit: Callable[[Variant], Fit]
     inner: Split
     file: str
     seed: int
     chosen_on: str
 
 
-def koren(data) -> Study:
-    """Return the study of Koren's family: a tenth of the training ratings of a random split, at random."""
+def _koren(data) -> Study:
     split = make_split(data, "random_90_10", seed=42)
     return Study(
         koren_study.variants(), partial(koren_study.validation_fit, most_epochs=60, patience=3),
-        random_holdout(split.train, test_share=0.1, seed=42), f"koren-{data.name}-{{variant}}", 42,
+        random_holdout(split.train, test_share=0.1, seed=42), f"koren-{data.name}-{{}}", 42,
         f"a tenth (seed 42) of train of {_words(split)}",
     )  # fmt: skip
 
 
-def ranking(data) -> Study:
-    """Return the study of lists: a tenth of each user's training ratings of project D's split."""
+def _ranking(data) -> Study:
     split = make_split(data, "random_90_10", seed=10)
     return Study(
-        {**ranking_study.list_variants(THRESHOLD), **ranking_study.rating_variants()},
-        partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD), validation_from(split.train),
-        "ranking_{variant}", 0, f"a tenth of each user's train of {_words(split)}",
-    )  # fmt: skip
-
-
-def side_information(data) -> Study:
-    """Return the study of side information: a tenth of each user's training ratings, of the first fold on ML-100K."""
-    small = data.name == "ml-100k"
-    if small:
-        split = frozen_folds(data.interactions, name=data.name)[0]
-    else:
-        split = make_split(data, "random_90_10", seed=42)
-    there = available_groups(data.interactions)
-    # The page names them in this order, and a search is told from another one by it.
-    groups = tuple(
-        g for g in ("genres", "year", "age", "gender", "occupation") if g in there and g not in IMPLICIT
-    )
-    return Study(
-        side_information_study.further_variants(groups, most_factors=64 if small else 32),
-        side_information_study.validation_fit, validation_from(split.train), "{variant}", 0,
+        ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants(),
+        partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD), validation_from(split.train), "ranking_{}", 0,
         f"a tenth of each user's train of {_words(split)}",
     )  # fmt: skip
 
 
-STUDY = {"koren": koren, "ranking": ranking, "side_information": side_information}
+def _side_information(data) -> Study:
+    small = data.name == "ml-100k"
+    split = (
+        frozen_folds(data.interactions, name=data.name)[0]
+        if small
+        else make_split(data, "random_90_10", seed=42)
+    )
+    there = set(available_groups(data.interactions)) - set(IMPLICIT)
+    # The page names them in this order, and a search is told from another one by it.
+    groups = tuple(g for g in ("genres", "year", "age", "gender", "occupation") if g in there)
+    return Study(
+        side_information_study.further_variants(groups, most_factors=64 if small else 32),
+        side_information_study.validation_fit, validation_from(split.train), "{}", 0,
+        f"a tenth of each user's train of {_words(split)}",
+    )  # fmt: skip
+
+
+STUDIES: dict[str, Callable[[Any], Study]] = {
+    "koren": _koren, "ranking": _ranking, "side_information": _side_information,
+}  # fmt: skip
 """From a contender's source to the study that searches it."""
+
+NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": ""}
 
 
 def choose(
@@ -110,7 +96,7 @@ def choose(
     n_trials : int
         Budget of each search. Of a kept search with more trials the first ones count.
     fewer : mapping of str to int, optional
-        By study (`lib.contenders.STUDIES`), smaller budgets, where fewer trials are kept.
+        By study (`STUDIES`), smaller budgets, where fewer trials are kept.
     runs_dir : str or Path
         Folder of the runs whose choices are read; empty: ``reports/runs``.
 
@@ -128,41 +114,38 @@ def choose(
     lib.results.MissingRun
         A run whose choice is read is not there.
     """
-    fewer = dict(fewer or {})
-    unknown = set(fewer) - set(STUDY)
-    if unknown:
+    budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}
+    if unknown := set(budgets) - set(STUDIES):
         raise ValueError(
-            f"fewer: no study is called {', '.join(sorted(unknown))}; there are {', '.join(STUDY)}"
+            f"fewer: no study is called {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}"
         )
-    budgets = {name: min(n_trials, fewer.get(name, n_trials)) for name in STUDY}
     if min(budgets.values()) < 1:
         raise ValueError(f"a search needs at least one trial; got {budgets}")
-    studies: dict[str, Study] = {}
+    studies = {
+        source: STUDIES[source](data) for source in {one.source for one in contenders.values()} & set(STUDIES)
+    }
     found = {}
     for name, one in contenders.items():
-        if one.source in STUDY:
-            if one.source not in studies:
-                studies[one.source] = STUDY[one.source](data)
-            found[name] = _searched(one, studies[one.source], budgets[one.source])
+        if one.source in studies:
+            found[name] = _searched(one, studies[one.source], min(n_trials, budgets[one.source]))
         elif one.source == "fixed":
-            found[name] = _choice(one.fixed, how=one.why)
+            found[name] = {"parameters": dict(one.fixed), **NOT_SEARCHED, "how": one.why}
         else:
             found[name] = _from_run(one, runs_dir)
     return found
 
 
-# -- the three sources ---------------------------------------------------------------------------------------------
 def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
     variant = study.variants[one.variant]
     parts = {"train": study.inner.train, "validation": study.inner.test}
-    name = study.file.format(variant=one.variant)
+    name = study.file.format(one.variant)
     found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
-    lists = float(found.best["score"]) < 0  # searches for lists minimise minus nDCG
-    return _choice(
-        variant.parameters(found.chosen), n_epochs=found.n_epochs or None, trials=len(found.trials),
-        validation=abs(float(found.best["score"])), metric="nDCG@10" if lists else "RMSE", chosen_on=study.chosen_on,
-        how="search",
-    )  # fmt: skip
+    score = float(found.best["score"])
+    return {
+        "parameters": variant.parameters(found.chosen), "n_epochs": found.n_epochs or None, "trials": len(found.trials),
+        "validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE",  # lists minimise minus nDCG
+        "chosen_on": study.chosen_on, "how": "search",
+    }  # fmt: skip
 
 
 def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
@@ -173,37 +156,21 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
         raise KeyError(
             f"run {run!r} left no fact {one.variant!r}; run it again: python run_notebooks.py --only {run} --force"
         )
-    parameters = {**one.fixed, **PARAMETERS_OF_FACT[one.variant](fact)}
-    theirs = stored.provenance
-    settings = theirs.get("parameters", {})
+    parameters, trials = {**one.fixed}, None
+    if one.model == "two_tower":
+        sizes = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
+        parameters |= {name: int(fact[name]) for name in sizes}
+        trials = stored.facts.get("two_tower_grid", {}).get("size")
+    elif one.model == "soft_impute":
+        parameters |= {"centre": fact["centre"], "shrinkage": float(fact["setting"])}
+    else:
+        parameters |= {"centre": fact["centre"], "rank": int(fact["setting"])}
+    settings = stored.provenance.get("parameters", {})
     split = f"{settings.get('split', 'per_user_80_20')}, seed {settings.get('seed', 42)}"
-    grid = stored.facts.get("two_tower_grid", {}).get("size") if one.model == "two_tower" else None
-    return _choice(
-        parameters, trials=grid,
-        chosen_on=f"a tenth of each user's train of {theirs.get('dataset', '')}, {split}",
-        how=f"chosen on the page {run.replace('_', ' ')}",
-    )  # fmt: skip
-
-
-def _two_tower(fact: Mapping[str, Any]) -> dict[str, int]:
-    return {n: int(fact[n]) for n in ("embedding_size", "user_dense_size", "item_dense_size", "final_size")}
-
-
-PARAMETERS_OF_FACT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "two_tower_tuned": _two_tower,
-    "soft_impute_tuned": lambda fact: {"centre": fact["centre"], "shrinkage": float(fact["setting"])},
-    "hard_impute_tuned": lambda fact: {"centre": fact["centre"], "rank": int(fact["setting"])},
-}
-"""How a page's fact says what it chose."""
-
-
-def _choice(
-    parameters: Mapping[str, Any], *, n_epochs: int | None = None, trials: int | None = None,
-    validation: float = np.nan, metric: str = "", chosen_on: str = "", how: str = "",
-) -> dict[str, Any]:  # fmt: skip
     return {
-        "parameters": dict(parameters), "n_epochs": n_epochs, "trials": trials, "validation": validation,
-        "metric": metric, "chosen_on": chosen_on, "how": how,
+        "parameters": parameters, **NOT_SEARCHED, "trials": trials,
+        "chosen_on": f"a tenth of each user's train of {stored.provenance.get('dataset', '')}, {split}",
+        "how": f"chosen on the page {run.replace('_', ' ')}",
     }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lib import koren_study, neural_study, ranking_study
-from lib.models import LABELS, REGISTRY
+from lib.experiment.fit import Stopping
+from lib.models import LABELS
 from lib.side_information_study import MOST_ITERATIONS
 
 FAMILIES = (
@@ -16,14 +17,8 @@ FAMILIES = (
 )  # fmt: skip
 """Kinds of models, in the order in which figures name them."""
 
-PROJECTS = {
-    "A": "three models of MovieLens 100K", "B": "matrix factorisation with side information",
-    "C": "embeddings, gravity and a softmax model", "D": "networks and lists",
-    "E": "Koren's family", "reference": "no project: what they should have been compared with",
-}  # fmt: skip
-
-STUDIES = ("koren", "ranking", "side_information")
-"""Pages whose searches are kept: Koren's family, lists, side information."""
+THRESHOLD = 3.8
+"""Least rating that counts as liked in the searches for lists, as project D has it."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +34,20 @@ class Contender:
     family : str
         One of `FAMILIES`.
     project : str
-        One of `PROJECTS`.
+        From A to E, or ``"reference"`` for what these should have been compared with.
     fixed : mapping
         Hyperparameters that nothing searches.
     source : str
-        Where the others come from: one of `STUDIES`, ``"run <run>"`` for what an earlier page chose on validation data and
-        left among its facts, or ``"fixed"`` where nothing is chosen here.
+        Where the others come from: the page whose searches are kept (``koren``, ``ranking``, ``side_information``),
+        ``"run <run>"`` for what an earlier page chose on validation data and left among its facts, or ``"fixed"``.
     variant : str
         The model's name in that study, or the fact's name.
     why : str
         Of a fixed one: where its hyperparameters come from, in words.
     starts : bool
         Whether the fit depends on a random start.
-    limit : str
-        Hyperparameter that ends training where the number of epochs is found on validation ratings; empty where there
-        are no epochs or their number is a hyperparameter like others.
-    most : int
-        The most epochs.
-    patience : int or None
-        Handed on where the model has such a hyperparameter and its default is not meant.
-    cuts_itself : bool
-        The model cuts its own validation ratings from train, and trains again on all of it.
+    stopping : Stopping or None
+        Where the number of epochs is found on validation ratings.
     """
 
     name: str
@@ -72,18 +60,7 @@ class Contender:
     variant: str = ""
     why: str = "nothing to choose"
     starts: bool = False
-    limit: str = ""
-    most: int = 0
-    patience: int | None = None
-    cuts_itself: bool = False
-
-    def __post_init__(self):
-        if self.family not in FAMILIES:
-            raise ValueError(f"{self.name}: no family {self.family!r}; there are {', '.join(FAMILIES)}")
-        if self.project not in PROJECTS:
-            raise ValueError(f"{self.name}: no project {self.project!r}; there are {', '.join(PROJECTS)}")
-        if self.source not in (*STUDIES, "fixed") and not self.source.startswith("run "):
-            raise ValueError(f"{self.name}: hyperparameters come from no source {self.source!r}")
+    stopping: Stopping | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -91,137 +68,90 @@ class Contender:
         return {"label": self.label, "family": self.family, "project": self.project, "model": self.model}
 
 
-def contenders() -> dict[str, Contender]:
-    """Return all contenders by name, family by family; those whose model is not registered are left out."""
-    found = [
-        *_references(),
-        *_factors(),
-        *_side_information(),
-        *_networks(),
-        *_lists(),
-        *_koren(),
-        *_machines(),
-    ]
-    ordered = sorted(found, key=lambda one: FAMILIES.index(one.family))
-    return {one.name: one for one in ordered if one.model in REGISTRY}
-
-
 def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
-    """Return the contenders without some of them, or only some.
+    """Return the contenders by name, family by family: all, without some of them, or only some.
 
     Raises
     ------
     ValueError
         A name that is no contender's.
     """
-    known, left_out, only = contenders(), set(left_out), list(only)
-    unknown = (left_out | set(only)) - set(known)
-    if unknown:
+    known = {one.name: one for one in sorted(_all(), key=lambda one: FAMILIES.index(one.family))}
+    left_out, only = set(left_out), set(only)
+    if unknown := (left_out | only) - set(known):
         raise ValueError(f"no contender is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return {n: one for n, one in known.items() if n not in left_out and (not only or n in only)}
 
 
-# -- the lists -----------------------------------------------------------------------------------------------------
-def _references() -> list[Contender]:
-    plain = ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")
-    return [
-        Contender(n, LABELS[n], n, "means and popularity", "reference", starts=n == "random_order")
-        for n in plain
-    ]
+def _all() -> list[Contender]:
+    means, near, factors, lists, networks, side, bayesian = FAMILIES
+    ranked = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
+    nets, machine = neural_study.variants(), ranked["factorisation_machine"].fixed
+    timed = {**machine, "day": True, "gaps": (10, 600)}
+    epochs = Stopping("max_epochs", 100, by_model=True)
+    defaults = {
+        "why": "the model's defaults, chosen on validation ratings",
+        "starts": True,
+        "stopping": epochs,
+    }
+    sampled = {"why": "10 factors, as its page has it; it samples its penalties", "starts": True}
+    as_embeddings = {"why": "as on the page of embeddings", "starts": True}
 
+    def of_ranking(
+        name: str, label: str, family: str, project: str, *, searched: bool = True, **options
+    ) -> Contender:
+        if searched:
+            options |= {"source": "ranking", "variant": name}
+        return Contender(name, label, ranked[name].model, family, project, ranked[name].fixed, **options)
 
-def _factors() -> list[Contender]:
-    def ranked(name: str) -> Mapping[str, Any]:
-        return ranking_study.rating_variants()[name].fixed
-
-    return [
-        Contender("svd", "SVD (scikit-surprise)", "svd", "latent factors", "A", ranked("svd"), "ranking", "svd", starts=True),
-        Contender("soft_impute", "Soft-Impute", "soft_impute", "latent factors", "A", ranked("soft_impute"), "ranking", "soft_impute"),
-        Contender("soft_impute_tuned", "Soft-Impute, baseline chosen too", "soft_impute", "latent factors", "A",
-                  source="run imputation", variant="soft_impute_tuned"),
-        Contender("hard_impute", "Hard-Impute", "hard_impute", "latent factors", "A", source="run imputation",
-                  variant="hard_impute_tuned"),
-        Contender("matrix_factorisation", "L2 and gravity", "matrix_factorisation", "latent factors", "C",
-                  ranked("matrix_factorisation"), why="as on the page of embeddings", starts=True),
-    ]  # fmt: skip
-
-
-def _side_information() -> list[Contender]:
-    return [
-        Contender(f"side_information_als_{variant}", label, "side_information_als", "side information", "B",
-                  source="side_information", variant=variant, starts=True, limit="n_iterations", most=MOST_ITERATIONS)
-        for variant, label in (
-            ("implicit", "Side-information ALS, implicit sets"),
-            ("features_implicit", "Side-information ALS, features and implicit sets"),
-        )
-    ]  # fmt: skip
-
-
-def _networks() -> list[Contender]:
-    own = {"starts": True, "limit": "max_epochs", "cuts_itself": True}
-    why = "the model's defaults, chosen on validation ratings"
-    fixed = {n: one.fixed for n, one in neural_study.variants().items()}
-    return [
-        Contender("two_tower", "Two-tower", "two_tower", "networks", "A", source="run two_tower",
-                  variant="two_tower_tuned", most=60, **own),
-        Contender("neural_mf", "NeuralMF", "neural_mf", "networks", "D", fixed["neural_mf"], why=why, most=100, **own),
-        Contender("autorec", "Item AutoRec", "autorec", "networks", "D", fixed["autorec"], why=why, most=100, **own),
-        Contender("autorec_user", "User AutoRec", "autorec", "networks", "D", fixed["autorec_user"], why=why, most=100, **own),
-    ]  # fmt: skip
-
-
-def _lists() -> list[Contender]:
-    family, lists = "implicit feedback lists", ranking_study.list_variants(THRESHOLD)
-    searched = (("item_knn", False, "reference"), ("ease", False, "reference"), ("implicit_als", True, "reference"), ("bpr", True, "D"))  # fmt: skip
-    found = [
-        Contender(n, lists[n].label, n, family, project, lists[n].fixed, "ranking", n, starts=starts)
-        for n, starts, project in searched
-    ]
-    softmax = ranking_study.rating_variants()["softmax"].fixed
-    return [
-        *found,
-        Contender("multi_vae", "Multi-VAE", "multi_vae", family, "reference", lists["multi_vae"].fixed,
-                  why="the paper's sizes", starts=True, limit="n_epochs", most=100),
-        Contender("softmax", "Softmax model", "softmax", family, "C", softmax, why="as on the page of embeddings",
-                  starts=True),
-    ]  # fmt: skip
-
-
-THRESHOLD = 3.8
-"""Least rating that counts as liked in the searches for lists, as project D has it; 4 and more, where ratings are whole."""
-
-
-def _koren() -> list[Contender]:
-    near = ("correlation_neighbours", "interpolated_neighbours", "neighbourhood")
-    found = []
-    for name, one in koren_study.variants().items():
-        family = (
-            "means and popularity"
-            if name == "bias"
-            else "neighbourhood"
-            if name in near
-            else "latent factors"
-        )
-        trained = name not in ("bias", "correlation_neighbours", "interpolated_neighbours")
-        label = {"bias": LABELS["bias"], "biased_svd": LABELS["biased_svd"]}.get(name, one.label)
-        found.append(
-            Contender(
-                name, label, one.model, family, "reference" if name == "bias" else "E", one.fixed, "koren", name,
-                starts=trained, **({"limit": "n_epochs", "most": 60, "patience": 3} if trained else {}),
-            )
+    def of_sides(variant: str, label: str) -> Contender:
+        return Contender(
+            f"side_information_als_{variant}", label, "side_information_als", side, "B",
+            source="side_information", variant=variant, starts=True, stopping=Stopping("n_iterations", MOST_ITERATIONS),
         )  # fmt: skip
-    return found
 
-
-def _machines() -> list[Contender]:
-    plain = ranking_study.rating_variants()["factorisation_machine"].fixed
-    why = "10 factors, as its page has it; it samples its penalties"
-    timed = {**plain, "day": True, "gaps": (10, 600)}
     return [
-        Contender("factorisation_machine", "Bayesian factorisation machine", "factorisation_machine", "Bayesian",
-                  "reference", plain, why=why, starts=True),
+        *(Contender(n, LABELS[n], n, means, "reference", starts=n == "random_order")
+          for n in ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")),
+        of_ranking("svd", "SVD (scikit-surprise)", factors, "A", starts=True),
+        of_ranking("soft_impute", "Soft-Impute", factors, "A"),
+        Contender("soft_impute_tuned", "Soft-Impute, baseline chosen too", "soft_impute", factors, "A",
+                  source="run imputation", variant="soft_impute_tuned"),
+        Contender("hard_impute", "Hard-Impute", "hard_impute", factors, "A",
+                  source="run imputation", variant="hard_impute_tuned"),
+        of_ranking("matrix_factorisation", "L2 and gravity", factors, "C", searched=False, **as_embeddings),
+        of_sides("implicit", "Side-information ALS, implicit sets"),
+        of_sides("features_implicit", "Side-information ALS, features and implicit sets"),
+        Contender("two_tower", "Two-tower", "two_tower", networks, "A", source="run two_tower",
+                  variant="two_tower_tuned", starts=True, stopping=Stopping("max_epochs", 60, by_model=True)),
+        Contender("neural_mf", "NeuralMF", "neural_mf", networks, "D", nets["neural_mf"].fixed, **defaults),
+        Contender("autorec", "Item AutoRec", "autorec", networks, "D", nets["autorec"].fixed, **defaults),
+        Contender("autorec_user", "User AutoRec", "autorec", networks, "D", nets["autorec_user"].fixed,
+                  **defaults),
+        of_ranking("item_knn", "Item-kNN", lists, "reference"),
+        of_ranking("ease", "EASE", lists, "reference"),
+        of_ranking("implicit_als", "Implicit ALS", lists, "reference", starts=True),
+        of_ranking("bpr", "BPR", lists, "D", starts=True),
+        of_ranking("multi_vae", "Multi-VAE", lists, "reference", searched=False, why="the paper's sizes",
+                   starts=True, stopping=Stopping("n_epochs", 100)),
+        of_ranking("softmax", "Softmax model", lists, "C", searched=False, **as_embeddings),
+        *_koren(means, near, factors),
+        of_ranking("factorisation_machine", "Bayesian factorisation machine", bayesian, "reference",
+                   searched=False, **sampled),
         Contender("timed_factorisation_machine", "Bayesian factorisation machine with time",
-                  "timed_factorisation_machine", "Bayesian", "reference", timed, why=why, starts=True),
+                  "timed_factorisation_machine", bayesian, "reference", timed, **sampled),
         Contender("timed_factorisation_machine_ordinal", "Bayesian factorisation machine with time, ordinal",
-                  "timed_factorisation_machine", "Bayesian", "reference", {**timed, "ordinal": True}, why=why, starts=True),
+                  "timed_factorisation_machine", bayesian, "reference", {**timed, "ordinal": True}, **sampled),
     ]  # fmt: skip
+
+
+def _koren(means: str, near: str, factors: str) -> Iterable[Contender]:
+    neighbours = ("correlation_neighbours", "interpolated_neighbours", "neighbourhood")
+    certain = ("bias", "correlation_neighbours", "interpolated_neighbours")
+    for name, one in koren_study.variants().items():
+        family = means if name == "bias" else near if name in neighbours else factors
+        yield Contender(
+            name, LABELS[name] if name in ("bias", "biased_svd") else one.label, one.model, family,
+            "reference" if name == "bias" else "E", one.fixed, "koren", name, starts=name not in certain,
+            stopping=None if name in certain else Stopping("n_epochs", 60, 3),
+        )  # fmt: skip

@@ -36,26 +36,10 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def variant_fit(
     name: str, *, seed: int, measure: Mapping[str, Mapping[str, Any]], validation: str = "", **changes
 ) -> Fit:
-    """Return a variant's fit.
+    """Return a variant's fit; hyperparameters that differ (`changes`), ``variant`` and ``seed`` are its labels.
 
-    Parameters
-    ----------
-    name : str
-        A key of `VARIANTS`.
-    seed : int
-    measure : mapping
-    validation : str
-        Part on which errors are followed by epoch; no model stops by them.
-    **changes
-        Hyperparameters that differ from the variant's; they, ``variant`` and ``seed`` are the labels.
-
-    Raises
-    ------
-    KeyError
-        No variant has that name.
+    On the part `validation` errors are followed by epoch; no model stops by them.
     """
-    if name not in VARIANTS:
-        raise KeyError(f"no variant is called {name!r}; there are {', '.join(VARIANTS)}")
     _, model, parameters = VARIANTS[name]
     return Fit(
         model, {**parameters, **changes}, seed=seed, measure=measure,
@@ -82,15 +66,8 @@ def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> T
 def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) -> dict[str, float]:
     """Measure predictions, lists, norms, neighbours and structure.
 
-    Parameters
-    ----------
-    fitted : Fitted
-    k : int
-        Films in lists and neighbourhoods.
-    least_ratings : int
-        Films with fewer are not looked at as neighbours.
-    threshold : float
-        A test rating of this or more is relevant.
+    Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
+    rating of `threshold` or more is relevant.
 
     Returns
     -------
@@ -136,12 +113,24 @@ def embedding_measures(
     }
     for kind in SIMILARITIES:
         near = quality.film_neighbours(embeddings, films, k, kind=kind)
-        found[f"genre_agreement_{kind}"] = float(quality.genre_agreement(near, films, genres).mean())
-        found[f"neighbour_popularity_{kind}"] = quality.neighbour_popularity(near, train.item_counts)
-        if kind == "cosine":
-            folded = quality.folding(near, films, train)
-            found["folding"], found["disjoint"] = folded.rate, folded.disjoint
+        measured = neighbour_measures(near, films, genres, train)
+        found |= {
+            f"{name}_{kind}": measured.pop(name) for name in ("genre_agreement", "neighbour_popularity")
+        }
+        found |= measured if kind == "cosine" else {}
     return found
+
+
+def neighbour_measures(
+    near: np.ndarray, films: np.ndarray, genres: np.ndarray, train: Interactions
+) -> dict[str, float]:
+    """Measure the neighbours of some films: shared genres, popularity, folding."""
+    folded = quality.folding(near, films, train)
+    return {
+        "genre_agreement": float(quality.genre_agreement(near, films, genres).mean()),
+        "neighbour_popularity": quality.neighbour_popularity(near, train.item_counts),
+        "folding": folded.rate, "disjoint": folded.disjoint,
+    }  # fmt: skip
 
 
 def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -168,17 +157,9 @@ def reference_measures(train: Interactions, k: int, least_ratings: int) -> dict[
     raters = quality.co_rating_embeddings(train)[films].toarray()
     near = films[quality.film_neighbours(raters, np.arange(len(films)), k)]
     folded = quality.folding(near, films, train)
-    return {
-        "chance": {
-            "genre_agreement": quality.chance_agreement(films, genres),
-            "neighbour_popularity": float(train.item_counts[films].mean()),
-            "folding": folded.chance_rate,
-            "disjoint": folded.chance_disjoint,
-        },
-        "co_rating": {
-            "genre_agreement": float(quality.genre_agreement(near, films, genres).mean()),
-            "neighbour_popularity": quality.neighbour_popularity(near, train.item_counts),
-            "folding": folded.rate,
-            "disjoint": folded.disjoint,
-        },
-    }
+    chance = {
+        "genre_agreement": quality.chance_agreement(films, genres),
+        "neighbour_popularity": float(train.item_counts[films].mean()),
+        "folding": folded.chance_rate, "disjoint": folded.chance_disjoint,
+    }  # fmt: skip
+    return {"chance": chance, "co_rating": neighbour_measures(near, films, genres, train)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,18 +20,10 @@ from lib.stacking import LevelOne, Stack, cross_validated
 
 @dataclass(frozen=True)
 class Outcome:
-    """One model's predictions of a split's test ratings.
+    """One model's predictions of a split's test ratings (`test`, in their order), and what they come to.
 
-    Parameters
-    ----------
-    test : ndarray of float64
-        In the order of the test ratings.
-    test_rmse, level_one : float
-        On the test ratings, and on the level-one ratings (by cross-validation where weights were learned on them).
-    weights : dict
-        Members' linear weights, where there are any.
-    seconds : float
-        Of learning the weights; members not counted.
+    `test_rmse` and `level_one` are errors on the test and on the level-one ratings, the latter by cross-validation
+    where weights were learned on them; `weights` are linear ones by member, `seconds` those of learning them.
     """
 
     test: np.ndarray = field(repr=False)
@@ -40,8 +33,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Stacked:
+class Stacked(NamedTuple):
     """Members by name, and what joins them: ``equal_weights``, ``blend``, ``blend_timeless`` and ``ensemble``."""
 
     members: dict[str, Outcome]
@@ -52,45 +44,32 @@ def stacked(
     learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True,
     timeless: Sequence[str] = (),
 ) -> Stacked:  # fmt: skip
-    """Join members in three ways and measure them.
+    """Join members, as `lib.ensemble_study.level_one` has them, in three ways and measure them.
 
-    Parameters
-    ----------
-    learned, ratings, asked
-        Of `lib.ensemble_study.level_one`.
-    split : Split
-        Its test ratings are measured on, and read for nothing else.
-    seed : int
-        Of the trees and of the cross-validation.
-    validate : bool
-        Whether to measure what was learned on the level-one ratings too, by cross-validation; NaN without.
-    timeless : sequence of str
-        Members that are not told when a rating was given; where there are any, ``blend_timeless`` joins these alone.
+    The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
+    cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where
+    some members are `timeless`, not told when a rating was given, ``blend_timeless`` joins these alone.
     """
-    truth, target = split.test.ratings, ratings.ratings
+    truth, target, scale = split.test.ratings, ratings.ratings, split.train.scale
     members = {
         name: Outcome(asked.predictions[name], rmse(truth, asked.predictions[name]), rmse(target, values))
         for name, values in learned.predictions.items()
     }
-    plain = {n: np.mean(list(one.predictions.values()), axis=0) for n, one in (("l", learned), ("a", asked))}
-    joined = {"equal_weights": Outcome(plain["a"], rmse(truth, plain["a"]), rmse(target, plain["l"]))}
-    forms = {"blend": (learned.of(*members, moments=False), asked.of(*members, moments=False), False)}
-    if timeless:
-        forms["blend_timeless"] = (
-            learned.of(*timeless, moments=False),
-            asked.of(*timeless, moments=False),
-            False,
-        )
+    level, test = (np.mean(list(one.predictions.values()), axis=0) for one in (learned, asked))
+    joined = {"equal_weights": Outcome(test, rmse(truth, test), rmse(target, level))}
+    forms = {"blend": tuple(members), "blend_timeless": tuple(timeless)}
+    pairs = {
+        n: tuple(one.of(*of, moments=False) for one in (learned, asked)) for n, of in forms.items() if of
+    }
     if learned.moments is not None:
-        forms["ensemble"] = (learned, asked, True)
-    for name, (one, other, boosted) in forms.items():
-        start = time.perf_counter()
-        stack = Stack(split.train.scale, boosted=boosted, seed=seed).fit(one, target)
+        pairs["ensemble"] = (learned, asked)
+    for name, (one, other) in pairs.items():
+        start, boosted = time.perf_counter(), name == "ensemble"
+        stack = Stack(scale, boosted=boosted, seed=seed).fit(one, target)
         found = stack.predict(other)
-        seconds = time.perf_counter() - start
-        level = np.nan
+        seconds, level = time.perf_counter() - start, np.nan
         if validate:
-            level = rmse(target, cross_validated(one, target, split.train.scale, seed=seed, boosted=boosted))
+            level = rmse(target, cross_validated(one, target, scale, seed=seed, boosted=boosted))
         joined[name] = Outcome(found, rmse(truth, found), level, stack.weights_, seconds)
     return Stacked(members, joined)
 
@@ -103,26 +82,20 @@ def left_out_gains(
     Returns
     -------
     DataFrame
-        ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble (positive:
-        worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
+        ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble
+        (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
     """
 
     def errors(one: LevelOne, other: LevelOne) -> UserErrors:
         stack = Stack(split.train.scale, seed=seed).fit(one, ratings.ratings)
         return user_errors(split.test.users, split.test.ratings, stack.predict(other))
 
-    whole = errors(learned, asked).per_user("rmse")
-    pairs = {name: (learned.without(name), asked.without(name)) for name in learned.predictions}
+    whole, names = errors(learned, asked).per_user("rmse"), list(learned.predictions)
+    pairs = {out: [one.of(*(n for n in names if n != out)) for one in (learned, asked)] for out in names}
     if learned.moments is not None:
-        names = list(learned.predictions)
-        pairs["moments"] = (learned.of(*names, moments=False), asked.of(*names, moments=False))
+        pairs["moments"] = [one.of(*names, moments=False) for one in (learned, asked)]
     rows = []
     for name, pair in pairs.items():
         gap = paired_difference(errors(*pair).per_user("rmse"), whole, n_resamples=n_resamples, seed=seed)
-        rows.append(
-            {
-                "member": name, "rmse": gap.first, "difference": gap.difference, "low": gap.low, "high": gap.high,
-                "p_value": gap.p_value,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+        rows.append([name, gap.first, gap.difference, gap.low, gap.high, gap.p_value])
+    return pd.DataFrame(rows, columns=["member", "rmse", "difference", "low", "high", "p_value"])

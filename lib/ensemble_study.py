@@ -61,36 +61,22 @@ def part_numbers(split: Split, n_parts: int) -> list[int]:
 
 
 def moments(fitted: Fitted) -> dict[str, Any]:
-    """Return the moment features of the ratings asked for: ``moments`` (float32), ``moment_names``, ``moment_means``."""
+    """Return the moment features of the ratings asked for: ``moments`` (float32) and ``moment_means``."""
     train, vectors = fitted.train, fitted.model.item_factors_.astype(np.float64)
     residuals = train.ratings - fitted.answers(fitted.fit.train)
     found = moment_features(train, residuals, vectors, fitted.test)
-    names, means = list(found.names), list(found.means)
-    return {"moments": found.values.astype(np.float32), "moment_names": names, "moment_means": means}
+    return {"moments": found.values.astype(np.float32), "moment_means": list(found.means)}
 
 
 def member_fits(
-    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, n_folds: int,
-    n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
+    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *,
+    n_folds: int, n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Fit]:  # fmt: skip
     """Return the fits of every member on every part of every split and on the whole.
 
-    Members have their chosen hyperparameters, and the epochs that their search found.
-
-    Parameters
-    ----------
-    contenders, choices : mapping
-        By name, of `lib.contenders` and `lib.choices`; slow members should come first.
-    splits : mapping
-        Of `lib.experiment.protocol.make_splits`.
-    n_folds : int
-        Level-one ratings are left out a fold at a time.
-    n_parts : int
-        How many of the folds: all, or fewer where one fold is enough to learn the weights from.
-    seed : int
-        Of the folds and of the members.
-    changes : mapping, optional
-        By member, hyperparameters that differ.
+    Members have the hyperparameters and epochs that `choices` (of `lib.choices`) say, but for those in `changes`.
+    Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
+    turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 
     Returns
     -------
@@ -112,7 +98,7 @@ def member_fits(
     found = []
     for name, one in contenders.items():
         choice = choices[name]
-        epochs = {one.limit: choice["n_epochs"]} if one.limit and choice["n_epochs"] else {}
+        epochs = {one.stopping.limit: choice["n_epochs"]} if one.stopping and choice["n_epochs"] else {}
         parameters = {**choice["parameters"], **epochs, **changes.get(name, {})}
         measure = {"predictions": {}, **({f"{__name__}:moments": {}} if name == TELLS else {})}
         for key, split in splits.items():
@@ -128,12 +114,7 @@ def member_fits(
 def level_one(
     fits: Iterable[Mapping[str, Any]], key: str, split: Split, *, n_folds: int, n_parts: int, seed: int = 0
 ) -> tuple[LevelOne, Interactions, LevelOne]:
-    """Bring one split's fits into the form that a stack learns from and answers in.
-
-    Parameters
-    ----------
-    fits : iterable of Record
-        Of `member_fits`.
+    """Bring one split's fits, of `member_fits`, into the form that a stack learns from and answers in.
 
     Returns
     -------
@@ -143,18 +124,10 @@ def level_one(
         Those ratings, in the same order.
     asked : LevelOne
         Of the test ratings.
-
-    Raises
-    ------
-    ValueError
-        A member's fit is missing.
     """
     mine = {(f["member"], f["part"]): f for f in fits if f["split"] == key}
     members = list(dict.fromkeys(member for member, _ in mine))
     parts = part_numbers(split, n_parts)
-    missing = [(m, p) for m in members for p in (WHOLE, *parts) if (m, p) not in mine]
-    if missing or not members:
-        raise ValueError(f"{key}: no fits of {missing or 'any member'}")
     rows = [np.flatnonzero(left_out(split, part, n_folds=n_folds, seed=seed)) for part in parts]
 
     def joined(numbers: Sequence[int]) -> LevelOne:
@@ -164,9 +137,7 @@ def level_one(
         }
         if TELLS not in members:
             return LevelOne(predictions)
-        first = mine[TELLS, numbers[0]]
         values = np.concatenate([mine[TELLS, p]["moments"] for p in numbers]).astype(np.float64)
-        names = MomentFeatures(values, tuple(first["moment_names"]), tuple(first["moment_means"]))
-        return LevelOne(predictions, names)
+        return LevelOne(predictions, MomentFeatures(values, tuple(mine[TELLS, WHOLE]["moment_means"])))
 
     return joined(parts), split.train.take(np.concatenate(rows)), joined([WHOLE])

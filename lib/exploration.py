@@ -1,8 +1,4 @@
-"""What the ratings look like before any model: counts, concentration, habits, and who is left cold by a split.
-
-Every function takes `lib.interactions.Interactions` of any data set and returns a tidy table or plain numbers, so that
-the notebook only draws and explains.
-"""
+"""What the ratings look like before any model: counts, concentration, habits, time, and who is left cold by a split."""
 
 from __future__ import annotations
 
@@ -13,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.interactions import Interactions
+from lib.metrics.segments import item_bins
 from lib.splits import Split
 
 
@@ -28,7 +25,7 @@ def overview(interactions: Interactions) -> dict[str, float]:
         medians and extremes of ratings a user and an item, ``user_gini``, ``item_gini``, and ``first`` and ``last``
         (seconds since 1970).
     """
-    users, items = _rated(interactions.user_counts), _rated(interactions.item_counts)
+    users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
     return {
         "ratings": len(interactions),
@@ -57,18 +54,7 @@ def rating_shares(interactions: Interactions) -> pd.DataFrame:
 
 
 def lorenz(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cumulative shares, the largest units first.
-
-    Parameters
-    ----------
-    counts : array, shape (n,)
-        Non-negative, not all zero.
-
-    Returns
-    -------
-    units, total : ndarray of float64, shape (n + 1,)
-        The share of units taken, and the share of the total that they hold; both run from 0 to 1.
-    """
+    """Return the share of units taken, the largest first, and of the total that they hold, shape (n + 1,) each."""
     held = np.concatenate(([0], np.cumsum(np.sort(np.asarray(counts, dtype=np.float64))[::-1])))
     return np.linspace(0, 1, len(held)), held / held[-1]
 
@@ -97,20 +83,21 @@ def density_grid(interactions: Interactions, n_bins: int = 60) -> np.ndarray:
     ndarray of float64, shape (n_bins, n_bins) or fewer where there are fewer users or items
         Row 0 holds the most active users, column 0 the most rated items.
     """
-    places, sizes = [], []
+    ranks, edges = [], []
     for counts, codes in (
-        (interactions.user_counts, interactions.users),
-        (interactions.item_counts, interactions.items),
-    ):
+        (interactions.user_counts, interactions.users), (interactions.item_counts, interactions.items),
+    ):  # fmt: skip
         n_rated = np.count_nonzero(counts)
-        rank = np.empty(len(counts), dtype=np.int64)
-        rank[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
-        edges = np.linspace(0, n_rated, min(n_bins, n_rated) + 1).astype(np.int64)
-        places.append(np.searchsorted(edges, rank[codes], side="right") - 1)
-        sizes.append(np.diff(edges))
-    shape = (len(sizes[0]), len(sizes[1]))
-    counted = np.bincount(places[0] * shape[1] + places[1], minlength=shape[0] * shape[1]).reshape(shape)
-    return counted / np.outer(*sizes)
+        ranks.append(np.argsort(np.argsort(-counts, kind="stable"))[codes])
+        edges.append(np.linspace(0, n_rated, min(n_bins, n_rated) + 1).astype(np.int64))
+    return np.histogram2d(*ranks, bins=edges)[0] / np.outer(*map(np.diff, edges))
+
+
+def _side(interactions: Interactions, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code of each rating's user or item, and the counts by code."""
+    if kind == "user":
+        return interactions.users, interactions.user_counts
+    return interactions.items, interactions.item_counts
 
 
 # -- habits ------------------------------------------------------------------------------------------------------------
@@ -122,19 +109,14 @@ def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     DataFrame
         ``code``, ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating); only those with a rating.
     """
-    codes, counts = (
-        (interactions.users, interactions.user_counts)
-        if kind == "user"
-        else (interactions.items, interactions.item_counts)
-    )
+    codes, counts = _side(interactions, kind)
     ratings = interactions.ratings.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(codes, ratings, len(counts)) / counts
         squares = np.bincount(codes, (ratings - mean[codes]) ** 2, len(counts))
         deviation = np.where(counts > 1, np.sqrt(squares / (counts - 1)), np.nan)
-    frame = pd.DataFrame(
-        {"code": np.arange(len(counts)), "ratings": counts, "mean": mean, "deviation": deviation}
-    )
+    columns = {"code": np.arange(len(counts)), "ratings": counts, "mean": mean, "deviation": deviation}
+    frame = pd.DataFrame(columns)
     return frame[frame["ratings"] > 0].reset_index(drop=True)
 
 
@@ -164,12 +146,14 @@ def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFra
     table = habits(interactions, "item")
     edges = np.geomspace(1, table["ratings"].max() + 1, n_bins + 1)
     place = np.clip(np.searchsorted(edges, table["ratings"], side="right") - 1, 0, n_bins - 1)
-    rows = []
-    for number in np.unique(place):
-        inside = table[place == number]
-        levels = inside["mean"].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).to_numpy()
-        middle = float(np.exp(np.log(inside["ratings"]).mean()))
-        rows.append([middle, len(inside), *levels])
+    rows = [
+        [
+            np.exp(np.log(inside["ratings"]).mean()),
+            len(inside),
+            *inside["mean"].quantile([0.05, 0.25, 0.5, 0.75, 0.95]),
+        ]
+        for _, inside in table.groupby(place)
+    ]
     return pd.DataFrame(rows, columns=["ratings", "items", "q05", "q25", "q50", "q75", "q95"])
 
 
@@ -181,21 +165,15 @@ def grouped_means(
     The standard error treats items (users) as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`, where item i
     has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side.
 
-    Parameters
-    ----------
-    members : dict of str to bool array of shape (n_items,) or (n_users,)
-        Groups may overlap; one without a rating is left out.
-    side : {'item', 'user'}
-    least : int
-        Groups of fewer rated items (users) have no interval (NaN): too few clusters to tell.
+    `members` are bool arrays of shape (n_items,) or (n_users,) by group; groups may overlap, and one without a rating
+    is left out. Groups of fewer than `least` rated items (users) have no interval (NaN): too few clusters to tell.
 
     Returns
     -------
     DataFrame
         ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``.
     """
-    counts = interactions.item_counts if side == "item" else interactions.user_counts
-    codes = interactions.items if side == "item" else interactions.users
+    codes, counts = _side(interactions, side)
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
     rows = []
     for group, inside in members.items():
@@ -215,32 +193,108 @@ AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)
 
 
 def user_groups(interactions: Interactions) -> dict[str, dict[str, np.ndarray]]:
-    """Sort users into groups by what the user table says of them.
+    """Sort users into groups by what the user table says of them; empty without one.
 
     Returns
     -------
     dict of str to dict of str to bool array, shape (n_users,)
         By attribute (``age`` in bands, ``gender``, ``occupation``), as far as the table has them, the members of each
-        group; empty without a table.
+        group.
     """
-    table = interactions.user_table
-    found: dict[str, dict[str, np.ndarray]] = {}
+    table, found = interactions.user_table, {}
     if table is None:
         return found
     if "age" in table:
         place = np.searchsorted(AGE_EDGES, table["age"].to_numpy(), side="right") - 1
-        names = [
-            f"under {AGE_EDGES[1]}",
-            *(f"{low}–{high - 1}" for low, high in pairwise(AGE_EDGES[1:])),
-            f"{AGE_EDGES[-1]} and over",
-        ]
+        names = [f"{low}–{high - 1}" for low, high in pairwise(AGE_EDGES[1:])]
+        names = [f"under {AGE_EDGES[1]}", *names, f"{AGE_EDGES[-1]} and over"]
         found["age"] = {name: place == n for n, name in enumerate(names)}
-    words = {"gender": {"F": "women", "M": "men"}, "occupation": {}}
+    words = {"F": "women", "M": "men"}
     for column in ("gender", "occupation"):
         if column in table:
             values = table[column].astype(str).to_numpy()
-            found[column] = {words[column].get(v, v): values == v for v in np.unique(values)}
+            found[column] = {
+                words.get(v, v) if column == "gender" else v: values == v for v in np.unique(values)
+            }
     return found
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
+    """Ratings, new users and the mean rating in periods of equal length.
+
+    Returns
+    -------
+    DataFrame
+        ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in the period), ``mean`` (NaN: none).
+    """
+    times = interactions.timestamps
+    edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)
+
+    def period(moments):
+        return np.clip(np.searchsorted(edges, moments, side="right") - 1, 0, n_bins - 1)
+
+    counts = np.bincount(period(times), minlength=n_bins)
+    sums = np.bincount(period(times), interactions.ratings.astype(np.float64), n_bins)
+    first = pd.Series(times).groupby(interactions.users).min().to_numpy()
+    columns = {
+        "start": pd.to_datetime(edges[:-1], unit="s").round("s"),
+        "ratings": counts,
+        "new_users": np.bincount(period(first), minlength=n_bins),
+        "mean": np.divide(sums, counts, out=np.full(n_bins, np.nan), where=counts > 0),
+    }
+    return pd.DataFrame(columns)
+
+
+def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
+    """Length of each user's history; a new session begins after `gap` seconds without a rating.
+
+    Returns
+    -------
+    DataFrame
+        A row a user: ``user`` (code), ``ratings``, ``seconds`` from the first to the last, ``sessions``.
+    """
+    order = np.lexsort((interactions.timestamps, interactions.users))
+    users, times = interactions.users[order], interactions.timestamps[order]
+    fresh = np.diff(users, prepend=-1) != 0
+    pause = np.diff(times, prepend=times[:1]) > gap
+    table = pd.DataFrame({"user": users, "time": times, "session": fresh | pause}).groupby("user")
+    found = table.agg(ratings=("time", "size"), seconds=("time", np.ptp), sessions=("session", "sum"))
+    return found.reset_index()
+
+
+def by_position(
+    interactions: Interactions, edges: Sequence[int] = (1, 6, 11, 21, 51, 101, 201, 501)
+) -> pd.DataFrame:
+    """How ratings change along a user's history: the first films rated against the later ones.
+
+    Returns
+    -------
+    DataFrame
+        ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is open),
+        ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and ``high`` (95%, users as
+        clusters), ``popularity`` (mean number of ratings of the films rated).
+    """
+    order = np.lexsort((interactions.timestamps, interactions.users))
+    users = interactions.users[order]
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    position = np.arange(len(users)) - np.repeat(starts, np.diff(np.append(starts, len(users)))) + 1
+    ratings = interactions.ratings[order].astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = np.bincount(users, ratings, interactions.n_users) / interactions.user_counts
+    deviation = ratings - own[users]
+    popularity = interactions.item_counts[interactions.items[order]]
+    rows = []
+    for first, after in zip(edges, [*edges[1:], None], strict=True):
+        inside = (position >= first) & (position < after if after else True)
+        if not inside.any():
+            continue
+        n, mean = inside.sum(), deviation[inside].mean()
+        clusters = np.bincount(users[inside], deviation[inside] - mean)
+        error = np.sqrt((clusters**2).sum()) / n
+        name = f"{first}+" if not after else str(first) if after == first + 1 else f"{first}–{after - 1}"
+        rows.append([name, int(n), mean, mean - 1.96 * error, mean + 1.96 * error, popularity[inside].mean()])
+    return pd.DataFrame(rows, columns=["positions", "ratings", "deviation", "low", "high", "popularity"])
 
 
 # -- splits ------------------------------------------------------------------------------------------------------------
@@ -255,12 +309,12 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
     """
     rows = []
     for split in splits:
-        no_user = split.train.user_counts[split.test.users] == 0
-        no_item = split.train.item_counts[split.test.items] == 0
+        train, test = split.train, split.test
+        no_user, no_item = train.user_counts[test.users] == 0, train.item_counts[test.items] == 0
+        n_users = np.count_nonzero(test.user_counts)
         rows.append(
-            [split.name, len(split.train), len(split.test), int(np.count_nonzero(split.test.user_counts)),
-             no_user.mean(), no_item.mean(), int(no_item.sum())]
-        )  # fmt: skip
+            [split.name, len(train), len(test), n_users, no_user.mean(), no_item.mean(), no_item.sum()]
+        )
     columns = ["split", "train", "test", "test_users", "cold_users", "cold_items", "cold_item_ratings"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -268,25 +322,21 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
 def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> pd.DataFrame:
     """Weight of rarely rated films in the catalogue and in the test set.
 
-    Parameters
-    ----------
-    edges : ascending ints
-        Smallest training count of each class of films; the last class is open.
-
     Returns
     -------
     DataFrame
-        ``train_ratings`` (such as "1–5"), ``items``, ``catalogue`` (share of all films) and ``test`` (share of the test
-        ratings).
+        ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``,
+        ``catalogue`` (share of all films) and ``test`` (share of the test ratings).
     """
-    counts = split.train.item_counts
-    rows = []
-    for low, after in zip(edges, [*edges[1:], None], strict=True):
-        inside = (counts >= low) & (counts < after if after else True)
-        name = f"{low}+" if not after else str(low) if after == low + 1 else f"{low}–{after - 1}"
-        rows.append([name, int(inside.sum()), inside.mean(), inside[split.test.items].mean()])
-    return pd.DataFrame(rows, columns=["train_ratings", "items", "catalogue", "test"])
-
-
-def _rated(counts: np.ndarray) -> np.ndarray:
-    return counts[counts > 0]
+    bins = item_bins(split.train, edges)
+    names = [name.replace(" or more", "+") for name in bins.categories]
+    items, test = (
+        np.bincount(codes, minlength=len(names)) for codes in (bins.codes, bins.codes[split.test.items])
+    )
+    columns = {
+        "train_ratings": names,
+        "items": items,
+        "catalogue": items / len(bins),
+        "test": test / len(split.test),
+    }
+    return pd.DataFrame(columns)

@@ -45,16 +45,10 @@ def add_neighbours(
     Parameters
     ----------
     pairs, train : (int array, int array)
-        Compressed rows ``(starts, items)`` by user: the pairs asked, and the training ratings.
-    ratings : float64 array
-        In the order of `train`.
-    mean : float
-    user_bias, item_bias : float64 arrays
-    neighbours : int32 array, shape (n_items, k)
-        -1 past the end of a list.
-    weights : float64 array w, shape (n_items, k)
-    offsets : float64 array c, shape (n_items, k) or (0, 0)
-        Empty for none.
+        Compressed rows ``(starts, items)`` by user: the pairs asked, and the training ratings; `ratings` in their
+        order.
+    neighbours, weights, offsets : arrays, shape (n_items, k)
+        Films (-1 past the end of a list), w and c; no offsets where they have length 0.
     read_missing : bool
         Whether a film that the user has not rated counts as one rated -1; otherwise it is left out.
     root, divide : bool
@@ -87,14 +81,8 @@ def add_neighbour_slopes(
 ):  # fmt: skip
     """Add the gradients of the sum that `add_neighbours` gives, times `slopes`, for the training pairs.
 
-    Parameters
-    ----------
-    train, ratings, ..., divide
-        As in `add_neighbours`. Where `divide` is set the weights are constants, and `of_weights` is not touched.
-    slopes : float64 array, in the order of `train`
-        The loss's derivative by each prediction.
-    of_users, of_items, of_weights, of_offsets : float64 arrays
-        Added to; shaped as biases, weights and offsets.
+    `slopes` are the loss's derivatives by each prediction, in the order of `train`; ``of_...`` are added to, shaped
+    as biases, weights and offsets. Where `divide` is set the weights are constants, and `of_weights` is not touched.
     """
     n_items = len(item_bias)
     row, rated, of_row = np.empty(n_items), np.empty(n_items, np.bool_), np.zeros(n_items)

@@ -27,11 +27,7 @@ STRONGER = {"regulariser": "squared", "weight": 5.0}
 
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Return the models and sizes that project E reports, for `training`; a size of 0 where a model has none."""
-    return [
-        {"model": model, "size": n}
-        for model, (_, _, size) in LABELS.items()
-        for n in (sizes if size else (0,))
-    ]
+    return [{"model": m, "size": n} for m, (_, _, size) in LABELS.items() for n in (sizes if size else (0,))]
 
 
 def figure_name(model: str, size: int) -> str:
@@ -44,6 +40,7 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
 
     Changes of the learning rate are given as ``rate_factor``, on top of that of all rows.
     """
+    narrow, left_out = {**SMALL_START, **STRONGER}, {"missing": "left_out"}
     found: dict[str, dict[str, Any]] = {
         "as E ran it": {},
         "penalty on squares instead of norms": {"regulariser": "squared"},
@@ -54,43 +51,29 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
         "learning rate ten times larger": {"rate_factor": 10.0},
         "ten times the epochs": {"epoch_factor": 10},
         "Adam": {"optimiser": "adam", "learning_rate": 0.01},
-        "narrow start, penalty": {**SMALL_START, **STRONGER},
-        "narrow start, penalty, Adam": {
-            **SMALL_START,
-            **STRONGER,
-            "optimiser": "adam",
-            "learning_rate": 0.005,
-        },
+        "narrow start, penalty": narrow,
+        "narrow start, penalty, Adam": {**narrow, "optimiser": "adam", "learning_rate": 0.005},
     }
     if model == "correlation":
-        names = (
+        kept = (
             "as E ran it",
             "no penalty",
             "start a tenth as wide",
             "learning rate ten times larger",
             "Adam",
         )
-        own = {
-            "missing ratings left out": {"missing": "left_out"},
+        return {name: found[name] for name in kept} | {
+            "missing ratings left out": left_out,
             "sum divided by the similarities": {"divide": True},
-            "both": {"missing": "left_out", "divide": True},
-            "both, biases of the baseline": {"missing": "left_out", "divide": True, "fitted_baseline": True},
+            "both": {**left_out, "divide": True},
+            "both, biases of the baseline": {**left_out, "divide": True, "fitted_baseline": True},
         }
-        return {name: found[name] for name in names} | own
     if model in ("neighbourhood", "integrated"):
-        found |= {
-            "missing ratings left out": {"missing": "left_out"},
-            "narrow start, penalty, missing ratings left out": {
-                **SMALL_START,
-                **STRONGER,
-                "missing": "left_out",
-            },
-        }
+        found["missing ratings left out"] = left_out
+        found["narrow start, penalty, missing ratings left out"] = {**narrow, **left_out}
     if model == "asymmetric_svd":
-        found |= {
-            "films weighted by the residuals, as in the paper": {"residual_weights": True},
-            "narrow start, penalty, residuals": {**SMALL_START, **STRONGER, "residual_weights": True},
-        }
+        found["films weighted by the residuals, as in the paper"] = {"residual_weights": True}
+        found["narrow start, penalty, residuals"] = {**narrow, "residual_weights": True}
     return found
 
 
@@ -99,18 +82,9 @@ def training(
 ) -> Fit:
     """Return the training of one of E's models, measured by `course`.
 
-    Parameters
-    ----------
-    model : str
-        A key of `LABELS`.
-    size : int
-        Factors or neighbours; 0 where the model has neither.
-    changes : mapping
-        Hyperparameters of `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``.
-    n_epochs : int
-    rate_factor : float
-        What E's learning rates are multiplied by.
-    seed : int
+    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
+    `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
+    `rate_factor`.
     """
     changed = dict(changes)
     rate = LEARNING_RATES[model] * rate_factor * changed.pop("rate_factor", 1.0)
@@ -134,20 +108,15 @@ def course(fitted: Fitted) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and ``train_rmse``
-        (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and ``diverged`` (1 where the
-        training error left the range of floats, or ended above where it began).
+        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
+        ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and
+        ``diverged`` (1 where the training error left the range of floats, or ended above where it began).
     """
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_
-    return {
-        "test_curve": test,
-        "train_rmse": float(train[-1]),
-        "test_rmse": float(test[-1]),
-        "lowest": float(test.min()),
-        "start": float(test[0]),
-        "diverged": int(model.diverged_ or train[-1] > train[0]),
-    }
+    found = {"train_rmse": train[-1], "test_rmse": test[-1], "lowest": test.min(), "start": test[0]}
+    diverged = int(model.diverged_ or train[-1] > train[0])
+    return {"test_curve": test, **{name: float(value) for name, value in found.items()}, "diverged": diverged}
 
 
 def rating_by_rating(model: str, *, n_factors: int, initial_scale: float, seed: int) -> Fit:

@@ -18,17 +18,14 @@ from lib.models.base import Recommender
 from lib.splits import k_fold
 
 
-class SurpriseSVD(Recommender):
-    """scikit-surprise's SVD, asked by codes; by default with its own defaults, which may change with its version."""
+class Surprise(Recommender):
+    """A model of scikit-surprise (`kind`: SVD or SVDpp), asked by codes."""
 
     loaded_first = ("surprise",)
-    kind = "SVD"
-    options: Mapping[str, Any] = {}
 
-    def __init__(
-        self, *, n_factors: int = 100, n_epochs: int = 20, lr_all: float = 0.005, reg_all: float = 0.02
-    ):
-        self.n_factors, self.n_epochs, self.lr_all, self.reg_all = n_factors, n_epochs, lr_all, reg_all
+    def __init__(self, *, kind: str, n_factors: int, n_epochs: int, lr_all: float, reg_all: float):
+        self.kind, self.n_factors, self.n_epochs = kind, n_factors, n_epochs
+        self.lr_all, self.reg_all = lr_all, reg_all
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         import surprise
@@ -36,10 +33,11 @@ class SurpriseSVD(Recommender):
         frame = pd.DataFrame(
             {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
         )
-        self._known = surprise.Dataset.load_from_df(
-            frame, surprise.Reader(rating_scale=train.scale)
-        ).build_full_trainset()
-        algorithm = getattr(surprise, self.kind)(**self.parameters, **self.options, random_state=0)
+        reader = surprise.Reader(rating_scale=train.scale)
+        self._known = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
+        options = {name: value for name, value in self.parameters.items() if name != "kind"}
+        options |= {"cache_ratings": True} if self.kind == "SVDpp" else {}
+        algorithm = getattr(surprise, self.kind)(**options, random_state=0)
         start = time.perf_counter()
         self._fitted = algorithm.fit(self._known)
         self.seconds_ = time.perf_counter() - start
@@ -60,20 +58,14 @@ class SurpriseSVD(Recommender):
         return sum(table.size for table in tables)
 
 
-class SurpriseSVDpp(SurpriseSVD):
-    """scikit-surprise's SVD++."""
-
-    kind = "SVDpp"
-    options: Mapping[str, Any] = {"cache_ratings": True}
-
-    def __init__(
-        self, *, n_factors: int = 20, n_epochs: int = 20, lr_all: float = 0.007, reg_all: float = 0.02
-    ):
-        super().__init__(n_factors=n_factors, n_epochs=n_epochs, lr_all=lr_all, reg_all=reg_all)
-
-
-SAME = {"svd": ("biased_svd", SurpriseSVD), "svdpp": ("svdpp", SurpriseSVDpp)}
-"""A model here and the one there whose settings it is given, by the end of the names that results use."""
+SAME = {
+    "svd": (
+        "biased_svd",
+        {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 0.005, "reg_all": 0.02},
+    ),
+    "svdpp": ("svdpp", {"kind": "SVDpp", "n_factors": 20, "n_epochs": 20, "lr_all": 0.007, "reg_all": 0.02}),
+}
+"""A model here and scikit-surprise's defaults for it, by the end of the names that results use."""
 
 
 def compare_on_folds(
@@ -81,14 +73,7 @@ def compare_on_folds(
 ) -> pd.DataFrame:
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    n_folds : int
-    tuned : mapping of str to mapping
-        Hyperparameters by registered name.
-    seed : int
-        Of the folds.
+    `tuned` has hyperparameters by registered name.
 
     Returns
     -------
@@ -136,27 +121,22 @@ def compiled(parts: Parts, fit: Fit) -> Parts:
 def _rows(tuned: Mapping[str, Mapping[str, Any]]):
     """Yield name, model, hyperparameters and further options of each fit on a fold."""
     for name, (_, theirs) in SAME.items():
-        yield f"surprise_{name}", f"{__name__}:{theirs.__name__}", theirs().parameters, {}
+        yield f"surprise_{name}", f"{__name__}:Surprise", theirs, {}
     for name, (ours, theirs) in SAME.items():
-        yield f"same_{name}", ours, _same(ours, theirs()), {"prepare": (f"{__name__}:compiled", {})}
+        groups = ("bias", "factor", "implicit") if ours == "svdpp" else ("bias", "factor")
+        same = {f"{group}_learning_rate": theirs["lr_all"] for group in groups}
+        same |= {f"{group}_regularisation": theirs["reg_all"] for group in groups}
+        same |= {"n_factors": theirs["n_factors"], "n_epochs": theirs["n_epochs"], "learning_rate_decay": 1.0}
+        same |= {"initial_scale": 0.1, "shuffle": False, "dtype": "float64"}
+        yield f"same_{name}", ours, same, {"prepare": (f"{__name__}:compiled", {})}
     for name, parameters in tuned.items():
         yield name, name, parameters, {}
-
-
-def _same(ours: str, theirs: SurpriseSVD) -> dict[str, Any]:
-    groups = ("bias", "factor", "implicit") if ours == "svdpp" else ("bias", "factor")
-    found = {f"{group}_learning_rate": theirs.lr_all for group in groups}
-    found |= {f"{group}_regularisation": theirs.reg_all for group in groups}
-    return found | {
-        "n_factors": theirs.n_factors, "n_epochs": theirs.n_epochs, "learning_rate_decay": 1.0, "initial_scale": 0.1,
-        "shuffle": False, "dtype": "float64",
-    }  # fmt: skip
 
 
 def _label(name: str) -> str:
     kind, _, same = name.partition("_")
     if kind == "surprise":
-        return f"scikit-surprise, {SAME[same][1].kind.replace('pp', '++')}"
+        return f"scikit-surprise, {SAME[same][1]['kind'].replace('pp', '++')}"
     if kind == "same":
         return f"{label(SAME[same][0]).split(',')[0]}, at those settings"
     return f"{label(name).split(',')[0]}, tuned"

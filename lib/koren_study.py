@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import pandas as pd
 from lib.experiment.fit import Fit, Fitted, Stopping, answers, fit_model
 from lib.experiment.space import Integer, Real, Space
 from lib.interactions import Interactions
-from lib.metrics.per_user import PerUser
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks
 from lib.models import model_class
@@ -80,15 +79,8 @@ def refitted(
 ) -> Fit:  # fmt: skip
     """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
 
-    Parameters
-    ----------
-    variant : Variant
-    chosen : mapping
-        A point of the variant's search.
-    changes : mapping, optional
-        Hyperparameters that differ from variant and search, such as the number of factors.
-    measure : mapping, optional
-        What is measured beside the errors, as `lib.experiment.fit.Fit` takes it.
+    Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number
+    of factors; `measure` comes beside the errors.
     """
     changes = dict(changes or {})
     found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
@@ -157,17 +149,7 @@ def explained(
     for name, model in models.items():
         found = model.explain(user, item, n)
         shown = zip(titles_of(train, found.items), found.items, found.contributions, strict=True)
-        rows += [
-            {"model": name, "film": title, "rated": given.get(int(j), np.nan), "contribution": float(share)}
-            for title, j, share in shown
-        ]
-        rows.append({"model": name, "film": "all other films", "rated": np.nan, "contribution": found.rest})
-        rows.append({"model": name, "film": "mean, biases, own factors", "rated": np.nan, "contribution": found.baseline})  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def averaged_hits(of_starts: Sequence[SampledRanks], k: int) -> PerUser:
-    """Return the sampled hit rate by user, averaged over random starts of one model."""
-    samples = [ranks.hit_rate(k) for ranks in of_starts]
-    numerators = np.mean([sample.numerators for sample in samples], axis=0)
-    return PerUser(samples[0].metric, samples[0].users, numerators, samples[0].denominators)
+        rows += [[name, title, given.get(int(j), np.nan), float(share)] for title, j, share in shown]
+        rows.append([name, "all other films", np.nan, found.rest])
+        rows.append([name, "mean, biases, own factors", np.nan, found.baseline])
+    return pd.DataFrame(rows, columns=["model", "film", "rated", "contribution"])

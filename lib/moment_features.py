@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,19 +20,12 @@ POWERS = (4, 10)
 
 
 class MomentFeatures(NamedTuple):
-    """Features of some ratings, columns named.
+    """Features of some ratings, shape (n, n_features), and which of their columns are means of residuals.
 
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, n_features)
-    names : tuple of str
-    means : tuple of int
-        Columns that are means of residuals, in units of the rating scale, 0 where nothing is known: those that a linear
-        model can use as they are.
+    These are in units of the rating scale, 0 where nothing is known, so that a linear model can use them as they are.
     """
 
     values: np.ndarray
-    names: tuple[str, ...]
     means: tuple[int, ...]
 
 
@@ -48,8 +40,10 @@ def moment_features(
               \frac{\sum_j e_{uj}\, s_{ij}^p\, e^{-\Delta_j / \tau}}{0.3 + \sum_j s_{ij}^p\, e^{-\Delta_j / \tau}}
 
     for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0 where
-    it is negative. Beside them the weights and counts themselves, the mean of the ratings in each bin, and what train
-    says about user and film: counts, means and variances, the film's year, the time.
+    it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the nearest
+    rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power, decay
+    within it, the means, and then their weights; and what train says about user and film: counts, means and variances,
+    the film's year; the time.
 
     Nothing of `asked` is read but users, films and times.
 
@@ -84,27 +78,17 @@ def moment_features(
     middle = float(np.mean(train.scale))
     lengths = np.linalg.norm(item_vectors, axis=1, keepdims=True)
     directions = np.divide(item_vectors, lengths, out=np.zeros_like(item_vectors), where=lengths > 0)
-    columns, names, means = _near(
-        starts, times, train.items[order].astype(np.int64), np.asarray(residuals, dtype=np.float64)[order],
-        train.ratings[order].astype(np.float64) - middle, directions.astype(np.float64),
-        asked.users.astype(np.int64), asked.items.astype(np.int64), asked.timestamps.astype(np.float64),
-    )  # fmt: skip
-    of_train, train_names = _of_train(train, asked)
-    return MomentFeatures(np.hstack([columns, of_train]), (*names, *train_names), means)
-
-
-def _near(starts, times, items, residuals, ratings, directions, users, asked_items, asked_times):
+    residuals = np.asarray(residuals, dtype=np.float64)[order]
+    ratings = train.ratings[order].astype(np.float64) - middle
+    users, asked_times = asked.users.astype(np.int64), asked.timestamps.astype(np.float64)
     bins = _bins(starts, times, residuals, ratings, users, asked_times, np.array(EDGES))
     similar = _similar(
-        starts, times, items, residuals, directions, users, asked_items, asked_times, np.array(DECAYS), np.array(POWERS)
+        starts, times, train.items[order].astype(np.int64), residuals, directions.astype(np.float64), users,
+        asked.items.astype(np.int64), asked_times, np.array(DECAYS), np.array(POWERS),
     )  # fmt: skip
-    places = [f"{low:g} to {high:g} s" for low, high in pairwise(EDGES)]
-    names = [f"{what}, {place}" for what in ("residual", "count", "rating") for place in places]
-    names += ["nearest", "before", "count", "since first", "until last"]
-    kinds = [f"power {power}, decay {decay:g} s" for power in POWERS for decay in DECAYS]
-    means = [*range(len(places)), *range(bins.shape[1], bins.shape[1] + len(kinds))]
-    names += [f"{what}, {kind}" for what in ("similar residual", "similar weight") for kind in kinds]
-    return np.hstack([bins, similar]), names, tuple(means)
+    n_bins, n_kinds = len(EDGES) - 1, len(DECAYS) * len(POWERS)
+    means = (*range(n_bins), *range(bins.shape[1], bins.shape[1] + n_kinds))
+    return MomentFeatures(np.hstack([bins, similar, _of_train(train, asked)]), means)
 
 
 @njit(parallel=True, cache=True)
@@ -164,22 +148,17 @@ def _similar(
     return found
 
 
-def _of_train(train: Interactions, asked: Interactions) -> tuple[np.ndarray, list[str]]:
-    """Return what train says about the asked users and films by themselves."""
-    columns, names = [], []
-    for side, codes, counts, of in (
-        ("user", train.users, train.user_counts, asked.users), ("film", train.items, train.item_counts, asked.items),
+def _of_train(train: Interactions, asked: Interactions) -> np.ndarray:
+    """Return what train says about the asked users and films by themselves, and the time."""
+    columns, ratings = [], train.ratings.astype(np.float64)
+    for codes, counts, of in (
+        (train.users, train.user_counts, asked.users), (train.items, train.item_counts, asked.items),
     ):  # fmt: skip
-        ratings = train.ratings.astype(np.float64)
         known = np.maximum(counts, 1)
         mean = np.bincount(codes, ratings, minlength=len(counts)) / known
         variance = np.bincount(codes, ratings**2, minlength=len(counts)) / known - mean**2
-        for name, values in (("ratings", counts), ("mean", mean), ("variance", variance)):
-            columns.append(values[of].astype(np.float64))
-            names.append(f"{side}'s {name}")
+        columns += [values[of].astype(np.float64) for values in (counts, mean, variance)]
     table = train.item_table
     if table is not None and "year" in table:
         columns.append(table["year"].to_numpy(dtype=np.float64, na_value=np.nan)[asked.items])
-        names.append("film's year")
-    columns.append(asked.timestamps.astype(np.float64))
-    return np.column_stack(columns), [*names, "time"]
+    return np.column_stack([*columns, asked.timestamps.astype(np.float64)])

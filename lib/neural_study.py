@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lib import metrics
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.interactions import Interactions
-from lib.metrics.per_user import PerUser
-from lib.metrics.rating import rmse
+from lib.metrics.per_user import PerUser, averaged
+from lib.metrics.rating import rmse, user_errors
 from lib.variants import Variant
 
 PUBLISHED_NEURAL_MF = {
@@ -50,17 +49,9 @@ def variants() -> dict[str, Variant]:
 
 
 def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0) -> Fit:
-    """Return the fit of one network.
+    """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of k films, 0 for none.
 
-    Parameters
-    ----------
-    name : str
-        Of a variant. Those `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as
-        project D cuts it.
-    changes : mapping
-        Hyperparameters that differ from the variant's.
-    k : int
-        Length of the lists, 0 for none; films of ``train`` are left out.
+    Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as D cuts it.
     """
     one = variants()[name]
     parameters = {**one.fixed, **changes}
@@ -97,11 +88,5 @@ def leaks(fitted: Fitted) -> dict[str, float]:
 
 def averaged_errors(fits: Sequence[Mapping[str, Any]], test: Interactions) -> PerUser:
     """Return each user's squared errors, averaged over random starts of one network, for paired comparisons."""
-    samples = [
-        metrics.user_errors(
-            test.users, test.ratings, np.asarray(f["predictions"], dtype=np.float64)
-        ).per_user("rmse")
-        for f in fits
-    ]
-    numerators = np.mean([sample.numerators for sample in samples], axis=0)
-    return PerUser("rmse", samples[0].users, numerators, samples[0].denominators, root=True)
+    predicted = [np.asarray(fit["predictions"], dtype=np.float64) for fit in fits]
+    return averaged([user_errors(test.users, test.ratings, one).per_user("rmse") for one in predicted])

@@ -17,32 +17,21 @@ COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak
 INTERVALS = (*RATING_METRICS, "ndcg")
 """Metrics that get an interval."""
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
-PROTOCOLS = {"u1 to u5": FOLDS}
-"""Splits that are one protocol together; any other split's name is its own protocol."""
 
 
 def protocol_of(split: str) -> str:
     """Return the protocol that a split belongs to: ``"u1 to u5"`` for each of the published folds, else its own name."""
-    return next((name for name, members in PROTOCOLS.items() if split in members), split)
+    return "u1 to u5" if split in FOLDS else split
 
 
 def evaluations_of(
     fits: Iterable[Mapping[str, Any]], contenders: Mapping[str, Contender], splits: Mapping[str, Split],
     *, k: int, threshold: float, n_resamples: int = 0,
 ) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
-    """Turn records into the form in which results are kept, by contender's name and split's key.
+    """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
 
-    Parameters
-    ----------
-    fits : iterable of Record
-        Of `lib.experiment.protocol.table_fits`.
-    contenders, splits : mapping
-    k : int
-        Length of the lists that are measured, at most what was drawn.
-    threshold : float
-        A test rating of this or more is relevant; users without one are left out of means over lists.
-    n_resamples : int
-        Resamples of users for 95% intervals of RMSE, MAE and nDCG; 0 for none.
+    Lists of length `k` are measured as `lib.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
+    `n_resamples` of the users, none for 0.
     """
     found = {}
     for fit in fits:
@@ -60,33 +49,21 @@ def fit_table(
 ) -> pd.DataFrame:
     """Return a row a fit.
 
-    Parameters
-    ----------
-    evaluations : mapping
-        By contender's name and split's key.
-    contenders : mapping
-    k : int
-        Length of the lists.
-
     Returns
     -------
     DataFrame
-        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for models
-        that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
+        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for
+        models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
     """
     rows = []
     for (name, key), found in evaluations.items():
         one = contenders[name]
-        listed = {metric: _value(found, f"{metric}@{k}") for metric in LIST_METRICS}
-        rows.append(
-            {
-                "name": name, "label": one.label, "family": one.family, "project": one.project, "key": key,
-                "protocol": protocol_of(found.split.name), **{m: _value(found, m) for m in RATING_METRICS}, **listed,
-                "seconds_fit": found.seconds_fit, "seconds_predict": found.seconds_predict,
-                "seconds_rank": _value(found, "seconds_rank"), "n_parameters": _value(found, "n_parameters"),
-                "peak_mib": _value(found, "peak_mib"),
-            }
-        )  # fmt: skip
+        rows.append({
+            "name": name, "label": one.label, "family": one.family, "project": one.project, "key": key,
+            "protocol": protocol_of(found.split.name), "seconds_fit": found.seconds_fit,
+            "seconds_predict": found.seconds_predict,
+            **{metric.removesuffix(f"@{k}"): value for metric, (value, *_) in found.values.items()},
+        })  # fmt: skip
     columns = [
         "name",
         "label",
@@ -104,18 +81,14 @@ def fit_table(
 def board(fits: pd.DataFrame) -> pd.DataFrame:
     """Return a row a contender and protocol: means over the protocol's splits, and how far they spread.
 
-    Parameters
-    ----------
-    fits : DataFrame
-        Of `fit_table`.
-
     Returns
     -------
     DataFrame
-        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``, and ``whole``: whether it was fitted on all
-        of the protocol's splits, as a mean over fewer stands beside others with care; means of every metric and cost over
-        the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over splits, NaN for
-        one split. Protocols in the order of their first fit, models by RMSE, those without one at the end by nDCG.
+        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``, and ``whole``: whether it was fitted
+        on all of the protocol's splits, as a mean over fewer stands beside others with care; means of every metric
+        and cost over the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over
+        splits, NaN for one split. Protocols in the order of their first fit, models by RMSE, those without one at the
+        end by nDCG.
     """
     measured = [*RATING_METRICS, *LIST_METRICS, *COSTS]
     keys = ["protocol", "name", "label", "family", "project"]
@@ -133,28 +106,21 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
     return found.drop(columns=["place", "worse"])
 
 
-def by_split(fits: pd.DataFrame, keys: Sequence[str], metric: str = "rmse") -> pd.DataFrame:
-    """Return one metric with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
-
-    Parameters
-    ----------
-    fits : DataFrame
-        Of `fit_table`.
-    keys : sequence of str
-        The splits.
-    metric : str
+def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return the RMSE with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
 
     Returns
     -------
     DataFrame
-        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample standard
-        deviation). Contenders that have all splits first, by their mean; then the others by theirs.
+        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample
+        standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
     """
-    mine = fits[fits["key"].isin(list(keys)) & fits[metric].notna()]
-    wide = mine.pivot_table(index=["name", "label", "project"], columns="key", values=metric, sort=False)
-    wide = wide.reindex(columns=list(keys))
-    wide["mean"], wide["spread"] = wide[list(keys)].mean(axis=1), wide[list(keys)].std(axis=1, ddof=1)
-    wide["gaps"] = wide[list(keys)].isna().any(axis=1)
+    keys = list(keys)
+    mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]
+    wide = mine.pivot_table(index=["name", "label", "project"], columns="key", values="rmse", sort=False)
+    wide = wide.reindex(columns=keys)
+    wide["mean"], wide["spread"] = wide[keys].mean(axis=1), wide[keys].std(axis=1, ddof=1)
+    wide["gaps"] = wide[keys].isna().any(axis=1)
     wide = wide.reset_index().sort_values(["gaps", "mean"], ignore_index=True, kind="stable")
     wide.columns.name = None
     return wide.drop(columns="gaps")
@@ -164,17 +130,10 @@ def choice_table(
     contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
     """Return a row a contender: ``model``, ``from``, ``trials``, ``validation``, ``metric``, ``chosen_on``, ``parameters``."""
-    return pd.DataFrame(
-        [
-            {
-                "model": one.label, "from": choices[name]["how"], "trials": choices[name]["trials"],
-                "validation": choices[name]["validation"], "metric": choices[name]["metric"],
-                "chosen_on": choices[name]["chosen_on"], "parameters": in_words(choices[name]["parameters"]),
-            }
-            for name, one in contenders.items()
-        ],
-        columns=["model", "from", "trials", "validation", "metric", "chosen_on", "parameters"],
-    ).astype({"trials": "Int64", "validation": float})  # fmt: skip
+    found = pd.DataFrame([{"model": one.label, **choices[name]} for name, one in contenders.items()])
+    found = found.rename(columns={"how": "from"}).assign(parameters=found["parameters"].map(in_words))
+    columns = ["model", "from", "trials", "validation", "metric", "chosen_on", "parameters"]
+    return found[columns].astype({"trials": "Int64", "validation": float})
 
 
 def in_words(parameters: Mapping[str, Any]) -> str:
@@ -188,7 +147,3 @@ def in_words(parameters: Mapping[str, Any]) -> str:
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
     return "; ".join(f"{name.replace('_', ' ')} {text(value)}" for name, value in parameters.items())
-
-
-def _value(found: Evaluation, metric: str) -> float:
-    return found[metric] if metric in found.values else np.nan

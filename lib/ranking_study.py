@@ -13,7 +13,6 @@ from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.interactions import Interactions
 from lib.metrics import evaluate_ranking
 from lib.metrics.lists import TopK
-from lib.metrics.per_user import PerUser, check_paired
 from lib.metrics.ranking import Ranking
 from lib.recommendations import HIT, titles_of
 from lib.results import StoredRun
@@ -33,13 +32,9 @@ PUBLISHED_BPR = {
 def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Variant]:
     """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
 
-    Parameters
-    ----------
-    threshold : float
-        Least rating that counts as liked. Whether a model learns from all ratings or from liked films only is searched;
-        project D's document does not show from which of them its BPR does, and is taken to mean liked ones.
-    most_epochs : int
-        End of the search of BPR's epochs.
+    A rating of `threshold` or more counts as liked. Whether a model learns from all ratings or from liked films only is
+    searched; project D's document does not show from which of them its BPR does, and is taken to mean liked ones. BPR's
+    epochs are searched up to `most_epochs`.
     """
     epochs = Integer(min(20, most_epochs), most_epochs, log=True)
     learned = {"threshold": Choice((None, threshold))}
@@ -104,30 +99,12 @@ def validation_fit(variant: Variant, *, k: int, threshold: float) -> Fit:
 
 
 def list_fits(
-    variants: Mapping[str, Variant],
-    chosen: Mapping[str, Mapping[str, Any]],
-    starts: Mapping[str, int],
-    *,
-    k: int,
-) -> list[Fit]:
-    """Return the fits that draw everybody's list, on ``train``.
+    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], starts: Mapping[str, int], *, k: int
+) -> list[Fit]:  # fmt: skip
+    """Return the fits that draw everybody's list of k films, on ``train``, labelled ``variant`` and ``seed``.
 
-    Parameters
-    ----------
-    variants : mapping
-        By name.
-    chosen : mapping
-        By name, a point of the variant's search; absent where nothing is searched.
-    starts : mapping
-        By name, how many random starts the variant has; those without a name here are not fitted.
-    k : int
-        Length of the lists.
-
-    Returns
-    -------
-    list of Fit
-        Labelled ``variant`` and ``seed``. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then
-        trained on all of train.
+    `chosen` has a point of each searched variant's search, `starts` the number of random starts of those that are
+    fitted. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then trained on all of train.
     """
     return [
         Fit(
@@ -146,14 +123,8 @@ def fold_in_fits(
 ) -> list[Fit]:
     """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
 
-    Parameters
-    ----------
-    variants, chosen
-        As in `list_fits`; variants that are not there are left out.
-    ks : sequence of int
-        Lengths of the lists.
-    **split
-        Of `lib.strong_generalisation.strong_split`, which leaves what was liked: no threshold is left to learn from.
+    `split` is what `lib.strong_generalisation.strong_split` takes, which leaves what was liked: no threshold is left to
+    learn from. Variants and points are as in `list_fits`, `ks` the lengths of the lists.
     """
     here = [variants[name] for name in FOLD_IN if name in variants]
     return [
@@ -168,8 +139,8 @@ def fold_in_fits(
 
 def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
     """Leave a fit the training users of a strong split, and its test users as ``held_out``."""
-    parted = strong_split(parts[fit.train], **split)
-    return {fit.train: parted.train, "held_out": parted.test}
+    train, held_out = strong_split(parts[fit.train], **split)
+    return {fit.train: train, "held_out": held_out}
 
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
@@ -178,27 +149,20 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their codes.
+        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
+        codes.
     """
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
-    n_users = len(fitted.parts["held_out"])
+    n_users = len(fitted.parts["held_out"].users)
     return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 
 # -- lists ---------------------------------------------------------------------------------------------------------
 def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
-    """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists.
-
-    Raises
-    ------
-    ValueError
-        A user or film is not in the id maps: the lists were made from other data.
-    """
+    """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists."""
     users, items = train.user_codes(top_k["user"]), train.item_codes(top_k["item"])
-    if (users < 0).any() or (items < 0).any():
-        raise ValueError("stored lists name users or films that these ratings do not have")
     listed, rows = np.unique(users, return_inverse=True)
     ranks = top_k["rank"].to_numpy() - 1
     shape = (len(listed), int(ranks.max()) + 1)
@@ -210,13 +174,7 @@ def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
 def network_lists(
     stored: StoredRun, train: Interactions, *, dataset: str, split: str, seed: int
 ) -> dict[str, list[TopK]]:
-    """Return the lists of another run's models, by name, one a random start.
-
-    Raises
-    ------
-    ValueError
-        That run has other data, another split or seed.
-    """
+    """Return the lists of another run's models, by name, one a random start; ValueError for other data or split."""
     theirs = stored.provenance
     found = (theirs["dataset"], theirs["parameters"].get("split"), theirs["parameters"].get("seed"))
     if found != (dataset, split, seed):
@@ -236,16 +194,6 @@ def rankings(
 ) -> dict[int, Ranking]:
     """Measure lists at several k."""
     return {k: evaluate_ranking(top, test, k=k, threshold=threshold, train=train) for k in ks}
-
-
-def averaged(of_starts: Sequence[Ranking], metric: str) -> PerUser:
-    """Return a metric by user, averaged over random starts of one model, in the form that bootstraps resample."""
-    samples = [ranking.per_user(metric) for ranking in of_starts]
-    for sample in samples[1:]:
-        check_paired(samples[0], sample)
-    return PerUser.mean(
-        samples[0].metric, samples[0].users, np.mean([sample.values for sample in samples], axis=0)
-    )
 
 
 def example(

@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
-from lib.contenders import contenders
+from lib.contenders import chosen_from
 from lib.files import whole_file
 from lib.report.svg import compact
 from lib.results import runs_folder
@@ -38,7 +38,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     results, claims : DataFrame
         ``reports/data/results.csv`` and ``claims.csv`` of a report that holds every run of the plan.
     """
-    names = {name: one.label for name, one in contenders().items()} | {"ensemble": "Ensemble"}
+    names = {name: one.label for name, one in chosen_from().items()} | {"ensemble": "Ensemble"}
     board = _board(results)
     board = board[board.index.isin(list(names))]
     settled = overall(claims)

@@ -32,13 +32,7 @@ KOREN: Subjects = {
 def epochs_at_scale(
     subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Time one epoch of each subject, one after the other.
-
-    Parameters
-    ----------
-    subjects : mapping
-    n_ratings, n_users, n_items, seed : int
-        Of the made-up data (`lib.synthetic.made_up_ratings`).
+    """Time one epoch of each subject, one after the other, on made-up data (`lib.synthetic.made_up_ratings`).
 
     Returns
     -------

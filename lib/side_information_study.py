@@ -13,20 +13,17 @@ from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.metrics.per_user import PerUser
+from lib.metrics.per_user import PerUser, pooled
 from lib.metrics.rating import rmse, user_errors
-from lib.metrics.segments import item_bins
 from lib.multiple_testing import adjust
 from lib.significance import compare_models
 from lib.splits import Split
 from lib.variants import Variant
 
-POPULARITY_EDGES = (0, 1, 3, 6, 15, 50)
-"""Lower ends of the bins of training ratings a film; B's cold bin, at most 2, is the first two, its popular bin, 15 or
-more, the last two."""
-
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
+
+PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
 
 PENALTY = Real(1e-4, 1e4, log=True)
 """B's range of every penalty."""
@@ -36,18 +33,8 @@ def searched(
     groups: tuple[str, ...], *, graph: bool = False, popularity: bool = True, most_factors: int = 150,
     most_neighbours: int = 610,
 ) -> Space:  # fmt: skip
-    """Return B's search space, as far as it touches a model with these groups of features.
-
-    B's ranges are kept: 1 to 150 factors, penalties from 1e-4 to 1e4, a graph strength of 0 to 100 over 1 to 610
-    neighbours, projections updated every 1 to 60 iterations.
-    """
-    dimensions: dict[str, Any] = {
-        "n_factors": Integer(1, most_factors),
-        "user_penalty": PENALTY,
-        "item_penalty": PENALTY,
-        "user_bias_penalty": PENALTY,
-        "item_bias_penalty": PENALTY,
-    }
+    """Return B's search space, in B's ranges, as far as it touches a model with these groups of features."""
+    dimensions: dict[str, Any] = {"n_factors": Integer(1, most_factors), **dict.fromkeys(PENALTIES, PENALTY)}
     if popularity:
         dimensions["popularity_shrinkage"] = Choice((False, True))
     for group in groups:
@@ -62,14 +49,9 @@ def searched(
 
 
 def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first, and one more.
+    """Return project B's seven variants, the full model first, and one more, searched up to `most_factors` and so on.
 
     B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
-
-    Parameters
-    ----------
-    most_factors, most_neighbours : int
-        Ends of two ranges of the search, B's by default: smaller ones make a quick look quick.
     """
     both = ("genres", "year")
 
@@ -105,21 +87,14 @@ def further_variants(
 ) -> dict[str, Variant]:
     """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
 
-    Searched over `USUAL` penalties, projections updated in each iteration.
-
-    Parameters
-    ----------
-    groups : tuple of str
-        The data's groups of side information.
-    most_factors : int
-        End of the search of `n_factors`.
+    `groups` are the data's, searched over `USUAL` penalties and up to `most_factors`, projections updated in each
+    iteration.
     """
     implicit = ("raters", "rated")
 
     def variant(name, label, groups, feature_biases) -> Variant:
         fixed = {"groups": groups, "feature_biases": feature_biases}
-        names = ["user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty"]
-        names += [f"{PROJECTION}{group}" for group in groups]
+        names = [*PENALTIES, *(f"{PROJECTION}{group}" for group in groups)]
         space = Space({"n_factors": Integer(1, most_factors), **dict.fromkeys(names, USUAL)})
         return Variant(name, label, "side_information_als", fixed, space)
 
@@ -181,19 +156,10 @@ def point(found: Search) -> dict:
 
 
 def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
-    """Return the fits of variants on folds (parts ``0/train``, ``0/test`` and so on), variant by variant.
+    """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
-    Parameters
-    ----------
-    variants, points : mappings
-        By name; a point is what `point` returns, of this variant's search or of another's. The test ratings must not stop
-        a model, so that its number of iterations is the search's.
-    n_folds : int
-
-    Returns
-    -------
-    list of Fit
-        Labelled ``variant`` and ``fold``, from 0.
+    A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a
+    model, so that its number of iterations is the search's.
     """
     found = []
     for name, one in variants.items():
@@ -224,7 +190,8 @@ def course_fits(parameters: Mapping[str, Any], *, n_iterations: int = 30) -> lis
     """Return two fits of so many iterations on ``train``: one alone, and one that is watched on ``validation``."""
     watched = Stopping("n_iterations", validation="validation", refit=False)
     alone = Fit(
-        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="", measure={f"{__name__}:course": {}}
+        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="",
+        measure={f"{__name__}:course": {}},
     )  # fmt: skip
     to_the_end = {**alone.parameters, "min_iterations": n_iterations}
     return [alone, replace(alone, parameters=to_the_end, stopping=watched)]
@@ -243,54 +210,32 @@ def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN for an
-        empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
+        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN
+        for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
     """
     rows = []
     for fit in fits:
         split, predicted = splits[fit["fold"]], fit["predictions"]
         counts = split.train.item_counts[split.test.items]
-        bins = {"cold_bin_rmse": counts <= COLD_AT_MOST, "popular_bin_rmse": counts >= POPULAR_FROM}
-        rows.append(
-            {
-                "variant": fit["variant"], "fold": fit["fold"] + 1, "train_rmse": fit["train_rmse"],
-                "test_rmse": fit["test_rmse"],
-                **{
-                    name: rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
-                    for name, inside in bins.items()
-                },
-                "seconds_fit": fit["seconds_fit"], "n_parameters": fit["n_parameters"],
-                "own_share": fit.get("own_share"),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows).astype({"own_share": float})
-
-
-def popularity_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
-    """Return the RMSE by number of training ratings of the film: ``variant``, ``fold``, ``bin``, ``n_ratings``, ``rmse``."""
-    tables = []
-    for fit in fits:
-        split = splits[fit["fold"]]
-        bins = item_bins(split.train, POPULARITY_EDGES)[split.test.items]
-        squared = (split.test.ratings.astype(np.float64) - fit["predictions"]) ** 2
-        counts = np.bincount(bins.codes, minlength=len(bins.categories))
-        sums = np.bincount(bins.codes, squared, minlength=len(bins.categories))
-        errors = np.sqrt(sums / np.where(counts > 0, counts, np.nan))
-        columns = {"bin": bins.categories, "n_ratings": counts, "rmse": errors}
-        tables.append(pd.DataFrame({"variant": fit["variant"], "fold": fit["fold"] + 1, **columns}))
-    return pd.concat(tables, ignore_index=True)
+        row = {"variant": fit["variant"], "fold": fit["fold"] + 1}
+        row |= {name: fit[name] for name in ("train_rmse", "test_rmse", "seconds_fit", "n_parameters")}
+        for name, inside in (
+            ("cold_bin_rmse", counts <= COLD_AT_MOST),
+            ("popular_bin_rmse", counts >= POPULAR_FROM),
+        ):
+            row[name] = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
+        rows.append({**row, "own_share": fit.get("own_share", np.nan)})
+    return pd.DataFrame(rows)
 
 
 def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
     """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
-    sums: dict[str, np.ndarray] = {}
+    of_folds: dict[str, list[PerUser]] = {}
     for fit in fits:
         test = splits[fit["fold"]].test
-        of_fold = user_errors(test.users, test.ratings, fit["predictions"]).per_user("rmse")
-        pooled = sums.setdefault(fit["variant"], np.zeros((2, test.n_users)))
-        pooled[:, of_fold.users] += of_fold.numerators, of_fold.denominators
-    rated = {name: np.flatnonzero(counts) for name, (_, counts) in sums.items()}
-    return {n: PerUser("rmse", users, *sums[n][:, users], root=True) for n, users in rated.items()}
+        errors = user_errors(test.users, test.ratings, fit["predictions"])
+        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))
+    return {name: pooled(samples) for name, samples in of_folds.items()}
 
 
 def compare_with(
@@ -314,9 +259,7 @@ def compare_with(
 
 def least_sign_test_p(n: int) -> float:
     """Return the smallest p-value that a two-sided sign test on n pairs can give: all on one side, twice 2**-n."""
-    if n < 1:
-        raise ValueError(f"a sign test needs at least one pair, got {n}")
-    return min(1.0, 2.0 ** (1 - n))
+    return 2.0 ** (1 - n)
 
 
 def sign_test(differences: np.ndarray, *, tolerance: float = 5e-5) -> float:

@@ -63,15 +63,8 @@ class Sittings(NamedTuple):
     def find(self, users: np.ndarray, times: np.ndarray) -> np.ndarray:
         """Return the sitting that each rating belongs to.
 
-        Parameters
-        ----------
-        users, times : int arrays, shape (n,)
-            Codes, and seconds since 1970.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,)
-            -1 where there is none. Of two that are near enough the nearer one, of equally near ones the earlier.
+        For codes and seconds since 1970, shape (n,), the number of the sitting, -1 where there is none. Of two that
+        are near enough the nearer one counts, of equally near ones the earlier.
         """
         users, times = np.asarray(users, dtype=np.int64), np.asarray(times, dtype=np.int64)
         found = np.full(len(users), -1, dtype=np.int64)

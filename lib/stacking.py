@@ -20,36 +20,19 @@ BOOSTING = {
 }  # fmt: skip
 """Settings of the boosted trees, chosen on level-one ratings of MovieLens 1M's training part."""
 
+PENALTY = 10.0
+"""On the squared weights of standardised columns, in units of one rating's squared error."""
+
 
 @dataclass(frozen=True)
 class LevelOne:
-    """Ratings as the stack sees them.
-
-    Parameters
-    ----------
-    predictions : mapping of str to ndarray of float64, shape (n,)
-        By member, clipped to the scale.
-    moments : MomentFeatures or None
-        What is known beside them; None for the members alone.
-    """
+    """Ratings as the stack sees them: clipped predictions by member, and what is known of the moment, if at all."""
 
     predictions: Mapping[str, np.ndarray]
     moments: MomentFeatures | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.predictions.values())))
-
-    def without(self, member: str) -> LevelOne:
-        """Leave one member out.
-
-        Raises
-        ------
-        KeyError
-            There is no such member.
-        """
-        if member not in self.predictions:
-            raise KeyError(f"no member is called {member!r}; there are {', '.join(self.predictions)}")
-        return LevelOne({n: p for n, p in self.predictions.items() if n != member}, self.moments)
 
     def of(self, *members: str, moments: bool = True) -> LevelOne:
         """Keep some members, with or without what is known beside them."""
@@ -68,56 +51,40 @@ class Stack:
 
     .. math:: \hat r = w_0 + \sum_m w_m \hat r_m + \sum_f v_f x_f + g(\hat r_1, \dots, x_1, \dots)
 
-    w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression trees
-    fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the scale.
+    w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression
+    trees fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the
+    scale.
 
-    Parameters
-    ----------
-    scale : RatingScale
-    boosted : bool
-        Whether there is a g.
-    penalty : float
-        On the squared weights of standardised columns, in units of one rating's squared error.
-    seed : int
-        Of the trees' choice of features.
+    Without `boosted` there is no g. `seed` is that of the trees' choice of features.
     """
 
-    def __init__(self, scale: RatingScale, *, boosted: bool = True, penalty: float = 10.0, seed: int = 0):
-        self.scale, self.boosted, self.penalty, self.seed = scale, boosted, penalty, seed
+    def __init__(self, scale: RatingScale, *, boosted: bool = True, seed: int = 0):
+        self.scale, self.boosted, self.seed = scale, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
-        """Learn the weights.
-
-        Parameters
-        ----------
-        data : LevelOne
-            Of ratings that no member was trained on.
-        ratings : float array, shape (len(data),)
+        """Learn the weights from ratings that no member was trained on.
 
         Raises
         ------
         ValueError
-            Lengths differ, or a prediction is not finite.
+            A prediction is not finite.
         """
         ratings = np.asarray(ratings, dtype=np.float64)
-        if len(ratings) != len(data):
-            raise ValueError(f"{len(ratings)} ratings for {len(data)} rows of predictions")
         columns = self._linear_columns(data)
         if not np.isfinite(columns).all():
             raise ValueError("a member's prediction is not finite")
         self.centre_, spread = columns.mean(axis=0), columns.std(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         standard = (columns - self.centre_) / self.spread_
-        gram = standard.T @ standard + self.penalty * np.eye(columns.shape[1])
+        gram = standard.T @ standard + PENALTY * np.eye(columns.shape[1])
         self.mean_ = float(ratings.mean())
         self.standard_weights_ = np.linalg.solve(gram, standard.T @ (ratings - self.mean_))
         self.members_ = tuple(data.predictions)
         self.trees_ = None
         if self.boosted:
             self.trees_ = HistGradientBoostingRegressor(**BOOSTING, random_state=self.seed)
-            with threadpool_limits(
-                1
-            ):  # threads that wait for a busy core take minutes where one takes seconds
+            # Threads that wait for a busy core take minutes where one takes seconds.
+            with threadpool_limits(1):
                 self.trees_.fit(self._all_columns(data), ratings - self._linear(data))
         return self
 
@@ -128,15 +95,7 @@ class Stack:
         return dict(zip(self.members_, weights[: len(self.members_)].tolist(), strict=True))
 
     def predict(self, data: LevelOne) -> np.ndarray:
-        """Predict ratings, clipped to the scale.
-
-        Raises
-        ------
-        ValueError
-            Other members than those it was fitted with.
-        """
-        if tuple(data.predictions) != self.members_:
-            raise ValueError(f"fitted with members {self.members_}, asked with {tuple(data.predictions)}")
+        """Predict ratings, clipped to the scale, from the same members."""
         found = self._linear(data)
         if self.trees_ is not None:
             with threadpool_limits(1):
@@ -150,26 +109,18 @@ class Stack:
 
     @staticmethod
     def _linear_columns(data: LevelOne) -> np.ndarray:
-        columns = np.column_stack(list(data.predictions.values()))
-        if data.moments is None:
-            return columns
-        return np.hstack([columns, data.moments.values[:, list(data.moments.means)]])
+        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
+        return columns if moments is None else np.hstack([columns, moments.values[:, list(moments.means)]])
 
     @staticmethod
     def _all_columns(data: LevelOne) -> np.ndarray:
-        columns = np.column_stack(list(data.predictions.values()))
-        return columns if data.moments is None else np.hstack([columns, data.moments.values])
+        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
+        return columns if moments is None else np.hstack([columns, moments.values])
 
 
 def cross_validated(
-    data: LevelOne,
-    ratings: np.ndarray,
-    scale: RatingScale,
-    *,
-    n_folds: int = 5,
-    seed: int = 0,
-    boosted: bool = True,
-) -> np.ndarray:
+    data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, n_folds: int = 5, seed: int = 0, boosted: bool = True
+) -> np.ndarray:  # fmt: skip
     """Predict every level-one rating by a stack that was not fitted on it: for choices that must not see the test set."""
     ratings = np.asarray(ratings, dtype=np.float64)
     found = np.empty(len(ratings))

@@ -26,11 +26,7 @@ LABELS = {
 class TargetScaling:
     r"""Ratings as :math:`z_{ui} = (r_{ui} - a_u) / b_u`, learned from training ratings alone.
 
-    Parameters
-    ----------
-    name : str
-    offsets, widths : ndarray of float64, shape (n_users,)
-        :math:`a_u` and :math:`b_u`; widths are positive.
+    `offsets` :math:`a_u` and positive `widths` :math:`b_u` have shape (n_users,).
     """
 
     name: str
@@ -49,13 +45,7 @@ class TargetScaling:
 
 
 def target_scaling(name: str, train: Interactions) -> TargetScaling:
-    """Learn one of the scalings of `LABELS`.
-
-    Raises
-    ------
-    ValueError
-        No scaling has that name.
-    """
+    """Learn one of the scalings of `LABELS`; another name is a ValueError."""
     if name not in LABELS:
         raise ValueError(f"no target scaling is called {name!r}; there are {', '.join(LABELS)}")
     n_users = train.n_users

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,67 +29,37 @@ APPENDIX = {
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
 
-def architectures(
-    embedding_sizes: Sequence[int], user_dense_sizes: Sequence[int], item_dense_sizes: Sequence[int],
-    final_sizes: Sequence[int],
-) -> list[dict[str, int]]:  # fmt: skip
-    """All combinations as parameters of `TwoTower`, the largest first, so that none is left for last."""
-    names = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-    found = [
-        dict(zip(names, sizes, strict=True))
-        for sizes in product(embedding_sizes, user_dense_sizes, item_dense_sizes, final_sizes)
-    ]
-    return sorted(found, key=lambda sizes: -np.prod(list(sizes.values()), dtype=float))
+SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
+"""Hyperparameters that make an architecture, in the order in which A names them."""
+
+
+def architectures(*sizes: Sequence[int]) -> list[dict[str, int]]:
+    """All combinations of sizes, in the order of `SIZES`, the largest first, so that none is left for last."""
+    found = [dict(zip(SIZES, combined, strict=True)) for combined in product(*sizes)]
+    return sorted(found, key=lambda one: -np.prod(list(one.values()), dtype=float))
 
 
 def architecture_name(sizes: Mapping[str, Any]) -> str:
     """Name an architecture as A does, such as ``emb16_user16_movie64_final64``."""
-    return (
-        f"emb{sizes['embedding_size']}_user{sizes['user_dense_size']}_movie{sizes['item_dense_size']}"
-        f"_final{sizes['final_size']}"
-    )
+    return "emb{}_user{}_movie{}_final{}".format(*(sizes[name] for name in SIZES))
 
 
 def architecture_sizes(name: str) -> dict[str, int]:
-    """Read an architecture's name back.
-
-    Raises
-    ------
-    ValueError
-        The name has another form.
-    """
+    """Read an architecture's name back."""
     match = re.fullmatch(r"emb(\d+)_user(\d+)_movie(\d+)_final(\d+)", name)
     if match is None:
         raise ValueError(f"not an architecture's name: {name!r}; one is emb16_user16_movie64_final64")
-    names = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-    return dict(zip(names, map(int, match.groups()), strict=True))
+    return dict(zip(SIZES, map(int, match.groups()), strict=True))
 
 
 def training(
-    *,
-    seed: int,
-    train: str = "train",
-    validation: str = "",
-    scaling: str = "linear",
-    measure: Mapping[str, Mapping[str, Any]] | None = None,
-    keep: str = "",
-    **parameters,
-) -> Fit:
-    """Return one network's training, measured by `both_scales`.
+    *, seed: int, train: str = "train", validation: str = "", scaling: str = "linear", keep: str = "",
+    measure: Mapping[str, Mapping[str, Any]] | None = None, **parameters,
+) -> Fit:  # fmt: skip
+    """Return one network's training, measured by `both_scales` and `measure`.
 
-    Parameters
-    ----------
-    seed : int
-    train, validation : str
-        Parts; without validation the model cuts its own, where it wants any.
-    scaling : str
-        Of the targets, by its name in `lib.target_scaling`.
-    measure : mapping, optional
-        What else is measured.
-    keep : str
-        As in `Fit`.
-    **parameters
-        Of `TwoTower`; they, `seed` and `scaling` are the labels.
+    Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
+    `lib.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
     """
     return Fit(
         "two_tower", parameters, seed=seed, train=train,
@@ -121,11 +92,7 @@ def both_scales(fitted: Fitted) -> dict[str, Any]:
     runs = len(model.history_)
     if fit.stopping is None and model.epochs is None and model.refit:
         runs += model.n_epochs_
-    found = {
-        "n_epochs": model.n_epochs_,
-        "epochs_run": runs,
-        "seconds_epoch": fitted.seconds_fit / runs,
-    }
+    found = {"n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_epoch": fitted.seconds_fit / runs}
     parts = {
         "train": fit.train,
         "validation": fit.stopping.validation if fit.stopping else "",
@@ -179,34 +146,11 @@ def permutation_importance(
 
 
 def mean_errors(models: Sequence[TwoTower], data: Interactions, keep: np.ndarray | None = None) -> PerUser:
-    """Squared errors by user, averaged over models that differ by their seed only, as one RMSE to compare.
-
-    Parameters
-    ----------
-    models : sequence
-        Any fitted models of ratings.
-    data : Interactions
-    keep : ndarray of bool, shape (n_users,), optional
-        Users that count.
-    """
+    """Squared errors by user (of those to `keep`), averaged over models that differ by their seed only, as one RMSE."""
     errors = [(data.scale.clip(m.predict(data.users, data.items)) - data.ratings) ** 2 for m in models]
     sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
     users = np.flatnonzero((data.user_counts > 0) & (True if keep is None else keep))
     return PerUser("rmse", users, sums[users], data.user_counts[users], root=True)
-
-
-def pooled_errors(draws: Sequence[PerUser]) -> PerUser:
-    """Put together the errors of several draws of users, as one RMSE.
-
-    A user that stands in several draws is one user still: errors and ratings add up.
-    """
-    users = np.concatenate([draw.users for draw in draws])
-    found, places = np.unique(users, return_inverse=True)
-    sums = [
-        np.bincount(places, np.concatenate([getattr(draw, name) for draw in draws]))
-        for name in ("numerators", "denominators")
-    ]
-    return PerUser(draws[0].metric, found, *sums, root=draws[0].root)
 
 
 def published_tables() -> pd.DataFrame:
@@ -217,34 +161,34 @@ def published_tables() -> pd.DataFrame:
     DataFrame
         ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training each.
     """
-    rows = [line.split() for line in _PUBLISHED.strip().splitlines()]
-    return pd.DataFrame(
-        [(f"emb{e}_user{u}_movie{i}_final{f}", metric, float(train), float(test))
-         for metric, e, u, i, f, train, test in rows],
-        columns=["architecture", "metric", "train", "test"],
-    )  # fmt: skip
+    return pd.read_csv(Path(__file__).parents[1] / "data" / "published_architectures.csv")
 
 
-# metric, embedding, user dense, movie dense, final, train, test
-_PUBLISHED = """
-rmse 64 128 128 64 0.3099 0.3944
-rmse 64 128 64 64 0.3157 0.3957
-rmse 64 64 128 128 0.3172 0.3932
-rmse 64 64 128 64 0.3174 0.3977
-rmse 64 64 64 64 0.3189 0.3983
-mae 64 128 128 64 0.2441 0.3086
-mae 64 64 128 64 0.2499 0.3087
-mae 64 128 64 128 0.2511 0.3070
-mae 64 128 64 64 0.2516 0.3138
-mae 64 64 32 64 0.2541 0.3083
-rmse 16 16 64 64 0.3481 0.3908
-rmse 16 32 16 128 0.3502 0.3917
-rmse 16 8 64 128 0.3628 0.3919
-rmse 64 8 64 128 0.3462 0.3920
-rmse 32 16 64 64 0.3406 0.3920
-mae 16 128 32 64 0.2713 0.3040
-mae 16 64 8 128 0.2816 0.3040
-mae 16 16 128 64 0.2719 0.3043
-mae 32 64 16 64 0.2648 0.3043
-mae 32 64 32 128 0.2660 0.3046
-"""
+def starve(
+    train: Interactions, *, levels: Sequence[int], share: float, seed: int
+) -> tuple[Interactions, np.ndarray]:
+    """Leave some users only a few of their training ratings, drawn evenly.
+
+    Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
+    users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
+    numbers of ratings left (0 included).
+
+    Returns
+    -------
+    starved : Interactions
+        Rows in train's order.
+    level : ndarray of int64, shape (n_users,)
+        Ratings left to each starved user, -1 for the others. A user with fewer ratings than the level keeps them all.
+    """
+    rng = np.random.default_rng(seed)
+    rated = rng.permutation(np.flatnonzero(train.user_counts))
+    chosen = rated[: round(share * len(rated))]
+    level = np.full(train.n_users, -1, dtype=np.int64)
+    level[chosen] = np.asarray(levels)[np.arange(len(chosen)) % len(levels)]
+    order = rng.permutation(len(train))
+    order = order[np.argsort(train.users[order], kind="stable")]
+    starts = np.cumsum(train.user_counts) - train.user_counts
+    place = np.empty(len(train), dtype=np.int64)
+    place[order] = np.arange(len(train)) - starts[train.users[order]]
+    allowed = level[train.users]
+    return train.take((allowed < 0) | (place < allowed)), level

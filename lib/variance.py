@@ -111,8 +111,6 @@ def _from_effects(interactions, sides, tolerance: float = 1e-10, most: int = 500
 
 
 def _adjusted(ratings: np.ndarray, error: float, effects: int) -> float:
-    n = len(ratings)
-    if n - 1 - effects <= 0:
-        return float("nan")
+    left = len(ratings) - 1 - effects
     total = ((ratings - ratings.mean()) ** 2).sum()
-    return float(1 - (error / (n - 1 - effects)) / (total / (n - 1)))
+    return float(1 - (error / left) / (total / (len(ratings) - 1))) if left > 0 else float("nan")

@@ -11,19 +11,7 @@ from lib.experiment.space import Space, hyperparameters
 
 @dataclass(frozen=True)
 class Variant:
-    """One model of a study: what is fixed, and what is searched.
-
-    Parameters
-    ----------
-    name, label : str
-        In results, and in tables and figures.
-    model : str
-        Registered name.
-    fixed : mapping
-        Hyperparameters that define the variant.
-    space : Space or None
-        Hyperparameters that are searched; None where nothing is.
-    """
+    """One model of a study: registered name, what is fixed, and the space that is searched, None where nothing is."""
 
     name: str
     label: str = field(repr=False)  # the rest says what a search depends on

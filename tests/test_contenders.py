@@ -2,11 +2,13 @@
 
 import pytest
 
-from lib.contenders import FAMILIES, STUDIES, Contender, chosen_from, contenders
+from lib.choices import STUDIES
+from lib.contenders import FAMILIES, chosen_from
+from lib.experiment.fit import Stopping
 from lib.koren_study import variants as koren_variants
 from lib.models import create, model_class
 
-KNOWN = contenders()
+KNOWN = chosen_from()
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -14,8 +16,8 @@ def test_a_contender_is_made_with_what_is_fixed_in_it(name):
     one = KNOWN[name]
     model = create(one.model, **one.fixed)
     assert one.name == name
-    assert not one.limit or one.limit in model.parameter_names()
-    assert bool(one.limit) == (one.most > 0)
+    assert not one.stopping or (one.stopping.limit in model.parameter_names() and one.stopping.most > 0)
+    assert one.source in (*STUDIES, "fixed") or one.source.startswith("run ")
     # What needs a seed is said to start at random; convex and closed-form models only look for directions with theirs.
     if one.starts:
         assert "seed" in model.parameter_names()
@@ -31,13 +33,19 @@ def test_names_and_labels_tell_contenders_apart_and_families_stand_together():
 def test_all_of_korens_family_stands_in_the_table():
     assert set(koren_variants()) <= set(KNOWN)
     assert {one.project for one in KNOWN.values()} == {"A", "B", "C", "D", "E", "reference"}
+    assert KNOWN["ease"].facts == {
+        "label": "EASE",
+        "family": FAMILIES[3],
+        "project": "reference",
+        "model": "ease",
+    }
 
 
 def test_models_without_epochs_by_early_stopping_have_no_limit():
     for name in ("bias", "svd", "ease", "correlation_neighbours", "factorisation_machine"):
-        assert KNOWN[name].limit == ""
-    assert (KNOWN["svdpp"].limit, KNOWN["svdpp"].most, KNOWN["svdpp"].patience) == ("n_epochs", 60, 3)
-    assert KNOWN["autorec"].cuts_itself
+        assert KNOWN[name].stopping is None
+    assert KNOWN["svdpp"].stopping == Stopping("n_epochs", 60, 3)
+    assert KNOWN["autorec"].stopping.by_model
     assert "max_epochs" in model_class("autorec").parameter_names()
 
 
@@ -48,22 +56,3 @@ def test_contenders_are_left_out_or_picked_by_name():
     for options in ({"left_out": ["easy"]}, {"only": ["easy"]}):
         with pytest.raises(ValueError, match="no contender is called easy"):
             chosen_from(**options)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [{"family": "cats"}, {"project": "F"}, {"source": "hearsay"}],
-    ids=["family", "project", "source"],
-)
-def test_a_contender_that_fits_nowhere_is_refused(wrong):
-    right = {
-        "name": "x",
-        "label": "X",
-        "model": "bias",
-        "family": FAMILIES[0],
-        "project": "A",
-        "source": STUDIES[0],
-    }
-    assert Contender(**right).facts == {"label": "X", "family": FAMILIES[0], "project": "A", "model": "bias"}
-    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
-        Contender(**{**right, **wrong})

@@ -97,10 +97,7 @@ def test_members_take_the_epochs_that_their_search_found(split):
         member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"svdpp": {}})
 
 
-def test_missing_fits_and_wrong_parts_are_named(split, fits):
-    some = [f for f in fits if not (f["member"] == "bias" and f["part"] == WHOLE)]
-    with pytest.raises(ValueError, match="bias"):
-        level_one(some, "one", split, **OPTIONS)
+def test_wrong_parts_are_named(split):
     with pytest.raises(ValueError, match="n_parts=4"):
         member_fits(MEMBERS, CHOICES, {"one": split}, n_folds=3, n_parts=4)
     with pytest.raises(ValueError, match="parts are numbered"):

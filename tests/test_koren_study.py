@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from lib.experiment.fit import answers, fit_and_measure, fit_model
-from lib.koren_folds import SurpriseSVDpp, compare_on_folds
+from lib.koren_folds import SAME, Surprise, compare_on_folds
 from lib.koren_study import (
     ORDER,
-    averaged_hits,
     explained,
     refitted,
     sampled_of,
@@ -18,6 +17,7 @@ from lib.koren_study import (
     with_inner,
 )
 from lib.metrics import recommend, rmse
+from lib.metrics.per_user import averaged
 from lib.metrics.sampled import sampled_ranks
 from lib.models import create
 from lib.splits import per_user_holdout, random_holdout
@@ -118,7 +118,7 @@ def test_hits_are_averaged_over_starts(parts, split):
     ]
     ranks = [sampled_of(fit, split.test, "none", **SAMPLING) for fit in fits]
     expected = np.mean([r.hit_rate(5).value for r in ranks])
-    assert averaged_hits(ranks, 5).value == pytest.approx(expected)
+    assert averaged([r.hit_rate(5) for r in ranks]).value == pytest.approx(expected)
 
 
 def test_transductive_errors_are_those_of_that_fit(parts, split):
@@ -160,7 +160,7 @@ def test_folds_beside_scikit_surprise(planted):
 
 def test_scikit_surprise_is_asked_by_codes(split):
     surprise = pytest.importorskip("surprise")
-    model = fit_model(SurpriseSVDpp, split.train, n_factors=3, n_epochs=2)
+    model = fit_model(Surprise, split.train, **{**SAME["svdpp"][1], "n_factors": 3, "n_epochs": 2})
     reader = surprise.Reader(rating_scale=(1, 5))
     known = surprise.Dataset.load_from_df(split.train.frame()[["user", "item", "rating"]], reader)
     theirs = surprise.SVDpp(

@@ -1,10 +1,12 @@
 """Moment features against hand-worked numbers, and that they read nothing they must not."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from lib.interactions import Interactions, RatingScale
-from lib.moment_features import DECAYS, POWERS, moment_features
+from lib.moment_features import DECAYS, EDGES, POWERS, moment_features
 
 
 def ratings(users, items, times, values=None):
@@ -19,8 +21,16 @@ def ratings(users, items, times, values=None):
 VECTORS = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, 0.0]])
 
 
+PLACES = [f"{low:g} to {high:g} s" for low, high in pairwise(EDGES)]
+KINDS = [f"power {power}, decay {decay:g} s" for power in POWERS for decay in DECAYS]
+NAMES = [
+    *(f"{what}, {place}" for what in ("residual", "count", "rating") for place in PLACES), "nearest", "before", "count",
+    "since first", "until last", *(f"{what}, {kind}" for what in ("similar residual", "similar weight") for kind in KINDS),
+]  # fmt: skip
+
+
 def column(found, name):
-    return found.values[:, found.names.index(name)]
+    return found.values[:, NAMES.index(name)]
 
 
 def test_bins_of_time_by_hand():
@@ -73,6 +83,9 @@ def test_a_user_without_training_ratings_knows_nothing():
     found = moment_features(train, np.array([1.0]), VECTORS, ratings([2], [1], [10]))
     assert (found.values[0, list(found.means)] == 0).all()
     assert np.isnan(column(found, "nearest"))[0]
+    assert [NAMES[place] for place in found.means] == [
+        name for name in NAMES if name.startswith(("residual", "similar residual"))
+    ]
 
 
 def test_what_does_not_belong_together_is_an_error():

@@ -10,7 +10,6 @@ from lib.experiment.run import run_fits
 from lib.metrics import rmse
 from lib.metrics.rating import user_errors
 from lib.models.means import GlobalMean
-from lib.sparse_users import starve
 from lib.splits import per_user_holdout, validation_from
 from lib.target_scaling import LABELS, target_scaling
 from lib.two_tower_study import (
@@ -20,6 +19,7 @@ from lib.two_tower_study import (
     mean_errors,
     permutation_importance,
     published_tables,
+    starve,
     training,
 )
 

@@ -17,14 +17,11 @@ def draw_map(
     shades: Mapping[str, object],
     names: Mapping[int, str] | None = None,
 ) -> None:
-    """Draw films on a plane.
-
-    The dots are drawn as an image: a thousand of them are far smaller so.
+    """Draw films on a plane without ticks, as an image: a thousand dots are far smaller so.
 
     Parameters
     ----------
     axis : matplotlib axis
-        Left without ticks: only nearness on a map has a meaning.
     places : ndarray, shape (n, 2)
     genres : ndarray of str, shape (n,)
         Each film's main genre.

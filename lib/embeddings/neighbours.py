@@ -18,18 +18,8 @@ def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str = "cosin
     .. math:: s_{\text{dot}}(x, y) = \langle x, y \rangle, \qquad
         s_{\text{cosine}}(x, y) = \frac{\langle x, y \rangle}{|x|\,|y|}
 
-    A vector of length zero has cosine 0 with everything.
-
-    Parameters
-    ----------
-    queries : ndarray, shape (n_queries, k)
-        Embeddings of films or of users.
-    embeddings : ndarray, shape (n_items, k)
-    kind : {'dot', 'cosine'}
-
-    Returns
-    -------
-    ndarray, shape (n_queries, n_items)
+    A vector of length zero has cosine 0 with everything. Queries are embeddings of films or of users, shape
+    (n_queries, k); the result has shape (n_queries, n_items).
 
     Raises
     ------
@@ -51,22 +41,16 @@ def nearest(
     queries: np.ndarray, embeddings: np.ndarray, k: int, *, kind: str = "cosine", itself: np.ndarray | None = None,
     among: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Find the k most similar films of each query, the most similar first.
+    """Find the k most similar films of each query, the most similar first: items and values, shape (n_queries, k).
 
     Parameters
     ----------
-    queries, embeddings, kind
-        As in `similarities`.
-    k : int
+    queries, embeddings, k, kind
+        As in `similarities`, and how many.
     itself : int array, shape (n_queries,), optional
         Films that the queries are, and that are no neighbours of themselves.
     among : bool array, shape (n_items,), optional
         Films that may be neighbours; all by default.
-
-    Returns
-    -------
-    items : int64 array, shape (n_queries, k)
-    values : float array, shape (n_queries, k)
 
     Raises
     ------

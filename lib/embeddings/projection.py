@@ -6,13 +6,15 @@ import warnings
 
 import numpy as np
 
+from lib.embeddings.neighbours import unit_rows
+
 METHODS = ("t-SNE", "UMAP")
 
 
 def project(
     embeddings: np.ndarray, method: str = "t-SNE", *, seed: int = 0, n_neighbours: int = 15
 ) -> np.ndarray:
-    """Lay films out on a plane by their cosine distances.
+    """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
     Parameters
     ----------
@@ -22,11 +24,6 @@ def project(
     seed : int
     n_neighbours : int
         UMAP's neighbourhood; t-SNE's perplexity is twice that.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        Centred, and scaled to a standard deviation of one along the longer axis.
 
     Raises
     ------
@@ -43,23 +40,19 @@ def project(
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
 
-        from lib.embeddings.neighbours import unit_rows
-
         # Of unit vectors the squared Euclidean distance is twice the cosine distance, and the fast path applies.
         rows = unit_rows(embeddings)
         start = PCA(2, random_state=seed).fit_transform(rows)
         start *= 1e-4 / max(start[:, 0].std(), 1e-12)
-        found = TSNE(perplexity=2.0 * n_neighbours, init=start, random_state=seed, n_jobs=1).fit_transform(
-            rows
-        )
+        layout = TSNE(perplexity=2.0 * n_neighbours, init=start, random_state=seed, n_jobs=1)
+        found = layout.fit_transform(rows)
     else:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a seed makes it run on one core, which it warns of
             from umap import UMAP
 
-            found = UMAP(
-                n_neighbors=n_neighbours, metric="cosine", random_state=seed, n_jobs=1
-            ).fit_transform(embeddings)
+            layout = UMAP(n_neighbors=n_neighbours, metric="cosine", random_state=seed, n_jobs=1)
+            found = layout.fit_transform(embeddings)
     found = np.asarray(found, dtype=np.float64)
     found -= found.mean(axis=0)
     return found / found.std(axis=0).max()
@@ -73,7 +66,5 @@ def trust(embeddings: np.ndarray, places: np.ndarray, *, n_neighbours: int = 15)
     with :math:`N_i^k` the k nearest on the plane and :math:`r(i, j)` the rank of j by cosine distance in the embedding.
     """
     from sklearn.manifold import trustworthiness
-
-    from lib.embeddings.neighbours import unit_rows
 
     return float(trustworthiness(unit_rows(embeddings), places, n_neighbors=n_neighbours))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -18,17 +18,8 @@ def genre_agreement(neighbours: np.ndarray, films: np.ndarray, genres: np.ndarra
 
     .. math:: \frac1k \sum_{j \in \mathrm{kNN}(i)} \frac{|G_i \cap G_j|}{|G_i \cup G_j|}
 
-    Parameters
-    ----------
-    neighbours : int array, shape (n, k)
-    films : int array, shape (n,)
-        The films whose neighbours they are.
-    genres : bool array, shape (n_items, n_genres)
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Two films without genres have an index of 0.
+    `neighbours` has shape (n, k), `films`, whose neighbours they are, (n,), and `genres`, of bool, (n_items, n_genres).
+    Two films without genres have an index of 0.
     """
     mine, theirs = genres[films][:, None, :], genres[neighbours]
     both, either = (mine & theirs).sum(axis=2), (mine | theirs).sum(axis=2)
@@ -53,19 +44,12 @@ def co_rating_embeddings(train: Interactions) -> sparse.csr_array:
     return sparse.csr_array((ones, (train.items, train.users)), shape=shape)
 
 
-@dataclass(frozen=True)
-class Folding:
+class Folding(NamedTuple):
     """How often neighbours have audiences that keep apart.
 
-    Parameters
-    ----------
-    rate : float
-        Share of the neighbours that fewer users rated together with the film than would if tastes were independent.
-    disjoint : float
-        Share of the neighbours that no user at all rated together with the film, among those where at least one such
-        user would be expected.
-    chance_rate, chance_disjoint : float
-        The same shares over all pairs of films.
+    `rate` is the share of the neighbours that fewer users rated together with the film than would if tastes were
+    independent; `disjoint` that of those that nobody rated together with it, among those where at least one such user
+    would be expected. The others are the same shares over all pairs of films.
     """
 
     rate: float
@@ -82,12 +66,7 @@ def folding(neighbours: np.ndarray, films: np.ndarray, train: Interactions) -> F
     apart, so they may fold onto each other (Xin et al. 2017, "Folding: why good models sometimes make spurious
     recommendations").
 
-    Parameters
-    ----------
-    neighbours : int array, shape (n, k)
-        Codes of films that are all among `films`.
-    films : int array, shape (n,)
-    train : Interactions
+    `neighbours`, shape (n, k), are codes of films that are all among `films`, shape (n,).
     """
     rated = co_rating_embeddings(train)[films]
     counts = np.asarray(rated.sum(axis=1)).ravel()
@@ -96,23 +75,21 @@ def folding(neighbours: np.ndarray, films: np.ndarray, train: Interactions) -> F
     if (place[neighbours] < 0).any():
         raise ValueError("folding: a neighbour is not among the films")
     n_users = int((train.user_counts > 0).sum())
-    totals = np.zeros(
-        4
-    )  # pairs, below independence, pairs with an expectation of one or more, disjoint ones of these
-    near = np.zeros(4)
+    # Of all pairs and of neighbours: fewer than independence gives, one or more expected, none of these there.
+    found = np.zeros((2, 3))
     transposed = sparse.csc_array(rated.T)
     for low in range(0, len(films), BLOCK_ROWS):
         rows = slice(low, min(low + BLOCK_ROWS, len(films)))
         common = (rated[rows] @ transposed).toarray()
         expected = counts[rows, None] * counts / n_users
-        below, due, apart = common < expected, expected >= 1, (common == 0) & (expected >= 1)
-        own = np.arange(low, rows.stop)
-        for sums, inside in (
-            (totals, _all_but(own, common.shape)),
-            (near, _only(place[neighbours[rows]], common.shape)),
-        ):
-            sums += [inside.sum(), (below & inside).sum(), (due & inside).sum(), (apart & inside).sum()]
-    return Folding(*_shares(near), *_shares(totals))
+        itself = np.arange(len(common)), np.arange(low, rows.stop)
+        for column, inside in enumerate((common < expected, expected >= 1, (common == 0) & (expected >= 1))):
+            found[0, column] += inside.sum() - inside[itself].sum()
+            found[1, column] += np.take_along_axis(inside, place[neighbours[rows]], axis=1).sum()
+    pairs = np.array([len(films) * (len(films) - 1), neighbours.size])
+    with np.errstate(invalid="ignore"):
+        (chance, rate), (chance_disjoint, disjoint) = found[:, 0] / pairs, found[:, 2] / found[:, 1]
+    return Folding(float(rate), float(disjoint), float(chance), float(chance_disjoint))
 
 
 def neighbour_popularity(neighbours: np.ndarray, counts: np.ndarray) -> float:
@@ -125,20 +102,3 @@ def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: 
     among = np.zeros(len(embeddings), bool)
     among[films] = True
     return nearest(embeddings[films], embeddings, k, kind=kind, itself=films, among=among)[0]
-
-
-def _all_but(own: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    inside = np.ones(shape, bool)
-    inside[np.arange(shape[0]), own] = False
-    return inside
-
-
-def _only(columns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    inside = np.zeros(shape, bool)
-    inside[np.arange(shape[0])[:, None], columns] = True
-    return inside
-
-
-def _shares(sums: np.ndarray) -> tuple[float, float]:
-    pairs, below, due, apart = sums
-    return below / pairs if pairs else np.nan, apart / due if due else np.nan

@@ -11,15 +11,7 @@ from lib.embeddings.neighbours import unit_rows
 def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:
     r"""Spearman's rank correlation of embedding norm and number of ratings, over films with a rating.
 
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n_items, k)
-    counts : int array, shape (n_items,)
-
-    Returns
-    -------
-    float
-        From -1 to 1; NaN where one of the two does not vary.
+    From -1 to 1; NaN where one of the two does not vary.
     """
     rated = counts > 0
     norms = np.linalg.norm(embeddings[rated], axis=1)
@@ -53,13 +45,7 @@ def effective_rank(embeddings: np.ndarray) -> float:
 
 
 def main_genres(genres: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """Name each film's main genre: the rarest of its genres, which says most about it; empty for a film without.
-
-    Parameters
-    ----------
-    genres : bool array, shape (n_items, n_genres)
-    names : tuple of str
-    """
+    """Name each film's main genre: the rarest of its genres, which says most about it; empty for a film without."""
     sizes = genres.sum(axis=0)
     cost = np.where(genres, sizes, np.iinfo(np.int64).max)
     found = np.array(names, dtype=object)[cost.argmin(axis=1)]
@@ -73,16 +59,7 @@ def silhouette(embeddings: np.ndarray, groups: np.ndarray) -> float:
     For each film :math:`(b - a) / \max(a, b)` with a its mean distance to its own group and b that to the nearest other
     one: 1 for groups far apart, 0 for groups that run into each other, below 0 for films among strangers.
 
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, k)
-    groups : array of str, shape (n,)
-        Films with an empty one are left out.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two groups.
+    Films with an empty group are left out; fewer than two groups are a ValueError.
     """
     from sklearn.metrics import silhouette_score
 

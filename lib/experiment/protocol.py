@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lib.experiment.fit import Fit, Stopping
+from lib.experiment.fit import Fit
 from lib.folds import frozen_folds
 from lib.splits import Split, make_split
 
@@ -106,10 +106,9 @@ def table_fits(
     for name in sorted(contenders, key=lambda n: (n not in once, order.index(n))):
         one = contenders[name]
         start = seed if one.starts else 0
-        stopping = None
-        if one.limit:
-            most = min(one.most, most_epochs) if most_epochs else one.most
-            stopping = Stopping(one.limit, most, one.patience, by_model=one.cuts_itself)
+        stopping = one.stopping
+        if stopping and most_epochs:
+            stopping = replace(stopping, most=min(stopping.most, most_epochs))
         for key in splits:
             if name in once and key not in once_on:
                 continue

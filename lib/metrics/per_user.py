@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -90,6 +91,23 @@ class PerUser:
         """Turn sums (numbers or arrays) into the metric."""
         ratio = numerator / denominator
         return np.sqrt(ratio) if self.root else ratio
+
+
+def averaged(samples: Sequence[PerUser]) -> PerUser:
+    """Average one metric of several random starts of a model, user by user."""
+    for other in samples[1:]:
+        check_paired(samples[0], other)
+    return replace(samples[0], numerators=np.mean([sample.numerators for sample in samples], axis=0))
+
+
+def pooled(samples: Sequence[PerUser]) -> PerUser:
+    """Put folds, or draws of users, together: each user once, with sums over all of them."""
+    users, places = np.unique(np.concatenate([sample.users for sample in samples]), return_inverse=True)
+    sums = {
+        name: np.bincount(places, np.concatenate([getattr(sample, name) for sample in samples]))
+        for name in ("numerators", "denominators")
+    }
+    return replace(samples[0], users=users, **sums)
 
 
 def check_paired(first: PerUser, second: PerUser) -> None:

@@ -1,12 +1,9 @@
-"""Neighbours and titles, against loops and by hand."""
+"""Neighbours, against loops and by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from lib.embeddings.neighbours import nearest, similarities, unit_rows
-from lib.embeddings.titles import Titles, plain
-from tests.conftest import planted_interactions
 
 
 @pytest.fixture
@@ -57,50 +54,3 @@ def test_bad_requests_are_named(films):
 def test_unit_rows_leave_zeros(films):
     lengths = np.linalg.norm(unit_rows(films), axis=1)
     np.testing.assert_allclose(lengths, [0.0 if n == 5 else 1.0 for n in range(12)])
-
-
-class TestTitles:
-    @pytest.fixture
-    def titles(self):
-        names = [
-            "Godfather, The (1972)", "Godfather: Part II, The (1974)", "Léon (1994)", "Solaris (1972)",
-            "Solaris (2002)", "City of Lost Children, The (Cité des enfants perdus, La) (1995)", "<script>alert(1)</script>",
-        ]  # fmt: skip
-        data = planted_interactions(n_users=30, n_items=len(names), seed=1)
-        table = pd.DataFrame({"title": names}, index=data.item_table.index)
-        object.__setattr__(data, "item_table", table)
-        return Titles(data)
-
-    @pytest.mark.parametrize(
-        ("typed", "code"),
-        [
-            ("Godfather, The (1972)", 0), ("the godfather", 0), ("GODFATHER", 0), ("the godfather part ii", 1),
-            ("leon", 2), ("Solaris (1972)", 3), ("solaris 2002", 4), ("the city of lost children", 5),
-            ("<script>alert(1)</script>", 6),
-        ],
-    )  # fmt: skip
-    def test_films_are_found_as_people_type_them(self, titles, typed, code):
-        assert titles.find(typed) == code
-
-    def test_of_two_films_of_a_name_the_more_rated_one_is_meant(self, titles):
-        first = titles._counts[3] >= titles._counts[4]
-        assert titles.find("solaris") == (3 if first else 4)
-
-    def test_near_misses_are_suggested(self, titles):
-        with pytest.raises(KeyError, match="no film is called 'godfathr'; did you mean 'Godfather, The"):
-            titles.find("godfathr")
-        with pytest.raises(KeyError, match="City of Lost Children"):
-            titles.find("lost children")
-        with pytest.raises(KeyError, match=r"no film is called 'qqqqqq'\"?$"):
-            titles.find("qqqqqq")
-
-    def test_without_titles_it_says_so(self):
-        data = planted_interactions(n_users=5, n_items=4, tables=False)
-        with pytest.raises(ValueError, match="has no titles"):
-            Titles(data)
-
-
-def test_plain_forms():
-    assert plain("Misérables, Les (1995)") == "les miserables 1995"
-    assert plain("A") == "a"
-    assert plain("An American in Paris") == "american in paris"
