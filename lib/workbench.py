@@ -27,7 +27,7 @@ TASKS = (
     Task(CHANGE, "python run_notebooks.py --describe svd", "a run's parameters: type, default, meaning"),
     Task(CHANGE, "python run_notebooks.py --only svd -p n_factors 50", "one run with another value, beside the report in `reports/reruns/`, and a table of what changed"),
     Task(CHANGE, "python run_notebooks.py --only svd -p n_factors 10,20,50", "a sweep: a run a value, a table and a plot"),
-    Task(CHANGE, "python run_notebooks.py --only svd --preset by_time", "values from `data/presets/by_time.yaml`; `-f FILE` takes a file of yours"),
+    Task(CHANGE, "python run_notebooks.py --only svd --preset by_time", "values from `data/presets/by_time.yaml`; `--preset FILE` takes a file of yours"),
     Task(CHANGE, "python run_notebooks.py --only svd -p n_factors 50 --into-report", "the report itself made from the other value"),
     Task(RATINGS, "python run_notebooks.py --dataset ratings.csv", "a report about your ratings in `reports/own/`; columns are found by name, ids may be of any type"),
     Task(RATINGS, "python run_notebooks.py --dataset votes.tsv --columns user=who,item=what,rating=vote --scale 0,100", "the same, where the columns have other names and the scale is known"),

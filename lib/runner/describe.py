@@ -10,57 +10,39 @@ from lib.runner.errors import OK
 from lib.runner.hints import is_sweepable
 from lib.runner.notebook import read_notebook
 from lib.runner.parameters import RESERVED, UNKNOWN, declared, resolve
-from lib.runner.plain_table import print_table
 from lib.runner.plan import Plan, Run
 
 LONGEST_VALUE = 48
 """Characters of a value that the table shows."""
-
-
-def description(plan: Plan, run: Run, profile: str) -> list[dict[str, str]]:
-    """Return a run's parameters, a row each: name, type, default, value in the plan under a profile, meaning."""
-    notebook = read_notebook(plan.source(run))
-    values = resolve(plan, [run.id], profile=profile)[run.id].values
-    return [
-        {
-            "name": name,
-            "type": parameter.kind,
-            "default": "computed" if parameter.default is UNKNOWN else _shown(parameter.default),
-            "in the plan": _shown(values[name]),
-            "swept by": "2,5,10" if is_sweepable(parameter.hint, parameter.default) else "",
-            "meaning": parameter.meaning,
-        }
-        for name, parameter in declared(notebook).items()
-        if name not in RESERVED
-    ]
+COLUMNS = ("name", "type", "default", "in the plan", "meaning")
 
 
 def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") -> int:
     """Print a run's parameters and how to give them; `dataset` is a file that the commands must name."""
-    rows = description(plan, run, profile)
+    values = resolve(plan, [run.id], profile=profile)[run.id].values
+    known = {name: p for name, p in declared(read_notebook(plan.source(run))).items() if name not in RESERVED}
     print(f"{run.id}: {run.title}, notebooks/{run.notebook}, --profile {profile}")
-    if not rows:
+    if not known:
         print("It has no parameters.")
         return OK
-    columns = ["name", "type", "default", "in the plan", "meaning"]
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    rows = [[n, p.kind, _shown(p.default), _shown(values[n]), p.meaning] for n, p in known.items()]
+    widths = [max(map(len, texts)) for texts in zip(COLUMNS, *rows, strict=True)]
+    for row in [COLUMNS, *rows]:
+        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     data = f"--dataset {shlex.quote(dataset)} " if dataset else ""
-    example = next((row for row in rows if row["type"].startswith(("int", "float"))), rows[0])
-    print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example['name']} VALUE")
-    swept = [row["name"] for row in rows if row["swept by"]]
-    if swept:
-        print(
-            f"Several values, one run each (a sweep): -p {example['name'] if example['swept by'] else swept[0]} VALUE,VALUE,... "
-            "A text that holds a comma of its own stands in quotes: '\"a,b\"'."
-        )
-    lists = [row["name"] for row in rows if row["type"].startswith(("list", "tuple"))]
+    example = next((name for name, p in known.items() if p.type in (int, float)), next(iter(known)))
+    print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example} VALUE")
+    if is_sweepable(known[example].type):
+        print(f"Several values, one run each (a sweep): -p {example} VALUE,VALUE,...")
+    lists = [name for name, parameter in known.items() if parameter.kind.startswith(("list", "tuple"))]
     if lists:
-        more = " and other lists" if len(lists) > 1 else ""
-        print(f"{lists[0]}{more}: 2,5,10 is one value, a list.")
+        print(f"Of {', '.join(lists)}: 2,5,10 is one value, a list.")
     return OK
 
 
 def _shown(value: Any) -> str:
+    if value is UNKNOWN:
+        return "computed"
     if value is None:
         return "none"  # as the command line takes it
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)

@@ -72,10 +72,9 @@ class Schedule:
                     self.report.line(f"No further runs start. Waiting for {names}; Ctrl-C ends it.")
             self._tell(waiting)
         for run in waiting:
-            broken = sorted(self.plan.upstream(run.id) & set(summary.failed))
-            summary.not_run[run.id] = (
-                f"needs {', '.join(broken)}" if broken else "not started after the failure"
-            )
+            broken = sorted(self.plan.upstream([run.id]) & set(summary.failed))
+            why = f"needs {', '.join(broken)}" if broken else "not started after the failure"
+            summary.not_run[run.id] = why
         return summary
 
     def _start_ready(self, waiting: list[Run], summary: Summary) -> None:
@@ -85,7 +84,7 @@ class Schedule:
             moved = False
             pending = {run.id for run in waiting} | {work.run.id for work in self._working.values()}
             for run in list(waiting):
-                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream(run.id):
+                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream([run.id]):
                     continue
                 decision = self.cache.decide(run)
                 missing = sorted(self.cache.datasets(run) & set(self.settings.unavailable))
@@ -124,9 +123,8 @@ class Schedule:
             self.store.publish(run.id, {**record, **mark})
             summary.as_made.append(run.id)
             by = " by earlier code" if mark["earlier"] else ""
-            self.report.line(
-                f"kept   {run.id}: as it was made on {record['finished'][:10]}{by}; it {mark['why']}"
-            )
+            made = f"{record['finished'][:10]}{by}"
+            self.report.line(f"kept   {run.id}: as it was made on {made}; it {mark['why']}")
 
     def _submit(self, run: Run, decision: Decision) -> None:
         folder = self.store.begin(run.id)
@@ -137,14 +135,9 @@ class Schedule:
         if "run" in known and known["run"].default != run.id:
             parameters["run"] = run.id
         request = Request(
-            run=run.id,
-            notebook=self.plan.source(run),
-            folder=folder,
-            working_folder=self.plan.notebooks,
-            parameters=parameters,
-            environment=kernel_environment(folder, self.settings.environment),
-            timeout=self.settings.timeout,
-        )
+            run.id, self.plan.source(run), folder, self.plan.notebooks, parameters,
+            kernel_environment(folder, self.settings.environment), self.settings.timeout,
+        )  # fmt: skip
         future = self.executor.submit(execute_run, request)
         self._working[future] = _Work(run, self.cache.parts(run), request.place)
         self.report.start(run.id, len(notebook.code), _short(decision.reasons))
@@ -154,31 +147,24 @@ class Schedule:
         if failure is not None:
             why = self._instead_of(run, failure) if self._may_be_shown(run) else ""
             if why:
-                self.report.end(
-                    run.id, f"       {run.id} can't be executed: {failure.message.splitlines()[0]}"
-                )
+                said = failure.message.splitlines()[0]
+                self.report.end(run.id, f"       {run.id} can't be executed: {said}")
                 self._settle(run, self.cache.instead(run, why), summary)
             else:
                 self._fail(run, failure, f"FAILED {run.id} after {duration(outcome.seconds)}", summary)
             return
         # The run may have fetched its data.
         parts = {**work.parts, "data": self.cache.parts(run)["data"]}
-        self.store.publish(
-            run.id,
-            {
-                "run": run.id,
-                "key": key_of(parts),
-                "parts": parts,
-                "profile": self.settings.profile,
-                "seconds": round(outcome.seconds, 2),
-                "peak_memory_mib": None if outcome.peak_memory is None else round(outcome.peak_memory, 1),
-                "cells": outcome.cells,
-                "versions": outcome.versions,
-                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
+        memory = outcome.peak_memory
+        record = {
+            "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
+            "seconds": round(outcome.seconds, 2), "peak_memory_mib": None if memory is None else round(memory, 1),
+            "cells": outcome.cells, "versions": outcome.versions,
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        self.store.publish(run.id, record)
         summary.executed.append(run.id)
-        memory = "" if outcome.peak_memory is None else f", {outcome.peak_memory:.0f} MiB"
+        memory = "" if memory is None else f", {memory:.0f} MiB"
         self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
 
     def _instead_of(self, run: Run, failure: Failure) -> str:
@@ -215,9 +201,8 @@ class Schedule:
         at: dict[str, At] = {}
         for work in self._working.values():
             fits, place = read_json(self.store.partial(work.run.id) / FITS), work.place
-            expected = self._expected(work.run)
             at[work.run.id] = At(
-                place.cell, place.cells, place.elapsed, expected, fits, place.started is None
+                place.cell, place.cells, place.elapsed, self._expected(work.run), fits, place.started is None
             )
         rests = {name: place.rest for name, place in at.items()}
         rests |= {run.id: self._expected(run) for run in waiting}

@@ -1,8 +1,11 @@
 import json
 import os
+from pathlib import Path
 
-from lib.runner.beside import LONGEST, _link, beside, changed_parameters, folder_name, shared_values
+from lib.runner.beside import LONGEST, beside, folder_of
 from lib.runner.parameters import Resolved
+from lib.runner.plan import Plan
+from lib.runner.rerun import changed_parameters, shared_values
 from lib.runner.store import Store
 
 
@@ -37,20 +40,12 @@ def test_links_follow_what_is_stored_now(tmp_path):
     assert (report.folder("a") / "metrics.json").read_text() == '["a"]'
 
 
-def test_where_there_are_no_links_results_are_the_same_files_or_copies(tmp_path, monkeypatch):
+def test_where_there_are_no_links_results_are_copied(tmp_path, monkeypatch):
     report = stored(tmp_path, "a")
     monkeypatch.setattr("pathlib.Path.symlink_to", lambda *_, **__: (_ for _ in ()).throw(OSError))
-    _link(report.folder("a"), tmp_path / "other" / "a")
-    assert Store(tmp_path / "other").results("a") == report.results("a")
-    assert os.path.samefile(tmp_path / "other" / "a" / "metrics.json", report.folder("a") / "metrics.json")
-
-    def refuse(*_, **__):
-        raise OSError
-
-    monkeypatch.setattr("os.link", refuse)
-    _link(report.folder("a"), tmp_path / "copy" / "a")
-    assert Store(tmp_path / "copy").results("a") == report.results("a")
-    assert not os.path.samefile(tmp_path / "copy" / "a" / "metrics.json", report.folder("a") / "metrics.json")
+    store = beside(report, tmp_path / "reports" / "reruns" / "x", {"b"})
+    assert store.results("a") == report.results("a")
+    assert not os.path.samefile(store.folder("a") / "metrics.json", report.folder("a") / "metrics.json")
 
 
 def resolved(**values):
@@ -61,6 +56,12 @@ def test_only_values_that_are_not_the_plan_s_count_and_only_of_these_runs():
     planned = {"a": resolved(n=1, k=2), "b": resolved(n=1), "c": resolved(n=1)}
     now = {"a": resolved(n=5, k=2), "b": resolved(n=1), "c": resolved(n=9)}
     assert changed_parameters(planned, now, {"a", "b"}) == {"a": {"n": (1, 5)}}
+
+
+def folder_name(*arguments):
+    folder = folder_of(Plan(Path("/x/report.toml"), {}, ()), *arguments)
+    assert folder.parent == Path("/x/reports/reruns")
+    return folder.name
 
 
 def test_a_folder_says_what_was_changed():
@@ -82,10 +83,3 @@ def test_what_a_folder_can_t_be_called_is_told_apart_by_a_digest():
 def test_values_that_runs_share_are_said_once():
     changed = {"a": {"n": (1, 5), "k": (1, 2)}, "b": {"n": (3, 5), "k": (1, 9)}}
     assert shared_values(changed) == {"n": 5, "a:k": 2, "b:k": 9}
-
-
-def test_a_dry_run_reads_through_a_store_that_makes_nothing(tmp_path):
-    report = stored(tmp_path, "a", "b")
-    there = Store(tmp_path / "reports" / "reruns" / "b-n-5" / "runs", behind=report, own={"b"})
-    assert there.results("a") == report.results("a") and there.record("b") is None
-    assert not (tmp_path / "reports" / "reruns").exists()

@@ -9,6 +9,7 @@ import pytest
 
 from lib.results import MissingRun, load_run
 from lib.runner.cache import KEEP, Cache
+from lib.runner.command_line import command
 from lib.runner.execute import Failure, Outcome, Place
 from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
@@ -221,7 +222,8 @@ def test_durations_are_said_as_people_do(seconds, text):
 
 def test_the_command_to_run_again_keeps_what_concerns_the_run(work):
     plan = load_plan(work.toy.plan("a", "b"))
-    given = ["--profile", "quick", "--only", "*", "-p", "a:n", "3", "-p", "b:n", "4", "-p", "n", "5", "--keep-going", "--output-dir=my out"]  # fmt: skip
+    words = ["--profile", "quick", "--only", "*", "-p", "a:n", "3", "-p", "b:n", "4", "-p", "n", "5", "--keep-going", "--output-dir=my out"]  # fmt: skip
+    given = command.make_context("run_notebooks.py", words)
     assert command_for(plan.run("a"), given) == (
-        "python run_notebooks.py --profile quick -p a:n 3 -p n 5 '--output-dir=my out' --only a"
+        "python run_notebooks.py -p a:n 3 -p n 5 --profile quick --output-dir 'my out' --only a"
     )
