@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from lib.runner.options import Options
 from lib.runner.plan import Plan
 from lib.runner.progress import duration
-from lib.runner.settings import available_cores
 from lib.runner.store import Store, read_json, write_whole
+from lib.runner.work import available_cores
 
 FILE = ".from_scratch"
 """In the folder of the runs, until the call has ended well."""

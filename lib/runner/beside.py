@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 from lib.runner.cache import Cache
 from lib.runner.errors import RENDERING_FAILED
@@ -85,15 +84,14 @@ def beside(stored: Store, folder: Path, own: Collection[str]) -> Store:
     return Store(runs_dir)
 
 
-def folder_of(plan: Plan, runs: Collection[str], values: Mapping[str, Any], profile: str = "full") -> Path:
-    """Return the folder of runs under other values, such as ``svd-n_factors-50``, with the profile if it isn't full."""
-    start = "-".join(sorted(runs)) if len(runs) <= 2 else f"{len(runs)}_runs"
-    written = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
-    parts = [start, *(f"{name}-{text}" for name, text in written.items())]
-    whole = "-".join(parts if profile == "full" else [*parts, profile])
+def folder_of(plan: Plan, runs: Collection[str], options: Options) -> Path:
+    """Return the folder of runs under what a call changes, such as ``svd-n_factors-50``, with the profile if it isn't full."""
+    said = [sorted(runs), *options.parameters, ("preset", options.preset), ("dataset", options.dataset)]
+    start = "-".join(said[0]) if len(runs) <= 2 else f"{len(runs)}_runs"
+    parts = [start, *(f"{name}-{text}" for name, text in said[1:] if text)]
+    whole = "-".join(parts if options.profile == "full" else [*parts, options.profile])
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", whole).strip("._")
     if safe != whole or len(safe) > LONGEST or len(runs) > 2:
-        said = json.dumps([sorted(runs), values, profile], default=str)
-        digest = hashlib.sha256(said.encode()).hexdigest()[:8]
+        digest = hashlib.sha256(json.dumps([said, options.profile]).encode()).hexdigest()[:8]
         safe = f"{safe[:LONGEST].rstrip('._-')}-{digest}"
-    return plan.root / "reports" / "reruns" / safe
+    return (options.output_dir or plan.root / "reports").resolve() / "reruns" / safe

@@ -32,10 +32,7 @@ def local_address(workers: int, say: Callable[[str], None]) -> Iterator[str]:
 def check_address(address: str) -> None:
     """Refuse a cluster's address that is malformed, or where no Dask scheduler answers.
 
-    Raises
-    ------
-    UsageError
-        The message says what is wrong.
+    Raises UsageError: the message says what is wrong.
     """
     if not re.fullmatch(r"(tcp|tls)://(\[[0-9A-Fa-f:]+\]|[\w.-]+):\d{1,5}", address):
         raise UsageError(f"--cluster {address}: an address is written tcp://HOST:PORT or tls://HOST:PORT")

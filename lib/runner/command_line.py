@@ -18,31 +18,8 @@ corrupt, 4 the report could not be rendered, 130 interrupted.
 """
 
 
-GROUPS = {
-    "Which runs": ("list_runs", "describe", "only", "skip", "profile"),
-    "Other parameters": ("parameters", "preset", "into_report"),
-    "Other data, your own ratings": ("dataset", "columns", "scale", "duplicates", "items", "users"),
-    "Your own model": ("model", "contract"),
-    "Made anew": ("force", "from_scratch", "search_anew", "verify", "rekey"),
-}
-"""Headings of the help text; an option of none of these stands under the last heading."""
-
-
-class _Grouped(click.Command):
-    """Shows its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = {option.name: option.get_help_record(ctx) for option in self.get_params(ctx)}
-        named = [name for names in GROUPS.values() for name in names]
-        rest = tuple(name for name in options if name not in named)
-        for heading, names in {**GROUPS, "How it is done": rest}.items():
-            with formatter.section(heading):
-                formatter.write_dl([options[name] for name in names if options[name] is not None])
-
-
 @click.command(
     "run_notebooks.py",
-    cls=_Grouped,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

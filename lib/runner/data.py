@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -117,53 +115,22 @@ def _member(archive: Path, file: str) -> bytes:
 
 
 def fetch_all(names: Iterable[str], say: Callable[[str], None]) -> dict[str, str]:
-    """Ask for each data set once, in processes that may import pandas and can be ended while they wait for a source.
+    """Ask the sources for each data set once; return those that none could serve, each with what they answered."""
+    answers = {}
+    for name in names:
+        from lib.datasets import CorruptDataset, DatasetUnavailable, entry
+        from lib.datasets.sources import find
 
-    Returns
-    -------
-    dict of str to str
-        Those that no source could serve, each with what the sources answered.
-    """
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    processes, answers = {}, {}
-    try:
-        for name in names:
-            say(f"data   {name} is not here yet; asking its sources")
-            processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "lib.runner.data", name], text=True, start_new_session=True,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths},
-            )  # fmt: skip
-        for name, process in processes.items():
-            answer, error = process.communicate()
-            answers[name] = (answer.strip() or error.strip()[-500:]) if process.returncode else ""
-    finally:
-        for process in processes.values():
-            process.kill()
-    return {name: answer for name, answer in answers.items() if answer}
+        say(f"data   {name} is not here yet; asking its sources")
+        try:
+            find(entry(name))
+        except DatasetUnavailable as error:
+            answers[name] = str(error)
+        except CorruptDataset:
+            pass  # a file that is there and damaged is not for here: the run that reads it names it
+    return answers
 
 
 def lacking(name: str) -> str:
     """Say in a line that a data set is missing, and what to do about it."""
     return f"needs {name}, which no source could serve; set MOVIELENS_DIR to a folder that holds it"
-
-
-def main(name: str) -> int:
-    """Bring a data set's files to this machine; print why no source could serve it where that is so, and return 1.
-
-    A file that is there and damaged is not for here: the run that reads it names it.
-    """
-    from lib.datasets import CorruptDataset, DatasetUnavailable, entry
-    from lib.datasets.sources import find
-
-    try:
-        find(entry(name))
-    except DatasetUnavailable as error:
-        print(error)
-        return 1
-    except CorruptDataset:
-        pass
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

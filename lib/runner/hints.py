@@ -40,10 +40,7 @@ def is_sweepable(kind: Any) -> bool:
 def parse_text(text: str, kind: Any) -> Any:
     """Turn a text into a value of a type; where any will do, read it as JSON or Python writes it.
 
-    Raises
-    ------
-    ValueError
-        The text isn't of that type.
+    Raises ValueError: the text isn't of that type.
     """
     alternatives = _alternatives(kind)
     if len(alternatives) > 1:
@@ -63,10 +60,7 @@ def parse_text(text: str, kind: Any) -> Any:
 def check_value(value: Any, kind: Any) -> Any:
     """Return a value if it is of a type; an int is taken for a float, and sequences become lists.
 
-    Raises
-    ------
-    ValueError
-        The value isn't of that type.
+    Raises ValueError: the value isn't of that type.
     """
     alternatives = _alternatives(kind)
     if len(alternatives) > 1:

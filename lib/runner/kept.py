@@ -77,11 +77,7 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
     """Write a kept page's results into a folder, tell on the page where they are from, and return their record.
 
     `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
-
-    Raises
-    ------
-    UsageError
-        The archive is damaged.
+    Raises UsageError: the archive is damaged.
     """
     record = record_of(archive)
     with _opened(archive) as tar:

@@ -8,42 +8,36 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
 from lib.runner.errors import OK, UsageError, near_miss
-from lib.runner.notebook import read_notebook
 from lib.runner.options import Options
-from lib.runner.parameters import RESERVED, UNKNOWN, Parameter, declared
+from lib.runner.parameters import UNKNOWN, Parameter
 from lib.runner.plan import Plan
 
 RUN = "your_model"
-GIVEN = ("model", "parameters")
-"""The notebook's parameters that `--model` and the model's own ``-p`` fill."""
+"""Its parameters `model` and `parameters` are filled by `--model` and the model's own ``-p``."""
 
 
 def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
     """Return the plan and the options with which `RUN` fits the class of ``--model``.
 
-    ``-p`` with a name of the class's constructor goes to the model, with a name of the notebook to the notebook; the
-    class's is the stronger. The files that the class was imported from count for the cache.
-
-    Raises
-    ------
-    UsageError
-        There is no such class, or a name or value that neither takes.
+    ``-p NAME`` is a hyperparameter, ``-p your_model:NAME`` a parameter of the notebook. The files that the class was imported
+    from count for the cache. Raises UsageError: there is no such class, or a name or value that it does not take.
     """
     if RUN not in plan.ids:
         raise UsageError(f"--model needs a run {RUN!r}, which {plan.path.name} does not have")
     if options.only and tuple(options.only) != (RUN,):
         raise UsageError(f"--model executes the run {RUN} alone; leave --only out")
     cls, files = _load(options.model)
-    of_notebook = set(declared(read_notebook(plan.source(plan.run(RUN))))) - {*RESERVED, *GIVEN}
-    hyperparameters, rest = _parted(options.model, cls, of_notebook, options.parameters)
-    given = ((f"{RUN}:model", options.model), (f"{RUN}:parameters", json.dumps(hyperparameters)))
+    rest = tuple((key, text) for key, text in options.parameters if ":" in key)
+    own = [(key, text) for key, text in options.parameters if ":" not in key]
+    hyperparameters = json.dumps(_hyperparameters(options.model, cls, own))
+    given = ((f"{RUN}:model", options.model), (f"{RUN}:parameters", hyperparameters))
     # A file's full path stays what it is beside the plan's folder.
     runs = tuple(replace(r, files=(*r.files, *map(str, files))) if r.id == RUN else r for r in plan.runs)
     return replace(plan, runs=runs), replace(options, only=(RUN,), parameters=(*rest, *given))
@@ -52,43 +46,29 @@ def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
 def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> int:
     """Run the shared tests that every model must pass on a class under some hyperparameters, and return their exit code.
 
-    Raises
-    ------
-    UsageError
-        No class was named, there is none of the name, or it has no such parameter.
+    Raises UsageError: no class was named, there is none of the name, or it has no such parameter.
     """
     if not spec:
         raise UsageError("--contract tests the class that --model names: --model my_module:MyModel --contract")  # fmt: skip
     cls, _ = _load(spec)
     from lib.own_model import contract_command
 
-    hyperparameters, _ = _parted(spec, cls, set(), parameters)
-    return subprocess.run(contract_command(spec, hyperparameters), cwd=ROOT, check=False).returncode or OK
+    command = contract_command(spec, _hyperparameters(spec, cls, parameters))
+    return subprocess.run(command, cwd=ROOT, check=False).returncode or OK
 
 
-def _parted(
-    spec: str, cls: type, of_notebook: Collection[str], parameters: Iterable[tuple[str, str]]
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Part ``-p`` into the class's hyperparameters, as values, and what is left for the notebook."""
+def _hyperparameters(spec: str, cls: type, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
     kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    takes = {name: _hyperparameter(p) for name, p in inspect.signature(cls).parameters.items() if p.kind in kinds}  # fmt: skip
-    hyperparameters: dict[str, Any] = {}
-    rest: list[tuple[str, str]] = []
-    for key, text in parameters:
-        prefix, _, name = key.rpartition(":")
-        if name in takes and not prefix:
-            try:
-                hyperparameters[name] = takes[name].parse(text)
-            except ValueError as error:
-                raise UsageError(f"-p {name}: {spec} takes {name}: {takes[name].kind}; {error}") from None
-        elif name in of_notebook and prefix in ("", RUN):
-            rest.append((key, text))
-        else:
+    takes = {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind in kinds}
+    found: dict[str, Any] = {}
+    for name, text in parameters:
+        if name not in takes:
             raise UsageError(
-                f"-p {key}: neither {spec} nor its notebook has such a parameter{near_miss(name, {*takes, *of_notebook})}; "
-                f"the model takes {', '.join(takes) or 'none'}, the notebook {', '.join(sorted(of_notebook)) or 'none'}"
+                f"-p {name}: {spec} takes {', '.join(takes) or 'no parameters'}{near_miss(name, takes)}; "
+                f"a parameter of the notebook is written {RUN}:NAME"
             )
-    return hyperparameters, rest
+        found[name] = _hyperparameter(takes[name]).taken(text, f"-p {name}: {spec}", as_text=True)
+    return found
 
 
 def _hyperparameter(parameter: inspect.Parameter) -> Parameter:

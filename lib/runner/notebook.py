@@ -49,10 +49,7 @@ class Notebook:
 def read_notebook(path: Path) -> Notebook:
     """Read a notebook, or return what was read of it while the file is the same.
 
-    Raises
-    ------
-    PlanError
-        The file isn't a notebook of format 4.
+    Raises PlanError: the file isn't a notebook of format 4.
     """
     try:
         status = path.stat()

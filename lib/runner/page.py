@@ -29,10 +29,7 @@ class NotRendered(RuntimeError):
 def build_pages(plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, title: str) -> Path:
     """Build a small HTML report of some runs of `plan` into `folder`, and return its opening page.
 
-    Raises
-    ------
-    NotRendered
-        The report's builder refuses.
+    Raises NotRendered: the report's builder refuses.
     """
     settings = {"title": title, "subtitle": f"Beside the report “{plan.title}”"}
     runs = tuple(replace(run, part="Runs") for run in runs)
@@ -63,10 +60,7 @@ def cut_copies(plan: Plan, runs: Iterable[Run], runs_dir: Path) -> Iterator[Path
 def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
     """Have the report's builder build pages.
 
-    Raises
-    ------
-    NotRendered
-        It refuses, or breaks; then the traceback is kept.
+    Raises NotRendered: it refuses, or breaks; then the traceback is kept.
     """
     try:
         import lib.report

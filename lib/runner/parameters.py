@@ -51,21 +51,16 @@ class Parameter:
         kind = self.hint or getattr(self.type, "__name__", "value")
         return f"{kind} in {self.range}" if self.range else kind
 
-    def parse(self, text: str) -> Any:
-        """Turn a text of the command line into a value of the parameter's type and range.
+    def taken(self, value: Any, where: str, *, as_text: bool = False, error: type[UsageError] = UsageError) -> Any:  # fmt: skip
+        """Return a value of the parameter's type and range, made from a file's or from a text of the command line.
 
-        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``.
-
-        Raises
-        ------
-        ValueError
-            The text isn't of that type, or out of the range.
+        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``. The error for what is no
+        such value begins with `where` and says what is taken.
         """
-        return self._within(parse_text(text, self.type))
-
-    def check(self, value: Any) -> Any:
-        """Return a file's value if it is of the parameter's type and range; otherwise a ValueError says what is wrong."""
-        return self._within(check_value(value, self.type))
+        try:
+            return self._within(parse_text(value, self.type) if as_text else check_value(value, self.type))
+        except ValueError as why:
+            raise error(f"{where} takes {self.name}: {self.kind}; {why}") from None
 
     def _within(self, value: Any) -> Any:
         if not self.range:
@@ -85,11 +80,7 @@ def declared(notebook: Notebook) -> dict[str, Parameter]:
 
     A parameter means what the comment behind it says, after those on the lines right above it; a comment among the values
     of a long list, or behind its closing bracket, counts as behind it. Where that opens with a range, it has one.
-
-    Raises
-    ------
-    PlanError
-        No parameters cell, or more than one, or one that isn't Python.
+    Raises PlanError: no parameters cell, or more than one, or one that isn't Python.
     """
     found = _declared(notebook.parameters_cell.source)
     if found is None:
@@ -155,21 +146,17 @@ def resolve(
 ) -> dict[str, Resolved]:  # fmt: skip
     """Work out every run's parameters, given names and values that JSON can hold.
 
-    From weakest to strongest: the notebook's own values, the plan's, the profile's, ``dataset``, the file's, the options for
-    all runs, the options for one run.
+    From weakest to strongest: the notebook's own values, the plan's, the profile's, `dataset` in every notebook that has such
+    a parameter, the file's, the options for all runs, the options for one run.
 
     Parameters
     ----------
-    plan : Plan
+    plan, profile : Plan, {"full", "quick", "large"}
+        Where the values come from, and which of them hold.
     selected : iterable of str
         The runs of this call; an option for another run is an error. The others are resolved by plan, profile and dataset.
-    profile : {"full", "quick", "large"}
-        Which of the plan's values hold.
-    dataset : str, optional
-        The value of ``dataset`` in every notebook that has such a parameter.
     file : Path, optional
-        YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one; it may be about more runs
-        than those of this call.
+        YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one; more runs than the call's do.
     options : iterable of (name, text)
         As ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``.
     outside : mapping of str to str
@@ -194,7 +181,7 @@ def resolve(
     wanted += [(key, text, f"-p {key}", True) for key, text in options]
     for key, value, where, as_text in sorted(wanted, key=lambda one: (":" in one[0], one[3])):
         for run, parameter in _meant(plan, selected, known, key, where).items():
-            given[run][parameter.name] = _taken(parameter, value, f"{where}: {run}", as_text)
+            given[run][parameter.name] = parameter.taken(value, f"{where}: {run}", as_text=as_text)
     resolved = {}
     for run in plan.ids:
         defaults = {n: "computed" if p.default is UNKNOWN else p.default for n, p in known[run].items()}
@@ -222,25 +209,11 @@ def _meant(
     return found
 
 
-def _taken(parameter: Parameter, value: Any, where: str, as_text: bool) -> Any:
-    try:
-        return parameter.parse(value) if as_text else parameter.check(value)
-    except ValueError as error:
-        raise UsageError(f"{where} takes {parameter.name}: {parameter.kind}; {error}") from None
-
-
 def _from_plan(plan: Plan, run: Run, known: Mapping[str, Parameter], profile: str) -> dict[str, Any]:
-    given = {}
-    for name, value in run.values(profile).items():
-        if name not in known:
-            raise PlanError(
-                f"{plan.path.name}: {run.id}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}"
-            )
-        try:
-            given[name] = _taken(known[name], value, f"{plan.path.name}: {run.id}", False)
-        except UsageError as error:
-            raise PlanError(str(error)) from None
-    return given
+    where, values = f"{plan.path.name}: {run.id}", run.values(profile)
+    for name in values.keys() - known:
+        raise PlanError(f"{where}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}")
+    return {name: known[name].taken(value, where, error=PlanError) for name, value in values.items()}
 
 
 def _read_file(path: Path, plan: Plan) -> dict[str, Any]:

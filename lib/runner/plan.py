@@ -145,10 +145,7 @@ class Plan:
     def match(self, patterns: Iterable[str]) -> set[str]:
         """Return the runs that any of the patterns (``*``, ``?``, ``[..]``) names.
 
-        Raises
-        ------
-        UsageError
-            A pattern that matches nothing; the message names the nearest run.
+        Raises UsageError: a pattern that matches nothing; the message names the nearest run.
         """
         found: set[str] = set()
         for pattern in patterns:

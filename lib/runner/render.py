@@ -106,10 +106,7 @@ def render(
 ) -> None:
     """Build the report of the runs that are part of it; of those that only `whole` has, references become words.
 
-    Raises
-    ------
-    NotRendered
-        A run has no results, or the report's builder refuses; the last good report stays.
+    Raises NotRendered: a run has no results, or the report's builder refuses; the last good report stays.
     """
     if missing := without_results(plan, store):
         raise NotRendered(

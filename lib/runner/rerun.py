@@ -28,10 +28,7 @@ def rerun(
 ) -> int:
     """Run what was changed, `changed` against the plan, in a folder of its own; then show and keep what it changed.
 
-    Raises
-    ------
-    UsageError
-        All changed runs are another profile's.
+    Raises UsageError: all changed runs are another profile's.
     """
     away = {} if options.only else outside(plan, options.profile)
     all_names = list(changed) or list(options.only)
@@ -44,8 +41,7 @@ def rerun(
     for name in names:
         said = [f"{key} {_short(old)} -> {_short(new)}" for key, (old, new) in changed.get(name, {}).items()]
         print(f"rerun  {name} beside the report: {', '.join(said) or 'the same parameters'}")
-    values = shared_values({name: changed[name] for name in names if name in changed})
-    folder, runs = folder_of(plan, names, values, options.profile), [plan.run(name) for name in names]
+    folder, runs = folder_of(plan, names, options), [plan.run(name) for name in names]
 
     def conclude(store: Store) -> list[Run]:
         if options.model is None:
@@ -120,17 +116,6 @@ def changed_parameters(
         differing = {name: (before[name], value) for name, value in after.items() if before[name] != value}
         if run in runs and differing:
             found[run] = differing
-    return found
-
-
-def shared_values(changed: Changes) -> dict[str, Any]:
-    """Return the changed values by parameter, or by ``run:parameter`` where runs got different ones."""
-    found: dict[str, Any] = {}
-    for name in dict.fromkeys(name for values in changed.values() for name in values):
-        given = {run: values[name][1] for run, values in changed.items() if name in values}
-        first = next(iter(given.values()))
-        same = all(value == first for value in given.values())
-        found |= {name: first} if same else {f"{run}:{name}": value for run, value in given.items()}
     return found
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
@@ -15,11 +15,43 @@ from lib.runner.kept import unpack
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
-from lib.runner.settings import Settings, Summary
 from lib.runner.store import FITS, Store, read_json
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
+
+
+@dataclass
+class Settings:
+    """How runs are executed.
+
+    At most `jobs` compute at a time, and `kernels` are open: those over wait for a core, or for their fits. `timeout` is for
+    one cell. After a failure others start if `keep_going`. `profile` goes into the records, `runs_dir_parameter` into notebooks
+    whose results are not at the usual place, `environment` to every kernel. The runs in `required` were asked for by name and
+    fail without their data, kept page or not. `unavailable` are data sets that no source could serve, with the answers.
+    """
+
+    jobs: int = 1
+    kernels: int = 1
+    timeout: float | None = None
+    keep_going: bool = False
+    profile: str = "full"
+    runs_dir_parameter: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Summary:
+    """What became of the runs: names by what happened, and the failures."""
+
+    executed: list[str] = field(default_factory=list)
+    as_made: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
 
 
 def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
@@ -88,8 +120,11 @@ class Schedule:
                     continue
                 decision = self.cache.decide(run)
                 missing = sorted(self.cache.datasets(run) & set(self.settings.unavailable))
-                if decision.action == EXECUTE and missing:
-                    decision = self._without_data(run, decision, missing[0], summary)
+                if decision.action == EXECUTE and missing and self._may_be_shown(run):
+                    decision = self.cache.instead(run, lacking(missing[0]))
+                elif decision.action == EXECUTE and missing:
+                    failure = Failure("DatasetUnavailable", self.settings.unavailable[missing[0]])
+                    self._fail(run, failure, f"FAILED {run.id}: {lacking(missing[0])}", summary)
                 if decision.action == EXECUTE and run.id not in summary.failed:
                     if len(self._working) >= self.settings.kernels:
                         continue
@@ -98,14 +133,6 @@ class Schedule:
                     self._settle(run, decision, summary)
                 waiting.remove(run)
                 moved = True
-
-    def _without_data(self, run: Run, decision: Decision, name: str, summary: Summary) -> Decision:
-        """Return what becomes of a run whose data can't be had: its kept page, or a failure."""
-        if self._may_be_shown(run):
-            return self.cache.instead(run, lacking(name))
-        failure = Failure("DatasetUnavailable", self.settings.unavailable[name], about_data=True)
-        self._fail(run, failure, f"FAILED {run.id}: {lacking(name)}", summary)
-        return decision
 
     def _may_be_shown(self, run: Run) -> bool:
         return run.id in self.cache.archives and run.id not in self.settings.required
@@ -159,7 +186,7 @@ class Schedule:
         record = {
             "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
             "seconds": round(outcome.seconds, 2), "peak_memory_mib": None if memory is None else round(memory, 1),
-            "cells": outcome.cells, "versions": outcome.versions,
+            "cells": outcome.cells,
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         self.store.publish(run.id, record)

@@ -17,10 +17,7 @@ PRESETS = ROOT / "data" / "presets"
 def preset_file(name: str) -> Path:
     """Return the file of a preset, or the file itself if it is one.
 
-    Raises
-    ------
-    UsageError
-        No preset has the name; the message tells the near miss.
+    Raises UsageError: no preset has the name; the message tells the near miss.
     """
     known = [path.stem for path in PRESETS.glob("*.yaml")]
     if name not in known and not Path(name).is_file():
@@ -31,10 +28,7 @@ def preset_file(name: str) -> Path:
 def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -> tuple[set[str], set[str]]:
     """Return the runs of this call, and those of them that were asked for rather than needed.
 
-    Raises
-    ------
-    UsageError
-        A pattern names nothing, nothing is left, or a skipped run has no results for one that needs them.
+    Raises UsageError: a pattern names nothing, nothing is left, or a skipped run has no results for one that needs them.
     """
     skipped = plan.match(skip)
     asked_for = (plan.match(only) if only else set(plan.ids)) - skipped

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from lib.runner.anew import remembered, since, still_to_make
 from lib.runner.cache import KEEP, Cache
 from lib.runner.cluster import check_address
 from lib.runner.data import known_datasets
-from lib.runner.describe import print_description
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError, near_miss
-from lib.runner.listing import dry_run, list_runs
+from lib.runner.listing import dry_run, list_runs, print_description
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
 from lib.runner.own_data import is_file_name, refuse_own_options, with_own_ratings
@@ -30,10 +28,7 @@ from lib.runner.work import execute
 def run_session(options: Options) -> int:
     """Do what the options say and return the exit code.
 
-    Raises
-    ------
-    UsageError
-        The options or the plan are wrong.
+    Raises UsageError: the options or the plan are wrong.
     """
     if options.verify or options.rekey:
         from lib.experiment import upkeep
@@ -75,7 +70,7 @@ def _work(plan: Plan, options: Options) -> int:
         file=None if options.preset is None else preset_file(options.preset),
     )  # fmt: skip
     if swept is not None:
-        return sweep(plan, store, parameters, swept, replace(options, parameters=tuple(plain)))
+        return sweep(plan, store, parameters, swept, options)
     # A folder that was named is that of a report of its own; there is nothing to put it beside.
     if not (options.into_report or options.output_dir or options.list_runs):
         planned = resolve(plan, selected, profile=options.profile, outside=away)

@@ -94,10 +94,7 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Hold the folder, so that two runners don't write the same results; the lock ends with the process.
 
-        Raises
-        ------
-        UsageError
-            Another runner holds it.
+        Raises UsageError: another runner holds it.
         """
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         try:

@@ -45,11 +45,7 @@ def split_sweep(
     """Part the options into those that set one value and the one that sweeps several.
 
     Several values are told by a comma in what is no list; in a text one with a space behind it doesn't part, such as a title's.
-
-    Raises
-    ------
-    UsageError
-        More than one run or parameter, fewer than two values, or a value of another type.
+    Raises UsageError: more than one run or parameter, fewer than two values, or a value of another type.
     """
     known = {name: declared(read_notebook(plan.source(plan.run(name)))) for name in asked_for}
     plain: list[tuple[str, str]] = []
@@ -67,7 +63,10 @@ def split_sweep(
             )
         else:
             ((run, parts),) = several.items()
-            sweeps.append(Sweep(run, name, _values(key, run, runs[run], parts)))
+            values = dict.fromkeys(runs[run].taken(part.strip(), f"-p {key}: {run}", as_text=True) for part in parts)  # fmt: skip
+            if len(values) < 2:
+                raise UsageError(f"-p {key}: a sweep needs two different values at least")
+            sweeps.append(Sweep(run, name, tuple(values)))
     if len(sweeps) > 1:
         raise UsageError(f"one parameter is swept at a time, not {', '.join(one.name for one in sweeps)}")
     return plain, sweeps[0] if sweeps else None
@@ -77,16 +76,6 @@ def _parts(text: str, parameter: Parameter) -> list[str]:
     if not is_sweepable(parameter.type):
         return [text]
     return re.split(r",(?!\s)" if parameter.kind.startswith("str") else r",", text)
-
-
-def _values(key: str, run: str, parameter: Parameter, parts: list[str]) -> tuple[Any, ...]:
-    try:
-        values = list(dict.fromkeys(parameter.parse(part.strip()) for part in parts))
-    except ValueError as error:
-        raise UsageError(f"-p {key}: {run} takes {parameter.name}: {parameter.kind}; {error}") from None
-    if len(values) < 2:
-        raise UsageError(f"-p {key}: a sweep needs two different values at least")
-    return tuple(values)
 
 
 def variants(run: Run, swept: Sweep, base: Resolved) -> dict[str, tuple[Run, Resolved, Any]]:
@@ -113,10 +102,7 @@ def sweep(
 ) -> int:
     """Execute a run once for each value, and show its metrics against them.
 
-    Raises
-    ------
-    UsageError
-        The sweep is meant to go into the report.
+    Raises UsageError: the sweep is meant to go into the report.
     """
     if options.into_report:
         raise UsageError("a report has one value of a parameter; a sweep goes beside it, without --into-report")  # fmt: skip
@@ -124,13 +110,7 @@ def sweep(
     found = variants(run, swept, parameters[run.id])
     whole = replace(plan, runs=(*plan.runs, *(variant for variant, _, _ in found.values())))
     parameters = {**parameters, **{name: resolved for name, (_, resolved, _) in found.items()}}
-    # What else the command line changes gets a folder of its own.
-    others = {key: text for key, text in options.parameters if key.rpartition(":")[2] != swept.name}
-    others |= {"dataset": options.dataset} if options.dataset else {}
-    values = {**others, swept.name: ",".join(map(written, swept.values))}
-    folder = folder_of(plan, [run.id], values, options.profile)
-    if options.output_dir:
-        folder = options.output_dir.resolve() / "reruns" / folder.name
+    folder = folder_of(plan, [run.id], options)
 
     def conclude(store: Store) -> list[Run]:
         records = [

@@ -19,8 +19,7 @@ from lib.runner.failures import describe
 from lib.runner.options import Options
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import Bars, Lines
-from lib.runner.schedule import Schedule, forecast
-from lib.runner.settings import Settings, Summary, available_cores, by_memory
+from lib.runner.schedule import Schedule, Settings, Summary, forecast
 from lib.runner.store import Store
 
 SPARE = 2
@@ -86,3 +85,17 @@ def _tell(summary: Summary, runs: int) -> None:
     print(f"Runs: {', '.join(f'{len(names)} {what}' for what, names in ended.items() if names)}.")
     for name, reason in [*summary.absent.items(), *summary.not_run.items()]:
         print(f"  {name}: {reason}")
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def by_memory(most: int, gib_a_job: float = 3.0) -> int:
+    """Return how many kernels may be open, at most as many as given: one at least, as many as memory is enough for."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        memory = gib_a_job
+    return max(1, min(most, int(memory / gib_a_job)))

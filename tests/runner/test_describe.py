@@ -1,6 +1,6 @@
 import pytest
 
-from lib.runner.describe import print_description
+from lib.runner.listing import print_description
 from lib.runner.notebook import read_notebook
 from lib.runner.parameters import declared
 from lib.runner.plan import load_plan

@@ -20,9 +20,8 @@ from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import Lines
 from lib.runner.render import refresh
-from lib.runner.schedule import Schedule
+from lib.runner.schedule import Schedule, Settings
 from lib.runner.selection import outside, select
-from lib.runner.settings import Settings
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
 

@@ -15,10 +15,10 @@ from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import At, Bars, Lines, duration
-from lib.runner.schedule import Schedule, _Work, forecast
+from lib.runner.schedule import Schedule, Settings, _Work, forecast
 from lib.runner.selection import outside
-from lib.runner.settings import Settings, by_memory
 from lib.runner.store import Store
+from lib.runner.work import by_memory
 from tests.toy_report import ToyReport
 
 
