@@ -15,7 +15,7 @@ from lib.runner import kept
 from lib.runner.data import DataChecksums
 from lib.runner.errors import PlanError
 from lib.runner.notebook import Notebook, code_hash, read_notebook
-from lib.runner.parameters import Resolved, is_literal
+from lib.runner.parameters import Resolved
 from lib.runner.plan import Plan, Run
 from lib.runner.store import AS_MADE, Store, read_json, write_whole
 
@@ -158,8 +158,7 @@ class Cache:
         asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.code], values, run.modules]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if key not in self._known:
-            # The parameters cell counts by the values that come of it, unless it computes them.
-            left_out = notebook.parameters_cell.id if is_literal(notebook) else None
+            left_out = notebook.parameters_cell.id  # it counts by the values that come of it
             self._known[key] = {
                 "code": [
                     [c.id, code_hash(c.source)]

@@ -38,12 +38,11 @@ _KERNELS: set[int] = set()
 
 @dataclass
 class Place:
-    """Where in its notebook a run is: `started` is None while it waits for a core, `peak` in MiB where that is told."""
+    """Where in its notebook a run is, for whoever looks from another thread; `started` is None while it waits for a core."""
 
     sources: dict[str, str] = field(default_factory=dict)
     cell: int = 0
     started: float | None = None
-    peak: float | None = None
     pid: int = 0
 
     @property
@@ -93,13 +92,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: its failure or None, wall time in seconds, peak memory of the kernel in MiB, code cells."""
+    """How a run ended: its failure or None, and wall time in seconds."""
 
     run: str
     failure: Failure | None
     seconds: float
-    peak_memory: float | None = None
-    cells: int = 0
 
 
 def execute_run(request: Request) -> Outcome:
@@ -110,7 +107,7 @@ def execute_run(request: Request) -> Outcome:
     failure = _execute(request)
     if failure is None:
         _tidy(request.folder / NOTEBOOK)
-    return Outcome(request.run, failure, place.elapsed, place.peak, place.cells)
+    return Outcome(request.run, failure, place.elapsed)
 
 
 @contextmanager
@@ -211,17 +208,13 @@ def _engine(request: Request, scratch: Path) -> type:
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            entered, left = nb_man.cell_start, nb_man.cell_complete
+            entered = nb_man.cell_start
 
             def cell_start(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
                 place.cell = order.get(cell.get("id"), place.cell)
                 entered(cell, cell_index, **kw)
 
-            def cell_complete(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
-                place.peak = _peak_memory(place.pid) or place.peak
-                left(cell, cell_index, **kw)
-
-            nb_man.cell_start, nb_man.cell_complete = cell_start, cell_complete
+            nb_man.cell_start = cell_start
             options["kernel_manager_class"] = Manager
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
@@ -246,15 +239,6 @@ def _tidy(path: Path) -> None:
 def _unformatted(path: Path) -> str:
     # Papermill fills parameters in between braces.
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _peak_memory(pid: int) -> float | None:
-    """Return the most memory that a process has held so far in MiB, where the system tells."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        return float(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-    except (OSError, TypeError):
-        return None
 
 
 def kernel_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:

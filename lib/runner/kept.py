@@ -66,7 +66,7 @@ def record_of(archive: Path) -> dict[str, Any]:
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
-    """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the very page that is kept."""
+    """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the page that is kept."""
     record = {**record_of(archive), "parts": dict(parts), "key": key}
     with _opened(archive) as tar:
         content = {entry.name: tar.extractfile(entry).read() for entry in tar}

@@ -11,7 +11,7 @@ from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, Cache, Decision
 from lib.runner.errors import OK
 from lib.runner.hints import is_sweepable
 from lib.runner.notebook import read_notebook
-from lib.runner.parameters import RESERVED, UNKNOWN, declared, resolve
+from lib.runner.parameters import RESERVED, declared, resolve
 from lib.runner.plan import PROFILES, Plan, Run
 from lib.runner.progress import duration
 from lib.runner.render import is_current, part_of_report, without_results
@@ -100,8 +100,6 @@ def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") 
 
 
 def _shown(value: Any) -> str:
-    if value is UNKNOWN:
-        return "computed"
     if value is None:
         return "none"  # as the command line takes it
     text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)

@@ -16,7 +16,7 @@ from typing import Any
 from lib import ROOT
 from lib.runner.errors import OK, UsageError, near_miss
 from lib.runner.options import Options
-from lib.runner.parameters import UNKNOWN, Parameter
+from lib.runner.parameters import Parameter
 from lib.runner.plan import Plan
 
 RUN = "your_model"
@@ -77,7 +77,7 @@ def _hyperparameter(parameter: inspect.Parameter) -> Parameter:
     if hint is parameter.empty:
         hint = ""
     text = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-    return Parameter(parameter.name, text, UNKNOWN if default is parameter.empty else default)
+    return Parameter(parameter.name, text, None if default is parameter.empty else default)
 
 
 def _load(spec: str) -> tuple[type, list[Path]]:

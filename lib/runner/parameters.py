@@ -15,14 +15,11 @@ from typing import Any
 
 from lib.runner.errors import PlanError, UsageError, near_miss
 from lib.runner.hints import check_value, kind_of, parse_text
-from lib.runner.notebook import Notebook, parse, read_notebook
+from lib.runner.notebook import Notebook, read_notebook
 from lib.runner.plan import Plan, Run
 
 RESERVED = ("run", "runs_dir")
 """Set by the runner itself."""
-
-UNKNOWN = object()
-"""The default of a parameter whose value the cell computes instead of writing it down."""
 
 _NUMBER = r"-?(?:inf|\d[\d.]*(?:e-?\d+)?)"
 _RANGE = re.compile(rf"([\[(]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[\])])(?:\s+|$)")
@@ -43,7 +40,7 @@ class Parameter:
         """The type by its hint, else by its default."""
         if self.hint:
             return kind_of(self.hint)
-        return Any if self.default is UNKNOWN or self.default is None else type(self.default)
+        return Any if self.default is None else type(self.default)
 
     @property
     def kind(self) -> str:
@@ -80,37 +77,34 @@ def declared(notebook: Notebook) -> dict[str, Parameter]:
 
     A parameter means what the comment behind it says, after those on the lines right above it; a comment among the values
     of a long list, or behind its closing bracket, counts as behind it. Where that opens with a range, it has one.
-    Raises PlanError: no parameters cell, or more than one, or one that isn't Python.
+    Raises PlanError: no parameters cell, or more than one, or one that doesn't only write values down.
     """
-    found = _declared(notebook.parameters_cell.source)
-    if found is None:
-        raise PlanError(f"{notebook.path.name}: the parameters cell is not valid Python")
-    return found
+    try:
+        return _declared(notebook.parameters_cell.source)
+    except (SyntaxError, ValueError) as error:
+        raise PlanError(
+            f"{notebook.path.name}: the parameters cell must write values down: {error}"
+        ) from None
 
 
 @cache
-def _declared(source: str) -> dict[str, Parameter] | None:
-    tree = parse(source)
-    if tree is None:
-        return None
+def _declared(source: str) -> dict[str, Parameter]:
     comments, found = _comments(source), {}
-    for statement in tree.body:
-        hint, value = getattr(statement, "annotation", None), getattr(statement, "value", None)
-        target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
-        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(target, ast.Name):
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Expr):  # a text that says what the cell is about
             continue
-        try:
-            default = ast.literal_eval(value) if value is not None else UNKNOWN
-        except ValueError:
-            default = UNKNOWN
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            raise ValueError(f"line {statement.lineno} does something else")
+        hint = getattr(statement, "annotation", None)
+        name = ast.unparse(getattr(statement, "targets", [getattr(statement, "target", None)])[0])
         first = statement.lineno
         while comments.get(first - 1, ("", False))[1]:
             first -= 1
         lines = [comments[n][0] for n in range(first, statement.end_lineno + 1) if n in comments]
         meaning = " ".join(filter(None, lines))
         opening = _RANGE.match(meaning)
-        found[target.id] = Parameter(
-            target.id, "" if hint is None else ast.unparse(hint), default,
+        found[name] = Parameter(
+            name, "" if hint is None else ast.unparse(hint), ast.literal_eval(statement.value),
             meaning[opening.end() :] if opening else meaning, opening[1] if opening else "",
         )  # fmt: skip
     return found
@@ -123,13 +117,6 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and not token.string.startswith("#|")
     }
-
-
-def is_literal(notebook: Notebook) -> bool:
-    """Whether the parameters cell only writes values down, so that the resolved values say all about it."""
-    tree = parse(notebook.parameters_cell.source)
-    plain = tree is not None and all(isinstance(s, (ast.AnnAssign, ast.Assign, ast.Expr)) for s in tree.body)
-    return plain and all(p.default is not UNKNOWN for p in declared(notebook).values())
 
 
 @dataclass(frozen=True)
@@ -184,8 +171,8 @@ def resolve(
             given[run][parameter.name] = parameter.taken(value, f"{where}: {run}", as_text=as_text)
     resolved = {}
     for run in plan.ids:
-        defaults = {n: "computed" if p.default is UNKNOWN else p.default for n, p in known[run].items()}
-        values = {name: v for name, v in {**defaults, **given[run]}.items() if name not in RESERVED}
+        values = {name: parameter.default for name, parameter in known[run].items()} | given[run]
+        values = {name: value for name, value in values.items() if name not in RESERVED}
         # As JSON gives them back, so that stored and fresh ones compare.
         resolved[run] = Resolved(json.loads(json.dumps(values, default=str)), given[run])
     return resolved

@@ -182,17 +182,14 @@ class Schedule:
             return
         # The run may have fetched its data.
         parts = {**work.parts, "data": self.cache.parts(run)["data"]}
-        memory = outcome.peak_memory
         record = {
             "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
-            "seconds": round(outcome.seconds, 2), "peak_memory_mib": None if memory is None else round(memory, 1),
-            "cells": outcome.cells,
+            "seconds": round(outcome.seconds, 2),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         self.store.publish(run.id, record)
         summary.executed.append(run.id)
-        memory = "" if memory is None else f", {memory:.0f} MiB"
-        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
+        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}")
 
     def _instead_of(self, run: Run, failure: Failure) -> str:
         """Return why a failed run's kept page stands in for it: its data, or predictions of a kept one; else nothing."""

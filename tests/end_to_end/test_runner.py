@@ -79,7 +79,7 @@ class TestCaching:
 
     def test_what_a_run_took_is_recorded(self, report):
         record = report.record("first")
-        assert record["seconds"] > 0 and record["peak_memory_mib"] > 20
+        assert record["seconds"] > 0
         assert record["profile"] == "full"
 
     def test_the_executed_notebook_names_no_path_of_the_machine(self, report):

@@ -43,7 +43,7 @@ class StandIn(Executor):
         (folder / "provenance.json").write_text("{}")
         (folder / "predictions.parquet").write_bytes(bytes(1000))
         future = Future()
-        future.set_result(Outcome(request.run, self.broken.get(request.run), 1.0, 50.0, 2))
+        future.set_result(Outcome(request.run, self.broken.get(request.run), 1.0))
         return future
 
 

@@ -3,7 +3,7 @@ import pytest
 from lib.runner.errors import PlanError, UsageError
 from lib.runner.hints import check_value, kind_of, parse_text
 from lib.runner.notebook import read_notebook
-from lib.runner.parameters import declared, is_literal, resolve
+from lib.runner.parameters import declared, resolve
 from lib.runner.plan import load_plan
 from tests.toy_report import ToyReport
 
@@ -78,9 +78,9 @@ def test_the_parameters_cell_is_read_with_hints_and_defaults(toy):
     assert {name: (p.kind, p.default) for name, p in found.items()} == {
         "run": ("str", "b"), "runs_dir": ("str", ""), "n": ("int", 7), "rate": ("float", 0.5),
     }  # fmt: skip
-    assert is_literal(read_notebook(toy.root / "notebooks" / "b.ipynb"))
     toy.notebook("c", parameters="grid: list = list(range(3))")
-    assert not is_literal(read_notebook(toy.root / "notebooks" / "c.ipynb"))
+    with pytest.raises(PlanError, match="must write values down"):
+        declared(read_notebook(toy.root / "notebooks" / "c.ipynb"))
 
 
 def test_the_narrower_setting_wins(toy, tmp_path):

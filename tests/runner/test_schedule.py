@@ -34,7 +34,7 @@ class StandIn(Executor):
         (Path(request.folder) / "provenance.json").write_text("{}")
         future = Future()
         failure = Failure("ValueError", "no", 1, 2) if request.run in self.broken else None
-        future.set_result(Outcome(request.run, failure, 1.0, 50.0, 2))
+        future.set_result(Outcome(request.run, failure, 1.0))
         return future
 
     @property
