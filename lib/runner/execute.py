@@ -90,16 +90,7 @@ class Failure:
         return self.error in DATA_ERRORS
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: its failure or None, and wall time in seconds."""
-
-    run: str
-    failure: Failure | None
-    seconds: float
-
-
-def execute_run(request: Request) -> Outcome:
+def execute_run(request: Request) -> Failure | None:
     """Execute a run's notebook into its folder; where it fails, the notebook as far as it got is there."""
     place = request.place
     cells = json.loads(request.notebook.read_text(encoding="utf-8"))["cells"]
@@ -107,7 +98,7 @@ def execute_run(request: Request) -> Outcome:
     failure = _execute(request)
     if failure is None:
         _tidy(request.folder / NOTEBOOK)
-    return Outcome(request.run, failure, place.elapsed)
+    return failure
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
 from lib.runner.data import lacking
-from lib.runner.execute import Failure, Outcome, Place, Request, execute_run, kernel_environment
+from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment
 from lib.runner.kept import unpack
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
@@ -96,7 +96,7 @@ class Schedule:
             done, _ = wait(self._working, timeout=POLL, return_when=FIRST_COMPLETED)
             for future in done:
                 work = self._working.pop(future)
-                self._finish(work, _outcome(work, future), summary)
+                self._finish(work, _failure(future), summary)
             if summary.failed and not self.settings.keep_going and not stopping:
                 stopping = True
                 if self._working:
@@ -169,8 +169,8 @@ class Schedule:
         self._working[future] = _Work(run, self.cache.parts(run), request.place)
         self.report.start(run.id, len(notebook.code), _short(decision.reasons))
 
-    def _finish(self, work: _Work, outcome: Outcome, summary: Summary) -> None:
-        run, failure = work.run, outcome.failure
+    def _finish(self, work: _Work, failure: Failure | None, summary: Summary) -> None:
+        run, seconds = work.run, work.place.elapsed
         if failure is not None:
             why = self._instead_of(run, failure) if self._may_be_shown(run) else ""
             if why:
@@ -178,18 +178,18 @@ class Schedule:
                 self.report.end(run.id, f"       {run.id} can't be executed: {said}")
                 self._settle(run, self.cache.instead(run, why), summary)
             else:
-                self._fail(run, failure, f"FAILED {run.id} after {duration(outcome.seconds)}", summary)
+                self._fail(run, failure, f"FAILED {run.id} after {duration(seconds)}", summary)
             return
         # The run may have fetched its data.
         parts = {**work.parts, "data": self.cache.parts(run)["data"]}
         record = {
             "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
-            "seconds": round(outcome.seconds, 2),
+            "seconds": round(seconds, 2),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         self.store.publish(run.id, record)
         summary.executed.append(run.id)
-        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}")
+        self.report.end(run.id, f"done   {run.id}, {duration(seconds)}")
 
     def _instead_of(self, run: Run, failure: Failure) -> str:
         """Return why a failed run's kept page stands in for it: its data, or predictions of a kept one; else nothing."""
@@ -242,9 +242,8 @@ def _short(reasons: Sequence[str], most: int = 2) -> str:
     return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _outcome(work: _Work, future: Future) -> Outcome:
+def _failure(future: Future) -> Failure | None:
     try:
         return future.result()
     except Exception as error:  # the runner's own
-        failure = Failure(type(error).__name__, str(error))
-        return Outcome(work.run.id, failure, work.place.elapsed)
+        return Failure(type(error).__name__, str(error))

@@ -14,7 +14,7 @@ import pytest
 from lib import ROOT
 from lib.runner.cache import Cache, key_of
 from lib.runner.errors import UsageError
-from lib.runner.execute import Failure, Outcome
+from lib.runner.execute import Failure
 from lib.runner.kept import FOLDER, NOTE, pack, sign, unpack
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
@@ -43,7 +43,7 @@ class StandIn(Executor):
         (folder / "provenance.json").write_text("{}")
         (folder / "predictions.parquet").write_bytes(bytes(1000))
         future = Future()
-        future.set_result(Outcome(request.run, self.broken.get(request.run), 1.0))
+        future.set_result(self.broken.get(request.run))
         return future
 
 

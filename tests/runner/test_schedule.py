@@ -10,7 +10,7 @@ import pytest
 from lib.results import MissingRun, load_run
 from lib.runner.cache import KEEP, Cache
 from lib.runner.command_line import command
-from lib.runner.execute import Failure, Outcome, Place
+from lib.runner.execute import Failure, Place
 from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
@@ -34,7 +34,7 @@ class StandIn(Executor):
         (Path(request.folder) / "provenance.json").write_text("{}")
         future = Future()
         failure = Failure("ValueError", "no", 1, 2) if request.run in self.broken else None
-        future.set_result(Outcome(request.run, failure, 1.0))
+        future.set_result(failure)
         return future
 
     @property
