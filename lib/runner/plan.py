@@ -121,15 +121,9 @@ class Plan:
     def order(self) -> list[Run]:
         """Return the runs so that each comes after all it reads; otherwise in the order of the file."""
         done: dict[str, Run] = {}
-
-        def add(run: Run) -> None:
-            if run.id not in done:
-                for name in run.reads:
-                    add(self.run(name))
-                done[run.id] = run
-
-        for run in self.runs:
-            add(run)
+        while waiting := [run for run in self.runs if run.id not in done]:
+            ready = next(run for run in waiting if done.keys() >= {*run.reads})
+            done[ready.id] = ready
         return list(done.values())
 
     def upstream(self, names: Iterable[str], step: Callable[[Run], Iterable[str]] = lambda run: run.reads) -> set[str]:  # fmt: skip
