@@ -35,7 +35,7 @@ def describe(plan: Plan, store: Store, run: Run, failure: Failure) -> str:
 
 def command_for(run: Run, given: click.Context) -> str:
     """Return the command that runs one run again under the options of this call."""
-    words = ["python", "run_notebooks.py"]
+    words = ["python", "run_notebooks.py", "--only", run.id.partition(VARIANT)[0]]
     for option in given.command.params:
         typed = given.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
         if not typed or option.name in NOT_AGAIN:
@@ -46,4 +46,4 @@ def command_for(run: Run, given: click.Context) -> str:
             words += [word for key, text in own for word in (flag, key, text)]
         else:
             words += [flag] if option.is_flag else [flag, str(value)]
-    return shlex.join([*words, "--only", run.id.partition(VARIANT)[0]])
+    return shlex.join(words)

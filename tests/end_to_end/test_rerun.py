@@ -123,7 +123,7 @@ def test_a_failing_rerun_leaves_the_report_and_tells_the_command(report, untouch
     report.executed  # noqa: B018 - reading it clears it
     assert call.returncode == 1
     assert "ZeroDivisionError" in call.stdout
-    assert "-p n 0 --only second" in call.stdout
+    assert "--only second -p n 0" in call.stdout
 
 
 def test_describe_lists_the_parameters(report):

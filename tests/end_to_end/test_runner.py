@@ -189,7 +189,7 @@ class TestFailures:
             "return x / 0",
             "ZeroDivisionError: division by zero",
             "The notebook as far as it got: reports/runs/.bad.partial/notebook.ipynb",
-            "--profile quick --only bad",
+            "--only bad --profile quick -j 2",
             "after: needs bad",
         ):
             assert text in call.stdout

@@ -225,5 +225,5 @@ def test_the_command_to_run_again_keeps_what_concerns_the_run(work):
     words = ["--profile", "quick", "--only", "*", "-p", "a:n", "3", "-p", "b:n", "4", "-p", "n", "5", "--keep-going", "--output-dir=my out"]  # fmt: skip
     given = command.make_context("run_notebooks.py", words)
     assert command_for(plan.run("a"), given) == (
-        "python run_notebooks.py -p a:n 3 -p n 5 --profile quick --output-dir 'my out' --only a"
+        "python run_notebooks.py --only a -p a:n 3 -p n 5 --profile quick --output-dir 'my out'"
     )
