@@ -18,14 +18,7 @@ from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
 
-PROGRAM = "python run_notebooks.py"
 _LABEL = re.compile(r"^#\|\s*label:\s*((?:fig|tbl)-\S+)", re.MULTILINE)
-
-
-def command_of(run: Run) -> str:
-    """Return the command that makes a run's results as the report shows them."""
-    larger = run.outside("full")
-    return f"{PROGRAM} {f'--profile {larger} ' if larger else ''}--only {run.id}"
 
 
 def labels_of(plan: Plan, run: Run) -> list[str]:
@@ -72,7 +65,7 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
         record = store.record(run.id)
         rows.append(
             {
-                "run": run.id, "page": run.title, "part": run.part, "command": command_of(run),
+                "run": run.id, "page": run.title, "part": run.part, "command": run.command(),
                 "data": ", ".join(run.datasets), "needs": ", ".join(run.needs),
                 "took": float(record["seconds"]) if record else math.nan,
                 "profile": record["profile"] if record else "",

@@ -9,7 +9,7 @@ TASKS: dict[str, dict[str, str]] = {
         "python run_notebooks.py --describe svd": "a run's parameters: type, default, meaning",
         "python run_notebooks.py --only svd -p n_factors 50": "one run with another value, beside the report in `reports/reruns/`, and a table of what changed",
         "python run_notebooks.py --only svd -p n_factors 10,20,50": "a sweep: a run a value, a table and a plot",
-        "python run_notebooks.py --only svd --preset by_time": "values from `data/presets/by_time.yaml`; `-f FILE` takes a file of yours",
+        "python run_notebooks.py --only svd --preset by_time": "values from `data/presets/by_time.yaml`; `--preset FILE` takes a file of yours",
         "python run_notebooks.py --only svd -p n_factors 50 --into-report": "the report itself made from the other value",
     },
     RATINGS: {

@@ -9,7 +9,7 @@ from lib.runner.own_data import is_file_name
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.selection import preset_file
-from lib.runner.sweep_values import split_sweeps
+from lib.runner.sweep import split_sweep
 
 PROGRAM = "python run_notebooks.py"
 PLACEHOLDERS = {"my_run", "RUN"}
@@ -46,5 +46,5 @@ def check(line):
         assert ":" in given["model"]
         return  # -p names the reader's hyperparameters
     selected = plan.match(names) if names else set(plan.ids)
-    plain, _ = split_sweeps(plan, selected, given["parameters"])
+    plain, _ = split_sweep(plan, selected, given["parameters"])
     resolve(plan, selected, profile=given["profile"], dataset=dataset, options=plain)

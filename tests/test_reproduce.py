@@ -141,7 +141,7 @@ def test_a_runs_command_makes_its_figures_and_tables(tmp_path):
         pytest.skip(f"ml-100k can't be had here: {error}")
     plan = load_plan()
     for name in ("exploration", "reproduce"):
-        done = call(f"{reproduce.command_of(plan.run(name))} --output-dir {tmp_path} --no-pdf")
+        done = call(f"{plan.run(name).command()} --output-dir {tmp_path} --no-pdf")
         assert done.returncode == 0, done.stdout + done.stderr
         assert reproduce.stored_labels(
             plan, plan.run(name), runs_dir=tmp_path / "runs"

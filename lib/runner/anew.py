@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from lib.runner.options import Options
 from lib.runner.plan import Plan
 from lib.runner.progress import duration
-from lib.runner.settings import available_cores
 from lib.runner.store import Store, read_json, write_whole
+from lib.runner.work import available_cores
 
 FILE = ".from_scratch"
 """In the folder of the runs, until the call has ended well."""
@@ -41,15 +41,9 @@ def remembered(store: Store, plan: Plan, runs: Collection[str], anew: dict[str, 
     """Keep the times in the folder of the runs until the block has ended with a 0 in the list that it is given."""
     code: list[int] = []
     if anew:
-        seconds = sum(plan.run(name).seconds or 0.0 for name in runs) / available_cores()
-        again = (
-            ", and the searches that made the choices are repeated, which takes hours more"
-            if "searches" in anew
-            else ""
-        )
-        print(
-            f"Everything is fitted anew, which takes about {duration(seconds)}{again}. A call that is ended goes on."
-        )
+        took = duration(sum(plan.run(name).seconds or 0.0 for name in runs) / available_cores())
+        searches = ", and the searches that made the choices are repeated, which takes hours more" if "searches" in anew else ""  # fmt: skip
+        print(f"Everything is fitted anew, which takes about {took}{searches}. A call that is ended goes on.")
         write_whole(store.runs_dir / FILE, json.dumps(anew))
     yield code
     if anew and code == [0]:

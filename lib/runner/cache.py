@@ -15,7 +15,7 @@ from lib.runner import kept
 from lib.runner.data import DataChecksums
 from lib.runner.errors import PlanError
 from lib.runner.notebook import Notebook, code_hash, read_notebook
-from lib.runner.parameters import Resolved, is_literal
+from lib.runner.parameters import Resolved
 from lib.runner.plan import Plan, Run
 from lib.runner.store import AS_MADE, Store, read_json, write_whole
 
@@ -57,13 +57,11 @@ class Cache:
         self._file = store.runs_dir / ".definitions.json"
 
     @cached_property
-    def lock(self) -> str:
-        """The digest of the lock file; every run depends on the versions that it pins."""
+    def _lock(self) -> str:
         return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else ""
 
     @cached_property
-    def definitions(self):
-        """What is known of the code: a `lib.experiment.definitions.Definitions`."""
+    def _definitions(self):
         from lib.experiment.definitions import Definitions
 
         return Definitions()
@@ -74,9 +72,10 @@ class Cache:
 
     def parts(self, run: Run) -> dict[str, Any]:
         """Return all that a run's results depend on, as it stands now, in what JSON can hold."""
+        files = {n: hashlib.sha256((self.plan.root / n).read_bytes()).hexdigest() for n in run.files}
         return {
             **self._static(run),
-            "data": {**self.data.of(self.datasets(run)), **self._files(run)},
+            "data": {**self.data.of(self.datasets(run)), **files},
             "upstream": {name: self.store.results(name) for name in run.reads},
         }
 
@@ -159,22 +158,21 @@ class Cache:
         asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.code], values, run.modules]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if key not in self._known:
-            # The parameters cell counts by the values that come of it, unless it computes them.
-            left_out = notebook.parameters_cell.id if is_literal(notebook) else None
+            left_out = notebook.parameters_cell.id  # it counts by the values that come of it
             self._known[key] = {
                 "code": [
-                    [cell.id, code_hash(cell.source)]
-                    for cell in notebook.code
-                    if cell.id != left_out and cell.source.strip()
+                    [c.id, code_hash(c.source)]
+                    for c in notebook.code
+                    if c.id != left_out and c.source.strip()
                 ],
                 "definitions": self._reached(notebook, run, values),
             }
         python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        return {**self._known[key], "parameters": values, "lock": self.lock, "python": python}
+        return {**self._known[key], "parameters": values, "lock": self._lock, "python": python}
 
     def _reached(self, notebook: Notebook, run: Run, values: Mapping[str, Any]) -> dict[str, str]:
         """Return a digest of each definition of the library that a run's cells, values and plan lead to."""
-        known = self.definitions
+        known = self._definitions
         roots = known.roots_of((cell.source for cell in notebook.code), texts=True, values=values)
         for name in run.modules:
             module = None if ":" in name else known.module(name)
@@ -184,9 +182,6 @@ class Cache:
         except KeyError as error:
             raise PlanError(f"{self.plan.path.name}: {run.id}: {error.args[0]}") from None
         return {name: digest[:12] for name, digest in found.items()}
-
-    def _files(self, run: Run) -> dict[str, str]:
-        return {name: hashlib.sha256((self.plan.root / name).read_bytes()).hexdigest() for name in run.files}
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -199,45 +194,27 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Not
     """Say in what two states of a run's dependencies differ, a phrase a difference."""
     found = _code_differences(before["code"], now["code"], notebook)
     for name in _changed(before["parameters"], now["parameters"]):
-        old, new = (
-            repr(p["parameters"][name]) if name in p["parameters"] else "absent" for p in (before, now)
-        )
+        old, new = (repr(p["parameters"][name]) if name in p["parameters"] else "absent" for p in (before, now))  # fmt: skip
         found.append(f"parameter {name} {old} -> {new}")
-    found += [
-        f"{_short(name)} changed" for name in _changed(before.get("definitions", {}), now["definitions"])
-    ]
+    # A definition is said without the folders of its module: svdpp: SVDpp.predict.
+    definitions = _changed(before.get("definitions", {}), now["definitions"])
+    found += [f"{name.partition(':')[0].rpartition('.')[2]}: {name.partition(':')[2]} changed" for name in definitions]  # fmt: skip
     found += [f"data file {name} changed" for name in _changed(before["data"], now["data"])]
     found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
-    if before["lock"] != now["lock"]:
-        found.append("requirements.txt changed")
-    if before["python"] != now["python"]:
-        found.append(f"Python {before['python']} -> {now['python']}")
+    found += ["requirements.txt changed"] if before["lock"] != now["lock"] else []
+    found += [f"Python {before['python']} -> {now['python']}"] if before["python"] != now["python"] else []
     return found
 
 
-def _short(definition: str) -> str:
-    """Say a definition without the folders of its module: ``svdpp: SVDpp.predict``."""
-    module, _, name = definition.partition(":")
-    return f"{module.rpartition('.')[2]}: {name}" if name else module
-
-
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*before, *now}) if before.get(name, _ABSENT) != now.get(name, _ABSENT)]
-
-
-_ABSENT = object()
+    names = sorted({*before, *now})
+    return [n for n in names if (n in before) != (n in now) or before.get(n) != now.get(n)]
 
 
 def _code_differences(before: list, now: list, notebook: Notebook) -> list[str]:
     if [digest for _, digest in before] == [digest for _, digest in now]:
         return []
-    numbers = {cell.id: cell.number for cell in notebook.cells}
-    old = dict(before)
-    changed = [numbers[cell] for cell, digest in now if cell in old and old[cell] != digest]
-    added = [numbers[cell] for cell, _ in now if cell not in old]
-    removed = len(set(old) - {cell for cell, _ in now})
-    found = [f"code changed in cell {number}" for number in changed]
-    found += [f"cell {number} is new" for number in added]
-    if removed:
-        found.append("a code cell was removed" if removed == 1 else f"{removed} code cells were removed")
-    return found or ["code cells were moved"]
+    if [cell for cell, _ in before] != [cell for cell, _ in now]:
+        return ["code cells were added, removed or moved"]
+    numbers, old = {cell.id: cell.number for cell in notebook.cells}, dict(before)
+    return [f"code changed in cell {numbers[cell]}" for cell, digest in now if old[cell] != digest]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from lib.runner.errors import INTERRUPTED, OK, RunnerError, UsageError
+from lib.runner.errors import INTERRUPTED, OK, RunnerError
 from lib.runner.plan import PROFILES
 
 EPILOG = """
@@ -18,31 +18,8 @@ corrupt, 4 the report could not be rendered, 130 interrupted.
 """
 
 
-GROUPS = {
-    "Which runs": ("list_runs", "describe", "only", "skip", "profile"),
-    "Other parameters": ("parameters", "parameters_file", "preset", "into_report"),
-    "Other data, your own ratings": ("dataset", "columns", "scale", "duplicates", "items", "users"),
-    "Your own model": ("model", "contract"),
-    "Made anew": ("force", "from_scratch", "search_anew", "verify", "rekey"),
-}
-"""Headings of the help text; an option of none of these stands under the last heading."""
-
-
-class _Grouped(click.Command):
-    """Shows its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        options = {option.name: option.get_help_record(ctx) for option in self.get_params(ctx)}
-        named = [name for names in GROUPS.values() for name in names]
-        rest = tuple(name for name in options if name not in named)
-        for heading, names in {**GROUPS, "How it is done": rest}.items():
-            with formatter.section(heading):
-                formatter.write_dl([options[name] for name in names if options[name] is not None])
-
-
 @click.command(
     "run_notebooks.py",
-    cls=_Grouped,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -54,9 +31,7 @@ class _Grouped(click.Command):
               help="Set a parameter, in one run or in every run of the call that has it: those run beside the report, in "
                    "reports/reruns, and a table says what changed. Lists: 2,5,10. Several values of what is no list "
                    "are a sweep: a run each, and a plot. Repeatable.")  # fmt: skip
-@click.option("-f", "--parameters-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="YAML",
-              help="Parameters from a file: NAME: value for every run, RUN: {NAME: value} for one.")  # fmt: skip
-@click.option("--preset", metavar="NAME", help="Parameters from data/presets/NAME.yaml.")
+@click.option("--preset", metavar="NAME|YAML", help="Parameters from data/presets/NAME.yaml, or from a file of yours: NAME: value for every run, RUN: {NAME: value} for one.")  # fmt: skip
 @click.option("--into-report", is_flag=True, help="Make the report itself from the changed parameters, not a rerun beside it.")  # fmt: skip
 @click.option("--profile", type=click.Choice(PROFILES), default="full", show_default=True,
               help="quick: all of it in minutes, on small grids; full: the report's figures; large: bigger data.")  # fmt: skip
@@ -76,20 +51,11 @@ class _Grouped(click.Command):
 @click.option("--force", is_flag=True, help="Execute even what is up to date; fits that are kept stay.")
 @click.option("--from-scratch", is_flag=True, help="Fit everything anew at the kept choices, whatever is kept; a call that was ended goes on.")  # fmt: skip
 @click.option("--search-anew", is_flag=True, help="As --from-scratch, and repeat the searches that made the choices: hours.")  # fmt: skip
-@click.option(
-    "--verify",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Make N random kept fits anew, compare them, and leave.",
-)
+@click.option("--verify", type=click.IntRange(min=1), metavar="N", help="Make N random kept fits anew, compare them, and leave.")  # fmt: skip
 @click.option("--rekey", is_flag=True, help="Sign kept fits of earlier code again where some that are made anew agree, and leave.")  # fmt: skip
-@click.option(
-    "--keep-going", is_flag=True, help="After a failure, go on with the runs that don't need the failed one."
-)
+@click.option("--keep-going", is_flag=True, help="After a failure, go on with the runs that don't need the failed one.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Say what would run, and why; do nothing.")
-@click.option(
-    "--render-only", is_flag=True, help="Build the report from the results as they are; execute nothing."
-)
+@click.option("--render-only", is_flag=True, help="Build the report from the results as they are; execute nothing.")  # fmt: skip
 @click.option("--no-pdf", is_flag=True, help="Build the HTML report only.")
 @click.option("--output-dir", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
               help="Where the report goes, and the runs' results in its folder runs/. Default: reports.")  # fmt: skip
@@ -101,7 +67,7 @@ def command(**options) -> int:
     from lib.runner.options import Options
     from lib.runner.session import run_session
 
-    return run_session(Options(**options), sys.argv[1:])
+    return run_session(Options(**options))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,9 +76,6 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _interrupt)
     try:
         return command(arguments, prog_name="run_notebooks.py", standalone_mode=False) or OK
-    except UsageError as error:
-        click.echo(f"run_notebooks.py: {error}", err=True)
-        return error.exit_code
     except click.UsageError as error:
         click.echo(f"run_notebooks.py: {error.format_message()}\nTry 'run_notebooks.py --help'.", err=True)
         return 2

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.runner.store import read_json, write_whole
 
 MANIFEST = ROOT / "data" / "manifest.toml"
 RAW = ROOT / "data" / "raw"
@@ -29,9 +28,9 @@ def _manifest(path: Path) -> dict[str, Any]:
         return {}
 
 
-def known_datasets(manifest: Path = MANIFEST) -> list[str]:
+def known_datasets() -> list[str]:
     """Return the names of the data sets that the project knows."""
-    return list(_manifest(manifest))
+    return list(_manifest(MANIFEST))
 
 
 class DataChecksums:
@@ -49,135 +48,89 @@ class DataChecksums:
         self, memo: Path, *, manifest: Path = MANIFEST, raw: Path = RAW, notebooks: Path = ROOT / "notebooks"
     ):  # fmt: skip
         self.memo, self.manifest, self.raw, self.notebooks = memo, manifest, raw, notebooks
-        try:
-            self._known: dict[str, list] = json.loads(memo.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._known = {}
+        self._known: dict[str, list] = read_json(memo) or {}
 
     def of(self, names: Iterable[str]) -> dict[str, str]:
         """Return the sha256 by ``dataset/file``; empty where neither this machine nor the manifest has one."""
         found = {}
         for name in sorted(names):
-            if "/" in name:
-                found |= self._of_folder(name)
-                continue
-            entry = _manifest(self.manifest).get(name, {})
-            for official, expected in entry.get("files", {}).items():
-                substitute = entry.get("substitutes", {}).get(official, {}).get("name")
-                here = self._here(name, official)
-                if here is None and substitute and (stand_in := self._here(name, substitute)) is not None:
-                    found[f"{name}/{substitute}"] = stand_in
-                else:
-                    found[f"{name}/{official}"] = here if here is not None else expected
+            if "/" in name:  # a reader's own ratings, in a folder that no manifest knows
+                files = [path for path in sorted((self.notebooks / name).glob("[!.]*")) if path.is_file()]
+                found |= {f"{name}/{path.name}": self._digest(path) for path in files}
+            else:
+                found |= {f"{name}/{file}": here or expected for file, here, expected in self._files(name)}
         return found
 
     def here(self, names: Iterable[str]) -> bool:
         """Whether every file of these data sets, or what stands in for it, lies on this machine."""
-        for name in names:
-            entry = _manifest(self.manifest).get(name, {})
-            for official in entry.get("files", {}):
-                substitute = entry.get("substitutes", {}).get(official, {}).get("name", official)
-                if self._here(name, official) is None and self._here(name, substitute) is None:
-                    return False
-        return True
+        return all(here is not None for name in names for _, here, _ in self._files(name))
 
     def save(self) -> None:
         """Keep what was read for the next time."""
         self.memo.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.memo.with_name(f"{self.memo.name}.{os.getpid()}.partial")
-        partial.write_text(json.dumps(self._known), encoding="utf-8")
-        os.replace(partial, self.memo)
+        write_whole(self.memo, json.dumps(self._known))
 
-    def _of_folder(self, name: str) -> dict[str, str]:
-        """Return the checksums of a reader's own ratings, which lie in a folder that no manifest knows."""
-        files = sorted(path for path in (self.notebooks / name).glob("*") if path.is_file())
-        return {
-            f"{name}/{path.name}": self._digest(path, str(path), path.read_bytes)
-            for path in files
-            if not path.name.startswith(".")
-        }
+    def _files(self, dataset: str) -> Iterator[tuple[str, str | None, str]]:
+        """Give each file's name, or that of what stands in for it here, its checksum here, and the one expected."""
+        entry = _manifest(self.manifest).get(dataset, {})
+        for official, expected in entry.get("files", {}).items():
+            substitute = entry.get("substitutes", {}).get(official, {}).get("name", official)
+            for name in (official, substitute):
+                if (here := self._here(dataset, name)) is not None:
+                    yield name, here, expected
+                    break
+            else:
+                yield official, None, expected
 
     def _here(self, dataset: str, file: str) -> str | None:
-        named = os.environ.get("MOVIELENS_DIR")
-        roots = (
-            [(ROOT / Path(named).expanduser()) if not Path(named).is_dir() else Path(named)] if named else []
-        )
-        for folder in [path for root in roots for path in (root / dataset, root)] + [self.raw / dataset]:
-            path, archive = folder / file, folder / f"{dataset}.zip"
-            if path.is_file():
-                return self._digest(path, str(path), path.read_bytes)
-            if archive.is_file():
-                return self._digest(archive, f"{archive}:{file}", lambda a=archive: _member(a, file))
+        folders = [self.raw / dataset]
+        if named := os.environ.get("MOVIELENS_DIR"):
+            root = Path(named) if Path(named).is_dir() else ROOT / Path(named).expanduser()
+            folders = [root / dataset, root, *folders]
+        for folder in folders:
+            if (folder / file).is_file():
+                return self._digest(folder / file)
+            if (folder / f"{dataset}.zip").is_file():
+                return self._digest(folder / f"{dataset}.zip", file)
         return None
 
-    def _digest(self, path: Path, key: str, read: Callable[[], bytes]) -> str:
-        status = path.stat()
+    def _digest(self, path: Path, member: str = "") -> str:
+        """Return a file's digest, or that of a file in an archive."""
+        status, key = path.stat(), f"{path}:{member}" if member else str(path)
         stamp = [status.st_size, status.st_mtime_ns]
-        known = self._known.get(key)
-        if known is None or known[:2] != stamp:
-            self._known[key] = [*stamp, hashlib.sha256(read()).hexdigest()]
-        return self._known[key][2]
+        known = self._known.get(key, [])
+        if known[:2] != stamp:
+            content = _member(path, member) if member else path.read_bytes()
+            known = self._known[key] = [*stamp, hashlib.sha256(content).hexdigest()]
+        return known[2]
 
 
 def _member(archive: Path, file: str) -> bytes:
     try:
         with zipfile.ZipFile(archive) as content:
-            for name in content.namelist():
-                if name.rpartition("/")[2] == file:
-                    return content.read(name)
+            names = [name for name in content.namelist() if name.rpartition("/")[2] == file]
+            return content.read(names[0]) if names else b""
     except (zipfile.BadZipFile, OSError):
         return b"damaged"
-    return b""
 
 
 def fetch_all(names: Iterable[str], say: Callable[[str], None]) -> dict[str, str]:
-    """Ask for each data set once, in processes that may import pandas and can be ended while they wait for a source.
+    """Ask the sources for each data set once; return those that none could serve, each with what they answered."""
+    answers = {}
+    for name in names:
+        from lib.datasets import CorruptDataset, DatasetUnavailable, entry
+        from lib.datasets.sources import find
 
-    Returns
-    -------
-    dict of str to str
-        Those that no source could serve, each with what the sources answered.
-    """
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    processes, answers = {}, {}
-    try:
-        for name in names:
-            say(f"data   {name} is not here yet; asking its sources")
-            processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "lib.runner.data", name], text=True, start_new_session=True,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": paths},
-            )  # fmt: skip
-        for name, process in processes.items():
-            answer, error = process.communicate()
-            answers[name] = (answer.strip() or error.strip()[-500:]) if process.returncode else ""
-    finally:
-        for process in processes.values():
-            process.kill()
-    return {name: answer for name, answer in answers.items() if answer}
+        say(f"data   {name} is not here yet; asking its sources")
+        try:
+            find(entry(name))
+        except DatasetUnavailable as error:
+            answers[name] = str(error)
+        except CorruptDataset:
+            pass  # a file that is there and damaged is not for here: the run that reads it names it
+    return answers
 
 
 def lacking(name: str) -> str:
     """Say in a line that a data set is missing, and what to do about it."""
     return f"needs {name}, which no source could serve; set MOVIELENS_DIR to a folder that holds it"
-
-
-def main(name: str) -> int:
-    """Bring a data set's files to this machine; print why no source could serve it where that is so, and return 1.
-
-    A file that is there and damaged is not for here: the run that reads it names it.
-    """
-    from lib.datasets import CorruptDataset, DatasetUnavailable, entry
-    from lib.datasets.sources import find
-
-    try:
-        find(entry(name))
-    except DatasetUnavailable as error:
-        print(error)
-        return 1
-    except CorruptDataset:
-        pass
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

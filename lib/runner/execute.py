@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,26 +38,17 @@ _KERNELS: set[int] = set()
 
 @dataclass
 class Place:
-    """Where in its notebook a run is, for whoever looks from another thread.
-
-    `started` is None while the kernel waits for a core; `peak` is the kernel's peak memory in MiB where that is told.
-    """
+    """Where in its notebook a run is, for whoever looks from another thread; `started` is None while it waits for a core."""
 
     sources: dict[str, str] = field(default_factory=dict)
     cell: int = 0
     started: float | None = None
-    peak: float | None = None
     pid: int = 0
 
     @property
     def cells(self) -> int:
         """How many code cells there are."""
         return len(self.sources)
-
-    @property
-    def source(self) -> str:
-        """The code of the cell."""
-        return list(self.sources.values())[self.cell - 1] if self.cell else ""
 
     @property
     def elapsed(self) -> float:
@@ -68,11 +58,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Request:
-    """What it takes to execute a run.
+    """What it takes to execute a run; its results go into `folder`, the kernel works in `working_folder`.
 
-    `folder` is where its results go, the executed notebook and what `lib.results` writes; `working_folder` is the kernel's.
-    `environment` holds variables beside the runner's, `timeout` the seconds that one cell may take; `place` is kept up to
-    date for whoever waits.
+    `environment` holds variables beside the runner's, `timeout` is the seconds of one cell, `place` is kept up to date.
     """
 
     run: str
@@ -87,11 +75,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why and where a notebook stopped.
-
-    `cell` counts code cells from 1, of `cells`; both are 0 where it didn't come to a cell. `about_data` says that
-    the data, not the notebook, is at fault.
-    """
+    """Why and where a notebook stopped: in code cell `cell` of `cells`, from 1, 0 where it didn't come to one."""
 
     error: str
     message: str
@@ -99,40 +83,22 @@ class Failure:
     cells: int = 0
     source: str = ""
     traceback: tuple[str, ...] = ()
-    about_data: bool = False
+
+    @property
+    def about_data(self) -> bool:
+        """Whether the data, not the notebook, is at fault."""
+        return self.error in DATA_ERRORS
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended: its failure or None, wall time in seconds, peak memory of the kernel in MiB, versions."""
-
-    run: str
-    failure: Failure | None
-    seconds: float
-    peak_memory: float | None = None
-    cells: int = 0
-    versions: dict[str, str] = field(default_factory=dict)
-
-
-def execute_run(request: Request) -> Outcome:
-    """Execute a run's notebook into its folder.
-
-    Where it failed, the outcome's failure is set, and the notebook as far as it got is in the folder.
-    """
+def execute_run(request: Request) -> Failure | None:
+    """Execute a run's notebook into its folder; where it fails, the notebook as far as it got is there."""
     place = request.place
     cells = json.loads(request.notebook.read_text(encoding="utf-8"))["cells"]
     place.sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
     failure = _execute(request)
     if failure is None:
         _tidy(request.folder / NOTEBOOK)
-    return Outcome(request.run, failure, place.elapsed, place.peak, place.cells, _versions())
-
-
-@cache
-def _versions() -> dict[str, str]:
-    from lib.provenance import collect_provenance
-
-    return {"python": sys.version.split()[0], **collect_provenance()["versions"]}
+    return failure
 
 
 @contextmanager
@@ -166,26 +132,19 @@ def _execute(request: Request) -> Failure | None:
     papermill_engines.register(str(request.folder), _engine(request, scratch))
     try:
         papermill.execute_notebook(
-            _unformatted(request.notebook),
-            _unformatted(request.folder / NOTEBOOK),
-            parameters=dict(request.parameters),
-            engine_name=str(request.folder),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-            start_timeout=START_SECONDS,
-            execution_timeout=request.timeout,
-        )
+            _unformatted(request.notebook), _unformatted(request.folder / NOTEBOOK),
+            parameters=dict(request.parameters), engine_name=str(request.folder), kernel_name="python3",
+            language="python", progress_bar=False, start_timeout=START_SECONDS, execution_timeout=request.timeout,
+        )  # fmt: skip
     except PapermillExecutionError as error:
-        lines = _plain("\n".join(error.traceback)).splitlines()
-        name = error.ename.rpartition(".")[2]
-        return _failure(request.place, name, _plain(error.evalue), lines)
+        lines = _ANSI.sub("", "\n".join(error.traceback)).splitlines()
+        return _failure(request.place, error.ename.rpartition(".")[2], error.evalue, lines)
     except Exception as error:
         name = type(error).__name__
         message = {
             "DeadKernelError": "the notebook's process died: killed, crashed, or out of memory",
             "CellTimeoutError": f"the cell took longer than the {request.timeout or 0:g} s of --timeout",
-        }.get(name) or _plain(str(error))
+        }.get(name, str(error))
         return _failure(request.place, name, message, [])
     finally:
         _KERNELS.discard(request.place.pid)
@@ -195,8 +154,8 @@ def _execute(request: Request) -> Failure | None:
 
 def _failure(place: Place, name: str, message: str, lines: list[str]) -> Failure:
     tail = tuple(line.rstrip() for line in lines[-TRACEBACK_LINES:])
-    # An error of the runner's own is never called so.
-    return Failure(name, message.strip(), place.cell, place.cells, place.source, tail, name in DATA_ERRORS)
+    source = list(place.sources.values())[place.cell - 1] if place.cell else ""
+    return Failure(name, _ANSI.sub("", message).strip(), place.cell, place.cells, source, tail)
 
 
 def _engine(request: Request, scratch: Path) -> type:
@@ -209,10 +168,8 @@ def _engine(request: Request, scratch: Path) -> type:
     from papermill.engines import NBClientEngine
 
     place = request.place
-    command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}"]
-    spec = KernelSpec(
-        argv=[*command, "--HistoryManager.enabled=False"], language="python", display_name="Python 3"
-    )
+    command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}", "--HistoryManager.enabled=False"]  # fmt: skip
+    spec = KernelSpec(argv=command, language="python", display_name="Python 3")
     # No start-up files or history of the user's own, and none left behind.
     own = {**request.environment, "IPYTHONDIR": str(scratch / "ipython")}
     order = {name: number for number, name in enumerate(place.sources, 1)}
@@ -242,20 +199,15 @@ def _engine(request: Request, scratch: Path) -> type:
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            entered, left = nb_man.cell_start, nb_man.cell_complete
+            entered = nb_man.cell_start
 
             def cell_start(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
                 place.cell = order.get(cell.get("id"), place.cell)
                 entered(cell, cell_index, **kw)
 
-            def cell_complete(cell: Any, cell_index: int | None = None, **kw: Any) -> None:
-                place.peak = _peak_memory(place.pid) or place.peak
-                left(cell, cell_index, **kw)
-
-            nb_man.cell_start, nb_man.cell_complete = cell_start, cell_complete
-            return super().execute_managed_notebook(
-                nb_man, kernel_name, kernel_manager_class=Manager, **options
-            )
+            nb_man.cell_start = cell_start
+            options["kernel_manager_class"] = Manager
+            return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     return Engine
 
@@ -265,9 +217,8 @@ def _tidy(path: Path) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for cell in list(notebook["cells"]):
         if "injected-parameters" in cell["metadata"].get("tags", []):
-            lines = [
-                line for line in "".join(cell["source"]).splitlines() if not line.startswith("runs_dir =")
-            ]
+            lines = "".join(cell["source"]).splitlines()
+            lines = [line for line in lines if not line.startswith("runs_dir =")]
             cell["source"] = "\n".join(lines)
             if all(line.startswith("#") or not line.strip() for line in lines):
                 notebook["cells"].remove(cell)
@@ -277,32 +228,15 @@ def _tidy(path: Path) -> None:
 
 
 def _unformatted(path: Path) -> str:
-    """Shield braces in a path: papermill fills parameters in between them."""
+    # Papermill fills parameters in between braces.
     return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _plain(text: str) -> str:
-    return _ANSI.sub("", text)
-
-
-def _peak_memory(pid: int) -> float | None:
-    """Return the most memory that a process has held so far in MiB, where the system tells."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-        return float(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
-    except (OSError, TypeError):
-        return None
 
 
 def kernel_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a run's kernel: one thread, its folder, quiet libraries, and what is given besides."""
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {
-        **dict.fromkeys(ONE_THREAD, "1"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "PYTHONHASHSEED": "0",
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "REPORT_RUN_FOLDER": str(folder),
-        **further,
-    }
+        **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "REPORT_RUN_FOLDER": str(folder), **further,
+    }  # fmt: skip

@@ -6,17 +6,17 @@ matrices are left out: a kept page is there to be read, by people and by noteboo
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import io
 import json
 import lzma
-import sys
 import tarfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import click
 
 from lib import ROOT
 from lib.runner.errors import UsageError
@@ -45,13 +45,7 @@ def digest(archive: Path) -> str:
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """Write a run's results, less what is large; the same results are the same bytes.
-
-    Raises
-    ------
-    UsageError
-        The folder holds no results, or none that were made here.
-    """
+    """Write a run's results, less what is large, or refuse where none were made here; the same results are the same bytes."""
     record = read_json(folder / RECORD)
     if record is None:
         raise UsageError(f"{folder.name} has no results here. Make them first: python run_notebooks.py --profile large --only {folder.name}")  # fmt: skip
@@ -68,13 +62,11 @@ def record_of(archive: Path) -> dict[str, Any]:
         for entry in tar:
             if entry.name == RECORD:
                 return json.loads(tar.extractfile(entry).read())
-    raise UsageError(
-        f"{archive} holds no record of its run; get it again: git checkout -- {FOLDER.as_posix()}"
-    )
+    raise UsageError(f"{archive} holds no record; get it again: git checkout -- {FOLDER.as_posix()}")
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
-    """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the very page that is kept."""
+    """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the page that is kept."""
     record = {**record_of(archive), "parts": dict(parts), "key": key}
     with _opened(archive) as tar:
         content = {entry.name: tar.extractfile(entry).read() for entry in tar}
@@ -85,11 +77,7 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
     """Write a kept page's results into a folder, tell on the page where they are from, and return their record.
 
     `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
-
-    Raises
-    ------
-    UsageError
-        The archive is damaged.
+    Raises UsageError: the archive is damaged.
     """
     record = record_of(archive)
     with _opened(archive) as tar:
@@ -100,12 +88,8 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
                 place.write_bytes(tar.extractfile(entry).read())
     (folder / RECORD).unlink()
     notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
-    larger = run.outside("full")
-    command = f"python run_notebooks.py {f'--profile {larger} ' if larger else ''}--only {run.id}"
-    made = (
-        f"Made on {record['finished'][:10]}{' by earlier code' if earlier else ''} and kept with the project"
-    )
-    source = f"*{made}; here it {why}. To make it anew, run* `{command}`*.*"
+    made = f"Made on {record['finished'][:10]}{' by earlier code' if earlier else ''}"
+    source = f"*{made} and kept with the project; here it {why}. To make it anew, run* `{run.command()}`*.*"
     notebook["cells"].insert(1, {"cell_type": "markdown", "id": NOTE, "metadata": {}, "source": source})
     write_whole(folder / NOTEBOOK, json.dumps(notebook, ensure_ascii=False))
     return record
@@ -131,22 +115,20 @@ def _write(archive: Path, content: Mapping[str, bytes]) -> None:
     archive.write_bytes(lzma.compress(packed.getvalue(), preset=9))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Pack the runs that were named, or all that were made here."""
-    parser = argparse.ArgumentParser(prog="python -m lib.runner.kept", description=__doc__)
-    parser.add_argument("runs", nargs="*", help="default: all runs that were made here")
-    plan, store = load_plan(ROOT / "report.toml"), Store(ROOT / "reports" / "runs")
+@click.command("python -m lib.runner.kept")
+@click.argument("runs", nargs=-1)
+def main(runs: tuple[str, ...]) -> None:
+    """Pack RUNS, or all that were made here, into data/kept/pages."""
+    plan, store = load_plan(), Store(ROOT / "reports" / "runs")
     made = [name for name in plan.ids if store.record(name) and not store.as_made(name)]
     try:
-        for name in sorted(plan.match(given)) if (given := parser.parse_args(arguments).runs) else made:
+        for name in sorted(plan.match(runs)) or made:
             archive = ROOT / FOLDER / f"{name}.tar.xz"
             pack(store.folder(name), archive)
             print(f"{name}: {archive.stat().st_size / 1000:.0f} kB in {FOLDER.as_posix()}")
     except UsageError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    return 0
+        raise click.UsageError(str(error)) from None
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,9 +12,6 @@ from pathlib import Path
 STARTED = ".started"
 """Appears in the run's folder when the kernel has its core."""
 
-ADDRESS_FILE = "REPORT_CLUSTER_FILE"
-"""Environment variable: a file that will hold the address of the cluster for fits, empty where there is none."""
-
 
 def end_with(parent: int) -> None:
     """End this process and what it started once its parent is gone, whatever ended that one.
@@ -35,12 +32,6 @@ def main() -> None:
 
         held().take()  # before anything heavy is imported; it is given back while fits run elsewhere, and at the end
     Path(os.environ["REPORT_RUN_FOLDER"], STARTED).touch()
-    if file := os.environ.get(ADDRESS_FILE):
-        import ipykernel.kernelapp  # noqa: F401 - while the processes for fits come up
-
-        while not Path(file).exists():
-            time.sleep(0.05)
-        os.environ |= {"REPORT_CLUSTER": address} if (address := Path(file).read_text()) else {}
     runpy.run_module("ipykernel_launcher", run_name="__main__")
 
 

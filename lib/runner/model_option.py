@@ -2,119 +2,89 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
 from lib.runner.errors import OK, UsageError, near_miss
-from lib.runner.hints import hint_of
-from lib.runner.notebook import read_notebook
 from lib.runner.options import Options
-from lib.runner.parameters import RESERVED, UNKNOWN, Parameter, declared
+from lib.runner.parameters import Parameter
 from lib.runner.plan import Plan
 
 RUN = "your_model"
-GIVEN = ("model", "parameters")
-"""The notebook's parameters that `--model` and the model's own ``-p`` fill."""
+"""Its parameters `model` and `parameters` are filled by `--model` and the model's own ``-p``."""
 
 
 def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
     """Return the plan and the options with which `RUN` fits the class of ``--model``.
 
-    ``-p`` with a name of the class's constructor goes to the model, with a name of the notebook to the notebook; the
-    class's is the stronger. The files that the class was imported from count for the cache.
-
-    Raises
-    ------
-    UsageError
-        There is no such class, or a name or value that neither takes.
+    ``-p NAME`` is a hyperparameter, ``-p your_model:NAME`` a parameter of the notebook. The files that the class was imported
+    from count for the cache. Raises UsageError: there is no such class, or a name or value that it does not take.
     """
     if RUN not in plan.ids:
         raise UsageError(f"--model needs a run {RUN!r}, which {plan.path.name} does not have")
     if options.only and tuple(options.only) != (RUN,):
         raise UsageError(f"--model executes the run {RUN} alone; leave --only out")
     cls, files = _load(options.model)
-    of_notebook = set(declared(read_notebook(plan.source(plan.run(RUN))))) - set(RESERVED) - set(GIVEN)
-    hyperparameters, rest = _parted(options.model, cls, of_notebook, options.parameters)
-    given = [("model", options.model), ("parameters", json.dumps(hyperparameters))]
-    runs = tuple(
-        replace(r, files=(*r.files, *map(str, files))) if r.id == RUN else r for r in plan.runs
-    )  # a file's full path stays what it is beside the plan's folder
-    changed = replace(options, only=(RUN,), parameters=(*rest, *((f"{RUN}:{n}", v) for n, v in given)))
-    return replace(plan, runs=runs), changed
+    rest = tuple((key, text) for key, text in options.parameters if ":" in key)
+    own = [(key, text) for key, text in options.parameters if ":" not in key]
+    hyperparameters = json.dumps(_hyperparameters(options.model, cls, own))
+    given = ((f"{RUN}:model", options.model), (f"{RUN}:parameters", hyperparameters))
+    # A file's full path stays what it is beside the plan's folder.
+    runs = tuple(replace(r, files=(*r.files, *map(str, files))) if r.id == RUN else r for r in plan.runs)
+    return replace(plan, runs=runs), replace(options, only=(RUN,), parameters=(*rest, *given))
 
 
 def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> int:
-    """Run the shared tests that every model must pass on a class, and return their exit code.
+    """Run the shared tests that every model must pass on a class under some hyperparameters, and return their exit code.
 
-    Parameters
-    ----------
-    spec : str
-        As ``--model`` gives it.
-    parameters : iterable of (name, text)
-        Hyperparameters, as ``-p`` gives them.
-
-    Raises
-    ------
-    UsageError
-        No class was named, there is none of the name, or it has no such parameter.
+    Raises UsageError: no class was named, there is none of the name, or it has no such parameter.
     """
     if not spec:
-        raise UsageError(
-            "--contract tests the class that --model names: --model my_module:MyModel --contract"
-        )
+        raise UsageError("--contract tests the class that --model names: --model my_module:MyModel --contract")  # fmt: skip
     cls, _ = _load(spec)
     from lib.own_model import contract_command
 
-    hyperparameters, _ = _parted(spec, cls, set(), parameters)
-    command = contract_command(spec, hyperparameters) if hyperparameters else contract_command(spec)
+    command = contract_command(spec, _hyperparameters(spec, cls, parameters))
     return subprocess.run(command, cwd=ROOT, check=False).returncode or OK
 
 
-def _parted(
-    spec: str, cls: type, of_notebook: Collection[str], parameters: Iterable[tuple[str, str]]
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Part ``-p`` into the class's hyperparameters, as values, and what is left for the notebook."""
-    takes = {
-        name: p
-        for name, p in inspect.signature(cls).parameters.items()
-        if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
-    }
-    hyperparameters: dict[str, Any] = {}
-    rest: list[tuple[str, str]] = []
-    for key, text in parameters:
-        prefix, _, name = key.rpartition(":")
-        if name in takes and not prefix:
-            hyperparameters[name] = _parse(spec, takes[name], text)
-        elif name in of_notebook and prefix in ("", RUN):
-            rest.append((key, text))
-        else:
-            its = (
-                f"the notebook {', '.join(sorted(of_notebook))}" if of_notebook else "and nothing else is set"
-            )
+def _hyperparameters(spec: str, cls: type, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    takes = {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind in kinds}
+    found: dict[str, Any] = {}
+    for name, text in parameters:
+        if name not in takes:
             raise UsageError(
-                f"-p {key}: neither {spec} nor its notebook has such a parameter"
-                f"{near_miss(name, {*takes, *of_notebook})}; the model takes {', '.join(takes) or 'none'}, {its}"
+                f"-p {name}: {spec} takes {', '.join(takes) or 'no parameters'}{near_miss(name, takes)}; "
+                f"a parameter of the notebook is written {RUN}:NAME"
             )
-    return hyperparameters, rest
+        found[name] = _hyperparameter(takes[name]).taken(text, f"-p {name}: {spec}", as_text=True)
+    return found
+
+
+def _hyperparameter(parameter: inspect.Parameter) -> Parameter:
+    """Return a constructor's parameter as one of a notebook."""
+    hint, default = parameter.annotation, parameter.default
+    if hint is parameter.empty:
+        hint = ""
+    text = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    return Parameter(parameter.name, text, None if default is parameter.empty else default)
 
 
 def _load(spec: str) -> tuple[type, list[Path]]:
     """Import the class, and return it with the files of the reader's own that this read."""
     here = str(Path.cwd())
     paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        dict.fromkeys(paths)
-    )  # the notebooks' processes look there too
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # the notebooks' processes look there too  # fmt: skip
     if here not in sys.path:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
@@ -129,36 +99,7 @@ def _load(spec: str) -> tuple[type, list[Path]]:
         raise UsageError(f"--model {spec}: importing it failed: {type(error).__name__}: {error}") from None
     names = (set(sys.modules) - before) | {cls.__module__}
     found = {Path(f).resolve() for name in names if (f := getattr(sys.modules.get(name), "__file__", None))}
-    return cls, sorted(path for path in found if _is_own(path))
-
-
-def _is_own(path: Path) -> bool:
-    """Whether a module is the reader's: neither installed nor of `lib`, which counts by itself."""
-    installed = Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), ROOT / "lib"
-    return path.suffix == ".py" and not any(path.is_relative_to(folder) for folder in installed)
-
-
-def _parse(spec: str, parameter: inspect.Parameter, text: str) -> Any:
-    taken = Parameter(parameter.name, _hint(parameter), UNKNOWN)
-    try:
-        return taken.parse(text)
-    except ValueError as error:
-        raise UsageError(
-            f"-p {parameter.name}: {spec} takes {parameter.name}: {taken.kind}; {error}"
-        ) from None
-
-
-def _hint(parameter: inspect.Parameter) -> ast.expr | None:
-    """Return a constructor's type hint as a syntax tree; without one, that of its default."""
-    written = parameter.annotation
-    if written is parameter.empty:
-        has_default = parameter.default is not parameter.empty and parameter.default is not None
-        text = hint_of(parameter.default) if has_default else ""
-    else:
-        text = written if isinstance(written, str) else getattr(written, "__name__", "")
-        if not isinstance(written, (str, type)):
-            text = str(written)
-    try:
-        return ast.parse(text, mode="eval").body if text else None
-    except SyntaxError:
-        return None
+    # The reader's own are neither installed nor of `lib`, which counts by itself.
+    others = Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), ROOT / "lib"
+    own = [f for f in found if f.suffix == ".py" and not any(f.is_relative_to(folder) for folder in others)]
+    return cls, sorted(own)

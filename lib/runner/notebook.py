@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from lib.runner.errors import PlanError
 
@@ -50,10 +49,7 @@ class Notebook:
 def read_notebook(path: Path) -> Notebook:
     """Read a notebook, or return what was read of it while the file is the same.
 
-    Raises
-    ------
-    PlanError
-        The file isn't a notebook of format 4.
+    Raises PlanError: the file isn't a notebook of format 4.
     """
     try:
         status = path.stat()
@@ -64,24 +60,12 @@ def read_notebook(path: Path) -> Notebook:
 
 @cache
 def _read(path: Path, *_stamp: int) -> Notebook:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Notebook(
-        path,
-        tuple(
-            Cell(
-                cell.get("id", str(number)),
-                cell["cell_type"],
-                _text(cell["source"]),
-                tuple(cell.get("metadata", {}).get("tags", ())),
-                number,
-            )
-            for number, cell in enumerate(content["cells"], 1)
-        ),
-    )
-
-
-def _text(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
+    cells = []
+    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"], 1):
+        tags = tuple(cell.get("metadata", {}).get("tags", ()))
+        source = "".join(cell["source"])
+        cells.append(Cell(cell.get("id", str(number)), cell["cell_type"], source, tags, number))
+    return Notebook(path, tuple(cells))
 
 
 def parse(source: str) -> ast.Module | None:
@@ -102,11 +86,7 @@ def code_hash(source: str) -> str:
     if tree is None:
         text = "\n".join(line.rstrip() for line in source.splitlines() if not line.lstrip().startswith("#"))
     else:
-        text = ast.dump(tree) + (";" if _ends_with_semicolon(source) else "")
+        lines = [line.strip() for line in source.splitlines()]
+        last = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
+        text = ast.dump(tree) + (";" if last.endswith(";") else "")
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _ends_with_semicolon(source: str) -> bool:
-    lines = [line.strip() for line in source.splitlines()]
-    last = next((line for line in reversed(lines) if line and not line.startswith("#")), "")
-    return last.endswith(";")

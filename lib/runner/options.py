@@ -15,7 +15,6 @@ class Options:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
-    parameters_file: Path | None = None
     preset: str | None = None
     profile: str = "full"
     into_report: bool = False

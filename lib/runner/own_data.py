@@ -26,32 +26,18 @@ class BadRatings(RunnerError):
     exit_code = DATA
 
 
-def is_file_name(dataset: str, known: Collection[str]) -> bool:
+def is_file_name(dataset: str | None, known: Collection[str]) -> bool:
     """Whether a data set is given as a file: it has a separator or an ending, or lies there, and is no known name."""
-    return dataset not in known and (
-        "/" in dataset or "\\" in dataset or bool(Path(dataset).suffix) or Path(dataset).exists()
-    )
+    if dataset is None or dataset in known:
+        return False
+    return bool(re.search(r"[/\\]", dataset)) or bool(Path(dataset).suffix) or Path(dataset).exists()
 
 
-def check_own_options(options: Options) -> None:
-    """Refuse options about a file of ratings where none was given.
-
-    Raises
-    ------
-    UsageError
-        The message names the option.
-    """
-    from lib.runner.data import known_datasets
-
-    if options.dataset is not None and is_file_name(options.dataset, known_datasets()):
-        return
-    given = {
-        "--columns": options.columns, "--scale": options.scale, "--items": options.items, "--users": options.users,
-        "--duplicates": None if options.duplicates == "error" else options.duplicates,
-    }  # fmt: skip
-    for name, value in given.items():
-        if value is not None:
-            raise UsageError(f"{name} describes a file of your own ratings; name it with --dataset FILE")
+def refuse_own_options(options: Options) -> None:
+    """Raise a UsageError that names an option about a file of ratings, where there is none."""
+    for name in ("columns", "scale", "duplicates", "items", "users"):
+        if getattr(options, name) != getattr(Options, name):
+            raise UsageError(f"--{name} describes a file of your own ratings; name it with --dataset FILE")
 
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
@@ -64,9 +50,9 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     UsageError
         A malformed option.
     """
-    path = Path(options.dataset)
-    plan = load_plan(options.plan_path or ROOT / PLAN)
-    output_dir = (options.output_dir or plan.root / "reports" / "own" / slug(path)).resolve()
+    path, plan = Path(options.dataset), load_plan(options.plan_path or ROOT / PLAN)
+    own = plan.root / "reports" / "own"
+    output_dir = (options.output_dir or own / slug(path)).resolve()
     columns, scale = parse_columns(options.columns), parse_scale(options.scale)
     folder = output_dir / RATINGS
     if options.describe is None:
@@ -83,21 +69,17 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
             raise BadRatings(f"there is no file {shown(Path(error.filename or path))}") from None
         print(f"data   {prepared.summary}")
         folder = prepared.folder
-        _ignored(plan, output_dir)
+        if output_dir.is_relative_to(own):  # a reader's ratings stay out of git
+            (own / ".gitignore").write_text("*\n", encoding="utf-8")
     # As the notebooks see it from their folder: then no page shows where this machine keeps it.
-    inside = folder.resolve().is_relative_to(plan.root)
-    dataset = os.path.relpath(folder.resolve(), plan.notebooks) if inside else str(folder.resolve())
-    return plan, replace(options, dataset=Path(dataset).as_posix(), output_dir=output_dir)
+    folder = folder.resolve()
+    inside = folder.is_relative_to(plan.root)
+    dataset = Path(os.path.relpath(folder, plan.notebooks) if inside else folder).as_posix()
+    return plan, replace(options, dataset=dataset, output_dir=output_dir)
 
 
 def parse_columns(text: str | None) -> dict[str, str] | None:
-    """Read ``user=reader,item=book`` as columns of the file by what they hold.
-
-    Raises
-    ------
-    UsageError
-        A part without ``=``, or something that a file of ratings doesn't hold.
-    """
+    """Read ``user=reader,item=book`` as columns of the file by what they hold; a UsageError says what is malformed."""
     if text is None:
         return None
     found = {}
@@ -112,32 +94,18 @@ def parse_columns(text: str | None) -> dict[str, str] | None:
 
 
 def parse_scale(text: str | None) -> tuple[float, float] | None:
-    """Read ``1,5`` as the lowest and the highest rating.
-
-    Raises
-    ------
-    UsageError
-        It is not two numbers, the lower one first.
-    """
+    """Read ``1,5`` as the lowest and the highest rating; a UsageError says where it is not that."""
     if text is None:
         return None
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
-        raise UsageError(f"--scale {text}: give the lowest and the highest rating, such as 1,5") from None
+        low, high = 0.0, 0.0
     if not -float("inf") < low < high < float("inf"):
-        raise UsageError(f"--scale {text}: the lowest rating comes first, such as 1,5")
+        raise UsageError(f"--scale {text}: give the lowest and the highest rating, the lowest first, such as 1,5")  # fmt: skip
     return low, high
 
 
 def slug(path: Path) -> str:
     """Return a folder's name for a file: its own, without what a folder's name should not have."""
     return re.sub(r"[^a-z0-9]+", "_", path.name.partition(".")[0].lower()).strip("_") or "ratings"
-
-
-def _ignored(plan: Plan, output_dir: Path) -> None:
-    """Keep a reader's ratings out of git where their report lies in the project."""
-    own = plan.root / "reports" / "own"
-    if output_dir.is_relative_to(own) and not (own / ".gitignore").exists():
-        own.mkdir(parents=True, exist_ok=True)
-        (own / ".gitignore").write_text("*\n", encoding="utf-8")

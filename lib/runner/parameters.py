@@ -14,88 +14,62 @@ from pathlib import Path
 from typing import Any
 
 from lib.runner.errors import PlanError, UsageError, near_miss
-from lib.runner.hints import check_value, hint_of, parse_text
-from lib.runner.notebook import Notebook, parse, read_notebook
+from lib.runner.hints import check_value, kind_of, parse_text
+from lib.runner.notebook import Notebook, read_notebook
 from lib.runner.plan import Plan, Run
 
 RESERVED = ("run", "runs_dir")
 """Set by the runner itself."""
-
-UNKNOWN = object()
-"""The default of a parameter whose value the cell computes instead of writing it down."""
 
 _NUMBER = r"-?(?:inf|\d[\d.]*(?:e-?\d+)?)"
 _RANGE = re.compile(rf"([\[(]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[\])])(?:\s+|$)")
 
 
 @dataclass(frozen=True)
-class Range:
-    """The range of a number that a parameter's comment opens with, as mathematics writes it: ``[1, 1000]``, ``(0, inf)``."""
-
-    text: str
-    low: float
-    high: float
-
-    def __contains__(self, value: Any) -> bool:
-        """Whether a number, or each number of a list, lies in it; what is no number always does."""
-        if isinstance(value, (list, tuple)):
-            return all(item in self for item in value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return True
-        above = value >= self.low if self.text[0] == "[" else value > self.low
-        return above and (value <= self.high if self.text[-1] == "]" else value < self.high)
-
-
-@dataclass(frozen=True)
 class Parameter:
-    """One parameter: name, type hint (a syntax tree, None where there is none), default, meaning, and range if it has one."""
+    """One parameter: name, type hint ("" where there is none), default, meaning, and its range as mathematics writes it."""
 
     name: str
-    hint: ast.expr | None
+    hint: str
     default: Any
     meaning: str = ""
-    range: Range | None = None
+    range: str = ""
+
+    @property
+    def type(self) -> Any:
+        """The type by its hint, else by its default."""
+        if self.hint:
+            return kind_of(self.hint)
+        return Any if self.default is None else type(self.default)
 
     @property
     def kind(self) -> str:
         """The type as a user reads it, with the range."""
-        if self.hint is not None:
-            kind = ast.unparse(self.hint)
-        else:
-            kind = "value" if self.default is UNKNOWN else type(self.default).__name__
-        return kind if self.range is None else f"{kind} in {self.range.text}"
+        kind = self.hint or getattr(self.type, "__name__", "value")
+        return f"{kind} in {self.range}" if self.range else kind
 
-    def parse(self, text: str) -> Any:
-        """Turn a text of the command line into a value of the parameter's type and range.
+    def taken(self, value: Any, where: str, *, as_text: bool = False, error: type[UsageError] = UsageError) -> Any:  # fmt: skip
+        """Return a value of the parameter's type and range, made from a file's or from a text of the command line.
 
-        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``.
-
-        Raises
-        ------
-        ValueError
-            The text isn't of that type, or out of the range.
+        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``. The error for what is no
+        such value begins with `where` and says what is taken.
         """
-        return self._within(parse_text(text, self._hint()))
-
-    def check(self, value: Any) -> Any:
-        """Return a value that a file gave if it is of the parameter's type (an int will do for a float) and range.
-
-        Raises
-        ------
-        ValueError
-            The value isn't of that type, or out of the range.
-        """
-        return self._within(check_value(value, self._hint()))
+        try:
+            return self._within(parse_text(value, self.type) if as_text else check_value(value, self.type))
+        except ValueError as why:
+            raise error(f"{where} takes {self.name}: {self.kind}; {why}") from None
 
     def _within(self, value: Any) -> Any:
-        if self.range is not None and value not in self.range:
-            raise ValueError(f"{value!r} is out of {self.range.text}")
+        if not self.range:
+            return value
+        _, low, high = _RANGE.match(self.range).groups()
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                above = number >= float(low) if self.range[0] == "[" else number > float(low)
+                below = number <= float(high) if self.range[-1] == "]" else number < float(high)
+                if not (above and below):
+                    raise ValueError(f"{value!r} is out of {self.range}")
         return value
-
-    def _hint(self) -> ast.expr | None:
-        if self.hint is not None or self.default is UNKNOWN or self.default is None:
-            return self.hint
-        return ast.parse(hint_of(self.default), mode="eval").body
 
 
 def declared(notebook: Notebook) -> dict[str, Parameter]:
@@ -103,44 +77,36 @@ def declared(notebook: Notebook) -> dict[str, Parameter]:
 
     A parameter means what the comment behind it says, after those on the lines right above it; a comment among the values
     of a long list, or behind its closing bracket, counts as behind it. Where that opens with a range, it has one.
-
-    Raises
-    ------
-    PlanError
-        No parameters cell, or more than one, or one that isn't Python.
+    Raises PlanError: no parameters cell, or more than one, or one that doesn't only write values down.
     """
-    found = _declared(notebook.parameters_cell.source)
-    if found is None:
-        raise PlanError(f"{notebook.path.name}: the parameters cell is not valid Python")
-    return found
+    try:
+        return _declared(notebook.parameters_cell.source)
+    except (SyntaxError, ValueError) as error:
+        raise PlanError(
+            f"{notebook.path.name}: the parameters cell must write values down: {error}"
+        ) from None
 
 
 @cache
-def _declared(source: str) -> dict[str, Parameter] | None:
-    tree = parse(source)
-    if tree is None:
-        return None
+def _declared(source: str) -> dict[str, Parameter]:
     comments, found = _comments(source), {}
-    for statement in tree.body:
-        hint, value = getattr(statement, "annotation", None), getattr(statement, "value", None)
-        target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
-        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or not isinstance(target, ast.Name):
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Expr):  # a text that says what the cell is about
             continue
-        if isinstance(hint, ast.Constant) and isinstance(hint.value, str):
-            hint = ast.parse(hint.value, mode="eval").body
-        try:
-            default = ast.literal_eval(value) if value is not None else UNKNOWN
-        except ValueError:
-            default = UNKNOWN
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            raise ValueError(f"line {statement.lineno} does something else")
+        hint = getattr(statement, "annotation", None)
+        name = ast.unparse(getattr(statement, "targets", [getattr(statement, "target", None)])[0])
         first = statement.lineno
         while comments.get(first - 1, ("", False))[1]:
             first -= 1
         lines = [comments[n][0] for n in range(first, statement.end_lineno + 1) if n in comments]
-        meaning, within = " ".join(filter(None, lines)), None
-        if match := _RANGE.match(meaning):
-            within = Range(match[1], float(match[2]), float(match[3]))
-            meaning = meaning[match.end() :]
-        found[target.id] = Parameter(target.id, hint, default, meaning, within)
+        meaning = " ".join(filter(None, lines))
+        opening = _RANGE.match(meaning)
+        found[name] = Parameter(
+            name, "" if hint is None else ast.unparse(hint), ast.literal_eval(statement.value),
+            meaning[opening.end() :] if opening else meaning, opening[1] if opening else "",
+        )  # fmt: skip
     return found
 
 
@@ -153,15 +119,6 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
     }
 
 
-def is_literal(notebook: Notebook) -> bool:
-    """Whether the parameters cell only writes values down, so that the resolved values say all about it."""
-    tree = parse(notebook.parameters_cell.source)
-    if tree is None:
-        return False
-    plain = all(isinstance(s, (ast.AnnAssign, ast.Assign, ast.Expr)) for s in tree.body)
-    return plain and all(p.default is not UNKNOWN for p in declared(notebook).values())
-
-
 @dataclass(frozen=True)
 class Resolved:
     """A run's parameters: all values with their defaults, and those given, which are injected."""
@@ -171,37 +128,24 @@ class Resolved:
 
 
 def resolve(
-    plan: Plan,
-    selected: Iterable[str],
-    *,
-    profile: str = "full",
-    dataset: str | None = None,
-    file: Path | None = None,
-    options: Iterable[tuple[str, str]] = (),
-    preset: bool = False,
-    outside: Mapping[str, str] | None = None,
-) -> dict[str, Resolved]:
+    plan: Plan, selected: Iterable[str], *, profile: str = "full", dataset: str | None = None,
+    file: Path | None = None, options: Iterable[tuple[str, str]] = (), outside: Mapping[str, str] | None = None,
+) -> dict[str, Resolved]:  # fmt: skip
     """Work out every run's parameters, given names and values that JSON can hold.
 
-    From weakest to strongest: the notebook's own values, the plan's, the profile's, ``dataset``, the file's, the options for
-    all runs, the options for one run.
+    From weakest to strongest: the notebook's own values, the plan's, the profile's, `dataset` in every notebook that has such
+    a parameter, the file's, the options for all runs, the options for one run.
 
     Parameters
     ----------
-    plan : Plan
+    plan, profile : Plan, {"full", "quick", "large"}
+        Where the values come from, and which of them hold.
     selected : iterable of str
-        The runs of this call; a parameter for another run is an error. The others are resolved by the plan, profile and
-        dataset alone.
-    profile : {"full", "quick", "large"}
-        Which of the plan's values hold.
-    dataset : str, optional
-        The value of ``dataset`` in every notebook that has such a parameter.
+        The runs of this call; an option for another run is an error. The others are resolved by plan, profile and dataset.
     file : Path, optional
-        YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one.
+        YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one; more runs than the call's do.
     options : iterable of (name, text)
         As ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``.
-    preset : bool
-        Whether the file is a preset, which may be about more runs than those of this call.
     outside : mapping of str to str
         Runs that the profile doesn't execute: theirs are the values of the profile that does.
 
@@ -210,89 +154,56 @@ def resolve(
     UsageError
         A name that no run has, a run that isn't there or isn't selected, a value that isn't of its type or range.
     """
-    selected = set(selected)
+    selected, own = set(selected), outside or {}
     known = {run.id: declared(read_notebook(plan.source(run))) for run in plan.runs}
-    own = outside or {}
     given = {run.id: _from_plan(plan, run, known[run.id], own.get(run.id, profile)) for run in plan.runs}
-    if dataset is not None:
-        for run in plan.runs:
-            if "dataset" in known[run.id]:
-                given[run.id]["dataset"] = dataset
-    wanted = _Wanted(plan, selected, known)
-    for name, value in _read_file(file, plan).items():
-        if preset and ":" in name and name.partition(":")[0] not in selected:
-            continue
-        wanted.add(name, value, f"{file.name}: {name}", as_text=False)
-    for name, text in options:
-        wanted.add(name, text, f"-p {name}", as_text=True)
-    for _, run_id, name, value in sorted(wanted.found, key=lambda entry: entry[0]):
-        given[run_id][name] = value
+    for name in plan.ids if dataset is not None else ():
+        if "dataset" in known[name]:
+            given[name]["dataset"] = dataset
+    wanted = [
+        (key, value, f"{file.name}: {key}", False)
+        for key, value in (_read_file(file, plan).items() if file else ())
+        if ":" not in key or key.partition(":")[0] in selected
+    ]
+    wanted += [(key, text, f"-p {key}", True) for key, text in options]
+    for key, value, where, as_text in sorted(wanted, key=lambda one: (":" in one[0], one[3])):
+        for run, parameter in _meant(plan, selected, known, key, where).items():
+            given[run][parameter.name] = parameter.taken(value, f"{where}: {run}", as_text=as_text)
     resolved = {}
-    for run in plan.runs:
-        defaults = {n: "computed" if p.default is UNKNOWN else p.default for n, p in known[run.id].items()}
-        values = {
-            name: value for name, value in {**defaults, **given[run.id]}.items() if name not in RESERVED
-        }
-        resolved[run.id] = Resolved(_plain(values), given[run.id])
+    for run in plan.ids:
+        values = {name: parameter.default for name, parameter in known[run].items()} | given[run]
+        values = {name: value for name, value in values.items() if name not in RESERVED}
+        # As JSON gives them back, so that stored and fresh ones compare.
+        resolved[run] = Resolved(json.loads(json.dumps(values, default=str)), given[run])
     return resolved
 
 
-class _Wanted:
-    """Parameters asked for by file and command line, checked one by one; the narrower one is the stronger."""
-
-    def __init__(self, plan: Plan, selected: set[str], known: Mapping[str, Mapping[str, Parameter]]):
-        self.plan, self.selected, self.known = plan, selected, known
-        self.found: list[tuple[tuple[bool, bool], str, str, Any]] = []
-
-    def add(self, key: str, value: Any, where: str, *, as_text: bool) -> None:
-        run_id, colon, name = key.rpartition(":")
-        if colon:
-            self.plan.run(run_id)
-            if run_id not in self.selected:
-                raise UsageError(f"{where}: {run_id} is not among the runs of this call")
-            if name not in self.known[run_id]:
-                raise UsageError(
-                    f"{where}: {run_id} has no parameter {name!r}{near_miss(name, self.names([run_id]))}"
-                )
-            runs = [run_id]
-        else:
-            runs = [r for r in self.plan.ids if r in self.selected and name in self.known[r]]
-            if not runs:
-                of_all = self.names(self.selected)
-                raise UsageError(
-                    f"{where}: no run of this call has a parameter {name!r}{near_miss(name, of_all)}"
-                )
-        if name in RESERVED:
-            raise UsageError(f"{where}: {name} is set by the runner; --output-dir chooses where results go")
-        for run in runs:
-            parameter = self.known[run][name]
-            try:
-                parsed = parameter.parse(value) if as_text else parameter.check(value)
-            except ValueError as error:
-                raise UsageError(f"{where}: {run} takes {name}: {parameter.kind}; {error}") from None
-            self.found.append(((bool(colon), as_text), run, name, parsed))
-
-    def names(self, runs: Iterable[str]) -> set[str]:
-        return {name for run in runs for name in self.known[run]} - set(RESERVED)
+def _meant(
+    plan: Plan, selected: set[str], known: Mapping[str, Mapping[str, Parameter]], key: str, where: str
+) -> dict[str, Parameter]:
+    """Return the parameter that ``NAME`` or ``RUN:NAME`` stands for, by run."""
+    run, _, name = key.rpartition(":")
+    if run and plan.run(run).id not in selected:
+        raise UsageError(f"{where}: {run} is not among the runs of this call")
+    runs = [one for one in plan.ids if one in ({run} if run else selected)]
+    if name in RESERVED:
+        raise UsageError(f"{where}: {name} is set by the runner; --output-dir chooses where results go")
+    found = {one: known[one][name] for one in runs if name in known[one]}
+    if not found:
+        others = {other for one in runs for other in known[one]} - set(RESERVED)
+        who = f"{run} has no parameter" if run else "no run of this call has a parameter"
+        raise UsageError(f"{where}: {who} {name!r}{near_miss(name, others)}")
+    return found
 
 
 def _from_plan(plan: Plan, run: Run, known: Mapping[str, Parameter], profile: str) -> dict[str, Any]:
-    given = {}
-    for name, value in run.values(profile).items():
-        if name not in known:
-            raise PlanError(
-                f"{plan.path.name}: {run.id}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}"
-            )
-        try:
-            given[name] = known[name].check(value)
-        except ValueError as error:
-            raise PlanError(f"{plan.path.name}: {run.id} takes {name}: {known[name].kind}; {error}") from None
-    return given
+    where, values = f"{plan.path.name}: {run.id}", run.values(profile)
+    for name in values.keys() - known:
+        raise PlanError(f"{where}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}")
+    return {name: known[name].taken(value, where, error=PlanError) for name, value in values.items()}
 
 
-def _read_file(path: Path | None, plan: Plan) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _read_file(path: Path, plan: Plan) -> dict[str, Any]:
     import yaml
 
     try:
@@ -308,8 +219,3 @@ def _read_file(path: Path | None, plan: Plan) -> dict[str, Any]:
         else:
             flat[str(key)] = value
     return flat
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values as JSON gives them back, so that stored and fresh ones compare."""
-    return json.loads(json.dumps(values, default=str))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,7 @@ class Run:
 
     def values(self, profile: str) -> dict[str, Any]:
         """Return the plan's parameters under a profile, without the notebook's own defaults."""
-        changes = {"quick": self.quick, "full": self.full, "large": self.large}
-        return {**self.parameters, **changes[profile]}
+        return {**self.parameters, **getattr(self, profile)}
 
     def outside(self, profile: str) -> str:
         """Return the profile that makes the run where this one does not: the next larger, else the largest; or ""."""
@@ -63,6 +63,11 @@ class Run:
             return ""
         own = [name for name in PROFILES if name in self.profiles]
         return next((name for name in own if PROFILES.index(name) > PROFILES.index(profile)), own[-1])
+
+    def command(self, profile: str = "full") -> str:
+        """Return the command that makes the run's results as a profile shows them."""
+        made = self.outside(profile) or profile
+        return f"python run_notebooks.py {'' if made == 'full' else f'--profile {made} '}--only {self.id}"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -114,35 +119,27 @@ class Plan:
         return self.notebooks / run.notebook
 
     def order(self) -> list[Run]:
-        """Return the runs so that each comes after all it needs; otherwise in the order of the file."""
+        """Return the runs so that each comes after all it reads; otherwise in the order of the file."""
         done: dict[str, Run] = {}
-        waiting = list(self.runs)
-        while waiting:
-            ready = next((run for run in waiting if all(need in done for need in run.reads)), None)
-            if ready is None:
-                raise PlanError("these runs need each other in a circle: " + " -> ".join(_circle(waiting)))
+        while waiting := [run for run in self.runs if run.id not in done]:
+            ready = next(run for run in waiting if done.keys() >= {*run.reads})
             done[ready.id] = ready
-            waiting.remove(ready)
         return list(done.values())
 
-    def upstream(self, name: str) -> set[str]:
-        """Return the names of all runs that a run needs or wants, directly or not."""
+    def upstream(self, names: Iterable[str], step: Callable[[Run], Iterable[str]] = lambda run: run.reads) -> set[str]:  # fmt: skip
+        """Return the names of all runs that some runs read, directly or not; `step` may follow less, such as needs."""
         found: set[str] = set()
-        waiting = list(self.run(name).reads)
+        waiting = list(names)
         while waiting:
-            need = waiting.pop()
-            if need not in found:
-                found.add(need)
-                waiting.extend(self.run(need).reads)
+            new = set(step(self.run(waiting.pop()))) - found
+            found |= new
+            waiting += new
         return found
 
     def match(self, patterns: Iterable[str]) -> set[str]:
         """Return the runs that any of the patterns (``*``, ``?``, ``[..]``) names.
 
-        Raises
-        ------
-        UsageError
-            A pattern that matches nothing; the message names the nearest run.
+        Raises UsageError: a pattern that matches nothing; the message names the nearest run.
         """
         found: set[str] = set()
         for pattern in patterns:
@@ -162,12 +159,7 @@ _KEYS = {
 
 
 def load_plan(path: Path | str | None = None) -> Plan:
-    """Read and check a plan.
-
-    Parameters
-    ----------
-    path : path, optional
-        The project's ``report.toml`` by default.
+    """Read and check a plan, the project's ``report.toml`` by default.
 
     Raises
     ------
@@ -182,38 +174,37 @@ def load_plan(path: Path | str | None = None) -> Plan:
         raise PlanError(f"there is no plan at {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PlanError(f"{path.name} can't be read: {error}") from None
-    for key in content:
-        if key not in ("report", "runs"):
-            raise PlanError(f"{path.name}: unknown table [{key}]{near_miss(key, ['report', 'runs'])}")
-    entries = content.get("runs", [])
-    if not isinstance(entries, list) or not entries:
-        raise PlanError(f"{path.name} has no runs: add a [[runs]] table with an id, a notebook and a title")
-    plan = Plan(
-        path, content.get("report", {}), tuple(_read_run(path.name, n, e) for n, e in enumerate(entries))
-    )
-    _check(plan)
+    try:
+        _known(content, ("report", "runs"), "the plan")
+        entries = content.get("runs")
+        if not isinstance(entries, list) or not entries:
+            raise PlanError("the plan has no runs: add a [[runs]] table with an id, a notebook and a title")
+        runs = tuple(_read_run(number, entry) for number, entry in enumerate(entries, 1))
+        plan = Plan(path, content.get("report", {}), runs)
+        _check(plan)
+    except PlanError as error:
+        raise PlanError(f"{path.name}: {error}") from None
     return plan
 
 
-def _read_run(file: str, number: int, entry: dict[str, Any]) -> Run:
-    where = f"{file}: run {entry.get('id', f'number {number + 1}')!r}"
+def _known(names: Iterable[str], known: Iterable[str], where: str, what: str = "key") -> None:
+    for name in names:
+        if name not in known:
+            raise PlanError(f"{where} has an unknown {what} {name!r}{near_miss(name, known)}")
+
+
+def _read_run(number: int, entry: dict[str, Any]) -> Run:
+    where = f"run {entry.get('id', f'number {number}')!r}"
+    _known(entry, _KEYS, where)
     for key, value in entry.items():
-        if key not in _KEYS:
-            raise PlanError(f"{where} has an unknown key {key!r}{near_miss(key, _KEYS)}")
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
             expected = {str: "a text", list: "a list", dict: "a table"}.get(_KEYS[key], "a number")
             raise PlanError(f"{where}: {key} must be {expected}, not {value!r}")
         if isinstance(value, list) and not all(isinstance(item, str) for item in value):
             raise PlanError(f"{where}: {key} must be a list of names, not {value!r}")
-    for name in entry.get("profiles", PROFILES):
-        if name not in PROFILES:
-            raise PlanError(f"{where}: profiles has {name!r}, which is no profile{near_miss(name, PROFILES)}")
-    if not entry.get("profiles", PROFILES):
-        raise PlanError(
-            f"{where}: profiles is empty; name at least one of {', '.join(PROFILES)}, or leave it out"
-        )
-    for key in ("id", "notebook", "title"):
-        if not entry.get(key):
+    _known(entry.get("profiles", ()), PROFILES, where, "profile")
+    for key in ("id", "notebook", "title", "profiles"):
+        if not entry.get(key, key == "profiles"):
             raise PlanError(f"{where} has no {key}")
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry["id"]):
         raise PlanError(f"{where}: an id is lower case letters, digits, '-' and '_', as it names a folder")
@@ -221,37 +212,24 @@ def _read_run(file: str, number: int, entry: dict[str, Any]) -> Run:
 
 
 def _check(plan: Plan) -> None:
-    ids = plan.ids
-    for name in ids:
-        if ids.count(name) > 1:
-            raise PlanError(f"{plan.path.name}: two runs are called {name!r}; an id names one run")
+    for name in plan.ids:
+        if plan.ids.count(name) > 1:
+            raise PlanError(f"two runs are called {name!r}; an id names one run")
     for run in plan.runs:
-        for kind, names in (("needs", run.needs), ("wants", run.wants)):
-            for name in names:
-                if name not in ids:
-                    raise PlanError(
-                        f"{plan.path.name}: {run.id} {kind} {name!r}, which is no run{near_miss(name, ids)}"
-                    )
+        for kind in ("needs", "wants"):
+            for name in getattr(run, kind):
+                if name not in plan.ids:
+                    raise PlanError(f"{run.id} {kind} {name!r}, which is no run{near_miss(name, plan.ids)}")
         for name in set(run.needs) & set(run.wants):
-            raise PlanError(f"{plan.path.name}: {run.id} both needs and wants {name!r}; keep one of the two")
+            raise PlanError(f"{run.id} both needs and wants {name!r}; keep one of the two")
         if not plan.source(run).is_file():
-            known = [p.name for p in plan.notebooks.glob("*.ipynb")]
-            raise PlanError(
-                f"{plan.path.name}: {run.id}: there is no notebook notebooks/{run.notebook}"
-                + near_miss(run.notebook, known)
-            )
+            known = [path.name for path in plan.notebooks.glob("*.ipynb")]
+            raise PlanError(f"{run.id}: there is no notebook notebooks/{run.notebook}{near_miss(run.notebook, known)}")  # fmt: skip
         for name in run.files:
             if not (plan.root / name).is_file():
-                raise PlanError(f"{plan.path.name}: {run.id} reads {name}, which is not there")
-    plan.order()
-
-
-def _circle(runs: list[Run]) -> list[str]:
-    """Follow unmet needs until a name comes round again."""
-    by_id = {run.id: run for run in runs}
-    path = [runs[0].id]
-    while True:
-        step = next(need for need in by_id[path[-1]].reads if need in by_id)
-        if step in path:
-            return [*path[path.index(step) :], step]
-        path.append(step)
+                raise PlanError(f"{run.id} reads {name}, which is not there")
+    try:
+        TopologicalSorter({run.id: run.reads for run in plan.runs}).prepare()
+    except CycleError as error:
+        circle = " -> ".join(reversed(error.args[1]))
+        raise PlanError(f"these runs need each other in a circle: {circle}") from None

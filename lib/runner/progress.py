@@ -28,37 +28,25 @@ class At:
     waiting: bool = False
 
     @property
-    def where(self) -> str:
-        """The place in words."""
+    def rest(self) -> float | None:
+        """Seconds that it may still take: the most of what its fits say, and of what was expected; None if nobody knows."""
+        known = [(self.fits or {}).get("seconds_left") or 0.0]
+        if self.expected is not None:
+            known.append(self.expected - self.elapsed)
+        return max(known) if max(known) > 0 else None
+
+    @property
+    def said(self) -> str:
+        """Place and rest in words; a rest is never 0 while it runs."""
         if self.waiting:
             return "waiting for a core"
         fits = self.fits or {}
         told = f", {fits['done']} of {fits['total']} {fits['what']}" if fits.get("total") else ""
-        return f"cell {self.cell} of {self.cells}{told}" if self.cell else "starting"
-
-    @property
-    def rest(self) -> float | None:
-        """Seconds that it may still take: the most of what its fits say, and of what was expected; None if nobody knows."""
-        known = [
-            (self.fits or {}).get("seconds_left"),
-            None if self.expected is None else self.expected - self.elapsed,
-        ]
-        longest = max((seconds for seconds in known if seconds is not None), default=0.0)
-        return longest if longest > 0 else None
-
-    @property
-    def left(self) -> str:
-        """The rest in words; never 0 while it runs."""
-        if self.waiting:
-            return ""
+        where = f"cell {self.cell} of {self.cells}{told}" if self.cell else "starting"
         if self.rest is not None:
-            return f"about {duration(max(1.0, self.rest))} left"
-        late = self.expected is not None and self.elapsed > self.expected
-        return (
-            f"longer than expected, {duration(self.elapsed)} so far"
-            if late
-            else f"{duration(self.elapsed)} so far"
-        )
+            return f"{where}, about {duration(max(1.0, self.rest))} left"
+        late = "longer than expected, " if self.expected is not None else ""
+        return f"{where}, {late}{duration(self.elapsed)} so far"
 
 
 def duration(seconds: float) -> str:
@@ -96,13 +84,11 @@ class Lines:
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:
         """Say where the runs at work are, if it's been a while; `rest` is an estimate of the whole."""
-        now = time.monotonic()
+        now, about = time.monotonic(), f"; all runs: about {duration(rest)}" if rest else ""
         for run, place in at.items():
             if now - self._last.get(run, now) >= HEARTBEAT:
                 self._last[run] = now
-                about = f"; all runs: about {duration(rest)}" if rest else ""
-                said = ", ".join(filter(None, [place.where, place.left]))
-                self.line(f"       {run}: {said}{about}")
+                self.line(f"       {run}: {place.said}{about}")
 
     def end(self, run: str, text: str) -> None:
         """Say that a run ended, and how."""
@@ -116,17 +102,11 @@ class Bars(Lines):
     def __init__(self, stream: TextIO | None = None):
         super().__init__(stream)
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress
 
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[where]}"),
-            TextColumn("{task.fields[left]}", style="dim"),
-            console=Console(file=self.stream, highlight=False),
-            transient=True,
-        )
-        self._tasks: dict[str, Any] = {}
+        console = Console(file=self.stream, highlight=False)
+        columns = "{task.description}", BarColumn(bar_width=24), "{task.fields[said]}"
+        self._progress, self._tasks = Progress(*columns, console=console, transient=True), {}
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -142,7 +122,7 @@ class Bars(Lines):
     def start(self, run: str, cells: int, why: str) -> None:
         """Say that a run starts, and show a bar for it."""
         super().start(run, cells, why)
-        self._tasks[run] = self._progress.add_task(run, total=1.0, where="starting", left="")
+        self._tasks[run] = self._progress.add_task(run, total=1.0, said="starting")
 
     def update(self, at: Mapping[str, At], rest: float | None) -> None:
         """Move the bars: by time where the rest is known, else by cells."""
@@ -150,17 +130,10 @@ class Bars(Lines):
             total = f" · all runs: about {duration(rest)}" if rest and not place else ""
             by_cells = max(0, now.cell - 1) / max(1, now.cells)
             done = by_cells if now.rest is None else now.elapsed / (now.elapsed + now.rest)
-            self._progress.update(self._tasks[run], completed=done, where=now.where, left=now.left + total)
+            self._progress.update(self._tasks[run], completed=done, said=now.said + total)
 
     def end(self, run: str, text: str) -> None:
         """Take a run's bar away and say how it ended."""
-        task = self._tasks.pop(run, None)
-        if task is not None:
-            self._progress.remove_task(task)
+        if run in self._tasks:
+            self._progress.remove_task(self._tasks.pop(run))
         self.line(text)
-
-
-def progress(stream: TextIO | None = None) -> Lines:
-    """Return bars where the stream is a terminal, lines elsewhere."""
-    stream = stream if stream is not None else sys.stdout
-    return Bars(stream) if stream.isatty() else Lines(stream)

@@ -17,10 +17,10 @@ from lib.runner.kept import NOTE
 from lib.runner.notebook import code_hash
 from lib.runner.page import NotRendered, build, cut_copies
 from lib.runner.plan import Plan
-from lib.runner.store import NOTEBOOK, Store, write_whole
+from lib.runner.store import NOTEBOOK, Store, read_json, write_whole
 
 STAMP = ".report.json"
-BESIDE_THE_BUILDER = [ROOT / name for name in ("lib/display.py", "data/claims.toml")]
+BESIDE_THE_BUILDER = [MANIFEST, *(ROOT / name for name in ("lib/display.py", "data/claims.toml"))]
 """What the builder reads of the project besides its own files."""
 
 
@@ -49,58 +49,56 @@ def refresh(plan: Plan, store: Store) -> None:
 
 def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | None:
     """Return the source with the outputs of the executed notebook, or None if its code is another one."""
-    done = {cell["id"]: cell for cell in executed["cells"] if cell["cell_type"] == "code"}
-    if _code(source) != _code({"cells": [cell for cell in executed["cells"] if not _injected(cell)]}):
+    injected = [cell for cell in executed["cells"] if _tagged(cell, "injected-parameters")]
+    done = {c["id"]: c for c in executed["cells"] if c["cell_type"] == "code" and c not in injected}
+    if _code(source["cells"]) != _code(done.values()):
         return None
     cells = []
     for cell in source["cells"]:
-        if cell["cell_type"] != "code":
-            cells.append(cell)
-            continue
-        old = done[cell["id"]]
-        metadata = {**cell.get("metadata", {}), **{k: v for k, v in old["metadata"].items() if k != "tags"}}
-        cells.append({**old, "metadata": metadata, "source": cell["source"]})
-        if "parameters" in _tags(cell):
-            cells.extend(other for other in executed["cells"] if _injected(other))
+        if cell["cell_type"] == "code":
+            old = done[cell["id"]]
+            metadata = {k: v for k, v in old["metadata"].items() if k != "tags"}
+            cell = {**old, "metadata": {**cell.get("metadata", {}), **metadata}, "source": cell["source"]}
+        cells += [cell, *(injected if _tagged(cell, "parameters") else [])]
     cells[1:1] = [cell for cell in executed["cells"] if cell["id"] == NOTE]
     return {**executed, "cells": cells}
 
 
+def _code(cells) -> list[tuple[str, str]]:
+    """Return what each code cell does; the parameters cell counts by its place only, as its values are injected."""
+    return [
+        (cell["id"], "" if _tagged(cell, "parameters") else code_hash("".join(cell["source"])))
+        for cell in cells
+        if cell["cell_type"] == "code"
+    ]
+
+
+def _tagged(cell: dict[str, Any], tag: str) -> bool:
+    return tag in cell.get("metadata", {}).get("tags", [])
+
+
 def stamp(plan: Plan, store: Store, *, pdf: bool) -> str:
     """Return the digest of all that the report is made from."""
-    digest = hashlib.sha256()
-
-    def add(*parts: str | bytes) -> None:
-        for part in parts:
-            content = part if isinstance(part, bytes) else part.encode()
-            digest.update(len(content).to_bytes(8, "big") + content)
-
-    add(str(pdf), plan.path.read_bytes())
+    made_from: list[Any] = [pdf, plan.path.read_text(encoding="utf-8")]
     for run in plan.runs:
-        add(
-            run.id,
-            plan.source(run).read_bytes(),
-            json.dumps(store.record(run.id)),
-            str(store.untouched(run.id)),
-        )
-    builder = [
-        path for path in (ROOT / "lib" / "report").rglob("*") if path.is_file() and path.suffix != ".pyc"
-    ]
-    others = [MANIFEST, *BESIDE_THE_BUILDER, store.runs_dir / "benchmarks.csv"]
-    for path in sorted(builder) + [path for path in others if path.is_file()]:
-        add(path.name, path.read_bytes())
-    return digest.hexdigest()
+        source = plan.source(run).read_text(encoding="utf-8")
+        made_from += [run.id, source, store.record(run.id), store.untouched(run.id)]
+    builder = [path for path in (ROOT / "lib" / "report").rglob("*") if path.suffix != ".pyc"]
+    for path in sorted([*builder, *BESIDE_THE_BUILDER, store.runs_dir / "benchmarks.csv"]):
+        if path.is_file():
+            made_from += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
+    return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
 
 def is_current(plan: Plan, store: Store, output_dir: Path, *, pdf: bool) -> bool:
     """Whether the report that lies there was built from what is there now."""
-    files = [output_dir / "index.html", *([output_dir / "report.pdf"] if pdf else [])]
-    try:
-        made = json.loads((store.runs_dir / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    sizes = {path.name: path.stat().st_size for path in files if path.is_file()}
-    return made == {"stamp": stamp(plan, store, pdf=pdf), "sizes": sizes} and len(sizes) == len(files)
+    made, sizes = read_json(store.runs_dir / STAMP), _sizes(output_dir, pdf)
+    return None not in sizes and made == {"stamp": stamp(plan, store, pdf=pdf), "sizes": sizes}
+
+
+def _sizes(output_dir: Path, pdf: bool) -> list[int | None]:
+    files = [output_dir / name for name in ("index.html", *(["report.pdf"] if pdf else []))]
+    return [path.stat().st_size if path.is_file() else None for path in files]
 
 
 def render(
@@ -108,20 +106,16 @@ def render(
 ) -> None:
     """Build the report of the runs that are part of it; of those that only `whole` has, references become words.
 
-    Raises
-    ------
-    NotRendered
-        A run has no results, or the report's builder refuses; the last good report stays.
+    Raises NotRendered: a run has no results, or the report's builder refuses; the last good report stays.
     """
-    missing = without_results(plan, store)
-    if missing:
+    if missing := without_results(plan, store):
         raise NotRendered(
             f"these runs have no results: {', '.join(missing)}. Make them with: python run_notebooks.py"
         )
     refresh(plan, store)
     before = stamp(plan, store, pdf=pdf)
-    handler = _Notes(note)
-    logger = logging.getLogger("lib.report")
+    handler, logger = logging.Handler(logging.WARNING), logging.getLogger("lib.report")
+    handler.emit = lambda record: note(f"note   {record.getMessage()}")
     logger.addHandler(handler)
     logger.propagate = False
     try:
@@ -132,32 +126,5 @@ def render(
                 build(plan, pages, output_dir, pdf=pdf)
     finally:
         logger.removeHandler(handler)
-    files = [output_dir / "index.html", *([output_dir / "report.pdf"] if pdf else [])]
-    sizes = {path.name: path.stat().st_size for path in files if path.is_file()}
-    write_whole(store.runs_dir / STAMP, json.dumps({"stamp": before, "sizes": sizes}))
-
-
-class _Notes(logging.Handler):
-    def __init__(self, note: Callable[[str], None]):
-        super().__init__(logging.WARNING)
-        self.note = note
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.note(f"note   {record.getMessage()}")
-
-
-def _injected(cell: dict[str, Any]) -> bool:
-    return "injected-parameters" in _tags(cell)
-
-
-def _code(notebook: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what each code cell does; the parameters cell counts by its place only, as its values are injected."""
-    return [
-        (cell["id"], "" if "parameters" in _tags(cell) else code_hash("".join(cell["source"])))
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "code"
-    ]
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    return cell.get("metadata", {}).get("tags", [])
+    made = {"stamp": before, "sizes": _sizes(output_dir, pdf)}
+    write_whole(store.runs_dir / STAMP, json.dumps(made))

@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
 from lib.runner.data import lacking
-from lib.runner.execute import Failure, Outcome, Place, Request, execute_run, kernel_environment
+from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment
 from lib.runner.kept import unpack
 from lib.runner.parameters import declared
 from lib.runner.plan import Plan, Run
 from lib.runner.progress import At, Lines, duration
-from lib.runner.settings import Settings, Summary
 from lib.runner.store import FITS, Store, read_json
 
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
+
+
+@dataclass
+class Settings:
+    """How runs are executed.
+
+    At most `jobs` compute at a time, and `kernels` are open: those over wait for a core, or for their fits. `timeout` is for
+    one cell. After a failure others start if `keep_going`. `profile` goes into the records, `runs_dir_parameter` into notebooks
+    whose results are not at the usual place, `environment` to every kernel. The runs in `required` were asked for by name and
+    fail without their data, kept page or not. `unavailable` are data sets that no source could serve, with the answers.
+    """
+
+    jobs: int = 1
+    kernels: int = 1
+    timeout: float | None = None
+    keep_going: bool = False
+    profile: str = "full"
+    runs_dir_parameter: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Summary:
+    """What became of the runs: names by what happened, and the failures."""
+
+    executed: list[str] = field(default_factory=list)
+    as_made: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    failed: dict[str, Failure] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    not_run: dict[str, str] = field(default_factory=dict)
 
 
 def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
@@ -64,7 +96,7 @@ class Schedule:
             done, _ = wait(self._working, timeout=POLL, return_when=FIRST_COMPLETED)
             for future in done:
                 work = self._working.pop(future)
-                self._finish(work, _outcome(work, future), summary)
+                self._finish(work, _failure(future), summary)
             if summary.failed and not self.settings.keep_going and not stopping:
                 stopping = True
                 if self._working:
@@ -72,10 +104,9 @@ class Schedule:
                     self.report.line(f"No further runs start. Waiting for {names}; Ctrl-C ends it.")
             self._tell(waiting)
         for run in waiting:
-            broken = sorted(self.plan.upstream(run.id) & set(summary.failed))
-            summary.not_run[run.id] = (
-                f"needs {', '.join(broken)}" if broken else "not started after the failure"
-            )
+            broken = sorted(self.plan.upstream([run.id]) & set(summary.failed))
+            why = f"needs {', '.join(broken)}" if broken else "not started after the failure"
+            summary.not_run[run.id] = why
         return summary
 
     def _start_ready(self, waiting: list[Run], summary: Summary) -> None:
@@ -85,12 +116,15 @@ class Schedule:
             moved = False
             pending = {run.id for run in waiting} | {work.run.id for work in self._working.values()}
             for run in list(waiting):
-                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream(run.id):
+                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream([run.id]):
                     continue
                 decision = self.cache.decide(run)
                 missing = sorted(self.cache.datasets(run) & set(self.settings.unavailable))
-                if decision.action == EXECUTE and missing:
-                    decision = self._without_data(run, decision, missing[0], summary)
+                if decision.action == EXECUTE and missing and self._may_be_shown(run):
+                    decision = self.cache.instead(run, lacking(missing[0]))
+                elif decision.action == EXECUTE and missing:
+                    failure = Failure("DatasetUnavailable", self.settings.unavailable[missing[0]])
+                    self._fail(run, failure, f"FAILED {run.id}: {lacking(missing[0])}", summary)
                 if decision.action == EXECUTE and run.id not in summary.failed:
                     if len(self._working) >= self.settings.kernels:
                         continue
@@ -99,14 +133,6 @@ class Schedule:
                     self._settle(run, decision, summary)
                 waiting.remove(run)
                 moved = True
-
-    def _without_data(self, run: Run, decision: Decision, name: str, summary: Summary) -> Decision:
-        """Return what becomes of a run whose data can't be had: its kept page, or a failure."""
-        if self._may_be_shown(run):
-            return self.cache.instead(run, lacking(name))
-        failure = Failure("DatasetUnavailable", self.settings.unavailable[name], about_data=True)
-        self._fail(run, failure, f"FAILED {run.id}: {lacking(name)}", summary)
-        return decision
 
     def _may_be_shown(self, run: Run) -> bool:
         return run.id in self.cache.archives and run.id not in self.settings.required
@@ -124,9 +150,8 @@ class Schedule:
             self.store.publish(run.id, {**record, **mark})
             summary.as_made.append(run.id)
             by = " by earlier code" if mark["earlier"] else ""
-            self.report.line(
-                f"kept   {run.id}: as it was made on {record['finished'][:10]}{by}; it {mark['why']}"
-            )
+            made = f"{record['finished'][:10]}{by}"
+            self.report.line(f"kept   {run.id}: as it was made on {made}; it {mark['why']}")
 
     def _submit(self, run: Run, decision: Decision) -> None:
         folder = self.store.begin(run.id)
@@ -137,49 +162,34 @@ class Schedule:
         if "run" in known and known["run"].default != run.id:
             parameters["run"] = run.id
         request = Request(
-            run=run.id,
-            notebook=self.plan.source(run),
-            folder=folder,
-            working_folder=self.plan.notebooks,
-            parameters=parameters,
-            environment=kernel_environment(folder, self.settings.environment),
-            timeout=self.settings.timeout,
-        )
+            run.id, self.plan.source(run), folder, self.plan.notebooks, parameters,
+            kernel_environment(folder, self.settings.environment), self.settings.timeout,
+        )  # fmt: skip
         future = self.executor.submit(execute_run, request)
         self._working[future] = _Work(run, self.cache.parts(run), request.place)
         self.report.start(run.id, len(notebook.code), _short(decision.reasons))
 
-    def _finish(self, work: _Work, outcome: Outcome, summary: Summary) -> None:
-        run, failure = work.run, outcome.failure
+    def _finish(self, work: _Work, failure: Failure | None, summary: Summary) -> None:
+        run, seconds = work.run, work.place.elapsed
         if failure is not None:
             why = self._instead_of(run, failure) if self._may_be_shown(run) else ""
             if why:
-                self.report.end(
-                    run.id, f"       {run.id} can't be executed: {failure.message.splitlines()[0]}"
-                )
+                said = failure.message.splitlines()[0]
+                self.report.end(run.id, f"       {run.id} can't be executed: {said}")
                 self._settle(run, self.cache.instead(run, why), summary)
             else:
-                self._fail(run, failure, f"FAILED {run.id} after {duration(outcome.seconds)}", summary)
+                self._fail(run, failure, f"FAILED {run.id} after {duration(seconds)}", summary)
             return
         # The run may have fetched its data.
         parts = {**work.parts, "data": self.cache.parts(run)["data"]}
-        self.store.publish(
-            run.id,
-            {
-                "run": run.id,
-                "key": key_of(parts),
-                "parts": parts,
-                "profile": self.settings.profile,
-                "seconds": round(outcome.seconds, 2),
-                "peak_memory_mib": None if outcome.peak_memory is None else round(outcome.peak_memory, 1),
-                "cells": outcome.cells,
-                "versions": outcome.versions,
-                "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            },
-        )
+        record = {
+            "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
+            "seconds": round(seconds, 2),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }  # fmt: skip
+        self.store.publish(run.id, record)
         summary.executed.append(run.id)
-        memory = "" if outcome.peak_memory is None else f", {outcome.peak_memory:.0f} MiB"
-        self.report.end(run.id, f"done   {run.id}, {duration(outcome.seconds)}{memory}")
+        self.report.end(run.id, f"done   {run.id}, {duration(seconds)}")
 
     def _instead_of(self, run: Run, failure: Failure) -> str:
         """Return why a failed run's kept page stands in for it: its data, or predictions of a kept one; else nothing."""
@@ -215,9 +225,8 @@ class Schedule:
         at: dict[str, At] = {}
         for work in self._working.values():
             fits, place = read_json(self.store.partial(work.run.id) / FITS), work.place
-            expected = self._expected(work.run)
             at[work.run.id] = At(
-                place.cell, place.cells, place.elapsed, expected, fits, place.started is None
+                place.cell, place.cells, place.elapsed, self._expected(work.run), fits, place.started is None
             )
         rests = {name: place.rest for name, place in at.items()}
         rests |= {run.id: self._expected(run) for run in waiting}
@@ -233,9 +242,8 @@ def _short(reasons: Sequence[str], most: int = 2) -> str:
     return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _outcome(work: _Work, future: Future) -> Outcome:
+def _failure(future: Future) -> Failure | None:
     try:
         return future.result()
     except Exception as error:  # the runner's own
-        failure = Failure(type(error).__name__, str(error))
-        return Outcome(work.run.id, failure, work.place.elapsed)
+        return Failure(type(error).__name__, str(error))

@@ -7,71 +7,44 @@ from pathlib import Path
 
 from lib import ROOT
 from lib.runner.errors import UsageError, near_miss
-from lib.runner.plan import Plan
+from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
 
 PRESETS = ROOT / "data" / "presets"
 """Files of parameters, each under a name."""
 
 
-def preset_file(name: str, folder: Path = PRESETS) -> Path:
-    """Return the file of a preset.
+def preset_file(name: str) -> Path:
+    """Return the file of a preset, or the file itself if it is one.
 
-    Raises
-    ------
-    UsageError
-        No preset has the name; the message tells the near miss.
+    Raises UsageError: no preset has the name; the message tells the near miss.
     """
-    known = [path.stem for path in folder.glob("*.yaml")]
-    if name not in known:
-        raise UsageError(
-            f"no preset is called {name!r}{near_miss(name, known)}; presets lie in data/presets, "
-            "and -f takes any other file"
-        )
-    return folder / f"{name}.yaml"
+    known = [path.stem for path in PRESETS.glob("*.yaml")]
+    if name not in known and not Path(name).is_file():
+        raise UsageError(f"no preset is called {name!r}{near_miss(name, known)}; presets lie in data/presets, any other file is given by its path")  # fmt: skip
+    return PRESETS / f"{name}.yaml" if name in known else Path(name)
 
 
 def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -> tuple[set[str], set[str]]:
     """Return the runs of this call, and those of them that were asked for rather than needed.
 
-    Raises
-    ------
-    UsageError
-        A pattern names nothing, nothing is left, or a skipped run has no results for one that needs them.
+    Raises UsageError: a pattern names nothing, nothing is left, or a skipped run has no results for one that needs them.
     """
     skipped = plan.match(skip)
     asked_for = (plan.match(only) if only else set(plan.ids)) - skipped
     if not asked_for:
         raise UsageError("--only and --skip leave nothing to do")
-    selected, waiting = set(asked_for), list(asked_for)
-    while waiting:
-        name = waiting.pop()
-        for need in plan.run(name).needs:
-            # Results that the project keeps are without the predictions that a notebook may need.
-            here = store.record(need) is not None and not store.as_made(need)
-            if need in selected or here:
-                continue
-            if need in skipped:
-                raise UsageError(f"{name} needs the results of {need}, which is skipped and has none yet")
-            selected.add(need)
-            waiting.append(need)
-    return selected, asked_for
+
+    def lacking(run: Run) -> list[str]:
+        # Results that the project keeps are without the predictions that a notebook may need.
+        lacks = [name for name in run.needs if store.record(name) is None or store.as_made(name)]
+        if gone := set(lacks) & skipped:
+            raise UsageError(f"{run.id} needs the results of {min(gone)}, which is skipped and has none yet")
+        return lacks
+
+    return asked_for | plan.upstream(asked_for, lacking), asked_for
 
 
 def outside(plan: Plan, profile: str, required: Iterable[str] = ()) -> dict[str, str]:
     """Return the runs that a profile does not execute, each with the profile that does; none of those required."""
-    required = set(required)
-    found = {run.id: run.outside(profile) for run in plan.runs if run.id not in required}
-    return {name: other for name, other in found.items() if other}
-
-
-def hard_needs(plan: Plan, names: Iterable[str]) -> set[str]:
-    """Return what these runs can't do without, directly or not."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        for need in plan.run(waiting.pop()).needs:
-            if need not in found:
-                found.add(need)
-                waiting.append(need)
-    return found
+    return {run.id: other for run in plan.runs if run.id not in required and (other := run.outside(profile))}

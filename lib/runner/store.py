@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,15 @@ TIMES = re.compile(r"(^|_)(seconds|mib|mebibytes|memory)(_|$)")
 class Store:
     """The folder that holds a folder for each run.
 
-    ``<run>/`` holds the last good results; ``.<run>.partial/`` those being made, or what a failed run left. The runs that are
-    not among `own` are read in the store `behind`, if there is one, as links would lead there.
+    ``<run>/`` holds the last good results; ``.<run>.partial/`` those being made, or what a failed run left.
     """
 
-    def __init__(self, runs_dir: Path, *, behind: Store | None = None, own: Collection[str] = ()):
-        self.runs_dir, self._behind, self._own = runs_dir, behind, own
+    def __init__(self, runs_dir: Path):
+        self.runs_dir = runs_dir
 
     def folder(self, run: str) -> Path:
         """Return the folder of a run's results."""
-        elsewhere = self._behind is not None and run not in self._own
-        return self._behind.folder(run) if elsewhere else self.runs_dir / run
+        return self.runs_dir / run
 
     def partial(self, run: str) -> Path:
         """Return the folder in which a run's next results are made."""
@@ -53,8 +51,7 @@ class Store:
 
     def as_made(self, run: str) -> str | None:
         """Return the digest of the kept page that a run's results are from, or None where they were made here."""
-        record = self.record(run)
-        return None if record is None else record.get(AS_MADE)
+        return (self.record(run) or {}).get(AS_MADE)
 
     def results(self, run: str) -> str | None:
         """Return the digest of what other runs read of a run's results as they lie there, or None where it has none.
@@ -78,7 +75,7 @@ class Store:
         partial.mkdir(parents=True)
         return partial
 
-    def publish(self, run: str, record: dict[str, Any]) -> dict[str, Any]:
+    def publish(self, run: str, record: dict[str, Any]) -> None:
         """Make the partial results a run's results, in the place of earlier ones."""
         partial = self.partial(run)
         (partial / FITS).unlink(missing_ok=True)
@@ -86,7 +83,6 @@ class Store:
         record = {**record, "results": _digest(files), "files": files}
         write_whole(partial / RECORD, json.dumps(record, indent=1))
         self._replace(run, partial)
-        return record
 
     def recover(self) -> None:
         """Finish what a killed runner left between two renames."""
@@ -98,10 +94,7 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Hold the folder, so that two runners don't write the same results; the lock ends with the process.
 
-        Raises
-        ------
-        UsageError
-            Another runner holds it.
+        Raises UsageError: another runner holds it.
         """
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -113,10 +106,7 @@ class Store:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise UsageError(
-                    f"another run_notebooks.py is at work in {shown(self.runs_dir)}; "
-                    "wait for it, or give this one its own --output-dir"
-                ) from None
+                raise UsageError(f"another run_notebooks.py is at work in {shown(self.runs_dir)}; wait for it, or give this one its own --output-dir") from None  # fmt: skip
             yield
 
     def _replace(self, run: str, source: Path) -> None:
@@ -159,12 +149,8 @@ def timeless(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: timeless(inner) for name, inner in value.items() if not TIMES.search(str(name))}
     if isinstance(value, list):
-        kept = [
-            item
-            for item in value
-            if not (isinstance(item, dict) and TIMES.search(str(item.get("metric", ""))))
-        ]
-        return [timeless(item) for item in kept]
+        costs = [isinstance(item, dict) and TIMES.search(str(item.get("metric", ""))) for item in value]
+        return [timeless(item) for item, cost in zip(value, costs, strict=True) if not cost]
     return value
 
 

@@ -79,8 +79,8 @@ class TestCaching:
 
     def test_what_a_run_took_is_recorded(self, report):
         record = report.record("first")
-        assert record["seconds"] > 0 and record["peak_memory_mib"] > 20
-        assert record["profile"] == "full" and "numpy" in record["versions"]
+        assert record["seconds"] > 0
+        assert record["profile"] == "full"
 
     def test_the_executed_notebook_names_no_path_of_the_machine(self, report):
         text = (report.runs_dir / "first" / "notebook.ipynb").read_text()
@@ -189,7 +189,7 @@ class TestFailures:
             "return x / 0",
             "ZeroDivisionError: division by zero",
             "The notebook as far as it got: reports/runs/.bad.partial/notebook.ipynb",
-            "--profile quick --only bad",
+            "--only bad --profile quick -j 2",
             "after: needs bad",
         ):
             assert text in call.stdout

@@ -1,8 +1,12 @@
 import json
 import os
+from pathlib import Path
 
-from lib.runner.beside import LONGEST, _link, beside, changed_parameters, folder_name, shared_values
+from lib.runner.beside import LONGEST, beside, folder_of
+from lib.runner.options import Options
 from lib.runner.parameters import Resolved
+from lib.runner.plan import Plan
+from lib.runner.rerun import changed_parameters
 from lib.runner.store import Store
 
 
@@ -37,20 +41,12 @@ def test_links_follow_what_is_stored_now(tmp_path):
     assert (report.folder("a") / "metrics.json").read_text() == '["a"]'
 
 
-def test_where_there_are_no_links_results_are_the_same_files_or_copies(tmp_path, monkeypatch):
+def test_where_there_are_no_links_results_are_copied(tmp_path, monkeypatch):
     report = stored(tmp_path, "a")
     monkeypatch.setattr("pathlib.Path.symlink_to", lambda *_, **__: (_ for _ in ()).throw(OSError))
-    _link(report.folder("a"), tmp_path / "other" / "a")
-    assert Store(tmp_path / "other").results("a") == report.results("a")
-    assert os.path.samefile(tmp_path / "other" / "a" / "metrics.json", report.folder("a") / "metrics.json")
-
-    def refuse(*_, **__):
-        raise OSError
-
-    monkeypatch.setattr("os.link", refuse)
-    _link(report.folder("a"), tmp_path / "copy" / "a")
-    assert Store(tmp_path / "copy").results("a") == report.results("a")
-    assert not os.path.samefile(tmp_path / "copy" / "a" / "metrics.json", report.folder("a") / "metrics.json")
+    store = beside(report, tmp_path / "reports" / "reruns" / "x", {"b"})
+    assert store.results("a") == report.results("a")
+    assert not os.path.samefile(store.folder("a") / "metrics.json", report.folder("a") / "metrics.json")
 
 
 def resolved(**values):
@@ -63,29 +59,25 @@ def test_only_values_that_are_not_the_plan_s_count_and_only_of_these_runs():
     assert changed_parameters(planned, now, {"a", "b"}) == {"a": {"n": (1, 5)}}
 
 
+def folder_name(runs, *parameters, **options):
+    plan = Plan(Path("/x/report.toml"), {}, ())
+    folder = folder_of(plan, runs, Options(parameters=parameters, **options))
+    assert folder.parent == Path("/x/reports/reruns")
+    return folder.name
+
+
 def test_a_folder_says_what_was_changed():
-    assert folder_name(["svd"], {"n_factors": 50}) == "svd-n_factors-50"
-    assert folder_name(["svd"], {"n_factors": 50}, "quick") == "svd-n_factors-50-quick"
-    assert folder_name(["b", "a"], {"split": "u1"}) == "a-b-split-u1"
+    assert folder_name(["svd"], ("n_factors", "50")) == "svd-n_factors-50"
+    assert folder_name(["svd"], ("n_factors", "50"), profile="quick") == "svd-n_factors-50-quick"
+    assert folder_name(["b", "a"], ("split", "u1")) == "a-b-split-u1"
+    assert folder_name(["svd"], preset="by_time") == "svd-preset-by_time"
 
 
 def test_what_a_folder_can_t_be_called_is_told_apart_by_a_digest():
-    one, other = (folder_name(["a"], {"film": title}) for title in ("x/y", "x?y"))
+    one, other = (folder_name(["a"], ("film", title)) for title in ("x/y", "x?y"))
     assert one != other and one.startswith("a-film-x_y-") and "/" not in one
-    long = folder_name(["a"], {"grid": list(range(100))})
+    long = folder_name(["a"], ("grid", str(list(range(100)))))
     assert len(long) <= LONGEST + 9
-    assert long != folder_name(["a"], {"grid": list(range(101))})
-    three = [folder_name(names, {"k": 5}) for names in ("abc", "abd")]
+    assert long != folder_name(["a"], ("grid", str(list(range(101)))))
+    three = [folder_name(names, ("k", "5")) for names in ("abc", "abd")]
     assert three[0] != three[1] and three[0].startswith("3_runs-k-5-")
-
-
-def test_values_that_runs_share_are_said_once():
-    changed = {"a": {"n": (1, 5), "k": (1, 2)}, "b": {"n": (3, 5), "k": (1, 9)}}
-    assert shared_values(changed) == {"n": 5, "a:k": 2, "b:k": 9}
-
-
-def test_a_dry_run_reads_through_a_store_that_makes_nothing(tmp_path):
-    report = stored(tmp_path, "a", "b")
-    there = Store(tmp_path / "reports" / "reruns" / "b-n-5" / "runs", behind=report, own={"b"})
-    assert there.results("a") == report.results("a") and there.record("b") is None
-    assert not (tmp_path / "reports" / "reruns").exists()

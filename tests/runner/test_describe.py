@@ -1,8 +1,6 @@
-import json
-
 import pytest
 
-from lib.runner.describe import description, print_description
+from lib.runner.listing import print_description
 from lib.runner.notebook import read_notebook
 from lib.runner.parameters import declared
 from lib.runner.plan import load_plan
@@ -41,15 +39,19 @@ def test_meanings_are_the_comments_behind_and_right_above(toy):
     assert found["plain"] == "" and found["alone"] == ""
 
 
-def test_the_plan_s_value_stands_beside_the_default(toy):
+def test_the_plan_s_value_stands_beside_the_default(toy, capsys):
     plan = load_plan(toy.plan({"id": "a", "parameters": {"n": 3}, "quick": {"grid": [7]}}))
-    rows = {row["name"]: row for row in description(plan, plan.run("a"), "quick")}
-    assert "run" not in rows and "runs_dir" not in rows
-    assert (rows["n"]["type"], rows["n"]["default"], rows["n"]["in the plan"]) == ("int in [1, 9]", "2", "3")
-    assert rows["grid"]["in the plan"] == "[7]" and rows["grid"]["swept by"] == ""
-    assert rows["start"]["default"] == "0.5" and rows["start"]["swept by"]
-    full = {row["name"]: row for row in description(plan, plan.run("a"), "full")}
-    assert json.loads(full["grid"]["in the plan"]) == [1, 2]
+
+    def rows(profile):
+        print_description(plan, plan.run("a"), profile)
+        return {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines()}
+
+    found = rows("quick")
+    assert "run" not in found and "runs_dir" not in found
+    assert found["n"] == "int in [1, 9] 2 3 of something"
+    assert found["grid"] == "list[int] [1, 2] [7] tried in turn"
+    assert found["start"].startswith("float 0.5 0.5 Where")
+    assert rows("full")["grid"] == "list[int] [1, 2] [1, 2] tried in turn"
 
 
 def test_every_parameter_of_every_notebook_has_a_meaning():
@@ -65,4 +67,4 @@ def test_the_commands_it_tells_name_the_reader_s_file(toy, capsys):
     print_description(plan, plan.run("a"), "full", dataset="my books.csv")
     said = capsys.readouterr().out
     assert "python run_notebooks.py --dataset 'my books.csv' --only a -p n VALUE" in said
-    assert "grid: 2,5,10 is one value, a list." in said
+    assert "(a sweep): -p n VALUE,VALUE" in said and "Of grid: 2,5,10 is one value, a list." in said

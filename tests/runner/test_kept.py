@@ -14,15 +14,14 @@ import pytest
 from lib import ROOT
 from lib.runner.cache import Cache, key_of
 from lib.runner.errors import UsageError
-from lib.runner.execute import Failure, Outcome
+from lib.runner.execute import Failure
 from lib.runner.kept import FOLDER, NOTE, pack, sign, unpack
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import Lines
 from lib.runner.render import refresh
-from lib.runner.schedule import Schedule
+from lib.runner.schedule import Schedule, Settings
 from lib.runner.selection import outside, select
-from lib.runner.settings import Settings
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
 
@@ -44,7 +43,7 @@ class StandIn(Executor):
         (folder / "provenance.json").write_text("{}")
         (folder / "predictions.parquet").write_bytes(bytes(1000))
         future = Future()
-        future.set_result(Outcome(request.run, self.broken.get(request.run), 1.0, 50.0, 2))
+        future.set_result(self.broken.get(request.run))
         return future
 
 

@@ -59,13 +59,13 @@ def test_the_model_s_and_the_notebook_s_parameters_are_told_apart(plan, tmp_path
     import os
 
     changed_plan, changed = with_model(
-        plan, options(("shrinkage", "3"), ("n_resamples", "7"), ("sizes", "1,2"), ("kind", "b"))
+        plan, options(("shrinkage", "3"), ("your_model:n_resamples", "7"), ("sizes", "1,2"), ("kind", "b"))
     )
     assert changed.only == ("your_model",)
     given = dict(changed.parameters)
     assert given["your_model:model"] == "my_model_of_a_test:MyModel"
     assert json.loads(given["your_model:parameters"]) == {"shrinkage": 3.0, "sizes": [1, 2], "kind": "b"}
-    assert given["n_resamples"] == "7" and len(given) == 3
+    assert given["your_model:n_resamples"] == "7" and len(given) == 3
     files = changed_plan.run("your_model").files
     assert [name.rpartition("/")[2] for name in files] == ["my_helper_of_a_test.py", "my_model_of_a_test.py"]
     assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(tmp_path / "here"), "/elsewhere"]
@@ -74,13 +74,10 @@ def test_the_model_s_and_the_notebook_s_parameters_are_told_apart(plan, tmp_path
 @pytest.mark.parametrize(
     ("parameter", "said"),
     [
-        (
-            ("shrinkge", "3"),
-            r"did you mean 'shrinkage'.*takes shrinkage, sizes, kind, the notebook n_resamples",
-        ),
-        (("n_resample", "3"), "did you mean 'n_resamples'"),
+        (("shrinkge", "3"), r"takes shrinkage, sizes, kind; did you mean 'shrinkage'"),
+        (("n_resamples", "3"), "a parameter of the notebook is written your_model:NAME"),
         (("shrinkage", "much"), "takes shrinkage: float; 'much' is not a number"),
-        (("model", "x:Y"), "neither"),
+        (("model", "x:Y"), "MyModel takes shrinkage, sizes, kind"),
     ],
 )
 def test_what_neither_takes_is_refused(plan, parameter, said):

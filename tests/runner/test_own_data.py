@@ -8,10 +8,10 @@ from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.own_data import (
     BadRatings,
-    check_own_options,
     is_file_name,
     parse_columns,
     parse_scale,
+    refuse_own_options,
     slug,
     with_own_ratings,
 )
@@ -42,8 +42,8 @@ def test_columns_and_scale():
         (parse_columns, "user=", "not of the form"),
         (parse_scale, "1", "lowest and the highest"),
         (parse_scale, "a,b", "lowest and the highest"),
-        (parse_scale, "5,1", "lowest rating comes first"),
-        (parse_scale, "1,inf", "lowest rating comes first"),
+        (parse_scale, "5,1", "the lowest first"),
+        (parse_scale, "1,inf", "the lowest first"),
     ],
 )
 def test_malformed_options_are_named(read, text, said):
@@ -53,10 +53,10 @@ def test_malformed_options_are_named(read, text, said):
 
 def test_options_about_a_file_need_one():
     with pytest.raises(UsageError, match="--scale describes a file"):
-        check_own_options(Options(scale="1,5"))
+        refuse_own_options(Options(scale="1,5"))
     with pytest.raises(UsageError, match="--duplicates describes"):
-        check_own_options(Options(dataset="ml-100k", duplicates="last"))
-    check_own_options(Options(dataset="my.csv", scale="1,5", duplicates="last"))
+        refuse_own_options(Options(dataset="ml-100k", duplicates="last"))
+    refuse_own_options(Options(dataset="ml-100k"))
 
 
 def test_a_folder_s_name_comes_from_the_file():

@@ -9,15 +9,16 @@ import pytest
 
 from lib.results import MissingRun, load_run
 from lib.runner.cache import KEEP, Cache
-from lib.runner.execute import Failure, Outcome, Place
+from lib.runner.command_line import command
+from lib.runner.execute import Failure, Place
 from lib.runner.failures import command_for
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.progress import At, Bars, Lines, duration
-from lib.runner.schedule import Schedule, _Work, forecast
+from lib.runner.schedule import Schedule, Settings, _Work, forecast
 from lib.runner.selection import outside
-from lib.runner.settings import Settings, by_memory
 from lib.runner.store import Store
+from lib.runner.work import by_memory
 from tests.toy_report import ToyReport
 
 
@@ -33,7 +34,7 @@ class StandIn(Executor):
         (Path(request.folder) / "provenance.json").write_text("{}")
         future = Future()
         failure = Failure("ValueError", "no", 1, 2) if request.run in self.broken else None
-        future.set_result(Outcome(request.run, failure, 1.0, 50.0, 2))
+        future.set_result(failure)
         return future
 
     @property
@@ -221,7 +222,8 @@ def test_durations_are_said_as_people_do(seconds, text):
 
 def test_the_command_to_run_again_keeps_what_concerns_the_run(work):
     plan = load_plan(work.toy.plan("a", "b"))
-    given = ["--profile", "quick", "--only", "*", "-p", "a:n", "3", "-p", "b:n", "4", "-p", "n", "5", "--keep-going", "--output-dir=my out"]  # fmt: skip
+    words = ["--profile", "quick", "--only", "*", "-p", "a:n", "3", "-p", "b:n", "4", "-p", "n", "5", "--keep-going", "--output-dir=my out"]  # fmt: skip
+    given = command.make_context("run_notebooks.py", words)
     assert command_for(plan.run("a"), given) == (
-        "python run_notebooks.py --profile quick -p a:n 3 -p n 5 '--output-dir=my out' --only a"
+        "python run_notebooks.py --only a -p a:n 3 -p n 5 --profile quick --output-dir 'my out'"
     )
