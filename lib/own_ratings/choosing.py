@@ -58,7 +58,7 @@ def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
 
     def one(dimension: Real | Integer | Choice) -> Any:
         if isinstance(dimension, Choice):
-            return dimension.values[rng.integers(len(dimension.values))]
+            return dimension.choices[rng.integers(len(dimension.choices))]
         ends = np.array([dimension.low, dimension.high], dtype=np.float64)
         value = float(np.exp(rng.uniform(*np.log(ends))) if dimension.log else rng.uniform(*ends))
         value = min(max(value, dimension.low), dimension.high)  # exp(log(x)) may be past x by a rounding
