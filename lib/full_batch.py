@@ -105,11 +105,7 @@ class FullBatch(Recommender):
         weight: float | None = None, missing: str = "minus_one", divide: bool = False, residual_weights: bool = False,
         fitted_baseline: bool = False, clip: bool = False, seed: int = 0,
     ):  # fmt: skip
-        self.kind, self.n_factors, self.n_neighbours = kind, n_factors, n_neighbours
-        self.optimiser, self.learning_rate, self.n_epochs = optimiser, learning_rate, n_epochs
-        self.initial_scale, self.regulariser, self.weight = initial_scale, regulariser, weight
-        self.missing, self.divide, self.residual_weights = missing, divide, residual_weights
-        self.fitted_baseline, self.clip, self.seed = fitted_baseline, clip, seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check_parameters()

@@ -60,19 +60,13 @@ class ScoreMatrix:
         return ScoreMatrix(np.asarray(user_ids), np.asarray(item_ids), self.values[np.ix_(rows, columns)])
 
 
-def align(*matrices: ScoreMatrix, drop: bool = False) -> list[ScoreMatrix]:
+def align(*matrices: ScoreMatrix) -> list[ScoreMatrix]:
     """Bring matrices into the first one's order of users and items.
-
-    Parameters
-    ----------
-    *matrices : ScoreMatrix
-    drop : bool
-        Keep only ids that all have, instead of calling differing ids an error.
 
     Raises
     ------
     ValueError
-        The matrices do not hold the same ids (and `drop` is false), or have no user or no item in common.
+        The matrices do not hold the same ids.
     """
     if not matrices:
         raise ValueError("there are no matrices to align")
@@ -87,11 +81,8 @@ def align(*matrices: ScoreMatrix, drop: bool = False) -> list[ScoreMatrix]:
             raise ValueError(
                 f"the matrices have no {kind} id in common; check that all hold raw ids of one type"
             )
-        if apart and not drop:
-            raise ValueError(
-                f"{apart} {kind} ids are not in every matrix; score the same {kind}s, or pass drop=True to "
-                "compare what they share"
-            )
+        if apart:
+            raise ValueError(f"{apart} {kind} ids are not in every matrix; score the same {kind}s")
         kept.append(common.to_numpy())
     return [matrix.take(*kept) for matrix in matrices]
 

@@ -119,26 +119,7 @@ class AutoRec(Recommender):
         lost_zeros: bool = False,
         seed: int = 0,
     ):
-        self.form = form
-        self.hidden_sizes = hidden_sizes
-        self.activation = activation
-        self.input_dropout = input_dropout
-        self.l2 = l2
-        self.centre = centre
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.averaging = averaging
-        self.epochs = epochs
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.plateau_patience = plateau_patience
-        self.plateau_factor = plateau_factor
-        self.least_learning_rate = least_learning_rate
-        self.validation_share = validation_share
-        self.refit = refit
-        self.leaky_validation = leaky_validation
-        self.lost_zeros = lost_zeros
-        self.seed = seed
+        self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

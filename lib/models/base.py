@@ -110,6 +110,11 @@ class Recommender(ABC):
         return grid.reshape(len(users), self.n_items_)
 
     # -- parameters ------------------------------------------------------------------------------------------------
+    def _store(self, values: dict) -> None:
+        """Keep the arguments of ``__init__`` under their own names: ``self._store(locals())``."""
+        for name in self.parameter_names():
+            setattr(self, name, values[name])
+
     @classmethod
     def parameter_names(cls) -> list[str]:
         """Names of the hyperparameters, in the order of ``__init__``."""

@@ -35,10 +35,7 @@ class Bias(Recommender):
         tolerance: float = 1e-7,
         max_sweeps: int = 500,
     ):
-        self.user_regularisation = user_regularisation
-        self.item_regularisation = item_regularisation
-        self.tolerance = tolerance
-        self.max_sweeps = max_sweeps
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         for name in ("user_regularisation", "item_regularisation"):

@@ -121,20 +121,7 @@ class BPR(Recommender):
         n_threads: int = 1,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.learning_rate = learning_rate
-        self.l2 = l2
-        self.n_epochs = n_epochs
-        self.threshold = threshold
-        self.optimiser = optimiser
-        self.batch_size = batch_size
-        self.sampling = sampling
-        self.negative_power = negative_power
-        self.n_tries = n_tries
-        self.initial_scale = initial_scale
-        self.clip_norm = clip_norm
-        self.n_threads = n_threads
-        self.seed = seed
+        self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

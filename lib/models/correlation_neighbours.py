@@ -33,7 +33,4 @@ class CorrelationNeighbours(RatedNeighbours):
         user_regularisation: float = 5.0,
         item_regularisation: float = 5.0,
     ):
-        self.n_neighbours = n_neighbours
-        self.shrinkage = shrinkage
-        self.user_regularisation = user_regularisation
-        self.item_regularisation = item_regularisation
+        self._store(locals())

@@ -32,8 +32,7 @@ class EASE(ItemWeights):
     """
 
     def __init__(self, *, l2: float = 300.0, threshold: float | None = None):
-        self.l2 = l2
-        self.threshold = threshold
+        self._store(locals())
 
     def _weights(self, history: sparse.csr_array) -> np.ndarray:
         n_items = history.shape[1]

@@ -70,12 +70,7 @@ class HardImpute(LowRankCompletion):
         max_iterations: int = 100,
         seed: int = 0,
     ):
-        self.rank = rank
-        self.centre = centre
-        self.gradual = gradual
-        self.tolerance = tolerance
-        self.max_iterations = max_iterations
-        self.seed = seed
+        self._store(locals())
 
     def fit_from(self, train: Interactions, start: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> Self:
         """Fit from another matrix than zero; where the iteration ends depends on it.

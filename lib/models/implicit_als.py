@@ -72,13 +72,7 @@ class ImplicitALS(Recommender):
         n_threads: int = 1,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.l2 = l2
-        self.alpha = alpha
-        self.n_iterations = n_iterations
-        self.threshold = threshold
-        self.n_threads = n_threads
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()

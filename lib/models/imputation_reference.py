@@ -81,11 +81,7 @@ class ReferenceSoftImpute(_Completed):
         max_iterations: int = 100,
         fill: str = "zero",
     ):
-        self.shrinkage = shrinkage
-        self.centre = centre
-        self.tolerance = tolerance
-        self.max_iterations = max_iterations
-        self.fill = fill
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         from fancyimpute import SoftImpute
@@ -129,12 +125,7 @@ class ReferenceIterativeSVD(_Completed):
         max_iterations: int = 100,
         fill: str = "zero",
     ):
-        self.rank = rank
-        self.centre = centre
-        self.gradual = gradual
-        self.tolerance = tolerance
-        self.max_iterations = max_iterations
-        self.fill = fill
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         from fancyimpute import IterativeSVD

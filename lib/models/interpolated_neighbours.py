@@ -59,12 +59,7 @@ class InterpolatedNeighbours(RatedNeighbours):
         user_regularisation: float = 5.0,
         item_regularisation: float = 5.0,
     ):
-        self.n_neighbours = n_neighbours
-        self.shrinkage = shrinkage
-        self.moment_shrinkage = moment_shrinkage
-        self.non_negative = non_negative
-        self.user_regularisation = user_regularisation
-        self.item_regularisation = item_regularisation
+        self._store(locals())
 
     def _moments(self, train: Interactions, residuals: np.ndarray) -> np.ndarray:
         if not 0 < self.moment_shrinkage < np.inf:

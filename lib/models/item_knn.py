@@ -33,9 +33,7 @@ class ItemKNN(ItemWeights):
     """
 
     def __init__(self, *, n_neighbours: int = 100, shrinkage: float = 10.0, threshold: float | None = None):
-        self.n_neighbours = n_neighbours
-        self.shrinkage = shrinkage
-        self.threshold = threshold
+        self._store(locals())
 
     def _weights(self, history: sparse.csr_array) -> sparse.csr_array:
         if self.n_neighbours < 1:

@@ -69,14 +69,7 @@ class MatrixFactorisation(Recommender):
         initial_scale: float = 0.5,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.l2 = l2
-        self.gravity = gravity
-        self.learning_rate = learning_rate
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.initial_scale = initial_scale
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()

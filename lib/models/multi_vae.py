@@ -97,18 +97,7 @@ class MultiVAE(Recommender):
         threshold: float | None = None,
         seed: int = 0,
     ):
-        self.hidden_sizes = hidden_sizes
-        self.n_latent = n_latent
-        self.input_dropout = input_dropout
-        self.beta_max = beta_max
-        self.anneal_epochs = anneal_epochs
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_epochs = n_epochs
-        self.patience = patience
-        self.validation_k = validation_k
-        self.threshold = threshold
-        self.seed = seed
+        self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

@@ -104,22 +104,7 @@ class NeuralMF(Recommender):
         refit: bool = True,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.hidden_size = hidden_size
-        self.dropout = dropout
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.l2 = l2
-        self.init_scale = init_scale
-        self.averaging = averaging
-        self.epochs = epochs
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.plateau_patience = plateau_patience
-        self.plateau_factor = plateau_factor
-        self.validation_share = validation_share
-        self.refit = refit
-        self.seed = seed
+        self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

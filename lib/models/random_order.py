@@ -21,7 +21,7 @@ class RandomOrder(Recommender):
     predicts_ratings = False
 
     def __init__(self, *, seed: int = 0):
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         pass

@@ -114,11 +114,6 @@ class KorenModel(Recommender):
     time_bias_learning_rate = time_bias_regularisation = 0.0
     time_factor_learning_rate = time_factor_regularisation = 0.0
 
-    def _store(self, values: dict) -> None:
-        """Keep the arguments of ``__init__`` under their own names."""
-        for name in self.parameter_names():
-            setattr(self, name, values[name])
-
     # -- learning --------------------------------------------------------------------------------------------------
     def fit_transductive(self, train: Interactions, pairs, *, validation: Interactions | None = None) -> Self:
         r"""Fit, and let N(u) hold the films of `pairs` too, whose ratings stay unknown.

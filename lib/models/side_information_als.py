@@ -127,26 +127,7 @@ class SideInformationALS(Recommender):
         initial_scale: float = 0.1,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.groups = groups
-        self.normalisations = normalisations
-        self.user_penalty = user_penalty
-        self.item_penalty = item_penalty
-        self.user_bias_penalty = user_bias_penalty
-        self.item_bias_penalty = item_bias_penalty
-        self.projection_penalties = projection_penalties
-        self.popularity_shrinkage = popularity_shrinkage
-        self.feature_biases = feature_biases
-        self.graph_group = graph_group
-        self.graph_strength = graph_strength
-        self.graph_neighbours = graph_neighbours
-        self.graph_epsilon = graph_epsilon
-        self.update_projections_every = update_projections_every
-        self.n_iterations = n_iterations
-        self.tolerance = tolerance
-        self.min_iterations = min_iterations
-        self.initial_scale = initial_scale
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()

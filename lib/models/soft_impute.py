@@ -68,12 +68,7 @@ class SoftImpute(LowRankCompletion):
         max_iterations: int = 500,
         seed: int = 0,
     ):
-        self.shrinkage = shrinkage
-        self.max_rank = max_rank
-        self.centre = centre
-        self.tolerance = tolerance
-        self.max_iterations = max_iterations
-        self.seed = seed
+        self._store(locals())
 
     def fit_from(self, train: Interactions, start: Solution | None) -> Self:
         """Fit from another solution, which saves iterations where its penalty was a similar one.

@@ -86,17 +86,7 @@ class Softmax(Recommender):
         initial_scale: float = 0.1,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.hidden_sizes = hidden_sizes
-        self.shared = shared
-        self.groups = groups
-        self.n_samples = n_samples
-        self.input_dropout = input_dropout
-        self.learning_rate = learning_rate
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.initial_scale = initial_scale
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()

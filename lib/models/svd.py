@@ -47,13 +47,7 @@ class SVD(Recommender):
         estimate_limit: float | None = 2.5,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.n_epochs = n_epochs
-        self.lr_all = lr_all
-        self.reg_all = reg_all
-        self.centre = centre
-        self.estimate_limit = estimate_limit
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         import surprise

@@ -74,15 +74,7 @@ class TimedFactorisationMachine(Recommender):
         n_samples: int = 100,
         seed: int = 0,
     ):
-        self.n_factors = n_factors
-        self.groups = groups
-        self.normalisations = normalisations
-        self.day = day
-        self.gaps = gaps
-        self.ordinal = ordinal
-        self.n_iterations = n_iterations
-        self.n_samples = n_samples
-        self.seed = seed
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         if not 1 <= self.n_samples <= self.n_iterations:

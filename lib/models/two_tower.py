@@ -100,24 +100,7 @@ class TwoTower(Recommender):
         refit: bool = True,
         seed: int = 0,
     ):
-        self.embedding_size = embedding_size
-        self.user_dense_size = user_dense_size
-        self.item_dense_size = item_dense_size
-        self.genre_dense_size = genre_dense_size
-        self.final_size = final_size
-        self.use_user_features = use_user_features
-        self.use_item_features = use_item_features
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.l2 = l2
-        self.init_scale = init_scale
-        self.averaging = averaging
-        self.epochs = epochs
-        self.max_epochs = max_epochs
-        self.patience = patience
-        self.validation_share = validation_share
-        self.refit = refit
-        self.seed = seed
+        self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
