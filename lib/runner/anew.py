@@ -42,9 +42,19 @@ def remembered(store: Store, plan: Plan, runs: Collection[str], anew: dict[str, 
     code: list[int] = []
     if anew:
         took = duration(sum(plan.run(name).seconds or 0.0 for name in runs) / available_cores())
-        searches = ", and the searches that made the choices are repeated, which takes hours more" if "searches" in anew else ""  # fmt: skip
-        print(f"Everything is fitted anew, which takes about {took}{searches}. A call that is ended goes on.")
+        again = ""
+        if "searches" in anew:
+            longer = duration(_seconds_of_searches() / available_cores())
+            again = f", and the searches that made the choices are repeated, which takes up to {longer} more"
+        print(f"Everything is fitted anew, which takes about {took}{again}. A call that is ended goes on.")
         write_whole(store.runs_dir / FILE, json.dumps(anew))
     yield code
     if anew and code == [0]:
         (store.runs_dir / FILE).unlink(missing_ok=True)
+
+
+def _seconds_of_searches() -> float:
+    from lib.experiment.records import KEPT, read_kept
+
+    seconds = (read_kept(file)["trials"]["seconds"] for file in (KEPT / "searches").glob("*.json.gz"))
+    return sum(sum(filter(None, trials)) for trials in seconds)

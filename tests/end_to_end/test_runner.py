@@ -295,7 +295,8 @@ def test_from_scratch_executes_everything_and_a_call_that_was_ended_goes_on(tmp_
     call = toy.run("--search-anew")
     assert call.returncode == 1 and toy.executed == ["first", "second"]
     assert (
-        "Everything is fitted anew, which takes about " in call.stdout and "takes hours more" in call.stdout
+        "Everything is fitted anew, which takes about " in call.stdout
+        and "repeated, which takes up to " in call.stdout
     )
     began = json.loads((toy.runs_dir / ".from_scratch").read_text())
     assert set(began) == {"fits", "searches"}
