@@ -52,8 +52,8 @@ class OwnRow:
     """A reader's model as a row of the table, in the place of a `lib.contenders.Contender`.
 
     `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
-    differ from the class's defaults; `starts` tells whether the fit depends on a random start. The `limit` is empty, as
-    nothing here finds a number of epochs for it.
+    differ from the class's defaults; `starts` tells whether the fit depends on a random start. Nothing here finds a number
+    of epochs for it, so that there is no `stopping`.
     """
 
     name: str
@@ -62,7 +62,7 @@ class OwnRow:
     starts: bool
     family: str = "your model"
     project: str = "own"
-    limit: str = ""
+    stopping: None = None
 
     @property
     def label(self) -> str:

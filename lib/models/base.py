@@ -112,7 +112,7 @@ class Recommender(ABC):
     # -- parameters ------------------------------------------------------------------------------------------------
     def _store(self, values: dict) -> None:
         """Keep the arguments of ``__init__`` under their own names: ``self._store(locals())``."""
-        for name in self.parameter_names():
+        for name in values.keys() - {"self", "__class__"}:
             setattr(self, name, values[name])
 
     @classmethod
