@@ -195,16 +195,19 @@ def rekey(say: Say = print, *, seed: int = 0) -> int:
     int
         0 where no group is stale any more, else 1.
     """
+    held = {file: kept_in(file) for file in stale_files()}
+    draw = random.Random(seed)
+    samples = {file: draw.sample(all_of, min(SAMPLE, len(all_of))) for file, all_of in held.items()}
+    verdicts = iter(make_anew([one for sample in samples.values() for one in sample], say))
     left = 0
-    for file in stale_files():
-        held = kept_in(file)
-        sample = random.Random(seed).sample(held, min(SAMPLE, len(held)))
-        verdicts = make_anew(sample, say)
-        if any(verdict == "different" or verdict.startswith("not made") for verdict in verdicts):
+    for file, sample in samples.items():
+        said = [next(verdicts) for _ in sample]
+        if any(verdict == "different" or verdict.startswith("not made") for verdict in said):
             say(f"{file.name} stays as made by earlier code: make it anew")
             left += 1
             continue
-        _sign(file, [one.fit for one in held], f"{len(sample)} made anew on {records.made_here()['day']}, {', '.join(sorted(set(verdicts)))}")  # fmt: skip
+        how = f"{len(sample)} made anew on {records.made_here()['day']}, {', '.join(sorted(set(said)))}"
+        _sign(file, [one.fit for one in held[file]], how)
         say(f"{file.name} is signed again")
     return int(left > 0)
 
