@@ -31,7 +31,7 @@ $(READY): requirements.txt pyproject.toml
 report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
 	$(BIN)/python run_notebooks.py $(ARGS)
 
-# Those that drive the whole runner have all cores to themselves, as it uses them. Exit code 5: ARGS names none of them.
+# Those that execute the real plan have all cores to themselves, as it uses them. Exit code 5: ARGS names none of them.
 test: $(READY)       ## Run every test
 	$(BIN)/python -m pytest -n logical --dist loadfile -m "not end_to_end" $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m end_to_end $(ARGS) || [ $$? -eq 5 ]

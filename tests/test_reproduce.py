@@ -96,7 +96,6 @@ def test_every_command_of_a_run_is_taken_by_the_real_command_line(tmp_path):
         check(line)
 
 
-@pytest.mark.end_to_end
 def test_every_command_of_a_run_would_run_it(tmp_path, capsys):
     table = reproduce.commands(load_plan(), runs_dir=tmp_path / "runs")
     for profile, rows in table.groupby(table["command"].str.contains("--profile large")):

@@ -17,8 +17,6 @@ key = dict(dataset='d', split='s', fold='', seed=0, model='m')
     {**key, 'metric': 'mae', 'value': read, 'low': None, 'high': None},
 ]))"""
 
-pytestmark = pytest.mark.end_to_end
-
 
 def tree(folder):
     return {

@@ -19,8 +19,6 @@ WRITE = "(folder / 'value.txt').write_text(str(n * 10))\nprint('wrote', n * 10)"
 READ = """where = Path(runs_dir or '../reports/runs')
 (folder / 'double.txt').write_text(str(2 * int((where / 'first' / 'value.txt').read_text())))"""
 
-pytestmark = pytest.mark.end_to_end
-
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
