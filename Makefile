@@ -59,7 +59,7 @@ bench: $(READY)      ## Measure speed against the peers (minutes) into reports/d
 lock:                ## Resolve requirements.in into requirements.txt and environment.yml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	    --no-emit-index-url --no-header --exclude-newer $(CUTOFF) requirements.in -o requirements.txt
-	$(PYTHON) -m lib.environment
+	$(PYTHON) -m lib.report.environment
 
 clean:               ## Remove the environment, caches and runs; data/raw and the rendered report stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage reports/runs reports/by_hand reports/own reports/reruns *.egg-info

@@ -14,7 +14,7 @@ import pandas as pd
 
 import benchmarks
 from lib import ROOT
-from lib.files import whole_file
+from lib.data.files import whole_file
 
 COLUMNS = ("benchmark", "subject", "peer", "subject_seconds", "peer_seconds", "ratio", "dataset", "note")
 TARGET = ROOT / "reports" / "data" / "benchmarks.csv"

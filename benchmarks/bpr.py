@@ -17,10 +17,10 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from lib.datasets import load
+from lib.data.dataset import load
+from lib.data.splits import Split, make_split
 from lib.metrics import evaluate_ranking, top_k
-from lib.models.bpr import BPR
-from lib.splits import Split, make_split
+from lib.models.lists.bpr import BPR
 
 DATASET, SPLIT, SEED = "ml-1m", "random_90_10", 42
 FACTORS, EPOCHS, RATE, PENALTY = 64, 15, 0.05, 0.01

@@ -18,11 +18,11 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from lib.data.interactions import Interactions
+from lib.data.made_up import made_up_ratings
 from lib.experiment.alone import THREADS, environment, usable_cores
 from lib.experiment.cluster import connected, disconnect, local_cluster, run_jobs
-from lib.interactions import Interactions
 from lib.models import create
-from lib.synthetic import made_up_ratings
 
 N_JOBS, PAIRS, KILL_EVERY = 50, 3, 3.0
 SIZE = {"n_ratings": 200_000, "n_users": 3_000, "n_items": 2_000}

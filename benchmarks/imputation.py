@@ -13,11 +13,11 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lib.datasets import load
-from lib.models.hard_impute import HardImpute
-from lib.models.imputation_reference import ReferenceIterativeSVD, ReferenceSoftImpute
-from lib.models.soft_impute import SoftImpute
-from lib.splits import make_split
+from lib.data.dataset import load
+from lib.data.splits import make_split
+from lib.models.imputation.hard_impute import HardImpute
+from lib.models.imputation.imputation_reference import ReferenceIterativeSVD, ReferenceSoftImpute
+from lib.models.imputation.soft_impute import SoftImpute
 
 DATASET, SPLIT, SEED = "ml-100k", "per_user_80_20", 42
 

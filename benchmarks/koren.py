@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import surprise
 
-from lib.datasets import load
-from lib.interactions import Interactions
-from lib.models.biased_svd import BiasedSVD
-from lib.models.svdpp import SVDpp
+from lib.data.dataset import load
+from lib.data.interactions import Interactions
+from lib.models.latent.biased_svd import BiasedSVD
+from lib.models.latent.svdpp import SVDpp
 
 SMALL, LARGE = "ml-100k", "ml-1m"
 EPOCHS, RATE, PENALTY = 20, 0.007, 0.02

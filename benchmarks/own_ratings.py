@@ -1,4 +1,4 @@
-"""Seconds to read a reader's file of a million ratings, checks included: `lib.own_ratings.prepare` against `pandas.read_csv`.
+"""Seconds to read a reader's file of a million ratings, checks included: `lib.workbench.own_ratings.prepare` against `pandas.read_csv`.
 
 The peer only parses; ours also finds separator and columns, tells ids from numbers, looks for bad and double rows, and
 writes the prepared folder. Both are timed in turn on the same file.
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.own_ratings import prepare
+from lib.workbench.own_ratings import prepare
 
 ROWS, USERS, ITEMS, PAIRS, SEED = 1_000_000, 6_000, 4_000, 3, 42
 
@@ -49,7 +49,7 @@ def _row(folder: Path, ids: str, table: pd.DataFrame) -> dict:
             raise AssertionError("both must read as many ratings")
     ours, peer = np.median(seconds, axis=0)
     return {
-        "benchmark": f"own_ratings_{path.stem}", "subject": "lib.own_ratings.prepare", "peer": "pandas read_csv",
+        "benchmark": f"own_ratings_{path.stem}", "subject": "lib.workbench.own_ratings.prepare", "peer": "pandas read_csv",
         "subject_seconds": ours, "peer_seconds": peer, "ratio": float(np.median([p / o for o, p in seconds])),
         "dataset": f"{ROWS:,} made-up ratings, ids {ids}", "note": f"median of {PAIRS} pairs; ours checks and writes what it reads, the peer only parses",
     }  # fmt: skip

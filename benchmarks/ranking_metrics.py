@@ -13,9 +13,9 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import ndcg_score
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import PerUser, evaluate_ranking, top_k
-from lib.significance import bootstrap_interval, sign_flip_test
+from lib.statistics.significance import bootstrap_interval, sign_flip_test
 
 SHAPE = (6040, 3706)
 N_RATINGS = 1_000_209
@@ -65,7 +65,7 @@ def _bootstrap(sample: PerUser) -> dict:
         found = stats.bootstrap((sample.numerators,), np.mean, n_resamples=2000, method="BCa", rng=0)
         return found.confidence_interval.low
 
-    return _row("bca_interval", "lib.significance", "scipy.stats.bootstrap", ours, theirs, 1e-2)
+    return _row("bca_interval", "lib.statistics.significance", "scipy.stats.bootstrap", ours, theirs, 1e-2)
 
 
 def _permutation(gaps: np.ndarray) -> dict:
@@ -78,7 +78,9 @@ def _permutation(gaps: np.ndarray) -> dict:
             permutation_type="samples", n_resamples=2000, rng=0,
         ).pvalue  # fmt: skip
 
-    return _row("sign_flip_test", "lib.significance", "scipy.stats.permutation_test", ours, theirs, 5e-2)
+    return _row(
+        "sign_flip_test", "lib.statistics.significance", "scipy.stats.permutation_test", ours, theirs, 5e-2
+    )
 
 
 def _row(name: str, subject: str, peer: str, ours: Callable, theirs: Callable, agree: float) -> dict:

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from lib.datasets import load
-from lib.feature_groups import feature_groups
+from lib.data.dataset import load
+from lib.data.feature_groups import feature_groups
+from lib.data.splits import make_split
 from lib.metrics import rmse
-from lib.models.side_information_als import SideInformationALS
-from lib.splits import make_split
+from lib.models.side_information.side_information_als import SideInformationALS
 
 DATASET, SPLIT, SEED = "ml-1m", "random_90_10", 42
 FACTORS, ITERATIONS, PENALTY = 32, 15, 10.0

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from lib.datasets import load
-from lib.models.two_tower import TwoTower
-from lib.splits import make_split
+from lib.data.dataset import load
+from lib.data.splits import make_split
+from lib.models.networks.two_tower import TwoTower
 
 DATASET, SPLIT, SEED = "ml-100k", "per_user_80_20", 42
 PEER_BATCHES = {1024: 4, 32: 2}
@@ -21,8 +21,8 @@ PEER_BATCHES = {1024: 4, 32: 2}
 
 
 def run() -> list[dict]:
-    from lib import keras_training
-    from lib.models.two_tower_network import TwoTowerNetwork
+    from lib.models.networks import keras_training
+    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
     train = make_split(load(DATASET), SPLIT, seed=SEED).train
     pairs = np.column_stack([train.users, train.items])

@@ -11,7 +11,7 @@ import pytest
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy loads: parallel tests must not fight over cores
 
-from lib.interactions import Interactions  # noqa: E402
+from lib.data.interactions import Interactions  # noqa: E402
 
 GENRES = ("Action", "Comedy", "Drama", "Film-Noir")
 
@@ -79,7 +79,8 @@ def planted() -> Interactions:
 @pytest.fixture(scope="session")
 def ml_100k():
     """Load MovieLens 100K, or skip with the reason why it cannot be had."""
-    from lib.datasets import DatasetUnavailable, load
+    from lib.data.dataset import load
+    from lib.data.errors import DatasetUnavailable
 
     try:
         return load("ml-100k")

@@ -1,9 +1,9 @@
-"""The projects' claims and our verdicts on them."""
+"""The projects' published figures, the rules of our verdicts on them, and the ledger that the report prints.
 
-from lib.claims.published import (
-    InvalidClaims,
-    load_claims,
-)
+It imports `lib.experiment` for stored runs, `lib.data`, and what computes below.
+"""
+
+from lib.claims.published import InvalidClaims, load_claims
 from lib.claims.verdicts import (
     COLUMNS,
     CONDITION,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.datasets import FOLDS
-from lib.results import METRIC_COLUMNS, metrics_frame
+from lib.data.dataset import FOLDS
+from lib.experiment.stored_runs import METRIC_COLUMNS, metrics_frame
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
 
@@ -31,7 +31,7 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     Parameters
     ----------
     results : DataFrame
-        Rows with `lib.results.METRIC_COLUMNS`.
+        Rows with `lib.report.run_writer.METRIC_COLUMNS`.
     dataset, split, metric : str
 
     Returns
@@ -47,7 +47,9 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     """
     missing = [column for column in METRIC_COLUMNS if column not in results.columns]
     if missing:
-        raise ValueError(f"the results lack {', '.join(missing)}; pass the metrics of lib.results.load_run")
+        raise ValueError(
+            f"the results lack {', '.join(missing)}; pass the metrics of lib.report.run_writer.load_run"
+        )
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
     found = _summary(rows[rows["split"] == split], split)
     if split == "kfold_5":
@@ -85,7 +87,7 @@ def half_width(spread, n_folds):
 
 
 def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: str) -> pd.DataFrame:
-    """Turn means over random folds, as `lib.koren_folds.compare_on_folds` gives them, into metric records.
+    """Turn means over random folds, as `lib.studies.koren_folds.compare_on_folds` gives them, into metric records.
 
     Parameters
     ----------
@@ -100,7 +102,7 @@ def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: s
     Returns
     -------
     DataFrame
-        `lib.results.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
+        `lib.report.run_writer.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
 
     Raises
     ------

@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from lib import ROOT
-from lib.anchor_measurements import measured
+from lib.claims.anchor_measurements import measured
 from lib.claims.published import InvalidClaims, check_keys, read_published, rounding_of
-from lib.datasets import FOLDS
-from lib.datasets.catalogue import entry
-from lib.datasets.errors import UnknownDataset
+from lib.data.catalogue import entry
+from lib.data.dataset import FOLDS
+from lib.data.errors import UnknownDataset
 
 PATH = ROOT / "data" / "anchors.toml"
 METRICS = ("rmse", "mae")
@@ -54,7 +54,7 @@ class Anchor:
     id : str
     source : Source
     dataset, split : str
-        As `lib.datasets` and `lib.splits` name them.
+        As `lib.data.dataset` and `lib.data.splits` name them.
     model : str
         As its authors call it.
     ours : str
@@ -135,7 +135,9 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     except UnknownDataset as error:
         raise InvalidClaims(f"{here}: {error}") from error
     if not re.fullmatch(r"u[1-5]|kfold_\d+|random_\d+_\d+|per_user_\d+_\d+|chronological", found["split"]):
-        raise InvalidClaims(f"{here}: no split is called {found['split']!r}; see lib.splits for their names")
+        raise InvalidClaims(
+            f"{here}: no split is called {found['split']!r}; see lib.data.splits for their names"
+        )
     value = found["value"]
     if not isinstance(value, int | Decimal) or not 0 < value < highest - lowest:
         raise InvalidClaims(
@@ -155,14 +157,14 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     ----------
     anchors : iterable of Anchor
     results : DataFrame
-        Rows with `lib.results.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
+        Rows with `lib.report.run_writer.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
         do no harm.
 
     Returns
     -------
     DataFrame
         A row an anchor, in their order: ``id``, ``source``, ``dataset``, ``split``, ``metric``, ``model``,
-        ``published``, ``rounding``, ``ours_model``, ``ours`` with the interval of `lib.anchor_measurements.measured` as
+        ``published``, ``rounding``, ``ours_model``, ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as
         ``low`` and ``high``, ``difference`` as ours minus published (below zero: ours has the lower error),
         ``comparable``, and in ``note`` why they differ. Where our counterpart was not measured on that split, ours is
         NaN and the note says so.

@@ -6,7 +6,7 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-from lib.datasets.errors import CorruptDataset
+from lib.data.errors import CorruptDataset
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> str:

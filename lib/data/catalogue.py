@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lib import ROOT
-from lib.datasets.errors import UnknownDataset
+from lib.data.errors import UnknownDataset
 
 DATA = ROOT / "data"
 """The project's folder of data: its manifest, and ``raw/``, the cache that git ignores."""

@@ -1,6 +1,6 @@
 """MovieLens by name: one `Dataset` type, whichever source and format the files come in.
 
->>> from lib.datasets import load
+>>> from lib.data.dataset import load
 >>> ratings = load("ml-100k").interactions  # doctest: +SKIP
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.datasets import readers
-from lib.datasets.catalogue import Entry, entries, entry
-from lib.datasets.errors import CorruptDataset, DatasetUnavailable, UnknownDataset
-from lib.datasets.genres import genre_matrix
-from lib.datasets.sources import Files, find
-from lib.interactions import Interactions, InvalidRatings
+from lib.data import readers
+from lib.data.catalogue import Entry, entries, entry
+from lib.data.errors import CorruptDataset, DatasetUnavailable, UnknownDataset
+from lib.data.genres import genre_matrix
+from lib.data.interactions import Interactions, InvalidRatings
+from lib.data.sources import Files, find
 
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
 """The published folds of ml-100k."""
@@ -87,7 +87,7 @@ def load(
     """
     if "/" in name or "\\" in name:
         # By name, as what reads a reader's own ratings must not count among what MovieLens's results depend on.
-        return import_module("lib.datasets.prepared").load_prepared(Path(name))
+        return import_module("lib.data.prepared").load_prepared(Path(name))
     known = entry(name)
     files = find(known, directory=directory, cache=cache)
     frame, user_table, item_table = _tables(known, files)

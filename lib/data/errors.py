@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.one_sentence import OneSentence
+from lib.data.one_sentence import OneSentence
 
 
 class UnknownDataset(OneSentence, ValueError):

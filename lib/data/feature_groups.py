@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from lib.datasets.genres import genre_matrix
-from lib.interactions import Interactions
+from lib.data.genres import genre_matrix
+from lib.data.interactions import Interactions
 
 ITEM_GROUPS = ("genres", "year", "tags", "raters")
 USER_GROUPS = ("age", "gender", "occupation", "rated")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lib import ROOT
-from lib.files import whole_file
-from lib.interactions import Interactions
-from lib.splits import Split, k_fold, traced
+from lib.data.files import whole_file
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, k_fold, traced
 
 FORMAT = 1
 FOLDS = ROOT / "data" / "folds"
@@ -22,7 +22,7 @@ class WrongFolds(ValueError):
 
 
 def freeze(interactions: Interactions, path: Path | str, *, n_folds: int = 5, seed: int = 42) -> list[Split]:
-    """Part ratings into folds as `lib.splits.k_fold` does, and keep the parting in a file.
+    """Part ratings into folds as `lib.data.splits.k_fold` does, and keep the parting in a file.
 
     The file (``.npz``, no pickle) holds a fold number for each rating in the order of its raw (user, item) pair, the
     seed, and two checksums: of the ratings that it was made for, and of itself. It holds no id and no rating. The order
@@ -36,7 +36,7 @@ def freeze(interactions: Interactions, path: Path | str, *, n_folds: int = 5, se
     Raises
     ------
     ValueError
-        As in `lib.splits.k_fold`.
+        As in `lib.data.splits.k_fold`.
     """
     order = _canonical(interactions)
     numbers = np.empty(len(interactions), dtype=np.uint8)

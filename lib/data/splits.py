@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 
 
 @dataclass(frozen=True)
@@ -241,10 +241,10 @@ def published(dataset, name: str) -> Split:
 
     Parameters
     ----------
-    dataset : lib.datasets.Dataset
+    dataset : lib.data.dataset.Dataset
     name : {'u1', 'u2', 'u3', 'u4', 'u5'}
     """
-    from lib.datasets import published_fold
+    from lib.data.dataset import published_fold
 
     train, test = published_fold(dataset.name, name)
     return Split(name, dataset.interactions.take(train), dataset.interactions.take(test), fold=name[1:])

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib import metrics
-from lib.agreement import ScoreMatrix
-from lib.experiment.fit import Fit, Fitted, Parts, Stopping, fit_model
+from lib.data.splits import Split
+from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.experiment.measurements import errors as errors_of
 from lib.experiment.measurements import lists as lists_of
 from lib.experiment.measurements import predictions as predictions_of
@@ -19,8 +19,9 @@ from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics.lists import TopK
 from lib.models import Recommender
-from lib.significance import bootstrap_interval
-from lib.splits import Split
+from lib.models.fitting import fit_model
+from lib.statistics.agreement import ScoreMatrix
+from lib.statistics.significance import bootstrap_interval
 
 RATING_METRICS = ("rmse", "mae")
 COSTS = ("n_parameters", "peak_mib", "seconds_rank")

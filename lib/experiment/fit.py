@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from lib.interactions import Interactions
-from lib.models import REGISTRY, create, model_class
+from lib.data.interactions import Interactions
+from lib.data.splits import validation_from
+from lib.experiment.peak_memory import PeakMemory
+from lib.models import REGISTRY, model_class
 from lib.models.base import Recommender
-from lib.peak_memory import PeakMemory
-from lib.splits import validation_from
+from lib.models.fitting import answers, fit_model, score_matrix
 
 Parts = Mapping[str, Interactions]
 """Data by the names that fits call them: ``train``, ``test``, ``u1/train`` and so on."""
@@ -189,45 +190,6 @@ class Fitted:
     def scores(self) -> np.ndarray:
         """Unclipped scores of every user and film in single precision, shape (n_users, n_items)."""
         return score_matrix(self.model, self.train)
-
-
-def fit_model(
-    model: str | type[Recommender] | Recommender,
-    train: Interactions,
-    *,
-    validation: Interactions | None = None,
-    **parameters,
-) -> Recommender:
-    """Make a model and fit it; the one place in which the project does so.
-
-    Parameters
-    ----------
-    model : str, class or Recommender
-        A registered name, ``module:Class``, the class, or a model that is made already.
-    train, validation : Interactions
-        As `lib.models.base.Recommender.fit` takes them.
-    **parameters
-        Hyperparameters.
-    """
-    if isinstance(model, str):
-        model = create(model, **parameters)
-    made = model(**parameters) if isinstance(model, type) else model
-    return made.fit(train, validation=validation)
-
-
-def answers(model: Recommender, data: Interactions) -> np.ndarray:
-    """Predict the pairs of `data`, clipped to the scale; models that know time are told when each rating was given."""
-    return data.scale.clip(model.predict(data.users, data.items, data.timestamps))
-
-
-def score_matrix(model: Recommender, train: Interactions) -> np.ndarray:
-    """Score every user and film, unclipped, in single precision, a block of users at a time."""
-    values = np.empty((train.n_users, train.n_items), dtype=np.float32)
-    step = max(1, 4_000_000 // train.n_items)
-    for start in range(0, train.n_users, step):
-        users = np.arange(start, min(start + step, train.n_users))
-        values[users] = model.score(users)
-    return values
 
 
 def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from lib.data.interactions import Interactions, RatingScale
 from lib.experiment.definitions import Definitions
-from lib.interactions import Interactions, RatingScale
 
 HANDED = tuple(f"{kind.__module__}:{kind.__qualname__}" for kind in (Interactions, RatingScale))
 """Classes of the data that all code is handed: none of it makes them, so that no name in it would lead to them."""

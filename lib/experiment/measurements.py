@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib.experiment.fit import Fitted, answers
+from lib.experiment.fit import Fitted
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.rating import mae, rmse, user_errors
 from lib.metrics.sampled import sampled_ranks
+from lib.models.fitting import answers
 
 
 def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:

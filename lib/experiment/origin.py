@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lib import folds, splits
-from lib.datasets import Dataset, load
-from lib.interactions import Interactions
+from lib.data import folds, splits
+from lib.data.dataset import Dataset, load
+from lib.data.interactions import Interactions
 
 
 class UnknownOrigin(ValueError):
@@ -23,7 +23,7 @@ def rebuild(origin: Sequence[Any]) -> Interactions:
     ------
     UnknownOrigin
         The origin is empty.
-    lib.datasets.DatasetUnavailable
+    lib.data.dataset.DatasetUnavailable
         No source serves its data set.
     """
     if not origin:

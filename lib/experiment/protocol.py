@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lib.data.folds import frozen_folds
+from lib.data.splits import Split, make_split
 from lib.experiment.fit import Fit
-from lib.folds import frozen_folds
-from lib.splits import Split, make_split
 
 
 def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
@@ -67,7 +67,7 @@ def table_fits(
     Parameters
     ----------
     contenders, choices : mapping
-        By name; of `lib.contenders` and `lib.choices`.
+        By name; of `lib.studies.contenders` and `lib.studies.choices`.
     splits : mapping
         Of `make_splits`.
     k : int

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from lib import ROOT
+from lib.data.files import plain, whole_file
 from lib.experiment.fit import Fit, Parts, model_class
 from lib.experiment.key import code_digest, fingerprint, spec_digest
-from lib.files import plain, whole_file
+from lib.experiment.provenance import collect_provenance
 from lib.models.base import Recommender
-from lib.provenance import collect_provenance
 
 KEPT = ROOT / "data" / "kept"
 """The kept layer: ``records``, ``searches``, ``pages``."""

@@ -7,12 +7,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lib.display import say
+from lib.data.files import write_json
 from lib.experiment import records
 from lib.experiment.cluster import run_jobs
 from lib.experiment.fit import Fit, FitFailed, Parts, fit_and_measure
 from lib.experiment.records import Record
-from lib.files import write_json
 
 RUN_FOLDER = "REPORT_RUN_FOLDER"
 """Environment variable: the folder of the run that this process executes; the runner reads the progress there."""
@@ -160,7 +159,9 @@ class Line:
 
 def tell(text: str) -> None:
     """Say something to the notebook's reader."""
-    say(f"*{text}*")
+    from IPython.display import display
+
+    display({"text/markdown": f"*{text}*", "text/plain": text}, raw=True)
 
 
 __all__ = ["FitFailed", "Progress", "run_fits", "tell"]

@@ -17,13 +17,13 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from lib.data.files import plain
 from lib.experiment import records
 from lib.experiment.fit import Fit, Parts
 from lib.experiment.key import code_digest, spec_digest
 from lib.experiment.run import Progress, run_fits, tell
 from lib.experiment.search_result import Search, quiet
 from lib.experiment.space import Space, hyperparameters
-from lib.files import plain
 
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
 """Errors that only say that these hyperparameters are no good; the trial counts as failed, the search goes on."""

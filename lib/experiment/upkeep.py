@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from lib.datasets import DatasetUnavailable
+from lib.data.errors import DatasetUnavailable
+from lib.data.files import plain
 from lib.experiment import records
 from lib.experiment.cluster import run_jobs
 from lib.experiment.fit import Fit, fit_and_measure
@@ -22,7 +23,6 @@ from lib.experiment.origin import UnknownOrigin, rebuild
 from lib.experiment.search import DIVERGED, Trials
 from lib.experiment.search_result import Search
 from lib.experiment.space import hyperparameters
-from lib.files import plain
 
 Say = Callable[[str], None]
 

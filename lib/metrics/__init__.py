@@ -1,4 +1,7 @@
-"""Metrics: errors of predicted ratings, quality of recommendation lists, and both by segment."""
+"""Metrics: errors of predicted ratings, quality of recommendation lists, and both by segment.
+
+It imports `lib.data`.
+"""
 
 from lib.metrics.lists import TopK, recommend, top_k
 from lib.metrics.per_user import PerUser

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 
 CELLS = 4_000_000
 """Scores held at once: 32 MB in float64, so that memory does not grow with the number of users."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.per_user import PerUser
 
 CELLS = 4_000_000
@@ -80,7 +80,7 @@ class SampledRanks:
     def hit_rate(self, k: int = 10) -> PerUser:
         """Return the share of cases among the first k, ``sampled_hit_rate@k``, each case weighing alike.
 
-        For `lib.significance`, a user's cases stay together.
+        For `lib.statistics.significance`, a user's cases stay together.
 
         Raises
         ------

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.rating import user_errors
 
 USER_EDGES = (0, 1, 20, 40, 80, 160, 320)

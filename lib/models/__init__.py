@@ -1,4 +1,7 @@
-"""The models by name. Modules load on first use, so that asking for a mean does not import TensorFlow."""
+"""The models, a folder a family, and the registry that knows them by name; a module loads when its model is first asked for.
+
+It imports `lib.data` and `lib.metrics`.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +11,37 @@ from importlib import import_module
 from lib.models.base import NotFitted, Recommender
 
 REGISTRY: dict[str, str] = {
-    "global_mean": "lib.models.means:GlobalMean",
-    "user_mean": "lib.models.means:UserMean",
-    "item_mean": "lib.models.means:ItemMean",
-    "bias": "lib.models.bias:Bias",
-    "random_order": "lib.models.random_order:RandomOrder",
-    "most_popular": "lib.models.most_popular:MostPopular",
-    "svd": "lib.models.svd:SVD",
-    "soft_impute": "lib.models.soft_impute:SoftImpute",
-    "hard_impute": "lib.models.hard_impute:HardImpute",
-    "two_tower": "lib.models.two_tower:TwoTower",
-    "side_information_als": "lib.models.side_information_als:SideInformationALS",
-    "factorisation_machine": "lib.models.factorisation_machine:FactorisationMachine",
-    "matrix_factorisation": "lib.models.matrix_factorisation:MatrixFactorisation",
-    "softmax": "lib.models.softmax:Softmax",
-    "ease": "lib.models.ease:EASE",
-    "item_knn": "lib.models.item_knn:ItemKNN",
-    "bpr": "lib.models.bpr:BPR",
-    "implicit_als": "lib.models.implicit_als:ImplicitALS",
-    "autorec": "lib.models.autorec:AutoRec",
-    "multi_vae": "lib.models.multi_vae:MultiVAE",
-    "neural_mf": "lib.models.neural_mf:NeuralMF",
-    "correlation_neighbours": "lib.models.correlation_neighbours:CorrelationNeighbours",
-    "interpolated_neighbours": "lib.models.interpolated_neighbours:InterpolatedNeighbours",
-    "biased_svd": "lib.models.biased_svd:BiasedSVD",
-    "nsvd": "lib.models.nsvd:NSVD",
-    "neighbourhood": "lib.models.neighbourhood:Neighbourhood",
-    "asymmetric_svd": "lib.models.asymmetric_svd:AsymmetricSVD",
-    "svdpp": "lib.models.svdpp:SVDpp",
-    "integrated": "lib.models.integrated:Integrated",
-    "timesvdpp": "lib.models.timesvdpp:TimeSVDpp",
-    "timed_factorisation_machine": "lib.models.timed_factorisation_machine:TimedFactorisationMachine",
+    "global_mean": "lib.models.baselines.means:GlobalMean",
+    "user_mean": "lib.models.baselines.means:UserMean",
+    "item_mean": "lib.models.baselines.means:ItemMean",
+    "bias": "lib.models.baselines.bias:Bias",
+    "random_order": "lib.models.baselines.random_order:RandomOrder",
+    "most_popular": "lib.models.baselines.most_popular:MostPopular",
+    "svd": "lib.models.latent.svd:SVD",
+    "soft_impute": "lib.models.imputation.soft_impute:SoftImpute",
+    "hard_impute": "lib.models.imputation.hard_impute:HardImpute",
+    "two_tower": "lib.models.networks.two_tower:TwoTower",
+    "side_information_als": "lib.models.side_information.side_information_als:SideInformationALS",
+    "factorisation_machine": "lib.models.bayesian.factorisation_machine:FactorisationMachine",
+    "matrix_factorisation": "lib.models.latent.matrix_factorisation:MatrixFactorisation",
+    "softmax": "lib.models.networks.softmax:Softmax",
+    "ease": "lib.models.lists.ease:EASE",
+    "item_knn": "lib.models.lists.item_knn:ItemKNN",
+    "bpr": "lib.models.lists.bpr:BPR",
+    "implicit_als": "lib.models.lists.implicit_als:ImplicitALS",
+    "autorec": "lib.models.networks.autorec:AutoRec",
+    "multi_vae": "lib.models.networks.multi_vae:MultiVAE",
+    "neural_mf": "lib.models.networks.neural_mf:NeuralMF",
+    "correlation_neighbours": "lib.models.latent.correlation_neighbours:CorrelationNeighbours",
+    "interpolated_neighbours": "lib.models.latent.interpolated_neighbours:InterpolatedNeighbours",
+    "biased_svd": "lib.models.latent.biased_svd:BiasedSVD",
+    "nsvd": "lib.models.latent.nsvd:NSVD",
+    "neighbourhood": "lib.models.latent.neighbourhood:Neighbourhood",
+    "asymmetric_svd": "lib.models.latent.asymmetric_svd:AsymmetricSVD",
+    "svdpp": "lib.models.latent.svdpp:SVDpp",
+    "integrated": "lib.models.latent.integrated:Integrated",
+    "timesvdpp": "lib.models.latent.timesvdpp:TimeSVDpp",
+    "timed_factorisation_machine": "lib.models.bayesian.timed_factorisation_machine:TimedFactorisationMachine",
 }
 """A model's one name, used in results, tables and figures, and where its class lives."""
 

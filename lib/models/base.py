@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 
 
 class NotFitted(RuntimeError):
@@ -87,7 +87,7 @@ class Recommender(ABC):
         -------
         ndarray of float64, shape (n,)
             In units of the rating scale, always finite, not clipped to the scale: clipping belongs to the
-            protocol (`lib.evaluation`), and orderings need the unclipped value.
+            protocol (`lib.experiment.evaluation`), and orderings need the unclipped value.
 
         Raises
         ------

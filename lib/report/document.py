@@ -12,7 +12,7 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class Prose:
-    """Markdown, from a markdown cell or from `lib.display.say`."""
+    """Markdown, from a markdown cell or from `lib.report.display.say`."""
 
     cell: int
     markdown: str

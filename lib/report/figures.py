@@ -149,7 +149,7 @@ def svg_text(figure: Figure) -> str:
 
 
 def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
-    """Tie texts to places in a figure, for `lib.results.RunWriter.figure`; call it when the figure is otherwise done.
+    """Tie texts to places in a figure, for `lib.report.run_writer.RunWriter.figure`; call it when the figure is otherwise done.
 
     Parameters
     ----------

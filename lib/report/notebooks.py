@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from lib.display import POINTS_MIME, TABLE_MIME
+from lib.report.display import POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
     Block,
@@ -30,7 +30,7 @@ from lib.report.errors import RenderingError
 log = logging.getLogger(__name__)
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
-"""The MIME type of what `lib.explorer.page.show` publishes."""
+"""The MIME type of what `lib.workbench.explorer.page.show` publishes."""
 
 _OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
 _KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
@@ -238,7 +238,7 @@ def _table(run: str, number: int, bundle: dict | str, settings: dict[str, str], 
     rows = tuple(tuple(map(_table_cell, row)) for row in bundle["rows"])
     if {len(row) for row in rows} - {len(columns)} or len(align) != len(columns):
         raise RenderingError(
-            "the table's rows and columns differ in number", "Show it through lib.display.table.", run=run, cell=number
+            "the table's rows and columns differ in number", "Show it through lib.report.display.table.", run=run, cell=number
         )  # fmt: skip
     label = settings.get("label", "")
     caption = settings.get("tbl-cap", "")

@@ -1,4 +1,4 @@
-"""Bring the README's findings into step with the rendered report: ``python -m lib.readme``.
+"""Bring the README's findings into step with the rendered report: ``python -m lib.report.readme``.
 
 The block is made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
 beside it, and no number in it is typed; its words are in ``lib/report/templates/findings.md.j2``.
@@ -14,12 +14,15 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
-from lib.contenders import chosen_from
-from lib.files import whole_file
+from lib.data.files import whole_file
+from lib.experiment.stored_runs import runs_folder
 from lib.report.svg import compact
-from lib.results import runs_folder
+from lib.studies.contenders import chosen_from
 
-START, END = "<!-- findings: written by `python -m lib.readme` from reports/data -->", "<!-- /findings -->"
+START, END = (
+    "<!-- findings: written by `python -m lib.report.readme` from reports/data -->",
+    "<!-- /findings -->",
+)
 SPLIT = "per_user_80_20"
 FOLDS = ["u1", "u2", "u3", "u4", "u5"]
 SHOWN = (

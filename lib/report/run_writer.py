@@ -1,46 +1,24 @@
-"""What a run leaves behind, and how later notebooks read it.
-
-A run's folder, ``reports/runs/<run>/``, holds ``metrics.json`` (tidy records), ``predictions.parquet``,
-``top_k.parquet``, ``scores/<model>.npz`` (whole score matrices), ``figures/`` (each SVG with the CSV behind it),
-``tables/``, ``facts.json`` (named values for prose and verdicts) and ``provenance.json``. Ids in files are raw ids:
-later notebooks align by key, never by the order of rows.
-"""
+"""What a notebook writes of a run: figures, tables, metrics and facts, shown and kept (`lib.experiment.stored_runs`)."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib import ROOT, display
-from lib.agreement import ScoreMatrix
-from lib.files import whole_file, write_json
-from lib.one_sentence import RUN_FOLDER_VARIABLE, OneSentence
-from lib.provenance import collect_provenance
-
-METRIC_COLUMNS = (
-    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
-    "seconds_predict", "run",
-)  # fmt: skip
+from lib.data.files import whole_file, write_json
+from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.experiment.provenance import collect_provenance
+from lib.experiment.stored_runs import StoredRun, runs_folder
+from lib.report import display
+from lib.statistics.agreement import ScoreMatrix
 
 BY_HAND = "by_hand"
 """Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
-
-
-class MissingRun(OneSentence, FileNotFoundError):
-    """A result that a notebook reads has not been made yet; the message holds the command that makes it."""
-
-
-def runs_folder(runs_dir: str | Path = "") -> Path:
-    """Return the folder of all runs; an empty name stands for the project's own, reports/runs."""
-    return Path(runs_dir) if str(runs_dir) else ROOT / "reports" / "runs"
 
 
 class RunWriter:
@@ -79,7 +57,7 @@ class RunWriter:
         )  # fmt: skip
 
     def record(self, evaluation, *, predictions: bool = True) -> None:
-        """Keep all that an `lib.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
+        """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
         self._metrics += [{**row, "dataset": self.dataset, "run": self.run} for row in evaluation.records()]
         if not predictions:
             return
@@ -110,10 +88,10 @@ class RunWriter:
     def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
         """Keep a figure as SVG with the numbers behind it, tidy, as CSV; show it and close it.
 
-        `name` is the cell's ``#| label:``; `points`, of `lib.figures.hover_points`, is what the HTML report tells when the
+        `name` is the cell's ``#| label:``; `points`, of `lib.report.figures.hover_points`, is what the HTML report tells when the
         pointer is near a place.
         """
-        from lib.figures import svg_text
+        from lib.report.figures import svg_text
 
         if not name.startswith("fig-"):
             raise ValueError(f"a figure's name starts with 'fig-', as its label does; got {name!r}")
@@ -128,7 +106,7 @@ class RunWriter:
         self, frame: pd.DataFrame, name: str, *, formats: dict[str, str | Callable] | None = None,
         headings: dict[str, str] | None = None, links: dict[str, list[str]] | None = None,
     ) -> None:  # fmt: skip
-        """Keep a table as CSV, at full precision, and show it; see `lib.display.table` for the options."""
+        """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table` for the options."""
         if not name.startswith("tbl-"):
             raise ValueError(f"a table's name starts with 'tbl-', as its label does; got {name!r}")
         with whole_file(self.folder / "tables" / f"{name}.csv") as partial:
@@ -183,82 +161,3 @@ def start_run(
             f"To make those anew: python run_notebooks.py --only {run}"
         )
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A finished run's results."""
-
-    run: str
-    folder: Path
-
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """Tidy records with the columns of `METRIC_COLUMNS`."""
-        return metrics_frame(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
-
-    @cached_property
-    def facts(self) -> dict:
-        """Named values that the run kept."""
-        return json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
-
-    @cached_property
-    def provenance(self) -> dict:
-        """Commit, data checksums, parameters, versions, threads, seconds."""
-        return json.loads((self.folder / "provenance.json").read_text(encoding="utf-8"))
-
-    @cached_property
-    def predictions(self) -> pd.DataFrame:
-        """Test predictions: model, split, fold, seed, user, item, rating, prediction (raw ids)."""
-        return pd.read_parquet(self._file("predictions.parquet"))
-
-    @cached_property
-    def top_k(self) -> pd.DataFrame:
-        """Recommended lists: model, split, fold, seed, user, rank, item, score (raw ids)."""
-        return pd.read_parquet(self._file("top_k.parquet"))
-
-    def scores(self, model: str) -> ScoreMatrix:
-        """Return a model's whole score matrix with its raw ids."""
-        with np.load(self._file(f"scores/{model}.npz"), allow_pickle=False) as file:
-            return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
-
-    @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
-        return pd.DataFrame(json.loads(self._file("claims.json").read_text(encoding="utf-8")))
-
-    def value(self, model: str, metric: str, **where) -> float:
-        """Return one metric's value, averaged over whatever seeds and folds it was measured on; KeyError without any."""
-        rows = self.metrics.query("model == @model and metric == @metric")
-        for column, wanted in where.items():
-            rows = rows[rows[column] == wanted]
-        if rows.empty:
-            raise KeyError(f"run {self.run!r} has no {metric!r} of model {model!r} {where or ''}")
-        return float(rows["value"].mean())
-
-    def _file(self, name: str) -> Path:
-        path = self.folder / name
-        if not path.exists():
-            raise MissingRun(
-                f"run {self.run!r} left no {name}. Make it with: python run_notebooks.py --only {self.run} --force"
-            )
-        return path
-
-
-def metrics_frame(records: list[dict]) -> pd.DataFrame:
-    """Make a tidy table of metric records, with every column of `METRIC_COLUMNS` present."""
-    frame = pd.DataFrame(records, columns=list(METRIC_COLUMNS))
-    numbers = ["value", "low", "high", "seconds_fit", "seconds_predict"]
-    frame[numbers] = frame[numbers].astype(float)
-    frame["seed"] = frame["seed"].astype("Int64")
-    return frame
-
-
-def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
-    """Read a finished run; `MissingRun`, whose message holds the command that makes it, where there is none."""
-    folder = runs_folder(runs_dir) / run
-    if not (folder / "provenance.json").exists():
-        raise MissingRun(
-            f"The results of run {run!r} are missing. Make them with: python run_notebooks.py --only {run}"
-        )
-    return StoredRun(run, folder)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lib.data.splits import Split
+from lib.experiment.stored_runs import MissingRun, StoredRun
 from lib.metrics import TopK, UserErrors, user_errors
 from lib.metrics.ranking import Ranking, evaluate_ranking
-from lib.results import MissingRun, StoredRun
-from lib.splits import Split
 
 KEY = ["user", "item"]
 

@@ -21,7 +21,7 @@ RAW = ROOT / "data" / "raw"
 
 @cache
 def _manifest(path: Path) -> dict[str, Any]:
-    """Read the manifest as it stands, without importing `lib.datasets` and with it pandas."""
+    """Read the manifest as it stands, without importing `lib.data.dataset` and with it pandas."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))["datasets"]
     except FileNotFoundError:
@@ -118,8 +118,9 @@ def fetch_all(names: Iterable[str], say: Callable[[str], None]) -> dict[str, str
     """Ask the sources for each data set once; return those that none could serve, each with what they answered."""
     answers = {}
     for name in names:
-        from lib.datasets import CorruptDataset, DatasetUnavailable, entry
-        from lib.datasets.sources import find
+        from lib.data.catalogue import entry
+        from lib.data.errors import CorruptDataset, DatasetUnavailable
+        from lib.data.sources import find
 
         say(f"data   {name} is not here yet; asking its sources")
         try:

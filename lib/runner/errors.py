@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 OK = 0
 NOTEBOOK_FAILED = 1
 USAGE = 2
@@ -27,12 +24,3 @@ class UsageError(RunnerError):
 
 class PlanError(UsageError):
     """The plan or a notebook it names is malformed; the message names the run and the fix."""
-
-
-def near_miss(name: str, known: Iterable[str]) -> str:
-    """Say what an unknown name may have meant: ``"; did you mean 'svd'?"``, or list what is there."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    if near:
-        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"; known: {', '.join(known)}" if known else ""

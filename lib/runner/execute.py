@@ -22,7 +22,7 @@ from lib.runner.kernel import STARTED
 from lib.runner.store import NOTEBOOK, write_whole
 
 DATA_ERRORS = ("DatasetUnavailable", "CorruptDataset")
-"""Errors of `lib.datasets` that are about the data, not about the notebook."""
+"""Errors of `lib.data.dataset` that are about the data, not about the notebook."""
 
 ONE_THREAD = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",

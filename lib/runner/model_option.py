@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
-from lib.runner.errors import OK, UsageError, near_miss
+from lib.data.near_miss import near_miss
+from lib.runner.errors import OK, UsageError
 from lib.runner.options import Options
 from lib.runner.parameters import Parameter
 from lib.runner.plan import Plan
@@ -51,7 +52,7 @@ def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> in
     if not spec:
         raise UsageError("--contract tests the class that --model names: --model my_module:MyModel --contract")  # fmt: skip
     cls, _ = _load(spec)
-    from lib.own_model import contract_command
+    from lib.workbench.own_model.loading import contract_command
 
     command = contract_command(spec, _hyperparameters(spec, cls, parameters))
     return subprocess.run(command, cwd=ROOT, check=False).returncode or OK
@@ -88,7 +89,7 @@ def _load(spec: str) -> tuple[type, list[Path]]:
     if here not in sys.path:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
-    from lib.own_model import load_class
+    from lib.workbench.own_model.loading import load_class
 
     before = set(sys.modules)
     try:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.errors import DATA, RunnerError, UsageError, near_miss
+from lib.data.near_miss import near_miss
+from lib.runner.errors import DATA, RunnerError, UsageError
 from lib.runner.options import Options
 from lib.runner.plan import Plan, load_plan
 from lib.runner.store import shown
@@ -56,7 +57,7 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     columns, scale = parse_columns(options.columns), parse_scale(options.scale)
     folder = output_dir / RATINGS
     if options.describe is None:
-        from lib.own_ratings import InvalidRatingsFile, prepare
+        from lib.workbench.own_ratings import InvalidRatingsFile, prepare
 
         try:
             prepared = prepare(

@@ -77,7 +77,7 @@ def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
 
 def cut_out(notebook: dict[str, Any], known: set[str], plan: Plan) -> dict[str, Any]:
     """Return an executed notebook whose references are plain words, but for the labels in `known`; `plan` has the titles."""
-    from lib.display import TABLE_MIME
+    from lib.report.display import TABLE_MIME
 
     notebook, words = copy.deepcopy(notebook), _in_words(known, {run.id: run.title for run in plan.runs})
     for cell in notebook["cells"]:

@@ -13,7 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lib.runner.errors import PlanError, UsageError, near_miss
+from lib.data.near_miss import near_miss
+from lib.runner.errors import PlanError, UsageError
 from lib.runner.hints import check_value, kind_of, parse_text
 from lib.runner.notebook import Notebook, read_notebook
 from lib.runner.plan import Plan, Run

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
-from lib.runner.errors import PlanError, UsageError, near_miss
+from lib.data.near_miss import near_miss
+from lib.runner.errors import PlanError, UsageError
 
 PROFILES = ("quick", "full", "large")
 """quick: minutes, to see that all works; full: the report's figures; large: the bigger data sets."""
@@ -27,8 +28,8 @@ class Run:
 
     `id` names the run and its folder; several may share a `notebook`. `title`, `summary` and `part` are what the report calls
     it, one sentence about it, and the part it stands in. The cache counts the results of what it reads (`needs`, and `wants`
-    where it copes without, by `lib.results.MissingRun`), `datasets` (and the value of a parameter ``dataset``), other `files`,
-    and `modules` of ``lib``, or definitions in them (``lib.models.svd:SVD``), beside what the notebook names. `parameters` are
+    where it copes without, by `lib.report.run_writer.MissingRun`), `datasets` (and the value of a parameter ``dataset``), other `files`,
+    and `modules` of ``lib``, or definitions in them (``lib.models.latent.svd:SVD``), beside what the notebook names. `parameters` are
     values of every profile, `quick`, `full` and `large` what each changes in them; what is absent keeps the notebook's own.
 
     `profiles` are those that execute the run. Under another one the report shows what was made here, while it holds, or the

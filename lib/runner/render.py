@@ -20,7 +20,7 @@ from lib.runner.plan import Plan
 from lib.runner.store import NOTEBOOK, Store, read_json, write_whole
 
 STAMP = ".report.json"
-BESIDE_THE_BUILDER = [MANIFEST, *(ROOT / name for name in ("lib/display.py", "data/claims.toml"))]
+BESIDE_THE_BUILDER = [MANIFEST, *(ROOT / name for name in ("lib/report/display.py", "data/claims.toml"))]
 """What the builder reads of the project besides its own files."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.results import runs_folder
+from lib.experiment.stored_runs import runs_folder
 from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lib import ROOT
-from lib.runner.errors import UsageError, near_miss
+from lib.data.near_miss import near_miss
+from lib.runner.errors import UsageError
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from lib.data.near_miss import near_miss
 from lib.runner.anew import remembered, since, still_to_make
 from lib.runner.cache import KEEP, Cache
 from lib.runner.cluster import check_address
 from lib.runner.data import known_datasets
-from lib.runner.errors import OK, RENDERING_FAILED, UsageError, near_miss
+from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.listing import dry_run, list_runs, print_description
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options

@@ -1,13 +1,13 @@
-"""Bring the start page of JupyterLab into step with the plan: ``python -m lib.start_page`` writes its table of notebooks."""
+"""Bring the start page of JupyterLab into step with the plan: ``python -m lib.runner.start_page`` writes its table of notebooks."""
 
 from __future__ import annotations
 
 from lib import ROOT
-from lib.files import whole_file
+from lib.data.files import whole_file
 from lib.runner.plan import Plan, load_plan
 
 PATH = ROOT / "notebooks" / "START.md"
-START, END = "<!-- notebooks: written by `python -m lib.start_page` -->", "<!-- /notebooks -->"
+START, END = "<!-- notebooks: written by `python -m lib.runner.start_page` -->", "<!-- /notebooks -->"
 
 
 def plans() -> list[Plan]:

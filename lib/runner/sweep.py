@@ -167,7 +167,7 @@ def draw(frame: pd.DataFrame, swept: Sweep, path: Path) -> None:
     import matplotlib as mpl
     import seaborn as sns
 
-    from lib.figures import svg_text, use_style
+    from lib.report.figures import svg_text, use_style
 
     use_style()
     mpl.rcParams["figure.constrained_layout.use"] = False  # seaborn lays its panels out itself

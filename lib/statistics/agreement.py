@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.lists import hide, top_k
 from lib.metrics.per_user import PerUser
-from lib.score_matrix import ScoreMatrix, align, mislabelled, places_of, shuffled
-from lib.significance import bootstrap_interval
+from lib.statistics.score_matrix import ScoreMatrix, align, mislabelled, places_of, shuffled
+from lib.statistics.significance import bootstrap_interval
 
 __all__ = [
     "ScoreMatrix",
@@ -46,7 +46,7 @@ def agreement(
     """Compare every pair of models, user by user.
 
     Correlation is Pearson's r of a user's two rows of scores. Overlap is the number of films that stand in both lists of
-    the k best. Intervals are BCa bootstraps over users (`lib.significance`).
+    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`).
 
     Parameters
     ----------

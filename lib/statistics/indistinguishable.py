@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
-from lib.multiple_testing import adjust
-from lib.significance import bootstrap_interval, sign_flip_test
+from lib.statistics.multiple_testing import adjust
+from lib.statistics.significance import bootstrap_interval, sign_flip_test
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def standing(
 ) -> Standing:
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
 
-    Every pair is tested by flipping the signs of the users' differences (`lib.significance.sign_flip_test`; all pairs
+    Every pair is tested by flipping the signs of the users' differences (`lib.statistics.significance.sign_flip_test`; all pairs
     share the flips), and the p-values are corrected by Holm for all pairs. Only p-values are computed for pairs, not
     intervals, so that the many flips that this correction asks for stay cheap.
 

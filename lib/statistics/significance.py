@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
-from lib.multiple_testing import adjust
-from lib.resampling import (
+from lib.statistics.multiple_testing import adjust
+from lib.statistics.resampling import (
     all_signs,
     interval,
     leave_one_out,

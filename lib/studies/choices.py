@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from lib import koren_study, ranking_study, side_information_study
-from lib.contenders import THRESHOLD, Contender
+from lib.data.feature_groups import IMPLICIT, available_groups
+from lib.data.folds import frozen_folds
+from lib.data.splits import Split, make_split, random_holdout, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.search import search
-from lib.feature_groups import IMPLICIT, available_groups
-from lib.folds import frozen_folds
-from lib.results import load_run
-from lib.splits import Split, make_split, random_holdout, validation_from
-from lib.variants import Variant
+from lib.experiment.stored_runs import load_run
+from lib.studies import koren_study, ranking_study, side_information_study
+from lib.studies.contenders import THRESHOLD, Contender
+from lib.studies.variants import Variant
 
 
 class Study(NamedTuple):
@@ -90,9 +90,9 @@ def choose(
 
     Parameters
     ----------
-    data : lib.datasets.Dataset
+    data : lib.data.dataset.Dataset
     contenders : mapping
-        By name, of `lib.contenders`.
+        By name, of `lib.studies.contenders`.
     n_trials : int
         Budget of each search. Of a kept search with more trials the first ones count.
     fewer : mapping of str to int, optional
@@ -111,7 +111,7 @@ def choose(
     ------
     ValueError
         `fewer` names no study, or a budget is below 1.
-    lib.results.MissingRun
+    lib.report.run_writer.MissingRun
         A run whose choice is read is not there.
     """
     budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lib.agreement import ScoreMatrix
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.segments import rating_by_segment
+from lib.statistics.agreement import ScoreMatrix
 
 
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:

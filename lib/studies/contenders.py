@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib import koren_study, neural_study, ranking_study
 from lib.experiment.fit import Stopping
 from lib.models import LABELS
-from lib.side_information_study import MOST_ITERATIONS
+from lib.studies import koren_study, neural_study, ranking_study
+from lib.studies.side_information_study import MOST_ITERATIONS
 
 FAMILIES = (
     "means and popularity", "neighbourhood", "latent factors", "implicit feedback lists", "networks",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.data.splits import Split
 from lib.metrics import PerUser, Ranking, user_errors
 from lib.metrics.segments import count_bins
-from lib.significance import compare_models
-from lib.splits import Split
+from lib.statistics.significance import compare_models
 
 AGE_EDGES = (0, 2, 5, 10, 20)
 """Lower ends of the default bins of a film's age in years; the last is open."""
@@ -111,7 +111,7 @@ def decide(
 ) -> Decision:
     """Find the winner, the models that cannot be told from it, and the simplest of these.
 
-    Every model is compared with the winner, paired by user (`lib.significance.compare_models`), the p-values corrected
+    Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values corrected
     by Holm for the number of models within the context.
 
     Parameters

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
 from lib.metrics import UserErrors, user_errors
 from lib.metrics.rating import rmse
-from lib.significance import paired_difference
-from lib.splits import Split
-from lib.stacking import LevelOne, Stack, cross_validated
+from lib.statistics.significance import paired_difference
+from lib.studies.stacking import LevelOne, Stack, cross_validated
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def stacked(
     learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True,
     timeless: Sequence[str] = (),
 ) -> Stacked:  # fmt: skip
-    """Join members, as `lib.ensemble_study.level_one` has them, in three ways and measure them.
+    """Join members, as `lib.studies.ensemble_study.level_one` has them, in three ways and measure them.
 
     The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
     cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lib.contenders import Contender
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, chronological
 from lib.experiment.fit import Fit, Fitted, Parts
-from lib.interactions import Interactions
-from lib.moment_features import MomentFeatures, moment_features
-from lib.splits import Split, chronological
-from lib.stacking import LevelOne
+from lib.studies.contenders import Contender
+from lib.studies.moment_features import MomentFeatures, moment_features
+from lib.studies.stacking import LevelOne
 
 WHOLE = -1
 """The part that leaves nothing out: members fitted on all training ratings answer for the test ratings."""
@@ -74,7 +74,7 @@ def member_fits(
 ) -> list[Fit]:  # fmt: skip
     """Return the fits of every member on every part of every split and on the whole.
 
-    Members have the hyperparameters and epochs that `choices` (of `lib.choices`) say, but for those in `changes`.
+    Members have the hyperparameters and epochs that `choices` (of `lib.studies.choices`) say, but for those in `changes`.
     Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
     turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 

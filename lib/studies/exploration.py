@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
 from lib.metrics.segments import item_bins
-from lib.splits import Split
 
 
 # -- counts and concentration ------------------------------------------------------------------------------------------

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.experiment.fit import fit_model
-from lib.full_batch_kernels import add_neighbour_slopes, add_neighbours
-from lib.interactions import Interactions
-from lib.item_similarity import neighbour_lists
+from lib.data.interactions import Interactions
 from lib.models.adam import Adam
 from lib.models.base import Recommender
-from lib.models.bias import Bias
+from lib.models.baselines.bias import Bias
+from lib.models.fitting import fit_model
+from lib.models.latent.item_similarity import neighbour_lists
 from lib.models.sparse_kernels import products_at, weighted_sums
+from lib.studies.full_batch_kernels import add_neighbour_slopes, add_neighbours
 
 LEARNING_RATES = {
     "baseline": 2e-3, "correlation": 2e-3, "svd": 5e-5, "nsvd": 5e-6, "neighbourhood": 5e-6, "asymmetric_svd": 5e-7,
@@ -84,7 +84,7 @@ class FullBatch(Recommender):
         Asymmetric SVD: whether :math:`x_j` is weighted by :math:`r_{uj} - b_{uj}` (the paper) or not (project E's
         code).
     fitted_baseline : bool
-        Whether biases are those of `lib.models.bias.Bias` and stay; otherwise they are learned with the rest.
+        Whether biases are those of `lib.models.baselines.bias.Bias` and stay; otherwise they are learned with the rest.
     clip : bool
         Whether predictions are brought onto the rating scale before errors are taken.
     seed : int

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib.experiment.fit import Fit, Fitted, Stopping
-from lib.full_batch import LEARNING_RATES
+from lib.studies.full_batch import LEARNING_RATES
 
 LABELS = {
     "baseline": ("Baseline", "Baseline", ""),
@@ -83,7 +83,7 @@ def training(
     """Return the training of one of E's models, measured by `course`.
 
     `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
-    `lib.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
+    `lib.studies.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
     `rate_factor`.
     """
     changed = dict(changes)
@@ -93,7 +93,7 @@ def training(
     if model == "integrated":
         sized["n_neighbours"] = 10  # E's code leaves it at its default
     return Fit(
-        "lib.full_batch:FullBatch",
+        "lib.studies.full_batch:FullBatch",
         {"kind": model, **sized, "learning_rate": rate, **changed, "n_epochs": n_epochs},
         seed=seed,
         stopping=Stopping(validation="test", refit=False),  # E follows its test error; nothing stops by it

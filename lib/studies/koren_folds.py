@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.experiment.fit import Fit, Fitted, Parts, fit_model
+from lib.data.interactions import Interactions
+from lib.data.splits import k_fold
+from lib.experiment.fit import Fit, Fitted, Parts
 from lib.experiment.protocol import parts_of
 from lib.experiment.run import run_fits
-from lib.interactions import Interactions
 from lib.models import label
 from lib.models.base import Recommender
-from lib.splits import k_fold
+from lib.models.fitting import fit_model
 
 
 class Surprise(Recommender):

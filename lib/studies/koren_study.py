@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.experiment.fit import Fit, Fitted, Stopping, answers, fit_model
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, random_holdout
+from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.space import Integer, Real, Space
-from lib.interactions import Interactions
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks
 from lib.models import model_class
 from lib.models.base import Recommender
-from lib.recommendations import titles_of
-from lib.splits import Split, random_holdout
-from lib.variants import Variant
+from lib.models.fitting import answers, fit_model
+from lib.models.recommendations import titles_of
+from lib.studies.variants import Variant
 
 ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 """From the largest error to the smallest, as the papers have it."""

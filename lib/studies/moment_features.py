@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 
 EDGES = (0.0, 1.0, 6.0, 31.0, 61.0, 301.0, 3_601.0, 86_401.0, np.inf)
 """Seconds between two ratings that tell one bin from the next."""

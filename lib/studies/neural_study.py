@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Stopping
-from lib.interactions import Interactions
 from lib.metrics.per_user import PerUser, averaged
 from lib.metrics.rating import rmse, user_errors
-from lib.variants import Variant
+from lib.studies.variants import Variant
 
 PUBLISHED_NEURAL_MF = {
     "n_factors": 256, "hidden_size": 64, "dropout": 0.2, "learning_rate": 1e-3, "batch_size": 32_000, "l2": 0.0,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.contenders import Contender
-from lib.evaluation import RATING_METRICS, Evaluation, evaluation_of
-from lib.splits import Split
+from lib.data.splits import Split
+from lib.experiment.evaluation import RATING_METRICS, Evaluation, evaluation_of
+from lib.studies.contenders import Contender
 
 LIST_METRICS = ("ndcg", "precision", "recall", "mrr", "coverage")
 COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak_mib")
@@ -30,7 +30,7 @@ def evaluations_of(
 ) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
     """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
 
-    Lists of length `k` are measured as `lib.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
+    Lists of length `k` are measured as `lib.experiment.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
     `n_resamples` of the users, none for 0.
     """
     found = {}

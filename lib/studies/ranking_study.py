@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.interactions import Interactions
+from lib.experiment.stored_runs import StoredRun
 from lib.metrics import evaluate_ranking
 from lib.metrics.lists import TopK
 from lib.metrics.ranking import Ranking
-from lib.recommendations import HIT, titles_of
-from lib.results import StoredRun
-from lib.strong_generalisation import evaluate_fold_in, strong_split
-from lib.variants import Variant
+from lib.models.recommendations import HIT, titles_of
+from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
+from lib.studies.variants import Variant
 
 FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
 """Models that can score users whom they were not trained on."""
@@ -123,7 +123,7 @@ def fold_in_fits(
 ) -> list[Fit]:
     """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
 
-    `split` is what `lib.strong_generalisation.strong_split` takes, which leaves what was liked: no threshold is left to
+    `split` is what `lib.studies.strong_generalisation.strong_split` takes, which leaves what was liked: no threshold is left to
     learn from. Variants and points are as in `list_fits`, `ks` the lengths of the lists.
     """
     here = [variants[name] for name in FOLD_IN if name in variants]

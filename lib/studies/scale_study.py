@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib.experiment.fit import Fit, Parts, fit_model
+from lib.data.made_up import made_up_ratings
+from lib.experiment.fit import Fit, Parts
 from lib.experiment.run import run_fits
-from lib.neural_study import PUBLISHED_AUTOREC
-from lib.ranking_study import PUBLISHED_BPR
-from lib.synthetic import made_up_ratings
+from lib.models.fitting import fit_model
+from lib.studies.neural_study import PUBLISHED_AUTOREC
+from lib.studies.ranking_study import PUBLISHED_BPR
 
 Subjects = Mapping[str, tuple[str, Mapping[str, Any]]]
 """A registered model and its hyperparameters, with one epoch, by the name that readers see."""
@@ -32,7 +33,7 @@ KOREN: Subjects = {
 def epochs_at_scale(
     subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Time one epoch of each subject, one after the other, on made-up data (`lib.synthetic.made_up_ratings`).
+    """Time one epoch of each subject, one after the other, on made-up data (`lib.data.made_up.made_up_ratings`).
 
     Returns
     -------

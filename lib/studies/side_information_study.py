@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.data.splits import Split
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.per_user import PerUser, pooled
 from lib.metrics.rating import rmse, user_errors
-from lib.multiple_testing import adjust
-from lib.significance import compare_models
-from lib.splits import Split
-from lib.variants import Variant
+from lib.statistics.multiple_testing import adjust
+from lib.statistics.significance import compare_models
+from lib.studies.variants import Variant
 
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
@@ -246,7 +246,7 @@ def compare_with(
     Returns
     -------
     DataFrame
-        As of `lib.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the p-value of a
+        As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the p-value of a
         two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
     """
     errors = errors_by_user(fits, splits)

@@ -11,8 +11,8 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from lib.interactions import RatingScale
-from lib.moment_features import MomentFeatures
+from lib.data.interactions import RatingScale
+from lib.studies.moment_features import MomentFeatures
 
 BOOSTING = {
     "max_iter": 500, "learning_rate": 0.03, "max_leaf_nodes": 31, "min_samples_leaf": 150, "l2_regularization": 20.0,

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.lists import CELLS, TopK, top_k
 from lib.metrics.ranking import Ranking, evaluate_ranking
 
@@ -115,7 +115,7 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     which is the recall of Liang et al. 2018: a perfect list has 1 where the user has more than k target films.
 
     A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
-    returns finite scores of shape (rows, n_items), as `lib.models.item_weights.ItemWeights` does.
+    returns finite scores of shape (rows, n_items), as `lib.models.lists.item_weights.ItemWeights` does.
 
     Returns
     -------

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lib.interactions import Interactions
-from lib.normalisation import LinearScale, UserMean
+from lib.data.interactions import Interactions
+from lib.models.normalisation import LinearScale, UserMean
 
 LABELS = {
     "linear": "rating scale mapped to [−1, 1]",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from lib import ROOT
+from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
-from lib.interactions import Interactions
 from lib.metrics import mae, rmse
 from lib.metrics.per_user import PerUser
-from lib.models.two_tower import TwoTower
-from lib.target_scaling import target_scaling
+from lib.models.networks.two_tower import TwoTower
+from lib.studies.target_scaling import target_scaling
 
 PLAIN = {
     "init_scale": 0.05, "l2": 0.0, "averaging": 0.0, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5,
@@ -59,7 +59,7 @@ def training(
     """Return one network's training, measured by `both_scales` and `measure`.
 
     Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
-    `lib.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
+    `lib.studies.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
     """
     return Fit(
         "two_tower", parameters, seed=seed, train=train,
@@ -161,7 +161,7 @@ def published_tables() -> pd.DataFrame:
     DataFrame
         ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training each.
     """
-    return pd.read_csv(Path(__file__).parents[1] / "data" / "published_architectures.csv")
+    return pd.read_csv(ROOT / "data" / "published_architectures.csv")
 
 
 def starve(

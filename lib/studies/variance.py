@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.datasets.genres import genre_matrix
-from lib.interactions import Interactions
+from lib.data.genres import genre_matrix
+from lib.data.interactions import Interactions
 
 AGE_GROUPS = (0, 18, 25, 35, 45, 55)
 """First year of age of each group."""

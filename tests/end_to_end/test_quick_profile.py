@@ -30,7 +30,8 @@ def plan():
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    from lib.datasets import DatasetUnavailable, load
+    from lib.data.dataset import load
+    from lib.data.errors import DatasetUnavailable
 
     try:
         load("ml-100k")

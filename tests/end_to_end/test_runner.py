@@ -15,7 +15,7 @@ from lib.runner.kept import FOLDER, pack
 from tests.toy_report import ToyReport
 
 WRITE = "(folder / 'value.txt').write_text(str(n * 10))\nprint('wrote', n * 10)"
-# As lib.results does it, whose import would cost pandas.
+# As lib.report.run_writer does it, whose import would cost pandas.
 READ = """where = Path(runs_dir or '../reports/runs')
 (folder / 'double.txt').write_text(str(2 * int((where / 'first' / 'value.txt').read_text())))"""
 
@@ -201,7 +201,7 @@ class TestFailures:
         folder.mkdir()
         for name in ("u.data", "u.user", "u.item"):
             (folder / name).write_text("1\t1\t5\t0\n")
-        report.notebook("first", "from lib.datasets import load\nload('ml-100k')")
+        report.notebook("first", "from lib.data.dataset import load\nload('ml-100k')")
         call = report.run(MOVIELENS_DIR=str(tmp_path))
         report.notebook("first", WRITE)
         assert call.returncode == 3, call.stdout

@@ -1,7 +1,7 @@
 import pytest
 
+from lib.data.splits import per_user_holdout, validation_from
 from lib.experiment import records
-from lib.splits import per_user_holdout, validation_from
 
 
 @pytest.fixture

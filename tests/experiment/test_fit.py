@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lib.experiment.fit import Fit, FitFailed, Stopping, answers, fit_and_measure, fit_model
+from lib.data.splits import validation_from
+from lib.experiment.fit import Fit, FitFailed, Stopping, fit_and_measure
 from lib.metrics.rating import rmse
-from lib.splits import validation_from
+from lib.models.fitting import answers, fit_model
 
 STOPPED = "tests.experiment.toys:Stopped"
 TOLD = {"tests.experiment.toys:told": {}}

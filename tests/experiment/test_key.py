@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.data.interactions import Interactions
 from lib.experiment import key
 from lib.experiment.key import code_digest, fingerprint, spec_digest
-from lib.interactions import Interactions
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ class Options:
 
 
 def test_a_digest_of_code_is_the_same_until_the_code_changes():
-    roots = ["lib.models.means:GlobalMean"]
+    roots = ["lib.models.baselines.means:GlobalMean"]
     assert code_digest(roots) == code_digest(iter(roots))
     assert len(code_digest(roots)) == 16
-    assert code_digest(roots) != code_digest(["lib.models.means:UserMean"])
+    assert code_digest(roots) != code_digest(["lib.models.baselines.means:UserMean"])
 
 
 def test_code_of_the_data_that_everything_is_handed_counts():
-    reached = key._definitions.reached(["lib.models.bias:Bias", *key.HANDED])
+    reached = key._definitions.reached(["lib.models.baselines.bias:Bias", *key.HANDED])
     assert any(name.endswith(":Interactions.user_counts") for name in reached)
 
 

@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lib.contenders import chosen_from
-from lib.experiment.fit import FitFailed, Stopping, fit_and_measure, fit_model
+from lib.data.splits import chronological, per_user_holdout, validation_from
+from lib.experiment.fit import FitFailed, Stopping, fit_and_measure
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.metrics import recommend
-from lib.models.bias import Bias
-from lib.splits import chronological, per_user_holdout, validation_from
+from lib.models.baselines.bias import Bias
+from lib.models.fitting import fit_model
+from lib.studies.contenders import chosen_from
 
 SGD = {"n_factors": 3, "factor_learning_rate": 0.08, "factor_regularisation": 0.001}
 KEY = "per_user_80_20"
@@ -45,7 +46,7 @@ def test_repeated_splits_are_told_apart_by_their_seed(parted, planted):
 
 
 def test_the_projects_folds_come_first(planted, tmp_path, monkeypatch):
-    monkeypatch.setattr("lib.folds.FOLDS", tmp_path)
+    monkeypatch.setattr("lib.data.folds.FOLDS", tmp_path)
     found = make_splits(dataset(planted), [["chronological", 0], ["kfold_5", 42]])
     assert list(found) == [f"kfold_5/{fold}" for fold in range(1, 6)] + ["chronological"]
     assert sum(len(split.test) for key, split in found.items() if key.startswith("kfold")) == len(planted)

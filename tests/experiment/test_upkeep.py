@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
+from lib.data.folds import frozen_folds, inner_folds
+from lib.data.splits import make_split, validation_from
 from lib.experiment import records, upkeep
 from lib.experiment.fit import Fit, Stopping
 from lib.experiment.origin import UnknownOrigin, rebuild, rows_of
 from lib.experiment.run import Progress, run_fits
 from lib.experiment.search import search
 from lib.experiment.space import Integer, Space
-from lib.folds import frozen_folds, inner_folds
-from lib.splits import make_split, validation_from
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import TopK, evaluate_ranking, top_k
 from lib.metrics.ranking import METRICS
 

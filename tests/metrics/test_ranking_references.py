@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import evaluate_ranking, top_k
 from lib.metrics.ranking import METRICS
 

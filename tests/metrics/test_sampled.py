@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import sampled
 from lib.metrics.sampled import SampledRanks, sampled_ranks
-from lib.significance import bootstrap_interval, paired_difference
+from lib.statistics.significance import bootstrap_interval, paired_difference
 
 N_USERS, N_ITEMS = 60, 150
 

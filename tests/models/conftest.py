@@ -1,4 +1,4 @@
-"""The contract held to one class of a reader's own: ``--own-model my_module:MyModel``; see `lib.own_model`."""
+"""The contract held to one class of a reader's own: ``--own-model my_module:MyModel``; see `lib.workbench.own_model.loading`."""
 
 import json
 
@@ -19,7 +19,7 @@ def pytest_configure(config):
     if spec is None:
         return
     from lib.models import REGISTRY
-    from lib.own_model import check_parameters, load_class
+    from lib.workbench.own_model.loading import check_parameters, load_class
 
     try:
         cls = load_class(spec)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
+from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
 from lib.models.adam import Adam
-from lib.models.autorec import AutoRec
-from lib.models.autorec_network import Autoencoder, train, validation_error
-from lib.models.bias import Bias
-from lib.models.row_centring import KINDS, RowCentring
-from lib.splits import per_user_holdout, validation_from
+from lib.models.baselines.bias import Bias
+from lib.models.networks.autorec import AutoRec
+from lib.models.networks.autorec_network import Autoencoder, train, validation_error
+from lib.models.networks.row_centring import KINDS, RowCentring
 from tests.conftest import planted_interactions
 from tests.models.finite_differences import assert_gradients
 
@@ -85,7 +85,7 @@ def test_the_penalty_is_the_papers(monkeypatch, split):
             made.append(l2)
             super().__init__(weights, learning_rate, l2)
 
-    monkeypatch.setattr("lib.models.autorec_network.Adam", Spied)
+    monkeypatch.setattr("lib.models.networks.autorec_network.Adam", Spied)
     light = AutoRec(**SMALL, epochs=30).fit(split.train)
     share = SMALL["l2"] / len(split.train)
     assert made == [{"hidden_0/kernel": pytest.approx(share), "output/kernel": pytest.approx(share)}]
@@ -171,7 +171,7 @@ def test_the_second_training_takes_the_learning_rates_of_the_first(monkeypatch, 
         given.append(rates)
         return train(*arguments, rates=rates, **others)
 
-    monkeypatch.setattr("lib.models.autorec.train", spied)
+    monkeypatch.setattr("lib.models.networks.autorec.train", spied)
     settings = {
         **SMALL,
         "learning_rate": 0.05,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models import create
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from lib.interactions import Interactions, RatingScale
-from lib.models.bpr import BPR
-from lib.models.bpr_engine import add_slopes, sgd_pass, shorten
-from lib.models.bpr_sampling import TripletSampler, alias_table, stream
+from lib.data.interactions import Interactions, RatingScale
+from lib.models.lists.bpr import BPR
+from lib.models.lists.bpr_engine import add_slopes, sgd_pass, shorten
+from lib.models.lists.bpr_sampling import TripletSampler, alias_table, stream
 from tests.conftest import planted_interactions
 
 PROJECT_D = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lib.data.splits import per_user_holdout
 from lib.metrics import rmse
 from lib.models import REGISTRY, create
 from lib.models.base import NotFitted
-from lib.splits import per_user_holdout
 from tests.conftest import planted_interactions
 
 # Sizes that suit the small planted data, and seconds rather than minutes.

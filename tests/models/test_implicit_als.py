@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from lib.models.implicit_als import ImplicitALS
-from lib.models.item_weights import implicit_matrix
+from lib.models.lists.implicit_als import ImplicitALS
+from lib.models.lists.item_weights import implicit_matrix
 from tests.conftest import planted_interactions
 
 SETTINGS = {"n_factors": 6, "l2": 1.5, "alpha": 3.0}

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
 from lib.models.base import NotFitted
-from lib.models.ease import EASE
-from lib.models.item_knn import ItemKNN
-from lib.models.item_weights import implicit_matrix
-from lib.models.most_popular import MostPopular
-from lib.splits import per_user_holdout
+from lib.models.baselines.most_popular import MostPopular
+from lib.models.lists.ease import EASE
+from lib.models.lists.item_knn import ItemKNN
+from lib.models.lists.item_weights import implicit_matrix
 from tests.conftest import planted_interactions
 
 
@@ -40,7 +40,7 @@ def test_ease_minimises_its_objective_column_by_column(data):
 
 @pytest.mark.parametrize("k", [3, 14, 99])
 def test_item_knn_against_loops(data, k, monkeypatch):
-    monkeypatch.setattr("lib.models.item_knn.BLOCK_CELLS", 40)
+    monkeypatch.setattr("lib.models.lists.item_knn.BLOCK_CELLS", 40)
     model, x = ItemKNN(n_neighbours=k, shrinkage=2.0).fit(data), implicit_matrix(data).toarray()
     n = data.n_items
     similar = np.zeros((n, n))
@@ -135,6 +135,6 @@ def test_bad_values_are_named(data, monkeypatch):
         ItemKNN(n_neighbours=0).fit(data)
     with pytest.raises(ValueError, match="shrinkage must not be negative"):
         ItemKNN(shrinkage=-1.0).fit(data)
-    monkeypatch.setattr("lib.models.ease.MOST_ITEMS", 10)
+    monkeypatch.setattr("lib.models.lists.ease.MOST_ITEMS", 10)
     with pytest.raises(ValueError, match="it takes at most 10"):
         EASE().fit(data)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
 from lib.models import create
-from lib.models.sgd_schedule import shares
-from lib.models.sgd_time import SECONDS_A_DAY, Calendar
-from lib.splits import per_user_holdout, validation_from
+from lib.models.latent.sgd_schedule import shares
+from lib.models.latent.sgd_time import SECONDS_A_DAY, Calendar
 from tests.conftest import planted_interactions
 
 FAMILY = ("biased_svd", "nsvd", "neighbourhood", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")
@@ -204,7 +204,7 @@ def test_a_neighbours_contribution_by_hand(split):
 
 
 def test_all_pairs_of_a_large_catalogue_are_refused(split, monkeypatch):
-    monkeypatch.setattr("lib.models.sgd_engine.MOST_ITEMS", 59)
+    monkeypatch.setattr("lib.models.latent.sgd_engine.MOST_ITEMS", 59)
     with pytest.raises(ValueError, match="set n_neighbours"):
         make("neighbourhood", n_neighbours=None).fit(split.train)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lib.models.matrix_factorisation import MatrixFactorisation, gravity
-from lib.splits import per_user_holdout
+from lib.data.splits import per_user_holdout
+from lib.models.latent.matrix_factorisation import MatrixFactorisation, gravity
 from tests.conftest import planted_interactions
 
 

@@ -5,13 +5,13 @@ import pytest
 from scipy import sparse
 from scipy.special import log_softmax
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
+from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.item_weights import implicit_matrix
-from lib.models.most_popular import MostPopular
-from lib.models.multi_vae import MultiVAE
-from lib.models.multi_vae_network import VariationalAutoencoder, unit_length
-from lib.splits import per_user_holdout
+from lib.models.baselines.most_popular import MostPopular
+from lib.models.lists.item_weights import implicit_matrix
+from lib.models.networks.multi_vae import MultiVAE
+from lib.models.networks.multi_vae_network import VariationalAutoencoder, unit_length
 from tests.conftest import planted_interactions
 from tests.models.finite_differences import assert_gradients
 

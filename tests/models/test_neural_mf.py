@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from lib import ROOT
+from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
-from lib.models import neural_mf
-from lib.models.neural_mf import NeuralMF, pair_ratings
-from lib.splits import per_user_holdout, validation_from
+from lib.models.networks import neural_mf
+from lib.models.networks.neural_mf import NeuralMF, pair_ratings
 
 SMALL = {"n_factors": 6, "hidden_size": 5, "batch_size": 128, "learning_rate": 0.01}
 warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
@@ -34,7 +34,7 @@ def small(split):
 
 
 def network(*, batch_size=64, dropout=0.0, l2=0.0, seed=1):
-    from lib.models.neural_mf_network import NeuralMFNetwork
+    from lib.models.networks.neural_mf_network import NeuralMFNetwork
 
     return NeuralMFNetwork(
         30, 20, n_factors=4, hidden_size=6, dropout=dropout, l2=l2, init_scale=0.5, mean=3.5, batch_size=batch_size,
@@ -49,8 +49,8 @@ def some_pairs(n, seed=0):
 
 
 def training(net, n=300, **changes):
-    from lib import keras_training
-    from lib.models.neural_mf_training import train
+    from lib.models.networks import keras_training
+    from lib.models.networks.neural_mf_training import train
 
     options = {
         "epochs": 3, "batch_size": 64, "rates": [0.01], "averaging": 0.0, "error": None, "patience": 99,
@@ -143,7 +143,7 @@ def test_the_mean_starts_at_the_training_mean_and_is_learned(split):
 def test_masks_leave_out_their_share_independently_of_each_other():
     from keras.random import SeedGenerator
 
-    from lib.models.neural_mf_network import dropout_masks
+    from lib.models.networks.neural_mf_network import dropout_masks
 
     seeds = SeedGenerator(3)
     masks = [np.asarray(mask) for mask in dropout_masks((400, 50), 4, 0.2, seeds)]
@@ -159,7 +159,7 @@ def test_masks_leave_out_their_share_independently_of_each_other():
 
 
 def test_dropout_follows_each_dense_layer_in_training_only(monkeypatch):
-    from lib.models import neural_mf_network
+    from lib.models.networks import neural_mf_network
 
     rng = np.random.default_rng(5)
     masks = {width: rng.integers(0, 3, (4, 50, width)).astype(np.float32) for width in (6, 4)}
@@ -283,7 +283,7 @@ def test_loading_and_answering_needs_no_keras(small, tmp_path):
     small.save(tmp_path / "model.npz")
     script = """
 import sys
-from lib.models.neural_mf import NeuralMF
+from lib.models.networks.neural_mf import NeuralMF
 model = NeuralMF.load(sys.argv[1])
 print(model.predict([0, 1], [2, 3]).tolist())
 assert not {"keras", "tensorflow"} & set(sys.modules)
@@ -341,8 +341,8 @@ def test_trains_on_another_backend(backend):
     script = """
 import sys, numpy as np, keras
 from lib.metrics import rmse
-from lib.models.neural_mf import NeuralMF
-from lib.splits import per_user_holdout
+from lib.models.networks.neural_mf import NeuralMF
+from lib.data.splits import per_user_holdout
 from tests.conftest import planted_interactions
 from tests.models.test_contract import SMALL
 assert keras.backend.backend() == sys.argv[1]

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from scipy.optimize import nnls
 
-from lib.interactions import Interactions
-from lib.item_similarity import similarity_matrix
-from lib.models.bias import Bias
-from lib.models.correlation_neighbours import CorrelationNeighbours
-from lib.models.interpolated_neighbours import InterpolatedNeighbours, shrunk_moments
-from lib.models.nonnegative import minimise_quadratic
+from lib.data.interactions import Interactions
+from lib.models.baselines.bias import Bias
+from lib.models.latent.correlation_neighbours import CorrelationNeighbours
+from lib.models.latent.interpolated_neighbours import InterpolatedNeighbours, shrunk_moments
+from lib.models.latent.item_similarity import similarity_matrix
+from lib.models.latent.nonnegative import minimise_quadratic
 from tests.conftest import planted_interactions
 
 MODELS = {

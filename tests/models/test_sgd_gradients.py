@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.data.splits import per_user_holdout
 from lib.models.base import lookup
-from lib.models.biased_svd import BiasedSVD
-from lib.models.sgd_answers import neighbour_sums
-from lib.models.sgd_kernels import shuffle, visit_users
-from lib.models.sgd_parameters import Groups, compressed, no_parameters
-from lib.models.sgd_time import Calendar
-from lib.models.svd import SVD
-from lib.models.svdpp import SVDpp
-from lib.splits import per_user_holdout
+from lib.models.latent.biased_svd import BiasedSVD
+from lib.models.latent.sgd_answers import neighbour_sums
+from lib.models.latent.sgd_kernels import shuffle, visit_users
+from lib.models.latent.sgd_parameters import Groups, compressed, no_parameters
+from lib.models.latent.sgd_time import Calendar
+from lib.models.latent.svd import SVD
+from lib.models.latent.svdpp import SVDpp
 from tests.conftest import planted_interactions
 
 MEAN, K, USER = 3.1, 3, 4

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from lib.feature_groups import feature_groups
+from lib.data.feature_groups import feature_groups
+from lib.data.splits import per_user_holdout
 from lib.metrics import rmse
 from lib.models import create
-from lib.models.als_projection import Projection
 from lib.models.als_rows import colour_graph
-from lib.models.side_information_als import SideInformationALS
-from lib.similarity_graph import cosine_graph
-from lib.splits import per_user_holdout
+from lib.models.side_information.als_projection import Projection
+from lib.models.side_information.side_information_als import SideInformationALS
+from lib.models.side_information.similarity_graph import cosine_graph
 from tests.conftest import planted_interactions
 
 ALL_GROUPS = ("genres", "year", "raters", "age", "gender", "occupation", "rated")

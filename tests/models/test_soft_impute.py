@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from lib.models.imputation_reference import ReferenceSoftImpute
-from lib.models.nuclear_norm import solve
-from lib.models.soft_impute import SoftImpute, soft_impute_path
-from lib.models.sparse_plus_low_rank import ObservedEntries
-from lib.splits import per_user_holdout
+from lib.data.splits import per_user_holdout
+from lib.models.imputation.imputation_reference import ReferenceSoftImpute
+from lib.models.imputation.nuclear_norm import solve
+from lib.models.imputation.soft_impute import SoftImpute, soft_impute_path
+from lib.models.imputation.sparse_plus_low_rank import ObservedEntries
 from tests.conftest import planted_interactions
 
 SHAPE = (40, 30)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.most_popular import MostPopular
-from lib.models.softmax import Softmax, dropped, rated_films, shares
-from lib.models.softmax_loss import full_softmax, sampled_softmax
-from lib.models.softmax_network import Network
-from lib.splits import per_user_holdout
+from lib.models.baselines.most_popular import MostPopular
+from lib.models.networks.softmax import Softmax, dropped, rated_films, shares
+from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
+from lib.models.networks.softmax_network import Network
 from tests.conftest import planted_interactions
 
 

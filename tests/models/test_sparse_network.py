@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 
 from lib.models.adam import Adam
 from lib.models.early_stopping import EarlyStopping
-from lib.models.sparse_network import (
+from lib.models.networks.sparse_network import (
     ACTIVATIONS,
     ColumnOutput,
     DenseLayers,

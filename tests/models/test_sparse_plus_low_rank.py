@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from lib.models.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank, compressed
+from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank, compressed
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.data.splits import per_user_holdout
 from lib.metrics import mae, rmse
 from lib.models import create
-from lib.splits import per_user_holdout
 
 
 def test_equals_project_a_script(planted):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import rmse
 from lib.models import create
-from lib.models.factorisation_draws import mean_rating, pair_scores
+from lib.models.bayesian.factorisation_draws import mean_rating, pair_scores
 from tests.conftest import planted_interactions
 
 SMALL = {"n_factors": 3, "n_iterations": 20, "n_samples": 12, "gaps": [0, 60]}

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from lib import ROOT
+from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
-from lib.models.two_tower import TwoTower, tower_vectors
-from lib.models.two_tower_features import item_features, user_features
-from lib.splits import per_user_holdout, validation_from
+from lib.models.networks.two_tower import TwoTower, tower_vectors
+from lib.models.networks.two_tower_features import item_features, user_features
 from tests.conftest import planted_interactions
 
 SMALL = {
@@ -74,7 +74,7 @@ def test_vectors_follow_the_published_network(small, split):
 
 
 def towers(features, *, whole):
-    from lib.models.two_tower_network import Tower, TwoTowerNetwork
+    from lib.models.networks.two_tower_network import Tower, TwoTowerNetwork
 
     options = {
         "embedding_size": 4, "hidden_size": 6, "final_size": 5, "init_scale": 0.3, "l2": 0.01, "whole": whole,
@@ -104,8 +104,8 @@ def test_network_equals_its_numpy_twin(features):
 
 def test_whole_catalogue_first_trains_like_batch_first(features):
     """The same gradient, repeated ids in a batch included, so the same weights after training."""
-    from lib import keras_training
-    from lib.models.two_tower_network import TwoTowerNetwork
+    from lib.models.networks import keras_training
+    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
     rng = np.random.default_rng(1)
     pairs = np.column_stack([rng.integers(0, 30, 300), rng.integers(0, 5, 300)]).astype(np.int32)
@@ -125,8 +125,8 @@ def test_whole_catalogue_first_trains_like_batch_first(features):
 
 def test_averaged_weights_by_hand(features):
     """Momentum 0.5 over three epochs weighs them 1 : 2 : 4."""
-    from lib import keras_training
-    from lib.models.two_tower_network import TwoTowerNetwork
+    from lib.models.networks import keras_training
+    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
     rng = np.random.default_rng(1)
     pairs = np.column_stack([rng.integers(0, 30, 300), rng.integers(0, 20, 300)]).astype(np.int32)
@@ -155,8 +155,8 @@ def test_averaged_weights_by_hand(features):
 
 def test_objective_is_each_epochs_own_mean(features, monkeypatch):
     """The same trainings in streams of three epochs and of one, so that Keras averages the loss differently."""
-    from lib import keras_training
-    from lib.models.two_tower_network import TwoTowerNetwork
+    from lib.models.networks import keras_training
+    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
     rng = np.random.default_rng(1)
     pairs = np.column_stack([rng.integers(0, 30, 256), rng.integers(0, 20, 256)]).astype(np.int32)
@@ -204,8 +204,8 @@ def test_trains_on_another_backend(split, backend):
     script = """
 import sys, numpy as np, keras
 from lib.metrics import rmse
-from lib.models.two_tower import TwoTower
-from lib.splits import per_user_holdout
+from lib.models.networks.two_tower import TwoTower
+from lib.data.splits import per_user_holdout
 from tests.conftest import planted_interactions
 from tests.models.test_two_tower import SMALL
 assert keras.backend.backend() == sys.argv[1]
@@ -229,7 +229,7 @@ def test_loading_and_answering_needs_no_keras(small, split, tmp_path):
     small.save(tmp_path / "model.npz")
     script = """
 import sys
-from lib.models.two_tower import TwoTower
+from lib.models.networks.two_tower import TwoTower
 model = TwoTower.load(sys.argv[1])
 print(model.predict([0, 1], [2, 3]).tolist())
 assert not {"keras", "tensorflow"} & set(sys.modules)

@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from lib import ROOT, results
+from lib import ROOT
+from lib.report import run_writer as results
 from lib.runner.notebook import parse, read_notebook
 from lib.runner.parameters import declared
-from lib.start_page import plans
+from lib.runner.start_page import plans
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PLANS = plans()

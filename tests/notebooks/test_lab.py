@@ -11,7 +11,8 @@ import pytest
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from lib import ROOT, start_page
+from lib import ROOT
+from lib.runner import start_page
 
 CONFIGURATION = ROOT / "jupyter"
 
@@ -92,7 +93,7 @@ def test_the_server_opens_on_the_start_page_and_shows_markdown_set(monkeypatch, 
 
 def test_the_start_page_is_in_step_with_the_plan():
     text = start_page.PATH.read_text(encoding="utf-8")
-    assert start_page.with_table(text, *start_page.plans()) == text, "run: python -m lib.start_page"
+    assert start_page.with_table(text, *start_page.plans()) == text, "run: python -m lib.runner.start_page"
 
 
 def test_the_start_page_names_every_notebook_and_run():

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
 
-from lib import display
-from lib.report import RenderingError, notebooks
+from lib.report import RenderingError, display, notebooks
 from lib.report.document import Code, Empty, Figure, Prose, Table, Text
 
 

@@ -12,7 +12,7 @@ import typst
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lib import figures
+from lib.report import figures
 from lib.report.highlighting import COLOURED, highlight
 from lib.report.svg import compact
 from lib.report.svg_paths import short, shorter

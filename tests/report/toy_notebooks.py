@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from lib.display import POINTS_MIME, TABLE_MIME
+from lib.report.display import POINTS_MIME, TABLE_MIME
 from lib.runner.plan import Plan, Run
 
 SVG = (

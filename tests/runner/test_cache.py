@@ -99,28 +99,33 @@ def test_a_cell_added_removed_or_moved(bench):
 
 
 def test_the_library_s_code_counts_by_the_definitions_that_are_reached(bench):
-    edit(bench, "a", "print(n)", "from lib.files import plain\\nplain(n)")
+    edit(bench, "a", "print(n)", "from lib.data.files import plain\\nplain(n)")
     bench.make("a")
     record = bench.store.record("a")
-    assert [name for name in record["parts"]["definitions"] if name.startswith("lib.files:")] == [
-        "lib.files:plain"
+    assert [name for name in record["parts"]["definitions"] if name.startswith("lib.data.files:")] == [
+        "lib.data.files:plain"
     ]
-    record["parts"]["definitions"] |= {"lib.files:plain": "other", "lib.models.svdpp:SVDpp.predict": "gone"}
+    record["parts"]["definitions"] |= {
+        "lib.data.files:plain": "other",
+        "lib.models.latent.svdpp:SVDpp.predict": "gone",
+    }
     (bench.store.folder("a") / "cache.json").write_text(json.dumps(record))
     assert bench.decide("a").reasons == ("files: plain changed", "svdpp: SVDpp.predict changed")
 
 
 def test_a_module_of_the_plan_and_a_model_named_in_a_parameter_count(bench):
-    bench.toy.plan({"id": "a", "modules": ["lib.files"]}, "b")
+    bench.toy.plan({"id": "a", "modules": ["lib.data.files"]}, "b")
     cache = bench.cache()
-    assert "lib.files:whole_file" in cache.parts(cache.plan.run("a"))["definitions"]
-    bench.toy.plan({"id": "a", "parameters": {"n": 3}}, {"id": "b", "modules": ["lib.models.bias:Bias"]})
+    assert "lib.data.files:whole_file" in cache.parts(cache.plan.run("a"))["definitions"]
+    bench.toy.plan(
+        {"id": "a", "parameters": {"n": 3}}, {"id": "b", "modules": ["lib.models.baselines.bias:Bias"]}
+    )
     cache = bench.cache()
-    assert "lib.models.bias:Bias" in cache.parts(cache.plan.run("b"))["definitions"]
+    assert "lib.models.baselines.bias:Bias" in cache.parts(cache.plan.run("b"))["definitions"]
 
 
 def test_what_was_found_in_the_code_is_known_at_the_next_call(bench, monkeypatch):
-    edit(bench, "a", "print(n)", "from lib.files import plain\\nplain(n)")
+    edit(bench, "a", "print(n)", "from lib.data.files import plain\\nplain(n)")
     bench.make("a")
     cache = bench.cache()
     cache.decide(cache.plan.run("a"))

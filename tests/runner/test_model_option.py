@@ -38,14 +38,14 @@ def plan(tmp_path, monkeypatch):
         module, _, name = spec.partition(":")
         return getattr(__import__(module), name)
 
-    stand_in = types.ModuleType("lib.own_model")
+    stand_in = types.ModuleType("lib.workbench.own_model.loading")
     stand_in.load_class = load_class
 
     def contract_command(spec, parameters=None):
         return [sys.executable, "-c", f"raise SystemExit({5 + (parameters or {}).get('shrinkage', 0):.0f})"]
 
     stand_in.contract_command = contract_command
-    monkeypatch.setitem(sys.modules, "lib.own_model", stand_in)
+    monkeypatch.setitem(sys.modules, "lib.workbench.own_model.loading", stand_in)
     yield load_plan(toy.plan("your_model"))
     for name in ("my_model_of_a_test", "my_helper_of_a_test"):
         sys.modules.pop(name, None)

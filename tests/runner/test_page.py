@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from lib.display import TABLE_MIME
+from lib.report.display import TABLE_MIME
 from lib.runner.page import build_pages, cut_out
 from lib.runner.plan import Plan, Run
 

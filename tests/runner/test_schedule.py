@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.results import MissingRun, load_run
+from lib.experiment.stored_runs import MissingRun, load_run
 from lib.runner.cache import KEEP, Cache
 from lib.runner.command_line import command
 from lib.runner.execute import Failure, Place

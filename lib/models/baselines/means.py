@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import sparse
 
-from lib.feature_groups import feature_groups
-from lib.interactions import Interactions
+from lib.data.feature_groups import feature_groups
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 
 
@@ -21,7 +21,7 @@ class FactorisationMachine(Recommender):
     .. math:: \hat r(x) = w_0 + \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l
 
     x holds the user's and the item's indicator and their features, so that, unlike
-    `lib.models.side_information_als.SideInformationALS`, features of the same user or item interact too. Normal priors
+    `lib.models.side_information.side_information_als.SideInformationALS`, features of the same user or item interact too. Normal priors
     whose means and precisions are sampled along, one group of features each: there is no penalty to choose. The
     prediction is the mean over the samples kept. Fitted by myfm (Ohtsuki).
 
@@ -36,7 +36,7 @@ class FactorisationMachine(Recommender):
     ----------
     n_factors : int
     groups : sequence of str
-        Of `lib.feature_groups`. By default the implicit sets alone, which all data have.
+        Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
     normalisations : mapping of str to str, optional
     n_iterations : int
         Gibbs sweeps.

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import sparse
 
-from lib.feature_groups import feature_groups
-from lib.interactions import Interactions
+from lib.data.feature_groups import feature_groups
+from lib.data.interactions import Interactions
+from lib.data.sittings import Sittings
 from lib.models.base import Recommender
-from lib.models.factorisation_draws import Draws, mean_rating, pair_scores
-from lib.models.sgd_time import SECONDS_A_DAY
-from lib.sittings import Sittings
+from lib.models.bayesian.factorisation_draws import Draws, mean_rating, pair_scores
+from lib.models.latent.sgd_time import SECONDS_A_DAY
 
 
 class TimedFactorisationMachine(Recommender):
@@ -24,8 +24,8 @@ class TimedFactorisationMachine(Recommender):
     .. math:: f(x) = w_0 + \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l
 
     x holds the indicators of the user, of the film and of their features, as in
-    `lib.models.factorisation_machine.FactorisationMachine` (Rendle 2012), and the indicators of the moment: the day of
-    the rating (as in Koren 2009 and in myfm's own study of MovieLens), and the user's sittings (`lib.sittings`), one
+    `lib.models.bayesian.factorisation_machine.FactorisationMachine` (Rendle 2012), and the indicators of the moment: the day of
+    the rating (as in Koren 2009 and in myfm's own study of MovieLens), and the user's sittings (`lib.data.sittings`), one
     for each of `gaps`. Each group of indicators has normal priors of its own, whose mean and precision are sampled
     along. The moment's vectors meet those of user and film: a sitting may have a taste as well as a level.
 
@@ -45,7 +45,7 @@ class TimedFactorisationMachine(Recommender):
     ----------
     n_factors : int
     groups : sequence of str
-        Of `lib.feature_groups`. By default the implicit sets alone, which all data have.
+        Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
     normalisations : mapping of str to str, optional
     day : bool
         Whether the calendar day is a feature.

@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lib.interactions import Interactions
-from lib.models.low_rank import LowRankCompletion
-from lib.models.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank
+from lib.data.interactions import Interactions
+from lib.models.imputation.low_rank import LowRankCompletion
+from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank
 
 SPARE = 10
 """Columns that the subspace iteration carries beyond the rank, so that it converges at the rank's edge too."""

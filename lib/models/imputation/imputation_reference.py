@@ -10,9 +10,9 @@ import warnings
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import lookup
-from lib.models.low_rank import LowRankCompletion
+from lib.models.imputation.low_rank import LowRankCompletion
 
 
 class _Completed(LowRankCompletion):

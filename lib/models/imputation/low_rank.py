@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
-from lib.models.bias import Bias
-from lib.models.sparse_plus_low_rank import ObservedEntries
-from lib.normalisation import UserMean
+from lib.models.baselines.bias import Bias
+from lib.models.imputation.sparse_plus_low_rank import ObservedEntries
+from lib.models.normalisation import UserMean
 
 CENTRES = ("none", "global", "user", "bias")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lib.models.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank, compressed
+from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank, compressed
 
 MOST_DIRECTIONS = 64
 """Added at once."""

@@ -7,9 +7,9 @@ from typing import Self
 
 import numpy as np
 
-from lib.interactions import Interactions
-from lib.models.low_rank import LowRankCompletion
-from lib.models.nuclear_norm import Solution, solve
+from lib.data.interactions import Interactions
+from lib.models.imputation.low_rank import LowRankCompletion
+from lib.models.imputation.nuclear_norm import Solution, solve
 
 
 class SoftImpute(LowRankCompletion):
@@ -20,7 +20,7 @@ class SoftImpute(LowRankCompletion):
     with X the ratings minus the baseline that `centre` names and :math:`P_\Omega` the projection on the rated pairs.
     The problem is convex, so the fitted matrix does not depend on the start or the seed beyond `tolerance`. The
     baseline and the answers to cold users and films are described in `LowRankCompletion`, the solver in
-    `lib.models.nuclear_norm`.
+    `lib.models.imputation.nuclear_norm`.
 
     Project A's description puts the observed ratings back into the completed matrix, and so reports a train error of
     zero. Here a prediction is always the fitted matrix's, on train too.

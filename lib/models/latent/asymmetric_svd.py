@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.sgd_explanations import Explains
+from lib.models.latent.sgd_explanations import Explains
 
 
 class AsymmetricSVD(Explains):
@@ -12,9 +12,9 @@ class AsymmetricSVD(Explains):
         |R(u)|^{-1/2} \sum_{j \in R(u)} (r_{uj} - \tilde b_{uj}) x_j + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of the
-    bias model (`lib.models.bias`). Parameters are O(users + films x factors), and each prediction is a sum over the user's
+    bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a sum over the user's
     films (`explain`). Cold users and films, and the parameters that are not listed here: see
-    `lib.models.sgd_engine.KorenModel`.
+    `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

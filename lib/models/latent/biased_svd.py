@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.sgd_engine import KorenModel
+from lib.models.latent.sgd_engine import KorenModel
 
 
 class BiasedSVD(KorenModel):
@@ -11,10 +11,10 @@ class BiasedSVD(KorenModel):
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top p_u
 
     It is the member of the family that the others add to: the same engine, the same choices in training. The model of
-    `lib.models.svd` is the same formula with one learning rate and one regularisation for all, constant ones, as
+    `lib.models.latent.svd` is the same formula with one learning rate and one regularisation for all, constant ones, as
     scikit-surprise has it; with ``shuffle=False``, ``dtype="float64"``, equal rates and no decay this is that one to
     rounding error. Cold users and films, and the parameters that are not listed here: see
-    `lib.models.sgd_engine.KorenModel`.
+    `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.rated_neighbours import RatedNeighbours
+from lib.models.latent.rated_neighbours import RatedNeighbours
 
 
 class CorrelationNeighbours(RatedNeighbours):
@@ -12,7 +12,7 @@ class CorrelationNeighbours(RatedNeighbours):
         {\sum_{j \in S^k(i;u)} s_{ij}}
 
     with :math:`s_{ij}` the shrunk correlation. Neighbours, baseline, cold users and films: see
-    `lib.models.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user has
+    `lib.models.latent.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user has
     rated).
 
     Parameters
@@ -22,7 +22,7 @@ class CorrelationNeighbours(RatedNeighbours):
     shrinkage : float
         :math:`\lambda` of the similarity, in common raters.
     user_regularisation, item_regularisation : float
-        Of the baseline (`lib.models.bias.Bias`).
+        Of the baseline (`lib.models.baselines.bias.Bias`).
     """
 
     def __init__(

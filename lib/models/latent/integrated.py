@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.sgd_explanations import Explains
+from lib.models.latent.sgd_explanations import Explains
 
 
 class Integrated(Explains):
@@ -13,9 +13,9 @@ class Integrated(Explains):
         + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} (r_{uj} - \tilde b_{uj}) w_{ij}
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-    What the terms mean: see `lib.models.svdpp.SVDpp` and `lib.models.neighbourhood.Neighbourhood`, whose parts are
+    What the terms mean: see `lib.models.latent.svdpp.SVDpp` and `lib.models.latent.neighbourhood.Neighbourhood`, whose parts are
     learned in the same steps. Cold users and films, and the parameters that are not listed here: see
-    `lib.models.sgd_engine.KorenModel`.
+    `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

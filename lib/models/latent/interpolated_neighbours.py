@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from lib.interactions import Interactions
-from lib.item_similarity import CHUNK, add_common, compressed
-from lib.models.rated_neighbours import RatedNeighbours
+from lib.data.interactions import Interactions
+from lib.models.latent.item_similarity import CHUNK, add_common, compressed
+from lib.models.latent.rated_neighbours import RatedNeighbours
 
 
 class InterpolatedNeighbours(RatedNeighbours):
@@ -29,11 +29,11 @@ class InterpolatedNeighbours(RatedNeighbours):
     mean for the diagonal and one for the pairs with common raters. Weights need not sum to one: where no neighbour says
     anything about the film they are near zero. The paper's non-negative problem is solved to its minimum by coordinate
     descent in place of the paper's projected steepest descent; where pairwise estimates make :math:`\hat A` so
-    indefinite that this does not settle, a ridge is added (`lib.models.nonnegative`). Neighbours, baseline, cold users
-    and films: see `lib.models.rated_neighbours.RatedNeighbours`.
+    indefinite that this does not settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours, baseline, cold users
+    and films: see `lib.models.latent.rated_neighbours.RatedNeighbours`.
 
     Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what
-    `lib.models.correlation_neighbours` takes: whole catalogues take minutes where pairs take seconds.
+    `lib.models.latent.correlation_neighbours` takes: whole catalogues take minutes where pairs take seconds.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class InterpolatedNeighbours(RatedNeighbours):
     non_negative : bool
         False lets weights be negative.
     user_regularisation, item_regularisation : float
-        Of the baseline (`lib.models.bias.Bias`).
+        Of the baseline (`lib.models.baselines.bias.Bias`).
     """
 
     def __init__(

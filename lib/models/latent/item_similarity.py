@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from lib.experiment.fit import fit_model
-from lib.interactions import Interactions
-from lib.models.bias import Bias
+from lib.data.interactions import Interactions
+from lib.models.baselines.bias import Bias
+from lib.models.fitting import fit_model
 
 CENTRES = ("baseline", "film_mean", "common_mean")
 """What `centre` may be; see `similarity_matrix`."""

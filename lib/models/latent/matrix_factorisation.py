@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 
 

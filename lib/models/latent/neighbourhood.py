@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lib.interactions import Interactions
-from lib.models.sgd_explanations import Explains
-from lib.models.sgd_parameters import Parameters, Ratings
+from lib.data.interactions import Interactions
+from lib.models.latent.sgd_explanations import Explains
+from lib.models.latent.sgd_parameters import Parameters, Ratings
 
 
 class Neighbourhood(Explains):
@@ -15,17 +15,17 @@ class Neighbourhood(Explains):
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
     :math:`R^k(i;u)` are the films that the user has rated among the k nearest to film i by shrunk Pearson correlation
-    (`lib.item_similarity`); :math:`N^k(i;u)` are the same, as training ratings are all that is known of a user. The
-    :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.bias`). Unlike similarities, weights take
+    (`lib.models.latent.item_similarity`); :math:`N^k(i;u)` are the same, as training ratings are all that is known of a user. The
+    :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.baselines.bias`). Unlike similarities, weights take
     account of each other, and need not add up to one: with few neighbours the prediction stays near the biases.
 
     Memory is O(films x k). Cold users and films, and the parameters that are not listed here: see
-    `lib.models.sgd_engine.KorenModel`.
+    `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_neighbours : int or None
-        k; None for weights of all pairs of films, in a catalogue of at most `lib.models.sgd_engine.MOST_ITEMS`.
+        k; None for weights of all pairs of films, in a catalogue of at most `lib.models.latent.sgd_engine.MOST_ITEMS`.
     shrinkage : float
         Of the correlations, in common raters.
     implicit_weights : bool

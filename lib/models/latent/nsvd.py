@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.sgd_engine import KorenModel
+from lib.models.latent.sgd_engine import KorenModel
 
 
 class NSVD(KorenModel):
@@ -12,7 +12,7 @@ class NSVD(KorenModel):
 
     with R(u) the films of the user's training ratings, so that parameters are O(users + films x factors). A user is known
     by which films were rated, not by how, except for :math:`b_u`. Cold users and films, and the parameters that are not
-    listed here: see `lib.models.sgd_engine.KorenModel`.
+    listed here: see `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

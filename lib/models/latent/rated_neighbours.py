@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from lib.interactions import Interactions
-from lib.item_similarity import centred_ratings, compressed, similarity_matrix
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
-from lib.models.bias import Bias
+from lib.models.baselines.bias import Bias
 from lib.models.explanation import Explanation, explanation
-from lib.models.nonnegative import minimise_quadratic
+from lib.models.latent.item_similarity import centred_ratings, compressed, similarity_matrix
+from lib.models.latent.nonnegative import minimise_quadratic
 
 ASKED_AT_ONCE = 256
 """Films of one user whose similarities to the rated ones are laid side by side."""
@@ -21,7 +21,7 @@ class RatedNeighbours(Recommender):
 
     .. math:: \hat r_{ui} = b_{ui} + \sum_{j \in S^k(i;u)} \theta_{ij}\,(r_{uj} - b_{uj})
 
-    with b the bias model and :math:`S^k(i;u)` the k films most similar to i (`lib.item_similarity`, about b) among those
+    with b the bias model and :math:`S^k(i;u)` the k films most similar to i (`lib.models.latent.item_similarity`, about b) among those
     that u has rated in train, without i itself, of equally similar ones the lower codes; only films with a positive
     similarity count, so there may be fewer than k. A subclass says what the weights are.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from lib.models.sgd_parameters import Parameters, Ratings
+from lib.models.latent.sgd_parameters import Parameters, Ratings
 
 
 def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:

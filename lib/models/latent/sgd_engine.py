@@ -6,12 +6,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from lib.interactions import Interactions
-from lib.item_similarity import neighbour_lists
+from lib.data.interactions import Interactions
+from lib.data.splits import validation_from
 from lib.models.base import Recommender, lookup
-from lib.models.bias import Bias
-from lib.models.sgd_answers import neighbour_sums, pair_products, user_vectors
-from lib.models.sgd_parameters import (
+from lib.models.baselines.bias import Bias
+from lib.models.latent.item_similarity import neighbour_lists
+from lib.models.latent.sgd_answers import neighbour_sums, pair_products, user_vectors
+from lib.models.latent.sgd_parameters import (
     Groups,
     Parameters,
     Ratings,
@@ -20,9 +21,8 @@ from lib.models.sgd_parameters import (
     no_ratings,
     starting_parameters,
 )
-from lib.models.sgd_schedule import Descent, descend
-from lib.models.sgd_time import Calendar
-from lib.splits import validation_from
+from lib.models.latent.sgd_schedule import Descent, descend
+from lib.models.latent.sgd_time import Calendar
 
 MOST_ITEMS = 20_000
 """Largest catalogue with a weight for every pair of films: two arrays of 1.6 GB each in single precision."""
@@ -48,7 +48,7 @@ class KorenModel(Recommender):
     r"""A model whose rating is a sum of biases, a product of factors, and weights of neighbours.
 
     A subclass names its parts (`personal`, `implicit`, `explicit`, `neighbourly`); its formula is then the one at the
-    beginning of `lib.models.sgd_kernels`, without the other terms. Each rating moves each parameter :math:`\theta` of
+    beginning of `lib.models.latent.sgd_kernels`, without the other terms. Each rating moves each parameter :math:`\theta` of
     its prediction by :math:`\gamma (e\,\partial \hat r / \partial \theta - \lambda \theta)`, e being the error.
 
     A user without training ratings has no :math:`b_u` and no vector, a film without them no :math:`b_i` and no factors:
@@ -94,7 +94,7 @@ class KorenModel(Recommender):
     mean_ : float
         :math:`\mu`, the mean training rating.
     user_bias_, item_bias_, item_factors_, user_factors_, implicit_factors_, explicit_factors_ : ndarray
-        Of the parts that there are, else empty; see `lib.models.sgd_parameters.Parameters`.
+        Of the parts that there are, else empty; see `lib.models.latent.sgd_parameters.Parameters`.
     user_vectors_ : ndarray of float64, shape (n_users, n_factors)
         The sum that a film's factors are multiplied with.
     history_ : ndarray, shape (epochs run, 2)

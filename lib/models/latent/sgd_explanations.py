@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lib.models.explanation import Explanation, explanation
-from lib.models.sgd_engine import KorenModel
+from lib.models.latent.sgd_engine import KorenModel
 
 
 class Explains(KorenModel):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.interactions import Interactions
-from lib.models.sgd_time import Calendar
+from lib.data.interactions import Interactions
+from lib.models.latent.sgd_time import Calendar
 
 
 class Ratings(NamedTuple):

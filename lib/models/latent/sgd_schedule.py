@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lib.models.early_stopping import EarlyStopping
-from lib.models.sgd_kernels import visit_users
-from lib.models.sgd_parameters import Groups, Parameters, Ratings
+from lib.models.latent.sgd_kernels import visit_users
+from lib.models.latent.sgd_parameters import Groups, Parameters, Ratings
 
 
 class Descent(NamedTuple):
@@ -34,7 +34,7 @@ def descend(
     penalties: Groups, decay: float = 1.0, shuffled: bool = True, seed: int = 0, n_threads: int = 1,
     error: Callable[[], float] | None = None, patience: int | None = None, name: str = "the model",
 ) -> Descent:  # fmt: skip
-    r"""Run epochs of `lib.models.sgd_kernels.visit_users`; the parameters change in place.
+    r"""Run epochs of `lib.models.latent.sgd_kernels.visit_users`; the parameters change in place.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import lookup
 
 SECONDS_A_DAY = 86_400

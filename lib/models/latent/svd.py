@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
-from lib.normalisation import centring
+from lib.models.normalisation import centring
 
 
 class SVD(Recommender):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.models.sgd_engine import KorenModel
+from lib.models.latent.sgd_engine import KorenModel
 
 
 class SVDpp(KorenModel):
@@ -12,8 +12,8 @@ class SVDpp(KorenModel):
         + q_i^\top \Big(p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     with N(u) the films of the user's training ratings. With ``shuffle=False`` and ``dtype="float64"`` it is
-    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.sgd_kernels`). Cold users
-    and films, and the parameters that are not listed here: see `lib.models.sgd_engine.KorenModel`.
+    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.latent.sgd_kernels`). Cold users
+    and films, and the parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

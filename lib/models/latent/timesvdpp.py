@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import lookup
-from lib.models.sgd_answers import pair_products
-from lib.models.sgd_engine import KorenModel
-from lib.models.sgd_parameters import Parameters, Ratings
+from lib.models.latent.sgd_answers import pair_products
+from lib.models.latent.sgd_engine import KorenModel
+from lib.models.latent.sgd_parameters import Parameters, Ratings
 
 
 class TimeSVDpp(KorenModel):
@@ -20,14 +20,14 @@ class TimeSVDpp(KorenModel):
         + q_i^\top \Big(p_u + a_u d_u(t) + p_{u,t} + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     :math:`d_u(t) = \operatorname{sign}(t - t_u) |t - t_u|^\beta` is how far day t lies from the user's mean day, in units
-    of its root mean square (`lib.models.sgd_time.Calendar`). Films' biases change by bins of equal length, users' drift
+    of its root mean square (`lib.models.latent.sgd_time.Calendar`). Films' biases change by bins of equal length, users' drift
     along :math:`d_u`, and :math:`b_{u,t}, p_{u,t}` belong to one day of one user: they say something about other ratings
     of that very day only.
 
     `predict` takes the times of the ratings asked for; without them it answers for the time of each user's last training
     rating, so that a list is one for now. On a day without training ratings the day's terms are 0; before and after the
     training period a film keeps its first and last bin. A cold user has no drift and :math:`c_u = 1`; else cold users and
-    films, and the parameters that are not listed here, are those of `lib.models.sgd_engine.KorenModel`.
+    films, and the parameters that are not listed here, are those of `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------

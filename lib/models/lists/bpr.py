@@ -8,12 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.adam import Adam
 from lib.models.base import Recommender, lookup
-from lib.models.bpr_engine import add_slopes, sgd_pass, shorten
-from lib.models.bpr_sampling import TripletSampler, stream
-from lib.models.item_weights import implicit_matrix
+from lib.models.lists.bpr_engine import add_slopes, sgd_pass, shorten
+from lib.models.lists.bpr_sampling import TripletSampler, stream
+from lib.models.lists.item_weights import implicit_matrix
 
 BLOCK = 8192
 """Triplets drawn at once where each has its own step."""

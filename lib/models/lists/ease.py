@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
-from lib.models.item_weights import ItemWeights
+from lib.models.lists.item_weights import ItemWeights
 
 MOST_ITEMS = 40_000
 """Largest catalogue: its weights, items x items in double precision, then take 12.8 GB."""
@@ -21,7 +21,7 @@ class EASE(ItemWeights):
 
     for which :math:`B_{ij} = -P_{ij} / P_{jj}` off the diagonal, :math:`P = (X^\top X + \lambda I)^{-1}`. Scores are
     :math:`X B`: near 1 for films that belong to the user's, near 0 for others. Work is O(items^3), memory O(items^2),
-    whatever the number of users. Cold users and films: see `lib.models.item_weights.ItemWeights`.
+    whatever the number of users. Cold users and films: see `lib.models.lists.item_weights.ItemWeights`.
 
     Parameters
     ----------

@@ -7,10 +7,10 @@ from numba import njit, prange
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.als_rows import solve_ridge
 from lib.models.base import Recommender, lookup
-from lib.models.item_weights import as_ones, implicit_matrix
+from lib.models.lists.item_weights import as_ones, implicit_matrix
 
 
 class ImplicitALS(Recommender):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from lib.metrics.lists import best_columns
-from lib.models.item_weights import ItemWeights
+from lib.models.lists.item_weights import ItemWeights
 
 BLOCK_CELLS = 20_000_000
 """Similarities formed at a time (160 MB)."""
@@ -20,7 +20,7 @@ class ItemKNN(ItemWeights):
 
     with :math:`n_i` the users with a training rating of film i (of at least `threshold`), :math:`n_{ij}` those with
     both, and each film keeping its k most similar ones; of equal ones the lower code. Cold users and films: see
-    `lib.models.item_weights.ItemWeights`.
+    `lib.models.lists.item_weights.ItemWeights`.
 
     Parameters
     ----------

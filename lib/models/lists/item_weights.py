@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender
 
 CELLS = 4_000_000

@@ -8,21 +8,21 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from lib.interactions import Interactions
-from lib.models.autorec_answers import RowAnswers, known
-from lib.models.autorec_network import Autoencoder, Training, train, validation_error, without_zeros
+from lib.data.interactions import Interactions
+from lib.data.splits import validation_from
 from lib.models.base import Recommender
 from lib.models.early_stopping import EarlyStopping
-from lib.models.row_centring import KINDS, RowCentring
-from lib.models.sparse_network import ACTIVATIONS
-from lib.splits import validation_from
+from lib.models.networks.autorec_answers import RowAnswers, known
+from lib.models.networks.autorec_network import Autoencoder, Training, train, validation_error, without_zeros
+from lib.models.networks.row_centring import KINDS, RowCentring
+from lib.models.networks.sparse_network import ACTIVATIONS
 
 
 class AutoRec(Recommender):
     r"""AutoRec (Sedhain, Menon, Sanner and Xie 2015, "AutoRec: Autoencoders meet collaborative filtering").
 
     A row x holds a film's ratings by all users (form "item") or a user's of all films ("user"), each less its offset
-    (`lib.models.row_centring.RowCentring`); what was not rated is zero as an input and no target.
+    (`lib.models.networks.row_centring.RowCentring`); what was not rated is zero as an input and no target.
 
     .. math:: h = f(x W + c), \qquad \hat x_j = \langle h, V_j \rangle + b_j
 
@@ -72,7 +72,7 @@ class AutoRec(Recommender):
     plateau_factor, least_learning_rate : float
     validation_share : float
         Where ``fit`` gets no validation data: the share of each user's ratings that it cuts from train to find the
-        number of epochs (`lib.splits.validation_from`).
+        number of epochs (`lib.data.splits.validation_from`).
     refit : bool
         Then train again from the same start on all of train, for that number of epochs at the same learning rates.
     leaky_validation : bool
@@ -91,7 +91,7 @@ class AutoRec(Recommender):
     history_ : ndarray, shape (epochs run, 3)
         By epoch of the training that stopped early: training RMSE under dropout, validation RMSE of clipped predictions
         (NaN without validation data), learning rate.
-    answers_ : lib.models.autorec_answers.RowAnswers
+    answers_ : lib.models.networks.autorec_answers.RowAnswers
         The network's weights, and the hidden layer of each training row.
     """
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from lib.models.autorec_network import Autoencoder
-from lib.models.row_centring import RowCentring
+from lib.models.networks.autorec_network import Autoencoder
+from lib.models.networks.row_centring import RowCentring
+from lib.models.networks.sparse_network import Weights
 from lib.models.sparse_kernels import products_at
-from lib.models.sparse_network import Weights
 
 
 @dataclass(frozen=True, eq=False)

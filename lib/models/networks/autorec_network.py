@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import RatingScale
+from lib.data.interactions import RatingScale
 from lib.models.adam import Adam
 from lib.models.early_stopping import EarlyStopping
-from lib.models.row_centring import RowCentring
-from lib.models.sparse_network import ColumnOutput, SparseInput, SparseRows, Weights, dropped
+from lib.models.networks.row_centring import RowCentring
+from lib.models.networks.sparse_network import ColumnOutput, SparseInput, SparseRows, Weights, dropped
 
 ROWS = 8192
 """Rows whose hidden layers are computed at once where nothing is learned."""
@@ -28,7 +28,7 @@ class Autoencoder:
     n_columns : int
     hidden_sizes : sequence of int
     activation : str
-        Of `lib.models.sparse_network.ACTIVATIONS`, of all hidden layers.
+        Of `lib.models.networks.sparse_network.ACTIVATIONS`, of all hidden layers.
     """
 
     def __init__(self, n_columns: int, hidden_sizes: Sequence[int], activation: str):

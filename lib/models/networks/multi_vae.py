@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
 from lib.metrics.lists import CELLS, TopK, top_k
 from lib.metrics.ranking import evaluate_ranking
 from lib.models.adam import Adam
 from lib.models.base import Recommender
 from lib.models.early_stopping import EarlyStopping
-from lib.models.item_weights import as_ones, implicit_matrix
-from lib.models.multi_vae_network import VariationalAutoencoder
-from lib.models.sparse_network import Weights
+from lib.models.lists.item_weights import as_ones, implicit_matrix
+from lib.models.networks.multi_vae_network import VariationalAutoencoder
+from lib.models.networks.sparse_network import Weights
 
 VALIDATION_USERS = 10_000
 """Users at most whose lists are made after each epoch, drawn evenly; as many as Liang et al. validate on."""
@@ -24,7 +24,7 @@ VALIDATION_USERS = 10_000
 class MultiVAE(Recommender):
     r"""Variational autoencoder for collaborative filtering (Liang, Krishnan, Hoffman and Jebara 2018).
 
-    With x the films of a user as ones, the network of `lib.models.multi_vae_network.VariationalAutoencoder` turns
+    With x the films of a user as ones, the network of `lib.models.networks.multi_vae_network.VariationalAutoencoder` turns
     :math:`x / |x|`, part of it dropped at random, into a normal distribution of a latent vector z, and z into a softmax
     over all films. Adam maximises
 

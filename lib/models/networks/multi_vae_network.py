@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from lib.models.sparse_network import ColumnOutput, DenseLayers, SparseInput, SparseRows, Weights, dropped
+from lib.models.networks.sparse_network import (
+    ColumnOutput,
+    DenseLayers,
+    SparseInput,
+    SparseRows,
+    Weights,
+    dropped,
+)
 
 ROWS = 4096
 """Rows that are encoded at once where nothing is learned."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import validation_from
 from lib.models.base import Recommender, lookup
-from lib.splits import validation_from
 
 BLOCK_FLOATS = 2**18
 """Floats of the widest layer that are computed at a time: a megabyte, which stays in the cache."""
@@ -37,7 +37,7 @@ class NeuralMF(Recommender):
 
     A user or film without training ratings, and an unknown code, has the mean of the trained embeddings and no bias.
     Saved models answer without Keras. The same seed gives the same bits on one backend thread, which is what
-    `lib.keras_training` asks for where the environment says nothing else.
+    `lib.models.networks.keras_training` asks for where the environment says nothing else.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class NeuralMF(Recommender):
         Embeddings of unknown codes.
     """
 
-    loaded_first = ("lib.keras_training",)
+    loaded_first = ("lib.models.networks.keras_training",)
 
     def __init__(
         self,
@@ -126,9 +126,9 @@ class NeuralMF(Recommender):
 
     def _train(self, train: Interactions, validation: Interactions | None, epochs: int, rates: list[float]):
         """Train from the start, with early stopping where there are validation data."""
-        from lib import keras_training
-        from lib.models.neural_mf_network import NeuralMFNetwork
-        from lib.models.neural_mf_training import train as run
+        from lib.models.networks import keras_training
+        from lib.models.networks.neural_mf_network import NeuralMFNetwork
+        from lib.models.networks.neural_mf_training import train as run
 
         def error(weights) -> float:
             found = pair_ratings(weights, validation.users, validation.items)

@@ -1,6 +1,6 @@
 """The NeuralMF network in Keras, for any of its backends.
 
-Importing this loads Keras; `lib.models.neural_mf` waits with it until a model is fitted.
+Importing this loads Keras; `lib.models.networks.neural_mf` waits with it until a model is fitted.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Entities(layers.Layer):
 
 
 class NeuralMFNetwork(KerasModel):
-    """Biases plus what dense layers make of a user's and a film's embedding; see `lib.models.neural_mf.NeuralMF`.
+    """Biases plus what dense layers make of a user's and a film's embedding; see `lib.models.networks.neural_mf.NeuralMF`.
 
     Parameters
     ----------

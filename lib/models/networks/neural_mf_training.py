@@ -11,8 +11,8 @@ from math import ceil
 import keras
 import numpy as np
 
-from lib import keras_training
-from lib.keras_training import EachEpoch, Training, Weights
+from lib.models.networks import keras_training
+from lib.models.networks.keras_training import EachEpoch, Training, Weights
 
 
 class Plateau(EachEpoch):
@@ -66,7 +66,7 @@ def train(
     plateau_factor: float,
     seed: int,
 ) -> tuple[Training, list[float]]:
-    """Train by Adam on mean squared error, as `lib.keras_training.train` does at one learning rate.
+    """Train by Adam on mean squared error, as `lib.models.networks.keras_training.train` does at one learning rate.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def train(
     rates, plateau_patience, plateau_factor
         See `Plateau`.
     read, epochs, batch_size, averaging, error, patience, seed
-        See `lib.keras_training.train`.
+        See `lib.models.networks.keras_training.train`.
 
     Returns
     -------

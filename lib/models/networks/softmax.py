@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from lib.feature_groups import feature_groups
-from lib.interactions import Interactions
+from lib.data.feature_groups import feature_groups
+from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
-from lib.models.softmax_loss import full_softmax, sampled_softmax
-from lib.models.softmax_network import Adagrad, Network
+from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
+from lib.models.networks.softmax_network import Adagrad, Network
 
 
 class Softmax(Recommender):
@@ -22,7 +22,7 @@ class Softmax(Recommender):
     .. math:: \hat p(x) = \operatorname{softmax}(\psi(x) V^\top)
 
     x is the bag of films that a user has rated, each with the same weight, weights summing to one, whatever the ratings
-    were; :math:`\psi` is `lib.models.softmax_network.Network`. The loss is the cross-entropy of a film drawn from the
+    were; :math:`\psi` is `lib.models.networks.softmax_network.Network`. The loss is the cross-entropy of a film drawn from the
     user's own; its expectation over that draw is taken exactly. Covington, Adams and Sargin 2016 ("Deep neural networks
     for YouTube recommendations") is the model's larger relative; Liang et al. 2018's Multi-VAE shares its loss.
 
@@ -42,7 +42,7 @@ class Softmax(Recommender):
     shared : bool
         Whether a film's input embedding is its output embedding, as in project C.
     groups : sequence of str
-        Features beside the bag, of `lib.feature_groups`: a user's own, and those of the rated films, averaged.
+        Features beside the bag, of `lib.data.feature_groups`: a user's own, and those of the rated films, averaged.
     n_samples : int
         Films drawn for the sampled softmax, by popularity to the power of 0.75 (Mikolov et al. 2013); 0 takes the full
         one.

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import validation_from
 from lib.models.base import Recommender
-from lib.models.two_tower_features import Feature, item_features, user_features
-from lib.normalisation import LinearScale
-from lib.splits import validation_from
+from lib.models.networks.two_tower_features import Feature, item_features, user_features
+from lib.models.normalisation import LinearScale
 
 
 class TwoTower(Recommender):
@@ -76,7 +76,7 @@ class TwoTower(Recommender):
         By names such as ``user/age/kernel``.
     """
 
-    loaded_first = ("lib.keras_training",)
+    loaded_first = ("lib.models.networks.keras_training",)
 
     def __init__(
         self,
@@ -122,8 +122,8 @@ class TwoTower(Recommender):
 
     def _train(self, train: Interactions, validation: Interactions | None, epochs: int):
         """Train from the start, with early stopping where there are validation data."""
-        from lib import keras_training
-        from lib.models.two_tower_network import TwoTowerNetwork
+        from lib.models.networks import keras_training
+        from lib.models.networks.two_tower_network import TwoTowerNetwork
 
         scale = LinearScale().fit(train)
 
@@ -142,7 +142,7 @@ class TwoTower(Recommender):
             )  # fmt: skip
 
     def _towers(self, train: Interactions) -> list:
-        from lib.models.two_tower_network import Tower
+        from lib.models.networks.two_tower_network import Tower
 
         users = user_features(train.user_table) if self.use_user_features else []
         items = item_features(train.item_table) if self.use_item_features else []

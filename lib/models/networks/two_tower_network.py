@@ -1,6 +1,6 @@
 """The two-tower network in Keras, for any of its backends.
 
-Importing this loads Keras; `lib.models.two_tower` waits with it until a model is fitted.
+Importing this loads Keras; `lib.models.networks.two_tower` waits with it until a model is fitted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from keras import Model as KerasModel
 from keras import initializers, layers, ops, regularizers
 
-from lib.models.two_tower_features import CATEGORICAL, Feature
+from lib.models.networks.two_tower_features import CATEGORICAL, Feature
 
 
 class Tower(layers.Layer):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
-from lib.interactions import Interactions
-from lib.models.als_projection import Projection, Ratings
+from lib.data.interactions import Interactions
 from lib.models.als_rows import colour_graph, roughness, update_biases, update_factors
+from lib.models.side_information.als_projection import Projection, Ratings
 
 
 class Side:

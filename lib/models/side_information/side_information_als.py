@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from lib.feature_groups import available_groups, feature_groups
-from lib.interactions import Interactions
+from lib.data.feature_groups import available_groups, feature_groups
+from lib.data.interactions import Interactions
 from lib.metrics.rating import rmse
-from lib.models.als_engine import Engine, Side, rating_lists
 from lib.models.base import Recommender, lookup
-from lib.similarity_graph import cosine_graph
+from lib.models.side_information.als_engine import Engine, Side, rating_lists
+from lib.models.side_information.similarity_graph import cosine_graph
 
 
 class SideInformationALS(Recommender):
@@ -32,7 +32,7 @@ class SideInformationALS(Recommender):
     similar in one group of features (S: cosine, each film's most similar ones). It is convex in each block, and each
     block is brought to its minimum in closed form in turn: user biases, item biases, U, each P, V, each W. No step
     raises the objective. Groups of very many features take a few steps of conjugate gradients instead
-    (`lib.models.als_projection`), so that an iteration's work stays linear in the number of ratings.
+    (`lib.models.side_information.als_projection`), so that an iteration's work stays linear in the number of ratings.
 
     Only the groups ``raters`` and ``rated`` come from the training ratings: Koren's implicit sets, there whatever the
     rating was, scaled by one over the root of their size. A cold user or item has no bias and no factors of its own;
@@ -48,7 +48,7 @@ class SideInformationALS(Recommender):
     n_factors : int
         Length of the latent vectors; 0 leaves biases only.
     groups : sequence of str, optional
-        Groups of features, of `lib.feature_groups`; empty for plain matrix factorisation. By default genres and year,
+        Groups of features, of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year,
         as far as the data has them.
     normalisations : mapping of str to str, optional
         By group, where it is not to be the group's default.

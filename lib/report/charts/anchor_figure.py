@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lib.figures import PALETTE
+from lib.report.figures import PALETTE
 
 PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
 WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
@@ -24,9 +24,9 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
     Parameters
     ----------
     table : DataFrame
-        Rows of `lib.anchors.anchor_table` of one protocol and one metric.
+        Rows of `lib.claims.anchors.anchor_table` of one protocol and one metric.
     best : Series or None
-        A row of `lib.anchor_measurements.measured`.
+        A row of `lib.claims.anchor_measurements.measured`.
     label : str
         What a reader sees for the model of `best`.
 

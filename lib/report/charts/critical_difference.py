@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from lib.figures import PALETTE, family_colours, family_legend, interval_plot
-from lib.indistinguishable import Standing
+from lib.report.figures import PALETTE, family_colours, family_legend, interval_plot
+from lib.statistics.indistinguishable import Standing
 
 WIDTH, LANE = 7.2, 0.13
 """Inches: of the figure, and between two bars side by side."""

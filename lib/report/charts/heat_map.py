@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from lib.figures import SEQUENTIAL, family_colours, family_legend
+from lib.report.figures import SEQUENTIAL, family_colours, family_legend
 
 
 def heat_map(
@@ -18,7 +18,7 @@ def heat_map(
 ) -> tuple[Figure, list[str]]:  # fmt: skip
     """Draw a clustered heat map, its colours from the least to the greatest value off the diagonal.
 
-    `similarity` is models x models, `tree` of `lib.agreement_map.cluster`, of the same models; `title` is the quantity, with
+    `similarity` is models x models, `tree` of `lib.report.charts.agreement_map.cluster`, of the same models; `title` is the quantity, with
     its unit. Returned are the figure and the models in the order of its rows.
 
     Raises

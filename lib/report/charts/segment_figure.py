@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.figures import PALETTE
+from lib.report.figures import PALETTE
 
 
 def segment_figure(

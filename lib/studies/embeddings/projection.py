@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from lib.embeddings.neighbours import unit_rows
+from lib.studies.embeddings.neighbours import unit_rows
 
 METHODS = ("t-SNE", "UMAP")
 

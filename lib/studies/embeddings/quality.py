@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from lib.embeddings.neighbours import nearest
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.studies.embeddings.neighbours import nearest
 
 BLOCK_ROWS = 512
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from lib.embeddings.neighbours import unit_rows
+from lib.studies.embeddings.neighbours import unit_rows
 
 
 def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from lib.datasets.genres import genre_matrix
-from lib.embeddings import quality, structure
-from lib.embeddings.neighbours import SIMILARITIES, similarities
+from lib.data.genres import genre_matrix
+from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Stopping
-from lib.interactions import Interactions
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.lists import TopK, top_k
 from lib.metrics.rating import rmse
 from lib.models.base import Recommender
+from lib.studies.embeddings import quality, structure
+from lib.studies.embeddings.neighbours import SIMILARITIES, similarities
 
 COURSE = {"learning_rate": 20.0, "n_epochs": 100}
 """Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""

@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from lib.datasets.genres import genre_matrix
-from lib.interactions import Interactions
-from lib.item_similarity import similarity_matrix
+from lib.data.genres import genre_matrix
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
+from lib.experiment.stored_runs import StoredRun
 from lib.models import label
-from lib.recommendations import titles_of
-from lib.results import StoredRun
-from lib.splits import Split
-from lib.stored_tables import list_table, models_of, rating_table
+from lib.models.latent.item_similarity import similarity_matrix
+from lib.models.recommendations import titles_of
+from lib.report.stored_tables import list_table, models_of, rating_table
 
 MARKS = {"hit": "held-out hit", "low": "held out, not liked", "seen": "seen", "new": ""}
 """Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
@@ -33,9 +33,9 @@ class Explorer:
     split : Split
         Gives the training and the held-out ratings, with the side tables.
     lists : DataFrame
-        ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.stored_tables.list_table`.
+        ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.report.stored_tables.list_table`.
     ratings : DataFrame
-        Held-out ratings with a column of predictions a model, as of `lib.stored_tables.rating_table`.
+        Held-out ratings with a column of predictions a model, as of `lib.report.stored_tables.rating_table`.
     labels : mapping of str to str, optional
         What readers see for a model; the registered labels otherwise.
     k : int

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lib.embedding_study import variant_fit
-from lib.embeddings.neighbours import nearest
-from lib.embeddings.quality import co_rating_embeddings
-from lib.experiment.fit import Fit, Fitted, fit_model
+from lib.data.interactions import Interactions
+from lib.experiment.fit import Fit, Fitted
 from lib.experiment.run import run_fits
-from lib.interactions import Interactions
 from lib.metrics.lists import best_columns
+from lib.models.fitting import fit_model
+from lib.studies.embeddings.neighbours import nearest
+from lib.studies.embeddings.quality import co_rating_embeddings
+from lib.studies.embeddings.study import variant_fit
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from lib.explorer.data import FAVOURITES, MARKS, Explorer
-from lib.explorer.films import FilmSpace
 from lib.metrics.rating import rmse
+from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
+from lib.workbench.explorer.films import FilmSpace
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """What `show` publishes; the report turns it into controls, and leaves it out where there are no scripts."""

@@ -10,8 +10,8 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from lib.explorer.data import Explorer
-from lib.explorer.films import FilmSpace
+from lib.workbench.explorer.data import Explorer
+from lib.workbench.explorer.films import FilmSpace
 
 TABS = ("The user", "Lists", "Why", "Near films")
 FOUND = 30

@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lib.agreement_map import correlation_maps, list_maps
-from lib.figures import PALETTE, interval_plot
+from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
-from lib.one_table import FOLDS, protocol_of
-from lib.own_model_protocol import Protocol
-from lib.results import StoredRun
-from lib.significance import compare_models
-from lib.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
+from lib.report.charts.agreement_map import correlation_maps, list_maps
+from lib.report.figures import PALETTE, interval_plot
+from lib.report.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
+from lib.statistics.significance import compare_models
+from lib.studies.one_table import FOLDS, protocol_of
+from lib.workbench.own_model.protocol import Protocol
 
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
 SHADES = {BETTER: PALETTE["blue"], SAME: PALETTE["grey"], WORSE: PALETTE["vermilion"]}
@@ -130,7 +130,7 @@ def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.D
     ----------
     own : str
     ratings, lists : DataFrame
-        Of `lib.stored_tables`, all on one split.
+        Of `lib.report.stored_tables`, all on one split.
 
     Returns
     -------

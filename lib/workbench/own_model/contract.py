@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from lib import ROOT
-from lib.own_model import contract_command, own_folders
-from lib.results import RUN_FOLDER_VARIABLE
+from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.workbench.own_model.loading import contract_command, own_folders
 
 TIMEOUT = 600
 """Seconds after which the tests are ended."""
@@ -23,7 +23,7 @@ TIMEOUT = 600
 def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Run the contract on a class in a process of its own.
 
-    `spec` and `parameters` are those of `lib.own_model.contract_command`.
+    `spec` and `parameters` are those of `lib.workbench.own_model.loading.contract_command`.
 
     Returns
     -------

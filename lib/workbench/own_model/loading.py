@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.data.near_miss import near_miss
 from lib.models.base import Recommender
-from lib.runner.errors import near_miss
 
 EXAMPLES = ROOT / "notebooks"
 """Where the example lies; it is looked in last, so that a reader's file of the same name wins."""

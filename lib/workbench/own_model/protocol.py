@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.evaluation import RATING_METRICS
+from lib.data.splits import Split
+from lib.experiment.evaluation import RATING_METRICS
 from lib.experiment.fit import FitFailed
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
+from lib.experiment.stored_runs import StoredRun
 from lib.models.base import Recommender
-from lib.one_table import COSTS, LIST_METRICS, protocol_of
-from lib.own_model import check_parameters, load_class
-from lib.results import StoredRun
-from lib.splits import Split
+from lib.studies.one_table import COSTS, LIST_METRICS, protocol_of
+from lib.workbench.own_model.loading import check_parameters, load_class
 
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
 CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
@@ -49,7 +49,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class OwnRow:
-    """A reader's model as a row of the table, in the place of a `lib.contenders.Contender`.
+    """A reader's model as a row of the table, in the place of a `lib.studies.contenders.Contender`.
 
     `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
     differ from the class's defaults; `starts` tells whether the fit depends on a random start. Nothing here finds a number
@@ -108,7 +108,7 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
     Raises
     ------
     ValueError, ImportError, AttributeError, TypeError
-        Of `lib.own_model.load_class`; TypeError also for a hyperparameter that the class lacks.
+        Of `lib.workbench.own_model.loading.load_class`; TypeError also for a hyperparameter that the class lacks.
     """
     cls = load_class(spec)
     check_parameters(cls, parameters)
@@ -165,7 +165,7 @@ def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        A row a fit with the columns of `lib.one_table.fit_table`, and ``rmse_low``, ``rmse_high``, ``ndcg_low``,
+        A row a fit with the columns of `lib.studies.one_table.fit_table`, and ``rmse_low``, ``rmse_high``, ``ndcg_low``,
         ``ndcg_high``: 95% intervals over users (NaN where a metric was not measured). The class's rows come last.
     """
     theirs, ours = (

@@ -1,12 +1,12 @@
 """A reader's own ratings: any file of user, item and rating, checked and brought into the project's form.
 
->>> from lib.own_ratings import prepare
+>>> from lib.workbench.own_ratings import prepare
 >>> prepare("ratings.csv", folder="reports/own/data")  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
-from lib.own_ratings.errors import InvalidRatingsFile
-from lib.own_ratings.preparation import Prepared, prepare
+from lib.workbench.own_ratings.errors import InvalidRatingsFile
+from lib.workbench.own_ratings.preparation import Prepared, prepare
 
 __all__ = ["InvalidRatingsFile", "Prepared", "prepare"]

@@ -1,6 +1,6 @@
 """Which models a reader's ratings allow, and why the others stay out; and what their hyperparameters begin with.
 
-``python -m lib.own_ratings.candidates RUNS`` stores the latter anew from the run ``one_table`` in a folder of runs.
+``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from the run ``one_table`` in a folder of runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from lib.contenders import Contender, chosen_from
-from lib.feature_groups import available_groups
-from lib.files import write_json
-from lib.interactions import Interactions
+from lib.data.feature_groups import available_groups
+from lib.data.files import write_json
+from lib.data.interactions import Interactions
+from lib.experiment.stored_runs import load_run
 from lib.models import model_class
-from lib.results import load_run
+from lib.studies.contenders import Contender, chosen_from
 
 STORED = Path(__file__).with_name("hyperparameters.json")
 """What the report chose on MovieLens 100K."""
@@ -59,7 +59,7 @@ def candidates(
     Parameters
     ----------
     interactions : Interactions
-        As `lib.own_ratings.stars.for_models` gives them.
+        As `lib.workbench.own_ratings.stars.for_models` gives them.
     single_valued : bool
         Whether all ratings are the same, so that only lists mean anything.
     left_out : iterable of str

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lib.own_ratings.table_files import Table
+from lib.workbench.own_ratings.table_files import Table
 
 POLICIES = ("error", "last", "mean")
 FINE = 1000

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from lib import koren_study, ranking_study, side_information_study
+from lib.data.feature_groups import IMPLICIT
+from lib.data.splits import Split, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.run import run_fits
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.feature_groups import IMPLICIT
-from lib.own_ratings.candidates import MIXED, Candidates, stored
-from lib.splits import Split, validation_from
-from lib.variants import Variant
+from lib.studies import koren_study, ranking_study, side_information_study
+from lib.studies.variants import Variant
+from lib.workbench.own_ratings.candidates import MIXED, Candidates, stored
 
 STEPS = 30
 """Most epochs of a fit that only chooses."""
@@ -97,7 +97,7 @@ def choose(
     Returns
     -------
     dict
-        By contender what `lib.choices.choose` returns.
+        By contender what `lib.studies.choices.choose` returns.
     """
     inner = validation_from(split.train)
     groups = [g for g in found.parameters.get(MIXED, {}).get("groups", ()) if g not in IMPLICIT]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lib.own_ratings.errors import problem
+from lib.workbench.own_ratings.errors import problem
 
 ROLES = ("user", "item", "rating", "timestamp")
 """In MovieLens's order, which is that of the columns of a file without a header."""

@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.critical_difference import difference_figure
-from lib.indistinguishable import Standing
+from lib.report.charts.critical_difference import difference_figure
+from lib.statistics.indistinguishable import Standing
 
 
 def note_figure(text: str) -> tuple[Figure, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""A reader's file brought into the project's form: read, checked, and kept in a folder that `lib.datasets.load` takes."""
+"""A reader's file brought into the project's form: read, checked, and kept in a folder that `lib.data.dataset.load` takes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.datasets.catalogue import entries
-from lib.files import whole_file, write_json
-from lib.own_ratings.checking import (
+from lib.data.catalogue import entries
+from lib.data.files import whole_file, write_json
+from lib.workbench.own_ratings.checking import (
     check_scale,
     ids_of,
     ratings_of,
@@ -22,9 +22,9 @@ from lib.own_ratings.checking import (
     step_of,
     timestamps_of,
 )
-from lib.own_ratings.columns import ROLES, assign
-from lib.own_ratings.side_tables import read_side_table
-from lib.own_ratings.table_files import Table, open_table, read_bytes
+from lib.workbench.own_ratings.columns import ROLES, assign
+from lib.workbench.own_ratings.side_tables import read_side_table
+from lib.workbench.own_ratings.table_files import Table, open_table, read_bytes
 
 FORM = 1
 """Of the folder; a change of it has every file read again."""
@@ -34,7 +34,7 @@ META = "dataset.json"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` left: a short `name`, the `folder` for ``lib.datasets.load``, one line about what was read."""
+    """What `prepare` left: a short `name`, the `folder` for ``lib.data.dataset.load``, one line about what was read."""
 
     name: str
     folder: Path
@@ -55,7 +55,7 @@ def prepare(
         Text (``.csv``, ``.tsv``, ``.dat``, packed by gzip or not; parted by comma, tab, semicolon, ``|`` or ``::``) in
         UTF-8, or ``.parquet``. Without a column of ratings each pair counts as 1.
     columns : mapping, optional
-        By role (user, item, rating, timestamp) a column's name or position; see `lib.own_ratings.columns`.
+        By role (user, item, rating, timestamp) a column's name or position; see `lib.workbench.own_ratings.columns`.
     scale : (low, high), optional
         Of the ratings; the lowest and highest rating where not given.
     duplicates : {"error", "last", "mean"}

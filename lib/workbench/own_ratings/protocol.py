@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, make_split
 from lib.experiment.protocol import parts_of, table_fits
 from lib.experiment.run import run_fits
-from lib.interactions import Interactions
-from lib.own_ratings.candidates import Candidates
-from lib.own_ratings.stars import for_models, from_stars
-from lib.splits import Split, make_split
+from lib.workbench.own_ratings.candidates import Candidates
+from lib.workbench.own_ratings.stars import for_models, from_stars
 
 LEAST = 10
 """Fewer test ratings than this are no test."""

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from lib.datasets.readers import split_title
-from lib.own_ratings.checking import whole_numbers
-from lib.own_ratings.columns import SYNONYMS, plain_name
-from lib.own_ratings.errors import problem
-from lib.own_ratings.table_files import Table, open_table
+from lib.data.readers import split_title
+from lib.workbench.own_ratings.checking import whole_numbers
+from lib.workbench.own_ratings.columns import SYNONYMS, plain_name
+from lib.workbench.own_ratings.errors import problem
+from lib.workbench.own_ratings.table_files import Table, open_table
 
 KNOWN = {
     "item": {

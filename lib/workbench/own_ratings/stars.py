@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions, RatingScale
+from lib.data.interactions import Interactions, RatingScale
 
 STARS = RatingScale(1.0, 5.0)
 MOST_VALUES = 50
@@ -46,7 +46,7 @@ def for_models(interactions: Interactions) -> Interactions:
 
 
 def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame | None, pd.DataFrame]:
-    """Bring arbitrary columns into the groups of `lib.feature_groups`, and tell which went where.
+    """Bring arbitrary columns into the groups of `lib.data.feature_groups`, and tell which went where.
 
     Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into fifths,
     become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places of

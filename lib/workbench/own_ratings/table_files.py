@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from pyarrow import csv as arrow_csv
 
-from lib.own_ratings.columns import has_header
-from lib.own_ratings.errors import InvalidRatingsFile, problem
+from lib.workbench.own_ratings.columns import has_header
+from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
 
 SEPARATORS = ("::", "\t", ";", "|", ",")
 UNIT = "\x1f"

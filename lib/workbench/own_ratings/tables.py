@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.interactions import Interactions
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
 from lib.metrics.lists import TopK
-from lib.own_ratings.stars import grouped_columns
-from lib.recommendations import HIT, titles_of
-from lib.splits import Split
+from lib.models.recommendations import HIT, titles_of
+from lib.workbench.own_ratings.stars import grouped_columns
 
 
 def reading_table(data) -> pd.DataFrame:

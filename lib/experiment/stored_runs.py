@@ -1,0 +1,114 @@
+"""What a run leaves behind, as later notebooks and studies read it.
+
+A run's folder, ``reports/runs/<run>/``, holds ``metrics.json`` (tidy records), ``predictions.parquet``,
+``top_k.parquet``, ``scores/<model>.npz`` (whole score matrices), ``figures/`` (each SVG with the CSV behind it),
+``tables/``, ``facts.json`` (named values for prose and verdicts) and ``provenance.json``. Ids in files are raw ids:
+later notebooks align by key, never by the order of rows.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lib import ROOT
+from lib.data.one_sentence import OneSentence
+from lib.statistics.agreement import ScoreMatrix
+
+METRIC_COLUMNS = (
+    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
+    "seconds_predict", "run",
+)  # fmt: skip
+
+
+class MissingRun(OneSentence, FileNotFoundError):
+    """A result that a notebook reads has not been made yet; the message holds the command that makes it."""
+
+
+def runs_folder(runs_dir: str | Path = "") -> Path:
+    """Return the folder of all runs; an empty name stands for the project's own, reports/runs."""
+    return Path(runs_dir) if str(runs_dir) else ROOT / "reports" / "runs"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run's results."""
+
+    run: str
+    folder: Path
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Tidy records with the columns of `METRIC_COLUMNS`."""
+        return metrics_frame(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+
+    @cached_property
+    def facts(self) -> dict:
+        """Named values that the run kept."""
+        return json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def provenance(self) -> dict:
+        """Commit, data checksums, parameters, versions, threads, seconds."""
+        return json.loads((self.folder / "provenance.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Test predictions: model, split, fold, seed, user, item, rating, prediction (raw ids)."""
+        return pd.read_parquet(self._file("predictions.parquet"))
+
+    @cached_property
+    def top_k(self) -> pd.DataFrame:
+        """Recommended lists: model, split, fold, seed, user, rank, item, score (raw ids)."""
+        return pd.read_parquet(self._file("top_k.parquet"))
+
+    def scores(self, model: str) -> ScoreMatrix:
+        """Return a model's whole score matrix with its raw ids."""
+        with np.load(self._file(f"scores/{model}.npz"), allow_pickle=False) as file:
+            return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
+        return pd.DataFrame(json.loads(self._file("claims.json").read_text(encoding="utf-8")))
+
+    def value(self, model: str, metric: str, **where) -> float:
+        """Return one metric's value, averaged over whatever seeds and folds it was measured on; KeyError without any."""
+        rows = self.metrics.query("model == @model and metric == @metric")
+        for column, wanted in where.items():
+            rows = rows[rows[column] == wanted]
+        if rows.empty:
+            raise KeyError(f"run {self.run!r} has no {metric!r} of model {model!r} {where or ''}")
+        return float(rows["value"].mean())
+
+    def _file(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.exists():
+            raise MissingRun(
+                f"run {self.run!r} left no {name}. Make it with: python run_notebooks.py --only {self.run} --force"
+            )
+        return path
+
+
+def metrics_frame(records: list[dict]) -> pd.DataFrame:
+    """Make a tidy table of metric records, with every column of `METRIC_COLUMNS` present."""
+    frame = pd.DataFrame(records, columns=list(METRIC_COLUMNS))
+    numbers = ["value", "low", "high", "seconds_fit", "seconds_predict"]
+    frame[numbers] = frame[numbers].astype(float)
+    frame["seed"] = frame["seed"].astype("Int64")
+    return frame
+
+
+def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
+    """Read a finished run; `MissingRun`, whose message holds the command that makes it, where there is none."""
+    folder = runs_folder(runs_dir) / run
+    if not (folder / "provenance.json").exists():
+        raise MissingRun(
+            f"The results of run {run!r} are missing. Make them with: python run_notebooks.py --only {run}"
+        )
+    return StoredRun(run, folder)

@@ -1,0 +1,1 @@
+"""Models without taste: means, biases, popularity, chance."""

@@ -1,0 +1,1 @@
+"""Models that order films instead of predicting ratings."""

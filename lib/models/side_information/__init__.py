@@ -1,0 +1,1 @@
+"""Alternating least squares that uses features of users and films."""

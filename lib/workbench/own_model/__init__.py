@@ -1,0 +1,1 @@
+"""A reader's own model beside the report's: loading, contract, protocol, comparison."""

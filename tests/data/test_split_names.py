@@ -1,0 +1,27 @@
+"""Every split of the library has words for running text."""
+
+import pytest
+
+from lib.data.dataset import FOLDS
+from lib.data.split_names import NAMES, split_name
+from lib.data.splits import PROTOCOLS
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("per_user_80_20", "project A's split"),
+        ("per_user_80_20/2", "project A's split, seed 2"),
+        ("kfold_5/1", "five random folds, fold 1"),
+        ("chronological", "the split by time"),
+        ("u1", "u1"),
+        ("u1 to u5", "u1 to u5"),
+        ("mine/3", "mine/3"),
+    ],
+)
+def test_words_of_a_split(key, words):
+    assert split_name(key) == words
+
+
+def test_every_protocol_but_the_published_folds_has_words():
+    assert set(NAMES) == {name for name in PROTOCOLS if name not in FOLDS} | {"kfold_5"}

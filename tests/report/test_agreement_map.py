@@ -1,0 +1,150 @@
+"""Maps of agreement against numbers worked by hand and written-out loops."""
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.cluster import hierarchy
+
+from lib.report.charts.agreement_map import cluster, correlation_maps, family_effect, list_maps, pairs_of
+from lib.report.charts.heat_map import heat_map
+
+
+def square(values, names="abcd"):
+    names = list(names[: len(values)])
+    return pd.DataFrame(np.array(values, dtype=float), index=names, columns=names)
+
+
+def test_correlations_of_predictions_and_of_errors():
+    table = pd.DataFrame(
+        {"rating": [1.0, 2, 3, 5], "a": [1.0, 2, 3, 4], "b": [4.0, 3, 2, 1], "c": [2.0, 2, 2, 2]}
+    )
+    of_predictions, of_errors = correlation_maps(table, ["a", "b", "c"])
+    assert of_predictions.loc["a", "b"] == pytest.approx(-1)
+    assert of_predictions["c"].isna().all()  # constant: no correlation, not that of rounding errors
+    # Errors of a: 0, 0, 0, -1; of c: 1, 0, -1, -3. Centred: (1, 1, 1, -3)/4 and (7, 3, -1, -9)/4.
+    assert of_errors.loc["a", "c"] == pytest.approx((7 + 3 - 1 + 27) / np.sqrt(12 * 140))
+    np.testing.assert_array_equal(of_errors, of_errors.T)
+
+
+def test_a_missing_prediction_is_named():
+    table = pd.DataFrame({"rating": [1.0, 2], "good": [1.0, 2], "holey": [np.nan, 1]})
+    with pytest.raises(ValueError, match="holey"):
+        correlation_maps(table, ["good", "holey"])
+
+
+def lists_of(chosen):
+    return pd.DataFrame(
+        [
+            {"model": model, "user": user, "item": item}
+            for model, of in chosen.items()
+            for user, films in of.items()
+            for item in films
+        ]
+    )
+
+
+def test_shared_films_for_the_same_user_and_for_different_users():
+    chosen = {
+        "a": {1: [10, 11], 2: [10, 12], 3: [13, 14]},
+        "b": {1: [11, 10], 2: [13, 14], 3: [10, 15]},
+    }
+    same, other = list_maps(lists_of(chosen), ["a", "b"])
+    assert same.loc["a", "b"] == pytest.approx(2 / 3)
+    assert same.loc["a", "a"] == 2
+    # a's list for u against b's for v: (1,2) 0, (1,3) 1, (2,1) 1, (2,3) 1, (3,1) 0, (3,2) 2.
+    assert other.loc["a", "b"] == pytest.approx(5 / 6)
+    # Within a: (1,2) and (2,1) share film 10.
+    assert other.loc["a", "a"] == pytest.approx(2 / 6)
+
+
+def test_different_users_is_the_mean_over_all_ways_to_permute_them():
+    rng = np.random.default_rng(1)
+    chosen = {m: {u: list(rng.permutation(8)[:3]) for u in range(4)} for m in "ab"}
+    _, other = list_maps(lists_of(chosen), ["a", "b"])
+    shared = [
+        np.mean([len({*chosen["a"][u]} & {*chosen["b"][v]}) for u, v in enumerate(places)])
+        for places in permutations(range(4))
+        if all(u != v for u, v in enumerate(places))
+    ]
+    assert other.loc["a", "b"] == pytest.approx(np.mean(shared))
+
+
+def test_lists_for_other_users_and_films_twice_are_refused():
+    with pytest.raises(ValueError, match="b serves 1"):
+        list_maps(lists_of({"a": {1: [1], 2: [2]}, "b": {1: [1]}}), ["a", "b"])
+    with pytest.raises(ValueError, match="twice"):
+        list_maps(lists_of({"a": {1: [1, 1], 2: [2]}}), ["a"])
+
+
+def test_clustering_joins_the_most_alike_first():
+    similarity = square([[1, 0.2, 0.9, 0.1], [0.2, 1, 0.2, 0.7], [0.9, 0.2, 1, 0.3], [0.1, 0.7, 0.3, 1]])
+    tree = cluster(similarity)
+    assert sorted(tree[0, :2]) == [0, 2]
+    assert tree[0, 2] == pytest.approx(0.1)
+    assert sorted(tree[1, :2]) == [1, 3]
+    assert tree[2, 2] == pytest.approx(1 - (0.2 + 0.1 + 0.2 + 0.3) / 4)  # average linkage
+    halved = cluster(similarity * 10, most=10)
+    np.testing.assert_allclose(halved, tree)
+
+
+def test_a_model_that_correlates_with_nothing_is_named():
+    with pytest.raises(ValueError, match="no similarity is known for c;"):
+        cluster(square([[1, 0.5, np.nan], [0.5, 1, np.nan], [np.nan, np.nan, np.nan]]))
+
+
+def test_family_effect_against_all_permutations():
+    similarity = square([[1, 0.9, 0.2, 0.1], [0.9, 1, 0.3, 0.2], [0.2, 0.3, 1, 0.4], [0.1, 0.2, 0.4, 1]])
+    families = {"a": "x", "b": "x", "c": "y", "d": "y"}
+    found = family_effect(similarity, families, n_permutations=6000, seed=0)
+    assert found.within == pytest.approx((0.9 + 0.4) / 2)
+    assert found.between == pytest.approx((0.2 + 0.1 + 0.3 + 0.2) / 4)
+    assert found.difference == pytest.approx(0.65 - 0.2)
+    assert (found.n_within, found.n_between) == (2, 4)
+    # Four models fall into two pairs in 3 ways, all as likely; only the true one reaches the statistic.
+    assert found.p_value == pytest.approx(1 / 3, abs=0.03)
+    again = family_effect(similarity, families, n_permutations=6000, seed=0)
+    assert again == found
+
+
+def test_families_that_explain_nothing_give_no_small_p_value():
+    rng = np.random.default_rng(5)
+    values = rng.random((12, 12))
+    similarity = pd.DataFrame((values + values.T) / 2)
+    families = {i: "xyz"[i % 3] for i in range(12)}
+    p_values = [
+        family_effect(similarity.iloc[order, order], families, n_permutations=199, seed=1).p_value
+        for order in (rng.permutation(12) for _ in range(3))
+    ]
+    assert max(p_values) > 0.05
+    built_in = similarity + 2 * (np.arange(12)[:, None] % 3 == np.arange(12) % 3)
+    assert family_effect(built_in, families, n_permutations=199, seed=1).p_value == pytest.approx(1 / 200)
+
+
+@pytest.mark.parametrize("families", [{"a": "x", "b": "y"}, {"a": "x", "b": "x"}])
+def test_a_test_without_pairs_of_both_kinds_is_refused(families):
+    with pytest.raises(ValueError, match="pairs within a family and between two"):
+        family_effect(square([[1, 0.5], [0.5, 1]]), families)
+
+
+def test_pairs_of_a_square():
+    pairs = pairs_of(square([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]]), "r")
+    assert pairs.to_dict("list") == {
+        "model_a": ["a", "a", "b"],
+        "model_b": ["b", "c", "c"],
+        "r": [0.5, 0.1, 0.2],
+    }
+
+
+def test_the_heat_map_stands_in_the_order_of_its_tree():
+    similarity = square([[1, 0.2, 0.9, 0.1], [0.2, 1, 0.2, 0.7], [0.9, 0.2, 1, 0.3], [0.1, 0.7, 0.3, 1]])
+    tree = cluster(similarity)
+    families = {"a": "x", "b": "y", "c": "x", "d": "z"}
+    figure, names = heat_map(similarity, tree, {"a": "Model A"}, families, "correlation")
+    assert names == [list("abcd")[i] for i in hierarchy.leaves_list(tree)]
+    axis = next(axis for axis in figure.axes if len(axis.get_yticklabels()) == 4)
+    assert axis.get_yticklabels()[names.index("a")].get_text() == f"{names.index('a') + 1}  Model A"
+    shown = axis.collections[0].get_array().reshape(4, 4)
+    assert shown[names.index("a"), names.index("c")] == pytest.approx(0.9)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y", "z"]

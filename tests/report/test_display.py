@@ -1,0 +1,48 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.report import display
+
+
+def cells(shown):
+    return shown[-1][0][display.TABLE_MIME]
+
+
+def test_cells_are_set_by_their_kind(shown):
+    frame = pd.DataFrame(
+        {
+            "text": ["a", None],
+            "share": [0.123456, np.nan],
+            "n": [12345, -7],
+            "flag": [True, False],
+            "r": [1.0, 2.0],
+        }
+    )
+    display.table(frame, formats={"r": "{:.2f}"}, headings={"n": "Count"})
+    assert cells(shown) == {
+        "columns": ["text", "share", "Count", "flag", "r"],
+        "rows": [["a", "0.1235", "12,345", "yes", "1.00"], ["–", "–", "−7", "no", "2.00"]],
+        "align": ["left", "right", "right", "left", "right"],
+    }
+
+
+def test_hostile_titles_are_escaped_in_html_and_kept_as_text(shown):
+    display.table(pd.DataFrame({"title": ["<script>alert(1)</script> & Co | *"]}))
+    assert "<script>" not in shown[0][0]["text/html"]
+    assert cells(shown)["rows"] == [["<script>alert(1)</script> & Co | *"]]
+
+
+def test_links(shown):
+    display.table(pd.DataFrame({"a": ["x", "y"]}), links={"a": ["fig-one", ""]})
+    assert cells(shown)["rows"] == [[{"text": "x", "href": "fig-one"}], ["y"]]
+
+
+def test_unknown_columns_are_an_error():
+    with pytest.raises(KeyError, match="RMSE"):
+        display.table(pd.DataFrame({"rmse": [1.0]}), formats={"RMSE": "{}"})
+
+
+def test_an_empty_table_says_so(shown):
+    display.table(pd.DataFrame({"a": []}))
+    assert "no rows" in shown[0][0]["text/html"]

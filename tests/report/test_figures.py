@@ -1,0 +1,51 @@
+"""What figures tell about places in them, and labels beside points."""
+
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import pytest
+
+from lib.report import figures
+
+
+@pytest.fixture(autouse=True)
+def style():
+    figures.use_style()
+
+
+def test_hover_points_are_shares_from_the_upper_left():
+    figure = plt.figure(figsize=(4, 2), layout="none")
+    axis = figure.add_axes((0.25, 0.5, 0.5, 0.5))
+    axis.set(xlim=(0, 10), ylim=(0, 100))
+    found = figures.hover_points(figure, axis, [0, 10, 5], [0, 100, 50], ["corner", "other", "<middle>"])
+    assert found == [[0.25, 0.5, "corner"], [0.75, 0.0, "other"], [0.5, 0.25, "<middle>"]]
+    plt.close(figure)
+
+
+def test_hover_points_are_where_the_saved_figure_has_them():
+    """A dot's place in the SVG, whose layout is settled again while it is drawn, at another resolution."""
+    figure, axis = plt.subplots()
+    axis.set(xlabel="a long label\non two lines", title="a title")
+    (dot,) = axis.plot([3], [7], "o", markersize=1)
+    axis.set(xlim=(0, 10), ylim=(0, 10))
+    dot.set_gid("the-dot")
+    [[x, y, _]] = figures.hover_points(figure, axis, [3], [7], ["dot"])
+    width, height = figure.get_size_inches() * 72
+    text = figures.svg_text(figure)
+    place = text[text.index('id="the-dot"') :]
+    use = place[place.index("<use") :].partition("/>")[0]
+    at = {name: float(use.split(f'{name}="')[1].partition('"')[0]) for name in ("x", "y")}
+    assert (x * width, y * height) == pytest.approx((at["x"], at["y"]), abs=0.5), "within half a point"
+
+
+def test_labels_stand_in_a_column_in_the_order_of_their_points_and_none_over_another():
+    figure, axis = plt.subplots()
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    y = [0.9, 0.5, 0.5, 0.5, 1.0, 1.0]
+    figures.label_column(axis, [0.5] * 6, y, list("abcdef"), colours=["red"] * 6)
+    places = {text.get_text(): text.xyann[1] for text in axis.texts}
+    assert sorted(places, key=places.get) == list("bcdaef") and max(places.values()) <= 1
+    heights = sorted(places.values())
+    assert min(b - a for a, b in pairwise(heights)) > 0.02
+    assert places["c"] == pytest.approx(0.5)
+    plt.close(figure)

@@ -1,0 +1,79 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.data.splits import per_user_holdout
+from lib.experiment.evaluation import evaluate
+from lib.experiment.stored_runs import load_run
+from lib.report.run_writer import start_run
+from lib.report.stored_tables import errors_of, models_of, rating_table
+from lib.studies import comparison
+
+
+@pytest.fixture(scope="module")
+def split(planted):
+    return per_user_holdout(planted)
+
+
+@pytest.fixture(scope="module")
+def sources(split, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    for name, models in (("one", ["bias"]), ("two", ["svd"])):
+        run = start_run(name, runs_dir=folder)
+        for model in models:
+            run.record(evaluate(model, split, ks=(), n_resamples=0))
+        run.finish()
+    return {"bias": load_run("one", runs_dir=folder), "svd": load_run("two", runs_dir=folder)}
+
+
+@pytest.fixture(scope="module")
+def table(sources, split):
+    return rating_table(sources.values(), split, models=["svd", "bias"])
+
+
+def test_predictions_are_matched_by_id_whatever_the_order(sources, split, table):
+    rows = sources["svd"].predictions.sample(frac=1, random_state=0)
+    shuffled = type("Run", (), {"predictions": rows, "run": "x"})()
+    again = rating_table([shuffled, sources["bias"]], split)
+    np.testing.assert_array_equal(again["svd"], table["svd"])
+    assert table["rating"].tolist() == split.test.ratings.tolist()
+    assert models_of(table) == ["svd", "bias"]
+    assert errors_of(table)["svd"].rmse == pytest.approx(sources["svd"].value("svd", "rmse"), rel=1e-6)
+
+
+def test_a_model_measured_elsewhere_is_an_error(sources, planted):
+    other = per_user_holdout(planted, seed=1)
+    with pytest.raises(ValueError, match=r"no run holds one prediction a test rating of .* for svd, bias"):
+        rating_table(sources.values(), other, models=["svd", "bias"])
+
+
+def test_segments_add_up_to_the_whole(table):
+    labels = pd.Categorical(np.where(table["rating"] > 3, "high", "low"))
+    parts = comparison.errors_by_segment(table, ["svd"], labels)
+    total = (parts["rmse"] ** 2 * parts["n_ratings"]).sum() / len(table)
+    assert total == pytest.approx(((table["svd"] - table["rating"]) ** 2).mean())
+
+
+def test_errors_that_have_nothing_in_common_do_not_correlate():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=20_000)
+    table = pd.DataFrame(
+        {"rating": truth, "a": truth + rng.normal(size=20_000), "b": truth + rng.normal(size=20_000)}
+    )
+    pair = comparison.test_correlations(table, ["a", "b"]).iloc[0]
+    assert pair["errors"] == pytest.approx(0, abs=0.03)
+    assert pair["predictions"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_put_back_touches_training_pairs_only(sources, split):
+    matrix = sources["svd"].scores("svd")
+    filled = comparison.put_back(matrix, split.train)
+    changed = np.zeros(matrix.values.shape, dtype=bool)
+    changed[split.train.users, split.train.items] = True  # the matrix is in code order here
+    np.testing.assert_array_equal(filled.values[~changed], matrix.values[~changed])
+    np.testing.assert_array_equal(filled.values[split.train.users, split.train.items], split.train.ratings)
+
+
+def test_order_of_appearance():
+    order = comparison.order_of_appearance(np.array([1, 2, 3, 4]), np.array([3, 1, 3, 4]))
+    assert order.tolist() == [2, 0, 3, 1]

@@ -1,0 +1,174 @@
+"""Segments, decisions and the order of simplicity on cases worked by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
+from lib.metrics import PerUser, Ranking
+from lib.report.charts.segment_figure import segment_figure
+from lib.studies.decision_table import (
+    age_bins,
+    because,
+    by_simplicity,
+    decide,
+    errors_within,
+    film_ages,
+    lists_within,
+)
+
+N = 60
+
+
+def rmse_of(gaps, counts=4.0):
+    """Per-user squared errors around 4 a user of four ratings."""
+    return PerUser("rmse", np.arange(N), 4 + np.asarray(gaps), np.full(N, counts), root=True)
+
+
+@pytest.fixture(scope="module")
+def models():
+    """A winner, one that differs from it by noise only, and one that is worse for everybody."""
+    noise = np.tile([0.5, -0.49], N // 2)
+    return {
+        "worse": rmse_of(np.full(N, 1.0)),
+        "level": rmse_of(noise),
+        "winner": rmse_of(np.zeros(N)),
+    }
+
+
+def test_winner_equals_and_the_simplest_of_them(models):
+    found = decide(models, ["worse", "level", "winner"], lower_is_better=True, n_resamples=400)
+    assert list(found.values) == ["winner", "level", "worse"]
+    assert (found.winner, found.runner_up) == ("winner", "level")
+    assert found.equals == ["winner", "level"]
+    assert found.choice == "level"  # "worse" would be simpler still, but is worse
+    assert found.lead == pytest.approx(np.sqrt(4.005 / 4) - 1)
+    assert found.lead_low < found.lead < found.lead_high
+    assert found.lead_low < 0  # cannot be told apart, so the interval holds 0
+    assert (found.cost, found.cost_low, found.cost_high) == (found.lead, found.lead_low, found.lead_high)
+
+
+def test_the_winner_is_the_choice_where_it_is_the_simplest(models):
+    found = decide(models, ["winner", "level", "worse"], lower_is_better=True, n_resamples=400)
+    assert found.choice == "winner"
+    assert (found.cost, found.cost_low, found.cost_high) == (0, 0, 0)
+
+
+def test_a_lead_is_positive_for_a_gain_too():
+    good = np.tile([0.6, 0.8], N // 2)
+    models = {
+        "low": PerUser.mean("ndcg@10", np.arange(N), good - 0.3 + np.tile([0.02, 0, 0], N // 3)),
+        "high": PerUser.mean("ndcg@10", np.arange(N), good),
+    }
+    found = decide(models, ["low", "high"], lower_is_better=False, n_resamples=400)
+    assert (found.winner, found.equals, found.choice) == ("high", ["high"], "high")
+    assert found.lead == pytest.approx(0.3 - 0.02 / 3)
+    assert 0 < found.lead_low < found.lead < found.lead_high
+
+
+def test_of_equal_values_the_simpler_wins():
+    models = {"complex": rmse_of(np.zeros(N)), "simple": rmse_of(np.zeros(N))}
+    found = decide(models, ["simple", "complex"], lower_is_better=True, n_resamples=100)
+    assert (found.winner, found.choice, found.lead) == ("simple", "simple", 0)
+
+
+def test_bad_input_is_named(models):
+    with pytest.raises(ValueError, match="worse stand nowhere"):
+        decide(models, ["level", "winner"], lower_is_better=True)
+    with pytest.raises(ValueError, match="take at least 40"):
+        decide(models, list(models), lower_is_better=True, n_resamples=38)
+    with pytest.raises(ValueError, match="at least two models"):
+        decide({"winner": models["winner"]}, ["winner"], lower_is_better=True)
+
+
+def test_because_tells_the_cost_of_the_choice(models):
+    taken = decide(models, ["worse", "level", "winner"], lower_is_better=True, n_resamples=400)
+    text = because(taken, "RMSE", {"winner": "The winner"})
+    assert text.startswith(
+        "the simplest of 2 of 3 models that cannot be told apart here; The winner is 0.001 better"
+    )
+    assert "correction" not in text
+    clear = replace(taken, cost_low=0.0005)
+    assert because(clear, "RMSE", {}).endswith(
+        "which the correction for so many models calls chance; more users may not"
+    )
+    alone = decide(
+        {name: models[name] for name in ("winner", "worse")},
+        ["worse", "winner"],
+        lower_is_better=True,
+        n_resamples=400,
+    )
+    assert because(alone, "RMSE", {}) == "best RMSE, and every other model is significantly worse"
+
+
+def test_simplicity_is_by_family_then_parameters_then_name():
+    families = {"net": "networks", "svd": "factors", "big": "factors", "mean": "means", "odd": "zeta"}
+    counts = {"net": 10, "svd": 100, "big": 1000, "mean": 5}
+    order = by_simplicity(list(families), families, ["means", "factors", "networks"], counts)
+    assert order == ["mean", "svd", "big", "net", "odd"]
+    del counts["svd"]  # without a number: last of its family
+    assert by_simplicity(list(families), families, ["means", "factors"], counts)[1:3] == ["big", "svd"]
+    with pytest.raises(ValueError, match="no family is known for new"):
+        by_simplicity(["new"], families, [], {})
+
+
+def split_of(years, rated):
+    """Split whose test ratings are of one user, film by film, at the start of the given years."""
+    n = len(years)
+    times = [int(pd.Timestamp(f"{year}-01-02", tz="UTC").timestamp()) for year in rated]
+    films = np.arange(n)
+    test = Interactions(
+        np.zeros(n), films, np.full(n, 3.0), times, np.array([7]), films + 100, (1.0, 5.0),
+        item_table=pd.DataFrame({"year": years}, index=films + 100),
+    )  # fmt: skip
+    return Split("toy", test.take(np.array([], dtype=int)), test)
+
+
+def test_film_age_is_in_calendar_years_and_never_negative():
+    split = split_of([1998, 1990, 1999, None], [1998, 1998, 1998, 1998])
+    ages = film_ages(split)
+    np.testing.assert_array_equal(ages, [0, 8, 0, np.nan])
+    bins = age_bins(ages, (0, 2, 5))
+    assert list(bins.categories) == ["0–1", "2–4", "5 or more"]
+    assert list(bins.codes) == [0, 2, 0, -1]
+
+
+def test_errors_within_keep_the_rows_inside_only():
+    table = pd.DataFrame(
+        {"user": [1, 1, 2], "item": [1, 2, 1], "rating": [3.0, 4, 5], "a": [3.0, 2, 2], "b": [4.0, 4, 4]}
+    )
+    found = errors_within(table, ["a", "b"], np.array([True, False, True]))
+    assert found["a"].value == pytest.approx(np.sqrt((0 + 9) / 2))
+    assert found["b"].value == pytest.approx(np.sqrt((1 + 1) / 2))
+    assert errors_within(table, ["a"], np.zeros(3, dtype=bool)) == {}
+
+
+def test_lists_within_keep_some_users():
+    ranking = Ranking(10, 4.0, np.array([0, 2, 5]), {"ndcg": np.array([0.1, 0.5, 0.9])}, 0, 0.1)
+    found = lists_within({"a": ranking}, np.array([2, 5, 9]), "ndcg@10")
+    assert found["a"].value == pytest.approx(0.7)
+    assert found["a"].metric == "ndcg@10"
+    assert lists_within({"a": ranking}, np.array([1]), "ndcg@10") == {}
+
+
+def test_the_figure_marks_the_winner_and_the_choice_of_each_context():
+    cells = pd.DataFrame(
+        [("few", "a", 0.1), ("few", "b", -0.2), ("many", "a", 0.0), ("many", "b", 0.3)],
+        columns=["context", "model", "shown"],
+    )
+    decisions = pd.DataFrame(
+        {"context": ["many", "few"], "winner": ["a", "b"], "choice": ["a", "a"]},
+    )
+    figure = segment_figure(cells, decisions, {"a": "Model A"}, "difference")
+    axis = figure.axes[0]
+    every, winners, choices = axis.lines
+    assert len(every.get_xdata()) == 4
+    np.testing.assert_allclose(winners.get_xdata(), [0.0, -0.2])
+    np.testing.assert_allclose(choices.get_xdata(), [0.0, 0.1])
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["many", "few"]
+    assert [text.get_text() for text in axis.child_axes[0].get_yticklabels()] == ["Model A", "b"]
+    with pytest.raises(KeyError, match="few"):
+        segment_figure(cells[cells["shown"] != -0.2], decisions, {}, "difference")

@@ -1,0 +1,105 @@
+"""The ensemble on small made-up data: parts are disjoint, level one is out of fold, a leak would be seen."""
+
+import numpy as np
+import pytest
+
+from lib.data.splits import chronological, random_holdout
+from lib.experiment.fit import fit_and_measure
+from lib.experiment.protocol import parts_of
+from lib.models.fitting import fit_model
+from lib.studies.contenders import chosen_from
+from lib.studies.ensemble_findings import left_out_gains, stacked
+from lib.studies.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
+from tests.conftest import planted_interactions
+
+KNOWN = chosen_from(only=["timesvdpp", "bias"])
+MEMBERS = {name: KNOWN[name] for name in ("timesvdpp", "bias")}
+CHOICES = {
+    "timesvdpp": {"parameters": {"n_factors": 3}, "n_epochs": 5},
+    "bias": {"parameters": {"user_regularisation": 2.0}, "n_epochs": None},
+}
+OPTIONS = {"n_folds": 3, "n_parts": 3, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def split():
+    return random_holdout(planted_interactions(n_users=40, n_items=30, seed=2), test_share=0.2)
+
+
+@pytest.fixture(scope="module")
+def fits(split):
+    wanted = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS)
+    return [{**fit_and_measure(parts_of({"one": split}), fit), **fit.labels} for fit in wanted]
+
+
+def test_parts_leave_out_every_training_rating_once(split):
+    masks = [left_out(split, part, n_folds=3, seed=1) for part in range(3)]
+    assert (np.sum(masks, axis=0) == 1).all()
+
+
+def test_a_split_by_time_leaves_out_the_latest(planted):
+    late = chronological(planted)
+    assert part_numbers(late, 3) == [0]
+    mask = left_out(late, 0, n_folds=3, seed=1)
+    assert 0 < mask.sum() < len(late.train) / 2
+    assert late.train.timestamps[mask].min() > late.train.timestamps[~mask].max()
+    with pytest.raises(ValueError, match="one part"):
+        left_out(late, 1, n_folds=3, seed=1)
+
+
+def test_level_one_is_what_members_say_of_ratings_they_did_not_see(split, fits):
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    assert len(learned) == len(ratings) == len(split.train)
+    assert len(asked) == len(split.test)
+    out = left_out(split, 1, n_folds=3, seed=1)
+    alone = fit_model("bias", split.train.take(~out), user_regularisation=2.0)
+    rest = split.train.take(out)
+    expected = split.train.scale.clip(alone.predict(rest.users, rest.items))
+    first = left_out(split, 0, n_folds=3, seed=1).sum()
+    np.testing.assert_allclose(learned.predictions["bias"][first : first + out.sum()], expected, rtol=1e-5)
+    whole = fit_model("bias", split.train, user_regularisation=2.0)
+    expected = split.train.scale.clip(whole.predict(split.test.users, split.test.items))
+    np.testing.assert_allclose(asked.predictions["bias"], expected, rtol=1e-5)
+
+
+def test_test_ratings_change_nothing_but_the_measurement(split, fits):
+    """The canary: whatever the test ratings are, predictions stay the same."""
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    before = stacked(learned, ratings, asked, split, timeless=["bias"])
+    assert set(before.joined) == {"equal_weights", "blend", "blend_timeless", "ensemble"}
+    assert list(before.joined["blend_timeless"].weights) == ["bias"]
+    test = split.test
+    shuffled = type(test)(
+        test.users, test.items, test.ratings[::-1].copy(), test.timestamps, test.user_ids, test.item_ids, test.scale,
+        test.user_table, test.item_table,
+    )  # fmt: skip
+    other = type(split)(split.name, split.train, shuffled, split.fold, split.seed)
+    after = stacked(learned, ratings, asked, other, timeless=["bias"])
+    for name, one in before.joined.items():
+        np.testing.assert_array_equal(one.test, after.joined[name].test)
+        assert one.test_rmse != after.joined[name].test_rmse
+
+
+def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
+    learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
+    gains = left_out_gains(learned, ratings, asked, split, n_resamples=50)
+    assert gains["member"].tolist() == ["timesvdpp", "bias", "moments"]
+    assert (gains["low"] <= gains["difference"]).all() and (gains["difference"] <= gains["high"]).all()
+
+
+def test_members_take_the_epochs_that_their_search_found(split):
+    made = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"timesvdpp": {"n_factors": 8}})
+    assert [fit.labels["part"] for fit in made] == [WHOLE, 0, 1, 2] * 2
+    found = {fit.model: fit for fit in made}
+    assert found["timesvdpp"].parameters == {"n_factors": 8, "n_epochs": 5}
+    assert found["bias"].parameters == {"user_regularisation": 2.0}
+    assert all(fit.stopping is None for fit in made)
+    with pytest.raises(ValueError, match="svdpp"):
+        member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"svdpp": {}})
+
+
+def test_wrong_parts_are_named(split):
+    with pytest.raises(ValueError, match="n_parts=4"):
+        member_fits(MEMBERS, CHOICES, {"one": split}, n_folds=3, n_parts=4)
+    with pytest.raises(ValueError, match="parts are numbered"):
+        left_out(split, 3, n_folds=3, seed=0)

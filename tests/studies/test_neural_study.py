@@ -1,0 +1,129 @@
+"""Project D's networks: what a training leaves, and the leak beside its mending; epochs on made-up data."""
+
+import numpy as np
+import pytest
+
+from lib.data.splits import per_user_holdout, random_holdout
+from lib.experiment import fit as fitting
+from lib.experiment.evaluation import evaluation_of
+from lib.experiment.fit import Fit, fit_and_measure
+from lib.metrics import recommend
+from lib.metrics.rating import rmse
+from lib.models import create
+from lib.models.fitting import fit_model
+from lib.studies.neural_study import AS_PUBLISHED, averaged_errors, network_fit, variants
+from lib.studies.scale_study import epochs_at_scale, where_measured
+
+SMALL = {"hidden_sizes": [8], "max_epochs": 15, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def split(planted):
+    return per_user_holdout(planted)
+
+
+@pytest.fixture(scope="module")
+def parts(split):
+    inner = random_holdout(split.train, test_share=0.1, seed=3)
+    return {"train": split.train, "test": split.test, "inner_train": inner.train, "inner_test": inner.test}
+
+
+@pytest.fixture(scope="module")
+def fits(parts):
+    return [fit_and_measure(parts, network_fit("autorec_leaky", SMALL, seed=s, k=5)) for s in range(2)]
+
+
+def test_every_variant_makes_its_model():
+    for name, variant in variants().items():
+        assert variant.name == name
+        create(variant.model, **variant.fixed)
+    assert set(AS_PUBLISHED) < set(variants())
+
+
+def test_a_training_is_measured_on_clipped_predictions(fits, split):
+    for fit in fits:
+        assert fit["predictions"].min() >= split.test.scale.low
+        assert fit["test_rmse"] == pytest.approx(rmse(split.test.ratings, fit["predictions"]), abs=1e-5)
+        assert fit["items"].shape == (split.train.n_users, 5)
+        assert len(fit["curve"]) == fit["epochs_run"] >= fit["n_epochs"]
+
+
+def test_only_the_published_ones_leave_their_validation_ratings_out(parts, monkeypatch):
+    seen = {}
+
+    def watched(model, train, validation=None, **parameters):
+        seen["train"], seen["validation"] = train, validation
+        raise InterruptedError
+
+    monkeypatch.setattr(fitting, "fit_model", watched)
+    for name in variants():
+        with pytest.raises(fitting.FitFailed, match="InterruptedError"):
+            fit_and_measure(parts, network_fit(name, {}, seed=0))
+        published = name in AS_PUBLISHED
+        assert seen["train"] is parts["inner_train" if published else "train"]
+        assert seen["validation"] is (parts["inner_test"] if published else None)
+
+
+def test_a_published_one_is_measured_by_what_it_learned_from_and_lists_no_rated_film(parts, split):
+    fit = network_fit("autorec_published", SMALL, seed=0, k=5)
+    found = fit_and_measure(parts, fit)
+    model = fit_model(
+        "autorec", parts["inner_train"], validation=parts["inner_test"], **fit.parameters, seed=0
+    )
+    learned = parts["inner_train"]
+    answer = learned.scale.clip(model.predict(learned.users, learned.items))
+    assert found["train_rmse"] == rmse(learned.ratings, answer)
+    assert found["n_epochs"] == model.n_epochs_
+    np.testing.assert_array_equal(found["items"], recommend(model, split.train, 5).items)
+
+
+def test_the_leak_copies_what_it_is_shown(split):
+    """Where ratings are noise there is nothing to predict; what can be repeated can only have been shown."""
+    rng = np.random.default_rng(0)
+    train, test = (
+        part.with_ratings(rng.integers(1, 6, len(part)).astype(np.float32), (1, 5))
+        for part in (split.train, split.test)
+    )
+    settings = {"form": "user", "hidden_sizes": [64], "epochs": 200, "l2": 0.0, "batch_size": 16}
+    settings |= {"input_dropout": 0.0, "averaging": 0.0, "learning_rate": 0.01}
+    fit = Fit("autorec", settings, measure={"lib.studies.neural_study:leaks": {}})
+    found = fit_and_measure({"train": train, "test": test}, fit)
+    honest = fit_model("autorec", train, **settings).predict(test.users, test.items)
+    assert found["honest_rmse"] == pytest.approx(rmse(test.ratings, honest), rel=1e-5)
+    assert found["leak_rmse"] < 0.95 * found["honest_rmse"]
+    assert found["both_rmse"] < 0.95 * found["honest_rmse"]
+
+
+def test_only_networks_that_are_given_users_can_leak():
+    leaking = {
+        name
+        for name in variants()
+        if "lib.studies.neural_study:leaks" in network_fit(name, {}, seed=0).measure
+    }
+    assert leaking == {"autorec_published", "autorec_leaky", "autorec_user"}
+
+
+def test_what_is_kept_has_errors_lists_and_intervals(fits, split):
+    found = evaluation_of(
+        "autorec_leaky", fits[0], split, ks=[3, 5], threshold=4.0, n_resamples=50, list_metrics=("ndcg",)
+    )
+    value, low, high = found.values["rmse"]
+    assert low < value < high and value == pytest.approx(fits[0]["test_rmse"], abs=1e-5)
+    assert {"ndcg@3", "ndcg@5", "mae", "train_rmse", "n_parameters"} <= set(found.values)
+    assert len(found.top_k) == 5 * split.train.n_users
+    assert len(found.records()) == len(found.values)
+
+
+def test_squared_errors_are_averaged_over_starts(fits, split):
+    mean = averaged_errors(fits, split.test)
+    expected = np.sqrt(np.mean([fit["test_rmse"] ** 2 for fit in fits]))
+    assert mean.value == pytest.approx(expected, abs=1e-5)
+
+
+def test_epochs_are_timed_on_made_up_data():
+    small = {"Item AutoRec": ("autorec", {"form": "item", "hidden_sizes": (8,), "epochs": 1})}
+    rows = epochs_at_scale(small, 3000, 200, 100)
+    assert rows[0]["model"] == "Item AutoRec" and rows[0]["ratings"] == 3000
+    assert rows[0]["seconds"] > 0 and rows[0]["mebibytes"] > 10
+    assert epochs_at_scale(small, 3000, 200, 100) == rows, "what was measured is not measured again"
+    assert rows[0]["day"] in where_measured(rows)

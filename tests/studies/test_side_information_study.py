@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lib.data.splits import k_fold, validation_from
+from lib.experiment import records
+from lib.experiment import search as searching
+from lib.experiment.protocol import parts_of
+from lib.experiment.run import run_fits
+from lib.metrics import rmse
+from lib.models import create
+from lib.studies.side_information_study import (
+    ablation_variants,
+    compare_with,
+    course_fits,
+    errors_by_user,
+    find,
+    fold_fits,
+    fold_table,
+    further_variants,
+    least_sign_test_p,
+    parameter_label,
+    point,
+    reference_variants,
+    sign_test,
+    validation_fit,
+)
+from tests.conftest import planted_interactions
+
+
+@pytest.fixture(scope="module")
+def data():
+    return planted_interactions(n_users=40, n_items=30, density=0.35, seed=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store(tmp_path_factory):
+    """Keep the records of these tests apart."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(records.FOLDERS, str(tmp_path_factory.mktemp("records")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def study(data):
+    """A small search of two variants, and their fits on three folds, the second one also at the first one's point."""
+    splits = k_fold(data, n_folds=3, seed=1)
+    inner = k_fold(splits[0].train, n_folds=2, seed=2)
+    variants = {name: ablation_variants()[name] for name in ("full", "no_features")}
+    searches = {n: find(v, inner, n_trials=8) for n, v in variants.items()}
+    parts = parts_of(dict(enumerate(splits)))
+    kept, tuned = (
+        run_fits(fold_fits(variants, {n: point(searches[m]) for n, m in points.items()}, 3), parts)
+        for points in (dict.fromkeys(variants, "full"), {n: n for n in variants})
+    )
+    return {
+        "splits": splits, "inner": inner, "variants": variants, "searches": searches, "kept": kept, "tuned": tuned,
+    }  # fmt: skip
+
+
+def test_variants_are_project_bs():
+    variants = ablation_variants()
+    assert list(variants) == [
+        "full", "no_features", "only_genres", "only_years", "no_graph", "graph_feature=year", "no_pop_reg",
+        "no_side_information",
+    ]  # fmt: skip
+    assert variants["no_graph"].fixed["graph_group"] is None
+    assert variants["graph_feature=year"].fixed["graph_group"] == "year"
+    assert "popularity_shrinkage" not in variants["no_pop_reg"].space
+    full = variants["full"].space
+    ranges = full.table().set_index("parameter")["range"]
+    assert ranges["n_factors"] == "1 to 150, whole"
+    assert ranges["user_penalty"] == "0.0001 to 10000, by order of magnitude"
+    assert len(full) == 12
+
+
+def test_a_point_of_the_full_model_fits_every_variant():
+    full = {
+        "n_factors": 5, "user_penalty": 1.0, "item_penalty": 2.0, "user_bias_penalty": 3.0, "item_bias_penalty": 4.0,
+        "popularity_shrinkage": True, "projection_penalty_genres": 6.0, "projection_penalty_year": 7.0,
+        "update_projections_every": 2, "graph_strength": 8.0, "graph_neighbours": 9, "graph_epsilon": 1e-6,
+    }  # fmt: skip
+    found = {name: v.parameters(full) for name, v in ablation_variants().items()}
+    assert found["full"]["projection_penalties"] == {"genres": 6.0, "year": 7.0}
+    assert found["only_years"]["projection_penalties"] == {"year": 7.0}
+    assert "projection_penalties" not in found["no_features"]
+    assert found["no_graph"]["graph_group"] is None and "graph_strength" not in found["no_graph"]
+    assert found["no_pop_reg"]["popularity_shrinkage"] is False
+    assert all(p["user_penalty"] == 1.0 for p in found.values())
+
+
+def test_further_and_reference_variants_name_their_models():
+    further = further_variants(("genres", "year", "age"), most_factors=8)
+    assert further["plain"].fixed["groups"] == ()
+    assert further["features_implicit"].fixed["groups"] == ("genres", "year", "age", "raters", "rated")
+    assert further["implicit"].space["n_factors"].high == 8
+    assert {v.model for v in reference_variants().values()} == {"bias", "svd"}
+
+
+def test_searches_and_fits(study):
+    table = fold_table(study["tuned"], study["splits"])
+    assert len(table) == 6
+    assert (table["test_rmse"] < 1.5).all()
+    first = study["tuned"][0]
+    test = study["splits"][0].test
+    assert table.loc[0, "test_rmse"] == pytest.approx(rmse(test.ratings, first["predictions"]), abs=1e-6)
+    assert study["searches"]["full"].best["score"] < study["searches"]["full"].trials["score"].median()
+    # B's way takes the full model's point over, where the fits of its own have another one.
+    found = study["searches"]["full"]
+    own = study["variants"]["no_features"].parameters(found.chosen)
+    assert point(found)["n_iterations"] == round(found.best["n_epochs"]) >= 1
+    model = create("side_information_als", **own, n_iterations=point(found)["n_iterations"])
+    predicted = test.scale.clip(model.fit(study["splits"][0].train).predict(test.users, test.items))
+    np.testing.assert_array_equal(study["kept"][3]["predictions"], predicted.astype(np.float32))
+    assert not np.array_equal(study["kept"][3]["predictions"], study["tuned"][3]["predictions"])
+    own = table["own_share"]
+    np.testing.assert_allclose(own[table["variant"] == "no_features"], 1)
+    assert (abs(own[table["variant"] == "full"] - 1) > 1e-6).all()
+
+
+def test_a_trial_stops_on_its_validation_ratings_where_the_model_can(study):
+    fit = validation_fit(study["variants"]["full"], "1/")
+    assert (fit.train, fit.test, fit.stopping.validation) == ("1/train", "1/validation", "1/validation")
+    svd = reference_variants()["svd"]  # whose epochs are searched, and so no finding of early stopping
+    assert validation_fit(svd).stopping is None
+    found = point(find(svd, study["inner"], n_trials=1))
+    assert found["chosen"]["n_epochs"] >= 5 and found["n_iterations"] == 0
+    best = study["searches"]["full"].best
+    parameters = study["variants"]["full"].parameters(study["searches"]["full"].chosen)
+    scores, lengths = [], []
+    for split in study["inner"]:
+        model = create("side_information_als", **parameters, n_iterations=100)
+        model.fit(split.train, validation=split.test)
+        predicted = split.test.scale.clip(model.predict(split.test.users, split.test.items))
+        scores.append(rmse(split.test.ratings, predicted))
+        lengths.append(model.n_iterations_)
+    assert scores == [best["score_0"], best["score_1"]]
+    assert best["n_epochs"] == np.mean(lengths)
+
+
+def test_a_model_is_watched_to_the_end(study):
+    inner = validation_from(study["splits"][0].train)
+    fits = course_fits({"n_factors": 3, "groups": ("genres",)}, n_iterations=12)
+    alone, watched = run_fits(fits, {"train": inner.train, "validation": inner.test})
+    assert len(alone["objective"]) == len(watched["validation_rmse"]) == 12
+    assert (np.diff(alone["objective"]) <= 0).all()
+    assert len(alone["validation_rmse"]) == len(watched["objective"]) == 0
+
+
+def test_comparison_pools_the_folds_by_user(study):
+    splits, fits = study["splits"], study["tuned"]
+    full = [f["predictions"] for f in fits if f["variant"] == "full"]
+    pooled = errors_by_user(fits, splits)["full"]
+    everything = np.concatenate([s.test.ratings - p for s, p in zip(splits, full, strict=True)])
+    assert pooled.value == pytest.approx(np.sqrt(np.mean(everything.astype(float) ** 2)), rel=1e-6)
+    assert pooled.denominators.sum() == sum(len(s.test) for s in splits)
+    table = compare_with("full", fits, splits, n_resamples=200)
+    assert table["model_a"].tolist() == ["no_features"]
+    assert table["sign_p"].iloc[0] >= least_sign_test_p(3)
+
+
+def test_sign_test():
+    assert least_sign_test_p(5) == 0.0625
+    assert sign_test(np.array([0.1, 0.2, 0.1, 0.3, 0.2])) == pytest.approx(0.0625)
+    assert sign_test(np.array([0.1, -0.2, 0.1, 0.3, 0.2])) == pytest.approx(0.375)
+    assert sign_test(np.array([1e-6, -1e-6, 0, 0, 0])) == 1.0
+
+
+def test_labels():
+    assert parameter_label("projection_penalty_genres") == "penalty of genres"
+    assert parameter_label("n_factors") == "n factors"
+
+
+def test_the_same_search_is_found_again_and_other_folds_are_another_one(study, monkeypatch):
+    variant, inner = study["variants"]["no_features"], study["inner"]
+
+    def refuse(*args, **options):
+        raise AssertionError("it would be searched")
+
+    monkeypatch.setattr(searching, "run_fits", refuse)
+    assert find(variant, inner, n_trials=8).chosen == study["searches"]["no_features"].chosen
+    assert len(find(variant, inner, n_trials=4).trials) == 4
+    other = k_fold(study["splits"][0].train, n_folds=2, seed=3)
+    for folds, options in ((other, {}), (inner, {"seed": 1}), (inner, {"jointly": False})):
+        with pytest.raises(AssertionError, match="would be searched"):
+            find(variant, folds, n_trials=4, **options)

@@ -1,0 +1,141 @@
+"""What the two-tower chapter measures, on cases small enough to follow by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lib.data.splits import per_user_holdout, validation_from
+from lib.experiment.records import model_of
+from lib.experiment.run import run_fits
+from lib.metrics import rmse
+from lib.metrics.rating import user_errors
+from lib.models.baselines.means import GlobalMean
+from lib.studies.target_scaling import LABELS, target_scaling
+from lib.studies.two_tower_study import (
+    architecture_name,
+    architecture_sizes,
+    architectures,
+    mean_errors,
+    permutation_importance,
+    published_tables,
+    starve,
+    training,
+)
+
+SMALL = {"embedding_size": 6, "user_dense_size": 8, "item_dense_size": 8, "final_size": 8, "batch_size": 128}
+
+
+@pytest.fixture(scope="module")
+def split(planted):
+    return per_user_holdout(planted)
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_scalings_invert_and_stay_within_one(split, name):
+    scaling = target_scaling(name, split.train)
+    scaled = scaling.transform(split.train)
+    back = scaling.inverse(split.train.users, scaled.ratings.astype(np.float64))
+    np.testing.assert_allclose(back, split.train.ratings, atol=1e-5)
+    if name not in ("centred_2", "centred_2.5"):
+        assert np.abs(scaled.ratings).max() <= 1 + 1e-6
+    assert np.isfinite(scaling.offsets).all()
+    assert (scaling.widths > 0).all()
+
+
+def test_scalings_by_hand(split):
+    train = split.train
+    mine = train.users == 4
+    ratings = train.ratings[mine].astype(np.float64)
+    mean = ratings.mean()
+    largest = np.abs(ratings - mean).max()
+    expected = {
+        "linear": (ratings - 3) / 2,
+        "centred_4": (ratings - mean) / 4,
+        "centred_user": (ratings - mean) / largest,
+        "user_range": 2 * (ratings - ratings.min()) / (ratings.max() - ratings.min()) - 1,
+    }
+    for name, values in expected.items():
+        found = target_scaling(name, train).transform(train).ratings[mine]
+        np.testing.assert_allclose(found, values, atol=1e-6, err_msg=name)
+    with pytest.raises(ValueError, match="centred_user"):
+        target_scaling("centred_users", train)
+
+
+def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
+    inner = validation_from(split.train)
+    parts = {"train": split.train, "test": split.test, "inner": inner.train, "validation": inner.test}
+    stopped = training(
+        train="inner", validation="validation", scaling="centred_user", max_epochs=3, seed=1,
+        measure={"curve": {}}, **SMALL,
+    )  # fmt: skip
+    fixed = training(epochs=2, seed=0, measure={"fitted_arrays": {}}, **SMALL)
+    again = training(train="inner", max_epochs=2, seed=0, **SMALL)
+    row, kept, both = run_fits([stopped, fixed, again], parts, here=True)
+    assert row["scaling"] == "centred_user" and row["seed"] == 1
+    assert row["unit_test_rmse"] < row["test_rmse"]
+    assert row["epochs_run"] == len(row["curve"]) == 3
+    assert both["epochs_run"] == 2 + both["n_epochs"], "stopped on ratings that it cut, then trained again"
+    # The unit scale's own RMSE is what training minimised and history records.
+    assert row["unit_validation_rmse"] == pytest.approx(row["curve"].min(), rel=1e-4)
+    model = model_of(kept, fixed, split.train)
+    clipped = split.test.scale.clip(model.predict(split.test.users, split.test.items))
+    assert rmse(split.test.ratings, clipped) == kept["test_rmse"]
+    assert kept["unit_test_rmse"] == pytest.approx(kept["test_rmse"] / 2, rel=1e-6)
+    assert model.n_parameters_ == kept["n_parameters"]
+    found = permutation_importance(model, split.test, repeats=2)
+    assert set(found["input"]) == {
+        "user/id",
+        "user/age",
+        "user/gender",
+        "user/occupation",
+        "item/id",
+        "item/genres",
+    }
+    assert len(found) == 12
+    same = permutation_importance(
+        model.replace_features({"item/id": np.zeros((60, 6), np.float32)}), split.test
+    )
+    np.testing.assert_allclose(same.query("input == 'item/id'")["increase"], 0, atol=1e-12)
+    with pytest.raises(ValueError, match="no model"):
+        model_of(row, stopped, split.train)
+
+
+def test_errors_averaged_over_models_by_hand(split):
+    models = [GlobalMean().fit(split.train), GlobalMean().fit(split.test)]
+    each = [
+        user_errors(split.test.users, split.test.ratings, m.predict(split.test.users, split.test.items)).rmse
+        for m in models
+    ]
+    found = mean_errors(models, split.test)
+    assert found.value == pytest.approx(np.sqrt(np.mean(np.square(each))))
+    some = mean_errors(models, split.test, np.arange(split.test.n_users) < 3)
+    assert some.users.tolist() == [0, 1, 2]
+
+
+def test_architectures_are_all_combinations_with_names_of_a():
+    found = architectures([16, 32, 64], [8, 16, 32, 64, 128], [8, 16, 32, 64, 128], [64, 128])
+    names = [architecture_name(sizes) for sizes in found]
+    assert len(set(names)) == 150
+    assert names[0] == "emb64_user128_movie128_final128"
+    assert [architecture_sizes(name) for name in names] == found
+    with pytest.raises(ValueError, match="emb16_user16"):
+        architecture_sizes("user16_emb16")
+    assert set(published_tables()["architecture"]) <= set(names)
+    assert len(published_tables()) == 20
+
+
+def test_starved_users_keep_as_many_ratings_as_their_level(planted):
+    starved, level = starve(planted, levels=(0, 2, 5), share=0.5, seed=3)
+    before, after = planted.user_counts, starved.user_counts
+    assert (after[level < 0] == before[level < 0]).all()
+    assert (after[level >= 0] == np.minimum(level, before)[level >= 0]).all()
+    sizes = np.bincount(level[level >= 0])[[0, 2, 5]]
+    assert sizes.max() - sizes.min() <= 1
+    assert sizes.sum() == round(0.5 * (before > 0).sum())
+    kept = set(zip(starved.users, starved.items, starved.ratings, strict=True))
+    assert kept <= set(zip(planted.users, planted.items, planted.ratings, strict=True))
+    again, _ = starve(planted, levels=(0, 2, 5), share=0.5, seed=3)
+    np.testing.assert_array_equal(starved.items, again.items)
+    other, _ = starve(planted, levels=(0, 2, 5), share=0.5, seed=4)
+    assert not np.array_equal(starved.items, other.items)

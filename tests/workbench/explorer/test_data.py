@@ -1,0 +1,102 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lib.data.splits import per_user_holdout
+from lib.experiment.evaluation import evaluate
+from lib.experiment.stored_runs import load_run
+from lib.report.run_writer import start_run
+from lib.workbench.explorer.data import Explorer
+
+ANN = 0
+
+
+def test_marks_are_hit_low_seen_and_new(explorer):
+    found = explorer.marked(ANN, [2, 3, 0, 5])
+    assert list(found["mark"]) == ["hit", "low", "seen", "new"]
+    assert found["rating"].tolist()[:3] == [4, 2, 5] and np.isnan(found["rating"].iloc[3])
+    assert explorer.titled(found)[1:] == ["映画 [held out, not liked]", "<script>alert(1)</script> (1990) [seen]", "Last (2000)"]  # fmt: skip
+    assert explorer.titled(found, ratings=True)[0] == "Godfather, The (1972) [held-out hit: 4]"
+
+
+def test_lists_come_in_their_order_with_titles(explorer):
+    top = explorer.top(ANN, "b")
+    assert top["rank"].tolist() == [1, 2, 3] and top["item"].tolist() == [4, 2, 5]
+    assert top["title"].tolist() == ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"]
+    assert explorer.top(1, "a").empty
+
+
+def test_the_films_that_most_models_list_come_first(explorer):
+    assert explorer.recommended(ANN).tolist() == [2, 4, 3, 5]
+    assert explorer.listed_by(ANN, 3) == ["a"] and explorer.listed_by(ANN, 4) == ["a", "b"]
+
+
+def test_favourite_genres_are_those_of_liked_films(explorer):
+    """Ann rated film 1 (crime, drama) with 5 and film 2 (comedy) with 2: no comedy."""
+    found = explorer.favourite_genres(ANN)
+    assert found.to_dict("list") == {
+        "genre": ["Crime", "Drama"],
+        "liked": [1, 1],
+        "rated": [1, 1],
+        "mean": [5.0, 5.0],
+    }
+
+
+def test_a_user_is_described_without_the_zip_code(explorer):
+    assert explorer.describe(ANN) == "user ann, age 30, woman, <b>artist"
+
+
+def test_predictions_stand_beside_the_held_out_ratings(explorer):
+    found = explorer.predictions(ANN)
+    assert found[["item", "rating", "a", "c"]].to_numpy().tolist() == [[2, 4, 3, 4], [3, 2, 4, 2]]
+
+
+def test_reasons_are_the_users_nearest_films_and_shared_genres(explorer):
+    """Film 3 is rated like film 1 (bob high, cat low) and unlike film 2; it is crime, as ann's liked film."""
+    near, genres = explorer.why(ANN, 2)
+    assert near["item"].tolist() == [0] and near["rating"].tolist() == [5]
+    assert near["similarity"].iloc[0] == pytest.approx(explorer.similarity[2, 0])
+    assert explorer.similarity[2, 0] > 0 > explorer.similarity[2, 1]
+    assert genres == ["Crime"]
+    near, genres = explorer.why(ANN, 5)  # a film without ratings
+    assert near.empty and genres == []
+    assert 0 not in explorer.why(ANN, 0)[0]["item"].tolist()  # no film is a reason for itself
+
+
+def test_without_side_tables_ids_stand_for_titles(split, explorer):
+    from dataclasses import replace
+
+    bare = replace(
+        split, **{part: replace(getattr(split, part), item_table=None, user_table=None) for part in ("train", "test")}
+    )  # fmt: skip
+    lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [3]})
+    found = Explorer(bare, lists, split.test.frame()[["user", "item", "rating"]])
+    assert found.top(ANN, "a")["title"].tolist() == ["3"]
+    assert found.favourite_genres(ANN).empty and found.describe(ANN) == "user ann"
+
+
+def test_what_is_wrong_is_named(split, explorer):
+    lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [99]})
+    with pytest.raises(ValueError, match="film 99 of a list"):
+        Explorer(split, lists, split.test.frame())
+    with pytest.raises(ValueError, match="--only one_table"):
+        Explorer(split, lists.iloc[:0], split.test.frame())
+
+
+def test_it_reads_what_a_run_stored(planted, tmp_path):
+    split = per_user_holdout(planted, seed=42)
+    writer = start_run("one_table", runs_dir=tmp_path)
+    evaluations = {}
+    for name in ("bias", "most_popular"):
+        evaluations[name] = evaluate(name, split, ks=(5,), n_resamples=0)
+        writer.record(evaluations[name])
+    writer.fact("contenders", {"bias": {"label": "The bias"}})
+    writer.finish()
+    found = Explorer.from_runs([load_run("one_table", runs_dir=tmp_path)], split, k=5)
+    assert found.models == ["bias", "most_popular"] and found.predicting == ["bias"]
+    assert found.labels["bias"] == "The bias"
+    expected = evaluations["bias"].top_k.query("user == 1003").sort_values("rank")["item"]
+    user = int(split.train.user_codes([1003])[0])
+    assert split.train.item_ids[found.top(user, "bias")["item"]].tolist() == expected.tolist()
+    seen = split.train.items[split.train.users == user]
+    assert not set(found.top(user, "bias")["item"]) & set(seen)

@@ -1,0 +1,185 @@
+"""What runs on a reader's ratings, what is chosen, and what a fit leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lib.data.dataset import load
+from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
+from lib.metrics.rating import rmse
+from lib.models.fitting import fit_model
+from lib.workbench.own_ratings import prepare
+from lib.workbench.own_ratings.candidates import MIXED, candidates
+from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
+from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
+from lib.workbench.own_ratings.stars import for_models
+from lib.workbench.own_ratings.tables import skipped_table, user_lists
+from tests.workbench.own_ratings.shapes import books, half_stars, plays
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shapes")
+    ratings, items, users = books(folder)
+    made = {
+        "half": prepare(half_stars(folder), folder=folder / "half"),
+        "books": prepare(ratings, items=items, users=users, scale=(0, 100), folder=folder / "books"),
+        "plays": prepare(plays(folder), folder=folder / "plays"),
+    }
+    return {name: load(str(one.folder)) for name, one in made.items()}
+
+
+def reasons(found):
+    return dict(zip(found.skipped["model"], found.skipped["reason"], strict=True))
+
+
+def test_what_runs_depends_on_the_columns(shapes):
+    half = candidates(for_models(shapes["half"].interactions), single_valued=False)
+    assert "timesvdpp" in half.contenders and MIXED not in half.contenders
+    assert "--items" in reasons(half)["Two-tower"]
+    with_tables = candidates(for_models(shapes["books"].interactions), single_valued=False)
+    assert {"two_tower", MIXED} <= set(with_tables.contenders)
+    parameters = with_tables.parameters[MIXED]
+    assert set(parameters["groups"]) == {"genres", "tags", "age", "gender", "raters", "rated"}
+    assert set(parameters["projection_penalties"]) == set(parameters["groups"])
+    listed = candidates(for_models(shapes["plays"].interactions), single_valued=True)
+    assert {"ease", "implicit_als", "bpr", "item_knn", "most_popular"} <= set(listed.contenders)
+    assert "all ratings here are the same" in reasons(listed)["Bias model"]
+
+
+def test_without_timestamps_models_of_time_stay_out(shapes):
+    seen = for_models(shapes["half"].interactions)
+    found = candidates(replace(seen, timestamps=np.zeros(len(seen))), single_valued=False)
+    assert "timestamps" in reasons(found)["timeSVD++"]
+
+
+def test_too_many_items_for_a_model_are_told(shapes, monkeypatch):
+    monkeypatch.setattr("lib.workbench.own_ratings.candidates.LIMITS", {"ease": {"items": 49}})
+    seen = for_models(shapes["half"].interactions)
+    assert "50 items, more than 49" in reasons(candidates(seen, single_valued=False))["EASE"]
+    assert "ease" in candidates(seen, single_valued=False, limits=False).contenders
+
+
+def test_points_are_drawn_inside_the_space_and_alike_for_a_seed():
+    space = Space({"a": Real(0.1, 10.0, log=True), "b": Integer(2, 5), "c": Choice((None, 4.0))})
+    points = draw(space, 200, seed=3)
+    assert points == draw(space, 200, seed=3) != draw(space, 200, seed=4)
+    assert all(0.1 <= p["a"] <= 10 and p["b"] in (2, 3, 4, 5) and p["c"] in (None, 4.0) for p in points)
+    assert np.median([p["a"] for p in points]) == pytest.approx(1.0, rel=0.6)
+
+
+def test_nested_penalties_become_a_point_and_come_back():
+    _, variant = searched(("genres",))[MIXED]
+    stored = {"n_factors": 3, "projection_penalties": {"genres": 2.0, "raters": 3.0, "rated": 4.0}}
+    point = as_point(stored)
+    assert point[f"{PROJECTION}raters"] == 3.0
+    assert variant.parameters(point)["projection_penalties"] == stored["projection_penalties"]
+
+
+def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
+    splits, _ = parted(shapes["half"], seed=42, by_time=False)
+    seen = starred(splits["per_user_80_20"])
+    found = candidates(seen.train, single_valued=False, only=["bias", "item_mean"])
+    options = {"k": 5, "threshold": 4.0, "seed": 0}
+    chosen = choose(found, seen, n_trials=4, **options)
+    assert chosen["bias"]["trials"] == 4 and chosen["item_mean"]["trials"] is None
+    single = choose(found, seen, n_trials=1, **options)
+    assert single["bias"]["parameters"] == found.parameters["bias"]
+    from lib.data.splits import validation_from
+
+    inner = validation_from(seen.train)
+    points = [found.parameters["bias"], *draw(searched()["bias"][1].space, 3, 0)]
+    errors = []
+    for point in points:
+        model = fit_model("bias", inner.train, **point)
+        predicted = inner.test.scale.clip(model.predict(inner.test.users, inner.test.items))
+        errors.append(rmse(inner.test.ratings, predicted))
+    assert chosen["bias"]["validation"] == pytest.approx(min(errors))
+    assert chosen["bias"]["parameters"] == points[int(np.argmin(errors))]
+
+
+def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, monkeypatch):
+    splits, _ = parted(shapes["half"], seed=42, by_time=False)
+    seen = starred(splits["per_user_80_20"])
+    found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
+    options = {"k": 5, "threshold": 4.0, "seed": 0}
+    assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
+    monkeypatch.setattr("lib.workbench.own_ratings.choosing.MOST_ITEMS", seen.train.n_items - 1)
+    chosen = choose(found, seen, n_trials=2, **options)
+    assert chosen["ease"]["trials"] is None and chosen["ease"]["parameters"] == found.parameters["ease"]
+    assert chosen["bias"]["trials"] == 2
+
+
+def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes):
+    data = shapes["books"]
+    splits, left_out = parted(data, seed=42, by_time=False)
+    split = splits["per_user_80_20"]
+    found = candidates(starred(split).train, single_valued=False, only=["item_mean", "svd", "bias"])
+    choices = choose(found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0)
+    fits, remarks = fit_all(found, choices, splits, k=5, changes={"svd": {"n_factors": -1}})
+    assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [
+        ("svd", "per_user_80_20")
+    ]
+    direct = fit_model("item_mean", split.train).predict(split.test.users, split.test.items)
+    assert fits[0]["predictions"] == pytest.approx(split.test.scale.clip(direct), abs=1e-3)
+    shown = skipped_table(found, left_out, remarks)
+    assert shown.iloc[0]["what"].startswith("SVD") and "failed" in shown.iloc[0]["reason"]
+    assert shown.iloc[-1]["reason"].startswith("not among those asked for")
+
+
+def test_a_diverging_model_gets_a_smaller_learning_rate(shapes):
+    splits, _ = parted(shapes["half"], seed=42, by_time=False)
+    found = candidates(
+        starred(splits["per_user_80_20"]).train, single_valued=False, only=["matrix_factorisation"]
+    )
+    choices = {
+        "matrix_factorisation": {
+            "parameters": {**found.parameters["matrix_factorisation"], "n_epochs": 30, "learning_rate": 80.0}
+        }
+    }
+    fits, remarks = fit_all(found, choices, splits, k=5)
+    assert len(fits) == 1 and np.isfinite(fits[0]["predictions"]).all()
+    assert remarks["matrix_factorisation", "per_user_80_20"].startswith("ran with a learning rate of")
+
+
+def test_what_is_relevant_is_read_from_the_scale(shapes):
+    assert threshold_of(shapes["half"].interactions)[0] == 0.5 + 0.75 * 4.5
+    assert threshold_of(shapes["plays"].interactions) == (1.0, "every pair counts")
+    low = shapes["books"].interactions.with_ratings(shapes["books"].interactions.ratings / 4, (0, 100))
+    assert threshold_of(low)[0] == pytest.approx(np.quantile(low.ratings, 0.75))
+    with pytest.raises(ValueError, match="no rating reaches it"):
+        threshold_of(shapes["half"].interactions, 9)
+
+
+def test_protocols_that_the_ratings_do_not_allow_are_told(shapes):
+    splits, left_out = parted(shapes["plays"], seed=42)
+    assert list(splits) == ["per_user_80_20"]
+    assert left_out[0][0] == "chronological" and "timestamps" in left_out[0][1]
+    assert list(parted(shapes["half"], seed=42)[0]) == ["per_user_80_20", "chronological"]
+
+
+def test_lists_name_titles_and_mark_hits(shapes):
+    from lib.metrics.lists import TopK
+
+    splits, _ = parted(shapes["books"], seed=42, by_time=False)
+    split = splits["per_user_80_20"]
+    train, users = split.train, np.arange(split.train.n_users, dtype=np.int32)
+    items = np.tile([4, 7], (len(users), 1))
+    top = TopK(users, items, np.tile([2.0, 1.0], (len(users), 1)), train.n_items)
+    table = user_lists({"m": top, "n": top}, split, 3, 2, 0.0, {"m": "Model", "n": "Other"})
+    best = table["model"] == "rated highest in training"
+    assert table["model"].tolist() == ["rated highest in training", "Model", "Other"] * 3
+    assert table["train"].is_monotonic_increasing
+    titles = train.item_table["title"].to_numpy()
+    for row in table[best].itertuples():
+        (user,) = train.user_codes([row.user])
+        assert (
+            row.list.split("  ·  ")[0]
+            == titles[train.items[train.users == user][train.ratings[train.users == user].argmax()]]
+        )
+    for row in table[~best].itertuples():
+        (user,) = train.user_codes([row.user])
+        tested = set(split.test.items[split.test.users == user])
+        shown = [titles[item] + " *" * (item in tested) for item in (4, 7)]
+        assert row.list == "  ·  ".join(shown) and row.hits == len(tested & {4, 7})
