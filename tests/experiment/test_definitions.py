@@ -46,11 +46,7 @@ def test_a_model_reaches_what_fitting_and_predicting_runs_and_no_more(tree):
         ("kernels.py", "return penalty(1)", "return penalty(2)"),
         ("kernels.py", "(data, rate, loss):", "(data, rate,\n        loss,\n):"),
         ("models/svd.py", "import RATE, descend as go, penalty", "import penalty, descend as go, RATE"),
-        (
-            "models/__init__.py",
-            '"bias": "lib.models.baselines.bias:Bias"',
-            '"other": "lib.models.other:Other"',
-        ),
+        ("models/__init__.py", '"bias": "lib.models.bias:Bias"', '"other": "lib.models.other:Other"'),
         ("models/__init__.py", "return Base()", "return None"),
         ("data.py", "return 1", "return 2"),
         ("late.py", "def prepare", "if __name__ == '__main__':\n    print(1)\n\n\ndef prepare"),
@@ -159,7 +155,7 @@ def test_attributes_that_are_used_elsewhere_can_be_roots(tree):
 def test_a_module_of_the_users_own_counts_with_what_it_takes_from_the_package(tree, monkeypatch):
     (tree.root / "elsewhere").mkdir()
     monkeypatch.chdir(tree.root / "elsewhere")
-    text = "from lib.models.latent.svd import SVD\nMORE = 2\nclass Mine(SVD):\n    def predict(self, users):\n        return MORE\n"
+    text = "from lib.models.svd import SVD\nMORE = 2\nclass Mine(SVD):\n    def predict(self, users):\n        return MORE\n"
     (tree.root / "elsewhere" / "my_own_module.py").write_text(text)
     found = tree.names("my_own_module:Mine")
     assert {"my_own_module:Mine", "my_own_module:MORE", "models.svd:SVD._fit", "kernels:descend"} <= found
@@ -187,7 +183,7 @@ def test_what_a_module_of_the_users_own_takes_from_files_beside_it_counts(
 @pytest.mark.parametrize(
     "root",
     [
-        "lib.models.latent.svd:SVDD",
+        "lib.models.svd:SVDD",
         "lib.nothing:f",
         "nowhere_at_all:f",
         "lib.studies:logging",
@@ -215,7 +211,7 @@ def test_modules_that_import_each_other_end(tree):
 CELLS = [
     "%matplotlib inline\nimport numpy as np\nfrom lib import metrics\nimport lib.studies as s\n!ls",
     "%%bash\nls -l | wc",
-    "from lib.late import prepare\nfrom lib.models.latent.svd import SVD\nfrom lib.models import create\n",
+    "from lib.late import prepare\nfrom lib.models.svd import SVD\nfrom lib.models import create\n",
     "np.load(s.measure(metrics.error(1)).table.size)\nfiles = !ls\nmodel = create('svd')\nmodel.explain(1)",
 ]
 
@@ -224,8 +220,8 @@ def test_roots_of_a_notebook_are_what_its_cells_use(tree):
     roots = {SVD, "lib.studies:measure", "lib.metrics.rating:mae", ".table", ".size", ".explain"}
     assert tree.definitions.roots_of(CELLS) == roots
     assert tree.definitions.roots_of(["prepare(1)", CELLS[2], "a = 'bias'"]) == {"lib.late:prepare"}
-    assert tree.definitions.roots_of(["a = 'bias'"], texts=True) == {"lib.models.baselines.bias:Bias"}
-    assert tree.definitions.roots_of([], values={"a": ["bias", 1]}) == {"lib.models.baselines.bias:Bias"}
+    assert tree.definitions.roots_of(["a = 'bias'"], texts=True) == {"lib.models.bias:Bias"}
+    assert tree.definitions.roots_of([], values={"a": ["bias", 1]}) == {"lib.models.bias:Bias"}
     assert {"models.svd:SVD.explain", "models.svd:unused"} <= tree.names(*tree.definitions.roots_of(CELLS))
 
 

@@ -8,7 +8,7 @@ FILES = {
     "__init__.py": "PLACE = 1\n",
     "models/__init__.py": """
 from lib.models.base import Base
-REGISTRY: dict[str, str] = {"svd": "lib.models.latent.svd:SVD", "bias": "lib.models.baselines.bias:Bias"}
+REGISTRY: dict[str, str] = {"svd": "lib.models.svd:SVD", "bias": "lib.models.bias:Bias"}
 def create(name):
     return Base()
 """,
@@ -113,8 +113,7 @@ def other(stopping):
     "studies.py": """
 import lib.metrics.rating
 from lib import metrics, kernels as k
-from lib.models import create
-from lib.models.latent import svd
+from lib.models import create, svd
 from lib.cards import CARD
 import logging
 logging.disable()
@@ -131,7 +130,7 @@ def through_modules(a):
 """,
     "cards.py": "CARD = {'label': 'SVD'}\n",
 }
-SVD = "lib.models.latent.svd:SVD"
+SVD = "lib.models.svd:SVD"
 
 
 class Tree:
