@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from nbformat import NotebookNode
+
 FRONT = "front"
 """The part of the plan whose one run becomes the report's first page."""
 
@@ -127,6 +129,9 @@ class Page:
         File name of the source notebook.
     blocks : list of Block
         What the page shows, in order.
+    cells : NotebookNode
+        The notebook as `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its
+        ``places``.
     provenance : dict
         The run's provenance.json; empty where it has none.
     from_nothing : float or None
@@ -140,6 +145,7 @@ class Page:
     part: str
     notebook: str
     blocks: list[Block] = field(default_factory=list)
+    cells: NotebookNode = field(default_factory=NotebookNode)
     provenance: dict = field(default_factory=dict)
     from_nothing: float | None = None
 

@@ -15,12 +15,14 @@ from markupsafe import Markup
 from lib.report.content import VERDICTS, Report, cell_link, check_links, prose_key
 from lib.report.data import data_path
 from lib.report.document import Code, Empty, Explorer, Figure, Page, Prose, Table, Text
+from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
 from lib.report.provenance import date_of, duration
 from lib.report.search import search_index
 from lib.report.svg import compact, size_of
 
+STYLES = ("fonts.css", "report.css")
 LONG_TABLE = 40
 """Rows from which a table scrolls in a window of its own on the screen."""
 SHORT_TEXT, LONG_TEXT = 20, 32
@@ -31,11 +33,12 @@ WIDE = 84
 
 @dataclass(frozen=True)
 class View:
-    """A page as the template sees it."""
+    """A page as the template sees it; `shown` has its blocks as HTML by their place, `rest` what follows them."""
 
     page: Page
     title: str
-    body: Markup
+    shown: dict[int, Markup]
+    rest: Markup
     headings: list[Heading]
     code: Markup
 
@@ -57,7 +60,8 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = Fa
     RenderingError
         A link within the report leads nowhere.
     """
-    environment = _environment()
+    exporter = SiteExporter()
+    environment = exporter.environment
     prose = {key: Markup(text) for key, text in report.markdown.html().items()}
     shared = {
         "report": report,
@@ -66,8 +70,9 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = Fa
         "benchmarks": benchmarks,
         "date": date_of(report.provenance),
         "duration": duration,
-        "style": Markup((files("lib.report") / "templates" / "report.css").read_text(encoding="utf-8")),
+        "style": Markup("".join((TEMPLATE / name).read_text(encoding="utf-8") for name in STYLES)),
     }
+    environment.globals |= shared
     for page in report.pages:
         view = _view(report, page, prose, environment)
         position = report.chapters.index(page) if page in report.chapters else -1
@@ -75,13 +80,13 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = Fa
             "previous": report.chapters[position - 1] if position > 0 else None,
             "next": report.chapters[position + 1] if position + 1 < len(report.chapters) else None,
         }
-        template = "index.html.j2" if page.is_front else "page.html.j2"
-        _write(
-            folder / page.file, environment, template, view=view, current=page.file, **shared, **neighbours
-        )
-    if report.front is None:
-        _write(folder / "index.html", environment, "index.html.j2", view=None, current="index.html", **shared)
-    _write(folder / "provenance.html", environment, "provenance.html.j2", current="provenance.html", **shared)
+        exporter.template_file = "front.html.j2" if page.is_front else "page.html.j2"
+        resources = {"view": view, "current": page.file, **neighbours}
+        _write(folder / page.file, exporter.from_notebook_node(page.cells, resources)[0])
+    others = ["provenance.html"] if report.front else ["provenance.html", "index.html"]
+    for name in others:
+        template = environment.get_template("front.html.j2" if name == "index.html" else "provenance.html.j2")
+        _write(folder / name, template.render(resources={"view": None, "current": name}))
     _write_files(report, folder)
     others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
     _check(folder, others)
@@ -100,7 +105,7 @@ def write_figures(report: Report, folder: Path) -> None:
 # -- one page ------------------------------------------------------------------------------------------------------
 def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jinja2.Environment) -> View:
     macros = environment.get_template("blocks.html.j2").module
-    parts: list[Markup] = []
+    shown: dict[int, Markup] = {}
     headings: list[Heading] = []
     pending: list[Code] = []
     kept: list[Code] = []
@@ -119,28 +124,26 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         if isinstance(block, Code):
             pending.append(block)
         elif isinstance(block, Prose):
-            parts += [fold(), Markup(f'<div class="prose">{prose[key]}</div>')]
+            shown[place] = fold() + Markup(f'<div class="prose">{prose[key]}</div>')
             headings += report.markdown.headings.get(key, [])
         elif isinstance(block, Text):
-            parts += [fold(), macros.output(block.text)]
+            shown[place] = fold() + macros.output(block.text)
         elif isinstance(block, Explorer):
-            parts += [fold(), macros.explorer(block.data)]
+            shown[place] = fold() + macros.explorer(block.data)
         elif isinstance(block, Empty):
             target = report.numbering.target(block.label)
-            parts.append(macros.empty(block, target, prose[key], fold()))
+            shown[place] = macros.empty(block, target, prose[key], fold())
         elif isinstance(block, Figure):
             target = report.numbering.target(block.label)
             download = f"data/{data_path(block)}" if block.data else ""
-            parts.append(
-                macros.figure(block, target, prose[key], download, size_of(block.image, block.kind), fold())
-            )
+            size = size_of(block.image, block.kind)
+            shown[place] = macros.figure(block, target, prose[key], download, size, fold())
         else:
-            parts.append(_table(report, page, block, prose.get(key, Markup("")), macros, fold()))
-    parts.append(fold())
-    parts.append(prose.get(f"footnotes:{page.id}", Markup("")))
+            shown[place] = _table(report, page, block, prose.get(key, Markup("")), macros, fold())
+    rest = fold() + prose.get(f"footnotes:{page.id}", Markup(""))
     code = _code(kept) if kept else Markup("")
     return View(
-        page, report.title if page.is_front else page.title, Markup("\n").join(filter(None, parts)), headings, code
+        page, report.title if page.is_front else page.title, shown, rest, headings, code
     )  # fmt: skip
 
 
@@ -165,18 +168,7 @@ def _code(blocks: list[Code]) -> Markup:
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("lib.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
-def _write(path: Path, environment: jinja2.Environment, template: str, **values) -> None:
-    text = environment.get_template(template).render(**values)
+def _write(path: Path, text: str) -> None:
     # The templates' empty lines go; those of code are the code's.
     parts = re.split(r"(<pre\b.*?</pre>)", text, flags=re.DOTALL)
     parts[::2] = [re.sub(r"\n{2,}", "\n", part) for part in parts[::2]]

@@ -11,7 +11,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from lib.report import inline
+import nbformat
+from nbformat import NotebookNode
+
 from lib.report.display import POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
@@ -27,14 +29,13 @@ from lib.report.document import (
     Text,
 )
 from lib.report.errors import RenderingError
+from lib.report.exporter import NotebookReader
 
 log = logging.getLogger(__name__)
 
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """The MIME type of what `lib.workbench.explorer.page.show` publishes."""
 
-_OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
-_KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
 _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
 _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
@@ -94,24 +95,21 @@ def read_page(run, folder: Path) -> Page:
             f"Execute it: python run_notebooks.py --only {run.id}",
             run=run.id,
         )
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook, _ = NotebookReader().from_notebook_node(nbformat.read(path, as_version=4), {"run": run.id})
     title, blocks, noisy = "", [], []
-    for number, cell in enumerate(notebook["cells"], start=1):
-        tags = cell.get("metadata", {}).get("tags", [])
-        if "remove-cell" in tags:
-            continue
-        source = _joined(cell.get("source", ""))
-        if cell["cell_type"] == "markdown":
-            source = _told(run.id, number, cell, source)
-            heading = _TITLE.match(source)
+    for cell in notebook.cells:
+        number, before = cell.metadata.number, len(blocks)
+        if cell.cell_type == "markdown":
+            source, heading = cell.source, _TITLE.match(cell.source)
             if heading and not title:
                 title, source = heading["title"], source[heading.end() :]
             if source.strip():
                 blocks.append(Prose(number, source))
-        elif cell["cell_type"] == "code":
-            found, stderr = _code_cell(run.id, number, cell, source, tags, folder)
+        elif cell.cell_type == "code":
+            found, stderr = _code_cell(run.id, number, cell, folder)
             blocks += found
             noisy += [number] if stderr else []
+        cell.metadata["places"] = list(range(before, len(blocks)))
     if noisy:
         log.warning(
             "run %s: left out what %s wrote to stderr",
@@ -126,48 +124,16 @@ def read_page(run, folder: Path) -> Page:
         part=run.part,
         notebook=Path(run.notebook).name,
         blocks=blocks,
+        cells=notebook,
         provenance=_provenance(folder),
         from_nothing=run.seconds,
     )
 
 
-def _told(run: str, number: int, cell: dict, source: str) -> str:
-    """Return a Markdown cell's prose with the values of its inline expressions."""
-    try:
-        source, broken = inline.told(source, cell["metadata"].get(inline.KEY, []))
-    except inline.Unanswered as error:
-        raise RenderingError(
-            f"an inline expression has no value: {error}",
-            f"Run it again: python run_notebooks.py --only {run} --force",
-            run=run,
-            cell=number,
-        ) from None
-    for condition in broken:
-        log.warning(
-            "run %s, cell %s: written for other results, as this does not hold: %s", run, number, condition
-        )
-    return source
-
-
-def options(source: str) -> tuple[dict[str, str], str]:
-    """Split a code cell into its ``#| key: value`` lines (continued on further ``#| `` lines) and the rest."""
-    found: dict[str, str] = {}
-    lines, key = source.lstrip("\n").split("\n"), None
-    while lines and (line := _OPTION.match(lines[0])):
-        lines.pop(0)
-        pair = _KEY.match(line["line"])
-        if pair:
-            key = pair["key"]
-            found[key] = pair["value"].strip()
-        elif key:
-            found[key] = f"{found[key]} {line['line'].strip()}".strip()
-    return {key: _unquoted(value) for key, value in found.items()}, "\n".join(lines).strip()
-
-
 # -- one code cell -----------------------------------------------------------------------------------------------
-def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], folder: Path):
+def _code_cell(run: str, number: int, cell: NotebookNode, folder: Path) -> tuple[list[Block], bool]:
     """Return a code cell's blocks, and whether it wrote to stderr."""
-    settings, code = options(source)
+    settings, code, tags = cell.metadata.options, cell.source, cell.metadata.get("tags", [])
     if "injected-parameters" in tags:
         code = _without_places(code)
     label = settings.get("label", "")
@@ -179,7 +145,8 @@ def _code_cell(run: str, number: int, cell: dict, source: str, tags: list[str], 
             cell=number,
         )
     blocks: list[Block] = []
-    if code and "remove-input" not in tags and not _only_speaks(code):
+    hidden = cell.metadata.get("transient", {}).get("remove_source", False)
+    if code and not hidden and not _only_speaks(code):
         parameters = bool({"parameters", "injected-parameters"} & set(tags))
         blocks.append(Code(number, code, parameters))
     stderr, shown = False, []
@@ -334,11 +301,6 @@ def _clean(text: str) -> str:
     """Terminal output as a reader would have seen it: no colours, only the last state of a rewritten line."""
     text = _ANSI.sub("", text).replace("\r\n", "\n")
     return "\n".join(line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")).strip("\n")
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1] if quoted else value
 
 
 def _plain(title: str) -> str:

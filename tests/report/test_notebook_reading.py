@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
 
+from lib.report import display, notebooks
 from lib.report.document import Code, Empty, Figure, Prose, Table, Text
-from lib.report.errors import RenderingError, display, notebooks
+from lib.report.errors import RenderingError
+from lib.report.exporter import split_options
 
 
 def read(tmp_path, notebook, name="first", **more):
@@ -106,7 +108,7 @@ def test_a_run_that_found_kept_fits_is_told_by_its_time(tmp_path, seconds, expec
 
 
 def test_option_lines_may_go_on_and_may_hold_colons_and_quotes():
-    settings, code = notebooks.options(
+    settings, code = split_options(
         '#| label: fig-a\n#| fig-alt: Two lines: one falls,\n#|   one rises.\n#| fig-cap: "A: b"\n\ndraw()'
     )
     assert settings == {"label": "fig-a", "fig-alt": "Two lines: one falls, one rises.", "fig-cap": "A: b"}

@@ -114,7 +114,9 @@ def test_styles_names_groups_and_transforms_are_short():
 
 # -- code ------------------------------------------------------------------------------------------------------------
 def test_code_has_a_class_for_each_colour_and_no_other():
-    sheet = (files("lib.report") / "templates" / "report.css").read_text(encoding="utf-8")
+    sheet = (files("lib.report") / "templates" / "filling-the-matrix" / "report.css").read_text(
+        encoding="utf-8"
+    )
     rules = sheet[sheet.index("/* -- code") : sheet.index("/* -- phones")]
     known = set()
     for line in rules.splitlines():

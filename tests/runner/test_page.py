@@ -11,7 +11,14 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="10pt" viewBo
 
 def code(source, *outputs):
     outputs = [{"output_type": "display_data", "data": data, "metadata": {}} for data in outputs]
-    return {"cell_type": "code", "id": source, "metadata": {}, "source": source, "outputs": outputs}
+    cell = {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "source": source,
+        "outputs": outputs,
+    }
+    return {**cell, "id": f"c{len(source)}"}
 
 
 @pytest.fixture

@@ -1,0 +1,134 @@
+"""nbconvert's part: preprocessors that read our notebooks' conventions, and exporters for reading and for writing pages.
+
+The template folder ``templates/filling-the-matrix`` is an ordinary one of nbconvert's: it shows anybody's notebook in the
+report's style, with the preprocessors of its ``conf.json``.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from nbconvert.exporters import Exporter, TemplateExporter
+from nbconvert.preprocessors import Preprocessor, TagRemovePreprocessor
+from nbformat import NotebookNode
+
+from lib.report import inline, pandoc
+from lib.report.errors import RenderingError
+from lib.report.mathml import polish
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = files("lib.report") / "templates" / "filling-the-matrix"
+
+_OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
+_KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
+
+
+class InlineExpressions(Preprocessor):
+    """Put the kernel's answers into Markdown cells, and number all cells as their author counts them.
+
+    Raises
+    ------
+    RenderingError
+        An expression has no value; ``resources["run"]`` names the run, where there is one.
+    """
+
+    def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
+        """Replace ``{eval}`` by values, and words that don't hold by a notice."""
+        cell.metadata["number"] = index + 1
+        if cell.cell_type != "markdown":
+            return cell, resources
+        run = resources.get("run", "")
+        try:
+            cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
+        except inline.Unanswered as error:
+            raise RenderingError(
+                f"an inline expression has no value: {error}",
+                f"Run it again: python run_notebooks.py --only {run} --force"
+                if run
+                else "Execute the notebook.",
+                run=run or None,
+                cell=index + 1,
+            ) from None
+        for condition in broken:
+            log.warning(
+                "run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition
+            )
+        return cell, resources
+
+
+class OptionLines(Preprocessor):
+    """Move a code cell's ``#| key: value`` lines into its metadata, as ``options``."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
+        """Split the source; a further ``#| `` line goes on with the value before it."""
+        if cell.cell_type == "code":
+            cell.metadata["options"], cell.source = split_options(cell.source)
+        return cell, resources
+
+
+class ProseAsHTML(Preprocessor):
+    """Turn Markdown cells into HTML with mathematics as MathML, so that a page needs no script; as ``html``."""
+
+    def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
+        """Ask pandoc."""
+        if cell.cell_type == "markdown":
+            html, _ = pandoc.run(
+                cell.source, ["-f", pandoc.DIALECT, "-t", "html5", "--mathml", "--wrap=none"]
+            )
+            cell.metadata["html"] = polish(html)
+        return cell, resources
+
+
+class NotebookReader(Exporter):
+    """An executed notebook as the report reads it: values in the prose, options apart, hidden cells gone."""
+
+    def __init__(self, **options: Any):
+        hidden = TagRemovePreprocessor(remove_cell_tags={"remove-cell"}, remove_input_tags={"remove-input"})
+        super().__init__(
+            default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden], **options
+        )
+        hidden.enabled = True
+
+
+class SiteExporter(TemplateExporter):
+    """Pages of the site: nbconvert goes through a notebook that `NotebookReader` has read, our templates write it."""
+
+    def __init__(self, **options: Any):
+        super().__init__(template_name=str(TEMPLATE), **options)
+
+    def _init_preprocessors(self) -> None:
+        """Do without: the notebook has been read."""
+
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    def _create_environment(self) -> jinja2.Environment:
+        environment = super()._create_environment()
+        environment.autoescape = environment.trim_blocks = environment.lstrip_blocks = True
+        environment.undefined = jinja2.StrictUndefined
+        return environment
+
+
+def split_options(source: str) -> tuple[dict[str, str], str]:
+    """Split a code cell into its ``#| key: value`` lines (continued on further ``#| `` lines) and the rest."""
+    found: dict[str, str] = {}
+    lines, key = source.lstrip("\n").split("\n"), None
+    while lines and (line := _OPTION.match(lines[0])):
+        lines.pop(0)
+        pair = _KEY.match(line["line"])
+        if pair:
+            key = pair["key"]
+            found[key] = pair["value"].strip()
+        elif key:
+            found[key] = f"{found[key]} {line['line'].strip()}".strip()
+    return {key: _unquoted(value) for key, value in found.items()}, "\n".join(lines).strip()
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
