@@ -3,7 +3,9 @@
 It imports `lib.experiment` for stored runs, `lib.data`, and what computes below.
 """
 
+from lib.claims.expressions import Stored
 from lib.claims.published import InvalidClaims, load_claims
+from lib.claims.rules import load_rules
 from lib.claims.verdicts import (
     COLUMNS,
     CONDITION,
@@ -27,11 +29,13 @@ __all__ = [
     "VERDICTS",
     "InvalidClaims",
     "MissingVerdicts",
+    "Stored",
     "Verdict",
     "check_complete",
     "judge",
     "judge_figure",
     "load_claims",
+    "load_rules",
     "overall",
     "verdict_table",
 ]

@@ -69,9 +69,12 @@ def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
     found = models.agg(
-        value=("value", "mean"), low=("low", "mean"), high=("high", "mean"), spread=("value", "std"),
+        value=("value", "mean"),
+        low=("low", "mean"),
+        high=("high", "mean"),
+        spread=("value", "std"),
         n_folds=("value", "size"),
-    )  # fmt: skip
+    )
     several = found["n_folds"] > 1
     half = half_width(found["spread"], found["n_folds"])
     found["low"] = np.where(several, found["value"] - half, found["low"])
@@ -116,9 +119,16 @@ def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: s
         half = float(half_width(found["spread"], n_folds))
         rows.append(
             {
-                "dataset": dataset, "split": f"kfold_{n_folds}", "fold": "", "model": found["name"],
-                "metric": "rmse", "value": found["rmse"], "low": found["rmse"] - half,
-                "high": found["rmse"] + half, "seconds_fit": found.get("seconds"), "run": run,
+                "dataset": dataset,
+                "split": f"kfold_{n_folds}",
+                "fold": "",
+                "model": found["name"],
+                "metric": "rmse",
+                "value": found["rmse"],
+                "low": found["rmse"] - half,
+                "high": found["rmse"] + half,
+                "seconds_fit": found.get("seconds"),
+                "run": run,
             }
-        )  # fmt: skip
+        )
     return metrics_frame(rows)

@@ -179,12 +179,23 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
         rows.append(
             {
-                "id": anchor.id, "source": anchor.source.id, "dataset": anchor.dataset, "split": anchor.split,
-                "metric": anchor.metric, "model": anchor.model, "published": anchor.value,
-                "rounding": anchor.rounding, "ours_model": anchor.ours, "ours": value, "low": low, "high": high,
-                "difference": value - anchor.value, "comparable": anchor.comparable, "note": _note(anchor, one),
+                "id": anchor.id,
+                "source": anchor.source.id,
+                "dataset": anchor.dataset,
+                "split": anchor.split,
+                "metric": anchor.metric,
+                "model": anchor.model,
+                "published": anchor.value,
+                "rounding": anchor.rounding,
+                "ours_model": anchor.ours,
+                "ours": value,
+                "low": low,
+                "high": high,
+                "difference": value - anchor.value,
+                "comparable": anchor.comparable,
+                "note": _note(anchor, one),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
 
 

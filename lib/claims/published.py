@@ -123,9 +123,13 @@ def load_claims(path: Path | str = PATH) -> Claims:
         if entry["id"] in claims:
             raise InvalidClaims(f"{here}: the id occurs twice")
         claim = Claim(
-            entry["id"], entry["project"], entry["model"], _figures(here, entry),
-            entry.get("statement", ""), entry.get("doubt", ""),
-        )  # fmt: skip
+            entry["id"],
+            entry["project"],
+            entry["model"],
+            _figures(here, entry),
+            entry.get("statement", ""),
+            entry.get("doubt", ""),
+        )
         if not claim.parts:
             raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
         claims[claim.id] = claim

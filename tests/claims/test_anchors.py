@@ -23,9 +23,17 @@ url = "https://example.org"
 protocol = "nothing tuned"
 """
 RECORD = {
-    "id": "a", "source": "book", "dataset": "ml-100k", "split": "u1", "model": "M", "ours": "svd", "metric": "rmse",
-    "value": 0.910, "comparable": True, "checked": "repository",
-}  # fmt: skip
+    "id": "a",
+    "source": "book",
+    "dataset": "ml-100k",
+    "split": "u1",
+    "model": "M",
+    "ours": "svd",
+    "metric": "rmse",
+    "value": 0.910,
+    "comparable": True,
+    "checked": "repository",
+}
 
 
 def toml(value):
@@ -260,9 +268,10 @@ def test_a_reader_sees_names_sources_and_intervals(write):
 def test_the_figure_shows_every_row_and_hollows_what_is_not_comparable(write):
     two = SOURCE + SOURCE.replace("book", "film", 1)
     changes = [
-        {"model": "K"}, {"id": "b", "model": "K", "source": "film", "value": 0.8},
+        {"model": "K"},
+        {"id": "b", "model": "K", "source": "film", "value": 0.8},
         {"id": "c", "model": "L", "comparable": False, "why_not": "x", "value": 0.7},
-    ]  # fmt: skip
+    ]
     results = records(("u1", "", 0, "svd", "rmse", 0.9, 0.88, 0.92))
     table = anchor_table(load_anchors(write(*changes, source=two)), results)
     best = measured(results, "ml-100k", "u1").iloc[0]

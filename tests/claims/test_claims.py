@@ -172,9 +172,16 @@ def test_judging_uses_the_published_figure_and_its_rounding(few):
 )
 def test_a_verdict_without_ground_is_refused(change, message):
     given = {
-        "id": "A-one", "figure": "rmse", "reported": 0.92, "ours": 1.0, "low": 0.9, "high": 1.1,
-        "verdict": "holds", "reason": "It does.", "evidence": "svd:tbl-scores",
-    }  # fmt: skip
+        "id": "A-one",
+        "figure": "rmse",
+        "reported": 0.92,
+        "ours": 1.0,
+        "low": 0.9,
+        "high": 1.1,
+        "verdict": "holds",
+        "reason": "It does.",
+        "evidence": "svd:tbl-scores",
+    }
     Verdict(**given)
     with pytest.raises(InvalidClaims, match=message):
         Verdict(**{**given, **change})
