@@ -224,6 +224,28 @@ def best_published(table: pd.DataFrame, *, comparable: bool = True) -> pd.Series
     return None if rows.empty else rows.loc[rows["published"].idxmin()]
 
 
+def why_not_comparable(anchors: Iterable[Anchor]) -> str:
+    """Name the models whose squared errors are not comparable, with the reasons."""
+    reasons: dict[str, list[str]] = {}
+    for anchor in anchors:
+        if not anchor.comparable and anchor.metric == "rmse":
+            reasons.setdefault(anchor.why_not, []).append(anchor.model)
+    return "; ".join(f"{' and '.join(dict.fromkeys(models))}, {why}" for why, models in reasons.items())
+
+
+def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
+    """Return a row a source: ``source`` (author and year), ``title``, ``figures``, ``checked``, ``protocol`` and ``url``."""
+    found: dict[Source, list[Anchor]] = {}
+    for anchor in anchors:
+        found.setdefault(anchor.source, []).append(anchor)
+    rows = []
+    for source, of in found.items():
+        places = dict.fromkeys("could not be verified" if one.checked == "no" else one.checked for one in of)
+        row = {"source": source.cite, "title": source.title, "figures": len(of), "checked": ", ".join(places)}
+        rows.append({**row, "protocol": source.protocol, "url": source.url})
+    return pd.DataFrame(rows)
+
+
 def readers_table(
     table: pd.DataFrame, sources: Mapping[str, Source], names: Mapping[str, str]
 ) -> pd.DataFrame:

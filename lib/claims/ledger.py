@@ -37,14 +37,14 @@ DECIDING = {
 def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     """Sum verdicts on figures and statements up to a row a claim, in the order of the claims.
 
-    A claim's verdict is that of `lib.claims.overall`. Its deciding part is, among the parts whose own verdict explains
+    A claim's verdict is that of `lib.claims.verdicts.overall`. Its deciding part is, among the parts whose own verdict explains
     it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
     size, or else the first.
 
     Parameters
     ----------
     verdicts : DataFrame
-        As of `lib.claims.verdict_table`, or read from ``reports/data/claims.csv``.
+        As of `lib.claims.verdicts.verdict_table`, or read from ``reports/data/claims.csv``.
     claims : Claims
         All of them need a verdict on every part.
 
@@ -63,13 +63,13 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     ValueError
         Verdicts on a claim that is not among the published ones.
     """
-    check_complete(claims, verdicts, list(claims.projects))
+    check_complete(claims, verdicts)
     unknown = set(verdicts["id"]) - set(claims.claims)
     if unknown:
         raise ValueError(f"verdicts on claims that nobody published: {', '.join(sorted(unknown))}")
     settled = overall(verdicts)
     rows = []
-    for claim in claims.of():
+    for claim in claims.claims.values():
         parts = verdicts[verdicts["id"] == claim.id]
         verdict = settled.loc[claim.id, "verdict"]
         decides = deciding_part(parts, verdict)
@@ -106,7 +106,7 @@ def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `ledger` or of `lib.claims.verdict_table` with what a reader sees beside them.
+    """Return rows of `ledger` or of `lib.claims.verdicts.verdict_table` with what a reader sees beside them.
 
     ``range`` is ours as text, an en dash where it is no range; ``proof`` is the label of the evidence; the part's name
     (``figure`` or ``decided_by``) is in words.

@@ -107,10 +107,12 @@ class Rules:
             A run that a rule needs has not been made.
         """
         found = [
-            self.verdict(claims, claim.id, part, stored) for claim in claims.of() for part in claim.parts
+            self.verdict(claims, claim.id, part, stored)
+            for claim in claims.claims.values()
+            for part in claim.parts
         ]
         table = verdict_table(claims, filter(None, found))
-        check_complete(claims, table, list(claims.projects))
+        check_complete(claims, table)
         return table
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:

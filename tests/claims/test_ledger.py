@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from lib.claims import CONDITION, FAILS, HOLDS, MissingVerdicts, Verdict, judge, load_claims, verdict_table
 from lib.claims.ledger import LEDGER_COLUMNS, ledger, readable
+from lib.claims.published import load_claims
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, MissingVerdicts, Verdict, judge, verdict_table
 
 FILE = """
 [projects.A]
@@ -147,7 +148,7 @@ def test_a_reader_sees_ranges_words_and_labels(claims):
         figure(claims, "near", 0.9),
         Verdict.untested("A-figures", "size", "no data"),
     ]
-    rest = [words(HOLDS), figure(claims, "rmse", 0.9, claim="A-words")]
+    rest = [figure(claims, "rmse", 0.9, claim="A-words"), words(HOLDS)]
     table = readable(verdict_table(claims, four + rest).replace({"figure": {"low": "low_end"}}))
     assert table["figure"].tolist()[:2] == ["low end", "far"]
     assert table["range"].tolist() == ["0.5 to 0.52", "–", "–", "–", "–", "0 to 0.2"]

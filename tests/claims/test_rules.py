@@ -5,10 +5,11 @@ import re
 
 import pytest
 
-from lib.claims import CONDITION, FAILS, HOLDS, InvalidClaims, MissingVerdicts, load_claims
+from lib.claims import load_claims, load_rules
 from lib.claims.expressions import Stored, fields
-from lib.claims.rules import EXPRESSIONS, TEXTS, Rules, load_rules
-from lib.claims.verdicts import UNTESTED
+from lib.claims.published import InvalidClaims
+from lib.claims.rules import EXPRESSIONS, TEXTS, Rules
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, MissingVerdicts
 from lib.experiment.stored_runs import MissingRun
 from tests.claims.made_up import changed, facts, store
 
@@ -292,7 +293,7 @@ def every_expression():
 
 
 def test_every_part_has_a_rule_and_every_rule_a_part():
-    parts = [(claim.project, claim.id, part) for claim in CLAIMS.of() for part in claim.parts]
+    parts = [(claim.project, claim.id, part) for claim in CLAIMS.claims.values() for part in claim.parts]
     first = {}
     for project, claim, part in parts:
         fitting = [rule for rule in RULES.rules[project] if rule.bound(claim, part) is not None]
