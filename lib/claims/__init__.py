@@ -3,35 +3,9 @@
 It imports `lib.experiment` for stored runs, `lib.data`, and what computes below.
 """
 
-from lib.claims.published import InvalidClaims, load_claims
-from lib.claims.verdicts import (
-    COLUMNS,
-    CONDITION,
-    FAILS,
-    HOLDS,
-    VERDICTS,
-    MissingVerdicts,
-    Verdict,
-    check_complete,
-    judge,
-    judge_figure,
-    overall,
-    verdict_table,
-)
+from lib.claims.expressions import Stored
+from lib.claims.published import load_claims
+from lib.claims.rules import load_rules
+from lib.claims.verdicts import FAILS, VERDICTS, overall
 
-__all__ = [
-    "COLUMNS",
-    "CONDITION",
-    "FAILS",
-    "HOLDS",
-    "VERDICTS",
-    "InvalidClaims",
-    "MissingVerdicts",
-    "Verdict",
-    "check_complete",
-    "judge",
-    "judge_figure",
-    "load_claims",
-    "overall",
-    "verdict_table",
-]
+__all__ = ["FAILS", "VERDICTS", "Stored", "load_claims", "load_rules", "overall"]

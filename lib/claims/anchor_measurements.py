@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import special
 
 from lib.data.dataset import FOLDS
-from lib.experiment.stored_runs import METRIC_COLUMNS, metrics_frame
+from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, metrics_frame
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
 
@@ -69,9 +69,12 @@ def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
     found = models.agg(
-        value=("value", "mean"), low=("low", "mean"), high=("high", "mean"), spread=("value", "std"),
+        value=("value", "mean"),
+        low=("low", "mean"),
+        high=("high", "mean"),
+        spread=("value", "std"),
         n_folds=("value", "size"),
-    )  # fmt: skip
+    )
     several = found["n_folds"] > 1
     half = half_width(found["spread"], found["n_folds"])
     found["low"] = np.where(several, found["value"] - half, found["low"])
@@ -116,9 +119,37 @@ def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: s
         half = float(half_width(found["spread"], n_folds))
         rows.append(
             {
-                "dataset": dataset, "split": f"kfold_{n_folds}", "fold": "", "model": found["name"],
-                "metric": "rmse", "value": found["rmse"], "low": found["rmse"] - half,
-                "high": found["rmse"] + half, "seconds_fit": found.get("seconds"), "run": run,
+                "dataset": dataset,
+                "split": f"kfold_{n_folds}",
+                "fold": "",
+                "model": found["name"],
+                "metric": "rmse",
+                "value": found["rmse"],
+                "low": found["rmse"] - half,
+                "high": found["rmse"] + half,
+                "seconds_fit": found.get("seconds"),
+                "run": run,
             }
-        )  # fmt: skip
+        )
     return metrics_frame(rows)
+
+
+def gather(
+    runs: Mapping[str, StoredRun], folds_run: str, n_folds: int
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Put the runs' metrics together, and what a reader sees for models that are not registered.
+
+    `runs` are the stored ones by name; the one called `folds_run`, where it is there, gives means over `n_folds` random
+    folds in the place of its metrics.
+    """
+    frames = [run.metrics for name, run in runs.items() if name != folds_run]
+    labels = {"ensemble": "Ensemble"}
+    folds = runs[folds_run].facts.get("folds", []) if folds_run in runs else []
+    if folds:
+        dataset = runs[folds_run].provenance["dataset"]
+        frames.append(fold_results(folds, dataset=dataset, n_folds=n_folds, run=folds_run))
+        labels |= {found["name"]: found["model"] for found in folds}
+    for run in runs.values():
+        labels |= {name: one["label"] for name, one in run.facts.get("contenders", {}).items()}
+    together = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
+    return together.reindex(columns=frames[0].columns), labels

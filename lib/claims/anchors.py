@@ -179,12 +179,23 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
         rows.append(
             {
-                "id": anchor.id, "source": anchor.source.id, "dataset": anchor.dataset, "split": anchor.split,
-                "metric": anchor.metric, "model": anchor.model, "published": anchor.value,
-                "rounding": anchor.rounding, "ours_model": anchor.ours, "ours": value, "low": low, "high": high,
-                "difference": value - anchor.value, "comparable": anchor.comparable, "note": _note(anchor, one),
+                "id": anchor.id,
+                "source": anchor.source.id,
+                "dataset": anchor.dataset,
+                "split": anchor.split,
+                "metric": anchor.metric,
+                "model": anchor.model,
+                "published": anchor.value,
+                "rounding": anchor.rounding,
+                "ours_model": anchor.ours,
+                "ours": value,
+                "low": low,
+                "high": high,
+                "difference": value - anchor.value,
+                "comparable": anchor.comparable,
+                "note": _note(anchor, one),
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)
 
 
@@ -211,6 +222,28 @@ def best_published(table: pd.DataFrame, *, comparable: bool = True) -> pd.Series
     """Return the row with the lowest published error of those that are comparable, or of those that are not; None without."""
     rows = table[table["comparable"] == comparable]
     return None if rows.empty else rows.loc[rows["published"].idxmin()]
+
+
+def why_not_comparable(anchors: Iterable[Anchor]) -> str:
+    """Name the models whose squared errors are not comparable, with the reasons."""
+    reasons: dict[str, list[str]] = {}
+    for anchor in anchors:
+        if not anchor.comparable and anchor.metric == "rmse":
+            reasons.setdefault(anchor.why_not, []).append(anchor.model)
+    return "; ".join(f"{' and '.join(dict.fromkeys(models))}, {why}" for why, models in reasons.items())
+
+
+def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
+    """Return a row a source: ``source`` (author and year), ``title``, ``figures``, ``checked``, ``protocol`` and ``url``."""
+    found: dict[Source, list[Anchor]] = {}
+    for anchor in anchors:
+        found.setdefault(anchor.source, []).append(anchor)
+    rows = []
+    for source, of in found.items():
+        places = dict.fromkeys("could not be verified" if one.checked == "no" else one.checked for one in of)
+        row = {"source": source.cite, "title": source.title, "figures": len(of), "checked": ", ".join(places)}
+        rows.append({**row, "protocol": source.protocol, "url": source.url})
+    return pd.DataFrame(rows)
 
 
 def readers_table(

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from lib.claims.published import STATEMENT, Claims
 from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, check_complete, overall
 
 LEDGER_COLUMNS = (
-    "id", "project", "model", "statement", "parts", "holding", "verdict", "decided_by", "reported", "ours", "low",
-    "high", "reason", "evidence",
-)  # fmt: skip
+    "id",
+    "project",
+    "model",
+    "statement",
+    "parts",
+    "holding",
+    "verdict",
+    "decided_by",
+    "reported",
+    "ours",
+    "low",
+    "high",
+    "reason",
+    "evidence",
+)
 
 DECIDING = {
     HOLDS: (HOLDS,),
@@ -24,14 +37,14 @@ DECIDING = {
 def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     """Sum verdicts on figures and statements up to a row a claim, in the order of the claims.
 
-    A claim's verdict is that of `lib.claims.overall`. Its deciding part is, among the parts whose own verdict explains
+    A claim's verdict is that of `lib.claims.verdicts.overall`. Its deciding part is, among the parts whose own verdict explains
     it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
     size, or else the first.
 
     Parameters
     ----------
     verdicts : DataFrame
-        As of `lib.claims.verdict_table`, or read from ``reports/data/claims.csv``.
+        As of `lib.claims.verdicts.verdict_table`, or read from ``reports/data/claims.csv``.
     claims : Claims
         All of them need a verdict on every part.
 
@@ -50,24 +63,30 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     ValueError
         Verdicts on a claim that is not among the published ones.
     """
-    check_complete(claims, verdicts, list(claims.projects))
+    check_complete(claims, verdicts)
     unknown = set(verdicts["id"]) - set(claims.claims)
     if unknown:
         raise ValueError(f"verdicts on claims that nobody published: {', '.join(sorted(unknown))}")
     settled = overall(verdicts)
     rows = []
-    for claim in claims.of():
+    for claim in claims.claims.values():
         parts = verdicts[verdicts["id"] == claim.id]
         verdict = settled.loc[claim.id, "verdict"]
         decides = deciding_part(parts, verdict)
         rows.append(
             {
-                "id": claim.id, "project": claim.project, "model": claim.model, "statement": claim.statement,
-                "parts": len(parts), "holding": int((parts["verdict"] == HOLDS).sum()), "verdict": verdict,
-                "decided_by": decides["figure"], **decides[["reported", "ours", "low", "high", "reason"]],
+                "id": claim.id,
+                "project": claim.project,
+                "model": claim.model,
+                "statement": claim.statement,
+                "parts": len(parts),
+                "holding": int((parts["verdict"] == HOLDS).sum()),
+                "verdict": verdict,
+                "decided_by": decides["figure"],
+                **decides[["reported", "ours", "low", "high", "reason"]],
                 "evidence": "" if pd.isna(decides["evidence"]) else decides["evidence"],
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
 
@@ -84,3 +103,19 @@ def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
     outside = (low - reported).clip(lower=0) + (reported - high).clip(lower=0)
     distance = (outside / reported.abs().where(reported != 0, 1.0)).fillna(0.0)
     return explaining.loc[distance.idxmax()]
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of `ledger` or of `lib.claims.verdicts.verdict_table` with what a reader sees beside them.
+
+    ``range`` is ours as text, an en dash where it is no range; ``proof`` is the label of the evidence; the part's name
+    (``figure`` or ``decided_by``) is in words.
+    """
+    part = "decided_by" if "decided_by" in rows else "figure"
+    given = np.isfinite(rows["low"]) & np.isfinite(rows["high"]) & (rows["low"] != rows["high"])
+    ranges = [f"{low:.4g} to {high:.4g}" for low, high in zip(rows["low"], rows["high"], strict=True)]
+    return rows.assign(
+        range=np.where(given, ranges, "–"),
+        proof=rows["evidence"].str.partition(":")[2],
+        **{part: rows[part].str.replace("_", " ")},
+    )

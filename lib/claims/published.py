@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from lib import ROOT
+from lib.data.near_miss import near_miss
 
 PATH = ROOT / "data" / "claims.toml"
 
@@ -68,22 +68,8 @@ class Claims:
 
     def __getitem__(self, claim_id: str) -> Claim:
         if claim_id not in self.claims:
-            near = difflib.get_close_matches(claim_id, self.claims, n=2) or list(self.claims)
-            raise KeyError(f"no claim is called {claim_id!r}; did you mean {' or '.join(near)}?")
+            raise KeyError(f"no claim is called {claim_id!r}{near_miss(claim_id, self.claims)}")
         return self.claims[claim_id]
-
-    def of(self, *projects: str) -> list[Claim]:
-        """Return the claims of some projects, all without arguments.
-
-        Raises
-        ------
-        KeyError
-            No such project.
-        """
-        for project in projects:
-            if project not in self.projects:
-                raise KeyError(f"no project is called {project!r}; there are {', '.join(self.projects)}")
-        return [claim for claim in self.claims.values() if not projects or claim.project in projects]
 
     def figure(self, claim_id: str, name: str) -> Figure:
         """Return a claim's figure.
@@ -95,8 +81,7 @@ class Claims:
         """
         claim = self[claim_id]
         if name not in claim.figures:
-            near = difflib.get_close_matches(name, claim.figures, n=2) or list(claim.figures) or ["none"]
-            raise KeyError(f"{claim_id} has no figure {name!r}; did you mean {' or '.join(near)}?")
+            raise KeyError(f"{claim_id} has no figure {name!r}{near_miss(name, claim.figures)}")
         return claim.figures[name]
 
 
@@ -123,9 +108,13 @@ def load_claims(path: Path | str = PATH) -> Claims:
         if entry["id"] in claims:
             raise InvalidClaims(f"{here}: the id occurs twice")
         claim = Claim(
-            entry["id"], entry["project"], entry["model"], _figures(here, entry),
-            entry.get("statement", ""), entry.get("doubt", ""),
-        )  # fmt: skip
+            entry["id"],
+            entry["project"],
+            entry["model"],
+            _figures(here, entry),
+            entry.get("statement", ""),
+            entry.get("doubt", ""),
+        )
         if not claim.parts:
             raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
         claims[claim.id] = claim
@@ -175,6 +164,4 @@ def check_keys(here: str, entry: Mapping, required: set[str], optional: set[str]
     if missing:
         raise InvalidClaims(f"{here}: lacks {', '.join(sorted(missing))}")
     for key in set(entry) - required - optional:
-        near = difflib.get_close_matches(key, required | optional, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InvalidClaims(f"{here}: unknown key {key!r}{hint}")
+        raise InvalidClaims(f"{here}: unknown key {key!r}{near_miss(key, required | optional)}")

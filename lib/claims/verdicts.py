@@ -91,9 +91,9 @@ class Verdict:
         return cls(claim_id, STATEMENT, math.nan, ours, low, high, verdict, reason, evidence)
 
     @classmethod
-    def untested(cls, claim_id: str, figure: str, reason: str, *, reported: float = math.nan) -> Verdict:
+    def untested(cls, claim_id: str, figure: str, reason: str) -> Verdict:
         """Say that a figure or statement could not be tested, and why."""
-        return cls(claim_id, figure, reported, math.nan, math.nan, math.nan, UNTESTED, reason, "")
+        return cls(claim_id, figure, *[math.nan] * 4, UNTESTED, reason, "")
 
 
 def judge(
@@ -114,19 +114,16 @@ def judge(
     Parameters
     ----------
     claims : Claims
-    claim_id, figure : str
+    claim_id, figure, evidence : str
     ours : float
         Measured under the project's protocol.
     low, high : float, optional
         What we hold possible: an interval over users, or the range over seeds. Both are `ours` by default.
-    evidence : str
-        ``"run:label"`` of the table or figure that shows ours, such as ``"svd:tbl-svd-scores"``.
     tolerance : float, optional
         As in `judge_figure`; by default what the figure's last printed digit leaves open.
-    condition : str
-        On what the figure's holding depends: it then "holds with a condition".
-    reason : str
-        Replaces the sentence made from the numbers.
+    condition, reason : str
+        On what the figure's holding depends: it then "holds with a condition"; and what replaces the sentence made from
+        the numbers.
     """
     published = claims.figure(claim_id, figure)
     low, high = ours if low is None else low, ours if high is None else high
@@ -167,61 +164,28 @@ def judge_figure(reported: float, low: float, high: float, tolerance: float = 0.
 
 
 def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
-    """Collect verdicts into the published table, in the order of the claims and their figures.
-
-    Returns
-    -------
-    DataFrame
-        `COLUMNS`; a row a verdict.
-
-    Raises
-    ------
-    InvalidClaims
-        Two verdicts on one figure, a verdict on none, or one that quotes another figure than was published.
-    """
-    found: dict[tuple[str, str], Verdict] = {}
+    """Collect verdicts into the published table: `COLUMNS`, a row a verdict; untested figures are quoted too."""
+    rows = []
     for verdict in verdicts:
         claim = claims[verdict.id]
-        if verdict.figure not in claim.parts:
-            raise InvalidClaims(f"{claim.id} has nothing called {verdict.figure!r}; it has {claim.parts}")
-        if (verdict.id, verdict.figure) in found:
-            raise InvalidClaims(f"{claim.id}, {verdict.figure}: judged twice")
         published = claim.figures.get(verdict.figure)
-        quoted = verdict.reported
-        if published is not None and not math.isnan(quoted) and quoted != published.reported:
-            raise InvalidClaims(
-                f"{claim.id}, {verdict.figure}: {quoted} is quoted, {published.reported} published"
-            )
-        found[verdict.id, verdict.figure] = verdict
-    rows = []
-    for claim in claims.of():
-        for part in claim.parts:
-            if (claim.id, part) not in found:
-                continue
-            verdict = found[claim.id, part]
-            row = {name: getattr(verdict, name, None) for name in COLUMNS}
-            published = claim.figures.get(part)
-            rows.append(
-                row | {"project": claim.project, "reported": published.reported if published else math.nan}
-            )
+        reported = published.reported if published else math.nan
+        rows.append({**vars(verdict), "project": claim.project, "reported": reported})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def check_complete(claims: Claims, table: pd.DataFrame, projects: Iterable[str]) -> None:
-    """Raise unless every figure and statement of these projects' claims has a verdict.
-
-    `table` is of `verdict_table`, `projects` are ids; `MissingVerdicts` names what is missing.
-    """
+def check_complete(claims: Claims, table: pd.DataFrame) -> None:
+    """Raise `MissingVerdicts`, which names them, unless each claim's every figure and statement has a verdict."""
     judged = set(zip(table["id"], table["figure"], strict=True))
     missing = []
-    for claim in claims.of(*projects) if (projects := list(projects)) else []:
+    for claim in claims.claims.values():
         open_parts = [part for part in claim.parts if (claim.id, part) not in judged]
         if open_parts:
             missing.append(f"{claim.id} ({', '.join(open_parts)})")
     if missing:
         raise MissingVerdicts(
-            f"{len(missing)} claims lack a verdict: {'; '.join(missing)}. Judge them, or say why they could not be "
-            "tested (Verdict.untested)."
+            f"{len(missing)} claims lack a verdict: {'; '.join(missing)}. Give each a rule in data/verdicts.toml that "
+            "judges it, or says why it could not be tested."
         )
 
 

@@ -114,7 +114,7 @@ class RunWriter:
         display.table(frame, formats=formats, headings=headings, links=links, name=name)
 
     def verdicts(self, table: pd.DataFrame) -> None:
-        """Keep verdicts on published claims (`lib.claims.verdict_table`) as ``claims.json``, for the report."""
+        """Keep verdicts on published claims (`lib.claims.verdicts.verdict_table`) as ``claims.json``, for the report."""
         write_json(self.folder / "claims.json", table.to_dict("records"))
 
     # -- the end ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Published results: the file that holds them, our measurements on their protocols, and the table of both."""
 
+import json
 import math
 import re
 
@@ -8,10 +9,18 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from lib.claims import InvalidClaims
-from lib.claims.anchor_measurements import fold_results, half_width, measured
-from lib.claims.anchors import PATH, anchor_table, best_published, load_anchors, readers_table
-from lib.experiment.stored_runs import metrics_frame
+from lib.claims.anchor_measurements import fold_results, gather, half_width, measured
+from lib.claims.anchors import (
+    PATH,
+    anchor_table,
+    best_published,
+    load_anchors,
+    readers_table,
+    sources_table,
+    why_not_comparable,
+)
+from lib.claims.published import InvalidClaims
+from lib.experiment.stored_runs import load_run, metrics_frame
 from lib.report.charts.anchor_figure import draw_anchors, drawn_rows
 
 SOURCE = """
@@ -23,9 +32,17 @@ url = "https://example.org"
 protocol = "nothing tuned"
 """
 RECORD = {
-    "id": "a", "source": "book", "dataset": "ml-100k", "split": "u1", "model": "M", "ours": "svd", "metric": "rmse",
-    "value": 0.910, "comparable": True, "checked": "repository",
-}  # fmt: skip
+    "id": "a",
+    "source": "book",
+    "dataset": "ml-100k",
+    "split": "u1",
+    "model": "M",
+    "ours": "svd",
+    "metric": "rmse",
+    "value": 0.910,
+    "comparable": True,
+    "checked": "repository",
+}
 
 
 def toml(value):
@@ -196,6 +213,26 @@ def test_results_without_their_columns_are_refused():
         measured(records(("u1", "", 0, "svd", "rmse", 1.0, None, None)).drop(columns="fold"), "ml-100k", "u1")
 
 
+def test_runs_are_gathered_with_their_labels(tmp_path):
+    metrics = records(("u1", "", 0, "svd", "rmse", 0.9, None, None)).drop(columns="seed")
+    facts = {
+        "one_table": {"contenders": {"svd": {"label": "Our SVD"}}},
+        "koren": {"folds": [{"name": "surprise_svd", "model": "SVD", "rmse": 0.93, "spread": 0.01}]},
+    }
+    for run, found in facts.items():
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "metrics.json").write_text(metrics.to_json(orient="records"))
+        (tmp_path / run / "facts.json").write_text(json.dumps(found))
+        (tmp_path / run / "provenance.json").write_text('{"dataset": "ml-100k"}')
+    runs = {run: load_run(run, runs_dir=tmp_path) for run in facts}
+    together, labels = gather(runs, "koren", 5)
+    assert together["model"].tolist() == ["svd", "surprise_svd"]
+    assert together["split"].tolist() == ["u1", "kfold_5"]
+    assert labels == {"ensemble": "Ensemble", "surprise_svd": "SVD", "svd": "Our SVD"}
+    alone, labels = gather({"one_table": runs["one_table"]}, "koren", 5)
+    assert alone["model"].tolist() == ["svd"] and labels == {"ensemble": "Ensemble", "svd": "Our SVD"}
+
+
 # -- both together -------------------------------------------------------------------------------------------------
 def test_the_table_has_ours_the_difference_and_why(write):
     anchors = load_anchors(
@@ -256,13 +293,47 @@ def test_a_reader_sees_names_sources_and_intervals(write):
     }
 
 
+def test_reasons_and_places_are_told_once(write):
+    two = SOURCE + SOURCE.replace("book", "film", 1).replace("Ann van der Berg, Bo Ek", "Cy Dee")
+    anchors = load_anchors(
+        write(
+            {"model": "K"},
+            {
+                "id": "b",
+                "model": "L",
+                "comparable": False,
+                "why_not": "epoch chosen on test",
+                "checked": "no",
+            },
+            {"id": "c", "model": "M", "comparable": False, "why_not": "another split", "source": "film"},
+            {"id": "d", "model": "N", "comparable": False, "why_not": "epoch chosen on test"},
+            {"id": "e", "model": "N", "comparable": False, "why_not": "epoch chosen on test"},
+            {
+                "id": "f",
+                "model": "O",
+                "comparable": False,
+                "why_not": "absolute",
+                "metric": "mae",
+                "value": 0.7,
+            },
+            source=two,
+        )
+    )
+    assert why_not_comparable(anchors) == "L and N, epoch chosen on test; M, another split"
+    table = sources_table(anchors)
+    assert table["source"].tolist() == ["van der Berg et al. 2001", "Dee 2001"]
+    assert table["figures"].tolist() == [5, 1]
+    assert table["checked"].tolist() == ["repository, could not be verified", "repository"]
+
+
 # -- the figure ----------------------------------------------------------------------------------------------------
 def test_the_figure_shows_every_row_and_hollows_what_is_not_comparable(write):
     two = SOURCE + SOURCE.replace("book", "film", 1)
     changes = [
-        {"model": "K"}, {"id": "b", "model": "K", "source": "film", "value": 0.8},
+        {"model": "K"},
+        {"id": "b", "model": "K", "source": "film", "value": 0.8},
         {"id": "c", "model": "L", "comparable": False, "why_not": "x", "value": 0.7},
-    ]  # fmt: skip
+    ]
     results = records(("u1", "", 0, "svd", "rmse", 0.9, 0.88, 0.92))
     table = anchor_table(load_anchors(write(*changes, source=two)), results)
     best = measured(results, "ml-100k", "u1").iloc[0]

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from lib.claims import CONDITION, FAILS, HOLDS, MissingVerdicts, Verdict, judge, load_claims, verdict_table
-from lib.claims.ledger import LEDGER_COLUMNS, ledger
+from lib.claims.ledger import LEDGER_COLUMNS, ledger, readable
+from lib.claims.published import load_claims
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, MissingVerdicts, Verdict, judge, verdict_table
 
 FILE = """
 [projects.A]
@@ -50,9 +51,11 @@ def rows(claims, *verdicts):
 
 def test_a_row_a_claim_in_their_order(claims):
     table = rows(
-        claims, words(HOLDS), figure(claims, "rmse", 0.9, claim="A-words"),
+        claims,
+        words(HOLDS),
+        figure(claims, "rmse", 0.9, claim="A-words"),
         *(figure(claims, n, v) for n, v in (("low", 0.5), ("far", 0.9), ("near", 0.9), ("size", 100))),
-    )  # fmt: skip
+    )
     assert list(table.reset_index().columns) == list(LEDGER_COLUMNS)
     assert table.index.tolist() == ["A-figures", "A-words"]
     assert table["parts"].tolist() == [4, 2] and table["holding"].tolist() == [4, 2]
@@ -70,10 +73,14 @@ def test_a_row_a_claim_in_their_order(claims):
 
 def test_the_figure_farthest_outside_decides_in_units_of_its_own_size(claims):
     table = rows(
-        claims, words(HOLDS), figure(claims, "rmse", 0.9, claim="A-words"),
-        figure(claims, "low", 0.5), figure(claims, "far", 0.6, 0.5, 0.7), figure(claims, "near", 0.8, 0.7, 0.85),
+        claims,
+        words(HOLDS),
+        figure(claims, "rmse", 0.9, claim="A-words"),
+        figure(claims, "low", 0.5),
+        figure(claims, "far", 0.6, 0.5, 0.7),
+        figure(claims, "near", 0.8, 0.7, 0.85),
         figure(claims, "size", 95),
-    )  # fmt: skip
+    )
     # 0.90 against 0.7 is off by 0.22 of itself, 0.90 against 0.85 by 0.06, 100 against 95 by 0.05.
     one = table.loc["A-figures"]
     assert (one["verdict"], one["decided_by"], one["holding"]) == (FAILS, "far", 1)
@@ -95,8 +102,12 @@ def test_a_condition_is_explained_by_the_part_that_has_it_or_by_the_one_that_fai
     rest = [words(HOLDS), figure(claims, "rmse", 0.9, claim="A-words")]
     others = [figure(claims, "far", 0.9), figure(claims, "near", 0.9)]
     table = rows(
-        claims, *rest, *others, figure(claims, "low", 0.7), figure(claims, "size", 100, condition="on one start")
-    )  # fmt: skip
+        claims,
+        *rest,
+        *others,
+        figure(claims, "low", 0.7),
+        figure(claims, "size", 100, condition="on one start"),
+    )
     assert table.loc["A-figures", ["verdict", "decided_by"]].tolist() == [CONDITION, "size"]
     assert table.loc["A-figures", "reason"] == "on one start"
     table = rows(claims, *rest, *others, figure(claims, "low", 0.7), figure(claims, "size", 100))
@@ -116,9 +127,10 @@ def test_a_claim_or_a_part_without_a_verdict_stops_it(claims):
         rows(claims, words(HOLDS), figure(claims, "rmse", 0.9, claim="A-words"))
     with pytest.raises(MissingVerdicts, match=r"A-words \(statement\)"):
         rows(
-            claims, figure(claims, "rmse", 0.9, claim="A-words"),
+            claims,
+            figure(claims, "rmse", 0.9, claim="A-words"),
             *(figure(claims, n, v) for n, v in (("low", 0.5), ("far", 0.9), ("near", 0.9), ("size", 100))),
-        )  # fmt: skip
+        )
 
 
 def test_verdicts_on_what_nobody_claimed_are_refused(claims):
@@ -127,3 +139,18 @@ def test_verdicts_on_what_nobody_claimed_are_refused(claims):
     table.loc[len(table)] = table.iloc[0].to_dict() | {"id": "A-other"}
     with pytest.raises(ValueError, match="nobody published: A-other"):
         ledger(table, claims)
+
+
+def test_a_reader_sees_ranges_words_and_labels(claims):
+    four = [
+        figure(claims, "low", 0.51234, 0.5, 0.52),
+        figure(claims, "far", 0.9),
+        figure(claims, "near", 0.9),
+        Verdict.untested("A-figures", "size", "no data"),
+    ]
+    rest = [figure(claims, "rmse", 0.9, claim="A-words"), words(HOLDS)]
+    table = readable(verdict_table(claims, four + rest).replace({"figure": {"low": "low_end"}}))
+    assert table["figure"].tolist()[:2] == ["low end", "far"]
+    assert table["range"].tolist() == ["0.5 to 0.52", "–", "–", "–", "–", "0 to 0.2"]
+    assert table["proof"].tolist() == ["tbl-low", "tbl-far", "tbl-near", "", "tbl-rmse", "fig-words"]
+    assert readable(rows(claims, *four, *rest))["decided_by"].tolist() == ["low", "statement"]

@@ -1,0 +1,174 @@
+"""The rules of the verdicts, read from ``data/verdicts.toml`` and applied to what the runs found."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lib import ROOT
+from lib.claims import expressions
+from lib.claims.expressions import Names, Stored
+from lib.claims.published import STATEMENT, Claims, InvalidClaims, check_keys
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, Verdict, check_complete, judge, verdict_table
+from lib.experiment.stored_runs import MissingRun
+
+PATH = ROOT / "data" / "verdicts.toml"
+EXPRESSIONS = ("when", "ours", "range", "tolerance", "holds", "partly")
+TEXTS = ("untested", "condition", "reason", "fails", "evidence")
+"""Fields of a rule: what is evaluated, and what is filled in."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the parts of claims that fit `judges` are judged; the head of the file says what each field means."""
+
+    judges: str
+    when: str = "True"
+    untested: str = ""
+    ours: str = "nan"
+    range: str = ""
+    tolerance: str = "None"
+    condition: str = ""
+    reason: str = ""
+    fails: str = ""
+    holds: str = "False"
+    partly: str = "False"
+    evidence: str = ""
+
+    def bound(self, claim: str, part: str) -> dict[str, str] | None:
+        """Return what the pattern binds where it fits a claim's part, else None."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(self.judges))
+        found = re.fullmatch(pattern, f"{claim}/{part}")
+        return None if found is None else {**found.groupdict(), "figure": part}
+
+    def judge(self, claims: Claims, claim: str, part: str, names: Names) -> Verdict:
+        """Judge a part that fits."""
+        if self.untested:
+            return Verdict.untested(claim, part, names.text(self.untested))
+        ours = names["ours"] = names.value(self.ours)
+        bounds = names.value(self.range) if self.range else [math.nan if part == STATEMENT else ours]
+        low, high = min(bounds), max(bounds)
+        condition, reason, evidence = map(names.text, (self.condition, self.reason, self.evidence))
+        if part == STATEMENT:
+            kind = HOLDS if names.value(self.holds) else CONDITION if names.value(self.partly) else FAILS
+            return Verdict.on_statement(claim, kind, reason, evidence, ours=ours, low=low, high=high)
+        tolerance = names.value(self.tolerance)
+        found = judge(
+            claims,
+            claim,
+            part,
+            ours,
+            low,
+            high,
+            evidence=evidence,
+            tolerance=tolerance,
+            condition=condition,
+            reason=reason,
+        )
+        fails = self.fails and found.verdict == FAILS
+        return replace(found, reason=names.text(self.fails)) if fails else found
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Thresholds by name, and each project's definitions and rules."""
+
+    thresholds: Mapping[str, float]
+    definitions: Mapping[str, Mapping[str, Any]]
+    rules: Mapping[str, list[Rule]]
+
+    def names(self, project: str, stored: Stored, **bound: Any) -> Names:
+        """Return what a project's expressions know."""
+        return Names(stored, self.definitions[project], **self.thresholds, nan=math.nan, **bound)
+
+    def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
+        """Judge every part of every claim by the first rule that fits and applies.
+
+        Returns
+        -------
+        DataFrame
+            As of `lib.claims.verdict_table`.
+
+        Raises
+        ------
+        InvalidClaims
+            An expression failed; the message names the part and the rule.
+        MissingVerdicts
+            No rule applies to a part.
+        MissingRun
+            A run that a rule needs has not been made.
+        """
+        found = [
+            self.verdict(claims, claim.id, part, stored)
+            for claim in claims.claims.values()
+            for part in claim.parts
+        ]
+        table = verdict_table(claims, filter(None, found))
+        check_complete(claims, table)
+        return table
+
+    def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:
+        """Judge one part; None where no rule applies. Raises as `judge` does."""
+        project = claims[claim].project
+        for rule in self.rules[project]:
+            bound = rule.bound(claim, part)
+            if bound is None:
+                continue
+            names = self.names(project, stored, **bound)
+            try:
+                if names.value(rule.when):
+                    return rule.judge(claims, claim, part, names)
+            except (InvalidClaims, MissingRun):
+                raise
+            except Exception as error:
+                raise InvalidClaims(
+                    f"{claim}, {part}: the rule for {rule.judges} failed with {type(error).__name__}: {error}"
+                ) from error
+        return None
+
+
+def load_rules(path: Path | str = PATH) -> Rules:
+    """Read and check the rules.
+
+    Raises
+    ------
+    InvalidClaims
+        The file is no TOML, a key is unknown or missing, or a threshold has no reason.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
+    known = {field.name for field in fields(Rule)}
+    thresholds = content.pop("thresholds", {})
+    for name, threshold in thresholds.items():
+        check_keys(f"threshold {name}", threshold, {"value", "why"})
+    for project, entry in content.items():
+        check_keys(f"rules of project {project}", entry, {"define", "rules"})
+        for number, rule in enumerate(entry["rules"], 1):
+            here = f"rule {rule.get('judges', number)} of {project}"
+            check_keys(here, rule, {"judges"}, known)
+            _check_expressions(here, rule)
+    return Rules(
+        {name: threshold["value"] for name, threshold in thresholds.items()},
+        {project: entry["define"] for project, entry in content.items()},
+        {project: [Rule(**rule) for rule in entry["rules"]] for project, entry in content.items()},
+    )
+
+
+def _check_expressions(here: str, rule: Mapping[str, str]) -> None:
+    """Refuse what Python can't parse."""
+    inside = [field for name in TEXTS for field in expressions.fields(rule.get(name, ""))]
+    for expression in [*(text for name, text in rule.items() if name in EXPRESSIONS), *inside]:
+        try:
+            ast.parse(f"({expression})", mode="eval")
+        except SyntaxError as error:
+            raise InvalidClaims(f"{here}: {expression!r} is no expression: {error.msg}") from error

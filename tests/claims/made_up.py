@@ -1,0 +1,227 @@
+"""What the runs might have found: small facts under which nearly every statement holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+UNIT_SCALE = "architecture,metric,test_ours,train_ours\nemb16_user16_movie64_final64,rmse,0.395,0.3\n"
+
+
+def facts() -> dict[str, dict]:
+    """Facts by run, anew at each call."""
+    interval = {"low": -0.02, "difference": -0.01, "high": -0.005}
+    sparse = [
+        {"rival": rival, "ratings": ratings, **interval}
+        for rival in ("svd", "two_tower_ids_only")
+        for ratings in (5, 0, 1)
+    ]
+    pairs = (("soft_impute", "hard_impute"), ("soft_impute", "two_tower"), ("hard_impute", "two_tower"))
+    agreement = {"mean": 0.5, "low": 0.4, "high": 0.6, "min": 0.1, "max": 1.0}
+    put_back = [
+        {"model_a": a, "model_b": b}
+        | {f"{what}_{part}": n for what in ("correlation", "overlap") for part, n in agreement.items()}
+        for a, b in pairs
+    ]
+    folds = [
+        {"variant": variant, "train_rmse": 0.79, "test_rmse": rmse, "cold_bin_rmse": 0.95}
+        | {"popular_bin_rmse": 0.85, "seconds_fit": 2.0}
+        for variant in (
+            "full",
+            "no_features",
+            "only_genres",
+            "only_years",
+            "no_graph",
+            "graph_feature=year",
+            "no_pop_reg",
+        )
+        for rmse in (0.85, 0.87)
+    ]
+    tests = [
+        {"way": "kept", "model_a": fold["variant"], "sign_p": 0.0625, "sign_p_adjusted": 0.125}
+        for fold in folds[2::2]
+    ]
+    tests += [
+        {"way": "its own", "model_a": name, "p_adjusted": 0.06, **interval}
+        for name in ("no_features", "no_graph", "no_pop_reg")
+    ]
+    embedding = {
+        "popularity_dot": 160.0,
+        "popularity_cosine": 90.0,
+        "norm_popularity": 0.6,
+        "rare_norm": 1.1,
+        "folding": 0.1,
+        "genre_agreement_cosine": 0.3,
+        "test_mse": 1.0,
+        "spread": {"genre_agreement_cosine": 0.01},
+    }
+    network = {"test_rmse": 0.8149, "validation_rmse": 0.815, "epochs_run": 6.0, "n_epochs": 5.0}
+    neural = {
+        "networks": {"neural_mf_published": network},
+        "leak": {"autorec_leaky": {"leak_rmse": 0.62, "honest_rmse": 0.93}},
+    }
+    of_lists = {"precision": 0.0926, "recall": 0.1646}
+    lists = {
+        "ease": {"label": "EASE", "of_ratings": False, "ndcg": 0.3, "low": 0.29, "high": 0.31},
+        "bpr": {"label": "BPR", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
+        "bpr_published": of_lists
+        | {"label": "BPR, D's", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
+        "svd": {"label": "SVD", "of_ratings": True, "ndcg": 0.01, "low": 0.004, "high": 0.02},
+        "soft_impute": {"label": "Soft-Impute", "of_ratings": True, "ndcg": 0.02, "low": 0.004, "high": 0.03},
+        "random_order": {
+            "label": "Random order",
+            "of_ratings": False,
+            "ndcg": 0.005,
+            "low": 0.0,
+            "high": 0.01,
+        },
+    }
+    chain = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
+    steps = [(a, b) for i, a in enumerate(chain) for b in chain[i + 1 :]]
+    errors = {"10": 0.91, "50": 0.905, "100": 0.9}
+    trained = {"test_rmse": 0.91, "low": 0.905, "high": 0.915, "seconds_fit": 3.0}
+    full_batch = [("baseline", 0, 0.91, 0), ("svd", 10, 0.9639, 0), ("asymmetric_svd", 10, 1e30, 1)]
+    return {
+        "svd": {
+            "svd_starts": {
+                "train_rmse": [0.774, 0.776],
+                "train_mae": [0.612, 0.614],
+                "rmse": [0.918, 0.921],
+                "mae": [0.73, 0.73],
+            },
+            "svd_sweep": {
+                "best_on_test": {"n_factors": 20, "reg_all": 0.05, "rmse": 0.918},
+                "best_on_validation": {"n_factors": 10, "reg_all": 0.05},
+                "strong_always_below_weak": True,
+                "weak_rises_with_factors": 0.03,
+                "strong_range_from_15": 0.0012,
+                "start_spread": 0.001,
+            },
+        },
+        "imputation": {
+            "soft_impute": {"rmse": 0.93, "mae": 0.72, "train_rmse": 0.59},
+            "hard_impute": {"rmse": 0.931, "mae": 0.723},
+            "hard_impute_tuned": {"mae": 0.71},
+            "hard_impute_best_test_rmse": 0.9196,
+            "hard_impute_best_rank_on_test": 3,
+            "hard_impute_best_rank_on_validation": 3,
+            "soft_impute_best_shrinkage_on_test": 11.5,
+            "soft_impute_best_shrinkage_on_test_in_steps_of_5": 10.0,
+            "soft_impute_best_shrinkage_on_validation": 12.0,
+        },
+        "two_tower": {
+            "two_tower_grid": {
+                "size": 150,
+                "best_by_test": "emb16_user16_movie64_final64",
+                "rank_of_a_by_test": 1,
+                "rank_of_a_by_validation": 2,
+                "test_rmse_range": [0.9, 0.92],
+                "size_correlations": {"train": -0.2, "test": 0.1},
+            },
+            "two_tower_scaling": {
+                "appendix": {"train_rmse": 0.67, "train_mae": 0.5, "test_rmse": 0.95, "test_mae": 0.75},
+            },
+            "two_tower_seeds": {
+                f"{split}_{metric}": [0.9, 0.91] for split in ("train", "test") for metric in ("rmse", "mae")
+            },
+            "two_tower_sparse_users": {"differences": sparse},
+        },
+        "comparison": {
+            "agreement_put_back": put_back,
+            "order_table": [
+                {"order": "matched by id", "correlation": 0.29},
+                {"order": "films shuffled", "correlation": 0.002},
+                {"order": "users shuffled", "correlation": 0.3},
+            ],
+            "blends": [
+                {"rmse": 0.92, "difference": -0.001, "low": -0.002, "high": 0.001},
+                {"rmse": 0.91, "difference": -0.01, "low": -0.02, "high": -0.005},
+            ],
+        },
+        "ensemble_100k": {"three": interval | {"least_correlation": 0.9, "most_correlation": 0.95}},
+        "side_information_search": {
+            "search": {
+                "validation_rmse": 0.867,
+                "fold_scores": [0.866, 0.868],
+                "n_iterations": 14.0,
+                "n_trials": 40,
+            },
+        },
+        "side_information_ablation": {
+            "kept_folds": folds,
+            "significance": tests,
+            "loss_left": {"loss": 0.2, "of_b": 0.9},
+        },
+        "embeddings": {
+            "measures": {
+                name: dict(embedding)
+                for name in ("plain", "plain_small", "gravity", "softmax", "softmax_hidden", "l2")
+            },
+            "random_popularity": 100.0,
+            "gravity": {"plain_small": {"train_mse": [0.1, 0.2], "test_mse": [0.1, 0.3], "ndcg": [0.1, 0.2]}},
+            "structure": {"genre_agreement_cosine": [0.1, 0.2], "folding": [-0.1, -0.2]},
+            "references": {"chance": {"genre_agreement": 0.16}},
+        },
+        "neural": neural,
+        "neural_20m": neural,
+        "ranking": {"ranking": lists},
+        "ranking_20m": {"ranking": lists | {"autorec_leaky": {"recall": 0.000068, "of_ratings": True}}},
+        "koren": {
+            "models": dict.fromkeys(
+                ("bias", "correlation_neighbours", "neighbourhood", *chain, "nsvd"), trained
+            ),
+            "factors": dict.fromkeys((*chain, "nsvd"), errors),
+            "neighbours": [
+                {"neighbours": 10, "implicit": False, "all": False, "rmse": 0.99},
+                {"neighbours": 10, "implicit": True, "all": False, "rmse": 0.9},
+            ],
+            "order": [{"first": a, "second": b, "sure": True, **interval} for a, b in steps],
+            "order_by_factors": dict.fromkeys(errors, True),
+            "hit_tests": [
+                {
+                    "model_a": "biased_svd",
+                    "model_b": "integrated",
+                    "difference": -0.02,
+                    "low": -0.03,
+                    "high": -0.01,
+                }
+            ],
+            "integrated_against_svd": {"rmse": -0.012, "hits_none": 0.2, "hits_rated": 0.3, "ndcg": 0.4},
+            "rmse_and_lists": {"ndcg": -0.6},
+        },
+        "full_batch_1m": {
+            "as_e": [
+                {"model": model, "size": size, "test_rmse": rmse, "diverged": diverged}
+                for model, size, rmse, diverged in full_batch
+            ],
+            "grows_with_size": {"svd": True, "nsvd": True},
+        },
+    }
+
+
+def store(runs: dict[str, dict], folder: Path) -> Path:
+    """Write facts as runs leave them, and return the folder of all runs."""
+    for name, found in runs.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "facts.json").write_text(json.dumps(found))
+        (folder / name / "provenance.json").write_text("{}")
+    drawn = folder / "two_tower" / "figures" / "fig-two-tower-published.csv"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_text(UNIT_SCALE)
+    return folder
+
+
+def changed(changes: dict[str, Any]) -> dict[str, dict]:
+    """Return the facts with other values at dotted paths, such as ``svd.svd_sweep.start_spread``; None drops a run."""
+    runs = json.loads(json.dumps(facts()))
+    for path, value in changes.items():
+        *steps, last = [int(step) if step.isdigit() else step for step in path.split(".")]
+        place = runs
+        for step in steps:
+            place = place[step]
+        if value is None and not steps:
+            del place[last]
+        else:
+            place[last] = value
+    return runs
