@@ -34,9 +34,9 @@ hit_rate | Hit rate | {:.3f} | 0 to 1 | Share of users with a relevant film in t
 hits | Hits | {:,.0f} | films | Relevant films in a list.
 percentile | Mean rank | {:.1f} | % | Place of a liked film among films drawn at random: 0 is first, 50 by chance.
 coverage | Coverage | {:.1%} | | Share of the catalogue that is in at least one list.
-novelty | Novelty | {:.1f} | bits | How rarely rated the films of a list are: mean of minus the binary logarithm of the share of users who rated one.
+novelty | Novelty (bits) | {:.1f} | bits | How rarely rated the films of a list are: mean of minus the binary logarithm of the share of users who rated one.
 popularity | Popularity | {:,.0f} | ratings | Mean number of training ratings of the films that stand in lists or near a film.
-overlap | Shared films | {:.2f} | films | Films that two lists for one user have in common.
+shared_films | Shared films | {:.2f} | films | Films that two lists for one user have in common.
 correlation | Correlation | {:.3f} | −1 to 1 | Pearson's correlation of two models' predictions, or of their errors.
 weight | Weight | {:+.2f} | | Factor of a model's prediction in a linear blend.
 objective | Objective | {:,.1f} | | What training makes as small as it can: loss and penalties.
@@ -54,13 +54,13 @@ peak_mib | Peak memory (MiB) | {:,.0f} | MiB | The most memory that a fit took, 
 n_parameters | Parameters | {:,.0f} | | Numbers that a model learns.
 genre_agreement | Genre agreement | {:.3f} | 0 to 1 | Shared genres of a film and its neighbours, divided by all genres of the two.
 folding | Folding | {:.1%} | | Share of neighbours that fewer users rated together with the film than by chance.
-disjoint | Disjoint audiences | {:.2%} | | Share of neighbours that nobody rated together with the film, where one such user was expected.
+disjoint | No common rater, one expected | {:.2%} | | Share of neighbours that nobody rated together with the film, where one such user was expected.
 effective_rank | Effective rank | {:.1f} | directions | How many directions of an embedding carry its variance.
 silhouette | Silhouette | {:.3f} | −1 to 1 | How much nearer films are to their own genre than to the next one.
 trust | Trustworthiness | {:.3f} | 0 to 1 | Whether films that are near on a map are near in the embedding.
 norm_popularity | Norm and popularity (ρ) | {:.2f} | −1 to 1 | Spearman's correlation of an embedding's length with the film's number of training ratings.
 """  # name, heading, format, unit, meaning
-HEADINGS = {"label": "Model", "variant": "Model"}
+HEADINGS = {"label": "Model", "mark": ""}
 """Columns of text whose heading is another than their name."""
 
 
@@ -114,7 +114,7 @@ def find(name: str) -> Quantity | None:
 
 def column(name: str) -> Quantity:
     """Return how a column of a table is shown; one that is no quantity has its name in words, and the values' own form."""
-    return find(name) or Quantity(HEADINGS.get(name) or in_words(name))
+    return find(name) or Quantity(HEADINGS.get(name, in_words(name)))
 
 
 def in_words(name: str) -> str:
@@ -152,12 +152,12 @@ def as_text(value: Any, form: str = "") -> str:
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
 
 
-def intervals(frame: pd.DataFrame, quantity: str = "difference") -> list[str]:
+def interval_texts(frame: pd.DataFrame, quantity: str = "difference") -> list[str]:
     """Write the ends in columns ``low`` and ``high`` as text, such as "−0.0031 to +0.0012"; missing ones as an en dash."""
-    return [interval(*ends, quantity) for ends in zip(frame["low"], frame["high"], strict=True)]
+    return [interval_text(*ends, quantity) for ends in zip(frame["low"], frame["high"], strict=True)]
 
 
-def interval(low: float, high: float, quantity: str = "difference") -> str:
+def interval_text(low: float, high: float, quantity: str = "difference") -> str:
     """Write an interval as text."""
     form = column(quantity).format
     return "–" if pd.isna(low) or pd.isna(high) else f"{as_text(low, form)} to {as_text(high, form)}"

@@ -129,11 +129,20 @@ def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 def choice_table(
     contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Return a row a contender: ``model``, ``from``, ``trials``, ``validation``, ``metric``, ``chosen_on``, ``parameters``."""
+    """Return a row a contender: where its hyperparameters come from, what the best trial had, and what was chosen."""
     found = pd.DataFrame([{"model": one.label, **choices[name]} for name, one in contenders.items()])
-    found = found.rename(columns={"how": "from"}).assign(parameters=found["parameters"].map(in_words))
-    columns = ["model", "from", "trials", "validation", "metric", "chosen_on", "parameters"]
-    return found[columns].astype({"trials": "Int64", "validation": float})
+    found["hyperparameters"] = found["parameters"].map(in_words)
+    names = {"how": "from", "validation": "validation_value", "chosen_on": "validation_ratings"}
+    columns = [
+        "model",
+        "from",
+        "trials",
+        "validation_value",
+        "metric",
+        "validation_ratings",
+        "hyperparameters",
+    ]
+    return found.rename(columns=names)[columns].astype({"trials": "Int64", "validation_value": float})
 
 
 def in_words(parameters: Mapping[str, Any]) -> str:

@@ -61,8 +61,8 @@ def test_values_as_a_reader_sees_them(value, form, text):
 
 def test_intervals_have_the_decimals_of_their_quantity():
     ends = pd.DataFrame({"low": [-0.001, 0.9, np.nan], "high": [0.002, 1.0, 1.0]})
-    assert columns.intervals(ends) == ["−0.0010 to +0.0020", "+0.9000 to +1.0000", "–"]
-    assert columns.interval(0.9, 0.95, "rmse") == "0.9000 to 0.9500"
+    assert columns.interval_texts(ends) == ["−0.0010 to +0.0020", "+0.9000 to +1.0000", "–"]
+    assert columns.interval_text(0.9, 0.95, "rmse") == "0.9000 to 0.9500"
 
 
 def test_the_glossary_explains_every_quantity():
