@@ -13,6 +13,9 @@ NAMES = {
 }
 """By the name of `lib.data.splits`; folds u1 to u5 are called so by everybody."""
 
+HEADINGS = {"per_user_80_20": "A's split", "random_90_10": "A tenth held out", "chronological": "By time"}
+"""Shorter ones, over the columns of a table."""
+
 
 def split_name(key: str) -> str:
     """Return what to call a split in a sentence, such as ``"project A's split, seed 1"``; a name without words as it is.
@@ -25,3 +28,11 @@ def split_name(key: str) -> str:
     if not which:
         return NAMES[name]
     return f"{NAMES[name]}, {'fold' if name == 'kfold_5' else 'seed'} {which}"
+
+
+def split_heading(key: str) -> str:
+    """Return what to call a split over a column, such as ``"Fold 1"`` or ``"A tenth held out, seed 1"``."""
+    name, _, which = key.partition("/")
+    if name == "kfold_5":
+        return f"Fold {which}"
+    return HEADINGS.get(name, name) + (f", seed {which}" if which else "")

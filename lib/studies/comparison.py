@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
+from lib.metrics.rating import user_errors
 from lib.metrics.segments import rating_by_segment
-from lib.statistics.agreement import ScoreMatrix
+from lib.models import label
+from lib.statistics.agreement import ScoreMatrix, agreement, mislabelled, shuffled
+from lib.statistics.significance import paired_difference
+
+GROUPS = {
+    "sparse_users": ("user_activity", ("1–19", "20–39")),
+    "busy_users": ("user_activity", ("160–319", "320 or more")),
+    "rare_films": ("film_popularity", ("1–4", "5–19")),
+    "popular_films": ("film_popularity", ("200 or more",)),
+    "cold_pairs": ("cold", ("cold film", "cold user", "cold user and film")),
+}
+"""Kind and names of the segments (`lib.metrics.segments`) that tell a model's strengths and weaknesses."""
 
 
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:
@@ -84,3 +96,98 @@ def order_of_appearance(ids: np.ndarray, sequence: np.ndarray) -> np.ndarray:
     places = pd.Index(ids).get_indexer(seen)
     rest = np.setdiff1d(np.arange(len(ids)), places)
     return np.concatenate([places, rest])
+
+
+def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str, list[ScoreMatrix]]:
+    """Put a matrix into other orders under unchanged ids, as a slip in matching rows or columns would.
+
+    Returns
+    -------
+    dict of str to list of ScoreMatrix
+        By what was done, in words: nothing; users, films or both in the order in which they first appear in `data`; the
+        same shuffled, `n_shuffles` times each.
+    """
+    frame = data.frame()
+    rows = order_of_appearance(matrix.user_ids, frame["user"].to_numpy())
+    columns = order_of_appearance(matrix.item_ids, frame["item"].to_numpy())
+    found = {
+        "matched by id": [matrix],
+        "users in order of first appearance": [mislabelled(matrix, rows=rows)],
+        "films in order of first appearance": [mislabelled(matrix, columns=columns)],
+        "users and films in order of first appearance": [mislabelled(matrix, rows=rows, columns=columns)],
+    }
+    for words, axis in (("users", "users"), ("films", "items"), ("users and films", "both")):
+        found[f"{words} shuffled"] = [shuffled(matrix, seed=seed, axis=axis) for seed in range(n_shuffles)]
+    return found
+
+
+def order_agreement(
+    reference: ScoreMatrix, variants: Mapping[str, Sequence[ScoreMatrix]], *, k: int
+) -> pd.DataFrame:
+    """Measure how well a matrix agrees with another one that stands in several orders, of `orders`.
+
+    Returns
+    -------
+    DataFrame
+        A row an order: ``order``, ``correlation`` (mean over users and variants), ``lowest`` and ``highest`` of any user,
+        ``overlap`` of lists of k (mean) and ``overlap_max``.
+    """
+    rows = []
+    for order, matrices in variants.items():
+        pairs = [{"reference": reference, "variant": one} for one in matrices]
+        each = pd.concat([agreement(pair, k=k, n_resamples=100) for pair in pairs])
+        rows.append(
+            {
+                "order": order,
+                "correlation": each["correlation_mean"].to_numpy().mean(),
+                "lowest": each["correlation_min"].min(),
+                "highest": each["correlation_max"].max(),
+                "overlap": each["overlap_mean"].to_numpy().mean(),
+                "overlap_max": each["overlap_max"].max(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resamples: int) -> pd.DataFrame:
+    """Average models with equal weights, and compare each average with its best member over resampled users.
+
+    Returns
+    -------
+    DataFrame
+        A row a blend: ``blend`` (its members' labels), ``rmse``, ``mae``, ``best_member``, ``best_member_rmse``; the
+        ``difference`` in RMSE with ``low``, ``high`` and ``p``.
+    """
+    users, ratings = table["user"].to_numpy(), table["rating"]
+    rows = []
+    for members in blends:
+        alone = {model: user_errors(users, ratings, table[model]) for model in members}
+        mixed = user_errors(users, ratings, table[list(members)].mean(axis=1).to_numpy())
+        best = min(alone, key=lambda model: alone[model].rmse)
+        gap = paired_difference(mixed.per_user("rmse"), alone[best].per_user("rmse"), n_resamples=n_resamples)
+        differences = gap.difference, gap.low, gap.high, gap.p_value
+        rows.append(
+            [" + ".join(map(label, members)), mixed.rmse, mixed.mae, best, alone[best].rmse, *differences]
+        )
+    columns = ["blend", "rmse", "mae", "best_member", "best_member_rmse", "difference", "low", "high", "p"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
+    """RMSE over several segments at once, a row a model and a column a group of `GROUPS`; NaN without ratings.
+
+    `segments` are of `errors_by_segment`, with ``kind`` beside them.
+    """
+    found = {}
+    for model, rows in segments.groupby("model", sort=False):
+        found[model] = {}
+        for group, (kind, names) in GROUPS.items():
+            inside = rows[(rows["kind"] == kind) & rows["segment"].isin(names)]
+            squares = (inside["rmse"] ** 2 * inside["n_ratings"]).sum()
+            found[model][group] = np.sqrt(squares / inside["n_ratings"].sum()) if len(inside) else np.nan
+    return pd.DataFrame.from_dict(found, orient="index")
+
+
+def pair_labels(pairs: pd.DataFrame, joint: str = " and ") -> list[str]:
+    """Return the labels of ``model_a`` and ``model_b`` of each row, joined."""
+    return [f"{label(a)}{joint}{label(b)}" for a, b in zip(pairs["model_a"], pairs["model_b"], strict=True)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
+from lib.experiment.evaluation import Evaluation
 from lib.metrics import UserErrors, user_errors
 from lib.metrics.rating import rmse
 from lib.statistics.significance import paired_difference
@@ -99,3 +100,47 @@ def left_out_gains(
         gap = paired_difference(errors(*pair).per_user("rmse"), whole, n_resamples=n_resamples, seed=seed)
         rows.append([name, gap.first, gap.difference, gap.low, gap.high, gap.p_value])
     return pd.DataFrame(rows, columns=["member", "rmse", "difference", "low", "high", "p_value"])
+
+
+def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, float]:
+    """Return the ``difference`` in RMSE of two models on one split, paired by user, with ``low``, ``high`` and ``p``."""
+    found = paired_difference(
+        one.errors.per_user("rmse"), other.errors.per_user("rmse"), n_resamples=n_resamples
+    )
+    return {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p_value}
+
+
+def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
+    """Compare the ensemble with its best member and with the blend.
+
+    Parameters
+    ----------
+    found : Stacked
+        With an ensemble, on one split.
+    evaluations : mapping
+        Of its members and of what joins them, by name, with intervals.
+    n_resamples : int
+        Of the users, for the differences.
+
+    Returns
+    -------
+    dict
+        ``ensemble`` (RMSE, with ``low`` and ``high``), ``mae``; ``best_member`` (its name), ``best_member_rmse``; the RMSE
+        of ``blend``, ``equal_weights``, ``blend_timeless``, None where there is none; ``against``, the `gap` of the
+        ensemble to the ``best_member`` and to the ``blend``.
+    """
+    rmse = {name: one.test_rmse for name, one in found.members.items()}
+    best = min(rmse, key=rmse.__getitem__)
+    ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}
+    low, high = ours.values["rmse"][1:]
+    joined = {n: found.joined.get(n) for n in ("blend", "equal_weights", "blend_timeless")}
+    return {
+        "ensemble": ours["rmse"],
+        "low": low,
+        "high": high,
+        "mae": ours["mae"],
+        "best_member": best,
+        "best_member_rmse": rmse[best],
+        **{name: one and one.test_rmse for name, one in joined.items()},
+        "against": {name: gap(ours, rival, n_resamples=n_resamples) for name, rival in rivals.items()},
+    }

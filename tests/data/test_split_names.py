@@ -3,7 +3,7 @@
 import pytest
 
 from lib.data.dataset import FOLDS
-from lib.data.split_names import NAMES, split_name
+from lib.data.split_names import NAMES, split_heading, split_name
 from lib.data.splits import PROTOCOLS
 
 
@@ -25,3 +25,16 @@ def test_words_of_a_split(key, words):
 
 def test_every_protocol_but_the_published_folds_has_words():
     assert set(NAMES) == {name for name in PROTOCOLS if name not in FOLDS} | {"kfold_5"}
+
+
+@pytest.mark.parametrize(
+    ("key", "heading"),
+    [
+        ("kfold_5/1", "Fold 1"),
+        ("random_90_10/2", "A tenth held out, seed 2"),
+        ("chronological", "By time"),
+        ("u1", "u1"),
+    ],
+)
+def test_headings_are_shorter(key, heading):
+    assert split_heading(key) == heading

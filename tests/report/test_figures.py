@@ -3,9 +3,12 @@
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 
 from lib.report import figures
+from lib.report.charts.sweep import draw_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -48,4 +51,15 @@ def test_labels_stand_in_a_column_in_the_order_of_their_points_and_none_over_ano
     heights = sorted(places.values())
     assert min(b - a for a, b in pairwise(heights)) > 0.02
     assert places["c"] == pytest.approx(0.5)
+    plt.close(figure)
+
+
+def test_a_sweep_shows_means_and_ranges_evenly_spaced():
+    table = pd.DataFrame({"weight": [1, 0, 1, 0.01], "rmse": [3.0, 5.0, 1.0, 4.0]})
+    figure, axis = plt.subplots()
+    draw_sweep(axis, table, "weight", "rmse", colour="#222222", label="error")
+    line, _, (bars,) = axis.containers[0]
+    np.testing.assert_array_equal(line.get_xydata(), [[0, 5], [1, 4], [2, 2]])
+    assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [[5, 5], [4, 4], [1, 3]]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["0", "0.01", "1"]
     plt.close(figure)

@@ -77,3 +77,60 @@ def test_put_back_touches_training_pairs_only(sources, split):
 def test_order_of_appearance():
     order = comparison.order_of_appearance(np.array([1, 2, 3, 4]), np.array([3, 1, 3, 4]))
     assert order.tolist() == [2, 0, 3, 1]
+
+
+@pytest.fixture(scope="module")
+def orders(sources, planted):
+    return comparison.orders(sources["svd"].scores("svd"), planted, 2)
+
+
+def test_a_matrix_in_other_orders_keeps_its_ids_and_its_values(sources, orders):
+    matrix = sources["svd"].scores("svd")
+    assert [len(variants) for variants in orders.values()] == [1, 1, 1, 1, 2, 2, 2]
+    for words, variants in orders.items():
+        for one in variants:
+            assert one.user_ids.tolist() == matrix.user_ids.tolist()
+            np.testing.assert_array_equal(np.sort(one.values, axis=None), np.sort(matrix.values, axis=None))
+            assert np.array_equal(one.values, matrix.values) == (words == "matched by id")
+
+
+def test_matched_by_id_a_matrix_agrees_with_itself_and_shuffled_less(sources, orders):
+    found = comparison.order_agreement(sources["svd"].scores("svd"), orders, k=5).set_index("order")
+    assert found.loc["matched by id", ["correlation", "lowest", "overlap"]].tolist() == pytest.approx(
+        [1, 1, 5]
+    )
+    assert (found["correlation"].drop("matched by id") < 0.99).all()
+    assert (found["lowest"] <= found["correlation"]).all() and (
+        found["correlation"] <= found["highest"]
+    ).all()
+
+
+def test_a_blend_is_compared_with_its_best_member(table):
+    found = comparison.blend_table(table, [["svd", "bias"], ["svd", "svd"]], n_resamples=50)
+    errors = errors_of(table)
+    best = min(errors, key=lambda model: errors[model].rmse)
+    one, same = found.iloc[0], found.iloc[1]
+    truth = np.sqrt(((table[["svd", "bias"]].mean(axis=1) - table["rating"]) ** 2).mean())
+    assert one["rmse"] == pytest.approx(truth) and one["best_member"] == best
+    assert one["difference"] == pytest.approx(truth - errors[best].rmse)
+    assert one["low"] <= one["difference"] <= one["high"]
+    assert same["difference"] == 0 and same["blend"] == "SVD + SVD"
+
+
+def test_segments_are_pooled_by_their_ratings(table):
+    kinds = {"cold": ["warm", "cold film", "cold user"], "user_activity": ["1–19", "20–39", "40–79"]}
+    names = {kind: np.resize(names, len(table)) for kind, names in kinds.items()}
+    parts = [
+        comparison.errors_by_segment(table, ["svd"], pd.Categorical(n)).assign(kind=k)
+        for k, n in names.items()
+    ]
+    found = comparison.pooled_rmse(pd.concat(parts)).loc["svd"]
+    squares = (table["svd"] - table["rating"]) ** 2
+    assert found["cold_pairs"] == pytest.approx(np.sqrt(squares[names["cold"] != "warm"].mean()))
+    assert found["sparse_users"] == pytest.approx(np.sqrt(squares[names["user_activity"] != "40–79"].mean()))
+    assert np.isnan(found["rare_films"])
+
+
+def test_pairs_are_named_by_their_labels():
+    pairs = pd.DataFrame({"model_a": ["svd", "bias"], "model_b": ["two_tower", "svd"]})
+    assert comparison.pair_labels(pairs, " − ") == ["SVD − Two-tower", "Bias model − SVD"]

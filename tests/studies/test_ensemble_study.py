@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from lib.data.splits import chronological, random_holdout
+from lib.experiment.evaluation import evaluation_of
 from lib.experiment.fit import fit_and_measure
 from lib.experiment.protocol import parts_of
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.studies.ensemble_findings import left_out_gains, stacked
+from lib.studies.ensemble_findings import compared, left_out_gains, stacked
 from lib.studies.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
 from tests.conftest import planted_interactions
 
@@ -78,6 +79,23 @@ def test_test_ratings_change_nothing_but_the_measurement(split, fits):
     for name, one in before.joined.items():
         np.testing.assert_array_equal(one.test, after.joined[name].test)
         assert one.test_rmse != after.joined[name].test_rmse
+
+
+def test_the_ensemble_is_compared_with_its_best_member_and_the_blend(split, fits):
+    found = stacked(*level_one(fits, "one", split, **OPTIONS), split)
+    outcomes = {**found.members, **found.joined}
+    measured = {
+        n: evaluation_of(n, {"predictions": one.test}, split, n_resamples=50) for n, one in outcomes.items()
+    }
+    one = compared(found, measured, n_resamples=50)
+    assert one["best_member"] == min(found.members, key=lambda name: found.members[name].test_rmse)
+    assert one["low"] <= one["ensemble"] <= one["high"]
+    assert one["ensemble"] == pytest.approx(found.joined["ensemble"].test_rmse)
+    for rival, theirs in (("best_member", one["best_member_rmse"]), ("blend", one["blend"])):
+        gap = one["against"][rival]
+        assert gap["difference"] == pytest.approx(one["ensemble"] - theirs)
+        assert gap["low"] <= gap["difference"] <= gap["high"] and 0 < gap["p"] <= 1
+    assert one["blend_timeless"] is None
 
 
 def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
