@@ -1,5 +1,4 @@
-"""Ratings and what comes with them: data sets by name, their readers and sources, splits, folds, features and made-up
-ratings.
+"""Ratings: data sets by name, their readers and sources, splits, folds, features of users and films, made-up data.
 
 It imports no other room.
 """

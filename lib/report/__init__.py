@@ -2,8 +2,3 @@
 
 It imports `lib.claims` and all rooms below it, and knows nothing of how runs are started.
 """
-
-from lib.report.build import build
-from lib.report.errors import RenderingError
-
-__all__ = ["RenderingError", "build"]

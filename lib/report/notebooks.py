@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+from lib.report import inline
 from lib.report.display import POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
@@ -101,6 +102,7 @@ def read_page(run, folder: Path) -> Page:
             continue
         source = _joined(cell.get("source", ""))
         if cell["cell_type"] == "markdown":
+            source = _told(run.id, number, cell, source)
             heading = _TITLE.match(source)
             if heading and not title:
                 title, source = heading["title"], source[heading.end() :]
@@ -127,6 +129,24 @@ def read_page(run, folder: Path) -> Page:
         provenance=_provenance(folder),
         from_nothing=run.seconds,
     )
+
+
+def _told(run: str, number: int, cell: dict, source: str) -> str:
+    """Return a Markdown cell's prose with the values of its inline expressions."""
+    try:
+        source, broken = inline.told(source, cell["metadata"].get(inline.KEY, []))
+    except inline.Unanswered as error:
+        raise RenderingError(
+            f"an inline expression has no value: {error}",
+            f"Run it again: python run_notebooks.py --only {run} --force",
+            run=run,
+            cell=number,
+        ) from None
+    for condition in broken:
+        log.warning(
+            "run %s, cell %s: written for other results, as this does not hold: %s", run, number, condition
+        )
+    return source
 
 
 def options(source: str) -> tuple[dict[str, str], str]:

@@ -155,14 +155,14 @@ class Cache:
     def _static(self, run: Run) -> dict[str, Any]:
         """Return what of a run's dependencies is in the code, the plan and the machine."""
         notebook, values = self.notebook(run), self.parameters[run.id].values
-        asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.code], values, run.modules]
+        asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.counted], values, run.modules]
         key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
         if key not in self._known:
             left_out = notebook.parameters_cell.id  # it counts by the values that come of it
             self._known[key] = {
                 "code": [
                     [c.id, code_hash(c.source)]
-                    for c in notebook.code
+                    for c in notebook.counted
                     if c.id != left_out and c.source.strip()
                 ],
                 "definitions": self._reached(notebook, run, values),
@@ -173,7 +173,7 @@ class Cache:
     def _reached(self, notebook: Notebook, run: Run, values: Mapping[str, Any]) -> dict[str, str]:
         """Return a digest of each definition of the library that a run's cells, values and plan lead to."""
         known = self._definitions
-        roots = known.roots_of((cell.source for cell in notebook.code), texts=True, values=values)
+        roots = known.roots_of((cell.source for cell in notebook.counted), texts=True, values=values)
         for name in run.modules:
             module = None if ":" in name else known.module(name)
             roots |= {f"{name}:{own}" for own in module.definitions} if module else {name}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.report import inline
 from lib.runner.kernel import STARTED
 from lib.runner.store import NOTEBOOK, write_whole
 
@@ -165,6 +166,7 @@ def _engine(request: Request, scratch: Path) -> type:
     """
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
+    from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine
 
     place = request.place
@@ -196,6 +198,16 @@ def _engine(request: Request, scratch: Path) -> type:
                 await asyncio.sleep(0.05)
             place.started = time.monotonic()
 
+    class Client(PapermillNotebookClient):
+        def execute_cell(self, cell: Any, cell_index: int, **kw: Any) -> Any:
+            if cell.cell_type == "markdown" and (asked := inline.expressions(cell.source)):
+                sent = self.kc.execute("", silent=True, user_expressions={one: one for one in asked})
+                answers = self.wait_for_reply(sent)["content"]["user_expressions"]
+                cell.metadata[inline.KEY] = inline.answered(cell.source, answers)
+                if error := inline.failed(cell.metadata[inline.KEY]):
+                    raise inline.Unanswered(f"in the text of cell {cell_index + 1}, {error}")
+            return super().execute_cell(cell, cell_index, **kw)
+
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
@@ -206,8 +218,14 @@ def _engine(request: Request, scratch: Path) -> type:
                 entered(cell, cell_index, **kw)
 
             nb_man.cell_start = cell_start
-            options["kernel_manager_class"] = Manager
-            return super().execute_managed_notebook(nb_man, kernel_name, **options)
+            client = Client(
+                nb_man,
+                kernel_name=kernel_name,
+                kernel_manager_class=Manager,
+                timeout=options.get("execution_timeout"),
+                startup_timeout=options.get("start_timeout"),
+            )
+            return client.execute()
 
     return Engine
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from lib.report import inline
 from lib.runner.errors import PlanError
 
 
@@ -34,6 +35,17 @@ class Notebook:
     def code(self) -> tuple[Cell, ...]:
         """The code cells."""
         return tuple(cell for cell in self.cells if cell.type == "code")
+
+    @property
+    def counted(self) -> tuple[Cell, ...]:
+        """What decides a run's results: the code cells, and the inline expressions of Markdown cells as if they were."""
+        asking = (
+            replace(cell, source="\n".join(inline.expressions(cell.source)))
+            if cell.type == "markdown"
+            else cell
+            for cell in self.cells
+        )
+        return tuple(cell for cell in asking if cell.type == "code" or cell.source)
 
     @property
     def parameters_cell(self) -> Cell:

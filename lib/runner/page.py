@@ -63,9 +63,9 @@ def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
     Raises NotRendered: it refuses, or breaks; then the traceback is kept.
     """
     try:
-        import lib.report
+        from lib.report.build import build as build_pages
 
-        lib.report.build(plan, runs_dir, folder, pdf=pdf)
+        build_pages(plan, runs_dir, folder, pdf=pdf)
     except Exception as error:
         if type(error).__name__ == "RenderingError":  # the builder's own word for what an author can mend
             raise NotRendered(str(error)) from error

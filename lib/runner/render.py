@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.report import inline
 from lib.runner.cache import Cache
 from lib.runner.data import MANIFEST
 from lib.runner.kept import NOTE
@@ -51,11 +52,16 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
     """Return the source with the outputs of the executed notebook, or None if its code is another one."""
     injected = [cell for cell in executed["cells"] if _tagged(cell, "injected-parameters")]
     done = {c["id"]: c for c in executed["cells"] if c["cell_type"] == "code" and c not in injected}
-    if _code(source["cells"]) != _code(done.values()):
+    if _code(source["cells"]) != _code(c for c in executed["cells"] if c not in injected):
         return None
+    answers = {
+        c["id"]: c["metadata"][inline.KEY] for c in executed["cells"] if inline.KEY in c.get("metadata", {})
+    }
     cells = []
     for cell in source["cells"]:
-        if cell["cell_type"] == "code":
+        if cell["id"] in answers:
+            cell = {**cell, "metadata": {**cell["metadata"], inline.KEY: answers[cell["id"]]}}
+        elif cell["cell_type"] == "code":
             old = done[cell["id"]]
             metadata = {k: v for k, v in old["metadata"].items() if k != "tags"}
             cell = {**old, "metadata": {**cell.get("metadata", {}), **metadata}, "source": cell["source"]}
@@ -64,13 +70,16 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
     return {**executed, "cells": cells}
 
 
-def _code(cells) -> list[tuple[str, str]]:
-    """Return what each code cell does; the parameters cell counts by its place only, as its values are injected."""
-    return [
-        (cell["id"], "" if _tagged(cell, "parameters") else code_hash("".join(cell["source"])))
-        for cell in cells
-        if cell["cell_type"] == "code"
-    ]
+def _code(cells) -> list[tuple[str, Any]]:
+    """Return what each code cell does and each text asks; the parameters cell counts by its place, as values are injected."""
+    found = []
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            found.append((cell["id"], "" if _tagged(cell, "parameters") else code_hash(source)))
+        elif asked := inline.expressions(source):
+            found.append((cell["id"], sorted(asked)))
+    return found
 
 
 def _tagged(cell: dict[str, Any], tag: str) -> bool:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from toy_notebooks import CLAIM, METRIC, Notebook
 
-from lib import report
-from lib.report import RenderingError
+from lib.report.build import build
+from lib.report.errors import RenderingError
 
 
 def contents(folder):
@@ -25,24 +25,24 @@ def contents(folder):
 
 def test_the_same_inputs_give_the_same_bytes(site, tmp_path):
     plan, runs, output = site
-    report.build(plan, runs, output)
-    report.build(plan, runs, tmp_path / "again")
+    build(plan, runs, output)
+    build(plan, runs, tmp_path / "again")
     assert contents(output) == contents(tmp_path / "again")
 
 
 def test_a_failed_build_leaves_the_last_report_and_no_litter(site):
     plan, runs, output = site
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     before = contents(output)
     Notebook().markdown("See @fig-lost.").write(runs / "second")
     with pytest.raises(RenderingError):
-        report.build(plan, runs, output, pdf=False)
+        build(plan, runs, output, pdf=False)
     assert contents(output) == before
 
 
 def test_a_failure_while_writing_leaves_the_last_report(site, monkeypatch):
     plan, runs, output = site
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     before = contents(output)
 
     def fail(*_, **__):
@@ -50,19 +50,19 @@ def test_a_failure_while_writing_leaves_the_last_report(site, monkeypatch):
 
     monkeypatch.setattr("lib.report.typst.write_pdf", fail)
     with pytest.raises(RenderingError):
-        report.build(plan, runs, output)
+        build(plan, runs, output)
     assert contents(output) == before
 
 
 def test_what_the_report_no_longer_has_goes_and_what_is_not_its_own_stays(site):
     plan, runs, output = site
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     for name in ("data/benchmarks.csv", "runs/first/notebook.ipynb", "notes.txt"):
         (output / name).parent.mkdir(parents=True, exist_ok=True)
         (output / name).write_text("kept")
     for name in ("gone.html", "figures/fig-gone.svg", "data/tables/tbl-gone.csv"):
         (output / name).write_text("stale")
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     left = contents(output)
     assert 'href="data/benchmarks.csv"' in (output / "provenance.html").read_text(encoding="utf-8")
     assert {"data/benchmarks.csv", "runs/first/notebook.ipynb", "notes.txt"} <= set(left)
@@ -71,7 +71,7 @@ def test_what_the_report_no_longer_has_goes_and_what_is_not_its_own_stays(site):
 
 def test_tidy_tables_bring_the_runs_together(site):
     plan, runs, output = site
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     for name, record in (("results", METRIC), ("claims", CLAIM)):
         with open(output / "data" / f"{name}.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
@@ -82,13 +82,13 @@ def test_a_record_with_a_missing_column_is_named(site):
     plan, runs, output = site
     (runs / "first" / "metrics.json").write_text('[{"value": 1}]')
     with pytest.raises(RenderingError, match=r"run first: record 1 of metrics\.json lacks"):
-        report.build(plan, runs, output, pdf=False)
+        build(plan, runs, output, pdf=False)
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler) is not installed")
 def test_the_pdf_says_what_the_site_says(site):
     plan, runs, output = site
-    report.build(plan, runs, output)
+    build(plan, runs, output)
     pdf = output / "report.pdf"
     text = " ".join(
         subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True).stdout.split()
@@ -104,7 +104,7 @@ def test_the_pdf_says_what_the_site_says(site):
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler) is not installed")
 def test_the_pdf_says_what_is_empty(with_empties):
     plan, runs, output = with_empties
-    report.build(plan, runs, output)
+    build(plan, runs, output)
     found = subprocess.run(
         ["pdftotext", output / "report.pdf", "-"], capture_output=True, text=True, check=True
     )
@@ -116,7 +116,7 @@ def test_the_pdf_says_what_is_empty(with_empties):
 
 def test_the_pdf_is_tagged_and_carries_its_metadata(site):
     plan, runs, output = site
-    report.build(plan, runs, output)
+    build(plan, runs, output)
     raw = (output / "report.pdf").read_bytes()
     assert raw.startswith(b"%PDF-") and raw.rstrip().endswith(b"%%EOF")
     for mark in (b"/MarkInfo", b"/Lang", b"Toy report", b"<pdfuaid:part>1", b"2026-03-04"):
@@ -130,7 +130,7 @@ def test_hostile_text_in_the_pdf_is_only_text(site):
     Notebook().markdown("# Two\n\n## Results").table(
         "tbl-two", [hostile, "b"], [[hostile, {"text": hostile, "href": "https://example.org/?a=<b>"}]]
     ).code("x", {"output_type": "stream", "name": "stdout", "text": hostile}).write(runs / "second")
-    report.build(plan, runs, output)
+    build(plan, runs, output)
     assert (output / "report.pdf").stat().st_size > 10_000
 
 

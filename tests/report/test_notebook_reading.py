@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
 
-from lib.report import RenderingError, display, notebooks
 from lib.report.document import Code, Empty, Figure, Prose, Table, Text
+from lib.report.errors import RenderingError, display, notebooks
 
 
 def read(tmp_path, notebook, name="first", **more):

@@ -3,7 +3,7 @@
 import pytest
 from toy_notebooks import Notebook, make_plan, run
 
-from lib.report import RenderingError
+from lib.report.errors import RenderingError
 from lib.report.notebooks import read_pages
 from lib.report.numbering import Numbering
 

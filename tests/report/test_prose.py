@@ -3,8 +3,8 @@
 import pytest
 from toy_notebooks import Notebook, make_plan, run
 
-from lib.report import RenderingError
 from lib.report.content import assemble
+from lib.report.errors import RenderingError
 from lib.report.mathml import spoken
 from lib.report.notebooks import read_pages
 

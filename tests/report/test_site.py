@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import pytest
 from toy_notebooks import Notebook, make_plan, run
 
-from lib import claims, report
-from lib.report import RenderingError
+from lib import claims
+from lib.report.build import build
 from lib.report.content import VERDICTS
+from lib.report.errors import RenderingError
 
 LOADS = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "object": "data", "use": "href"}  # fmt: skip
 PAGE_BUDGET, SITE_BUDGET = 1_500_000, 12_000_000
@@ -50,7 +51,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def pages(site):
     plan, runs, output = site
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     return {path.name: Page(path.read_text(encoding="utf-8")) for path in output.glob("*.html")}
 
 
@@ -122,7 +123,7 @@ def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):
     Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(
         tmp_path / "runs" / "a"
     )
-    report.build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
+    build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     page = Page((tmp_path / "reports" / "a.html").read_text(encoding="utf-8"))
     scripts = page.all("script")
     assert [s.get("type") for s in scripts if "src" not in s] == ["application/json"]
@@ -160,7 +161,7 @@ def test_titles_from_data_are_shown_as_they_are(tmp_path):
         .code(f"title = '{hostile}'", {"output_type": "display_data", "data": {"text/html": hostile, "text/plain": hostile}, "metadata": {}})
     )  # fmt: skip
     notebook.write(tmp_path / "runs" / "first")
-    report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+    build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
     page = Page((tmp_path / "out" / "first.html").read_text(encoding="utf-8"))
     assert all("src" in script for script in page.all("script"))
     assert "javascript:" not in page.text
@@ -208,7 +209,7 @@ def test_sizes(pages, site):
 def test_a_table_cell_that_points_nowhere_is_named(tmp_path):
     Notebook().table("", ["x"], [[{"text": "1", "href": "fig-lost"}]]).write(tmp_path / "runs" / "first")
     with pytest.raises(RenderingError, match="run first, cell 1: the cross-reference @fig-lost"):
-        report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+        build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
 
 
 def test_a_dead_link_in_prose_is_named(tmp_path):
@@ -216,13 +217,13 @@ def test_a_dead_link_in_prose_is_named(tmp_path):
     with pytest.raises(
         RenderingError, match=r"run first, cell 1: the link first\.ipynb#nowhere leads to no heading"
     ):
-        report.build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
+        build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
 
 
 def test_code_keeps_its_empty_lines(tmp_path):
     code = "class A:\n    x = 1\n\n\nclass B:\n    y = 2"
     Notebook().markdown("# A\n\nText.").say(f"See:\n\n```python\n{code}\n```").write(tmp_path / "runs" / "a")
-    report.build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
+    build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     text = (tmp_path / "reports" / "a.html").read_text()
     listing = text[text.index("<pre") :].split("</pre>")[0]
     assert listing.count("\n\n\n") == 1
@@ -231,7 +232,7 @@ def test_code_keeps_its_empty_lines(tmp_path):
 
 def test_an_empty_figure_or_table_keeps_its_number_and_its_caption(with_empties):
     plan, runs, output = with_empties
-    report.build(plan, runs, output, pdf=False)
+    build(plan, runs, output, pdf=False)
     page = Page((output / "first.html").read_text(encoding="utf-8"))
     assert {"fig-none", "tbl-none", "fig-some"} <= set(page.ids)
     assert page.shown.count("Nothing to show in this run.") == 2

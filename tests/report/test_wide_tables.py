@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from toy_notebooks import Notebook
 
-from lib import report
+from lib.report.build import build
 from lib.report.typst import _longest, _usual, _words
 
 needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler is not installed")
@@ -21,7 +21,7 @@ def pages_of(site, notebook):
     """Build the report with `notebook` as its second run; return each page as (width, height, words with boxes)."""
     plan, runs, output = site
     notebook.write(runs / "second", labels=["tbl-two"])
-    report.build(plan, runs, output)
+    build(plan, runs, output)
     shown = subprocess.run(
         ["pdftotext", "-bbox", output / "report.pdf", "-"], capture_output=True, text=True, check=True
     ).stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lib.report import build
+from lib.report.build import build
 from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 from lib.workbench.explorer.films import FilmSpace
 from lib.workbench.explorer.page import EXPLORER_MIME, lettered, payload, show

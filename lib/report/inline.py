@@ -1,0 +1,97 @@
+"""Inline expressions in Markdown cells, as MyST has them: which there are, and the prose once the kernel has answered.
+
+A cell may say ``{eval}`name.value` ``; what it stands for is kept in the cell's metadata, where jupyterlab-myst keeps it
+too, so that JupyterLab and the report show the same sentence. Its first lines may be comments; ``% holds: expression``
+says under which condition its words are true.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+KEY = "user_expressions"
+"""Where a Markdown cell's metadata keep the answers: a list of ``expression`` and ``result``."""
+
+NOT_HERE = "Written for the published parameters; does not hold here"
+
+_ROLE = re.compile(r"\{eval\}`([^`\n]+)`")
+_COMMENTS = re.compile(r"\A(?:\s*%[^\n]*(?:\n|\Z))+")
+_HOLDS = re.compile(r"^\s*% holds:\s*(\S[^\n]*?)\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6} [^\n]*$", re.MULTILINE)
+
+
+class Unanswered(ValueError):
+    """An expression that the kernel could not evaluate, or was never asked; the message names it."""
+
+
+def conditions(source: str) -> list[str]:
+    """Return the conditions under which a cell's words are true."""
+    comments = _COMMENTS.match(source)
+    return _HOLDS.findall(comments.group()) if comments else []
+
+
+def expressions(source: str) -> list[str]:
+    """Return what the kernel is asked for a Markdown cell: its conditions, then the values in it, each once."""
+    return list(dict.fromkeys([*conditions(source), *_ROLE.findall(source)]))
+
+
+def answered(source: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entry of a cell's metadata for what the kernel answered, by expression."""
+    return [
+        {"expression": expression, "result": dict(results[expression])} for expression in expressions(source)
+    ]
+
+
+def failed(kept: Iterable[Mapping[str, Any]]) -> str:
+    """Return the first expression that raised an error, with the error in words; empty where none did."""
+    for one in kept:
+        result = one["result"]
+        if result.get("status") != "ok":
+            return f"{one['expression']}: {result.get('ename', 'error')}: {result.get('evalue', '')}"
+    return ""
+
+
+def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]]:
+    """Put the values into a cell's prose.
+
+    Parameters
+    ----------
+    source : str
+    kept : iterable of mapping
+        The entry of the cell's metadata.
+
+    Returns
+    -------
+    prose : str
+        Without comments. Where a condition is false, the headings and, instead of the words, `NOT_HERE` with the values.
+    broken : list of str
+        Conditions that are false.
+
+    Raises
+    ------
+    Unanswered
+        An expression has no value.
+    """
+    kept = list(kept)
+    if error := failed(kept):
+        raise Unanswered(error)
+    values = {one["expression"]: _text(one["result"]) for one in kept}
+    if missing := [asked for asked in expressions(source) if asked not in values]:
+        raise Unanswered(f"{missing[0]}: was never evaluated")
+    broken = [condition for condition in conditions(source) if values[condition] != "True"]
+    words = _COMMENTS.sub("", source)
+    if broken:
+        shown = dict.fromkeys(_ROLE.findall(words))
+        listed = "".join(f"\n- `{expression}`: {values[expression]}" for expression in shown)
+        headings = "\n\n".join(_HEADING.findall(words))
+        return f"{headings}\n\n*{NOT_HERE}.*\n{listed}".strip(), broken
+    return _ROLE.sub(lambda role: values[role.group(1)], words), []
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    text = result["data"]["text/plain"]
+    text = text if isinstance(text, str) else "".join(text)
+    return str(ast.literal_eval(text)) if text[:1] in ("'", '"') else text
