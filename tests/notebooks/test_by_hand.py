@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from lib import ROOT
+from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.experiment import stored_runs
 from lib.report import run_writer as results
 from lib.runner.notebook import parse, read_notebook
 from lib.runner.parameters import declared
@@ -20,7 +22,7 @@ PLANS = plans()
 
 def without_runner():
     """The environment of a kernel that a reader starts."""
-    left_out = (results.RUN_FOLDER_VARIABLE, "PYTHONPATH")
+    left_out = (RUN_FOLDER_VARIABLE, "PYTHONPATH")
     return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
@@ -96,8 +98,8 @@ def absent(path, node):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """An empty project without the runner, in which a run is stored."""
-    monkeypatch.delenv(results.RUN_FOLDER_VARIABLE, raising=False)
-    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.delenv(RUN_FOLDER_VARIABLE, raising=False)
+    monkeypatch.setattr(stored_runs, "ROOT", tmp_path)
     stored = results.start_run("svd", runs_dir=tmp_path / "reports" / "runs")
     stored.fact("best", 1)
     stored.finish()
@@ -111,14 +113,14 @@ def test_a_run_by_hand_leaves_the_reports_results_as_they_are_and_says_so(projec
     run.fact("best", 2)
     run.finish()
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-    assert results.load_run("svd").facts == {"best": 1}
-    assert results.load_run("svd", runs_dir=project / "reports" / "by_hand").facts == {"best": 2}
+    assert stored_runs.load_run("svd").facts == {"best": 1}
+    assert stored_runs.load_run("svd", runs_dir=project / "reports" / "by_hand").facts == {"best": 2}
     said = capsys.readouterr().out
     assert "reports/by_hand/svd" in said and said.endswith("python run_notebooks.py --only svd\n")
 
 
 def test_the_runner_and_a_folder_of_ones_own_are_obeyed(project, tmp_path, monkeypatch, capsys):
     assert results.start_run("svd", runs_dir=tmp_path / "mine").folder == tmp_path / "mine" / "svd"
-    monkeypatch.setenv(results.RUN_FOLDER_VARIABLE, str(tmp_path / "partial"))
+    monkeypatch.setenv(RUN_FOLDER_VARIABLE, str(tmp_path / "partial"))
     assert results.start_run("svd").folder == tmp_path / "partial"
     assert capsys.readouterr().out == ""

@@ -27,7 +27,7 @@ def shown(shell, source):
 def test_a_missing_run_shows_one_sentence_and_its_command(shell, tmp_path, monkeypatch):
     monkeypatch.delenv(RUN_FOLDER_VARIABLE, raising=False)
     text, error = shown(
-        shell, f"from lib.report.run_writer import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
+        shell, f"from lib.experiment.stored_runs import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
     )
     assert text == str(error)
     assert text.endswith("Make them with: python run_notebooks.py --only svd") and "\n" not in text
@@ -48,6 +48,6 @@ def test_another_error_keeps_its_traceback(shell):
 def test_the_runner_which_prints_the_message_gets_no_second_one(shell, tmp_path, monkeypatch):
     monkeypatch.setenv(RUN_FOLDER_VARIABLE, str(tmp_path))
     text, error = shown(
-        shell, f"from lib.report.run_writer import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
+        shell, f"from lib.experiment.stored_runs import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
     )
     assert text == "" and "svd" in str(error)

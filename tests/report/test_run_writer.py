@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from lib.data import files
+from lib.data.one_sentence import RUN_FOLDER_VARIABLE
 from lib.data.splits import per_user_holdout
+from lib.experiment import stored_runs
 from lib.experiment.evaluation import evaluate
 from lib.report import run_writer as results
 
@@ -21,7 +23,7 @@ def stored(planted, tmp_path, shown):
     run.record(evaluate("svd", split, seed=8, ks=(), n_resamples=0), predictions=False)
     run.fact("best", np.float32(0.5))
     run.finish()
-    return results.load_run("toy", runs_dir=tmp_path), split
+    return stored_runs.load_run("toy", runs_dir=tmp_path), split
 
 
 def test_a_run_comes_back_by_raw_id(stored):
@@ -45,7 +47,7 @@ def test_lists_hold_no_training_film(stored):
 
 def test_metrics_are_tidy(stored):
     run, _ = stored
-    assert tuple(run.metrics.columns) == results.METRIC_COLUMNS
+    assert tuple(run.metrics.columns) == stored_runs.METRIC_COLUMNS
     bias = run.metrics.query("model == 'bias' and metric == 'rmse'").iloc[0]
     assert bias["low"] < bias["value"] < bias["high"]
     assert bias["dataset"] == "planted"
@@ -64,18 +66,18 @@ def test_facts_and_provenance(stored):
 
 
 def test_a_missing_run_says_how_to_make_it(tmp_path):
-    with pytest.raises(results.MissingRun, match=r"run_notebooks[.]py --only svd"):
-        results.load_run("svd", runs_dir=tmp_path)
+    with pytest.raises(stored_runs.MissingRun, match=r"run_notebooks[.]py --only svd"):
+        stored_runs.load_run("svd", runs_dir=tmp_path)
 
 
 def test_an_unfinished_run_counts_as_missing(tmp_path):
     results.start_run("half", runs_dir=tmp_path).fact("a", 1)
-    with pytest.raises(results.MissingRun):
-        results.load_run("half", runs_dir=tmp_path)
+    with pytest.raises(stored_runs.MissingRun):
+        stored_runs.load_run("half", runs_dir=tmp_path)
 
 
 def test_missing_scores_name_the_command(stored):
-    with pytest.raises(results.MissingRun, match="--only toy"):
+    with pytest.raises(stored_runs.MissingRun, match="--only toy"):
         stored[0].scores("two_tower")
 
 
@@ -86,7 +88,7 @@ def test_run_names_are_plain(name, tmp_path):
 
 
 def test_the_runner_can_redirect_a_run(tmp_path, monkeypatch):
-    monkeypatch.setenv(results.RUN_FOLDER_VARIABLE, str(tmp_path / "elsewhere"))
+    monkeypatch.setenv(RUN_FOLDER_VARIABLE, str(tmp_path / "elsewhere"))
     results.start_run("toy", runs_dir=tmp_path).finish()
     assert (tmp_path / "elsewhere" / "provenance.json").exists()
     assert not (tmp_path / "toy").exists()
