@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from lib.data.dataset import FOLDS
 from lib.experiment.stored_runs import METRIC_COLUMNS, metrics_frame
@@ -83,7 +83,7 @@ def half_width(spread, n_folds):
     """Half the width of the 95% t interval of a mean over folds from their standard deviation (n - 1); NaN for one fold."""
     n_folds = np.asarray(n_folds, dtype=float)
     freedom = np.where(n_folds > 1, n_folds - 1, np.nan)
-    return stats.t.ppf(0.975, freedom) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)
+    return special.stdtrit(freedom, 0.975) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)
 
 
 def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: str) -> pd.DataFrame:

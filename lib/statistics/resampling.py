@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+from scipy import special  # scipy.stats would take each kernel seconds to import
 
 from lib.metrics.per_user import PerUser
 
@@ -80,10 +80,10 @@ def _bca_tails(resampled: np.ndarray, value: float, left_out: np.ndarray, tails:
     spread = np.sum(away**2) ** 1.5
     if not 0 < share < 1 or spread == 0:
         return tails
-    bias = stats.norm.ppf(share)
+    bias = special.ndtri(share)
     acceleration = np.sum(away**3) / (6 * spread)
-    z = bias + stats.norm.ppf(tails)
-    return stats.norm.cdf(bias + z / (1 - acceleration * z))
+    z = bias + special.ndtri(tails)
+    return special.ndtr(bias + z / (1 - acceleration * z))
 
 
 def tails_of(confidence: float) -> np.ndarray:

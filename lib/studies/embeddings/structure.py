@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from lib.studies.embeddings.neighbours import unit_rows
 
@@ -17,6 +16,8 @@ def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:
     norms = np.linalg.norm(embeddings[rated], axis=1)
     if rated.sum() < 2 or np.ptp(norms) == 0 or np.ptp(counts[rated]) == 0:
         return float("nan")
+    from scipy import stats  # slow to import
+
     return float(stats.spearmanr(norms, counts[rated]).statistic)
 
 
