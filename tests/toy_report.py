@@ -13,19 +13,18 @@ DRIVER = """
 import signal, sys, types, lib
 # A job that a script put into the background ignores Ctrl-C; these tests send it, wherever they themselves run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-report = types.ModuleType("lib.report")
-report.__path__ = [lib.ROOT.joinpath("lib", "report").as_posix()]  # its parts are the real ones
-class RenderingError(RuntimeError): pass
+builder = types.ModuleType("lib.report.build")
+from lib.report.errors import RenderingError
 def build(plan, runs_dir, output_dir, *, pdf=True):
     if (plan.root / "unbuildable").exists():
-        raise RenderingError("a caption is missing")
+        raise RenderingError("a caption is missing", "Write it.")
     pages = [(runs_dir / run.id / "notebook.ipynb").read_text() for run in plan.runs]
     output_dir.mkdir(parents=True, exist_ok=True)
     (output_dir / "index.html").write_text("".join(pages))
     if pdf:
         (output_dir / "report.pdf").write_text("".join(pages))
-report.RenderingError, report.build = RenderingError, build
-sys.modules["lib.report"] = lib.report = report
+builder.build = build
+sys.modules["lib.report.build"] = builder
 from lib.runner.command_line import main
 sys.exit(main())
 """

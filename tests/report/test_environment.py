@@ -42,7 +42,12 @@ def test_the_conda_environment_has_the_locks_pins():
 
 def test_environment_is_written_by_a_bare_python(tmp_path):
     (tmp_path / "lib" / "report").mkdir(parents=True)
-    for name in ("lib/__init__.py", "lib/report/__init__.py", "lib/report/environment.py", "requirements.txt"):
+    for name in (
+        "lib/__init__.py",
+        "lib/report/__init__.py",
+        "lib/report/environment.py",
+        "requirements.txt",
+    ):
         (tmp_path / name).write_text((ROOT / name).read_text())
     command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); import runpy; runpy.run_module('lib.report.environment', run_name='__main__')"]  # fmt: skip
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
