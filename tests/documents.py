@@ -3,13 +3,13 @@
 import re
 import shlex
 
+from lib.data.catalogue import entries
 from lib.runner.command_line import command
-from lib.runner.data import known_datasets
 from lib.runner.own_data import is_file_name
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
+from lib.runner.reruns import split_sweep
 from lib.runner.selection import preset_file
-from lib.runner.sweep import split_sweep
 
 PROGRAM = "python run_notebooks.py"
 PLACEHOLDERS = {"my_run", "RUN"}
@@ -39,9 +39,9 @@ def check(line):
     names = [name for name in (*given["only"], *given["skip"]) if name not in PLACEHOLDERS]
     plan.match(names)
     dataset = given["dataset"]
-    if dataset and is_file_name(dataset, known_datasets()):
+    if dataset and is_file_name(dataset):
         return  # its plan is another one, its file is the reader's
-    assert dataset is None or dataset in known_datasets(), dataset
+    assert dataset is None or dataset in entries(), dataset
     if given["model"]:
         assert ":" in given["model"]
         return  # -p names the reader's hyperparameters

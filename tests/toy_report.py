@@ -14,10 +14,10 @@ import signal, sys, types, lib
 # A job that a script put into the background ignores Ctrl-C; these tests send it, wherever they themselves run.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 builder = types.ModuleType("lib.report.build")
-class RenderingError(RuntimeError): pass
+from lib.report.errors import RenderingError
 def build(plan, runs_dir, output_dir, *, pdf=True):
     if (plan.root / "unbuildable").exists():
-        raise RenderingError("a caption is missing")
+        raise RenderingError("a caption is missing", "Write it.")
     pages = [(runs_dir / run.id / "notebook.ipynb").read_text() for run in plan.runs]
     output_dir.mkdir(parents=True, exist_ok=True)
     (output_dir / "index.html").write_text("".join(pages))

@@ -7,9 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 
 @contextmanager
@@ -32,8 +30,19 @@ def write_json(path: Path, value) -> None:
         )
 
 
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds, or None where there is none that is whole."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def plain(value):
     """Turn numpy's and pandas' values into what JSON can hold; NaN and infinities become None."""
+    import numpy as np  # not before they are needed: who only writes a file is spared the wait
+    import pandas as pd
+
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, np.ndarray)):

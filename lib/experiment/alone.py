@@ -52,6 +52,15 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def by_memory(most: int, gib_a_job: float = 3.0) -> int:
+    """Return how many processes that compute may be open, at most as many as given: one at least, as memory is enough for."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    except (AttributeError, ValueError, OSError):
+        memory = gib_a_job
+    return max(1, min(most, int(memory / gib_a_job)))
+
+
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for as long as the block lasts."""

@@ -6,22 +6,25 @@ import hashlib
 import json
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.data.present import checksums, missing
 from lib.runner import kept
-from lib.runner.data import DataChecksums
-from lib.runner.errors import PlanError
-from lib.runner.notebook import Notebook, code_hash, read_notebook
-from lib.runner.parameters import Resolved
+from lib.runner.notebook import Notebook, code_hash
+from lib.runner.parameters import Values
 from lib.runner.plan import Plan, Run
 from lib.runner.store import AS_MADE, Store, read_json, write_whole
 
 LOCK = ROOT / "requirements.txt"
 
-KEEP, EXECUTE, SHOW, ABSENT = "keep", "execute", "show", "absent"
+KNOWN = ".definitions.json"
+"""In the folder of the runs: the definitions that notebooks reach, as they were last found."""
+
+KEEP, EXECUTE, SHOW = "keep", "execute", "show"
 
 WITHOUT = "needs predictions of "
 """How it is said that a run can't be executed as only the pages of what it needs are kept."""
@@ -29,53 +32,45 @@ WITHOUT = "needs predictions of "
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a run: its results are kept, it is executed, its kept page is shown, or the report lacks it.
+    """What to do with a run: its results are kept, it is executed, or its kept page is shown.
 
     `reasons` says why, for people; `mark` is what the record of a kept page holds besides.
     """
 
-    run: str
     action: str
     reasons: tuple[str, ...]
     mark: Mapping[str, Any] | None = None
 
 
+@dataclass
 class Cache:
-    """Compares what each run depends on with what its stored results were made from.
+    """Compares what each run of a plan depends on, under `parameters`, with what its results in the store were made from.
 
     Runs in `force` are executed whatever it says, but for those in `outside`, which the profile does not execute: each with
     the profile that does.
     """
 
-    def __init__(
-        self, plan: Plan, store: Store, parameters: Mapping[str, Resolved], *,
-        force: Collection[str] = (), outside: Mapping[str, str] | None = None,
-    ):  # fmt: skip
-        self.plan, self.store, self.parameters, self.force = plan, store, parameters, set(force)
-        self.outside, self.archives = dict(outside or {}), kept.archives(plan)
-        self.data = DataChecksums(store.runs_dir / ".checksums.json", notebooks=plan.notebooks)
-        self._file = store.runs_dir / ".definitions.json"
+    plan: Plan
+    store: Store
+    parameters: Values
+    force: Collection[str] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def _lock(self) -> str:
-        return hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else ""
+    def archives(self) -> dict[str, Path]:
+        """The kept pages that there are."""
+        return kept.archives(self.plan)
 
-    @cached_property
-    def _definitions(self):
-        from lib.experiment.definitions import Definitions
-
-        return Definitions()
-
-    def notebook(self, run: Run) -> Notebook:
-        """Return a run's source notebook."""
-        return read_notebook(self.plan.source(run))
+    def __post_init__(self):
+        self._definitions: Any = None  # read by those who need it, once
+        self._roots: dict[Notebook, set[str]] = {}
 
     def parts(self, run: Run) -> dict[str, Any]:
         """Return all that a run's results depend on, as it stands now, in what JSON can hold."""
         files = {n: hashlib.sha256((self.plan.root / n).read_bytes()).hexdigest() for n in run.files}
         return {
             **self._static(run),
-            "data": {**self.data.of(self.datasets(run)), **files},
+            "data": checksums(self.datasets(run), self.plan.notebooks) | files,
             "upstream": {name: self.store.results(name) for name in run.reads},
         }
 
@@ -83,39 +78,31 @@ class Cache:
         """Decide what to do with a run; `changing` tells a forecast how other runs are still going to change: "will run"."""
         record, away = self.store.record(run.id), self.outside.get(run.id)
         why = self._reasons(run, record, changing or {})
-        if away or self.absent(run.id):
+        if away:
             made_here = record is not None and not record.get(AS_MADE)
-            if (made_here and not why) or (record and run.id not in self.archives):
-                return Decision(run.id, KEEP, why)
-            if run.id in self.archives:
-                return self.instead(run, f"is part of --profile {away}" if away else "needs what is not here")
-            lacks = ", ".join(name for name in run.needs if self.absent(name))
-            return Decision(run.id, ABSENT, (f"is part of --profile {away}" if away else f"needs {lacks}",))
+            if run.id not in self.archives or (made_here and not why):
+                return Decision(KEEP, why)
+            return self.instead(run, f"is part of --profile {away}")
         if run.id in self.force:
-            return Decision(run.id, EXECUTE, ("asked for",))
+            return Decision(EXECUTE, ("asked for",))
         told = str((record or {}).get("why", ""))
         if told.startswith(WITHOUT) and run.id in self.archives and any(map(self.store.as_made, run.reads)):
             return self.instead(run, told)
-        return Decision(run.id, EXECUTE if why else KEEP, why)
+        return Decision(EXECUTE if why else KEEP, why)
 
     def instead(self, run: Run, why: str) -> Decision:
         """Decide that a run's kept page is shown, as the run can't be executed; `why` as a verb phrase."""
         record, archive, static = self.store.record(run.id), self.archives[run.id], self._static(run)
         made = kept.record_of(archive)["parts"]
         earlier = any(made.get(name) != static[name] for name in ("code", "parameters", "definitions"))
-        mark = {AS_MADE: kept.digest(archive), "why": why, "earlier": earlier}
+        told_apart = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+        mark = {AS_MADE: told_apart, "why": why, "earlier": earlier}
         same = record is not None and all(record.get(name) == value for name, value in mark.items())
-        return Decision(run.id, KEEP if same and self.store.untouched(run.id) else SHOW, (why,), mark)
-
-    def absent(self, name: str) -> bool:
-        """Whether the report does without a run: another profile's of which nothing is here, or one that needs such."""
-        if self.store.record(name) is not None or name in self.archives:
-            return False
-        return name in self.outside or any(map(self.absent, self.plan.run(name).needs))
+        return Decision(KEEP if same and self.store.untouched(run.id) else SHOW, (why,), mark)
 
     def datasets(self, run: Run) -> set[str]:
         """Return the names of the data sets that a run reads under its parameters."""
-        dataset = self.parameters[run.id].values.get("dataset")
+        dataset = self.parameters[run.id].get("dataset")
         if not isinstance(dataset, str) or not dataset:
             return set(run.datasets)
         # The plan names the data of its own parameters; --dataset puts another one in its place.
@@ -123,7 +110,7 @@ class Cache:
 
     def missing(self, run: Run) -> list[str]:
         """Return the data sets of a run that don't lie on this machine."""
-        return [name for name in sorted(self.datasets(run)) if not self.data.here([name])]
+        return missing(self.datasets(run))
 
     def _reasons(self, run: Run, record: Mapping | None, changing: Mapping) -> tuple[str, ...]:
         coming = tuple(f"{name} {changing[name]}" for name in run.reads if name in changing)
@@ -133,72 +120,68 @@ class Cache:
             return (*coming, f"its page is kept from {record['finished'][:10]}")
         if not self.store.untouched(run.id):
             return (*coming, "its results were changed since it ran")
-        return (*coming, *differences(record["parts"], self.parts(run), self.notebook(run)))
+        return (*coming, *differences(record["parts"], self.parts(run), self.plan.notebook(run)))
 
     def save(self) -> None:
-        """Keep what was read of code and data for the next call."""
-        self.data.save()
-        write_whole(self._file, json.dumps({"sources": self._sources, "runs": self._known}))
+        """Keep what was found in the code for the next call."""
+        write_whole(self.store.runs_dir / KNOWN, json.dumps(self._known))
 
     @cached_property
-    def _sources(self) -> str:
-        """Sizes and times of the library's files: while they are the same, what was found in them holds."""
-        paths = sorted((ROOT / "lib").rglob("*.py"))
-        stamps = [(str(path), (s := path.stat()).st_size, s.st_mtime_ns) for path in paths]
-        return hashlib.sha256(json.dumps([stamps, sys.version_info[:2]]).encode()).hexdigest()
-
-    @cached_property
-    def _known(self) -> dict[str, dict[str, Any]]:
-        known = read_json(self._file) or {}
-        return known["runs"] if known.get("sources") == self._sources else {}
+    def _known(self) -> dict[str, Any]:
+        """What was found before: of cells always, of definitions while the library's files have the same sizes and times."""
+        stats = [(str(path), path.stat()) for path in sorted((ROOT / "lib").rglob("*.py"))]
+        sources = _digest([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+        known = {"cells": {}, "definitions": {}} | (read_json(self.store.runs_dir / KNOWN) or {})
+        same = known.get("sources") == sources
+        return known | {"sources": sources, "definitions": known["definitions"] if same else {}}
 
     def _static(self, run: Run) -> dict[str, Any]:
         """Return what of a run's dependencies is in the code, the plan and the machine."""
-        notebook, values = self.notebook(run), self.parameters[run.id].values
-        asked = [[(cell.id, cell.source, cell.tags) for cell in notebook.counted], values, run.modules]
-        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
-        if key not in self._known:
+        notebook, values = self.plan.notebook(run), self.parameters[run.id]
+        python, known = f"{sys.version_info[0]}.{sys.version_info[1]}", self._known
+        cells = _digest([python, [(cell.id, cell.source, cell.tags) for cell in notebook.counted]])
+        if cells not in known["cells"]:
             left_out = notebook.parameters_cell.id  # it counts by the values that come of it
-            self._known[key] = {
-                "code": [
-                    [c.id, code_hash(c.source)]
-                    for c in notebook.counted
-                    if c.id != left_out and c.source.strip()
-                ],
-                "definitions": self._reached(notebook, run, values),
-            }
-        python = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        return {**self._known[key], "parameters": values, "lock": self._lock, "python": python}
+            counted = [cell for cell in notebook.counted if cell.id != left_out and cell.source.strip()]
+            known["cells"][cells] = [[cell.id, code_hash(cell.source)] for cell in counted]
+        key = _digest([cells, values])
+        if key not in known["definitions"]:
+            known["definitions"][key] = self._reached(notebook, values)
+        found = {"code": known["cells"][cells], "definitions": known["definitions"][key]}
+        lock = hashlib.sha256(LOCK.read_bytes()).hexdigest() if LOCK.is_file() else ""
+        return {**found, "parameters": values, "lock": lock, "python": python}
 
-    def _reached(self, notebook: Notebook, run: Run, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return a digest of each definition of the library that a run's cells, values and plan lead to."""
-        known = self._definitions
-        roots = known.roots_of((cell.source for cell in notebook.counted), texts=True, values=values)
-        for name in run.modules:
-            module = None if ":" in name else known.module(name)
-            roots |= {f"{name}:{own}" for own in module.definitions} if module else {name}
-        try:
-            found = known.reached(roots, cards=True, texts=True)
-        except KeyError as error:
-            raise PlanError(f"{self.plan.path.name}: {run.id}: {error.args[0]}") from None
+    def _reached(self, notebook: Notebook, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return a digest of each definition of the library that a notebook's cells and values lead to."""
+        from lib.experiment.definitions import Definitions
+
+        known = self._definitions = self._definitions or Definitions()
+        if notebook not in self._roots:
+            sources = (cell.source for cell in notebook.counted)
+            self._roots[notebook] = known.roots_of(sources, texts=True)
+        roots = self._roots[notebook] | known.roots_of((), values=values)
+        found = known.reached(roots, cards=True, texts=True)
         return {name: digest[:12] for name, digest in found.items()}
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
     """Return the digest of what a run depends on; a cell's id doesn't count, its place and code do."""
-    content = {**parts, "code": [digest for _, digest in parts["code"]]}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return _digest({**parts, "code": [digest for _, digest in parts["code"]]})
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Notebook) -> list[str]:
     """Say in what two states of a run's dependencies differ, a phrase a difference."""
     found = _code_differences(before["code"], now["code"], notebook)
-    for name in _changed(before["parameters"], now["parameters"]):
-        old, new = (repr(p["parameters"][name]) if name in p["parameters"] else "absent" for p in (before, now))  # fmt: skip
-        found.append(f"parameter {name} {old} -> {new}")
-    # A definition is said without the folders of its module: svdpp: SVDpp.predict.
-    definitions = _changed(before.get("definitions", {}), now["definitions"])
-    found += [f"{name.partition(':')[0].rpartition('.')[2]}: {name.partition(':')[2]} changed" for name in definitions]  # fmt: skip
+    old, new = ({name: repr(value) for name, value in side["parameters"].items()} for side in (before, now))
+    for name in _changed(old, new):
+        found.append(f"parameter {name} {old.get(name, 'absent')} -> {new.get(name, 'absent')}")
+    for name in _changed(before.get("definitions", {}), now["definitions"]):
+        module, _, own = name.partition(":")
+        found.append(f"{module.rpartition('.')[2]}: {own} changed")
     found += [f"data file {name} changed" for name in _changed(before["data"], now["data"])]
     found += [f"results of {name} changed" for name in _changed(before["upstream"], now["upstream"])]
     found += ["requirements.txt changed"] if before["lock"] != now["lock"] else []
@@ -207,8 +190,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], notebook: Not
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    names = sorted({*before, *now})
-    return [n for n in names if (n in before) != (n in now) or before.get(n) != now.get(n)]
+    return [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
 
 
 def _code_differences(before: list, now: list, notebook: Notebook) -> list[str]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-OK = 0
-NOTEBOOK_FAILED = 1
-USAGE = 2
-DATA = 3
-RENDERING_FAILED = 4
-INTERRUPTED = 130
+import click
+
+OK, NOTEBOOK_FAILED, USAGE, DATA, RENDERING_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
-class RunnerError(Exception):
-    """An end of the run that the user can do something about; printed without a traceback."""
-
-    exit_code = NOTEBOOK_FAILED
-
-
-class UsageError(RunnerError):
-    """The command line asks for something that isn't there."""
+class UsageError(click.ClickException):
+    """The command line asks for something that isn't there; printed without a traceback."""
 
     exit_code = USAGE
 

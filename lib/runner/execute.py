@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.experiment.alone import THREADS
 from lib.report import inline
 from lib.runner.kernel import STARTED
 from lib.runner.store import NOTEBOOK, write_whole
@@ -25,10 +26,6 @@ from lib.runner.store import NOTEBOOK, write_whole
 DATA_ERRORS = ("DatasetUnavailable", "CorruptDataset")
 """Errors of `lib.data.dataset` that are about the data, not about the notebook."""
 
-ONE_THREAD = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-)  # fmt: skip
 TRACEBACK_LINES = 25
 START_SECONDS = 120
 """Longest time from a kernel's core to its first answer."""
@@ -133,10 +130,16 @@ def _execute(request: Request) -> Failure | None:
     papermill_engines.register(str(request.folder), _engine(request, scratch))
     try:
         papermill.execute_notebook(
-            _unformatted(request.notebook), _unformatted(request.folder / NOTEBOOK),
-            parameters=dict(request.parameters), engine_name=str(request.folder), kernel_name="python3",
-            language="python", progress_bar=False, start_timeout=START_SECONDS, execution_timeout=request.timeout,
-        )  # fmt: skip
+            _unformatted(request.notebook),
+            _unformatted(request.folder / NOTEBOOK),
+            parameters=dict(request.parameters),
+            engine_name=str(request.folder),
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            start_timeout=START_SECONDS,
+            execution_timeout=request.timeout,
+        )
     except PapermillExecutionError as error:
         lines = _ANSI.sub("", "\n".join(error.traceback)).splitlines()
         return _failure(request.place, error.ename.rpartition(".")[2], error.evalue, lines)
@@ -170,7 +173,8 @@ def _engine(request: Request, scratch: Path) -> type:
     from papermill.engines import NBClientEngine
 
     place = request.place
-    command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}", "--HistoryManager.enabled=False"]  # fmt: skip
+    command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}"]
+    command.append("--HistoryManager.enabled=False")
     spec = KernelSpec(argv=command, language="python", display_name="Python 3")
     # No start-up files or history of the user's own, and none left behind.
     own = {**request.environment, "IPYTHONDIR": str(scratch / "ipython")}
@@ -253,8 +257,6 @@ def _unformatted(path: Path) -> str:
 def kernel_environment(folder: Path, further: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a run's kernel: one thread, its folder, quiet libraries, and what is given besides."""
     paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {
-        **dict.fromkeys(ONE_THREAD, "1"), "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
-        "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "REPORT_RUN_FOLDER": str(folder), **further,
-    }  # fmt: skip
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "REPORT_RUN_FOLDER": str(folder)}
+    return {**THREADS, "NUMBA_NUM_THREADS": "1", "PYTHONHASHSEED": "0", **quiet, **own, **further}

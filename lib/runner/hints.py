@@ -6,21 +6,16 @@ import ast
 import json
 import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Any, Literal, Optional, Union
 
-KNOWN = {
-    kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict, Sequence)
-} | {"Literal": Literal, "Optional": Optional, "Union": Union}  # fmt: skip
+PLAIN, LISTS = (bool, int, float, str, dict), (list, tuple, Sequence)
+KNOWN: dict[str, Any] = {kind.__name__: kind for kind in (*PLAIN, *LISTS)}
+KNOWN |= {"Literal": Literal, "Optional": Optional, "Union": Union}
 """What a hint may name; a hint of anything else is met by every value."""
-
-TRUTH = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}  # fmt: skip
-WORDS = {
-    int: "a whole number", float: "a number", bool: "true or false", str: "a text", dict: "a mapping", NoneType: "none",
-    list: "a list", tuple: "a list", Sequence: "a list",
-}  # fmt: skip
+WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
 def kind_of(hint: str) -> Any:
@@ -33,28 +28,29 @@ def kind_of(hint: str) -> Any:
 
 def is_sweepable(kind: Any) -> bool:
     """Whether a comma between values means several runs: of a number, a text or a truth value, never of a list."""
-    bases = {_base(one) for one in _alternatives(kind)} - {NoneType}
+    bases = {typing.get_origin(one) or one for one in _alternatives(kind)} - {NoneType}
     return bool(bases) and bases <= {int, float, str, bool, Literal}
 
 
 def parse_text(text: str, kind: Any) -> Any:
-    """Turn a text into a value of a type; where any will do, read it as JSON or Python writes it.
+    """Turn a text into a value of a type: a word for truth or none, else what JSON or Python reads in it, else the text.
 
-    Raises ValueError: the text isn't of that type.
+    A list may be written without brackets. Raises ValueError: the text isn't of that type.
     """
-    alternatives = _alternatives(kind)
+    bare, alternatives, base = text.strip(), _alternatives(kind), typing.get_origin(kind) or kind
     if len(alternatives) > 1:
-        return _first(parse_text, text, sorted(alternatives, key=lambda one: one is str))
-    base, bare = _base(kind), text.strip()
-    if base is str:
-        return text
-    if base is bool and bare.lower() in TRUTH:
-        return TRUTH[bare.lower()]
-    if base is NoneType and bare.lower() in ("none", "null"):
-        return None
-    if base in (list, tuple, Sequence) and bare[:1] not in ("[", "("):
+        for one in sorted(alternatives, key=lambda one: one is str):
+            with suppress(ValueError):
+                return parse_text(text, one)
+    elif base in LISTS and bare[:1] not in ("[", "("):
         return [parse_text(part.strip(), _element(kind)) for part in bare.split(",") if part.strip()]
-    return check_value(_written(bare), kind)
+    elif base is not str:
+        with suppress(KeyError, ValueError):
+            return check_value(WORDS[bare.lower()], kind)
+        for read in (json.loads, ast.literal_eval, str):
+            with suppress(ValueError, SyntaxError):
+                return check_value(read(bare), kind)
+    return check_value(text, kind)
 
 
 def check_value(value: Any, kind: Any) -> Any:
@@ -62,44 +58,27 @@ def check_value(value: Any, kind: Any) -> Any:
 
     Raises ValueError: the value isn't of that type.
     """
-    alternatives = _alternatives(kind)
+    alternatives, base = _alternatives(kind), typing.get_origin(kind) or kind
     if len(alternatives) > 1:
-        return _first(check_value, value, alternatives)
-    base = _base(kind)
-    if base is Literal and value not in (allowed := typing.get_args(kind)):
-        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, allowed))}")
-    if base not in WORDS:
+        for one in alternatives:
+            with suppress(ValueError):
+                return check_value(value, one)
+    elif base in LISTS:
+        if isinstance(value, (list, tuple)):
+            return [check_value(item, _element(kind)) for item in value]
+    elif base is float:
+        if type(value) in (int, float) and math.isfinite(value):
+            return float(value)
+    elif base is Literal:
+        if value in typing.get_args(kind):
+            return value
+    elif base not in (*PLAIN, NoneType) or type(value) is base:
         return value
-    if base is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if WORDS[base] == "a list" and isinstance(value, (list, tuple)):
-        return [check_value(item, _element(kind)) for item in value]
-    if base is not float and type(value) is base:
-        return value
-    raise ValueError(f"{value!r} is not {WORDS[base]}")
-
-
-def _written(text: str) -> Any:
-    """Read a value as JSON or Python writes it; a bare word is a text, and so are NaN and Infinity."""
-    for read in (lambda: json.loads(text, parse_constant=str), lambda: ast.literal_eval(text)):
-        with suppress(ValueError, SyntaxError):
-            return read()
-    return text
-
-
-def _first(read: Callable[[Any, Any], Any], value: Any, kinds: Sequence[Any]) -> Any:
-    for kind in kinds:
-        with suppress(ValueError):
-            return read(value, kind)
-    raise ValueError(f"{value!r} is none of these")
+    raise ValueError(f"{value!r} is of another type")
 
 
 def _alternatives(kind: Any) -> Sequence[Any]:
     return typing.get_args(kind) if typing.get_origin(kind) in (Union, UnionType) else (kind,)
-
-
-def _base(kind: Any) -> Any:
-    return typing.get_origin(kind) or (NoneType if kind is None else kind)
 
 
 def _element(kind: Any) -> Any:

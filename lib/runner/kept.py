@@ -6,17 +6,15 @@ matrices are left out: a kept page is there to be read, by people and by noteboo
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import lzma
+import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import click
 
 from lib import ROOT
 from lib.runner.errors import UsageError
@@ -39,18 +37,12 @@ def archives(plan: Plan) -> dict[str, Path]:
     return {name: path for name, path in found.items() if path.is_file()}
 
 
-def digest(archive: Path) -> str:
-    """Return what tells an archive from a later one of the same run."""
-    return hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-
-
 def pack(folder: Path, archive: Path) -> None:
     """Write a run's results, less what is large, or refuse where none were made here; the same results are the same bytes."""
     record = read_json(folder / RECORD)
-    if record is None:
-        raise UsageError(f"{folder.name} has no results here. Make them first: python run_notebooks.py --profile large --only {folder.name}")  # fmt: skip
-    if record.get(AS_MADE):
-        raise UsageError(f"the results of {folder.name} were not made here, so that there is nothing to keep")
+    if record is None or record.get(AS_MADE):
+        make = f"python run_notebooks.py --profile large --only {folder.name}"
+        raise UsageError(f"{folder.name} has no results that were made here. Make them first: {make}")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     small = [name for name in names if not name.startswith(LARGE) and not Path(name).name.startswith(".")]
     _write(archive, {name: (folder / name).read_bytes() for name in small})
@@ -59,10 +51,7 @@ def pack(folder: Path, archive: Path) -> None:
 def record_of(archive: Path) -> dict[str, Any]:
     """Return what was known of a kept page's run when it was packed."""
     with _opened(archive) as tar:
-        for entry in tar:
-            if entry.name == RECORD:
-                return json.loads(tar.extractfile(entry).read())
-    raise UsageError(f"{archive} holds no record; get it again: git checkout -- {FOLDER.as_posix()}")
+        return json.loads(next(tar.extractfile(entry).read() for entry in tar if entry.name == RECORD))
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
@@ -79,13 +68,13 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
     `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
     Raises UsageError: the archive is damaged.
     """
-    record = record_of(archive)
     with _opened(archive) as tar:
         for entry in tar:  # a project's own archive holds plain files, so that nothing else is written
             place = (folder / entry.name).resolve()
             if entry.isfile() and place.is_relative_to(folder.resolve()):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(tar.extractfile(entry).read())
+    record = read_json(folder / RECORD)
     (folder / RECORD).unlink()
     notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
     made = f"Made on {record['finished'][:10]}{' by earlier code' if earlier else ''}"
@@ -96,12 +85,13 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
 
 
 @contextmanager
-def _opened(archive: Path):
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(archive, "r|xz") as tar:  # as a stream: its record comes first
             yield tar
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
-        raise UsageError(f"{archive} is damaged ({error}); get it again: git checkout -- {FOLDER.as_posix()}") from None  # fmt: skip
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, StopIteration) as error:
+        again = f"git checkout -- {FOLDER.as_posix()}"
+        raise UsageError(f"{archive} is damaged ({error}); get it again: {again}") from None
 
 
 def _write(archive: Path, content: Mapping[str, bytes]) -> None:
@@ -115,20 +105,15 @@ def _write(archive: Path, content: Mapping[str, bytes]) -> None:
     archive.write_bytes(lzma.compress(packed.getvalue(), preset=9))
 
 
-@click.command("python -m lib.runner.kept")
-@click.argument("runs", nargs=-1)
-def main(runs: tuple[str, ...]) -> None:
-    """Pack RUNS, or all that were made here, into data/kept/pages."""
+def main(runs: list[str]) -> None:
+    """Pack some runs, or all that were made here, into data/kept/pages."""
     plan, store = load_plan(), Store(ROOT / "reports" / "runs")
     made = [name for name in plan.ids if store.record(name) and not store.as_made(name)]
-    try:
-        for name in sorted(plan.match(runs)) or made:
-            archive = ROOT / FOLDER / f"{name}.tar.xz"
-            pack(store.folder(name), archive)
-            print(f"{name}: {archive.stat().st_size / 1000:.0f} kB in {FOLDER.as_posix()}")
-    except UsageError as error:
-        raise click.UsageError(str(error)) from None
+    for name in sorted(plan.match(runs)) or made:
+        archive = ROOT / FOLDER / f"{name}.tar.xz"
+        pack(store.folder(name), archive)
+        print(f"{name}: {archive.stat().st_size / 1000:.0f} kB in {FOLDER.as_posix()}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

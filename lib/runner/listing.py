@@ -4,54 +4,46 @@ from __future__ import annotations
 
 import json
 import shlex
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
-from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, Cache, Decision
+from lib.runner.cache import EXECUTE, KEEP, SHOW, Cache, Decision
 from lib.runner.errors import OK
-from lib.runner.hints import is_sweepable
-from lib.runner.notebook import read_notebook
 from lib.runner.parameters import RESERVED, declared, resolve
 from lib.runner.plan import PROFILES, Plan, Run
 from lib.runner.progress import duration
-from lib.runner.render import is_current, part_of_report, without_results
 from lib.runner.schedule import forecast
+from lib.runner.store import Store
 
 LONGEST_VALUE = 48
 """Characters of a value that the table shows."""
-COLUMNS = ("name", "type", "default", "in the plan", "meaning")
 
 
-def list_runs(plan: Plan, cache: Cache) -> int:
+def list_runs(plan: Plan, store: Store) -> int:
     """Print the plan: name, title, notebook, what it needs, when it last ran."""
     width = max(map(len, plan.ids))
     for run in plan.runs:
-        record = cache.store.record(run.id)
+        record = store.record(run.id)
         took = "never run" if record is None else f"{record['profile']}, {duration(record['seconds'])}"
-        if cache.store.as_made(run.id):
+        if store.as_made(run.id):
             took = f"kept from {record['finished'][:10]}"
-        needs = f", needs {', '.join(run.needs)}" if run.needs else ""
-        wants = f", wants {', '.join(run.wants)}" if run.wants else ""
-        profiles = "" if set(run.profiles) == set(PROFILES) else f", profile {' or '.join(run.profiles)}"
-        print(f"{run.id:{width}}  {run.title} ({run.notebook}{needs}{wants}{profiles}; {took})")
+        more = {"needs": run.needs, "wants": run.wants}
+        more["profile"] = () if {*run.profiles} == {*PROFILES} else run.profiles
+        words = "".join(f", {what} {', '.join(names)}" for what, names in more.items() if names)
+        print(f"{run.id:{width}}  {run.title} ({run.notebook}{words}; {took})")
     return OK
 
 
-def dry_run(plan: Plan, cache: Cache, selected: set[str], output_dir: Path | None, *, pdf: bool) -> int:
-    """Print what would happen to each run, and why; without an `output_dir` nothing about the report."""
-    decisions = forecast(plan, cache, selected)
-    width = max(map(len, decisions))
+def dry_run(cache: Cache, selected: Collection[str]) -> bool:
+    """Print what would happen to each run, and why; return whether anything would."""
+    decisions = forecast(cache, selected)
+    width = max(map(len, decisions), default=0)
     for name, decision in decisions.items():
-        print(f"{name:{width}}  {_in_words(decision)}{_about_data(plan.run(name), cache, decision)}")
+        about = _about_data(cache.plan.run(name), cache, decision)
+        print(f"{name:{width}}  {_in_words(decision)}{about}")
     if cache.store.runs_dir.is_dir():
         cache.save()
-    if output_dir is None:
-        return OK
-    part = part_of_report(plan, cache)
-    changes = any(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
-    current = not changes and not without_results(part, cache.store) and is_current(part, cache.store, output_dir, pdf=pdf)  # fmt: skip
-    print(f"{'report':{width}}  {'up to date' if current else 'would be built'}")
-    return OK
+    return any(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
 
 
 def _in_words(decision: Decision) -> str:
@@ -62,40 +54,33 @@ def _in_words(decision: Decision) -> str:
         return f"{verb} as it is kept{by}: it {reasons}"
     if decision.action == KEEP:
         return f"shown as it was made: {reasons}" if reasons else "up to date"
-    return f"would {'be left out: it' if decision.action == ABSENT else 'run:'} {reasons}"
+    return f"would run: {reasons}"
 
 
 def _about_data(run: Run, cache: Cache, decision: Decision) -> str:
     """Say, without asking any source, what a run's data have to do with what would happen to it."""
-    if decision.action == KEEP and run.id in cache.outside and decision.mark is None:
-        return f", as --profile {cache.store.record(run.id)['profile']} made it"
     missing = cache.missing(run) if decision.action == EXECUTE else []
-    if not missing:
-        return ""
     instead = ", or its kept page be shown" if run.id in cache.archives else ""
-    return f"; it would first get {', '.join(missing)}, which is not here{instead}"
+    return f"; it would first get {', '.join(missing)}, which is not here{instead}" if missing else ""
 
 
 def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") -> int:
     """Print a run's parameters and how to give them; `dataset` is a file that the commands must name."""
-    values = resolve(plan, [run.id], profile=profile)[run.id].values
-    known = {name: p for name, p in declared(read_notebook(plan.source(run))).items() if name not in RESERVED}
+    values = resolve(plan, [run.id], profile=profile)[run.id]
+    known = {name: p for name, p in declared(plan.notebook(run)).items() if name not in RESERVED}
     print(f"{run.id}: {run.title}, notebooks/{run.notebook}, --profile {profile}")
     if not known:
         print("It has no parameters.")
         return OK
-    rows = [[n, p.kind, _shown(p.default), _shown(values[n]), p.meaning] for n, p in known.items()]
-    widths = [max(map(len, texts)) for texts in zip(COLUMNS, *rows, strict=True)]
-    for row in [COLUMNS, *rows]:
+    rows = [("name", "type", "default", "in the plan", "meaning")]
+    rows += [(n, p.kind, _shown(p.default), _shown(values[n]), p.meaning) for n, p in known.items()]
+    widths = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
+    for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
     data = f"--dataset {shlex.quote(dataset)} " if dataset else ""
     example = next((name for name, p in known.items() if p.type in (int, float)), next(iter(known)))
     print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example} VALUE")
-    if is_sweepable(known[example].type):
-        print(f"Several values, one run each (a sweep): -p {example} VALUE,VALUE,...")
-    lists = [name for name, parameter in known.items() if parameter.kind.startswith(("list", "tuple"))]
-    if lists:
-        print(f"Of {', '.join(lists)}: 2,5,10 is one value, a list.")
+    print("VALUE,VALUE,... is a sweep, one run each; of a parameter that is a list it is one value.")
     return OK
 
 

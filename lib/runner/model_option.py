@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import os
@@ -30,8 +29,7 @@ def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
     ``-p NAME`` is a hyperparameter, ``-p your_model:NAME`` a parameter of the notebook. The files that the class was imported
     from count for the cache. Raises UsageError: there is no such class, or a name or value that it does not take.
     """
-    if RUN not in plan.ids:
-        raise UsageError(f"--model needs a run {RUN!r}, which {plan.path.name} does not have")
+    example = plan.run(RUN)
     if options.only and tuple(options.only) != (RUN,):
         raise UsageError(f"--model executes the run {RUN} alone; leave --only out")
     cls, files = _load(options.model)
@@ -40,7 +38,8 @@ def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
     hyperparameters = json.dumps(_hyperparameters(options.model, cls, own))
     given = ((f"{RUN}:model", options.model), (f"{RUN}:parameters", hyperparameters))
     # A file's full path stays what it is beside the plan's folder.
-    runs = tuple(replace(r, files=(*r.files, *map(str, files))) if r.id == RUN else r for r in plan.runs)
+    own_run = replace(example, files=(*example.files, *map(str, files)))
+    runs = tuple(own_run if run is example else run for run in plan.runs)
     return replace(plan, runs=runs), replace(options, only=(RUN,), parameters=(*rest, *given))
 
 
@@ -50,7 +49,7 @@ def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> in
     Raises UsageError: no class was named, there is none of the name, or it has no such parameter.
     """
     if not spec:
-        raise UsageError("--contract tests the class that --model names: --model my_module:MyModel --contract")  # fmt: skip
+        raise UsageError("--contract tests the class of --model: --model my_module:MyModel --contract")
     cls, _ = _load(spec)
     from lib.workbench.own_model.loading import contract_command
 
@@ -59,45 +58,37 @@ def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> in
 
 
 def _hyperparameters(spec: str, cls: type, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    kinds = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    takes = {name: p for name, p in inspect.signature(cls).parameters.items() if p.kind in kinds}
-    found: dict[str, Any] = {}
+    takes, found = inspect.signature(cls).parameters, {}
     for name, text in parameters:
         if name not in takes:
-            raise UsageError(
-                f"-p {name}: {spec} takes {', '.join(takes) or 'no parameters'}{near_miss(name, takes)}; "
-                f"a parameter of the notebook is written {RUN}:NAME"
-            )
-        found[name] = _hyperparameter(takes[name]).taken(text, f"-p {name}: {spec}", as_text=True)
+            other = f"{near_miss(name, takes)}; a parameter of the notebook is written {RUN}:NAME"
+            raise UsageError(f"-p {name}: {spec} takes {', '.join(takes) or 'no parameters'}{other}")
+        hint = takes[name].annotation
+        if hint is inspect.Parameter.empty:
+            hint = ""
+        hint = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+        one = Parameter(name, hint, takes[name].default)
+        found[name] = one.taken(text, f"-p {name}: {spec}", as_text=True)
     return found
-
-
-def _hyperparameter(parameter: inspect.Parameter) -> Parameter:
-    """Return a constructor's parameter as one of a notebook."""
-    hint, default = parameter.annotation, parameter.default
-    if hint is parameter.empty:
-        hint = ""
-    text = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-    return Parameter(parameter.name, text, None if default is parameter.empty else default)
 
 
 def _load(spec: str) -> tuple[type, list[Path]]:
     """Import the class, and return it with the files of the reader's own that this read."""
-    here = str(Path.cwd())
-    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # the notebooks' processes look there too  # fmt: skip
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    importlib.invalidate_caches()
-    from lib.workbench.own_model.loading import load_class
+    from lib.workbench.own_model.loading import load_class, own_folders
 
+    folders = own_folders()
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)  # the notebooks' processes look there too
+    if folders[0] not in sys.path:
+        sys.path.insert(0, folders[0])
     before = set(sys.modules)
     try:
         cls = load_class(spec)
-    except (ValueError, TypeError, ImportError, AttributeError) as error:
-        raise UsageError(f"--model {spec}: {error}") from None
-    except Exception as error:  # whatever the reader's own module does on import
-        raise UsageError(f"--model {spec}: importing it failed: {type(error).__name__}: {error}") from None
+    except (
+        Exception
+    ) as error:  # what is wrong with the class, or whatever the reader's own module does on import
+        known = isinstance(error, (ValueError, TypeError, ImportError, AttributeError))
+        why = str(error) if known else f"importing it failed: {type(error).__name__}: {error}"
+        raise UsageError(f"--model {spec}: {why}") from None
     names = (set(sys.modules) - before) | {cls.__module__}
     found = {Path(f).resolve() for name in names if (f := getattr(sys.modules.get(name), "__file__", None))}
     # The reader's own are neither installed nor of `lib`, which counts by itself.

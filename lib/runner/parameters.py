@@ -16,11 +16,14 @@ from typing import Any
 from lib.data.near_miss import near_miss
 from lib.runner.errors import PlanError, UsageError
 from lib.runner.hints import check_value, kind_of, parse_text
-from lib.runner.notebook import Notebook, read_notebook
+from lib.runner.notebook import Notebook
 from lib.runner.plan import Plan, Run
 
 RESERVED = ("run", "runs_dir")
 """Set by the runner itself."""
+
+Values = dict[str, dict[str, Any]]
+"""By run, the values of its notebook's parameters by name, as JSON gives them back."""
 
 _NUMBER = r"-?(?:inf|\d[\d.]*(?:e-?\d+)?)"
 _RANGE = re.compile(rf"([\[(]\s*({_NUMBER})\s*,\s*({_NUMBER})\s*[\])])(?:\s+|$)")
@@ -49,28 +52,26 @@ class Parameter:
         kind = self.hint or getattr(self.type, "__name__", "value")
         return f"{kind} in {self.range}" if self.range else kind
 
-    def taken(self, value: Any, where: str, *, as_text: bool = False, error: type[UsageError] = UsageError) -> Any:  # fmt: skip
+    def taken(self, value: Any, where: str, *, as_text: bool = False) -> Any:
         """Return a value of the parameter's type and range, made from a file's or from a text of the command line.
 
-        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``. The error for what is no
-        such value begins with `where` and says what is taken.
+        Lists are written ``2,5,10`` or ``[2, 5, 10]``, no value ``none``, truth ``true`` and ``false``. The UsageError for what is
+        no such value begins with `where` and says what is taken.
         """
         try:
-            return self._within(parse_text(value, self.type) if as_text else check_value(value, self.type))
-        except ValueError as why:
-            raise error(f"{where} takes {self.name}: {self.kind}; {why}") from None
+            read = parse_text(value, self.type) if as_text else check_value(value, self.type)
+            if not all(map(self._in_range, read if isinstance(read, list) else [read])):
+                raise ValueError("out of range")
+        except ValueError:
+            raise UsageError(f"{where} takes {self.name}: {self.kind}, not {value!r}") from None
+        return read
 
-    def _within(self, value: Any) -> Any:
-        if not self.range:
-            return value
-        _, low, high = _RANGE.match(self.range).groups()
-        for number in value if isinstance(value, list) else [value]:
-            if isinstance(number, (int, float)) and not isinstance(number, bool):
-                above = number >= float(low) if self.range[0] == "[" else number > float(low)
-                below = number <= float(high) if self.range[-1] == "]" else number < float(high)
-                if not (above and below):
-                    raise ValueError(f"{value!r} is out of {self.range}")
-        return value
+    def _in_range(self, value: Any) -> bool:
+        if not self.range or type(value) not in (int, float):
+            return True
+        low, high = map(float, _RANGE.match(self.range).groups()[1:])
+        above = value >= low if self.range[0] == "[" else value > low
+        return above and (value <= high if self.range[-1] == "]" else value < high)
 
 
 def declared(notebook: Notebook) -> dict[str, Parameter]:
@@ -83,9 +84,8 @@ def declared(notebook: Notebook) -> dict[str, Parameter]:
     try:
         return _declared(notebook.parameters_cell.source)
     except (SyntaxError, ValueError) as error:
-        raise PlanError(
-            f"{notebook.path.name}: the parameters cell must write values down: {error}"
-        ) from None
+        name = notebook.path.name
+        raise PlanError(f"{name}: the parameters cell must write values down: {error}") from None
 
 
 @cache
@@ -96,18 +96,16 @@ def _declared(source: str) -> dict[str, Parameter]:
             continue
         if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
             raise ValueError(f"line {statement.lineno} does something else")
-        hint = getattr(statement, "annotation", None)
-        name = ast.unparse(getattr(statement, "targets", [getattr(statement, "target", None)])[0])
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+        hint = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
         first = statement.lineno
         while comments.get(first - 1, ("", False))[1]:
             first -= 1
         lines = [comments[n][0] for n in range(first, statement.end_lineno + 1) if n in comments]
-        meaning = " ".join(filter(None, lines))
+        meaning, name = " ".join(filter(None, lines)), ast.unparse(target)
         opening = _RANGE.match(meaning)
-        found[name] = Parameter(
-            name, "" if hint is None else ast.unparse(hint), ast.literal_eval(statement.value),
-            meaning[opening.end() :] if opening else meaning, opening[1] if opening else "",
-        )  # fmt: skip
+        meaning, bounds = (meaning[opening.end() :], opening[1]) if opening else (meaning, "")
+        found[name] = Parameter(name, hint, ast.literal_eval(statement.value), meaning, bounds)
     return found
 
 
@@ -120,47 +118,31 @@ def _comments(source: str) -> dict[int, tuple[str, bool]]:
     }
 
 
-@dataclass(frozen=True)
-class Resolved:
-    """A run's parameters: all values with their defaults, and those given, which are injected."""
-
-    values: dict[str, Any]
-    given: dict[str, Any]
-
-
 def resolve(
-    plan: Plan, selected: Iterable[str], *, profile: str = "full", dataset: str | None = None,
-    file: Path | None = None, options: Iterable[tuple[str, str]] = (), outside: Mapping[str, str] | None = None,
-) -> dict[str, Resolved]:  # fmt: skip
-    """Work out every run's parameters, given names and values that JSON can hold.
+    plan: Plan,
+    selected: Iterable[str],
+    *,
+    profile: str = "full",
+    dataset: str | None = None,
+    file: Path | None = None,
+    options: Iterable[tuple[str, str]] = (),
+    outside: Mapping[str, str] | None = None,
+) -> Values:
+    """Work out the values of every run's parameters under a plan and a profile.
 
     From weakest to strongest: the notebook's own values, the plan's, the profile's, `dataset` in every notebook that has such
-    a parameter, the file's, the options for all runs, the options for one run.
-
-    Parameters
-    ----------
-    plan, profile : Plan, {"full", "quick", "large"}
-        Where the values come from, and which of them hold.
-    selected : iterable of str
-        The runs of this call; an option for another run is an error. The others are resolved by plan, profile and dataset.
-    file : Path, optional
-        YAML: ``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one; more runs than the call's do.
-    options : iterable of (name, text)
-        As ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``.
-    outside : mapping of str to str
-        Runs that the profile doesn't execute: theirs are the values of the profile that does.
-
-    Raises
-    ------
-    UsageError
-        A name that no run has, a run that isn't there or isn't selected, a value that isn't of its type or range.
+    a parameter, those of a YAML `file` (``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one), the
+    `options` for all runs, those for one run (as ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``).
+    File and options are about the `selected` runs. Runs `outside` of the profile have the values of the one that is named.
+    Raises UsageError: a name that no run has, a run that isn't there or isn't selected, a value not of its type or range.
     """
-    selected, own = set(selected), outside or {}
-    known = {run.id: declared(read_notebook(plan.source(run))) for run in plan.runs}
-    given = {run.id: _from_plan(plan, run, known[run.id], own.get(run.id, profile)) for run in plan.runs}
-    for name in plan.ids if dataset is not None else ():
-        if "dataset" in known[name]:
-            given[name]["dataset"] = dataset
+    selected = set(selected)
+    known = {run.id: declared(plan.notebook(run)) for run in plan.runs}
+    found = {}
+    for run in plan.runs:
+        own = _from_plan(plan, run, known[run.id], (outside or {}).get(run.id, profile))
+        own |= {"dataset": dataset} if dataset is not None and "dataset" in known[run.id] else {}
+        found[run.id] = {name: parameter.default for name, parameter in known[run.id].items()} | own
     wanted = [
         (key, value, f"{file.name}: {key}", False)
         for key, value in (_read_file(file, plan).items() if file else ())
@@ -168,15 +150,16 @@ def resolve(
     ]
     wanted += [(key, text, f"-p {key}", True) for key, text in options]
     for key, value, where, as_text in sorted(wanted, key=lambda one: (":" in one[0], one[3])):
-        for run, parameter in _meant(plan, selected, known, key, where).items():
-            given[run][parameter.name] = parameter.taken(value, f"{where}: {run}", as_text=as_text)
-    resolved = {}
-    for run in plan.ids:
-        values = {name: parameter.default for name, parameter in known[run].items()} | given[run]
-        values = {name: value for name, value in values.items() if name not in RESERVED}
-        # As JSON gives them back, so that stored and fresh ones compare.
-        resolved[run] = Resolved(json.loads(json.dumps(values, default=str)), given[run])
-    return resolved
+        for name, parameter in _meant(plan, selected, known, key, where).items():
+            found[name][parameter.name] = parameter.taken(value, f"{where}: {name}", as_text=as_text)
+    values = {name: {n: v for n, v in own.items() if n not in RESERVED} for name, own in found.items()}
+    return json.loads(json.dumps(values, default=str))  # so that stored and fresh ones compare
+
+
+def changed(values: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Return those of a notebook's values that are not its own."""
+    own = json.loads(json.dumps({name: known[name].default for name in values}, default=str))
+    return {name: value for name, value in values.items() if value != own[name]}
 
 
 def _meant(
@@ -201,7 +184,7 @@ def _from_plan(plan: Plan, run: Run, known: Mapping[str, Parameter], profile: st
     where, values = f"{plan.path.name}: {run.id}", run.values(profile)
     for name in values.keys() - known:
         raise PlanError(f"{where}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}")
-    return {name: known[name].taken(value, where, error=PlanError) for name, value in values.items()}
+    return {name: known[name].taken(value, where) for name, value in values.items()}
 
 
 def _read_file(path: Path, plan: Plan) -> dict[str, Any]:
@@ -213,7 +196,7 @@ def _read_file(path: Path, plan: Plan) -> dict[str, Any]:
         raise UsageError(f"{path.name} can't be read: {error}") from None
     if not isinstance(content, dict):
         raise UsageError(f"{path.name} must map names to values")
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in content.items():
         if key in plan.ids and isinstance(value, dict):
             flat |= {f"{key}:{name}": inner for name, inner in value.items()}

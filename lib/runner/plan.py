@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 from lib import ROOT
 from lib.data.near_miss import near_miss
 from lib.runner.errors import PlanError, UsageError
+from lib.runner.hints import check_value
+from lib.runner.notebook import Notebook, read_notebook
 
-PROFILES = ("quick", "full", "large")
+Profile = Literal["quick", "full", "large"]
 """quick: minutes, to see that all works; full: the report's figures; large: the bigger data sets."""
+PROFILES = get_args(Profile)
 
 VARIANT = "--"
 """Between a run's name and what tells its variants of a sweep apart."""
@@ -28,9 +31,9 @@ class Run:
 
     `id` names the run and its folder; several may share a `notebook`. `title`, `summary` and `part` are what the report calls
     it, one sentence about it, and the part it stands in. The cache counts the results of what it reads (`needs`, and `wants`
-    where it copes without, by `lib.report.run_writer.MissingRun`), `datasets` (and the value of a parameter ``dataset``), other `files`,
-    and `modules` of ``lib``, or definitions in them (``lib.models.latent.svd:SVD``), beside what the notebook names. `parameters` are
-    values of every profile, `quick`, `full` and `large` what each changes in them; what is absent keeps the notebook's own.
+    where it copes without, by `lib.report.run_writer.MissingRun`), `datasets` (and the value of a parameter ``dataset``) and other
+    `files`. `parameters` are values of every profile, `quick`, `full` and `large` what each changes in them; what is absent
+    keeps the notebook's own.
 
     `profiles` are those that execute the run. Under another one the report shows what was made here, while it holds, or the
     page that the project keeps; where there is neither, it does without the run. `seconds` is about how long the full profile
@@ -44,14 +47,13 @@ class Run:
     part: str = ""
     needs: tuple[str, ...] = ()
     wants: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
     full: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
-    profiles: tuple[str, ...] = PROFILES
+    profiles: tuple[Profile, ...] = PROFILES
     seconds: float | None = None
 
     def values(self, profile: str) -> dict[str, Any]:
@@ -99,25 +101,23 @@ class Plan:
         return self.root / "notebooks"
 
     @property
-    def title(self) -> str:
-        """The report's title."""
-        return self.report.get("title", "Report")
-
-    @property
     def ids(self) -> list[str]:
         """The runs' names in the order of the report."""
         return [run.id for run in self.runs]
 
     def run(self, name: str) -> Run:
         """Return one run by its name."""
-        for run in self.runs:
-            if run.id == name:
-                return run
-        raise UsageError(f"the plan has no run {name!r}{near_miss(name, self.ids)}")
+        if name not in self.ids:
+            raise UsageError(f"the plan has no run {name!r}{near_miss(name, self.ids)}")
+        return self.runs[self.ids.index(name)]
 
     def source(self, run: Run) -> Path:
         """Return the path of a run's notebook."""
         return self.notebooks / run.notebook
+
+    def notebook(self, run: Run) -> Notebook:
+        """Return a run's notebook as it stands."""
+        return read_notebook(self.source(run))
 
     def order(self) -> list[Run]:
         """Return the runs so that each comes after all it reads; otherwise in the order of the file."""
@@ -127,12 +127,13 @@ class Plan:
             done[ready.id] = ready
         return list(done.values())
 
-    def upstream(self, names: Iterable[str], step: Callable[[Run], Iterable[str]] = lambda run: run.reads) -> set[str]:  # fmt: skip
+    def upstream(self, names: Iterable[str], step: Callable[[Run], Iterable[str]] | None = None) -> set[str]:
         """Return the names of all runs that some runs read, directly or not; `step` may follow less, such as needs."""
         found: set[str] = set()
         waiting = list(names)
         while waiting:
-            new = set(step(self.run(waiting.pop()))) - found
+            run = self.run(waiting.pop())
+            new = set(step(run) if step else run.reads) - found
             found |= new
             waiting += new
         return found
@@ -144,19 +145,10 @@ class Plan:
         """
         found: set[str] = set()
         for pattern in patterns:
-            matched = {name for name in self.ids if fnmatchcase(name, pattern)}
-            if not matched:
+            if not (matched := fnmatch.filter(self.ids, pattern)):
                 raise UsageError(f"no run of the plan matches {pattern!r}{near_miss(pattern, self.ids)}")
-            found |= matched
+            found.update(matched)
         return found
-
-
-_KEYS = {
-    **dict.fromkeys(("id", "notebook", "title", "summary", "part"), str),
-    **dict.fromkeys(("needs", "wants", "modules", "datasets", "files", "profiles"), list),
-    **dict.fromkeys(("parameters", *PROFILES), dict),
-    "seconds": (int, float),
-}
 
 
 def load_plan(path: Path | str | None = None) -> Plan:
@@ -171,8 +163,6 @@ def load_plan(path: Path | str | None = None) -> Plan:
     path = Path(path if path is not None else ROOT / "report.toml").resolve()
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PlanError(f"there is no plan at {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PlanError(f"{path.name} can't be read: {error}") from None
     try:
@@ -188,28 +178,28 @@ def load_plan(path: Path | str | None = None) -> Plan:
     return plan
 
 
-def _known(names: Iterable[str], known: Iterable[str], where: str, what: str = "key") -> None:
+def _known(names: Iterable[str], known: Iterable[str], where: str) -> None:
     for name in names:
         if name not in known:
-            raise PlanError(f"{where} has an unknown {what} {name!r}{near_miss(name, known)}")
+            raise PlanError(f"{where} has an unknown key {name!r}{near_miss(name, known)}")
 
 
 def _read_run(number: int, entry: dict[str, Any]) -> Run:
-    where = f"run {entry.get('id', f'number {number}')!r}"
-    _known(entry, _KEYS, where)
+    where, kinds = f"run {entry.get('id', f'number {number}')!r}", get_type_hints(Run)
+    values: dict[str, Any] = {}
+    _known(entry, kinds, where)
     for key, value in entry.items():
-        if not isinstance(value, _KEYS[key]) or isinstance(value, bool):
-            expected = {str: "a text", list: "a list", dict: "a table"}.get(_KEYS[key], "a number")
-            raise PlanError(f"{where}: {key} must be {expected}, not {value!r}")
-        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
-            raise PlanError(f"{where}: {key} must be a list of names, not {value!r}")
-    _known(entry.get("profiles", ()), PROFILES, where, "profile")
+        try:
+            checked = check_value(value, kinds[key])
+        except ValueError:
+            raise PlanError(f"{where}: {key} is {Run.__annotations__[key]}, not {value!r}") from None
+        values[key] = tuple(checked) if isinstance(checked, list) else checked
     for key in ("id", "notebook", "title", "profiles"):
-        if not entry.get(key, key == "profiles"):
+        if not values.get(key, key == "profiles"):
             raise PlanError(f"{where} has no {key}")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", entry["id"]):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", values["id"]):
         raise PlanError(f"{where}: an id is lower case letters, digits, '-' and '_', as it names a folder")
-    return Run(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+    return Run(**values)
 
 
 def _check(plan: Plan) -> None:
@@ -221,11 +211,10 @@ def _check(plan: Plan) -> None:
             for name in getattr(run, kind):
                 if name not in plan.ids:
                     raise PlanError(f"{run.id} {kind} {name!r}, which is no run{near_miss(name, plan.ids)}")
-        for name in set(run.needs) & set(run.wants):
-            raise PlanError(f"{run.id} both needs and wants {name!r}; keep one of the two")
         if not plan.source(run).is_file():
             known = [path.name for path in plan.notebooks.glob("*.ipynb")]
-            raise PlanError(f"{run.id}: there is no notebook notebooks/{run.notebook}{near_miss(run.notebook, known)}")  # fmt: skip
+            near = near_miss(run.notebook, known)
+            raise PlanError(f"{run.id}: there is no notebook notebooks/{run.notebook}{near}")
         for name in run.files:
             if not (plan.root / name).is_file():
                 raise PlanError(f"{run.id} reads {name}, which is not there")

@@ -5,29 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
+from lib.data.catalogue import DATA
 from lib.report import inline
-from lib.runner.cache import Cache
-from lib.runner.data import MANIFEST
+from lib.report.errors import RenderingError
+from lib.report.excerpt import cut_copies
 from lib.runner.kept import NOTE
 from lib.runner.notebook import code_hash
-from lib.runner.page import NotRendered, build, cut_copies
-from lib.runner.plan import Plan
-from lib.runner.store import NOTEBOOK, Store, read_json, write_whole
+from lib.runner.plan import Plan, Run
+from lib.runner.store import NOTEBOOK, Store, read_json, shown, write_whole
 
-STAMP = ".report.json"
-BESIDE_THE_BUILDER = [MANIFEST, *(ROOT / name for name in ("lib/report/display.py", "data/claims.toml"))]
+STAMP, ERROR_LOG = ".report.json", "rendering-error.txt"
+BESIDE_THE_BUILDER = [ROOT / "lib/report/display.py", DATA / "manifest.toml", DATA / "claims.toml"]
 """What the builder reads of the project besides its own files."""
-
-
-def part_of_report(plan: Plan, cache: Cache) -> Plan:
-    """Return the plan without the runs that the report does without."""
-    return replace(plan, runs=tuple(run for run in plan.runs if not cache.absent(run.id)))
 
 
 def without_results(plan: Plan, store: Store) -> list[str]:
@@ -115,12 +111,11 @@ def render(
 ) -> None:
     """Build the report of the runs that are part of it; of those that only `whole` has, references become words.
 
-    Raises NotRendered: a run has no results, or the report's builder refuses; the last good report stays.
+    Raises RenderingError: a run has no results, or the report's builder refuses; the last good report stays.
     """
     if missing := without_results(plan, store):
-        raise NotRendered(
-            f"these runs have no results: {', '.join(missing)}. Make them with: python run_notebooks.py"
-        )
+        make = "Make them with: python run_notebooks.py"
+        raise RenderingError(f"these runs have no results: {', '.join(missing)}", make)
     refresh(plan, store)
     before = stamp(plan, store, pdf=pdf)
     handler, logger = logging.Handler(logging.WARNING), logging.getLogger("lib.report")
@@ -137,3 +132,32 @@ def render(
         logger.removeHandler(handler)
     made = {"stamp": before, "sizes": _sizes(output_dir, pdf)}
     write_whole(store.runs_dir / STAMP, json.dumps(made))
+
+
+def build_pages(plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, title: str) -> Path:
+    """Build a small HTML report of some runs of `plan` into `folder`, and return its opening page.
+
+    Raises RenderingError: the report's builder refuses.
+    """
+    settings = {"title": title, "subtitle": f"Beside the report “{plan.report.get('title', 'Report')}”"}
+    runs = tuple(replace(run, part="Runs") for run in runs)
+    with cut_copies(plan, runs, runs_dir) as pages:
+        build(Plan(plan.path, settings, runs), pages, folder, pdf=False)
+    return folder / "index.html"
+
+
+def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
+    """Have the report's builder build pages.
+
+    Raises RenderingError: it refuses, or breaks; then the traceback is kept.
+    """
+    try:
+        from lib.report.build import build as build_report
+
+        build_report(plan, runs_dir, folder, pdf=pdf)
+    except RenderingError:  # the builder's own word for what an author can mend
+        raise
+    except Exception as error:
+        write_whole(folder / ERROR_LOG, traceback.format_exc())
+        log = f"The whole traceback: {shown(folder / ERROR_LOG)}"
+        raise RenderingError(f"{type(error).__name__}: {error}", log) from error

@@ -1,7 +1,7 @@
 """Which command makes each figure and table of the report, how long it took and what it reads: `notebooks/reproduce.ipynb`.
 
-All of it comes from the plan, from the labels in the notebooks and from what the runner kept of each run, so that the
-page can't fall out of step with them.
+All of it comes from the plan, from the labels in the notebooks and from what the runner kept of each run,
+so that the page can't fall out of step with them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lib.experiment.stored_runs import runs_folder
-from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
 
@@ -23,7 +23,7 @@ _LABEL = re.compile(r"^#\|\s*label:\s*((?:fig|tbl)-\S+)", re.MULTILINE)
 
 def labels_of(plan: Plan, run: Run) -> list[str]:
     """Return the labels of a run's notebook, in its order, whether or not the run has been made."""
-    return [label for cell in read_notebook(plan.source(run)).code for label in _LABEL.findall(cell.source)]
+    return [label for cell in plan.notebook(run).code for label in _LABEL.findall(cell.source)]
 
 
 def stored_labels(plan: Plan, run: Run, *, runs_dir: str | Path = "") -> list[str]:
@@ -38,16 +38,9 @@ def stored_labels(plan: Plan, run: Run, *, runs_dir: str | Path = "") -> list[st
 
 
 def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | Path = "") -> pd.DataFrame:
-    """Return a row a run: what to type for it and what that takes.
+    """Return a row a run of `plan`: what to type for it and what that takes.
 
-    Parameters
-    ----------
-    plan : Plan
-    runs : iterable of str, optional
-        Those to tell of, in whatever order; all by default. A page tells of those that it reads and is thereby made
-        again after: what it says of others would not follow them.
-    runs_dir : str or Path
-        Folder of all runs; empty for the project's own.
+    A page tells of those `runs` that it reads and is thereby made again after: what it says of others would not follow them.
 
     Returns
     -------
@@ -56,23 +49,15 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
         (seconds of the stored run, NaN where there is none), profile (under which it was made), expected (seconds that the plan
         gives for it, NaN where it doesn't) and references (the labels of its stored figures and tables, a list).
     """
-    store = Store(runs_folder(runs_dir))
-    wanted = set(plan.ids if runs is None else runs)
-    rows = []
-    for run in plan.runs:
-        if run.id not in wanted:
-            continue
-        record = store.record(run.id)
-        rows.append(
-            {
-                "run": run.id, "page": run.title, "part": run.part, "command": run.command(),
-                "data": ", ".join(run.datasets), "needs": ", ".join(run.needs),
-                "took": float(record["seconds"]) if record else math.nan,
-                "profile": record["profile"] if record else "",
-                "expected": math.nan if run.seconds is None else float(run.seconds),
-                "references": stored_labels(plan, run, runs_dir=runs_dir) if record else [],
-            }
-        )  # fmt: skip
+    store, rows = Store(runs_folder(runs_dir)), []
+    for run in map(plan.run, sorted(plan.ids if runs is None else runs, key=plan.ids.index)):
+        record = store.record(run.id) or {}
+        row: dict[str, Any] = {"run": run.id, "page": run.title, "part": run.part, "command": run.command()}
+        row |= {"data": ", ".join(run.datasets), "needs": ", ".join(run.needs)}
+        row |= {"took": record.get("seconds", math.nan), "profile": record.get("profile", "")}
+        row["expected"] = math.nan if run.seconds is None else run.seconds
+        row["references"] = stored_labels(plan, run, runs_dir=runs_dir) if record else []
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -1,45 +1,36 @@
-"""Work through the runs: each when all it needs is there, the longest first, as many at a time as there is room for."""
+"""Bring the runs of a call up to date: each when all it needs is there, the longest first, as many at a time as have room."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+import json
+import os
+from collections.abc import Collection, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from lib.runner.cache import ABSENT, EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
-from lib.runner.data import lacking
-from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment
+from lib import ROOT
+from lib.data.present import fetch_all
+from lib.experiment.alone import by_memory, usable_cores
+from lib.experiment.cluster import local_cluster
+from lib.runner.cache import EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
+from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK
+from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment, kernels_end
 from lib.runner.kept import unpack
-from lib.runner.parameters import declared
-from lib.runner.plan import Plan, Run
-from lib.runner.progress import At, Lines, duration
-from lib.runner.store import FITS, Store, read_json
+from lib.runner.options import Options
+from lib.runner.parameters import changed, declared
+from lib.runner.plan import VARIANT, Run
+from lib.runner.progress import At, Progress, duration
+from lib.runner.store import FITS, NOTEBOOK, read_json, shown
 
+LACKING = "needs {}, which no source could serve; set MOVIELENS_DIR to a folder that holds it"
+"""What is said of a run whose data set is missing."""
+SPARE = 2
+"""Kernels that may be open beyond those that compute: while one waits for its fits another one may go on."""
 POLL = 0.4
 """Seconds between two looks at the runs at work."""
-
-
-@dataclass
-class Settings:
-    """How runs are executed.
-
-    At most `jobs` compute at a time, and `kernels` are open: those over wait for a core, or for their fits. `timeout` is for
-    one cell. After a failure others start if `keep_going`. `profile` goes into the records, `runs_dir_parameter` into notebooks
-    whose results are not at the usual place, `environment` to every kernel. The runs in `required` were asked for by name and
-    fail without their data, kept page or not. `unavailable` are data sets that no source could serve, with the answers.
-    """
-
-    jobs: int = 1
-    kernels: int = 1
-    timeout: float | None = None
-    keep_going: bool = False
-    profile: str = "full"
-    runs_dir_parameter: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    required: frozenset[str] = frozenset()
-    unavailable: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,19 +38,18 @@ class Summary:
     """What became of the runs: names by what happened, and the failures."""
 
     executed: list[str] = field(default_factory=list)
-    as_made: list[str] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
+    shown_as_kept: list[str] = field(default_factory=list)
+    up_to_date: list[str] = field(default_factory=list)
     failed: dict[str, Failure] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
 
 
-def forecast(plan: Plan, cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
+def forecast(cache: Cache, selected: Collection[str]) -> dict[str, Decision]:
     """Say what each selected run will need, in the order of execution, without doing anything."""
     decisions: dict[str, Decision] = {}
     changing: dict[str, str] = {}
     coming = {EXECUTE: "will run", SHOW: "will be shown as it is kept"}
-    for run in plan.order():
+    for run in cache.plan.order():
         if run.id in selected:
             decision = decisions[run.id] = cache.decide(run, changing=changing)
             if decision.action in coming:
@@ -74,148 +64,153 @@ class _Work:
     place: Place
 
 
+@dataclass
 class Schedule:
-    """One pass over the selected runs: `executor` carries `execute_run`, `fail` is told each failure, as run and failure."""
+    """One pass over the runs of a call under its options: `executor` carries `execute_run`.
 
-    def __init__(self, plan: Plan, store: Store, cache: Cache, executor: Executor, settings: Settings, report: Lines, fail):  # fmt: skip
-        self.plan, self.store, self.cache = plan, store, cache
-        self.executor, self.settings, self.report, self.fail = executor, settings, report, fail
+    At most `jobs` compute at a time, and `kernels` are open: those over wait for a core, or for their fits. Every kernel gets
+    the `environment`. The runs in `required` were asked for by name and fail without their data, kept page or not.
+    `unavailable` are data sets that no source could serve, with the answers.
+    """
+
+    cache: Cache
+    executor: Executor
+    report: Progress
+    options: Options
+    jobs: int = 1
+    kernels: int = 1
+    environment: Mapping[str, str] = field(default_factory=dict)
+    required: Collection[str] = ()
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.plan, self.store, self.summary = self.cache.plan, self.cache.store, Summary()
         self._working: dict[Future, _Work] = {}
 
     def work(self, selected: Collection[str]) -> Summary:
         """Bring the selected runs up to date; needs outside of them are taken as they lie there."""
-        summary = Summary()
         waiting = [run for run in self.plan.order() if run.id in selected]
         waiting.sort(key=lambda run: -self._chain(run, selected, {}))
         stopping = False
-        while waiting or self._working:
-            if not stopping:
-                self._start_ready(waiting, summary)
+        while True:
+            while not stopping and self._start_one(waiting):
+                pass
             if not self._working:
                 break
             done, _ = wait(self._working, timeout=POLL, return_when=FIRST_COMPLETED)
             for future in done:
-                work = self._working.pop(future)
-                self._finish(work, _failure(future), summary)
-            if summary.failed and not self.settings.keep_going and not stopping:
+                self._finish(self._working.pop(future), future)
+            if self.summary.failed and not self.options.keep_going and not stopping:
                 stopping = True
-                if self._working:
-                    names = ", ".join(work.run.id for work in self._working.values())
+                if names := ", ".join(work.run.id for work in self._working.values()):
                     self.report.line(f"No further runs start. Waiting for {names}; Ctrl-C ends it.")
             self._tell(waiting)
         for run in waiting:
-            broken = sorted(self.plan.upstream([run.id]) & set(summary.failed))
+            broken = sorted(self.plan.upstream([run.id]) & {*self.summary.failed})
             why = f"needs {', '.join(broken)}" if broken else "not started after the failure"
-            summary.not_run[run.id] = why
-        return summary
+            self.summary.not_run[run.id] = why
+        return self.summary
 
-    def _start_ready(self, waiting: list[Run], summary: Summary) -> None:
-        """Settle what holds, and start what doesn't while there is room; settling may make more runs ready."""
-        moved = True
-        while moved:
-            moved = False
-            pending = {run.id for run in waiting} | {work.run.id for work in self._working.values()}
-            for run in list(waiting):
-                if pending & set(run.reads) or set(summary.failed) & self.plan.upstream([run.id]):
-                    continue
-                decision = self.cache.decide(run)
-                missing = sorted(self.cache.datasets(run) & set(self.settings.unavailable))
-                if decision.action == EXECUTE and missing and self._may_be_shown(run):
-                    decision = self.cache.instead(run, lacking(missing[0]))
-                elif decision.action == EXECUTE and missing:
-                    failure = Failure("DatasetUnavailable", self.settings.unavailable[missing[0]])
-                    self._fail(run, failure, f"FAILED {run.id}: {lacking(missing[0])}", summary)
-                if decision.action == EXECUTE and run.id not in summary.failed:
-                    if len(self._working) >= self.settings.kernels:
-                        continue
-                    self._submit(run, decision)
-                else:
-                    self._settle(run, decision, summary)
-                waiting.remove(run)
-                moved = True
+    def _start_one(self, waiting: list[Run]) -> bool:
+        """Settle a run that holds, or start one that doesn't if there is room; tell whether there was such a one."""
+        pending = {run.id for run in waiting} | {work.run.id for work in self._working.values()}
+        for run in waiting:
+            if pending & {*run.reads} or {*self.summary.failed} & self.plan.upstream([run.id]):
+                continue
+            decision = self.cache.decide(run)
+            missing = sorted(self.cache.datasets(run) & {*self.unavailable})
+            if decision.action == EXECUTE and missing and self._may_be_shown(run):
+                decision = self.cache.instead(run, LACKING.format(missing[0]))
+            if decision.action != EXECUTE:
+                self._settle(run, decision)
+            elif missing:
+                failure = Failure("DatasetUnavailable", self.unavailable[missing[0]])
+                self._fail(run, failure, f"FAILED {run.id}: {LACKING.format(missing[0])}")
+            elif len(self._working) < self.kernels:
+                self._submit(run, decision)
+            else:
+                continue
+            waiting.remove(run)
+            return True
+        return False
 
     def _may_be_shown(self, run: Run) -> bool:
-        return run.id in self.cache.archives and run.id not in self.settings.required
+        return run.id in self.cache.archives and run.id not in self.required
 
-    def _settle(self, run: Run, decision: Decision, summary: Summary) -> None:
+    def _settle(self, run: Run, decision: Decision) -> None:
         """Do what needs no kernel."""
         if decision.action == KEEP:
-            summary.kept.append(run.id)
-        elif decision.action == ABSENT:
-            summary.absent[run.id] = decision.reasons[0]
-        elif decision.action == SHOW:
-            mark = decision.mark
-            folder, archive = self.store.begin(run.id), self.cache.archives[run.id]
-            record = unpack(archive, folder, run, mark["why"], earlier=mark["earlier"])
-            self.store.publish(run.id, {**record, **mark})
-            summary.as_made.append(run.id)
-            by = " by earlier code" if mark["earlier"] else ""
-            made = f"{record['finished'][:10]}{by}"
-            self.report.line(f"kept   {run.id}: as it was made on {made}; it {mark['why']}")
+            self.summary.up_to_date.append(run.id)
+            return
+        mark, folder = decision.mark, self.store.begin(run.id)
+        record = unpack(self.cache.archives[run.id], folder, run, mark["why"], earlier=mark["earlier"])
+        self.store.publish(run.id, {**record, **mark})
+        self.summary.shown_as_kept.append(run.id)
+        made = f"{record['finished'][:10]}{' by earlier code' if mark['earlier'] else ''}"
+        self.report.line(f"kept   {run.id}: as it was made on {made}; it {mark['why']}")
 
     def _submit(self, run: Run, decision: Decision) -> None:
-        folder = self.store.begin(run.id)
-        notebook = self.cache.notebook(run)
-        parameters, known = dict(self.cache.parameters[run.id].given), declared(notebook)
-        if "runs_dir" in known and self.settings.runs_dir_parameter:
-            parameters["runs_dir"] = self.settings.runs_dir_parameter
+        folder, notebook = self.store.begin(run.id), self.plan.notebook(run)
+        known = declared(notebook)
+        parameters = changed(self.cache.parameters[run.id], known)
+        # Nothing for the project's own folder, so that no path of this machine is shown.
+        if "runs_dir" in known and self.store.runs_dir != ROOT / "reports" / "runs":
+            parameters["runs_dir"] = str(self.store.runs_dir)
         if "run" in known and known["run"].default != run.id:
             parameters["run"] = run.id
-        request = Request(
-            run.id, self.plan.source(run), folder, self.plan.notebooks, parameters,
-            kernel_environment(folder, self.settings.environment), self.settings.timeout,
-        )  # fmt: skip
+        environment = kernel_environment(folder, self.environment)
+        where = self.plan.source(run), folder, self.plan.notebooks
+        request = Request(run.id, *where, parameters, environment, self.options.timeout)
         future = self.executor.submit(execute_run, request)
         self._working[future] = _Work(run, self.cache.parts(run), request.place)
-        self.report.start(run.id, len(notebook.code), _short(decision.reasons))
+        more = len(decision.reasons) - 2
+        why = "; ".join(decision.reasons[:2]) + (f"; and {more} more" if more > 0 else "")
+        self.report.start(run.id, len(notebook.code), why)
 
-    def _finish(self, work: _Work, failure: Failure | None, summary: Summary) -> None:
+    def _finish(self, work: _Work, future: Future) -> None:
         run, seconds = work.run, work.place.elapsed
-        if failure is not None:
-            why = self._instead_of(run, failure) if self._may_be_shown(run) else ""
-            if why:
-                said = failure.message.splitlines()[0]
-                self.report.end(run.id, f"       {run.id} can't be executed: {said}")
-                self._settle(run, self.cache.instead(run, why), summary)
-            else:
-                self._fail(run, failure, f"FAILED {run.id} after {duration(seconds)}", summary)
-            return
-        # The run may have fetched its data.
-        parts = {**work.parts, "data": self.cache.parts(run)["data"]}
-        record = {
-            "run": run.id, "key": key_of(parts), "parts": parts, "profile": self.settings.profile,
-            "seconds": round(seconds, 2),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        }  # fmt: skip
-        self.store.publish(run.id, record)
-        summary.executed.append(run.id)
-        self.report.end(run.id, f"done   {run.id}, {duration(seconds)}")
+        error = future.exception()  # the runner's own
+        failure = Failure(type(error).__name__, str(error)) if error else future.result()
+        if failure is None:
+            # The run may have fetched its data.
+            parts = {**work.parts, "data": self.cache.parts(run)["data"]}
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            record = {"run": run.id, "key": key_of(parts), "parts": parts, "profile": self.options.profile}
+            self.store.publish(run.id, {**record, "seconds": round(seconds, 2), "finished": now})
+            self.summary.executed.append(run.id)
+            self.report.end(run.id, f"done   {run.id}, {duration(seconds)}")
+        elif self._may_be_shown(run) and (why := self._instead_of(run, failure)):
+            said = failure.message.splitlines()[0]
+            self.report.end(run.id, f"       {run.id} can't be executed: {said}")
+            self._settle(run, self.cache.instead(run, why))
+        else:
+            self._fail(run, failure, f"FAILED {run.id} after {duration(seconds)}")
 
     def _instead_of(self, run: Run, failure: Failure) -> str:
         """Return why a failed run's kept page stands in for it: its data, or predictions of a kept one; else nothing."""
         if failure.error == "DatasetUnavailable":
             missing = self.cache.missing(run)
             # Nobody else need ask for them in this session.
-            self.settings.unavailable.update(dict.fromkeys(missing, failure.message))
-            return lacking(missing[0]) if missing else "needs data that could not be had"
+            self.unavailable.update(dict.fromkeys(missing, failure.message))
+            return LACKING.format(missing[0]) if missing else "needs data that could not be had"
         pages = [name for name in run.reads if self.store.as_made(name)]
         missing = pages and failure.error == "MissingRun"
         return f"{WITHOUT}{', '.join(pages)}, of which only the page is kept" if missing else ""
 
-    def _fail(self, run: Run, failure: Failure, line: str, summary: Summary) -> None:
-        summary.failed[run.id] = failure
+    def _fail(self, run: Run, failure: Failure, line: str) -> None:
+        self.summary.failed[run.id] = failure
         self.report.end(run.id, line)
-        self.fail(run, failure)
+        self.report.line(describe(self.cache, run, failure))
 
     # -- time --------------------------------------------------------------------------------------------------------
     def _expected(self, run: Run) -> float | None:
         """Return how long a run took the last time under the profile, else what the plan says of the full one."""
         record = self.store.record(run.id)
-        if record is not None and record.get("profile") == self.settings.profile:
+        if record is not None and record.get("profile") == self.options.profile:
             return record["seconds"]
-        return run.seconds if self.settings.profile == "full" else None
+        return run.seconds if self.options.profile == "full" else None
 
-    def _chain(self, run: Run, selected: Collection[str], known: dict[str, float]) -> float:
+    def _chain(self, run: Run, selected: Collection[str], known: Mapping[str, float]) -> float:
         """Return the seconds of a run, or what is left of them, and of the longest chain that waits for it."""
         after = [other for other in self.plan.runs if run.id in other.reads and other.id in selected]
         own = known.get(run.id, self._expected(run) or run.seconds or 1.0)
@@ -223,27 +218,87 @@ class Schedule:
 
     def _tell(self, waiting: list[Run]) -> None:
         at: dict[str, At] = {}
-        for work in self._working.values():
-            fits, place = read_json(self.store.partial(work.run.id) / FITS), work.place
-            at[work.run.id] = At(
-                place.cell, place.cells, place.elapsed, self._expected(work.run), fits, place.started is None
-            )
-        rests = {name: place.rest for name, place in at.items()}
+        for run, place in ((work.run, work.place) for work in self._working.values()):
+            at[run.id] = At(place, self._expected(run), read_json(self.store.partial(run.id) / FITS))
+        rests = {name: one.rest for name, one in at.items()}
         rests |= {run.id: self._expected(run) for run in waiting}
         total = None
         if None not in rests.values():
             longest = max((self._chain(w.run, rests, rests) for w in self._working.values()), default=0.0)
-            total = max(longest, sum(rests.values()) / self.settings.jobs)
+            total = max(longest, sum(rests.values()) / self.jobs)
         self.report.update(at, total)
 
 
-def _short(reasons: Sequence[str], most: int = 2) -> str:
-    more = len(reasons) - most
-    return "; ".join(reasons[:most]) + (f"; and {more} more" if more > 0 else "")
+def describe(cache: Cache, run: Run, failure: Failure) -> str:
+    """Return the message about a failed run: where, what, the traceback's tail, the notebook so far, what to type."""
+    place = f", cell {failure.cell} of {failure.cells}" if failure.cell else ""
+    code = [s for line in failure.source.splitlines() if (s := line.strip()) and not s.startswith("#|")]
+    lines = [
+        "",
+        f"{run.id} failed: {shown(cache.plan.source(run))}{place}" + (f": {code[0]}" if code else ""),
+        *(f"    {line}" for line in failure.traceback),
+        f"  {failure.error}: {failure.message}" if failure.message else f"  {failure.error}",
+    ]
+    partial = cache.store.partial(run.id) / NOTEBOOK
+    if partial.is_file():
+        lines.append(f"  The notebook as far as it got: {shown(partial)}")
+    if cache.store.record(run.id) is not None:
+        lines.append(f"  Its last good results are untouched: {shown(cache.store.folder(run.id))}")
+    alone = f"--only {run.id.partition(VARIANT)[0]}"
+    return "\n".join([*lines, f"  Run it again: type the same command, with {alone} for this run alone", ""])
 
 
-def _failure(future: Future) -> Failure | None:
-    try:
-        return future.result()
-    except Exception as error:  # the runner's own
-        return Failure(type(error).__name__, str(error))
+def bring_up_to_date(
+    cache: Cache,
+    selected: Collection[str],
+    options: Options,
+    *,
+    required: Collection[str] = (),
+    anew: Mapping[str, float] | None = None,
+) -> int:
+    """Execute the selected runs where they are not up to date, say what became of them, and return the exit code.
+
+    Those `required` were asked for by name; `anew` are the times since when fits, and searches, have to be made to count.
+    """
+    decisions, store = forecast(cache, selected), cache.store
+    todo = sum(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
+    executed = [cache.plan.run(name) for name, one in decisions.items() if one.action == EXECUTE]
+    jobs = options.jobs or by_memory(usable_cores())
+    slots, project = store.runs_dir / ".slots", ROOT / "reports" / "runs"
+    slots.mkdir(parents=True, exist_ok=True)
+    # Records of fits: here first, then what the project's own runs have left.
+    records = dict.fromkeys(str(folder / ".records") for folder in (store.runs_dir, project))
+    environment = {"REPORT_RECORDS": os.pathsep.join(records), "REPORT_SLOTS": f"{slots}:{jobs}"}
+    environment |= {"REPORT_ANEW": json.dumps(anew)} if anew else {}
+    with ExitStack() as stack:
+        report = stack.enter_context(Progress())
+        if todo:
+            report.line(f"{len(selected)} runs, {todo} to do, {jobs} at a time")
+        address = options.cluster
+        # Where the variable is set, kernels have it from there; an empty one asks for no cluster.
+        if len(executed) > 1 and not address and "REPORT_CLUSTER" not in os.environ:
+            cluster = stack.enter_context(local_cluster(jobs))
+            address = cluster.scheduler_address
+            report.line(f"fits   are made by {jobs} processes; Dask shows them at {cluster.dashboard_link}")
+        environment |= {"REPORT_CLUSTER": address} if address else {}
+        unavailable = fetch_all(sorted({n for run in executed for n in cache.missing(run)}), report.line)
+        kernels = max(jobs, by_memory(jobs + SPARE))
+        executor = stack.enter_context(ThreadPoolExecutor(kernels, thread_name_prefix="runner"))
+        stack.enter_context(kernels_end())
+        how = jobs, kernels, environment, required, unavailable
+        summary = Schedule(cache, executor, report, options, *how).work(selected)
+    cache.save()
+    _tell(summary, len(selected))
+    if not summary.failed:
+        return OK
+    return DATA if all(failure.about_data for failure in summary.failed.values()) else NOTEBOOK_FAILED
+
+
+def _tell(summary: Summary, runs: int) -> None:
+    if len(summary.up_to_date) == runs:
+        print(f"All {runs} runs are up to date." if runs != 1 else f"{summary.up_to_date[0]} is up to date.")
+        return
+    ended = (f"{len(names)} {what.replace('_', ' ')}" for what, names in vars(summary).items() if names)
+    print(f"Runs: {', '.join(ended)}.")
+    for name, reason in summary.not_run.items():
+        print(f"  {name}: {reason}")

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lib import ROOT
 from lib.data.near_miss import near_miss
+from lib.runner import kept
 from lib.runner.errors import UsageError
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
 
 PRESETS = ROOT / "data" / "presets"
 """Files of parameters, each under a name."""
-
-
-def preset_file(name: str) -> Path:
-    """Return the file of a preset, or the file itself if it is one.
-
-    Raises UsageError: no preset has the name; the message tells the near miss.
-    """
-    known = [path.stem for path in PRESETS.glob("*.yaml")]
-    if name not in known and not Path(name).is_file():
-        raise UsageError(f"no preset is called {name!r}{near_miss(name, known)}; presets lie in data/presets, any other file is given by its path")  # fmt: skip
-    return PRESETS / f"{name}.yaml" if name in known else Path(name)
 
 
 def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -46,6 +36,33 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
     return asked_for | plan.upstream(asked_for, lacking), asked_for
 
 
-def outside(plan: Plan, profile: str, required: Iterable[str] = ()) -> dict[str, str]:
-    """Return the runs that a profile does not execute, each with the profile that does; none of those required."""
-    return {run.id: other for run in plan.runs if run.id not in required and (other := run.outside(profile))}
+def outside(
+    plan: Plan, store: Store, profile: str, required: Collection[str] = ()
+) -> tuple[dict[str, str], set[str]]:
+    """Return the runs that a profile does not execute, each with the profile that does, and those that can't be shown either.
+
+    None of those `required` is among them. A run can't be shown where neither results nor a kept page of it are here; what
+    needs such a one belongs to its profile.
+    """
+    away: dict[str, str] = {}
+    nowhere: set[str] = set()
+    archives = kept.archives(plan)
+    for run in plan.order():
+        other = run.outside(profile) or next((away[name] for name in run.needs if name in nowhere), "")
+        if other and run.id not in required:
+            away[run.id] = other
+            if store.record(run.id) is None and run.id not in archives:
+                nowhere.add(run.id)
+    return away, nowhere
+
+
+def preset_file(name: str) -> Path:
+    """Return the file of a preset, or the file itself if it is one.
+
+    Raises UsageError: no preset has the name; the message tells the near miss.
+    """
+    known = [path.stem for path in PRESETS.glob("*.yaml")]
+    if name not in known and not Path(name).is_file():
+        where = "presets lie in data/presets, any other file is given by its path"
+        raise UsageError(f"no preset is called {name!r}{near_miss(name, known)}; {where}")
+    return PRESETS / f"{name}.yaml" if name in known else Path(name)

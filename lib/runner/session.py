@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import sys
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from lib.data.near_miss import near_miss
-from lib.runner.anew import remembered, since, still_to_make
+from lib.experiment.alone import usable_cores
+from lib.report.errors import RenderingError
 from lib.runner.cache import KEEP, Cache
-from lib.runner.cluster import check_address
-from lib.runner.data import known_datasets
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.listing import dry_run, list_runs, print_description
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
-from lib.runner.own_data import is_file_name, refuse_own_options, with_own_ratings
-from lib.runner.page import NotRendered
+from lib.runner.own_data import check_dataset, is_file_name, with_own_ratings
 from lib.runner.parameters import resolve
-from lib.runner.plan import Plan, load_plan
-from lib.runner.render import is_current, part_of_report, render, without_results
-from lib.runner.rerun import changed_parameters, rerun
+from lib.runner.plan import Plan, Run, load_plan
+from lib.runner.progress import duration
+from lib.runner.render import is_current, render, without_results
+from lib.runner.reruns import rerun, split_sweep, sweep
+from lib.runner.schedule import bring_up_to_date
 from lib.runner.selection import outside, preset_file, select
-from lib.runner.store import Store, shown
-from lib.runner.sweep import split_sweep, sweep
-from lib.runner.work import execute
+from lib.runner.store import Store, read_json, shown, write_whole
+
+BEGAN = ".from_scratch"
+"""In the folder of the runs until a call has ended well: since when fits, and searches, are to be made anew."""
 
 
 def run_session(options: Options) -> int:
@@ -37,84 +43,126 @@ def run_session(options: Options) -> int:
         return upkeep.rekey(print) if options.rekey else upkeep.verify(options.verify, print)
     if options.contract:
         return contract(options.model, options.parameters)
-    file = options.dataset if is_file_name(options.dataset, known_datasets()) else ""
-    if file:
-        if options.model is not None:
-            raise UsageError("--model is compared on the report's data; leave --dataset FILE out")
-        plan, options = with_own_ratings(options)
-    else:
-        refuse_own_options(options)
-        plan = load_plan(options.plan_path)
+    file = options.dataset if is_file_name(options.dataset) else ""
+    if file and options.model is not None:
+        raise UsageError("--model is compared on the report's data; leave --dataset FILE out")
+    if not file:
+        check_dataset(options)
+    plan, options = with_own_ratings(options) if file else (load_plan(options.plan_path), options)
     if options.describe is not None:
         return print_description(plan, plan.run(options.describe), options.profile, dataset=file)
-    if not file and options.dataset is not None and options.dataset not in known_datasets():
-        raise UsageError(
-            f"no data set is called {options.dataset!r}{near_miss(options.dataset, known_datasets())}; "
-            "a file of your own ratings is given by its path"
-        )
     if options.cluster is not None:
-        check_address(options.cluster)
+        from lib.experiment.driver import NoCluster, connected, disconnect
+
+        try:
+            connected(options.cluster)
+        except NoCluster as error:
+            raise UsageError(f"--cluster: {error}") from None
+        disconnect(options.cluster)
     if options.model is not None:
         plan, options = with_model(plan, options)
-    return _work(plan, options)
+    return _carry_out(plan, options)
 
 
-def _work(plan: Plan, options: Options) -> int:
+def _carry_out(plan: Plan, options: Options) -> int:
     output_dir = (options.output_dir or plan.root / "reports").resolve()
     store = Store(output_dir / "runs")
+    if options.list_runs:
+        return list_runs(plan, store)
     selected, asked_for = select(plan, store, options.only, options.skip)
     required = asked_for | plan.upstream(asked_for, lambda run: run.needs) if options.only else set()
-    away = outside(plan, options.profile, required)
+    away, nowhere = outside(plan, store, options.profile, required)
     plain, swept = split_sweep(plan, asked_for, options.parameters)
-    parameters = resolve(
-        plan, selected, profile=options.profile, dataset=options.dataset, options=plain, outside=away,
-        file=None if options.preset is None else preset_file(options.preset),
-    )  # fmt: skip
+    values = partial(resolve, plan, selected, profile=options.profile, outside=away)
+    file = None if options.preset is None else preset_file(options.preset)
+    parameters = values(dataset=options.dataset, file=file, options=plain)
     if swept is not None:
         return sweep(plan, store, parameters, swept, options)
     # A folder that was named is that of a report of its own; there is nothing to put it beside.
-    if not (options.into_report or options.output_dir or options.list_runs):
-        planned = resolve(plan, selected, profile=options.profile, outside=away)
-        changed = changed_parameters(planned, parameters, asked_for)
+    if not (options.into_report or options.output_dir):
+        planned = values()
+        changed = [run for run in plan.ids if run in asked_for and parameters[run] != planned[run]]
+        names = [run for run in changed if run not in away]
         if not changed and options.preset is not None:
             raise UsageError(f"the preset {options.preset!r} changes nothing of the runs of this call")
+        if changed and not names:
+            only = f"only runs of --profile {away[changed[0]]} have such a parameter: {', '.join(changed)}"
+            raise UsageError(f"{only}; name that profile, or the run with --only")
         if changed or options.model is not None:
-            return rerun(plan, store, parameters, changed, options)
+            return rerun(plan, store, parameters, planned, names or options.only, options)
+    for name in sorted(nowhere & selected):
+        print(f"{name} is part of --profile {away[name]} and left out")
+    selected -= nowhere
     anew = since(store, options)
-    force = (asked_for if options.force else set()) | still_to_make(store, selected - set(away), anew)
-    cache = Cache(plan, store, parameters, force=force, outside=away)
-    if options.list_runs:
-        return list_runs(plan, cache)
+    force = (asked_for if options.force else set()) | still_to_make(store, selected - {*away}, anew)
+    cache = Cache(plan, store, parameters, force, away)
+    part = replace(plan, runs=tuple(run for run in plan.runs if run.id not in nowhere))
     if options.dry_run:
-        return dry_run(plan, cache, selected, output_dir, pdf=not options.no_pdf)
+        changes = dry_run(cache, selected) or without_results(part, store)
+        current = not changes and is_current(part, store, output_dir, pdf=not options.no_pdf)
+        print(f"The report {'is up to date' if current else 'would be built'}.")
+        return OK
     with store.locked():
         store.recover()
-        code = OK
         if not options.render_only:
-            with remembered(store, plan, force, anew) as codes:
-                required = asked_for if options.only else ()
-                codes.append(code := execute(plan, store, cache, selected, required, options, anew))
-        return code or _render(plan, store, cache, selected, output_dir, options)
+            if anew:
+                _announce(anew, [plan.run(name) for name in force])
+                write_whole(store.runs_dir / BEGAN, json.dumps(anew))
+            required = asked_for if options.only else ()
+            if code := bring_up_to_date(cache, selected, options, required=required, anew=anew):
+                return code
+            if anew:
+                (store.runs_dir / BEGAN).unlink()
+        return _render(part, cache, selected, output_dir, options)
 
 
-def _render(plan: Plan, store: Store, cache: Cache, selected: set[str], output_dir: Path, options: Options) -> int:  # fmt: skip
-    part, pdf = part_of_report(plan, cache), not options.no_pdf
-    missing = without_results(part, store)
+def _render(plan: Plan, cache: Cache, selected: set[str], output_dir: Path, options: Options) -> int:
+    store, pdf = cache.store, not options.no_pdf
+    missing = without_results(plan, store)
     if missing and not options.render_only:
         print(f"No report yet: {', '.join(missing)} have no results. Make them with: python run_notebooks.py")
         return OK
-    if not missing and not options.render_only and is_current(part, store, output_dir, pdf=pdf):
+    if not missing and not options.render_only and is_current(plan, store, output_dir, pdf=pdf):
         print(f"The report is up to date: {shown(output_dir / 'index.html')}")
         return OK
-    for run in part.runs:
+    for run in plan.runs:
         decision = cache.decide(run)
         untold = options.render_only or run.id not in selected or decision.action == KEEP
         if run.id not in missing and untold and decision.mark is None and decision.reasons:
             print(f"note   {run.id} is shown as it was made: {'; '.join(decision.reasons)}")
     try:
-        render(part, store, output_dir, pdf=pdf, note=print, whole=plan)
-    except NotRendered as error:
+        render(plan, store, output_dir, pdf=pdf, note=print, whole=cache.plan)
+    except RenderingError as error:
         print(f"The report was not rendered, the last good one stays: {error}", file=sys.stderr)
         return RENDERING_FAILED
     print(f"The report is built: {shown(output_dir / 'index.html')}" + (" and report.pdf" if pdf else ""))
     return OK
+
+
+# -- from scratch --------------------------------------------------------------------------------------------------
+def since(store: Store, options: Options) -> dict[str, float]:
+    """Return the times since when fits, and searches, have to be made to count; empty where any do."""
+    kinds = {"fits": options.from_scratch or options.search_anew, "searches": options.search_anew}
+    asked = [kind for kind, wanted in kinds.items() if wanted]
+    began = read_json(store.runs_dir / BEGAN) or {}  # of a call that was ended, which goes on
+    return began if sorted(began) == asked else dict.fromkeys(asked, time.time())
+
+
+def still_to_make(store: Store, runs: Collection[str], anew: Mapping[str, float]) -> set[str]:
+    """Return those of some runs that were not executed since then."""
+    if not anew:
+        return set()
+    began = datetime.datetime.fromtimestamp(min(anew.values()), datetime.UTC).isoformat(timespec="seconds")
+    records = {name: store.record(name) or {} for name in runs}
+    return {n for n, record in records.items() if store.as_made(n) or record.get("finished", "") <= began}
+
+
+def _announce(anew: Mapping[str, float], runs: Iterable[Run]) -> None:
+    took, again = duration(sum(run.seconds or 0.0 for run in runs) / usable_cores()), ""
+    if "searches" in anew:
+        from lib.experiment.records import KEPT, read_kept
+
+        trials = (read_kept(file)["trials"]["seconds"] for file in (KEPT / "searches").glob("*.json.gz"))
+        longer = duration(sum(sum(filter(None, seconds)) for seconds in trials) / usable_cores())
+        again = f", and the searches that made the choices are repeated, which takes up to {longer} more"
+    print(f"Everything is fitted anew, which takes about {took}{again}. A call that is ended goes on.")

@@ -9,9 +9,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lib.data.files import read_json, whole_file
+from lib.experiment.slots import slots
 from lib.runner.errors import UsageError
 
 RECORD = "cache.json"
@@ -28,14 +31,14 @@ TIMES = re.compile(r"(^|_)(seconds|mib|mebibytes|memory)(_|$)")
 """Names of what the machine makes of a run, which differs between any two: facts, columns and metrics."""
 
 
+@dataclass(frozen=True)
 class Store:
     """The folder that holds a folder for each run.
 
     ``<run>/`` holds the last good results; ``.<run>.partial/`` those being made, or what a failed run left.
     """
 
-    def __init__(self, runs_dir: Path):
-        self.runs_dir = runs_dir
+    runs_dir: Path
 
     def folder(self, run: str) -> Path:
         """Return the folder of a run's results."""
@@ -54,13 +57,11 @@ class Store:
         return (self.record(run) or {}).get(AS_MADE)
 
     def results(self, run: str) -> str | None:
-        """Return the digest of what other runs read of a run's results as they lie there, or None where it has none.
+        """Return the digest of what other runs read of a run's results, or None where it has none.
 
-        Times and memory don't count, nor what is in figures and tables. Files whose size and time are those of the record
-        aren't read again.
+        Times and memory don't count, nor what is in figures and tables.
         """
-        record = self.record(run)
-        return None if record is None else _digest(_files(self.folder(run), record["files"]))
+        return (self.record(run) or {}).get("results")
 
     def untouched(self, run: str) -> bool:
         """Whether a run's files are those that were published."""
@@ -80,7 +81,8 @@ class Store:
         partial = self.partial(run)
         (partial / FITS).unlink(missing_ok=True)
         files = _files(partial, {})
-        record = {**record, "results": _digest(files), "files": files}
+        read = [[name, "" if name.startswith(FOR_PEOPLE) else entry[2]] for name, entry in files.items()]
+        record = {**record, "results": hashlib.sha256(json.dumps(read).encode()).hexdigest(), "files": files}
         write_whole(partial / RECORD, json.dumps(record, indent=1))
         self._replace(run, partial)
 
@@ -96,17 +98,11 @@ class Store:
 
         Raises UsageError: another runner holds it.
         """
-        self.runs_dir.mkdir(parents=True, exist_ok=True)
-        try:
-            import fcntl
-        except ImportError:  # no such lock on this system
-            yield
-            return
-        with open(self.runs_dir / ".lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(f"another run_notebooks.py is at work in {shown(self.runs_dir)}; wait for it, or give this one its own --output-dir") from None  # fmt: skip
+        slot = slots(f"{self.runs_dir / '.runner'}:1")
+        if not slot.take(patience=0):
+            there = f"another run_notebooks.py is at work in {shown(self.runs_dir)}"
+            raise UsageError(f"{there}; wait for it, or give this one its own --output-dir")
+        with slot:
             yield
 
     def _replace(self, run: str, source: Path) -> None:
@@ -119,13 +115,9 @@ class Store:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file under a temporary name that takes its own name only once it is whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    """Write a text file that appears whole or not at all."""
+    with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def shown(path: Path) -> str:
@@ -134,14 +126,6 @@ def shown(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Return what a JSON file holds, or None where there is none that is whole."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def timeless(value: Any) -> Any:
@@ -173,9 +157,3 @@ def _hash(path: Path, name: str) -> str:
         with suppress(ValueError):
             content = json.dumps(timeless(json.loads(content)), sort_keys=True).encode()
     return hashlib.sha256(content).hexdigest()
-
-
-def _digest(files: dict[str, list]) -> str:
-    """Return the digest of what other runs may read."""
-    read = [(name, "" if name.startswith(FOR_PEOPLE) else entry[2]) for name, entry in files.items()]
-    return hashlib.sha256(json.dumps(read).encode()).hexdigest()

@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
+from lib.data.catalogue import entries
 from lib.runner.command_line import main
-from lib.runner.data import DataChecksums, known_datasets
 from lib.runner.kept import NOTE, archives
 from lib.runner.plan import load_plan
 
@@ -21,9 +21,9 @@ def test_no_page_is_empty_without_any_data(tmp_path, monkeypatch, capsys, profil
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setenv("REPORT_CLUSTER", "")
     monkeypatch.delenv("MOVIELENS_DIR", raising=False)
-    monkeypatch.setattr(DataChecksums, "here", lambda self, names: not set(names) & set(known_datasets()))
+    monkeypatch.setattr("lib.runner.cache.missing", lambda names: sorted({*names} & entries().keys()))
     monkeypatch.setattr(
-        "lib.runner.work.fetch_all", lambda names, say: dict.fromkeys(names, "no source is asked")
+        "lib.runner.schedule.fetch_all", lambda names, say: dict.fromkeys(names, "no source is asked")
     )
     code = main(["--profile", profile, "--output-dir", str(tmp_path), "--no-pdf"])
     signal.signal(signal.SIGTERM, before)

@@ -12,9 +12,9 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 from lib import ROOT
-from lib.runner import start_page
+from lib.runner.plan import load_plan
 
-CONFIGURATION = ROOT / "jupyter"
+CONFIGURATION, START = ROOT / "jupyter", ROOT / "notebooks" / "START.md"
 
 
 @pytest.fixture
@@ -91,19 +91,14 @@ def test_the_server_opens_on_the_start_page_and_shows_markdown_set(monkeypatch, 
         LabApp.clear_instance()
 
 
-def test_the_start_page_is_in_step_with_the_plan():
-    text = start_page.PATH.read_text(encoding="utf-8")
-    assert start_page.with_table(text, *start_page.plans()) == text, "run: python -m lib.runner.start_page"
-
-
-def test_the_start_page_names_every_notebook_and_run():
-    text = start_page.PATH.read_text(encoding="utf-8")
-    for run in (run for plan in start_page.plans() for run in plan.runs):
-        assert f"]({run.notebook})" in text and f"`{run.id}`" in text
+def test_the_start_page_has_a_row_for_each_notebook_and_leads_to_files():
+    text = START.read_text(encoding="utf-8")
+    planned = [run for plan in (load_plan(), load_plan(ROOT / "own_ratings.toml")) for run in plan.runs]
+    for notebook in dict.fromkeys(run.notebook for run in planned):
+        runs = [run for run in planned if run.notebook == notebook]
+        made = ", ".join(f"`{run.id}`" for run in runs)
+        read = ", ".join(dict.fromkeys(f"`{name}`" for run in runs for name in run.needs)) or "none"
+        row = f"| [{runs[0].title}]({notebook}) | {runs[0].summary} | {made} | {read} |"
+        assert row in text.splitlines(), f"notebooks/START.md needs the row {row}"
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (start_page.PATH.parent / target).exists()
-
-
-def test_a_page_without_markers_is_refused():
-    with pytest.raises(ValueError, match="between which a table goes"):
-        start_page.with_table("# Start", *start_page.plans())
+        assert (START.parent / target).exists()

@@ -3,8 +3,7 @@ from functools import partial
 
 import pytest
 
-from lib.runner.cache import ABSENT, EXECUTE, KEEP, Cache, key_of
-from lib.runner.data import DataChecksums
+from lib.runner.cache import EXECUTE, KEEP, Cache, key_of
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.store import Store, timeless
@@ -23,7 +22,7 @@ class Bench:
 
     def cache(self, **options):
         plan = load_plan(self.toy.root / "report.toml")
-        force, outside = options.pop("force", ()), options.pop("outside", None)
+        force, outside = options.pop("force", ()), options.pop("outside", {})
         return Cache(plan, self.store, resolve(plan, plan.ids, **options), force=force, outside=outside)
 
     def decide(self, name, **options):
@@ -113,15 +112,10 @@ def test_the_library_s_code_counts_by_the_definitions_that_are_reached(bench):
     assert bench.decide("a").reasons == ("files: plain changed", "svdpp: SVDpp.predict changed")
 
 
-def test_a_module_of_the_plan_and_a_model_named_in_a_parameter_count(bench):
-    bench.toy.plan({"id": "a", "modules": ["lib.data.files"]}, "b")
+def test_a_model_named_in_a_parameter_counts(bench):
+    bench.toy.notebook("a", parameters='model: str = "bias"')
     cache = bench.cache()
-    assert "lib.data.files:whole_file" in cache.parts(cache.plan.run("a"))["definitions"]
-    bench.toy.plan(
-        {"id": "a", "parameters": {"n": 3}}, {"id": "b", "modules": ["lib.models.baselines.bias:Bias"]}
-    )
-    cache = bench.cache()
-    assert "lib.models.baselines.bias:Bias" in cache.parts(cache.plan.run("b"))["definitions"]
+    assert "lib.models.baselines.bias:Bias" in cache.parts(cache.plan.run("a"))["definitions"]
 
 
 def test_what_was_found_in_the_code_is_known_at_the_next_call(bench, monkeypatch):
@@ -189,16 +183,11 @@ def test_a_file_of_the_plan_counts(bench):
     assert bench.decide("a").reasons == ("data file claims.toml changed",)
 
 
-def test_a_run_of_another_profile_is_shown_while_it_is_here_and_else_no_part_of_the_report(bench):
+def test_a_run_of_another_profile_is_shown_while_it_is_here(bench):
     assert bench.decide("a", outside={"a": "large"}).action == KEEP
     edit(bench, "a", "print(n)", "print(2 * n)")
     decision = bench.decide("a", outside={"a": "large"})
     assert (decision.action, decision.reasons) == (KEEP, ("code changed in cell 4",))
-    for name in "ab":
-        (bench.store.folder(name) / "cache.json").unlink()
-    assert bench.decide("a", outside={"a": "large"}).reasons == ("is part of --profile large",)
-    decision = bench.decide("b", outside={"a": "large"})
-    assert (decision.action, decision.reasons) == (ABSENT, ("needs a",))
 
 
 @pytest.mark.parametrize("killed_after", ["record written", "old moved away"])
@@ -229,43 +218,3 @@ def test_the_key_knows_places_and_code_not_ids():
     assert key_of(parts) == key_of({**parts, "code": [["u", "1"], ["v", "2"]]})
     assert key_of(parts) != key_of({**parts, "code": [["y", "2"], ["x", "1"]]})
     assert key_of(parts) != key_of({**parts, "parameters": {"n": 2}})
-
-
-class TestDataChecksums:
-    @pytest.fixture
-    def checksums(self, tmp_path, monkeypatch):
-        monkeypatch.delenv("MOVIELENS_DIR", raising=False)
-        manifest = tmp_path / "manifest.toml"
-        manifest.write_text(
-            '[datasets.toy.files]\n"u.data" = "expected"\n"u.item" = ""\n'
-            '[datasets.toy.substitutes."u.item"]\nname = "items.tsv"\nsha256 = ""\n'
-        )
-        (tmp_path / "raw" / "toy").mkdir(parents=True)
-        return lambda: DataChecksums(tmp_path / "memo.json", manifest=manifest, raw=tmp_path / "raw")
-
-    def test_expected_until_the_file_is_there(self, checksums, tmp_path):
-        assert checksums().of(["toy"]) == {"toy/u.data": "expected", "toy/u.item": ""}
-        (tmp_path / "raw" / "toy" / "u.data").write_text("abc")
-        found = checksums().of(["toy"])["toy/u.data"]
-        assert found == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-    def test_a_stand_in_and_the_users_folder(self, checksums, tmp_path, monkeypatch):
-        (tmp_path / "raw" / "toy" / "items.tsv").write_text("x")
-        assert set(checksums().of(["toy"])) == {"toy/u.data", "toy/items.tsv"}
-        own = tmp_path / "own" / "toy"
-        own.mkdir(parents=True)
-        (own / "u.item").write_text("y")
-        monkeypatch.setenv("MOVIELENS_DIR", str(tmp_path / "own"))
-        assert set(checksums().of(["toy"])) == {"toy/u.data", "toy/u.item"}
-
-    def test_a_file_is_read_again_only_when_it_changed(self, checksums, tmp_path, monkeypatch):
-        path = tmp_path / "raw" / "toy" / "u.data"
-        path.write_text("abc")
-        first = checksums()
-        before = first.of(["toy"])
-        first.save()
-        monkeypatch.setattr("pathlib.Path.read_bytes", lambda self: pytest.fail("read again"))
-        assert checksums().of(["toy"]) == before
-        monkeypatch.undo()
-        path.write_text("abcd")
-        assert checksums().of(["toy"]) != before

@@ -67,4 +67,4 @@ def test_the_commands_it_tells_name_the_reader_s_file(toy, capsys):
     print_description(plan, plan.run("a"), "full", dataset="my books.csv")
     said = capsys.readouterr().out
     assert "python run_notebooks.py --dataset 'my books.csv' --only a -p n VALUE" in said
-    assert "(a sweep): -p n VALUE,VALUE" in said and "Of grid: 2,5,10 is one value, a list." in said
+    assert "VALUE,VALUE,... is a sweep" in said

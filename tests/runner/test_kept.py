@@ -16,11 +16,12 @@ from lib.runner.cache import Cache, key_of
 from lib.runner.errors import UsageError
 from lib.runner.execute import Failure
 from lib.runner.kept import FOLDER, NOTE, pack, sign, unpack
+from lib.runner.options import Options
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
-from lib.runner.progress import Lines
+from lib.runner.progress import Progress
 from lib.runner.render import refresh
-from lib.runner.schedule import Schedule, Settings
+from lib.runner.schedule import Schedule
 from lib.runner.selection import outside, select
 from lib.runner.store import Store
 from tests.toy_report import ToyReport
@@ -58,15 +59,13 @@ class Project:
 
     def work(self, profile="full", required=(), broken=None, unavailable=()):
         """Bring all runs up to date; return those that were executed, what became of the others, and what was said."""
-        away = outside(self.plan, profile, required)
+        away, nowhere = outside(self.plan, self.store, profile, required)
         values = resolve(self.plan, self.plan.ids, profile=profile, outside=away)
         cache = Cache(self.plan, self.store, values, outside=away)
         executor, said = StandIn(self.plan.notebooks, broken or {}), io.StringIO()
-        settings = Settings(
-            profile=profile, required=frozenset(required), unavailable=dict.fromkeys(unavailable, "asked")
-        )
-        schedule = Schedule(self.plan, self.store, cache, executor, settings, Lines(said), lambda *_: None)
-        return executor.order, schedule.work(self.plan.ids), said.getvalue()
+        how = {"required": required, "unavailable": dict.fromkeys(unavailable, "asked")}
+        schedule = Schedule(cache, executor, Progress(said), Options(profile=profile), **how)
+        return executor.order, schedule.work({*self.plan.ids} - nowhere), said.getvalue()
 
     def keep(self, *names):
         """Make everything, keep some runs' pages, and start afresh without any."""
@@ -88,20 +87,20 @@ def cells(project, name="a"):
 def test_a_kept_run_is_shown_with_where_it_is_from_and_without_its_predictions(project):
     project.keep()
     order, summary, said = project.work()
-    assert order == ["b"] and summary.as_made == ["a"] and "kept   a: as it was made on 20" in said
+    assert order == ["b"] and summary.shown_as_kept == ["a"] and "kept   a: as it was made on 20" in said
     names = {path.name for path in project.store.folder("a").iterdir()}
     assert {"facts.json", "notebook.ipynb", "provenance.json"} <= names and "predictions.parquet" not in names
     note = cells(project)[1]
     assert note["id"] == NOTE and "python run_notebooks.py --profile large --only a" in note["source"]
     assert "it is part of --profile large" in note["source"] and "earlier code" not in note["source"]
-    assert list(summary.absent) == ["c"], "a run of which nothing is kept is no part of the report"
+    assert outside(project.plan, project.store, "full")[1] == {"c"}, "there is nothing of it to be shown"
 
 
 def test_a_second_pass_keeps_it_and_what_reads_it(project):
     project.keep()
     project.work()
     order, summary, _ = project.work()
-    assert order == [] and sorted(summary.kept) == ["a", "b"] and summary.as_made == []
+    assert order == [] and sorted(summary.up_to_date) == ["a", "b"] and summary.shown_as_kept == []
 
 
 def test_a_page_of_earlier_code_is_shown_all_the_same_and_says_so_until_it_is_signed_again(project):
@@ -109,14 +108,14 @@ def test_a_page_of_earlier_code_is_shown_all_the_same_and_says_so_until_it_is_si
     project.work()
     project.toy.notebook("a", "x = 1")
     order, summary, said = project.work()
-    assert order == [] and summary.as_made == ["a"] and "by earlier code; it is part of" in said
+    assert order == [] and summary.shown_as_kept == ["a"] and "by earlier code; it is part of" in said
     assert "by earlier code and kept" in cells(project)[1]["source"]
-    assert "a" in project.work()[1].kept
+    assert "a" in project.work()[1].up_to_date
 
     cache = Cache(project.plan, project.store, resolve(project.plan, project.plan.ids))
     parts = cache.parts(project.plan.run("a"))
     sign(project.archive, parts, key_of(parts))
-    assert project.work()[1].as_made == ["a"] and "earlier" not in cells(project)[1]["source"]
+    assert project.work()[1].shown_as_kept == ["a"] and "earlier" not in cells(project)[1]["source"]
 
 
 def test_reworded_prose_reaches_the_page_and_the_note_stays(project):
@@ -134,12 +133,12 @@ def test_a_newer_archive_takes_the_place_of_an_older_one_and_of_meddled_results(
     project.keep()
     project.work()
     (project.store.folder("a") / "facts.json").write_text('{"meddled": 1}')
-    assert project.work()[1].as_made == ["a"]
+    assert project.work()[1].shown_as_kept == ["a"]
     again = Project(project.toy.root.with_name("again"))
     again.toy.notebook("a", prose="Made later.")
     again.keep()
     shutil.copy(again.archive, project.archive)
-    assert project.work()[1].as_made == ["a"]
+    assert project.work()[1].shown_as_kept == ["a"]
     assert "Made later." in cells(project)[0]["source"]
 
 
@@ -158,7 +157,7 @@ def test_results_made_here_are_not_replaced_while_they_hold(project):
     project.work("large")
     pack(project.store.folder("a"), project.archive)
     summary = project.work()[1]
-    assert "a" in summary.kept and summary.as_made == []
+    assert "a" in summary.up_to_date and summary.shown_as_kept == []
     assert (project.store.folder("a") / "predictions.parquet").exists()
 
 
@@ -168,10 +167,10 @@ def test_without_data_every_page_is_the_kept_one_and_what_reads_facts_is_execute
     )
     project.keep("a", "b")
     order, summary, said = project.work(unavailable=["ml-20m"])
-    assert sorted(order) == ["b", "c"] and summary.as_made == ["a"] and not summary.failed
+    assert sorted(order) == ["b", "c"] and summary.shown_as_kept == ["a"] and not summary.failed
     assert "kept   a: as it was made on 20" in said and "it needs ml-20m, which no source could serve" in said
     order, summary, _ = project.work(unavailable=["ml-20m"])
-    assert order == [] and sorted(summary.kept) == ["a", "b", "c"]
+    assert order == [] and sorted(summary.up_to_date) == ["a", "b", "c"]
     assert "a" in project.work(unavailable=["ml-20m"], required={"a"})[1].failed, "asked for by name it fails"
     assert "a" in project.work()[0], "with its data it is made"
 
@@ -183,10 +182,12 @@ def test_a_run_that_needs_the_predictions_of_a_kept_one_is_shown_as_it_is_kept(p
     project.keep("a", "b")
     broken = {"b": Failure("MissingRun", "run 'a' left no predictions.parquet", 2, 3)}
     order, summary, _ = project.work(unavailable=["ml-20m"], broken=broken)
-    assert sorted(order) == ["b", "c"] and summary.as_made == ["a", "b"] and not summary.failed
+    assert sorted(order) == ["b", "c"] and summary.shown_as_kept == ["a", "b"] and not summary.failed
     assert "needs predictions of a, of which only the page is kept" in cells(project, "b")[1]["source"]
     order, summary, _ = project.work(unavailable=["ml-20m"], broken=broken)
-    assert order == [] and sorted(summary.kept) == ["a", "b", "c"], "it is not tried again while that is so"
+    assert order == [] and sorted(summary.up_to_date) == ["a", "b", "c"], (
+        "it is not tried again while that is so"
+    )
     assert project.work()[0] == ["a", "b"]
 
 
@@ -199,12 +200,12 @@ def test_the_same_results_are_the_same_bytes(project):
 
 
 def test_nothing_is_kept_of_what_was_not_made_here(project):
-    with pytest.raises(UsageError, match="a has no results here"):
+    with pytest.raises(UsageError, match="a has no results that were made here"):
         pack(project.store.folder("a"), project.archive)
     project.keep()
     project.work()
     for name in ("a", "c"):
-        with pytest.raises(UsageError, match=r"were not made here|no results here"):
+        with pytest.raises(UsageError, match="has no results that were made here"):
             pack(project.store.folder(name), project.archive)
 
 

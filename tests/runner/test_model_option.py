@@ -8,6 +8,7 @@ from lib.runner.errors import UsageError
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
 from lib.runner.plan import load_plan
+from lib.workbench.own_model import loading
 from tests.toy_report import ToyReport
 
 MODEL = """import my_helper_of_a_test
@@ -40,6 +41,7 @@ def plan(tmp_path, monkeypatch):
 
     stand_in = types.ModuleType("lib.workbench.own_model.loading")
     stand_in.load_class = load_class
+    stand_in.own_folders = loading.own_folders
 
     def contract_command(spec, parameters=None):
         return [sys.executable, "-c", f"raise SystemExit({5 + (parameters or {}).get('shrinkage', 0):.0f})"]
@@ -76,7 +78,7 @@ def test_the_model_s_and_the_notebook_s_parameters_are_told_apart(plan, tmp_path
     [
         (("shrinkge", "3"), r"takes shrinkage, sizes, kind; did you mean 'shrinkage'"),
         (("n_resamples", "3"), "a parameter of the notebook is written your_model:NAME"),
-        (("shrinkage", "much"), "takes shrinkage: float; 'much' is not a number"),
+        (("shrinkage", "much"), "takes shrinkage: float, not 'much'"),
         (("model", "x:Y"), "MyModel takes shrinkage, sizes, kind"),
     ],
 )
@@ -96,7 +98,7 @@ def test_a_module_that_can_t_be_imported_is_named(plan, tmp_path):
 def test_a_plan_without_the_run_says_so(tmp_path):
     toy = ToyReport(tmp_path / "other")
     toy.notebook("a")
-    with pytest.raises(UsageError, match="needs a run 'your_model'"):
+    with pytest.raises(UsageError, match="the plan has no run 'your_model'"):
         with_model(load_plan(toy.plan("a")), options())
 
 

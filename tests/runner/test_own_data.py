@@ -3,67 +3,51 @@ from dataclasses import replace
 
 import pytest
 
-from lib.runner.data import DataChecksums
+from lib.data.present import checksums
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
-from lib.runner.own_data import (
-    BadRatings,
-    is_file_name,
-    parse_columns,
-    parse_scale,
-    refuse_own_options,
-    slug,
-    with_own_ratings,
-)
+from lib.runner.own_data import BadRatings, check_dataset, is_file_name, told, with_own_ratings
 from tests.toy_report import ToyReport
 
 
 def test_a_path_is_told_from_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert not is_file_name("ml-100k", ["ml-100k"]) and not is_file_name("ml-100", ["ml-100k"])
-    assert is_file_name("ratings.csv", []) and is_file_name("a/ratings", []) and is_file_name("a\\b", [])
+    assert not is_file_name("ml-100k") and not is_file_name("ml-100") and not is_file_name(None)
+    assert is_file_name("ratings.csv") and is_file_name("a/ratings") and is_file_name("a\\b")
     (tmp_path / "mine").touch()
-    assert is_file_name("mine", [])
+    assert is_file_name("mine")
     (tmp_path / "ml-100k").touch()
-    assert not is_file_name("ml-100k", ["ml-100k"])
+    assert not is_file_name("ml-100k")
 
 
 def test_columns_and_scale():
-    assert parse_columns("user=reader, item=book id") == {"user": "reader", "item": "book id"}
-    assert parse_scale("0.5,5") == (0.5, 5.0) and parse_scale("-10, 10") == (-10.0, 10.0)
-    assert parse_columns(None) is None and parse_scale(None) is None
+    found = told(Options(columns="user=reader, item=book id", scale="-0.5, 10", duplicates="last"))
+    assert found["columns"] == {"user": "reader", " item": "book id"} and found["scale"] == (-0.5, 10.0)
+    assert found["duplicates"] == "last" and not {"columns", "scale"} & told(Options()).keys()
 
 
 @pytest.mark.parametrize(
-    ("read", "text", "said"),
+    ("options", "said"),
     [
-        (parse_columns, "reader", "not of the form user=NAME"),
-        (parse_columns, "usr=reader", "did you mean 'user'"),
-        (parse_columns, "user=", "not of the form"),
-        (parse_scale, "1", "lowest and the highest"),
-        (parse_scale, "a,b", "lowest and the highest"),
-        (parse_scale, "5,1", "the lowest first"),
-        (parse_scale, "1,inf", "the lowest first"),
+        ({"columns": "reader"}, "--columns reader: write it as user=NAME,item=NAME"),
+        ({"columns": "user=a=b"}, "write it as user=NAME,item=NAME"),
+        ({"scale": "1"}, "--scale 1: give the lowest and the highest rating"),
+        ({"scale": "a,b"}, "the lowest and the highest"),
     ],
 )
-def test_malformed_options_are_named(read, text, said):
+def test_malformed_options_are_named(options, said):
     with pytest.raises(UsageError, match=said):
-        read(text)
+        told(Options(**options))
 
 
-def test_options_about_a_file_need_one():
+def test_options_about_a_file_need_one_and_a_name_is_a_known_one():
     with pytest.raises(UsageError, match="--scale describes a file"):
-        refuse_own_options(Options(scale="1,5"))
+        check_dataset(Options(scale="1,5"))
     with pytest.raises(UsageError, match="--duplicates describes"):
-        refuse_own_options(Options(dataset="ml-100k", duplicates="last"))
-    refuse_own_options(Options(dataset="ml-100k"))
-
-
-def test_a_folder_s_name_comes_from_the_file():
-    from pathlib import Path
-
-    assert slug(Path("x/My Ratings (2).csv.gz")) == "my_ratings_2"
-    assert slug(Path("評価.csv")) == "ratings"
+        check_dataset(Options(dataset="ml-100k", duplicates="last"))
+    with pytest.raises(UsageError, match="did you mean 'ml-100k'"):
+        check_dataset(Options(dataset="ml-100"))
+    check_dataset(Options(dataset="ml-100k"))
 
 
 @pytest.fixture
@@ -79,11 +63,10 @@ def test_the_plan_gets_the_prepared_folder_as_its_notebooks_see_it(toy, tmp_path
     file.write_text("user,item,rating\n" + "".join(f"u{u},i{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(5)))  # fmt: skip
     options = Options(dataset=str(file), plan_path=toy.root / "report.toml", scale="1,5")
     plan, changed = with_own_ratings(options)
-    assert changed.output_dir == toy.reports / "own" / "my_ratings"
-    assert changed.dataset == "../reports/own/my_ratings/ratings"
+    assert changed.output_dir == toy.reports / "own" / "my-ratings"
+    assert changed.dataset == "../reports/own/my-ratings/ratings"
     assert (plan.notebooks / changed.dataset).resolve().is_dir()
     assert capsys.readouterr().out.startswith("data   ")
-    assert (toy.reports / "own" / ".gitignore").read_text() == "*\n"
     _, elsewhere = with_own_ratings(replace(options, output_dir=tmp_path / "out"))
     assert elsewhere.dataset == str(tmp_path / "out" / "ratings")
 
@@ -97,6 +80,10 @@ def test_a_bad_file_is_an_error_about_data(toy, tmp_path):
     assert error.value.exit_code == DATA
     with pytest.raises(BadRatings, match=r"nowhere\.csv"):
         with_own_ratings(replace(options, dataset=str(tmp_path / "nowhere.csv")))
+    file.write_text("user,item,rating\na,b,1\nc,d,3\n")
+    for own, said in (({"columns": "usr=user"}, "no role"), ({"scale": "5,1"}, "has no room")):
+        with pytest.raises(BadRatings, match=said):
+            with_own_ratings(replace(options, **own))
 
 
 def test_other_ratings_make_another_checksum(tmp_path):
@@ -106,7 +93,7 @@ def test_other_ratings_make_another_checksum(tmp_path):
     (folder / "ratings.parquet").write_bytes(b"1")
 
     def read():
-        return DataChecksums(tmp_path / "memo.json", notebooks=tmp_path / "notebooks").of(["../reports/mine"])
+        return checksums(["../reports/mine"], tmp_path / "notebooks")
 
     before = read()
     assert list(before) == ["../reports/mine/ratings.parquet"] and json.dumps(before)

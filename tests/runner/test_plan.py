@@ -74,16 +74,15 @@ def test_globs_match_and_an_unknown_one_names_the_near_miss(toy):
         ([{"id": "a", "needs": ["a"]}], "a -> a"),
         ([{"id": "a", "needs": ["bb"]}, "b"], "did you mean 'b'"),
         ([{"id": "a", "wants": ["bb"]}, "b"], "a wants 'bb', which is no run; did you mean 'b'"),
-        ([{"id": "a", "wants": ["b"], "needs": ["b"]}, "b"], "both needs and wants 'b'"),
         ([{"id": "a", "wants": ["b"]}, {"id": "b", "needs": ["a"]}], "in a circle"),
         (["a", {"id": "a", "notebook": "b.ipynb"}], "two runs are called 'a'"),
         ([{"id": "a", "notebook": "aa.ipynb"}], "did you mean 'a.ipynb'"),
         ([{"id": "a", "note_book": "a.ipynb"}], "unknown key 'note_book'; did you mean 'notebook'"),
-        ([{"id": "a", "needs": "b"}], "needs must be a list"),
-        ([{"id": "a", "needs": [1]}], "list of names"),
-        ([{"id": "a", "profiles": ["ful"]}], "has an unknown profile 'ful'; did you mean 'full'"),
+        ([{"id": "a", "needs": "b"}], "needs is tuple[str, ...], not 'b'"),
+        ([{"id": "a", "needs": [1]}], "needs is tuple[str, ...], not [1]"),
+        ([{"id": "a", "profiles": ["ful"]}], "profiles is tuple[Profile, ...], not ['ful']"),
         ([{"id": "a", "profiles": []}], "has no profiles"),
-        ([{"id": "a", "profiles": "large"}], "profiles must be a list"),
+        ([{"id": "a", "profiles": "large"}], "profiles is tuple[Profile, ...], not 'large'"),
         ([{"id": "a", "title": ""}], "has no title"),
         ([{"id": "../a", "notebook": "a.ipynb"}], "names a folder"),
         ([{"id": "a", "files": ["data/none.toml"]}], "reads data/none.toml, which is not there"),
@@ -97,7 +96,7 @@ def test_a_malformed_plan_is_refused_with_the_reason(toy, runs, message):
 
 
 def test_a_missing_or_broken_file(tmp_path):
-    with pytest.raises(PlanError, match="no plan at"):
+    with pytest.raises(PlanError, match=r"none\.toml can't be read"):
         load_plan(tmp_path / "none.toml")
     (tmp_path / "report.toml").write_text("[[runs]\n")
     with pytest.raises(PlanError, match="can't be read"):

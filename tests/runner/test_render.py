@@ -1,4 +1,7 @@
-from lib.runner.render import merge
+import json
+
+from lib.runner.plan import Plan, Run
+from lib.runner.render import build_pages, merge
 
 
 def cell(name, source, kind="code", tags=(), **more):
@@ -38,3 +41,20 @@ def test_other_code_than_was_executed_is_not_merged():
     changed = [*SOURCE[:2], cell("c", "draw(2 * n)")]
     assert merge({"cells": changed}, {"cells": EXECUTED}) is None
     assert merge({"cells": SOURCE[:2]}, {"cells": EXECUTED}) is None
+
+
+def test_a_run_by_itself_is_a_small_report(tmp_path):
+    runs = (Run("svd", "svd.ipynb", "SVD"), Run("baselines", "baselines.ipynb", "Baselines"))
+    plan = Plan(tmp_path / "report.toml", {"title": "The report"}, runs)
+    prose = cell("t", "# SVD\n\nSee @fig-far and @sec-baselines.", "markdown")
+    (tmp_path / "runs" / "svd").mkdir(parents=True)
+    path = tmp_path / "runs" / "svd" / "notebook.ipynb"
+    path.write_text(json.dumps({"cells": [prose], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    before = path.read_bytes()
+    page = build_pages(plan, plan.runs[:1], tmp_path / "runs", tmp_path / "out", "Rerun: SVD")
+    text = page.read_text()
+    assert "Rerun: SVD" in text and "Beside the report “The report”" in text
+    assert "svd.html" in text
+    text = (tmp_path / "out" / "svd.html").read_text()
+    assert "figure “far”" in text and "page “Baselines”" in text
+    assert path.read_bytes() == before

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -7,11 +8,15 @@ import numpy as np
 import pytest
 
 from lib import ROOT
-from lib.runner import commands as workbench
 from lib.runner import reproduce
 from lib.runner.command_line import main
+from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run, load_plan
 from tests.documents import check
+
+PAGE = read_notebook(ROOT / "notebooks" / "reproduce.ipynb")
+PROSE = "\n".join(cell.source for cell in PAGE.cells if cell.type == "markdown")
+COMMANDS = re.findall(r"^- `([^`]+)`:", PROSE, flags=re.MULTILINE)
 
 
 def notebook(folder, name, *labels):
@@ -109,25 +114,16 @@ def test_every_command_of_a_run_would_run_it(tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-COMMANDS = [command for tasks in workbench.TASKS.values() for command in tasks]
-
-
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_workbench_is_one(command):
+def test_every_command_of_the_page_is_one(command):
     if command.startswith("make "):
         assert f"\n{command.split()[1]}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
     else:
         check(command)
 
 
-def test_the_workbench_is_listed_by_heading():
-    lines = workbench.listing(workbench.RATINGS).splitlines()
-    assert len(lines) == len(workbench.TASKS[workbench.RATINGS])
-    assert all(line.startswith("- `python run_notebooks.py --dataset ") for line in lines)
-
-
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "--describe" in command])
-def test_what_only_tells_runs_as_it_is_written(command):
+def test_what_only_tells_runs_as_it_is_written():
+    (command,) = (command for command in COMMANDS if "--describe" in command)
     done = call(command)
     assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) > 5
 

@@ -1,10 +1,7 @@
-import json
-
 import pytest
 
 from lib.report.display import TABLE_MIME
-from lib.runner.page import build_pages, cut_out
-from lib.runner.plan import Plan, Run
+from lib.report.excerpt import cut_out
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="10pt" viewBox="0 0 10 10"></svg>'
 
@@ -22,12 +19,6 @@ def code(source, *outputs):
 
 
 @pytest.fixture
-def plan(tmp_path):
-    runs = (Run("svd", "svd.ipynb", "SVD"), Run("baselines", "baselines.ipynb", "Baselines"))
-    return Plan(tmp_path / "report.toml", {"title": "The report"}, runs)
-
-
-@pytest.fixture
 def notebook():
     table = {"columns": ["a"], "align": ["left"], "rows": [[{"text": "x", "href": "fig-far"}], ["y"]]}
     prose = "See @fig-own, @fig-far, @tbl-far-off, @sec-baselines, [there](baselines.ipynb) and [out](https://a.org/)."
@@ -42,8 +33,8 @@ def notebook():
     }  # fmt: skip
 
 
-def test_references_to_what_is_not_shown_become_words_and_code_stays(plan, notebook):
-    cut = cut_out(notebook, {"fig-own"}, plan)
+def test_references_to_what_is_not_shown_become_words_and_code_stays(notebook):
+    cut = cut_out(notebook, {"fig-own"}, {"svd": "SVD", "baselines": "Baselines"})
     prose, figure, table, said = cut["cells"]
     assert prose["source"].startswith("# SVD")
     assert "@fig-own" in prose["source"] and "[out](https://a.org/)" in prose["source"]
@@ -52,14 +43,3 @@ def test_references_to_what_is_not_shown_become_words_and_code_stays(plan, noteb
     assert "#| fig-cap: As the report's figure “far”." in figure["source"] and "draw('@fig-far')" in figure["source"]  # fmt: skip
     assert table["outputs"][0]["data"][TABLE_MIME]["rows"] == [[{"text": "x"}], ["y"]]
     assert said["outputs"][0]["data"]["text/markdown"] == "As the report's page “Baselines” says."
-
-
-def test_a_run_by_itself_is_a_small_report(plan, notebook, tmp_path):
-    (tmp_path / "runs" / "svd").mkdir(parents=True)
-    (tmp_path / "runs" / "svd" / "notebook.ipynb").write_text(json.dumps(notebook))
-    before = (tmp_path / "runs" / "svd" / "notebook.ipynb").read_bytes()
-    page = build_pages(plan, plan.runs[:1], tmp_path / "runs", tmp_path / "out", "Rerun: SVD")
-    text = page.read_text()
-    assert "Rerun: SVD" in text and "Beside the report “The report”" in text
-    assert "svd.html" in text and "figure “far”" in (tmp_path / "out" / "svd.html").read_text()
-    assert (tmp_path / "runs" / "svd" / "notebook.ipynb").read_bytes() == before
