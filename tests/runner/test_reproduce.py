@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 
 from lib import ROOT
-from lib.runner import commands as workbench
 from lib.runner import reproduce
 from lib.runner.command_line import main
+from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run, load_plan
 from tests.documents import check
 
@@ -62,14 +63,18 @@ def test_a_run_that_is_not_stored_has_no_figures_and_no_time(small):
     assert table.loc["a_big", "expected"] == 900
 
 
-def test_the_listing_refers_to_figures_and_tables_of_one_part(small):
+def test_the_listings_refer_to_figures_and_tables_part_by_part(small):
     plan, stored = small
-    table = reproduce.commands(plan, runs_dir=stored)
-    assert reproduce.listing(table, "One").splitlines() == [
+    assert reproduce.listings(reproduce.commands(plan, runs_dir=stored)).splitlines() == [
+        "### One",
+        "",
         "- **A**, `python run_notebooks.py --only a`: @tbl-a-a, @fig-a-a.",
         "- **A, big**, `python run_notebooks.py --profile large --only a_big`: nothing is stored.",
+        "",
+        "### Two",
+        "",
+        "- **B**, `python run_notebooks.py --only b`: nothing is stored.",
     ]
-    assert "- **B**" in reproduce.listing(table, "Two")
 
 
 def test_only_the_runs_asked_for_are_told_of_in_the_order_of_the_plan(small):
@@ -109,7 +114,8 @@ def test_every_command_of_a_run_would_run_it(tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-COMMANDS = [command for tasks in workbench.TASKS.values() for command in tasks]
+PAGE = read_notebook(ROOT / "notebooks" / "reproduce.ipynb")
+COMMANDS = re.findall(r"^- `([^`]+)`: ", "\n".join(cell.source for cell in PAGE.cells), re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -120,10 +126,9 @@ def test_every_command_of_the_workbench_is_one(command):
         check(command)
 
 
-def test_the_workbench_is_listed_by_heading():
-    lines = workbench.listing(workbench.RATINGS).splitlines()
-    assert len(lines) == len(workbench.TASKS[workbench.RATINGS])
-    assert all(line.startswith("- `python run_notebooks.py --dataset ") for line in lines)
+def test_the_page_has_a_command_for_each_way_of_asking():
+    ways = ("--describe", "-p", "--preset", "--into-report", "--dataset", "--model", "make lab")
+    assert all(any(way in command for command in COMMANDS) for way in ways)
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "--describe" in command])
