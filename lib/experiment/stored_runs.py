@@ -112,3 +112,12 @@ def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
             f"The results of run {run!r} are missing. Make them with: python run_notebooks.py --only {run}"
         )
     return StoredRun(run, folder)
+
+
+def stored_runs(*names: str, runs_dir: str | Path = "") -> list[StoredRun]:
+    """Read those of some runs that are finished, in this order."""
+    return [
+        load_run(name, runs_dir=runs_dir)
+        for name in names
+        if name and (runs_folder(runs_dir) / name / "provenance.json").exists()
+    ]

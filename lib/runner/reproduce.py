@@ -61,12 +61,15 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
     return pd.DataFrame(rows)
 
 
-def listing(table: pd.DataFrame, part: str) -> str:
-    """Return one part of the report as a Markdown list: each page's figures and tables behind the command for them."""
+def listings(table: pd.DataFrame) -> str:
+    """Return the report part by part as Markdown lists: each page's figures and tables behind the command for them."""
     lines = []
-    for row in table[table["part"] == part].itertuples():
-        shown = ", ".join(f"@{label}" for label in row.references)
-        if not shown:
-            shown = "nothing is stored" if pd.isna(row.took) else "its page has prose only"
-        lines.append(f"- **{row.page}**, `{row.command}`: {shown}.")
-    return "\n".join(lines)
+    for part, rows in table.groupby("part", sort=False):
+        lines.append(f"### {'The front page' if part == 'front' else part}\n")
+        for row in rows.itertuples():
+            shown = ", ".join(f"@{label}" for label in row.references)
+            if not shown:
+                shown = "nothing is stored" if pd.isna(row.took) else "its page has prose only"
+            lines.append(f"- **{row.page}**, `{row.command}`: {shown}.")
+        lines.append("")
+    return "\n".join(lines).rstrip()

@@ -45,7 +45,7 @@ def test_the_results_that_its_defaults_name_are_of_runs_of_the_plan(path):
         call.args[0].id
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
-        and ast.unparse(call.func).endswith("load_run")
+        and ast.unparse(call.func).endswith(("load_run", "stored_runs"))
         and call.args
         and isinstance(call.args[0], ast.Name)
     }

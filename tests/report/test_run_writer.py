@@ -76,6 +76,12 @@ def test_an_unfinished_run_counts_as_missing(tmp_path):
         stored_runs.load_run("half", runs_dir=tmp_path)
 
 
+def test_of_several_runs_those_that_are_finished_are_read(stored):
+    runs_dir = stored[0].folder.parent
+    found = stored_runs.stored_runs("svd", "toy", "", runs_dir=runs_dir)
+    assert [run.run for run in found] == ["toy"] and found[0].facts == {"best": 0.5}
+
+
 def test_missing_scores_name_the_command(stored):
     with pytest.raises(stored_runs.MissingRun, match="--only toy"):
         stored[0].scores("two_tower")

@@ -19,20 +19,33 @@ from lib.models import create, model_class
 from lib.models.fitting import fit_model
 from lib.report.run_writer import start_run
 from lib.report.stored_tables import list_table, rating_table
+from lib.statistics.indistinguishable import Standing
 from lib.studies.contenders import chosen_from
 from lib.studies.one_table import evaluations_of
 from lib.workbench.own_model.comparison import (
     BETTER,
+    NOTHING,
     SAME,
     WORSE,
     against_each,
     agreement_with,
     differences_figure,
     measured,
+    sharing,
+    tally,
+    verdict_words,
 )
 from lib.workbench.own_model.contract import contract_results
 from lib.workbench.own_model.loading import CONTRACT, contract_command, load_class
-from lib.workbench.own_model.protocol import OwnModelError, fit_own, own_row, protocol_of_run, table_with
+from lib.workbench.own_model.protocol import (
+    OwnModelError,
+    fit_own,
+    own_row,
+    places_of,
+    protocol_of_run,
+    protocol_table,
+    table_with,
+)
 
 EXAMPLE = "example_model:ShrunkNeighbours"
 HEAD = "import numpy as np\nfrom lib.models.base import Recommender, lookup\nfrom lib.models.baselines.bias import Bias\n"
@@ -451,8 +464,54 @@ def test_too_few_resamples_are_refused():
 
 
 def test_the_figure_has_a_row_a_model_and_names_what_the_tests_find():
-    tests = pd.DataFrame({"model": ["a", "b"], "difference": [-0.1, 0.1], "low": [-0.2, 0.0], "high": [0.0, 0.2], "verdict": [BETTER, WORSE]})  # fmt: skip
-    figure = differences_figure(tests, "Mine", {"a": "Model A"}, "difference")
+    tests = pd.DataFrame({"model": ["a", "b"], "difference": [-0.1, 0.1], "low": [-0.2, 0.0], "high": [0.0, 0.2], "verdict": [BETTER, WORSE], "label": ["Model A", "b"]})  # fmt: skip
+    figure, numbers = differences_figure(tests, "Mine", "difference")
+    assert numbers is tests
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["Model A", "b"]
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Mine: better", "Mine: worse"]
     plt.close(figure)
+
+
+def test_without_another_model_the_figure_says_so():
+    figure, numbers = differences_figure(None, "Mine", "difference")
+    assert numbers["note"].tolist() == [NOTHING] == [figure.axes[0].texts[0].get_text()]
+    plt.close(figure)
+
+
+def test_what_the_tests_find_is_counted_and_told():
+    found = pd.DataFrame({"verdict": [BETTER, SAME, SAME, WORSE], "label": list("ABCD")})
+    tests = {"RMSE, u1": found, "nDCG@5, u1": found.loc[[0, 3]]}
+    assert tally(tests).to_numpy().tolist() == [["RMSE, u1", 4, 1, 2, 1], ["nDCG@5, u1", 2, 1, 0, 1]]
+    assert verdict_words(tests).splitlines() == [
+        "- RMSE, u1: better than 1, worse than 1 of 4; not told apart from B and C.",
+        "- nDCG@5, u1: better than 1, worse than 1 of 2; told apart from every other.",
+    ]
+    assert verdict_words({}).startswith("No other model")
+
+
+def test_who_shares_a_group_is_told_best_first():
+    found = Standing(
+        pd.DataFrame({"model": list("abcd")}), pd.DataFrame(), [["a", "c"], ["c", "b"], ["b", "d"]], 0.05
+    )
+    assert sharing(found, "c") == ["a", "b"] and sharing(found, "x") == []
+
+
+def test_places_and_the_protocols_rows(protocol, stored):
+    own = own_row(EXAMPLE, {}, stored)
+    keys = list(protocol.splits)
+    rows = [
+        {"name": name, "label": name.upper(), "key": key, "protocol": key, "rmse": rmse, "mae": rmse / 2, "ndcg": ndcg,
+         "rmse_low": rmse - 0.1, "rmse_high": rmse + 0.1, "ndcg_low": np.nan, "ndcg_high": np.nan}
+        for key in keys for name, rmse, ndcg in (("a", 0.9, np.nan), (own.name, 1.0, 0.25), ("b", np.nan, 0.5))
+    ]  # fmt: skip
+    fits = pd.DataFrame(rows)
+    found = places_of(fits, own, protocol)
+    assert found["metric"].tolist() == ["RMSE", f"nDCG@{protocol.k}"] * len(keys)
+    first = found.iloc[0]
+    assert first["n_test"] == len(protocol.splits[keys[0]].test) and first["interval"] == "0.900 to 1.100"
+    assert first[["value", "place", "n_models", "best", "best_value"]].tolist() == [1.0, 2, 2, "A", 0.9]
+    assert found.loc[1, ["value", "interval", "place", "best"]].tolist() == [0.25, "–", 2, "B"]
+    table = protocol_table(fits, fits, own)
+    assert table["name"].tolist() == ["a", own.name, "b"] and table["mark"].tolist() == ["", "yours", ""]
+    assert table["rmse_interval"].tolist() == ["0.800 to 1.000", "0.900 to 1.100", "–"]
+    assert table[keys[1]].tolist()[:2] == [0.9, 1.0] and np.isnan(table[keys[1]][2])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted
@@ -15,6 +16,7 @@ from lib.models.fitting import fit_model
 from lib.studies.embeddings.neighbours import nearest
 from lib.studies.embeddings.quality import co_rating_embeddings
 from lib.studies.embeddings.study import variant_fit
+from lib.workbench.explorer.data import Explorer
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,21 @@ def film_spaces(
     if "ease" in names:
         found["ease"] = fit_model("ease", train).weights_.astype(np.float32)
     return [FilmSpace(name, SPACES[name], found[name], weights=name == "ease") for name in names]
+
+
+def nearest_films(
+    explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int], *, least: int
+) -> pd.DataFrame:
+    """Name each film (code) and the one nearest to it in each space, of those with at least `least` training ratings."""
+    films, among = list(map(int, films)), explorer.train.item_counts >= least
+    near = {space.label: [space.near(film, 1, among) for film in films] for space in spaces}
+    return pd.DataFrame(
+        {"Film": [explorer.titles[film] for film in films]}
+        | {
+            label: [explorer.titles[one[0]] if len(one) else "none" for one in found]
+            for label, found in near.items()
+        }
+    )
 
 
 def _fit(name: str, seed: int) -> Fit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from lib.metrics.rating import rmse
 from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
@@ -61,6 +62,41 @@ def lettered(place: int) -> str:
 def opinion(rating: float, threshold: float) -> str:
     """Say a rating without its stars."""
     return "liked" if rating >= threshold else "not liked"
+
+
+def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
+    """Tell what speaks for the n films that most models recommend to a user.
+
+    Returns
+    -------
+    DataFrame
+        ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are rated most
+        like it, liked or not) and ``shared_favourite_genres``.
+    """
+    rows = []
+    for item in explorer.recommended(user)[:n]:
+        near, genres = explorer.why(user, item)
+        said = [f"{one.title} ({opinion(one.rating, explorer.threshold)})" for one in near.itertuples()]
+        (film,) = explorer.titled(explorer.marked(user, [item]))
+        models = len(explorer.listed_by(user, item))
+        rows.append((film, models, "; ".join(said) or "none", ", ".join(genres) or "none"))
+    return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
+
+
+def hit_table(explorer: Explorer, users: Sequence[int], models: Sequence[str]) -> pd.DataFrame:
+    """Return a row a user of the sample: ``user``, ``training_ratings``, ``held_out``, and each model's held-out hits."""
+    hits = {name: [int((explorer.top(one, name)["mark"] == "hit").sum()) for one in users] for name in models}
+    return pd.DataFrame(
+        {
+            "user": [
+                explorer.describe(one, lettered(place)).removeprefix("user ")
+                for place, one in enumerate(users)
+            ],
+            "training_ratings": explorer.train.user_counts[users],
+            "held_out": explorer.test.user_counts[users],
+            **hits,
+        }
+    )
 
 
 def payload(

@@ -13,13 +13,17 @@ from matplotlib.lines import Line2D
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
 from lib.report.charts.agreement_map import correlation_maps, list_maps
+from lib.report.charts.apart_figure import note_figure
 from lib.report.figures import PALETTE, interval_plot
+from lib.report.prose import enumerated
 from lib.report.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
+from lib.statistics.indistinguishable import Standing
 from lib.statistics.significance import compare_models
 from lib.studies.one_table import FOLDS, protocol_of
 from lib.workbench.own_model.protocol import Protocol
 
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
+NOTHING = "Nothing to compare: no other model was measured on the same."
 SHADES = {BETTER: PALETTE["blue"], SAME: PALETTE["grey"], WORSE: PALETTE["vermilion"]}
 
 
@@ -101,11 +105,47 @@ def against_each(
     return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")
 
 
-def differences_figure(tests: pd.DataFrame, own: str, labels: Mapping[str, str], xlabel: str) -> Figure:
-    """Draw the differences of `against_each` with their intervals; colours tell what the tests find."""
+def tally(tests: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Count by metric and protocol with how many models one was compared, and what the tests of `against_each` found."""
+    rows = [
+        (title, len(found), *(int((found["verdict"] == one).sum()) for one in (BETTER, SAME, WORSE)))
+        for title, found in tests.items()
+    ]
+    columns = ["measured", "n_models", "better_than", "not_told_apart_from", "worse_than"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
+    """Write what tests found as a Markdown list; a ``label`` stands beside each model."""
+    if not tests:
+        return "No other model was measured on the same ratings or lists, so there is nothing to test."
+    lines = []
+    for row in tally(tests).itertuples():
+        found = tests[row.measured]
+        same = found.loc[found["verdict"] == SAME, "label"].tolist()
+        apart = f"not told apart from {enumerated(same)}" if same else "told apart from every other"
+        lines.append(
+            f"- {row.measured}: better than {row.better_than}, worse than {row.worse_than} of {row.n_models}; {apart}."
+        )
+    return "\n".join(lines)
+
+
+def sharing(found: Standing, own: str) -> list[str]:
+    """Return the models that stand in a group with one, best first."""
+    together = {name for group in found.groups if own in group for name in group} - {own}
+    return [name for name in found.table["model"] if name in together]
+
+
+def differences_figure(tests: pd.DataFrame | None, own: str, xlabel: str) -> tuple[Figure, pd.DataFrame]:
+    """Draw the differences of `against_each` with their intervals; colours tell what the tests find.
+
+    A ``label`` stands beside each model. Without tests the figure says `NOTHING`. Returned with the numbers behind it.
+    """
+    if tests is None:
+        return note_figure(NOTHING)
     figure, axis = plt.subplots(figsize=(7.2, 0.185 * len(tests) + 1.1))
-    names, colours = tests["model"].map(labels).fillna(tests["model"]), tests["verdict"].map(SHADES).tolist()
-    interval_plot(axis, names, tests["difference"], tests["low"], tests["high"], colours=colours)
+    colours = tests["verdict"].map(SHADES).tolist()
+    interval_plot(axis, tests["label"], tests["difference"], tests["low"], tests["high"], colours=colours)
     axis.tick_params(axis="y", labelsize=7)
     axis.axvline(0, color=PALETTE["black"], linewidth=0.8)
     axis.set(xlabel=xlabel)
@@ -120,7 +160,7 @@ def differences_figure(tests: pd.DataFrame, own: str, labels: Mapping[str, str],
         if verdict in set(tests["verdict"])
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
-    return figure
+    return figure, tests
 
 
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:

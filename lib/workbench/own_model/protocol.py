@@ -19,6 +19,7 @@ from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.experiment.stored_runs import StoredRun
 from lib.models.base import Recommender
+from lib.report.columns import interval_texts
 from lib.studies.one_table import COSTS, LIST_METRICS, protocol_of
 from lib.workbench.own_model.loading import check_parameters, load_class
 
@@ -178,6 +179,56 @@ def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame
         for key, split in protocol.splits.items()
     ]
     return pd.concat(rows, ignore_index=True)
+
+
+def intervals_of(fits: pd.DataFrame, metric: str) -> list[str]:
+    """Return a metric's intervals in `table_with` as texts."""
+    ends = {f"{metric}_low": "low", f"{metric}_high": "high"}
+    return interval_texts(fits[list(ends)].rename(columns=ends), "ndcg")
+
+
+def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.DataFrame:
+    """Return the first protocol's rows of `boards` with what more is shown of them.
+
+    Returns
+    -------
+    DataFrame
+        Also ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of `fits`'
+        splits, and the RMSE under each other protocol, under its name.
+    """
+    first, *others = dict.fromkeys(boards["protocol"])
+    found = boards[boards["protocol"] == first].reset_index(drop=True)
+    on_first = fits[fits["key"] == fits["key"].iloc[0]].set_index("name").reindex(found["name"])
+    rmse = boards.pivot_table(index="name", columns="protocol", values="rmse", sort=False, dropna=False)
+    return found.assign(
+        mark=np.where(found["name"] == own.name, "yours", ""),
+        rmse_interval=intervals_of(on_first, "rmse"),
+        mae=on_first["mae"].to_numpy(),
+        ndcg_interval=intervals_of(on_first, "ndcg"),
+        **{name: rmse[name].reindex(found["name"]).to_numpy() for name in others},
+    )
+
+
+def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFrame:
+    """Return the own model's place on every split, by RMSE and by nDCG, among all that have the metric there.
+
+    Returns
+    -------
+    DataFrame
+        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label) and
+        ``best_value``; no row where the own model lacks the metric.
+    """
+    columns = ["key", "n_test", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
+    rows = []
+    for key, split in protocol.splits.items():
+        for metric, text in (("rmse", "RMSE"), ("ndcg", f"nDCG@{protocol.k}")):
+            there = fits[(fits["key"] == key) & fits[metric].notna()]
+            there = there.sort_values(metric, ascending=metric == "rmse", ignore_index=True, kind="stable")
+            for place, one in there[there["name"] == own.name].iterrows():
+                (interval,) = intervals_of(there.loc[[place]], metric)
+                best = there.loc[0, ["label", metric]]
+                rows.append((key, len(split.test), text, one[metric], interval, place + 1, len(there), *best))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _rows(

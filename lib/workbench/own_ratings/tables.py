@@ -10,8 +10,11 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
+from lib.experiment.evaluation import Evaluation
 from lib.metrics.lists import TopK
+from lib.metrics.per_user import PerUser
 from lib.models.recommendations import HIT, titles_of
+from lib.report.charts.agreement_map import correlation_maps, list_maps
 from lib.workbench.own_ratings.stars import grouped_columns
 
 
@@ -105,3 +108,52 @@ def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) 
     for reason, models in candidates.skipped.groupby("reason", sort=False)["model"]:
         rows.append(("; ".join(models), reason))
     return pd.DataFrame(rows, columns=["what", "reason"])
+
+
+def by_user(
+    evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int, *, single: bool = False
+) -> dict[str, dict[str, PerUser]]:
+    """Return every model's RMSE and nDCG user by user on a split, by metric; only metrics that can be tested.
+
+    Where all ratings are the same (`single`) there are no errors; nothing is tested of fewer than two models or users.
+    """
+    there = {name: one for (name, split), one in evaluations.items() if split == key}
+    errors = {name: one.errors.per_user("rmse") for name, one in there.items() if one.errors is not None}
+    lists = {name: one.ranking[k].per_user("ndcg") for name, one in there.items() if one.ranking}
+    found = {"RMSE": {} if single else errors, f"nDCG@{k}": lists}
+    return {metric: of for metric, of in found.items() if len(of) > 1 and len(next(iter(of.values()))) > 1}
+
+
+def alike(
+    evaluations: Mapping[tuple[str, str], Evaluation],
+    lists: Mapping[str, TopK],
+    split: Split,
+    k: int,
+    *,
+    single: bool = False,
+) -> tuple[pd.DataFrame | None, float, str]:
+    """Tell how alike models are: correlations of predictions, or, where all ratings are the same, shared items.
+
+    Returns
+    -------
+    square : DataFrame or None
+        Models x models; None for fewer than three.
+    most : float
+        What it is for equal models.
+    title : str
+        What it is, in words.
+    """
+    if single:
+        ratings = split.train
+        frames = [top.frame(ratings.user_ids, ratings.item_ids).assign(model=n) for n, top in lists.items()]
+        square = list_maps(pd.concat(frames, ignore_index=True), list(lists))[0] if len(frames) > 2 else None
+        return square, float(k), "items that two lists share"
+    wide = {
+        name: one.predictions["prediction"].to_numpy(dtype=float)
+        for (name, key), one in evaluations.items()
+        if key == split.name and one.predictions is not None
+    }
+    wide = {name: of for name, of in wide.items() if np.ptp(of) > 0}
+    table = split.test.frame()[["user", "item", "rating"]].reset_index(drop=True).assign(**wide)
+    square = correlation_maps(table, list(wide))[0] if len(wide) > 2 else None
+    return square, 1.0, "correlation of predictions"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lib.models.fitting import fit_model
-from lib.workbench.explorer.films import FilmSpace, film_spaces
+from lib.workbench.explorer.films import FilmSpace, film_spaces, nearest_films
 from lib.workbench.explorer.page import sample_films, sample_users
 
 EVERY = np.ones(4, bool)
@@ -25,6 +25,18 @@ def test_films_with_the_same_raters_are_near(explorer):
     (space,) = film_spaces(explorer.train, ["raters"])
     # Film 2 has the same three raters, film 3 two of them.
     assert space.near(0, 2, np.arange(6) < 3).tolist() == [1, 2]
+
+
+def test_a_film_is_named_with_the_nearest_one_of_each_space(explorer):
+    spaces = [
+        FilmSpace(name, name, np.eye(6)[:, order] + 0.1) for name, order in (("s", [1, 0, 2, 3, 4, 5]),)
+    ]
+    spaces += [FilmSpace("t", "t", np.array([[0.0, 1, 2, 0, 0, 0]] * 6), weights=True)]
+    found = nearest_films(explorer, spaces, np.array([0, 2]), least=2)
+    assert found.columns.tolist() == ["Film", "s", "t"]
+    assert found["Film"].tolist() == [explorer.titles[0], explorer.titles[2]]
+    assert found["t"].tolist() == [explorer.titles[2], explorer.titles[1]]
+    assert set(nearest_films(explorer, spaces, [0], least=99)["t"]) == {"none"}
 
 
 def test_vectors_are_those_of_the_fitted_models_and_are_made_once(planted, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from lib.report.build import build
 from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 from lib.workbench.explorer.films import FilmSpace
-from lib.workbench.explorer.page import EXPLORER_MIME, lettered, payload, show
+from lib.workbench.explorer.page import EXPLORER_MIME, hit_table, lettered, payload, reason_table, show
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 from toy_notebooks import Notebook, make_plan, run
@@ -50,6 +50,22 @@ def test_no_single_rating_and_no_id_leaves_with_the_page(data, explorer):
     assert [words for _, words in ann["held"]] == ["liked", "not liked"]
     assert set(ann["marks"].values()) <= set(data["marks"]) and "mean" not in ann
     assert all(isinstance(film, int) for film in ann["best"])
+
+
+def test_what_speaks_for_a_film_is_told_without_stars(explorer):
+    table = reason_table(explorer, 0, 2).set_index("film")
+    assert table.index.tolist() == ["Godfather, The (1972) [held-out hit]", 'Plain & "Simple" (1999)']
+    assert table["models"].tolist() == [2, 2]
+    first = table.iloc[0]
+    assert first["nearest"] == "<script>alert(1)</script> (1990) (liked)"
+    assert first["shared_favourite_genres"] == "Crime"
+
+
+def test_hits_are_counted_by_user_and_model(explorer):
+    table = hit_table(explorer, [0, 1], ["a", "b"])
+    assert table["user"].tolist() == ["A, woman, <b>artist", "B, man, writer"]
+    assert table["training_ratings"].tolist() == [2, 3] and table["held_out"].tolist() == [2, 1]
+    assert table["a"].tolist() == table["b"].tolist() == [1, 0]
 
 
 def test_users_of_a_sample_have_letters():

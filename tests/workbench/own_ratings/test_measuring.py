@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from lib.data.dataset import load
+from lib.data.splits import per_user_holdout
+from lib.experiment.evaluation import evaluate
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
+from lib.metrics.lists import TopK
 from lib.metrics.rating import rmse
 from lib.models.fitting import fit_model
 from lib.workbench.own_ratings import prepare
@@ -14,7 +17,7 @@ from lib.workbench.own_ratings.candidates import MIXED, candidates
 from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
 from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.workbench.own_ratings.stars import for_models
-from lib.workbench.own_ratings.tables import skipped_table, user_lists
+from lib.workbench.own_ratings.tables import alike, by_user, skipped_table, user_lists
 from tests.workbench.own_ratings.shapes import books, half_stars, plays
 
 
@@ -183,3 +186,26 @@ def test_lists_name_titles_and_mark_hits(shapes):
         tested = set(split.test.items[split.test.users == user])
         shown = [titles[item] + " *" * (item in tested) for item in (4, 7)]
         assert row.list == "  ·  ".join(shown) and row.hits == len(tested & {4, 7})
+
+
+def test_models_are_compared_on_one_split_by_user_and_with_each_other(planted):
+    split = per_user_holdout(planted)
+    names = ("bias", "item_mean", "user_mean", "most_popular")
+    evaluations = {(n, split.name): evaluate(n, split, ks=(5,), n_resamples=0) for n in names}
+    evaluations["svd", "another"] = evaluations["bias", split.name]
+    found = by_user(evaluations, split.name, 5)
+    assert list(found) == ["RMSE", "nDCG@5"]
+    assert list(found["RMSE"]) == list(names[:3]) and list(found["nDCG@5"]) == list(names)
+    assert list(by_user(evaluations, split.name, 5, single=True)) == ["nDCG@5"]
+    assert by_user({("bias", "u1"): evaluations["bias", split.name]}, "u1", 5) == {}
+    square, most, _ = alike(evaluations, {}, split, 5)
+    assert square.columns.tolist() == list(names[:3]) and most == 1
+    predicted = [evaluations[n, split.name].predictions["prediction"] for n in ("bias", "item_mean")]
+    assert square.loc["bias", "item_mean"] == pytest.approx(np.corrcoef(*predicted)[0, 1])
+    users = np.arange(planted.n_users, dtype=np.int32)
+    items = np.tile(np.arange(5, dtype=np.int32), (len(users), 1))
+    scores = np.tile(np.arange(5.0)[::-1], (len(users), 1))
+    lists = {n: TopK(users, items, scores, planted.n_items) for n in names[:3]}
+    square, most, _ = alike(evaluations, lists, split, 5, single=True)
+    assert square.columns.tolist() == list(names[:3]) and most == 5 and (np.diag(square) == 5).all()
+    assert alike(evaluations, {"bias": lists["bias"]}, split, 5, single=True)[0] is None
