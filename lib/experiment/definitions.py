@@ -21,12 +21,16 @@ from typing import Any
 
 from lib import ROOT
 from lib.experiment.source import CARDS, ON_IMPORT, Chain, Module, Origin, chain_of, read_cells
+from lib.models.card import read_cards
 
 ENTRIES = ("fit", "predict")
 """Methods that count of a class that is itself a root: what every model is there for."""
 
 HARMLESS = frozenset({"abc", "typing", "typing_extensions", "enum", "collections"})
 """Packages whose base classes call special methods only; any other base may call every method of a class."""
+
+EVERY = "cards"
+"""The function that hands out the cards of all models."""
 
 MAGIC = re.compile(r"^(\s*)(?:[\w, ]+=\s*)?[%!].*$", re.MULTILINE)
 """A line in a cell that is IPython's."""
@@ -58,7 +62,8 @@ class Definitions:
         cards : bool
             Cards count too.
         texts : bool
-            A model whose registered name stands as a text in reached code counts, as if it were made there.
+            A model whose registered name stands as a text in reached code counts, as if it were made there; every one
+            does where the code asks for all cards.
 
         Raises
         ------
@@ -107,6 +112,7 @@ class Definitions:
             places = list(walk.resolve(cells, chain, targets))
             for place, name, rest in places:
                 module = walk.module(place) if place else None
+                roots.update(walk.registry.values() if texts and name == EVERY else ())
                 if module is not None and name and module is not cells and not module.signpost:
                     roots.add(f"{place}:{name}")
                 attributes.update(rest if place else ())
@@ -150,7 +156,8 @@ class _Walk:
         self._waiting: dict[str, list[tuple[Module, str, str]]] = defaultdict(list)
         for name in sorted(self.named):
             self.module(name)
-        self.registry = self._read_registry()
+        folder, place = tree.root / tree.package / "models", f"{tree.package}.models"
+        self.registry = {name: card.place for name, card in read_cards((str(folder),), place).items()}
 
     def module(self, name: str) -> Module | None:
         """Return a module that counts: of the package, named by a root, or, as a reader's helpers do, beside such a one."""
@@ -191,7 +198,10 @@ class _Walk:
                         self.use(rest)
                 self.use(() if places else chain[1:])
             self.use(read.attributes)
-            for model in (read.made | read.texts if self.texts else read.made) & self.registry.keys():
+            models = read.made | read.texts if self.texts else read.made
+            if self.texts and any(other == EVERY for _, other in bindings):
+                models = self.registry.keys()
+            for model in models & self.registry.keys():
                 self.reach(*self.registry[model].split(":"))
             key = f"{module.name}:{name}.{member}" if member else f"{module.name}:{name}"
             self.found[key] = _hash(repr((read.text, sorted(map(repr, bindings)))))
@@ -282,16 +292,6 @@ class _Walk:
         if name:
             return self.find(place, name)
         return {(place, "")} if self.module(place) else {("", place)}
-
-    def _read_registry(self) -> dict[str, str]:
-        for place, name in self.find(f"{self.tree.package}.models", "REGISTRY"):
-            module = self.module(place)
-            for statement in module.definitions.get(name, ()) if module else ():
-                table = getattr(statement, "value", None)
-                if isinstance(table, ast.Dict):
-                    pairs = zip(table.keys, table.values, strict=True)
-                    return {k.value: v.value for k, v in pairs if isinstance(v, ast.Constant)}
-        return {}
 
 
 def _stamp(path: Path) -> tuple[int, int]:

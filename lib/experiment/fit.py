@@ -14,7 +14,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.data.splits import validation_from
 from lib.experiment.peak_memory import PeakMemory
-from lib.models import REGISTRY, model_class
+from lib.models import model_class, place_of
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model, score_matrix
 
@@ -121,9 +121,8 @@ class Fit:
 
     def roots(self) -> list[str]:
         """Return the definitions that its outcome starts from, for `lib.experiment.key.code_digest`."""
-        model = self.model if ":" in self.model else REGISTRY[self.model]
-        functions = [address(name) for name in self.measure]
-        return [model, f"{__name__}:fit_and_measure", *functions, *(self.prepare[:1] if self.prepare else ())]
+        first = [place_of(self.model), f"{__name__}:fit_and_measure"]
+        return [*first, *map(address, self.measure), *(self.prepare[:1] if self.prepare else ())]
 
 
 def address(measurement: str) -> str:

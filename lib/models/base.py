@@ -23,7 +23,7 @@ class Recommender(ABC):
     A subclass has keyword-only hyperparameters in ``__init__`` that are stored unchanged under their own names,
     implements `_fit` and `predict`, and keeps what it learns in attributes whose names end in ``_``.
     Codes (not raw ids) go in; a code that the id maps do not hold (such as -1), or that had no training rating, is
-    cold: the answer is finite and the class's docstring says what it is.
+    cold: the answer is finite, and the class's card (`lib.models.card.Card`) says what it is.
     """
 
     predicts_ratings = True

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from lib.models import REGISTRY
+from lib.models import card_of
 
 # Okabe and Ito's colours, told apart by colour-blind readers, darkened where they would be faint as lines on white.
 PALETTE = {
@@ -24,19 +24,6 @@ PALETTE = {
     "sky": "#3D94C4",
     "grey": "#6B6B6B",
     "black": "#222222",
-}
-MODEL_COLOURS = {
-    "global_mean": "#9A9A9A",
-    "user_mean": "#868686",
-    "item_mean": "#737373",
-    "bias": PALETTE["black"],
-    "most_popular": PALETTE["grey"],
-    "svd": PALETTE["blue"],
-    "soft_impute": PALETTE["green"],
-    "hard_impute": PALETTE["amber"],
-    "two_tower": PALETTE["vermilion"],
-    "side_information_als": PALETTE["purple"],
-    "factorisation_machine": PALETTE["sky"],
 }
 SIZES = {
     "wide": (7.2, 3.6),
@@ -91,12 +78,10 @@ def use_style() -> None:
 
 
 def colour(model: str) -> str:
-    """Return a model's colour, the same in every figure; a variant such as ``svd_tuned`` has its family's."""
-    if model in MODEL_COLOURS:
-        return MODEL_COLOURS[model]
-    for family in sorted(REGISTRY, key=len, reverse=True):
-        if model.startswith(f"{family}_") and family in MODEL_COLOURS:
-            return MODEL_COLOURS[family]
+    """Return a model's colour, the same in every figure; a variant such as ``svd_tuned`` has its model's."""
+    card = card_of(model)
+    if card is not None and card.colour:
+        return PALETTE.get(card.colour, card.colour)
     # A model that nobody has given a colour still gets a fixed one.
     spare = list(PALETTE.values())
     return spare[sum(map(ord, model)) % len(spare)]

@@ -25,12 +25,6 @@ START, END = (
 )
 SPLIT = "per_user_80_20"
 FOLDS = ["u1", "u2", "u3", "u4", "u5"]
-SHOWN = (
-    "ensemble", "timed_factorisation_machine_ordinal", "timed_factorisation_machine", "factorisation_machine", "timesvdpp",
-    "integrated", "svdpp", "side_information_als_implicit", "biased_svd", "autorec", "two_tower", "neural_mf", "soft_impute_tuned",
-    "hard_impute", "bias", "item_mean", "ease", "implicit_als", "bpr", "most_popular",
-)  # fmt: skip
-"""Models of the README's table."""
 
 
 def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
@@ -57,7 +51,6 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     return environment.from_string(template).render(
         names=names,
         board=board.to_dict("index"),
-        table={model: board.loc[model].items() for model in SHOWN if model in board.index},
         single=board["A's split"].drop("ensemble").idxmin(),
         listed=board["nDCG@10"].idxmax(),
         measured=measured,

@@ -139,5 +139,5 @@ def _label(name: str) -> str:
     if kind == "surprise":
         return f"scikit-surprise, {SAME[same][1]['kind'].replace('pp', '++')}"
     if kind == "same":
-        return f"{label(SAME[same][0]).split(',')[0]}, at those settings"
-    return f"{label(name).split(',')[0]}, tuned"
+        return f"{label(SAME[same][0])}, at those settings"
+    return f"{label(name)}, tuned"

@@ -48,20 +48,20 @@ def variants() -> dict[str, Variant]:
     size, near = {"n_factors": 50, "initial_scale": 0.05}, {"n_neighbours": 300}
     penalty = Real(0.5, 30.0, log=True)
     found = [
-        Variant("bias", "Baseline", "bias", {}, Space({"user_regularisation": penalty, "item_regularisation": penalty})),
-        Variant("correlation_neighbours", "CorNgbr", "correlation_neighbours", {}, Space({
+        Variant.of("bias", {}, Space({"user_regularisation": penalty, "item_regularisation": penalty})),
+        Variant.of("correlation_neighbours", {}, Space({
             "n_neighbours": Integer(10, 100, log=True), "shrinkage": Real(10.0, 1000.0, log=True),
         })),
-        Variant("interpolated_neighbours", "WgtNgbr", "interpolated_neighbours", {}, Space({
+        Variant.of("interpolated_neighbours", {}, Space({
             "n_neighbours": Integer(10, 60, log=True), "moment_shrinkage": Real(20.0, 1000.0, log=True),
         })),
-        Variant("nsvd", "NSVD", "nsvd", size, Space(factors | implicit | biases)),
-        Variant("biased_svd", "SVD", "biased_svd", size, Space(factors | biases)),
-        Variant("neighbourhood", "Revised neighbourhood", "neighbourhood", near, Space(weights | biases)),
-        Variant("asymmetric_svd", "Asymmetric-SVD", "asymmetric_svd", size, Space(factors | implicit | biases)),
-        Variant("svdpp", "SVD++", "svdpp", size, Space(factors | implicit | biases)),
-        Variant("integrated", "Integrated model", "integrated", size | near, Space(factors | implicit | weights | biases)),
-        Variant("timesvdpp", "timeSVD++", "timesvdpp", size, Space(factors | implicit | moving | biases)),
+        Variant.of("nsvd", size, Space(factors | implicit | biases)),
+        Variant.of("biased_svd", size, Space(factors | biases)),
+        Variant.of("neighbourhood", near, Space(weights | biases)),
+        Variant.of("asymmetric_svd", size, Space(factors | implicit | biases)),
+        Variant.of("svdpp", size, Space(factors | implicit | biases)),
+        Variant.of("integrated", size | near, Space(factors | implicit | weights | biases)),
+        Variant.of("timesvdpp", size, Space(factors | implicit | moving | biases)),
     ]  # fmt: skip
     return {v.name: v for v in found}
 

@@ -37,13 +37,13 @@ def variants() -> dict[str, Variant]:
     """Return the networks by the name that results use: D's settings, then ours, chosen on validation data."""
     found = [
         Variant("neural_mf_published", "NeuralMF, D's settings", "neural_mf", PUBLISHED_NEURAL_MF),
-        Variant("neural_mf", "NeuralMF", "neural_mf", {}),
+        Variant.of("neural_mf", {}),
         Variant("autorec_published", "User AutoRec, D's settings", "autorec", PUBLISHED_AUTOREC),
         Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", {
             **PUBLISHED_AUTOREC, "leaky_validation": True,
         }),
         Variant("autorec_user", "User AutoRec", "autorec", {"form": "user"}),
-        Variant("autorec", "Item AutoRec", "autorec", {"form": "item"}),
+        Variant.of("autorec", {"form": "item"}),
     ]  # fmt: skip
     return {v.name: v for v in found}
 

@@ -39,22 +39,22 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
     epochs = Integer(min(20, most_epochs), most_epochs, log=True)
     learned = {"threshold": Choice((None, threshold))}
     found = [
-        Variant("random_order", "At random", "random_order", {}),
-        Variant("most_popular", "Most popular", "most_popular", {}),
-        Variant("item_knn", "Item-kNN", "item_knn", {}, Space({
+        Variant.of("random_order", {}),
+        Variant.of("most_popular", {}),
+        Variant.of("item_knn", {}, Space({
             **learned, "n_neighbours": Integer(20, 400, log=True), "shrinkage": Real(0.1, 100.0, log=True),
         })),
-        Variant("ease", "EASE", "ease", {}, Space({**learned, "l2": Real(10.0, 3000.0, log=True)})),
-        Variant("implicit_als", "Implicit ALS", "implicit_als", {}, Space({
+        Variant.of("ease", {}, Space({**learned, "l2": Real(10.0, 3000.0, log=True)})),
+        Variant.of("implicit_als", {}, Space({
             **learned, "n_factors": Integer(16, 128, log=True), "l2": Real(0.1, 300.0, log=True),
             "alpha": Real(0.3, 30.0, log=True),
         })),
         Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
-        Variant("bpr", "BPR", "bpr", {"optimiser": "sgd"}, Space({
+        Variant.of("bpr", {"optimiser": "sgd"}, Space({
             **learned, "n_factors": Integer(16, 128, log=True), "learning_rate": Real(5e-3, 0.2, log=True),
             "l2": Real(1e-4, 0.1, log=True), "n_epochs": epochs, "negative_power": Real(0.0, 1.0),
         })),
-        Variant("multi_vae", "Multi-VAE", "multi_vae", {}),
+        Variant.of("multi_vae", {}),
     ]  # fmt: skip
     return {v.name: v for v in found}
 
@@ -67,27 +67,27 @@ def rating_variants() -> dict[str, Variant]:
     """
     penalty = Real(0.1, 1e3, log=True)
     found = [
-        Variant("bias", "Bias model", "bias", {}),
-        Variant("svd", "SVD", "svd", {"centre": "none", "estimate_limit": None}, Space({
+        Variant.of("bias", {}),
+        Variant.of("svd", {"centre": "none", "estimate_limit": None}, Space({
             "n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40), "lr_all": Real(2e-3, 2e-2, log=True),
             "reg_all": Real(2e-2, 0.2, log=True),
         })),
-        Variant("soft_impute", "Soft-Impute", "soft_impute", {}, Space({"shrinkage": Real(5.0, 80.0, log=True)})),
-        Variant("side_information_als", "Side-information ALS", "side_information_als", {
+        Variant.of("soft_impute", {}, Space({"shrinkage": Real(5.0, 80.0, log=True)})),
+        Variant.of("side_information_als", {
             "groups": ("raters", "rated"), "feature_biases": True, "n_iterations": 15,
         }, Space({
             "n_factors": Integer(2, 32, log=True), "user_penalty": penalty, "item_penalty": penalty,
             "user_bias_penalty": penalty, "item_bias_penalty": penalty, f"{PROJECTION}raters": penalty,
             f"{PROJECTION}rated": penalty,
         })),
-        Variant("factorisation_machine", "Bayesian factorisation machine", "factorisation_machine", {
+        Variant.of("factorisation_machine", {
             "groups": ("raters", "rated"), "n_factors": 10, "n_iterations": 100, "n_samples": 75,
         }),
-        Variant("two_tower", "Two-tower", "two_tower", {}),
-        Variant("matrix_factorisation", "L2 and gravity", "matrix_factorisation", {
+        Variant.of("two_tower", {}),
+        Variant.of("matrix_factorisation", {
             "n_factors": 32, "learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0,
         }),
-        Variant("softmax", "Softmax model", "softmax", {"n_factors": 32, "n_epochs": 30}),
+        Variant.of("softmax", {"n_factors": 32, "n_epochs": 30}),
     ]  # fmt: skip
     return {v.name: v for v in found}
 

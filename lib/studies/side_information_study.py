@@ -111,10 +111,10 @@ def further_variants(
 def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     """Return the models that side information is measured against, with search spaces of their own."""
     return {
-        "bias": Variant("bias", "Bias model", "bias", {}, Space({
+        "bias": Variant.of("bias", {}, Space({
             "user_regularisation": Real(0.1, 100.0, log=True), "item_regularisation": Real(0.1, 100.0, log=True),
         })),
-        "svd": Variant("svd", "SVD", "svd", {"centre": "none", "estimate_limit": None}, Space({
+        "svd": Variant.of("svd", {"centre": "none", "estimate_limit": None}, Space({
             "n_factors": Integer(1, most_factors), "n_epochs": Integer(5, 40), "lr_all": Real(1e-3, 3e-2, log=True),
             "reg_all": Real(1e-2, 0.3, log=True),
         })),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from lib.experiment.space import Space, hyperparameters
+from lib.models import label
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class Variant:
     model: str
     fixed: Mapping[str, Any]
     space: Space | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, model: str, fixed: Mapping[str, Any], space: Space | None = None) -> Self:
+        """Return a model under its own name and label."""
+        return cls(model, label(model), model, fixed, space)
 
     def parameters(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """Turn a point of any variant's search into this one's hyperparameters; what does not apply drops out.

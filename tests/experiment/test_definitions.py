@@ -4,7 +4,7 @@ import pytest
 
 from lib import ROOT
 from lib.experiment.definitions import Definitions
-from lib.models import REGISTRY
+from lib.models import place_of
 from tests.experiment.toy_tree import FILES, SVD, Tree
 
 
@@ -46,7 +46,7 @@ def test_a_model_reaches_what_fitting_and_predicting_runs_and_no_more(tree):
         ("kernels.py", "return penalty(1)", "return penalty(2)"),
         ("kernels.py", "(data, rate, loss):", "(data, rate,\n        loss,\n):"),
         ("models/svd.py", "import RATE, descend as go, penalty", "import penalty, descend as go, RATE"),
-        ("models/__init__.py", '"bias": "lib.models.bias:Bias"', '"other": "lib.models.other:Other"'),
+        ("models/bias.py", "'Bias'", "'Another'"),
         ("models/__init__.py", "return Base()", "return None"),
         ("data.py", "return 1", "return 2"),
         ("late.py", "def prepare", "if __name__ == '__main__':\n    print(1)\n\n\ndef prepare"),
@@ -136,6 +136,15 @@ def test_models_made_by_name_count_and_on_request_those_that_are_only_named(tree
     assert "models.base:Base.save" not in tree.names("lib.studies:measure")
     assert not any("bias" in name for name in tree.names("lib.studies:by_name"))
     assert "models.bias:Bias.predict" in tree.names("lib.studies:by_name", texts=True)
+
+
+def test_all_models_count_on_request_where_all_cards_are_asked_for(tree):
+    assert not any("bias" in name for name in tree.names("lib.studies:every"))
+    found = tree.names("lib.studies:every", texts=True, cards=True)
+    assert {"models.bias:Bias", "models.bias:Bias.card", "models.svd:SVD.card"} <= found
+    assert "lib.models.bias:Bias" in tree.definitions.roots_of(
+        ["from lib.models import cards\ncards()"], texts=True
+    )
 
 
 def test_cards_count_on_request(tree):
@@ -229,7 +238,7 @@ def test_roots_of_a_notebook_are_what_its_cells_use(tree):
 @pytest.fixture
 def copy(tmp_path):
     shutil.copytree(ROOT / "lib", tmp_path / "lib", ignore=shutil.ignore_patterns("__pycache__", "static"))
-    definitions, root = Definitions(tmp_path), REGISTRY["svdpp"]
+    definitions, root = Definitions(tmp_path), place_of("svdpp")
     modules = {name.partition(":")[2]: name.partition(":")[0] for name in definitions.reached([root])}
 
     def after(definition, old, new):
@@ -247,6 +256,7 @@ def test_words_about_a_real_model_leave_its_digest(copy):
     before = copy.digest()
     assert copy("SVDpp", "Matrix factorisation that also learns", "A model that learns") == before
     assert copy("SVDpp", "n_factors: int = 50", "n_factors = 50") == before
+    assert copy("SVDpp", '"SVD++"', '"Plus plus"') == before
     assert copy("KorenModel._check", "{name} must {must}; got", "{name} has to {must}, not") == before
     [path] = copy.root.rglob("archives.py")
     path.write_text("raise SystemExit\n")

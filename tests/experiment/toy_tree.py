@@ -8,9 +8,10 @@ FILES = {
     "__init__.py": "PLACE = 1\n",
     "models/__init__.py": """
 from lib.models.base import Base
-REGISTRY: dict[str, str] = {"svd": "lib.models.svd:SVD", "bias": "lib.models.bias:Bias"}
 def create(name):
     return Base()
+def cards():
+    return {}
 """,
     "models/base.py": '''
 """The contract."""
@@ -54,7 +55,7 @@ from .. import stopping
 
 class SVD(Base):
     """A model."""
-    card = {"colour": "blue"}
+    card = Card("svd", "SVD", "latent factors", "", colour="blue")
     def __init__(self, *, rank: int = 10):
         self.rank = rank  # of the factors
     def _fit(self, train):
@@ -76,7 +77,7 @@ def unused(value):
 def helper(value):
     return value
 ''',
-    "models/bias.py": "from lib.models.base import Base\nclass Bias(Base):\n    def predict(self, users):\n        return 0\n",
+    "models/bias.py": "from lib.models.base import Base\nclass Bias(Base):\n    card = Card('bias', 'Bias', '', '')\n\n    def predict(self, users):\n        return 0\n",
     "kernels.py": """
 from numba import njit
 FAST = {"reassoc"}
@@ -113,7 +114,7 @@ def other(stopping):
     "studies.py": """
 import lib.metrics.rating
 from lib import metrics, kernels as k
-from lib.models import create, svd
+from lib.models import cards, create, svd
 from lib.cards import CARD
 import logging
 logging.disable()
@@ -125,6 +126,8 @@ def measure(parts):
     return create("svd").fit(parts), CARD
 def by_name(parts):
     return create(NAME).predict(parts)
+def every(parts):
+    return [card.label for card in cards().values()]
 def through_modules(a):
     return lib.metrics.rating.rmse(a), metrics.error(a), svd.helper(a)
 """,

@@ -14,11 +14,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # Before the contract is imported, which lists the registered models.
     spec = config.getoption(OPTION, default=None)
     if spec is None:
         return
-    from lib.models import REGISTRY
     from lib.workbench.own_model.loading import check_parameters, load_class
 
     try:
@@ -27,7 +25,6 @@ def pytest_configure(config):
         check_parameters(cls, parameters)
     except (ValueError, TypeError, ImportError, AttributeError) as error:
         raise pytest.UsageError(f"{OPTION} {spec}: {error}") from None
-    REGISTRY[spec] = spec
     config.stash[OWN] = spec, parameters
 
 
@@ -39,9 +36,9 @@ def pytest_collection_modifyitems(config, items):
         return
     name, parameters = config.stash[OWN]
     kept = [
-        item for item in items if getattr(item, "callspec", None) and item.callspec.params.get("name") == name
+        item for item in items if getattr(item, "callspec", None) and name in item.callspec.params.values()
     ]
     for item in kept:
-        item.module.SMALL[name] = parameters
+        item.module.GIVEN[name] = parameters
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept

@@ -344,10 +344,10 @@ from lib.metrics import rmse
 from lib.models.networks.neural_mf import NeuralMF
 from lib.data.splits import per_user_holdout
 from tests.conftest import planted_interactions
-from tests.models.test_contract import SMALL
+from lib.models import card_of
 assert keras.backend.backend() == sys.argv[1]
 split = per_user_holdout(planted_interactions())
-options = SMALL["neural_mf"]
+options = card_of("neural_mf").small
 errors = []
 for batch_size in (options["batch_size"], 32):  # whole catalogue first, batch first
     model = NeuralMF(**options | {"batch_size": batch_size}).fit(split.train)

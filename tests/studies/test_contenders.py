@@ -3,10 +3,14 @@
 import pytest
 
 from lib.experiment.fit import Stopping
-from lib.models import create, model_class
+from lib.models import cards, create, label, model_class
+from lib.models.card import FAMILIES
 from lib.studies.choices import STUDIES
-from lib.studies.contenders import FAMILIES, chosen_from
+from lib.studies.contenders import chosen_from
 from lib.studies.koren_study import variants as koren_variants
+from lib.studies.neural_study import variants as network_variants
+from lib.studies.ranking_study import list_variants, rating_variants
+from lib.studies.side_information_study import reference_variants
 
 KNOWN = chosen_from()
 
@@ -28,6 +32,15 @@ def test_names_and_labels_tell_contenders_apart_and_families_stand_together():
     assert len(set(labels)) == len(labels)
     places = [FAMILIES.index(one.family) for one in KNOWN.values()]
     assert places == sorted(places)
+
+
+def test_every_registered_model_has_a_row_and_is_called_alike_everywhere():
+    assert {one.model for one in KNOWN.values()} == set(cards())
+    studied = (
+        koren_variants() | list_variants(4.0) | rating_variants() | network_variants() | reference_variants()
+    )
+    for name, one in (KNOWN | studied).items():
+        assert name != one.model or one.label == label(name)
 
 
 def test_all_of_korens_family_stands_in_the_table():

@@ -383,6 +383,16 @@ def test_a_name_of_the_table_is_not_taken_twice(module, stored):
     assert own_row(f"{name}:bias", {}, stored).label == "bias (yours)"
 
 
+def test_a_class_is_shown_as_its_own_card_says_and_not_as_that_of_the_class_it_derives_from(module, stored):
+    card = 'card = Card("mine", "My model", "networks", "None is cold.", starts=True)'
+    name = module(
+        f"{HEAD}from lib.models.card import Card\nclass Mine(Bias):\n    {card}\nclass Bare(Bias):\n    pass"
+    )
+    mine, bare = (own_row(f"{name}:{cls}", {}, stored) for cls in ("Mine", "Bare"))
+    assert (mine.label, mine.family, mine.project, mine.starts) == ("My model", "networks", "reference", True)
+    assert (bare.label, bare.family, bare.project, bare.starts) == ("Bare", "your model", "own", False)
+
+
 def test_the_example_learns_taste(planted):
     split = per_user_holdout(planted)
     errors = []

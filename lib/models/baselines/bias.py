@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 
 class Bias(Recommender):
@@ -16,7 +17,7 @@ class Bias(Recommender):
 
     with :math:`\mu` the mean training rating. Solved by alternating closed-form sweeps, each exact in one block, until
     the largest change falls below `tolerance`: the objective is strictly convex, so the end does not depend on the
-    order. A cold user or film has bias zero.
+    order.
 
     Parameters
     ----------
@@ -26,6 +27,10 @@ class Bias(Recommender):
         Largest change of a bias, in rating units, at which sweeps stop.
     max_sweeps : int
     """
+
+    card = Card(
+        "bias", "Bias model", "means and popularity", "A cold user or film has bias zero.", colour="black"
+    )
 
     def __init__(
         self,

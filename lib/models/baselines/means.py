@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 
 def _means(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) -> np.ndarray:
@@ -15,7 +16,15 @@ def _means(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) ->
 
 
 class GlobalMean(Recommender):
-    r"""Predict the mean training rating for every pair: :math:`\hat r_{ui} = \mu`, cold ones included."""
+    r"""Predict the mean training rating for every pair: :math:`\hat r_{ui} = \mu`."""
+
+    card = Card(
+        "global_mean",
+        "Global mean",
+        "means and popularity",
+        "Cold users and films get the mean training rating, like all others.",
+        colour="#9A9A9A",
+    )
 
     def __init__(self):
         pass
@@ -30,10 +39,18 @@ class GlobalMean(Recommender):
 
 
 class UserMean(Recommender):
-    r"""Predict a user's mean training rating: :math:`\hat r_{ui} = \bar r_u`; a cold user gets the global mean.
+    r"""Predict a user's mean training rating: :math:`\hat r_{ui} = \bar r_u`.
 
     It scores all films alike for a user, so its lists are in order of item code.
     """
+
+    card = Card(
+        "user_mean",
+        "User mean",
+        "means and popularity",
+        "A cold user gets the mean training rating.",
+        colour="#868686",
+    )
 
     def __init__(self):
         pass
@@ -49,7 +66,15 @@ class UserMean(Recommender):
 
 
 class ItemMean(Recommender):
-    r"""Predict a film's mean training rating: :math:`\hat r_{ui} = \bar r_i`; a cold film gets the global mean."""
+    r"""Predict a film's mean training rating: :math:`\hat r_{ui} = \bar r_i`."""
+
+    card = Card(
+        "item_mean",
+        "Film mean",
+        "means and popularity",
+        "A cold film gets the mean training rating.",
+        colour="#737373",
+    )
 
     def __init__(self):
         pass

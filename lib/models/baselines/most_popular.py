@@ -6,13 +6,22 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 
 class MostPopular(Recommender):
-    """Order films by their number of training ratings, the same for every user; a cold film scores zero.
+    """Order films by their number of training ratings, the same for every user.
 
     The score is a count, not a rating, so no rating error is reported for it.
     """
+
+    card = Card(
+        "most_popular",
+        "Most popular",
+        "means and popularity",
+        "A cold film scores zero; a cold user is like any other.",
+        colour="grey",
+    )
 
     predicts_ratings = False
 

@@ -6,17 +6,24 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender
+from lib.models.card import Card
 
 
 class RandomOrder(Recommender):
     """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed.
 
-    Cold users and films score like all others.
-
     Parameters
     ----------
     seed : int
     """
+
+    card = Card(
+        "random_order",
+        "At random",
+        "means and popularity",
+        "Cold users and films score like all others.",
+        starts=True,
+    )
 
     predicts_ratings = False
 

@@ -13,6 +13,7 @@ from scipy import sparse
 from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 
 class FactorisationMachine(Recommender):
@@ -29,9 +30,6 @@ class FactorisationMachine(Recommender):
     :math:`\hat r = w_0 + a_u + a_i + p_u^\top q_i`; the samples' latent vectors are kept side by side, so that the mean
     over samples is one longer product.
 
-    A cold user or item has no indicator that was trained: it is predicted from its features, or, outside the id maps,
-    by the rest.
-
     Parameters
     ----------
     n_factors : int
@@ -44,6 +42,19 @@ class FactorisationMachine(Recommender):
         Of the last sweeps, those whose draws are kept.
     seed : int
     """
+
+    card = Card(
+        "factorisation_machine",
+        "Bayesian factorisation machine",
+        "Bayesian",
+        "A cold user or film is predicted from its features, or, outside the id maps, by the rest.",
+        colour="sky",
+        starts=True,
+        learns_taste=True,
+        most={"ratings": 500_000},
+        small={"n_factors": 3, "groups": ["genres", "age", "rated"], "n_iterations": 60, "n_samples": 40},
+        without_tables={"groups": ["raters", "rated"]},
+    )
 
     def __init__(
         self,

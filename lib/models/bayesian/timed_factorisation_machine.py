@@ -15,6 +15,7 @@ from lib.data.interactions import Interactions
 from lib.data.sittings import Sittings
 from lib.models.base import Recommender
 from lib.models.bayesian.factorisation_draws import Draws, mean_rating, pair_scores
+from lib.models.card import Card
 from lib.models.latent.sgd_time import SECONDS_A_DAY
 
 
@@ -33,8 +34,7 @@ class TimedFactorisationMachine(Recommender):
     1993): with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)`, and the
     prediction is the expected rating. Either way it is the mean over the samples kept. Fitted by myfm (Ohtsuki).
 
-    A cold user or film is predicted from its features, or, outside the id maps, by the rest. A day without training
-    rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model answers for a moment
+    A day without training rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model answers for a moment
     that no training rating is near.
 
     Sittings and days of test ratings count as known when they are predicted. Under a random split a sitting's other
@@ -58,6 +58,24 @@ class TimedFactorisationMachine(Recommender):
         Of the last sweeps, those whose draws are kept.
     seed : int
     """
+
+    card = Card(
+        "timed_factorisation_machine",
+        "Bayesian factorisation machine with time",
+        "Bayesian",
+        "A cold user or film is predicted from its features, or, outside the id maps, by the rest.",
+        starts=True,
+        learns_taste=True,
+        most={"ratings": 200_000},
+        small={
+            "n_factors": 3,
+            "groups": ["genres", "age"],
+            "gaps": [0, 30],
+            "n_iterations": 60,
+            "n_samples": 40,
+        },
+        without_tables={"groups": ["raters", "rated"]},
+    )
 
     uses_time = True
 

@@ -9,6 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
+from lib.models.card import Card
 from lib.models.imputation.low_rank import LowRankCompletion
 from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank
 
@@ -28,7 +29,7 @@ class HardImpute(LowRankCompletion):
     both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
     vectors come from a subspace iteration that starts at the last step's.
 
-    The baseline and the answers to cold users and films are described in `LowRankCompletion`.
+    The baseline is described in `LowRankCompletion`.
 
     Parameters
     ----------
@@ -59,6 +60,18 @@ class HardImpute(LowRankCompletion):
     ValueError
         From `fit`: `rank`, `tolerance`, `max_iterations` or `centre` is out of range.
     """
+
+    card = Card(
+        "hard_impute",
+        "Hard-Impute",
+        "latent factors",
+        "The baseline answers: for a cold film the user's mean, for a cold user the mean training rating.",
+        project="A",
+        colour="amber",
+        learns_taste=True,
+        most={"cells": 20_000_000},
+        small={"rank": 2},
+    )
 
     def __init__(
         self,

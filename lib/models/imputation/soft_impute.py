@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from lib.data.interactions import Interactions
+from lib.models.card import Card
 from lib.models.imputation.low_rank import LowRankCompletion
 from lib.models.imputation.nuclear_norm import Solution, solve
 
@@ -19,8 +20,7 @@ class SoftImpute(LowRankCompletion):
 
     with X the ratings minus the baseline that `centre` names and :math:`P_\Omega` the projection on the rated pairs.
     The problem is convex, so the fitted matrix does not depend on the start or the seed beyond `tolerance`. The
-    baseline and the answers to cold users and films are described in `LowRankCompletion`, the solver in
-    `lib.models.imputation.nuclear_norm`.
+    baseline is described in `LowRankCompletion`, the solver in `lib.models.imputation.nuclear_norm`.
 
     Project A's description puts the observed ratings back into the completed matrix, and so reports a train error of
     zero. Here a prediction is always the fitted matrix's, on train too.
@@ -57,6 +57,18 @@ class SoftImpute(LowRankCompletion):
         From `fit`: `shrinkage` is not above zero (at zero every matrix through the ratings is a solution), or
         `max_rank`, `tolerance`, `max_iterations` or `centre` is out of range.
     """
+
+    card = Card(
+        "soft_impute",
+        "Soft-Impute",
+        "latent factors",
+        "The baseline answers: for a cold film the user's mean, for a cold user the mean training rating.",
+        project="A",
+        colour="green",
+        learns_taste=True,
+        most={"cells": 100_000_000},
+        small={"shrinkage": 2.0},
+    )
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains
 
 
@@ -13,13 +14,25 @@ class AsymmetricSVD(Explains):
 
     R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of the
     bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a sum over the user's
-    films (`explain`). Cold users and films, and the parameters that are not listed here: see
+    films (`explain`). The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_factors : int
     """
+
+    card = Card(
+        "asymmetric_svd",
+        "Asymmetric-SVD",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        small={"n_factors": 4, "n_epochs": 100, "factor_learning_rate": 0.02, "implicit_learning_rate": 0.02},
+    )
 
     implicit = explicit = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 
 
@@ -13,13 +14,25 @@ class BiasedSVD(KorenModel):
     It is the member of the family that the others add to: the same engine, the same choices in training. The model of
     `lib.models.latent.svd` is the same formula with one learning rate and one regularisation for all, constant ones, as
     scikit-surprise has it; with ``shuffle=False``, ``dtype="float64"``, equal rates and no decay this is that one to
-    rounding error. Cold users and films, and the parameters that are not listed here: see
-    `lib.models.latent.sgd_engine.KorenModel`.
+    rounding error. The parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_factors : int
     """
+
+    card = Card(
+        "biased_svd",
+        "SVD (Koren)",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        films="item_factors_",
+        small={"n_factors": 4, "n_epochs": 100, "factor_learning_rate": 0.02, "learning_rate_decay": 1.0},
+    )
 
     personal = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.rated_neighbours import RatedNeighbours
 
 
@@ -11,7 +12,7 @@ class CorrelationNeighbours(RatedNeighbours):
     .. math:: \hat r_{ui} = b_{ui} + \frac{\sum_{j \in S^k(i;u)} s_{ij}\,(r_{uj} - b_{uj})}
         {\sum_{j \in S^k(i;u)} s_{ij}}
 
-    with :math:`s_{ij}` the shrunk correlation. Neighbours, baseline, cold users and films: see
+    with :math:`s_{ij}` the shrunk correlation. Neighbours and baseline: see
     `lib.models.latent.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user has
     rated).
 
@@ -24,6 +25,18 @@ class CorrelationNeighbours(RatedNeighbours):
     user_regularisation, item_regularisation : float
         Of the baseline (`lib.models.baselines.bias.Bias`).
     """
+
+    card = Card(
+        "correlation_neighbours",
+        "CorNgbr",
+        "neighbourhood",
+        "A pair without neighbours, as all cold ones are, gets the bias model's answer.",
+        project="E",
+        learns_taste=True,
+        most={"items": 4_000, "ratings": 300_000},
+        most_searched={"ratings": 0},
+        small={"n_neighbours": 10, "shrinkage": 10.0},
+    )
 
     def __init__(
         self,

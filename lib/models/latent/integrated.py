@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains
 
 
@@ -14,7 +15,7 @@ class Integrated(Explains):
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
     What the terms mean: see `lib.models.latent.svdpp.SVDpp` and `lib.models.latent.neighbourhood.Neighbourhood`, whose parts are
-    learned in the same steps. Cold users and films, and the parameters that are not listed here: see
+    learned in the same steps. The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
@@ -25,6 +26,20 @@ class Integrated(Explains):
     shrinkage : float
         Of the correlations, in common raters.
     """
+
+    card = Card(
+        "integrated",
+        "Integrated model",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        most={"items": 6_000, "ratings": 300_000},
+        most_searched={"ratings": 0},
+        small={"n_factors": 4, "n_neighbours": 20, "n_epochs": 100, "factor_learning_rate": 0.02},
+    )
 
     personal = implicit = neighbourly = True
 

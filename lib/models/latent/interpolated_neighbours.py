@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from lib.data.interactions import Interactions
+from lib.models.card import Card
 from lib.models.latent.item_similarity import CHUNK, add_common, compressed
 from lib.models.latent.rated_neighbours import RatedNeighbours
 
@@ -29,8 +30,8 @@ class InterpolatedNeighbours(RatedNeighbours):
     mean for the diagonal and one for the pairs with common raters. Weights need not sum to one: where no neighbour says
     anything about the film they are near zero. The paper's non-negative problem is solved to its minimum by coordinate
     descent in place of the paper's projected steepest descent; where pairwise estimates make :math:`\hat A` so
-    indefinite that this does not settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours, baseline, cold users
-    and films: see `lib.models.latent.rated_neighbours.RatedNeighbours`.
+    indefinite that this does not settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours and
+    baseline: see `lib.models.latent.rated_neighbours.RatedNeighbours`.
 
     Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what
     `lib.models.latent.correlation_neighbours` takes: whole catalogues take minutes where pairs take seconds.
@@ -48,6 +49,18 @@ class InterpolatedNeighbours(RatedNeighbours):
     user_regularisation, item_regularisation : float
         Of the baseline (`lib.models.baselines.bias.Bias`).
     """
+
+    card = Card(
+        "interpolated_neighbours",
+        "WgtNgbr",
+        "neighbourhood",
+        "A pair without neighbours, as all cold ones are, gets the bias model's answer.",
+        project="E",
+        learns_taste=True,
+        most={"items": 4_000, "ratings": 200_000},
+        most_searched={"ratings": 0},
+        small={"n_neighbours": 10, "shrinkage": 10.0, "moment_shrinkage": 5.0},
+    )
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 
 class MatrixFactorisation(Recommender):
@@ -27,8 +28,7 @@ class MatrixFactorisation(Recommender):
     is ever formed. Both regularisers are those of Google's course on recommendation systems, which project C follows.
 
     Without gravity and L2 an unrated film keeps the embedding it started with, and a rarely rated one some of it: part
-    of what project C describes, so `item_embeddings_` shows it. In `predict` a cold user or film has the mean embedding
-    of those with ratings.
+    of what project C describes, so `item_embeddings_` shows it, and `predict` does not.
 
     Parameters
     ----------
@@ -56,6 +56,19 @@ class MatrixFactorisation(Recommender):
         Mean squared error before training and after each epoch; the second is empty without validation data. Nothing is
         chosen by them.
     """
+
+    card = Card(
+        "matrix_factorisation",
+        "Dot-product factorisation",
+        "latent factors",
+        "A cold user or film has the mean embedding of those with ratings.",
+        project="C",
+        starts=True,
+        learns_taste=True,
+        most={"cells": 50_000_000},
+        films="item_embeddings_",
+        small={"n_factors": 4, "learning_rate": 3.0, "n_epochs": 200, "initial_scale": 0.3, "l2": 0.02},
+    )
 
     def __init__(
         self,

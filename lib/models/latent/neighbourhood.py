@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lib.data.interactions import Interactions
+from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains
 from lib.models.latent.sgd_parameters import Parameters, Ratings
 
@@ -19,7 +20,7 @@ class Neighbourhood(Explains):
     :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.baselines.bias`). Unlike similarities, weights take
     account of each other, and need not add up to one: with few neighbours the prediction stays near the biases.
 
-    Memory is O(films x k). Cold users and films, and the parameters that are not listed here: see
+    Memory is O(films x k). The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
@@ -39,6 +40,20 @@ class Neighbourhood(Explains):
     neighbour_start_, neighbours_ : ndarray of int, shapes (n_items + 1,), (n_entries,)
         Film i's neighbours are ``neighbours_[neighbour_start_[i] : neighbour_start_[i + 1]]``; both empty for all pairs.
     """
+
+    card = Card(
+        "neighbourhood",
+        "Revised neighbourhood",
+        "neighbourhood",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        most={"items": 6_000, "ratings": 300_000},
+        most_searched={"ratings": 0},
+        small={"n_neighbours": 30, "n_epochs": 60, "weight_learning_rate": 0.02, "learning_rate_decay": 1.0},
+    )
 
     neighbourly = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 
 
@@ -11,13 +12,24 @@ class NSVD(KorenModel):
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top \Big(|R(u)|^{-1/2} \sum_{j \in R(u)} y_j\Big)
 
     with R(u) the films of the user's training ratings, so that parameters are O(users + films x factors). A user is known
-    by which films were rated, not by how, except for :math:`b_u`. Cold users and films, and the parameters that are not
-    listed here: see `lib.models.latent.sgd_engine.KorenModel`.
+    by which films were rated, not by how, except for :math:`b_u`. The parameters that are not listed here: see
+    `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_factors : int
     """
+
+    card = Card(
+        "nsvd",
+        "NSVD",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        small={"n_factors": 4, "n_epochs": 100, "factor_learning_rate": 0.02, "learning_rate_decay": 1.0},
+    )
 
     implicit = True
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 from lib.models.normalisation import centring
 
 
@@ -20,9 +21,6 @@ class SVD(Recommender):
     protocol). The engine is scikit-surprise's ``SVD``; its parameters keep its names. With ``centre="user"`` the model
     is trained on ratings minus the user's training mean, as project A does, and the mean is added back.
 
-    A cold user or film keeps only the terms that are known; a pair of two cold ids gets :math:`\mu` (plus the global
-    mean when centred).
-
     Parameters
     ----------
     n_factors, n_epochs : int
@@ -35,6 +33,18 @@ class SVD(Recommender):
     seed : int
         Start of the factors.
     """
+
+    card = Card(
+        "svd",
+        "SVD (scikit-surprise)",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="A",
+        colour="blue",
+        starts=True,
+        learns_taste=True,
+        small={"n_factors": 4, "n_epochs": 60, "lr_all": 0.02, "reg_all": 0.02},
+    )
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 
 
@@ -12,13 +13,26 @@ class SVDpp(KorenModel):
         + q_i^\top \Big(p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     with N(u) the films of the user's training ratings. With ``shuffle=False`` and ``dtype="float64"`` it is
-    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.latent.sgd_kernels`). Cold users
-    and films, and the parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
+    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.latent.sgd_kernels`).
+    The parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_factors : int
     """
+
+    card = Card(
+        "svdpp",
+        "SVD++",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        films="item_factors_",
+        small={"n_factors": 4, "n_epochs": 100, "factor_learning_rate": 0.02, "learning_rate_decay": 1.0},
+    )
 
     personal = implicit = True
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
+from lib.models.card import Card
 from lib.models.latent.sgd_answers import pair_products
 from lib.models.latent.sgd_engine import KorenModel
 from lib.models.latent.sgd_parameters import Parameters, Ratings
@@ -47,6 +48,25 @@ class TimeSVDpp(KorenModel):
     ValueError
         On fitting: the ratings have no timestamps that differ.
     """
+
+    card = Card(
+        "timesvdpp",
+        "timeSVD++",
+        "latent factors",
+        "A pair keeps the terms of whichever of the two is known; two cold ones get the mean training rating.",
+        project="E",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_epochs", "most": 60, "patience": 3},
+        most_searched={"ratings": 0},
+        small={
+            "n_factors": 4,
+            "n_epochs": 90,
+            "factor_learning_rate": 0.02,
+            "n_bins": 3,
+            "day_factors": True,
+        },
+    )
 
     personal = implicit = True
     uses_time = True

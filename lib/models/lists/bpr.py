@@ -11,6 +11,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.models.adam import Adam
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 from lib.models.lists.bpr_engine import add_slopes, sgd_pass, shorten
 from lib.models.lists.bpr_sampling import TripletSampler, stream
 from lib.models.lists.item_weights import implicit_matrix
@@ -100,6 +101,16 @@ class BPR(Recommender):
     FloatingPointError
         A weight or the loss is no longer finite after an epoch.
     """
+
+    card = Card(
+        "bpr",
+        "BPR",
+        "implicit feedback lists",
+        "A cold user has the mean vector of the others; an unrated film sinks below nearly all.",
+        project="D",
+        starts=True,
+        small={"n_factors": 8, "n_epochs": 10},
+    )
 
     predicts_ratings = False
 

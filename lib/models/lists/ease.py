@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import linalg, sparse
 
+from lib.models.card import Card
 from lib.models.lists.item_weights import ItemWeights
 
 MOST_ITEMS = 40_000
@@ -21,7 +22,7 @@ class EASE(ItemWeights):
 
     for which :math:`B_{ij} = -P_{ij} / P_{jj}` off the diagonal, :math:`P = (X^\top X + \lambda I)^{-1}`. Scores are
     :math:`X B`: near 1 for films that belong to the user's, near 0 for others. Work is O(items^3), memory O(items^2),
-    whatever the number of users. Cold users and films: see `lib.models.lists.item_weights.ItemWeights`.
+    whatever the number of users.
 
     Parameters
     ----------
@@ -30,6 +31,16 @@ class EASE(ItemWeights):
     threshold : float or None
         Least rating that counts; None counts all.
     """
+
+    card = Card(
+        "ease",
+        "EASE",
+        "implicit feedback lists",
+        "A cold user gets the mean score of all users; a film outside the id map scores 0.",
+        most={"items": 12_000},
+        most_searched={"items": 5_000},
+        films="weights_",
+    )
 
     def __init__(self, *, l2: float = 300.0, threshold: float | None = None):
         self._store(locals())

@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.als_rows import solve_ridge
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 from lib.models.lists.item_weights import as_ones, implicit_matrix
 
 
@@ -26,8 +27,7 @@ class ImplicitALS(Recommender):
     ``alpha`` is our :math:`1 + \alpha`. It takes three steps of conjugate gradients towards each least-squares solution,
     from the one before; Takács, Pilászy and Tikk 2011.)
 
-    Scores are near 1 for films that belong to the user's, near 0 for others, and say nothing about stars. A cold user,
-    without positives, has the mean vector of the others; an unrated film, or one outside the id map, scores 0.
+    Scores are near 1 for films that belong to the user's, near 0 for others, and say nothing about stars.
 
     Parameters
     ----------
@@ -58,6 +58,16 @@ class ImplicitALS(Recommender):
     FloatingPointError
         The vectors are not finite.
     """
+
+    card = Card(
+        "implicit_als",
+        "Implicit ALS",
+        "implicit feedback lists",
+        "A cold user has the mean vector of the others; a cold film scores 0.",
+        starts=True,
+        films="item_embeddings_",
+        small={"n_factors": 8, "n_iterations": 5},
+    )
 
     predicts_ratings = False
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from lib.metrics.lists import best_columns
+from lib.models.card import Card
 from lib.models.lists.item_weights import ItemWeights
 
 BLOCK_CELLS = 20_000_000
@@ -19,8 +20,7 @@ class ItemKNN(ItemWeights):
         \hat y_{ui} = \sum_{j \in R(u)} s_{ij}\, [\,i \in \mathrm{kNN}(j)\,]
 
     with :math:`n_i` the users with a training rating of film i (of at least `threshold`), :math:`n_{ij}` those with
-    both, and each film keeping its k most similar ones; of equal ones the lower code. Cold users and films: see
-    `lib.models.lists.item_weights.ItemWeights`.
+    both, and each film keeping its k most similar ones; of equal ones the lower code.
 
     Parameters
     ----------
@@ -31,6 +31,15 @@ class ItemKNN(ItemWeights):
     threshold : float or None
         Least rating that counts; None counts all.
     """
+
+    card = Card(
+        "item_knn",
+        "Item-kNN",
+        "implicit feedback lists",
+        "A cold user gets the mean score of all users; a film outside the id map scores 0.",
+        most={"items": 40_000},
+        most_searched={"items": 5_000},
+    )
 
     def __init__(self, *, n_neighbours: int = 100, shrinkage: float = 10.0, threshold: float | None = None):
         self._store(locals())

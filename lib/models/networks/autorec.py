@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.data.splits import validation_from
 from lib.models.base import Recommender
+from lib.models.card import Card
 from lib.models.early_stopping import EarlyStopping
 from lib.models.networks.autorec_answers import RowAnswers, known
 from lib.models.networks.autorec_network import Autoencoder, Training, train, validation_error, without_zeros
@@ -38,10 +39,6 @@ class AutoRec(Recommender):
     The defaults were chosen on validation data: the paper's I-AutoRec with films' means taken out, input dropout and
     averaged weights. Project D's user form is ``form="user", hidden_sizes=(512, 256, 128), activation="relu", input_dropout=0.6,
     l2=0, centre="global", averaging=0, plateau_patience=2, patience=4``.
-
-    A film (form "item"; a user in form "user") without training ratings has the mean hidden layer of those with ratings,
-    and the mean rating as its offset; so has an unknown code. On the other side, too, a cold or unknown code has the mean
-    weights. Such predictions lie about the middle of the network's own.
 
     Parameters
     ----------
@@ -94,6 +91,19 @@ class AutoRec(Recommender):
     answers_ : lib.models.networks.autorec_answers.RowAnswers
         The network's weights, and the hidden layer of each training row.
     """
+
+    card = Card(
+        "autorec",
+        "Item AutoRec",
+        "networks",
+        "A row without ratings has the mean hidden layer and offset; on the other side a cold one has the mean weights.",
+        project="D",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "max_epochs", "most": 100, "by_model": True},
+        most={"ratings": 300_000},
+        small={"hidden_sizes": [40], "l2": 2.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 100},
+    )
 
     def __init__(
         self,

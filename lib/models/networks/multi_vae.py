@@ -12,6 +12,7 @@ from lib.metrics.lists import CELLS, TopK, top_k
 from lib.metrics.ranking import evaluate_ranking
 from lib.models.adam import Adam
 from lib.models.base import Recommender
+from lib.models.card import Card
 from lib.models.early_stopping import EarlyStopping
 from lib.models.lists.item_weights import as_ones, implicit_matrix
 from lib.models.networks.multi_vae_network import VariationalAutoencoder
@@ -35,9 +36,8 @@ class MultiVAE(Recommender):
     of the evidence lower bound. Work of a batch of users is O(users x films x width), memory O(users x films) for the
     batch alone.
 
-    Scores are the logits at the mean of z: they order a user's films and say nothing about ratings. A cold user, or a
-    code outside the id map, has the mean z of all training users. An unrated film was pushed away from every user and
-    comes last for most; a code outside the id map scores as the mean film does.
+    Scores are the logits at the mean of z: they order a user's films and say nothing about ratings. An unrated film was
+    pushed away from every user; a code outside the id map scores as the mean film does.
 
     Parameters
     ----------
@@ -78,6 +78,16 @@ class MultiVAE(Recommender):
         The network's, ``output/kernel`` and ``output/bias`` with a last row for the mean film. They were trained in
         single precision and answer in double.
     """
+
+    card = Card(
+        "multi_vae",
+        "Multi-VAE",
+        "implicit feedback lists",
+        "A cold user has the mean z of all training users; an unrated film comes last for most.",
+        starts=True,
+        stopping={"limit": "n_epochs", "most": 100},
+        small={"hidden_sizes": [20], "n_latent": 6, "n_epochs": 10, "batch_size": 32, "anneal_epochs": 5},
+    )
 
     predicts_ratings = False
 

@@ -9,6 +9,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.data.splits import validation_from
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 
 BLOCK_FLOATS = 2**18
 """Floats of the widest layer that are computed at a time: a megabyte, which stays in the cache."""
@@ -35,7 +36,6 @@ class NeuralMF(Recommender):
     start on all of train with those. (Where too few ratings leave nothing to cut, it trains for `max_epochs` at the
     first learning rate.)
 
-    A user or film without training ratings, and an unknown code, has the mean of the trained embeddings and no bias.
     Saved models answer without Keras. The same seed gives the same bits on one backend thread, which is what
     `lib.models.networks.keras_training` asks for where the environment says nothing else.
 
@@ -81,6 +81,18 @@ class NeuralMF(Recommender):
     mean_user_, mean_item_ : ndarray of float32, shape (n_factors,)
         Embeddings of unknown codes.
     """
+
+    card = Card(
+        "neural_mf",
+        "NeuralMF",
+        "networks",
+        "A cold user or film has the mean of the trained embeddings and no bias.",
+        project="D",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "max_epochs", "most": 100, "by_model": True},
+        small={"n_factors": 6, "hidden_size": 16, "batch_size": 128, "learning_rate": 0.01, "max_epochs": 40},
+    )
 
     loaded_first = ("lib.models.networks.keras_training",)
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
 from lib.models.networks.softmax_network import Adagrad, Network
 
@@ -29,8 +30,7 @@ class Softmax(Recommender):
     The label is among the inputs, as in project C; `input_dropout` takes films out of the bag at random, so that the
     model can't answer by repeating the question. It orders films and says nothing about ratings.
 
-    A cold user, without ratings, gets the mean bag of all users, plus features of its own. An unrated film has the
-    embedding that the loss pushed it to, away from every user; it comes last for most. A code outside the id maps
+    An unrated film has the embedding that the loss pushed it to, away from every user. A code outside the id maps
     scores as the mean film does.
 
     Parameters
@@ -68,6 +68,19 @@ class Softmax(Recommender):
         Cross-entropy after each epoch, of training and of validation ratings given the training bag, full softmax, nats
         a rating; the second is empty without validation data. Nothing is chosen by them.
     """
+
+    card = Card(
+        "softmax",
+        "Softmax model",
+        "implicit feedback lists",
+        "A cold user gets the mean bag of all users, plus features of its own; an unrated film comes last for most.",
+        project="C",
+        starts=True,
+        most={"cells": 100_000_000},
+        films="item_embeddings_",
+        small={"n_factors": 8, "n_epochs": 20, "hidden_sizes": [6], "groups": ["genres", "age"]},
+        without_tables={"groups": []},
+    )
 
     predicts_ratings = False
 

@@ -9,6 +9,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.data.splits import validation_from
 from lib.models.base import Recommender
+from lib.models.card import Card
 from lib.models.networks.two_tower_features import Feature, item_features, user_features
 from lib.models.normalisation import LinearScale
 
@@ -35,8 +36,7 @@ class TwoTower(Recommender):
     on that, and, with `refit`, trains again from the same start on all of train for that number of epochs. (Where too
     few ratings leave nothing to cut, it trains for `max_epochs`.)
 
-    A user or film without training ratings has the mean of the trained embeddings and its own features; an unknown
-    code has mean features too. Saved models answer without Keras.
+    A code outside the id maps has mean features too. Saved models answer without Keras.
 
     Parameters
     ----------
@@ -75,6 +75,20 @@ class TwoTower(Recommender):
     weights_ : dict of str to ndarray
         By names such as ``user/age/kernel``.
     """
+
+    card = Card(
+        "two_tower",
+        "Two-tower",
+        "networks",
+        "A cold user or film has the mean of the trained embeddings and its own features.",
+        project="A",
+        colour="vermilion",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "max_epochs", "most": 60, "by_model": True},
+        needs="tables",
+        small={"embedding_size": 8, "batch_size": 128, "max_epochs": 60, "learning_rate": 0.01},
+    )
 
     loaded_first = ("lib.models.networks.keras_training",)
 

@@ -11,6 +11,7 @@ from lib.data.feature_groups import available_groups, feature_groups
 from lib.data.interactions import Interactions
 from lib.metrics.rating import rmse
 from lib.models.base import Recommender, lookup
+from lib.models.card import Card
 from lib.models.side_information.als_engine import Engine, Side, rating_lists
 from lib.models.side_information.similarity_graph import cosine_graph
 
@@ -35,8 +36,7 @@ class SideInformationALS(Recommender):
     (`lib.models.side_information.als_projection`), so that an iteration's work stays linear in the number of ratings.
 
     Only the groups ``raters`` and ``rated`` come from the training ratings: Koren's implicit sets, there whatever the
-    rating was, scaled by one over the root of their size. A cold user or item has no bias and no factors of its own;
-    its features, and for an item its neighbours in the graph, still speak. A code outside the id maps has neither.
+    rating was, scaled by one over the root of their size. A code outside the id maps has no features either.
 
     The model is project B's; user features, implicit sets and `feature_biases` are steps beyond it. Related: Koren 2008
     (implicit sets, "Factorization meets the neighborhood"), Agarwal and Chen 2009 ("Regression-based latent factor
@@ -102,6 +102,30 @@ class SideInformationALS(Recommender):
     n_iterations_ : int
         The iteration whose values were kept.
     """
+
+    card = Card(
+        "side_information_als",
+        "Side-information ALS",
+        "side information",
+        "A cold user or film has no bias and no factors of its own; its features still speak.",
+        project="B",
+        colour="purple",
+        starts=True,
+        learns_taste=True,
+        stopping={"limit": "n_iterations", "most": 100},
+        most={"ratings": 500_000},
+        small={
+            "n_factors": 3,
+            "groups": ["genres", "age", "raters", "rated"],
+            "user_penalty": 0.5,
+            "item_penalty": 0.5,
+            "graph_group": "year",
+            "graph_strength": 0.01,
+            "feature_biases": True,
+            "projection_penalties": 5.0,
+        },
+        without_tables={"groups": ["raters", "rated"], "graph_group": None},
+    )
 
     def __init__(
         self,

@@ -12,10 +12,11 @@ from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted
 from lib.experiment.run import run_fits
 from lib.metrics.lists import best_columns
+from lib.models import cards
 from lib.models.fitting import fit_model
 from lib.studies.embeddings.neighbours import nearest
 from lib.studies.embeddings.quality import co_rating_embeddings
-from lib.studies.embeddings.study import variant_fit
+from lib.studies.embeddings.study import VARIANTS, variant_fit
 from lib.workbench.explorer.data import Explorer
 
 
@@ -50,38 +51,40 @@ class FilmSpace:
         return items[0].astype(np.int64)
 
 
-SPACES = {
-    "raters": "Common raters", "biased_svd": "SVD, Koren's form", "svdpp": "SVD++", "implicit_als": "Implicit ALS",
-    "ease": "EASE, weights", "gravity": "L2 and gravity", "softmax": "Softmax",
-}  # fmt: skip
-"""By name what a reader sees; all are fitted with their models' defaults."""
+RATERS = "raters"
+"""The space in which films with the same raters are near each other."""
 
-DIRECT = ("raters", "ease")
-"""Spaces that are as large as the ratings or the square of the catalogue, and quicker made than read: no record."""
+WEIGHTS = "weights_"
+"""The attribute that holds weights of films on films (`lib.models.card.Card`)."""
 
 
-def film_spaces(
-    train: Interactions, names: Iterable[str] = tuple(SPACES), *, seed: int = 42
-) -> list[FilmSpace]:
-    """Fit the models of `SPACES` whose films can be compared; the seed is that of every random start.
+def spaces() -> dict[str, str]:
+    """Return what a reader sees for each space, by name: of the models whose cards say so, and of the study of embeddings."""
+    found = {RATERS: "Common raters"} | {name: words for name, (words, *_) in VARIANTS.items()}
+    return found | {name: card.label for name, card in cards().items() if card.films}
+
+
+def film_spaces(train: Interactions, names: Iterable[str], *, seed: int = 42) -> list[FilmSpace]:
+    """Fit the models of some `spaces` with their defaults; the seed is that of every random start.
 
     Raises
     ------
     ValueError
-        A name that is not in `SPACES`.
+        A name that is not among `spaces`.
     """
-    names = list(names)
-    unknown = [name for name in names if name not in SPACES]
-    if unknown:
-        raise ValueError(f"films have no space called {', '.join(unknown)}; there are {', '.join(SPACES)}")
-    fits = {name: _fit(name, seed) for name in names if name not in DIRECT}
+    names, known = list(names), spaces()
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"films have no space called {', '.join(unknown)}; there are {', '.join(known)}")
+    models = cards()
+    # Weights are as many as the square of the catalogue, and quicker made than read: no record.
+    weighing = [name for name in names if name in models and models[name].films == WEIGHTS]
+    fits = {name: _fit(name, seed) for name in names if name not in (RATERS, *weighing)}
     records = run_fits(list(fits.values()), {"train": train})
     found = {name: record["vectors"] for name, record in zip(fits, records, strict=True)}
-    if "raters" in names:
-        found["raters"] = co_rating_embeddings(train).toarray().astype(np.float32)
-    if "ease" in names:
-        found["ease"] = fit_model("ease", train).weights_.astype(np.float32)
-    return [FilmSpace(name, SPACES[name], found[name], weights=name == "ease") for name in names]
+    found |= {name: fit_model(name, train).weights_.astype(np.float32) for name in weighing}
+    if RATERS in names:
+        found[RATERS] = co_rating_embeddings(train).toarray().astype(np.float32)
+    return [FilmSpace(name, known[name], found[name], weights=name in weighing) for name in names]
 
 
 def nearest_films(
@@ -100,14 +103,13 @@ def nearest_films(
 
 
 def _fit(name: str, seed: int) -> Fit:
-    measure = {f"{__name__}:film_vectors": {}}
-    if name in ("gravity", "softmax"):
+    model = VARIANTS[name][1] if name in VARIANTS else name
+    measure = {f"{__name__}:film_vectors": {"attribute": cards()[model].films}}
+    if name in VARIANTS:
         return replace(variant_fit(name, seed=seed, measure=measure), test="")
     return Fit(name, seed=seed, test="", measure=measure)
 
 
-def film_vectors(fitted: Fitted) -> dict[str, np.ndarray]:
-    """Return ``vectors`` of the films (float32): their embeddings, or their factors in Koren's models."""
-    model = fitted.model
-    vectors = model.item_embeddings_ if hasattr(model, "item_embeddings_") else model.item_factors_
-    return {"vectors": np.asarray(vectors, dtype=np.float32)}
+def film_vectors(fitted: Fitted, *, attribute: str) -> dict[str, np.ndarray]:
+    """Return ``vectors`` of the films (float32): what the fitted model has learned under this name."""
+    return {"vectors": np.asarray(getattr(fitted.model, attribute), dtype=np.float32)}

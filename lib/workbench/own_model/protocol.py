@@ -18,6 +18,7 @@ from lib.experiment.fit import FitFailed
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.experiment.stored_runs import StoredRun
+from lib.models import card_of_class
 from lib.models.base import Recommender
 from lib.report.columns import interval_texts
 from lib.studies.one_table import COSTS, LIST_METRICS, protocol_of
@@ -53,16 +54,16 @@ class OwnRow:
     """A reader's model as a row of the table, in the place of a `lib.studies.contenders.Contender`.
 
     `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
-    differ from the class's defaults; `starts` tells whether the fit depends on a random start. Nothing here finds a number
-    of epochs for it, so that there is no `stopping`.
+    differ from the class's defaults; the rest is what its card says, or what is known without one
+    (`lib.models.card_of_class`). Nothing here finds a number of epochs for it, so that there is no `stopping`.
     """
 
     name: str
     model: str
     parameters: Mapping[str, Any]
     starts: bool
-    family: str = "your model"
-    project: str = "own"
+    family: str
+    project: str
     stopping: None = None
 
     @property
@@ -114,9 +115,9 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
     cls = load_class(spec)
     check_parameters(cls, parameters)
     taken = {*stored.facts["contenders"], *(one["label"] for one in stored.facts["contenders"].values())}
-    name = f"{cls.__name__} (yours)" if cls.__name__ in taken else cls.__name__
-    model = f"{cls.__module__}:{cls.__name__}"
-    return OwnRow(name, model, dict(parameters), "seed" in cls.parameter_names())
+    card, model = card_of_class(cls), f"{cls.__module__}:{cls.__name__}"
+    name = f"{card.label} (yours)" if card.label in taken else card.label
+    return OwnRow(name, model, dict(parameters), card.starts, card.family, card.project)
 
 
 def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.data.feature_groups import available_groups
+from lib.data.feature_groups import IMPLICIT, available_groups
 from lib.data.files import write_json
 from lib.data.interactions import Interactions
 from lib.experiment.stored_runs import load_run
@@ -25,30 +25,21 @@ from lib.studies.contenders import Contender, chosen_from
 STORED = Path(__file__).with_name("hyperparameters.json")
 """What the report chose on MovieLens 100K."""
 
-ON_TIME = ("timesvdpp", "timed_factorisation_machine", "timed_factorisation_machine_ordinal")
-ON_FEATURES = ("two_tower",)
-"""Contenders that need tables of items and of users."""
-MIXED = "side_information_als_features_implicit"
-
-LIMITS: dict[str, dict[str, int]] = {
-    "ease": {"items": 12_000}, "item_knn": {"items": 40_000}, "correlation_neighbours": {"items": 4_000, "ratings": 300_000},
-    "interpolated_neighbours": {"items": 4_000, "ratings": 200_000}, "neighbourhood": {"items": 6_000, "ratings": 300_000},
-    "integrated": {"items": 6_000, "ratings": 300_000}, "autorec": {"ratings": 300_000}, "autorec_user": {"ratings": 150_000},
-    "factorisation_machine": {"ratings": 500_000}, "timed_factorisation_machine": {"ratings": 200_000},
-    "side_information_als_implicit": {"ratings": 500_000}, "side_information_als_features_implicit": {"ratings": 300_000},
-    "soft_impute": {"cells": 100_000_000}, "soft_impute_tuned": {"cells": 100_000_000}, "hard_impute": {"cells": 20_000_000},
-    "matrix_factorisation": {"cells": 50_000_000}, "softmax": {"cells": 100_000_000},
-}  # fmt: skip
-"""Most of each that a contender is fitted on within the time of the full profile."""
+LACKS = {
+    "tables": "needs features of items and of users: add --items and --users",
+    "features": "learns from features of items or users: add --items or --users",
+}
+"""By what a card says that a model needs."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What runs, with the hyperparameters to begin with, and what does not: ``model`` and ``reason``."""
+    """What runs, with the hyperparameters to begin with; what does not: ``model`` and ``reason``; groups of features."""
 
     contenders: dict[str, Contender]
     parameters: dict[str, dict[str, Any]]
     skipped: pd.DataFrame
+    groups: tuple[str, ...]
 
 
 def candidates(
@@ -67,7 +58,7 @@ def candidates(
     only : iterable of str
         The only contenders; empty for all.
     limits : bool
-        Whether `LIMITS` hold.
+        Whether data may be too large for a model.
 
     Raises
     ------
@@ -77,53 +68,53 @@ def candidates(
     left_out, only, kept, parameters, rows = set(left_out), list(only), {}, {}, []
     n_all, asked = len(chosen_from()), chosen_from((), only)
     chosen_from(left_out)  # refuses an unknown name
-    times, groups = interactions.timestamps, set(available_groups(interactions)) - {"raters", "rated"}
-    facts = {
-        "single_valued": single_valued, "times": len(times) > 0 and times.min() < times.max(), "groups": groups,
+    times = interactions.timestamps
+    groups = tuple(sorted(set(available_groups(interactions)) - set(IMPLICIT)))
+    there = {
         "tables": interactions.user_table is not None and interactions.item_table is not None,
-    }  # fmt: skip
-    sizes = {
-        "ratings": len(interactions), "items": interactions.n_items, "cells": interactions.n_users * interactions.n_items,
-    }  # fmt: skip
+        "features": bool(groups),
+        "times": len(times) > 0 and times.min() < times.max(),
+        "ratings that differ": not single_valued,
+    }
     for name, one in asked.items():
-        if name == "item_mean":
-            one = replace(one, label="Item mean")
-        over = [
-            f"{sizes[what]:,} {what}, more than {most:,}"
-            for what, most in LIMITS.get(name, {}).items()
-            if limits and sizes[what] > most
-        ]
-        why = _unsuited(name, one, facts)
+        one = replace(one, label=one.label.replace("Film", "Item"))
+        why = _unsuited(one, there)
         if not why and name in left_out:
             why = "too slow for this profile: add --profile large"
-        if not why and over:
-            why = f"too slow here ({over[0]}): add --profile large"
+        if not why and limits and (over := excess(one.most, interactions)):
+            why = f"too slow here ({over}): add --profile large"
         if why:
             rows.append({"model": one.label, "reason": why})
         else:
-            kept[name], parameters[name] = one, _parameters(name, one, groups)
+            kept[name], parameters[name] = one, _parameters(one, groups)
     if only:
         others = f"{n_all - len(asked)} other models"
         rows.append({"model": others, "reason": "not among those asked for (parameter models)"})
-    return Candidates(kept, parameters, pd.DataFrame(rows, columns=["model", "reason"]))
+    return Candidates(kept, parameters, pd.DataFrame(rows, columns=["model", "reason"]), groups)
 
 
-def _unsuited(name: str, one: Contender, facts: Mapping[str, Any]) -> str:
-    if facts["single_valued"] and model_class(one.model).predicts_ratings:
+def excess(most: Mapping[str, int], data: Interactions) -> str:
+    """Say in what data are larger than a card allows, ``"50 items, more than 49"``; nothing where they are not."""
+    sizes = {"ratings": len(data), "items": data.n_items, "cells": data.n_users * data.n_items}
+    over = [
+        f"{sizes[what]:,} {what}, more than {limit:,}" for what, limit in most.items() if sizes[what] > limit
+    ]
+    return over[0] if over else ""
+
+
+def _unsuited(one: Contender, there: Mapping[str, bool]) -> str:
+    cls = model_class(one.model)
+    if cls.predicts_ratings and not there["ratings that differ"]:
         return "predicts ratings, and all ratings here are the same"
-    if name in ON_TIME and not facts["times"]:
+    if cls.uses_time and not there["times"]:
         return "learns from timestamps, and there are none"
-    if name in ON_FEATURES and not facts["tables"]:
-        return "needs features of items and of users: add --items and --users"
-    if name == MIXED and not facts["groups"]:
-        return "learns from features of items or users: add --items or --users"
-    return ""
+    return "" if there.get(one.needs, True) else LACKS[one.needs]
 
 
-def _parameters(name: str, one: Contender, groups: set[str]) -> dict[str, Any]:
-    found = {**stored()["contenders"].get(name, {}), **one.fixed}
-    if name == MIXED:
-        penalties, wanted = found.get("projection_penalties", {}), [*sorted(groups), "raters", "rated"]
+def _parameters(one: Contender, groups: tuple[str, ...]) -> dict[str, Any]:
+    found = {**stored()["contenders"].get(one.name, {}), **one.fixed}
+    if one.needs == "features" and "projection_penalties" in found:
+        penalties, wanted = found["projection_penalties"], [*groups, *IMPLICIT]
         usual = penalties.get("genres", 50.0)
         found["groups"] = wanted
         found["projection_penalties"] = {group: penalties.get(group, usual) for group in wanted}

@@ -4,51 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from lib.data.feature_groups import IMPLICIT
 from lib.data.splits import Split, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.run import run_fits
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.studies import koren_study, ranking_study, side_information_study
+from lib.studies.contenders import chosen_from
 from lib.studies.variants import Variant
-from lib.workbench.own_ratings.candidates import MIXED, Candidates, stored
+from lib.workbench.own_ratings.candidates import Candidates, excess, stored
 
 STEPS = 30
 """Most epochs of a fit that only chooses."""
-KOREN = ("bias", "biased_svd", "nsvd", "svdpp", "asymmetric_svd")
-BY_ITEMS = ("ease", "item_knn")
-"""Contenders whose fit takes time with the square of the items, or more."""
-MOST_ITEMS = 5_000
-"""Beyond so many items these keep the report's choice: trying others would take longer than all else together."""
-LISTS = ("svd", "soft_impute", "item_knn", "ease", "implicit_als", "bpr")
 
 
 def searched(
     groups: Sequence[str] = (), *, k: int = 10, threshold: float = 4.0
 ) -> dict[str, tuple[Fit, Variant]]:
-    """Return the contenders quick enough to be fitted several times: the fit that tries a point, and the variant.
+    """Return the contenders whose hyperparameters are searched: the fit that tries a point, and the variant.
 
     `groups` are those of features, implicit ones left out; `k` and `threshold` as in `choose`.
     """
-    koren, lists = koren_study.variants(), ranking_study.rating_variants() | ranking_study.list_variants(4.0)
-    side = side_information_study.further_variants(tuple(groups), most_factors=32)
-    tuned = Variant("soft_impute_tuned", "Soft-Impute", "soft_impute", {"centre": "bias"},
-                    Space({"shrinkage": Real(3.0, 60.0, log=True)}))  # fmt: skip
-    by_lists = {**{name: lists[name] for name in LISTS}, "soft_impute_tuned": tuned}
-    by_iterations = {"side_information_als_implicit": side["implicit"]}
-    if groups:
-        by_iterations[MIXED] = side["features_implicit"]
-    found = {
-        n: (koren_study.validation_fit(koren[n], most_epochs=STEPS, patience=2), koren[n]) for n in KOREN
+    ranked = partial(ranking_study.validation_fit, k=k, threshold=threshold)
+    studies = {
+        "koren": (koren_study.variants(), partial(koren_study.validation_fit, most_epochs=STEPS, patience=2)),
+        "ranking": (ranking_study.rating_variants() | ranking_study.list_variants(4.0), ranked),
+        "side_information": (
+            side_information_study.further_variants(tuple(groups), most_factors=32),
+            side_information_study.validation_fit,
+        ),
     }
-    for name, one in by_lists.items():
-        found[name] = ranking_study.validation_fit(one, k=k, threshold=threshold), one
-    for name, one in by_iterations.items():
-        found[name] = side_information_study.validation_fit(one), one
+    found = {}
+    for name, one in chosen_from().items():
+        if one.source in studies:
+            variants, fit = studies[one.source]
+            found[name] = fit(variants[one.variant]), variants[one.variant]
+        elif one.space is not None:
+            usual = stored()["contenders"].get(name, {})
+            fixed = {n: value for n, value in usual.items() if n not in one.space}
+            variant = Variant(name, one.label, one.model, fixed, one.space)
+            found[name] = ranked(variant), variant
     return found
 
 
@@ -79,8 +78,8 @@ def choose(
 ) -> dict[str, dict[str, Any]]:
     """Choose hyperparameters on a tenth of each user's training ratings.
 
-    For each model of `searched` the report's own choice competes with points drawn at random; the others, and with more
-    than `MOST_ITEMS` items those of `BY_ITEMS`, keep the report's choice.
+    For each model of `searched` the report's own choice competes with points drawn at random; the others, and those whose
+    card says that these data are too large for that, keep the report's choice.
 
     Parameters
     ----------
@@ -100,12 +99,11 @@ def choose(
         By contender what `lib.studies.choices.choose` returns.
     """
     inner = validation_from(split.train)
-    groups = [g for g in found.parameters.get(MIXED, {}).get("groups", ()) if g not in IMPLICIT]
-    tries = searched(groups, k=k, threshold=threshold)
+    tries = searched(found.groups, k=k, threshold=threshold)
     points: dict[str, list[dict[str, Any]]] = {name: [] for name in found.contenders}
     if n_trials > 1 and len(inner.test):
-        for name in points:
-            if name in tries and (name not in BY_ITEMS or split.train.n_items <= MOST_ITEMS):
+        for name, one in found.contenders.items():
+            if name in tries and not excess(one.card.most_searched, split.train):
                 drawn = draw(tries[name][1].space, n_trials - 1, seed)
                 points[name] = [as_point(found.parameters[name]), *drawn]
     fits = [

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lib.models.fitting import fit_model
-from lib.workbench.explorer.films import FilmSpace, film_spaces, nearest_films
+from lib.workbench.explorer.films import FilmSpace, film_spaces, nearest_films, spaces
 from lib.workbench.explorer.page import sample_films, sample_users
 
 EVERY = np.ones(4, bool)
@@ -55,6 +55,14 @@ def test_vectors_are_those_of_the_fitted_models_and_are_made_once(planted, monke
     monkeypatch.setattr("lib.experiment.run.run_jobs", none)
     again = film_spaces(planted, names, seed=3)
     assert all(np.array_equal(a.vectors, b.vectors) for a, b in zip(first, again, strict=True))
+
+
+def test_spaces_have_the_models_labels_and_variants_those_of_their_study(planted):
+    known = spaces()
+    assert known["ease"] == "EASE" and known["gravity"] == "L2 and gravity"
+    first, second = film_spaces(planted, ["gravity", "matrix_factorisation"], seed=3)
+    assert [first.label, second.label] == [known["gravity"], known["matrix_factorisation"]]
+    assert first.vectors.shape == second.vectors.shape == (planted.n_items, 30)
 
 
 def test_an_unknown_space_is_named(planted):

@@ -12,13 +12,16 @@ from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.lists import TopK
 from lib.metrics.rating import rmse
 from lib.models.fitting import fit_model
+from lib.studies.contenders import chosen_from
 from lib.workbench.own_ratings import prepare
-from lib.workbench.own_ratings.candidates import MIXED, candidates
+from lib.workbench.own_ratings.candidates import candidates, excess
 from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
 from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.workbench.own_ratings.stars import for_models
 from lib.workbench.own_ratings.tables import alike, by_user, skipped_table, user_lists
 from tests.workbench.own_ratings.shapes import books, half_stars, plays
+
+MIXED = "side_information_als_features_implicit"
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +60,14 @@ def test_without_timestamps_models_of_time_stay_out(shapes):
     assert "timestamps" in reasons(found)["timeSVD++"]
 
 
-def test_too_many_items_for_a_model_are_told(shapes, monkeypatch):
-    monkeypatch.setattr("lib.workbench.own_ratings.candidates.LIMITS", {"ease": {"items": 49}})
+def test_data_too_large_for_a_model_are_told(shapes, monkeypatch):
     seen = for_models(shapes["half"].interactions)
+    cells = seen.n_users * seen.n_items
+    assert excess({"items": 49}, seen) == "50 items, more than 49"
+    assert excess({"items": 50, "cells": cells - 1}, seen) == f"{cells:,} cells, more than {cells - 1:,}"
+    assert excess({"items": 50, "ratings": len(seen), "cells": cells}, seen) == excess({}, seen) == ""
+    small = {name: replace(one, most={"items": 49}) for name, one in chosen_from(only=["ease"]).items()}
+    monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_: small)
     assert "50 items, more than 49" in reasons(candidates(seen, single_valued=False))["EASE"]
     assert "ease" in candidates(seen, single_valued=False, limits=False).contenders
 
@@ -102,13 +110,14 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     assert chosen["bias"]["parameters"] == points[int(np.argmin(errors))]
 
 
-def test_with_many_items_what_grows_with_their_square_is_not_tried(shapes, monkeypatch):
+def test_a_model_whose_fits_take_too_long_is_not_tried(shapes, monkeypatch):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
     found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
     options = {"k": 5, "threshold": 4.0, "seed": 0}
     assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
-    monkeypatch.setattr("lib.workbench.own_ratings.choosing.MOST_ITEMS", seen.train.n_items - 1)
+    assert found.contenders["ease"].card.most_searched == {"items": 5_000}
+    monkeypatch.setattr("lib.workbench.own_ratings.choosing.excess", lambda most, _: "much" if most else "")
     chosen = choose(found, seen, n_trials=2, **options)
     assert chosen["ease"]["trials"] is None and chosen["ease"]["parameters"] == found.parameters["ease"]
     assert chosen["bias"]["trials"] == 2
