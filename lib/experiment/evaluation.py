@@ -28,6 +28,12 @@ COSTS = ("n_parameters", "peak_mib", "seconds_rank")
 MAX_SCORE_CELLS = 30_000_000
 """Score matrices above this size (120 MB in single precision) are not kept."""
 
+ERRORS: dict[str, Mapping[str, Any]] = {
+    "predictions": {"dtype": "float64"},
+    "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},
+}
+"""What is measured for errors on train and test."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -203,10 +209,7 @@ def evaluate(
         {} if validation is None else {"validation": validation}
     )
     matrix = keep and split.train.n_users * split.train.n_items <= MAX_SCORE_CELLS
-    measure: dict[str, Mapping[str, Any]] = {
-        "predictions": {"dtype": "float64"},
-        "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},
-    }
+    measure = {**ERRORS}
     if ks:
         measure["lists"] = {"k": max(ks), "dtype": "float64"}
     if matrix:
@@ -232,6 +235,24 @@ def evaluate(
         object.__setattr__(one, "predictions", None)
         object.__setattr__(one, "top_k", None)
     return one
+
+
+def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split) -> list[Evaluation]:
+    """Fit a registered model with several hyperparameters, side by side, and measure errors, without intervals.
+
+    Parameters
+    ----------
+    model : str
+    wanted : sequence of mapping
+        The hyperparameters of each fit, ``seed`` among them where the model has one.
+    split : Split
+    """
+    fits = [Fit(model, dict(one), measure=ERRORS) for one in wanted]
+    found = run_fits(fits, {"train": split.train, "test": split.test})
+    return [
+        evaluation_of(model, record, split, n_resamples=0, seed=one.get("seed"))
+        for one, record in zip(wanted, found, strict=True)
+    ]
 
 
 def _measured_here(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -12,10 +12,15 @@ import pandas as pd
 
 from lib import ROOT
 from lib.data.interactions import Interactions
+from lib.data.splits import Split
+from lib.experiment.evaluation import Evaluation, evaluate
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.metrics import mae, rmse
-from lib.metrics.per_user import PerUser
+from lib.metrics.per_user import PerUser, pooled
+from lib.metrics.segments import user_bins
+from lib.models.base import Recommender
 from lib.models.networks.two_tower import TwoTower
+from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.target_scaling import target_scaling
 
 PLAIN = {
@@ -28,6 +33,22 @@ APPENDIX = {
 }  # fmt: skip
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
+RECIPES = {
+    "A's training, batches of 1,024": PLAIN,
+    "+ small start": {**PLAIN, "init_scale": 0.01},
+    "+ penalty on embeddings": {**PLAIN, "init_scale": 0.01, "l2": 2e-3},
+    "+ averaged weights": {**PLAIN, "init_scale": 0.01, "l2": 2e-3, "averaging": 0.7},
+    "+ batches of 4,096, larger step (ours)": {},
+}
+"""From A's way of training to ours: each step keeps what the one before it has."""
+
+VARIANTS: dict[str, dict[str, bool]] = {
+    "two_tower": {},
+    "two_tower_no_user_features": {"use_user_features": False},
+    "two_tower_no_film_features": {"use_item_features": False},
+    "two_tower_ids_only": {"use_user_features": False, "use_item_features": False},
+}
+"""The network with and without the side features."""
 
 SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
 """Hyperparameters that make an architecture, in the order in which A names them."""
@@ -50,6 +71,15 @@ def architecture_sizes(name: str) -> dict[str, int]:
     if match is None:
         raise ValueError(f"not an architecture's name: {name!r}; one is emb16_user16_movie64_final64")
     return dict(zip(SIZES, map(int, match.groups()), strict=True))
+
+
+def grid_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Put the records of a grid into a table, by validation error: names, figures, and ranks (``rank_test_rmse``)."""
+    table = pd.DataFrame([{"architecture": architecture_name(row), **row} for row in records])
+    table = table.drop(columns=["scaling", "seconds_refit"]).sort_values("validation_rmse", ignore_index=True)
+    for metric in ("validation_rmse", "test_rmse", "train_rmse", "test_mae", "train_mae"):
+        table[f"rank_{metric}"] = table[metric].rank(method="min").astype(int)
+    return table
 
 
 def training(
@@ -120,8 +150,33 @@ def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interac
     }
 
 
+def evaluate_starts(
+    name: str,
+    models: Sequence[TwoTower],
+    records: Sequence[Mapping[str, Any]],
+    split: Split,
+    *,
+    k: int,
+    n_resamples: int,
+) -> list[Evaluation]:
+    """Measure the random starts of a network; the first with lists, intervals and its predictions."""
+    return [
+        evaluate(
+            model,
+            split,
+            name=name,
+            fitted=True,
+            seconds_fit=record["seconds_fit"],
+            keep=start == 0,
+            ks=(k,) if start == 0 else (),
+            n_resamples=n_resamples if start == 0 else 0,
+        )
+        for start, (model, record) in enumerate(zip(models, records, strict=True))
+    ]
+
+
 def permutation_importance(
-    model: TwoTower, data: Interactions, *, repeats: int = 5, seed: int = 0
+    models: Sequence[TwoTower], data: Interactions, *, repeats: int = 5
 ) -> pd.DataFrame:
     """Measure how much worse the predictions get when one input is dealt out anew among the users, or the films.
 
@@ -131,21 +186,23 @@ def permutation_importance(
     Returns
     -------
     DataFrame
-        A row an input and repeat: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE.
+        A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
+        ``start``, the model's place and the seed of its permutations.
     """
-    rng = np.random.default_rng(seed)
     clip = data.scale.clip
-    before = rmse(data.ratings, clip(model.predict(data.users, data.items)))
     rows = []
-    for name, values in model.inputs.items():
-        for repeat in range(repeats):
-            other = model.replace_features({name: values[rng.permutation(len(values))]})
-            after = rmse(data.ratings, clip(other.predict(data.users, data.items)))
-            rows.append({"input": name, "repeat": repeat, "increase": after - before})
-    return pd.DataFrame(rows, columns=["input", "repeat", "increase"])
+    for start, model in enumerate(models):
+        rng = np.random.default_rng(start)
+        before = rmse(data.ratings, clip(model.predict(data.users, data.items)))
+        for name, values in model.inputs.items():
+            for repeat in range(repeats):
+                other = model.replace_features({name: values[rng.permutation(len(values))]})
+                after = rmse(data.ratings, clip(other.predict(data.users, data.items)))
+                rows.append([name, repeat, after - before, start])
+    return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
 
 
-def mean_errors(models: Sequence[TwoTower], data: Interactions, keep: np.ndarray | None = None) -> PerUser:
+def mean_errors(models: Sequence[Recommender], data: Interactions, keep: np.ndarray | None = None) -> PerUser:
     """Squared errors by user (of those to `keep`), averaged over models that differ by their seed only, as one RMSE."""
     errors = [(data.scale.clip(m.predict(data.users, data.items)) - data.ratings) ** 2 for m in models]
     sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
@@ -162,6 +219,16 @@ def published_tables() -> pd.DataFrame:
         ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training each.
     """
     return pd.read_csv(ROOT / "data" / "published_architectures.csv")
+
+
+def beside_published(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Put our figures, records by architecture, beside A's: rows of `published_tables` with ``train_ours``, ``test_ours``."""
+    table = published_tables()
+    table = table[table["architecture"].isin(list(records))].copy()
+    for part in ("train", "test"):
+        places = zip(table["architecture"], table["metric"], strict=True)
+        table[f"{part}_ours"] = [records[name][f"unit_{part}_{metric}"] for name, metric in places]
+    return table
 
 
 def starve(
@@ -192,3 +259,65 @@ def starve(
     place[order] = np.arange(len(train)) - starts[train.users[order]]
     allowed = level[train.users]
     return train.take((allowed < 0) | (place < allowed)), level
+
+
+def errors_of_starved(
+    models: Mapping[str, Sequence[Recommender]],
+    draws: Collection[tuple[Interactions, np.ndarray]],
+    test: Interactions,
+    rivals: Sequence[str],
+    *,
+    n_resamples: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Measure models, one a draw of `starve`, on the users who kept few ratings.
+
+    Returns
+    -------
+    errors : DataFrame
+        ``ratings`` kept, ``model``, ``rmse``, ``low``, ``high``.
+    gaps : DataFrame
+        ``ratings`` kept, ``rival``, ``difference`` of the first model minus it, ``low``, ``high``, ``p``.
+    """
+    errors, gaps = [], []
+    first, levels = next(iter(models)), [level for _, level in draws]
+    for kept in sorted({int(level) for level in np.concatenate(levels) if level >= 0}):
+        found = {}
+        for name, group in models.items():
+            each = zip(group, levels, strict=True)
+            found[name] = pooled([mean_errors([model], test, level == kept) for model, level in each])
+            one = bootstrap_interval(found[name], n_resamples=n_resamples)
+            errors.append([kept, name, one.value, one.low, one.high])
+        for rival in rivals:
+            gap = paired_difference(found[first], found[rival], n_resamples=n_resamples)
+            gaps.append([kept, rival, gap.difference, gap.low, gap.high, gap.p_value])
+    return (
+        pd.DataFrame(errors, columns=["ratings", "model", "rmse", "low", "high"]),
+        pd.DataFrame(gaps, columns=["ratings", "rival", "difference", "low", "high", "p"]),
+    )
+
+
+def errors_by_activity(
+    full: Sequence[Recommender],
+    ids_only: Sequence[Recommender],
+    split: Split,
+    *,
+    n_resamples: int,
+    least: int = 20,
+) -> pd.DataFrame:
+    """Compare the network with the one without side features among users with equally many training ratings.
+
+    Returns
+    -------
+    DataFrame
+        A row a bin with `least` users or more: ``training_ratings``, ``users``, RMSE ``full`` and ``ids_only``,
+        ``difference``, ``low``, ``high``.
+    """
+    rows, bins = [], user_bins(split.train)
+    for code, name in enumerate(bins.categories):
+        inside = (bins.codes == code) & (split.test.user_counts > 0)
+        if inside.sum() >= least:
+            both = [mean_errors(models, split.test, inside) for models in (full, ids_only)]
+            gap = paired_difference(*both, n_resamples=n_resamples)
+            rows.append([name, inside.sum(), gap.first, gap.second, gap.difference, gap.low, gap.high])
+    columns = ["training_ratings", "users", "full", "ids_only", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)

@@ -4,7 +4,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from lib.data.splits import per_user_holdout, validation_from
 from lib.experiment import records
-from lib.experiment.evaluation import evaluate
+from lib.experiment.evaluation import evaluate, evaluate_each
 from lib.models import create
 from lib.models.base import Recommender
 
@@ -114,3 +114,12 @@ def test_a_planted_leak_is_caught(split):
     honest = evaluate("svd", split, ks=(), n_resamples=0)
     assert leaky["rmse"] < 1e-6 < honest["rmse"]
     assert leaky["train_rmse"] > leaky["rmse"], "a model better on test than on train has seen the test"
+
+
+def test_settings_side_by_side_give_what_each_gives_alone(split):
+    wanted = [{"seed": 3, "n_factors": 4}, {"seed": 4, "n_factors": 2}]
+    found = evaluate_each("svd", wanted, split)
+    for one, options in zip(found, wanted, strict=True):
+        alone = evaluate("svd", split, ks=(), keep=False, n_resamples=0, **options)
+        assert (one["rmse"], one["train_mae"], one.seed) == (alone["rmse"], alone["train_mae"], alone.seed)
+    assert found[0]["rmse"] != found[1]["rmse"]

@@ -10,12 +10,17 @@ from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics import rmse
 from lib.metrics.rating import user_errors
+from lib.models.baselines.bias import Bias
 from lib.models.baselines.means import GlobalMean
 from lib.studies.target_scaling import LABELS, target_scaling
 from lib.studies.two_tower_study import (
     architecture_name,
     architecture_sizes,
     architectures,
+    beside_published,
+    errors_by_activity,
+    errors_of_starved,
+    grid_table,
     mean_errors,
     permutation_importance,
     published_tables,
@@ -83,7 +88,7 @@ def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
     assert rmse(split.test.ratings, clipped) == kept["test_rmse"]
     assert kept["unit_test_rmse"] == pytest.approx(kept["test_rmse"] / 2, rel=1e-6)
     assert model.n_parameters_ == kept["n_parameters"]
-    found = permutation_importance(model, split.test, repeats=2)
+    found = permutation_importance([model, model], split.test, repeats=2)
     assert set(found["input"]) == {
         "user/id",
         "user/age",
@@ -92,9 +97,11 @@ def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
         "item/id",
         "item/genres",
     }
-    assert len(found) == 12
+    assert len(found) == 24
+    first, second = (rows["increase"].tolist() for _, rows in found.groupby("start"))
+    assert first != second, "each start has permutations of its own"
     same = permutation_importance(
-        model.replace_features({"item/id": np.zeros((60, 6), np.float32)}), split.test
+        [model.replace_features({"item/id": np.zeros((60, 6), np.float32)})], split.test
     )
     np.testing.assert_allclose(same.query("input == 'item/id'")["increase"], 0, atol=1e-12)
     with pytest.raises(ValueError, match="no model"):
@@ -111,6 +118,55 @@ def test_errors_averaged_over_models_by_hand(split):
     assert found.value == pytest.approx(np.sqrt(np.mean(np.square(each))))
     some = mean_errors(models, split.test, np.arange(split.test.n_users) < 3)
     assert some.users.tolist() == [0, 1, 2]
+
+
+def test_a_grid_is_ranked_by_validation_error():
+    sizes = architectures([16], [8], [8, 16], [64])
+    errors = dict.fromkeys(("train_rmse", "test_mae", "train_mae"), 1.0)
+    rows = [
+        {
+            **one,
+            **errors,
+            "validation_rmse": value,
+            "test_rmse": value,
+            "scaling": "linear",
+            "seconds_refit": 0,
+        }
+        for one, value in zip(sizes, (0.9, 0.8), strict=True)
+    ]
+    found = grid_table(rows)
+    assert found["architecture"].tolist() == ["emb16_user8_movie8_final64", "emb16_user8_movie16_final64"]
+    assert found["rank_test_rmse"].tolist() == [1, 2]
+    assert found["rank_test_mae"].tolist() == [1, 1]
+
+
+def test_our_figures_stand_beside_the_published_ones_of_the_same_metric():
+    table = published_tables()
+    name = table["architecture"].iloc[0]
+    ours = {
+        f"unit_{part}_{metric}": f"{part} {metric}"
+        for part in ("train", "test")
+        for metric in ("rmse", "mae")
+    }
+    found = beside_published({name: ours})
+    assert found["architecture"].unique().tolist() == [name]
+    assert (found["train_ours"] == "train " + found["metric"]).all()
+    assert (found["test_ours"] == "test " + found["metric"]).all()
+
+
+def test_starved_and_active_users_are_compared_by_the_same_errors(split):
+    good, bad = Bias().fit(split.train), GlobalMean().fit(split.train)
+    levels = np.where(np.arange(split.train.n_users) < 10, 2, -1)
+    models = {"bias": [good], "global_mean": [bad]}
+    draws = [(split.train, levels)]
+    errors, gaps = errors_of_starved(models, draws, split.test, ["global_mean"], n_resamples=50)
+    alone = mean_errors([good], split.test, levels == 2)
+    assert errors["rmse"].tolist() == [alone.value, mean_errors([bad], split.test, levels == 2).value]
+    assert gaps["difference"].tolist() == [errors["rmse"][0] - errors["rmse"][1]]
+    found = errors_by_activity([good], [bad], split, n_resamples=50, least=1)
+    assert found["users"].sum() == np.count_nonzero(split.test.user_counts)
+    np.testing.assert_allclose(found["difference"], found["full"] - found["ids_only"])
+    assert errors_by_activity([good], [bad], split, n_resamples=50, least=1000).empty
 
 
 def test_architectures_are_all_combinations_with_names_of_a():

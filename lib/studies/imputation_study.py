@@ -1,0 +1,129 @@
+"""What project A's imputation chapter measures: errors along a path of fits, and guesses at how A's figures came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.data.splits import Split
+from lib.experiment.evaluation import evaluate
+from lib.models.base import Recommender
+from lib.models.fitting import fit_model
+from lib.models.imputation.hard_impute import hard_impute_path
+from lib.models.imputation.soft_impute import soft_impute_path
+from lib.models.normalisation import UserMean
+
+PATHS = {"soft_impute": (soft_impute_path, "shrinkage"), "hard_impute": (hard_impute_path, "rank")}
+"""How a model is fitted along values of its setting, and which hyperparameter that is."""
+
+
+def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:
+    """Fit a model along its path, to a split's train and to what validation data leave of it.
+
+    Parameters
+    ----------
+    model : {'soft_impute', 'hard_impute'}
+    values : sequence of float
+        Of the setting.
+    split : Split
+    inner : Split
+        Its train is the split's without the validation ratings, which are its test.
+    **parameters
+        Further hyperparameters.
+
+    Returns
+    -------
+    DataFrame
+        A row a value, rising: the setting, ``rank`` of the fit, and errors such as ``train_rmse``, ``test_mae`` and
+        ``validation_rmse``. Train errors are those of the fit to all of the split's train.
+    """
+    path, setting = PATHS[model]
+    rows: dict[float, dict[str, float]] = {}
+    for part, data in (("test", split), ("validation", inner)):
+        for fitted in path(data.train, values, **parameters):
+            found = evaluate(fitted, data, name=model, ks=(), keep=False, n_resamples=0, fitted=True)
+            value = fitted.parameters[setting]
+            row = rows.setdefault(
+                value, {setting: value, "rank": fitted.rank_, "train_rmse": found["train_rmse"]}
+            )
+            row |= {f"{part}_rmse": found["rmse"], f"{part}_mae": found["mae"]}
+    return pd.DataFrame(rows.values()).sort_values(setting, ignore_index=True)
+
+
+def guess(
+    model: Recommender,
+    words: str,
+    *,
+    name: str,
+    split: Split,
+    clip: bool = True,
+    means: UserMean | None = None,
+) -> dict[str, Any]:
+    """Measure one guess at how a published error came about.
+
+    Parameters
+    ----------
+    model : Recommender
+        Fitted here where it isn't yet.
+    words, name : str
+        What the guess is, and what the model is called.
+    split : Split
+    clip : bool
+        Clip predictions to the rating scale.
+    means : UserMean, optional
+        Already fitted: subtracted before the model is fitted, and added to what it predicts.
+
+    Returns
+    -------
+    dict
+        ``guess``, ``model``, ``rmse`` and ``mae`` of the test ratings.
+    """
+    train, test = split.train, split.test
+    if means is not None:
+        width = train.scale.high - train.scale.low
+        train = train.with_ratings(means.transform(train), (-width, width))
+    if not hasattr(model, "U_"):
+        fit_model(model, train)
+    predicted = model.predict(test.users, test.items)
+    if means is not None:
+        predicted = means.inverse(test.users, predicted)
+    errors = (test.scale.clip(predicted) if clip else predicted) - test.ratings
+    return {
+        "guess": words,
+        "model": name,
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "mae": float(np.abs(errors).mean()),
+    }
+
+
+def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Say of each guess whether it gives the published figures, which have two digits.
+
+    Parameters
+    ----------
+    guesses : DataFrame
+        Rows of `guess`.
+    published : mapping of str to sequence of float
+        RMSE and MAE by model.
+
+    Returns
+    -------
+    DataFrame
+        By model and RMSE, with ``cut`` and ``rounded``, whether both figures are the published ones when ours are cut, or
+        rounded, to two digits, and ``rmse_cut``, the same of the RMSE alone.
+    """
+    errors = guesses[["rmse", "mae"]]
+    wanted = np.array([published[model] for model in guesses["model"]])
+    cut = np.isclose(np.floor(100 * errors + 1e-9) / 100, wanted)
+    rounded = np.isclose(errors.round(2), wanted)
+    read = guesses.assign(cut=cut.all(axis=1), rounded=rounded.all(axis=1), rmse_cut=cut[:, 0])
+    return read.sort_values(["model", "rmse"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def shared(guesses: pd.DataFrame, reading: str) -> list[str]:
+    """Name the guesses that, by a reading of `readings`, hold for every model that there is."""
+    models = guesses[guesses[reading]].groupby("guess")["model"].nunique()
+    return sorted(models.index[models == guesses["model"].nunique()])
