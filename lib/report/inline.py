@@ -1,8 +1,9 @@
 """Inline expressions in Markdown cells, as MyST has them: which there are, and the prose once the kernel has answered.
 
 A cell may say ``{eval}`name.value` ``; what it stands for is kept in the cell's metadata, where jupyterlab-myst keeps it
-too, so that JupyterLab and the report show the same sentence. Its first lines may be comments; ``% holds: expression``
-says under which condition its words are true.
+too, so that JupyterLab and the report show the same sentence. Its first lines may be comments: ``% holds: expression``
+says under which condition its words are true, ``% only: expression`` that the cell is for runs alone of which this is
+true, such as those that have the split of which it speaks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ NOT_HERE = "Written for the published parameters; does not hold here"
 _ROLE = re.compile(r"\{eval\}`([^`\n]+)`")
 _COMMENTS = re.compile(r"\A(?:\s*%[^\n]*(?:\n|\Z))+")
 _HOLDS = re.compile(r"^\s*% holds:\s*(\S[^\n]*?)\s*$", re.MULTILINE)
+_ONLY = re.compile(r"^\s*% only:\s*(\S[^\n]*?)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} [^\n]*$", re.MULTILINE)
 
 
@@ -29,20 +31,28 @@ class Unanswered(ValueError):
 
 def conditions(source: str) -> list[str]:
     """Return the conditions under which a cell's words are true."""
-    comments = _COMMENTS.match(source)
-    return _HOLDS.findall(comments.group()) if comments else []
+    return _HOLDS.findall(_comments(source))
+
+
+def runs_meant(source: str) -> list[str]:
+    """Return what must be true of a run for a cell to be there at all."""
+    return _ONLY.findall(_comments(source))
 
 
 def expressions(source: str) -> list[str]:
     """Return what the kernel is asked for a Markdown cell: its conditions, then the values in it, each once."""
-    return list(dict.fromkeys([*conditions(source), *_ROLE.findall(source)]))
+    return list(dict.fromkeys([*runs_meant(source), *conditions(source), *_ROLE.findall(source)]))
 
 
 def answered(source: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entry of a cell's metadata for what the kernel answered, by expression."""
-    return [
-        {"expression": expression, "result": dict(results[expression])} for expression in expressions(source)
-    ]
+    """Return the entry of a cell's metadata for what the kernel answered, by expression.
+
+    Of a cell that is for other runs only that is kept: its values may not exist here.
+    """
+    meant = runs_meant(source)
+    elsewhere = any(r["status"] == "ok" and _text(r) != "True" for r in map(results.__getitem__, meant))
+    asked = meant if elsewhere else expressions(source)
+    return [{"expression": expression, "result": dict(results[expression])} for expression in asked]
 
 
 def failed(kept: Iterable[Mapping[str, Any]]) -> str:
@@ -66,7 +76,8 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
     Returns
     -------
     prose : str
-        Without comments. Where a condition is false, the headings and, instead of the words, `NOT_HERE` with the values.
+        Without comments; empty where the cell is for other runs. Where a condition is false, the headings and, instead of
+        the words, `NOT_HERE` with the values.
     broken : list of str
         Conditions that are false.
 
@@ -79,6 +90,8 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
     if error := failed(kept):
         raise Unanswered(error)
     values = {one["expression"]: _text(one["result"]) for one in kept}
+    if any(values.get(one, "True") != "True" for one in runs_meant(source)):
+        return "", []
     if missing := [asked for asked in expressions(source) if asked not in values]:
         raise Unanswered(f"{missing[0]}: was never evaluated")
     broken = [condition for condition in conditions(source) if values[condition] != "True"]
@@ -89,6 +102,11 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
         headings = "\n\n".join(_HEADING.findall(words))
         return f"{headings}\n\n*{NOT_HERE}.*\n{listed}".strip(), broken
     return _ROLE.sub(lambda role: values[role.group(1)], words), []
+
+
+def _comments(source: str) -> str:
+    found = _COMMENTS.match(source)
+    return found.group() if found else ""
 
 
 def _text(result: Mapping[str, Any]) -> str:

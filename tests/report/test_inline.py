@@ -51,3 +51,16 @@ def test_an_error_and_a_missing_answer_are_told():
         inline.told(SOURCE, [bad])
     with pytest.raises(inline.Unanswered, match=r"b\.rmse: was never evaluated"):
         inline.told(SOURCE, KEPT[:2])
+
+
+def test_a_cell_for_other_runs_is_left_out_with_what_cannot_be_asked_of_this_one():
+    source = f"% only: late\n{SOURCE}"
+    error = {"status": "error", "ename": "AttributeError", "evalue": "no a"}
+    here = {one["expression"]: one["result"] for one in [*answers(late="True"), *KEPT]}
+    elsewhere = {**dict.fromkeys(here, error), **{"late": answers(late="False")[0]["result"]}}
+    assert inline.expressions(source) == ["late", *inline.expressions(SOURCE)]
+    assert inline.told(source, inline.answered(source, here)) == inline.told(SOURCE, KEPT)
+    kept = inline.answered(source, elsewhere)
+    assert inline.failed(kept) == ""
+    assert inline.told(source, kept) == ("", [])
+    assert "late" in inline.failed(inline.answered(source, dict.fromkeys(here, error)))
