@@ -7,7 +7,7 @@ compares two models on the same test ratings of the same users.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
@@ -141,12 +141,13 @@ def compare_models(
     models: Mapping[str, PerUser],
     *,
     reference: str | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
     correction: str = "holm",
     n_resamples: int = 2000,
     confidence: float = 0.95,
     seed: int = 42,
 ) -> pd.DataFrame:
-    """Compare every pair of models, or every model with one, and correct for the number of comparisons.
+    """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
 
     All pairs share their resamples. The intervals are not corrected, the p-values are.
 
@@ -156,6 +157,8 @@ def compare_models(
         At least two, all on the same metric, users and ratings.
     reference : str, optional
         Compare every other model with this one only.
+    pairs : sequence of (str, str), optional
+        Compare these only, the first minus the second.
     correction : {"holm", "bh"}
         Of ``p_adjusted``: Holm (family-wise error) or Benjamini-Hochberg (false discovery rate).
     n_resamples, confidence, seed
@@ -176,26 +179,29 @@ def compare_models(
         raise ValueError(f"a comparison needs at least two models, got {names}")
     if reference is not None and reference not in models:
         raise ValueError(f"the reference {reference!r} is not among the models: {', '.join(names)}")
+    if unknown := {name for pair in pairs or () for name in pair} - set(models):
+        raise ValueError(f"{', '.join(sorted(unknown))} is not among the models: {', '.join(names)}")
     samples = list(models.values())
     for sample in samples[1:]:
         check_paired(samples[0], sample)
     n_users = len(samples[0])
     _check(n_users, n_resamples, confidence)
 
-    if reference is None:
-        pairs = list(combinations(range(len(names)), 2))
-    else:
-        pairs = [(i, names.index(reference)) for i in range(len(names)) if names[i] != reference]
+    if pairs is None and reference is None:
+        pairs = list(combinations(names, 2))
+    elif pairs is None:
+        pairs = [(name, reference) for name in names if name != reference]
+    places = [(names.index(first), names.index(second)) for first, second in pairs]
     resampled = resample_metrics(samples, n_resamples, seed)
     left_out = [leave_one_out(sample) for sample in samples]
-    gaps = np.stack([samples[i].values - samples[j].values for i, j in pairs], axis=1)
+    gaps = np.stack([samples[i].values - samples[j].values for i, j in places], axis=1)
     effects = resample_effects(gaps, n_resamples, seed)
     # For equal denominators the difference of the metric grows with the difference of the numerators, root or not.
-    flips = np.stack([samples[i].numerators - samples[j].numerators for i, j in pairs], axis=1)
+    flips = np.stack([samples[i].numerators - samples[j].numerators for i, j in places], axis=1)
     p_values = sign_flip_test(flips, n_resamples=n_resamples, seed=seed)
 
     rows = []
-    for place, (i, j) in enumerate(pairs):
+    for place, (i, j) in enumerate(places):
         difference = samples[i].value - samples[j].value
         low, high = interval(
             resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence

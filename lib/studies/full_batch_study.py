@@ -25,6 +25,17 @@ STRONGER = {"regulariser": "squared", "weight": 5.0}
 """A penalty on squares that weighs about what the papers' 0.05 a rating comes to for somebody with a hundred ratings."""
 
 
+PICTURED = (
+    "as E ran it",
+    "no penalty",
+    "penalty on squares that weighs something",
+    "Adam",
+    "start a tenth as wide",
+    "narrow start, penalty, Adam",
+)
+"""Changes (`one_at_a_time`) whose curves are drawn."""
+
+
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Return the models and sizes that project E reports, for `training`; a size of 0 where a model has none."""
     return [{"model": m, "size": n} for m, (_, _, size) in LABELS.items() for n in (sizes if size else (0,))]

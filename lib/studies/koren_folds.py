@@ -81,8 +81,10 @@ def compare_on_folds(
     DataFrame
         A row a model: ``name``, ``model`` (for readers), ``rmse`` and ``spread`` (mean and standard deviation over
         folds, predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to
-        scikit-surprise's predictions, NaN where the settings are not the same.
+        scikit-surprise's predictions, NaN where the settings are not the same. Empty without folds.
     """
+    if not n_folds:
+        return pd.DataFrame(columns=["name", "model", "rmse", "spread", "seconds", "gap"])
     folds = {fold.fold: fold for fold in k_fold(dataset.interactions, n_folds=n_folds, seed=seed)}
     fits = [
         Fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, random_holdout
-from lib.experiment.fit import Fit, Fitted, Stopping
+from lib.experiment.fit import Fit, Fitted, Parts, Stopping
+from lib.experiment.run import run_fits
 from lib.experiment.space import Integer, Real, Space
+from lib.metrics.ranking import Ranking
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks
 from lib.models import model_class
@@ -26,6 +28,30 @@ ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 
 LATENT = ("biased_svd", "nsvd", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")
 """Models with factors."""
+
+EXPLAINED = ("correlation_neighbours", "neighbourhood", "asymmetric_svd", "integrated")
+"""Models whose predictions are sums over a user's films."""
+
+TRANSDUCTIVE = ("svdpp", "asymmetric_svd", "integrated")
+"""Models whose N(u) the papers fill with the films of the test pairs, too."""
+
+PUBLISHED = {
+    "biased_svd": "SVD",
+    "nsvd": "NSVD",
+    "asymmetric_svd": "Asymmetric-SVD",
+    "svdpp": "SVD++",
+    "integrated": "Integrated",
+}
+"""How ``claims.toml`` has the models with factors."""
+
+IN_LISTS = {
+    "hits_none": "hit_rate: Sampled hits@10",
+    "hits_rated": "hit_rate: Sampled hits@10, rated kept out",
+    "percentile": "percentile: Sampled mean rank (%)",
+    "ndcg": "ndcg: nDCG, full catalogue",
+    "precision": "precision: Precision, full catalogue",
+}
+"""Columns of the table of lists, by what `list_quality` finds."""
 
 
 def variants() -> dict[str, Variant]:
@@ -93,6 +119,34 @@ def refitted(
     )  # fmt: skip
 
 
+def starts_of(
+    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], n_starts: int, *, k: int,
+    sampling: Mapping[str, int], **stopping: int,
+) -> list[Fit]:  # fmt: skip
+    """Return the fits of every model at its search's choice, with all that is measured of them; see `refitted`.
+
+    Models without a random start are fitted once. `k` is the length of the lists, `sampling` goes to
+    `lib.metrics.sampled.sampled_ranks`.
+    """
+    fits = []
+    for name, one in variants.items():
+        starts = n_starts if "seed" in model_class(one.model).parameter_names() else 1
+        for seed in range(starts):
+            measure: dict[str, Mapping[str, Any]] = {"predictions": {}, "curve": {}}
+            measure["sampled"] = {"k": k, **sampling}
+            if seed == 0 and name in EXPLAINED:
+                measure["fitted_arrays"] = {}
+            if seed == 0 and name in TRANSDUCTIVE:
+                measure[f"{__name__}:transductive"] = {}
+            fits.append(refitted(one, chosen[name], seed=seed, measure=measure, **stopping))
+    return fits
+
+
+def refit(fits: Sequence[Fit], parts: Parts) -> list[dict[str, Any]]:
+    """Make the fits of `refitted`; seconds are those of the fit on all training ratings."""
+    return [{**found, "seconds_fit": found["seconds_refit"]} for found in run_fits(fits, parts)]
+
+
 def with_inner(split: Split, *, seed: int) -> dict[str, Interactions]:
     """Return a split's parts, with a tenth of its training ratings as validation ratings."""
     cut = random_holdout(split.train, test_share=0.1, seed=seed)
@@ -131,6 +185,28 @@ def sampled_of(
     return SampledRanks(
         test.users[rows], test.items[rows], above, level, n_sampled, float(test.scale.high), exclude, seed
     )
+
+
+def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
+    """Return what the test of lists finds of a model, means over its random starts.
+
+    Parameters
+    ----------
+    ranks : mapping of str to sequence of SampledRanks
+        By what was kept out of the samples.
+    lists : sequence of Ranking
+        Over the full catalogue.
+
+    Returns
+    -------
+    dict of float
+        ``hits_none`` and ``hits_rated`` (sampled hits among the first ten), ``percentile`` (sampled, rated films kept
+        out), ``ndcg`` and ``precision``.
+    """
+    found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
+    found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
+    found |= {metric: [one.per_user(metric).value for one in lists] for metric in ("ndcg", "precision")}
+    return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def explained(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Stopping
-from lib.metrics.per_user import PerUser, averaged
-from lib.metrics.rating import rmse, user_errors
+from lib.metrics.rating import rmse
 from lib.studies.variants import Variant
 
 PUBLISHED_NEURAL_MF = {
@@ -67,6 +65,27 @@ def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0)
     return Fit(one.model, parameters, seed=seed, stopping=stopping, measure=measure, labels=labels)
 
 
+def network_fits(
+    names: Iterable[str],
+    changes: Mapping[str, Mapping[str, Any]],
+    *,
+    most_epochs: int,
+    n_starts: int = 1,
+    k: int = 0,
+) -> list[Fit]:
+    """Return the fits of some networks from several random starts, none trained for more than `most_epochs`.
+
+    `changes` are by network; the rest is as in `network_fit`.
+    """
+    fits = []
+    for name in names:
+        changed = dict(changes.get(name, {}))
+        own = {**variants()[name].fixed, **changed}.get("max_epochs", 200)
+        changed["max_epochs"] = min(own, most_epochs)
+        fits += [network_fit(name, changed, seed=seed, k=k) for seed in range(n_starts)]
+    return fits
+
+
 def leaks(fitted: Fitted) -> dict[str, float]:
     """Measure AutoRec on the test ratings with the training ratings as its input, and as project D does with those asked for.
 
@@ -84,9 +103,3 @@ def leaks(fitted: Fitted) -> dict[str, float]:
         name: rmse(test.ratings, fitted.model.reconstruct(given, test.users, test.items))
         for name, given in inputs.items()
     }
-
-
-def averaged_errors(fits: Sequence[Mapping[str, Any]], test: Interactions) -> PerUser:
-    """Return each user's squared errors, averaged over random starts of one network, for paired comparisons."""
-    predicted = [np.asarray(fit["predictions"], dtype=np.float64) for fit in fits]
-    return averaged([user_errors(test.users, test.ratings, one).per_user("rmse") for one in predicted])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+import pandas as pd
 
 from lib.data.made_up import made_up_ratings
 from lib.experiment.fit import Fit, Parts
@@ -32,38 +34,30 @@ KOREN: Subjects = {
 
 def epochs_at_scale(
     subjects: Subjects, n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
-) -> list[dict[str, Any]]:
+) -> tuple[pd.DataFrame, str]:
     """Time one epoch of each subject, one after the other, on made-up data (`lib.data.made_up.made_up_ratings`).
 
     Returns
     -------
-    list of dict
-        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included), ``mebibytes`` (the most
-        memory that the process held meanwhile, the ratings included), and ``machine`` and ``day`` of the measurement.
+    table : DataFrame
+        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included) and ``mebibytes`` (the
+        most memory that the process held meanwhile, the ratings included); empty where `n_ratings` is 0.
+    measured_on : str
+        The machines, and the days.
     """
     shape = {"n_ratings": n_ratings, "n_users": n_users, "n_items": n_items, "seed": seed}
-    rows = []
-    for name, (model, parameters) in subjects.items():
-        fit = Fit(
-            model, parameters, test="train", prepare=(f"{__name__}:made_up", shape), measure={"cost": {}}, keep="scale",
-            labels={"model": name},
-        )  # fmt: skip
+    rows, places = [], []
+    for name, (model, parameters) in subjects.items() if n_ratings else ():
+        prepare = (f"{__name__}:made_up", shape)
+        fit = Fit(model, parameters, test="train", prepare=prepare, measure={"cost": {}}, keep="scale")
         (found,) = run_fits([fit], {})  # one at a time: several would not fit into memory everywhere
-        rows.append(
-            {"model": name, "ratings": n_ratings, "seconds": found["seconds_fit"], "mebibytes": found["held_mib"],
-             "machine": found.made["machine"], "day": found.made["day"]}
-        )  # fmt: skip
-    return rows
+        rows.append([name, n_ratings, found["seconds_fit"], found["held_mib"]])
+        places.append(f"{found.made['machine'] or 'an unnamed processor'}, {found.made['day']}")
+    table = pd.DataFrame(rows, columns=["model", "ratings", "seconds", "mebibytes"])
+    return table, "; ".join(dict.fromkeys(places))
 
 
 def made_up(parts: Parts, fit: Fit, **shape: int) -> Parts:
     """Make the ratings; everything is compiled on a few others before."""
     fit_model(fit.model, made_up_ratings(2_000, 200, 100, seed=shape["seed"]), **fit.parameters)
     return {"train": made_up_ratings(**shape)}
-
-
-def where_measured(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Say on which machines, and when, measurements were made."""
-    return "; ".join(
-        dict.fromkeys(f"{row['machine'] or 'an unnamed processor'}, {row['day']}" for row in rows)
-    )

@@ -225,6 +225,14 @@ def test_every_pair_or_every_model_against_one():
     assert against["model_a"].tolist() == ["a", "b"]
     assert set(against["model_b"]) == {"c"}
     assert against["difference"].tolist() == [first.value - third.value, second.value - third.value]
+    some = compare_models(named, pairs=[("c", "a"), ("b", "c")])
+    assert list(zip(some["model_a"], some["model_b"], strict=True)) == [("c", "a"), ("b", "c")]
+    alone = paired_difference(third, first)
+    assert some.loc[0, "difference"] == alone.difference
+    assert some.loc[0, ["low", "high", "p_value"]].tolist() == pytest.approx(
+        [alone.low, alone.high, alone.p_value]
+    )
+    assert some["p_adjusted"].tolist() == pytest.approx(adjust(some["p_value"].to_numpy()))
 
 
 @pytest.mark.parametrize(
@@ -232,6 +240,7 @@ def test_every_pair_or_every_model_against_one():
     [
         (lambda a, b: compare_models({"a": a}), "at least two models"),
         (lambda a, b: compare_models({"a": a, "b": b}, reference="z"), "reference 'z' is not among"),
+        (lambda a, b: compare_models({"a": a, "b": b}, pairs=[("a", "z")]), "z is not among"),
         (lambda a, b: compare_models({"a": a, "b": b}, correction="none"), "no correction is called"),
         (lambda a, b: paired_difference(a, b, confidence=95), "confidence=95"),
         (lambda a, b: bootstrap_interval(a, n_resamples=0), "n_resamples=0"),

@@ -1,23 +1,30 @@
 """Project E's study: what is searched, what a fit leaves, and folds beside scikit-surprise."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lib.data.splits import per_user_holdout, random_holdout
+from lib.experiment.evaluation import top_of
 from lib.experiment.fit import fit_and_measure
-from lib.metrics import recommend, rmse
-from lib.metrics.per_user import averaged
+from lib.metrics import evaluate_ranking, recommend, rmse
 from lib.metrics.sampled import sampled_ranks
-from lib.models import create
+from lib.models import create, model_class
 from lib.models.fitting import answers, fit_model
 from lib.studies.koren_folds import SAME, Surprise, compare_on_folds
 from lib.studies.koren_study import (
+    EXPLAINED,
+    IN_LISTS,
     ORDER,
+    TRANSDUCTIVE,
     explained,
+    list_quality,
+    refit,
     refitted,
     sampled_of,
+    starts_of,
     validation_fit,
     variants,
     with_inner,
@@ -113,13 +120,50 @@ def test_models_without_epochs_are_fitted_all_the_same(parts, split):
     assert found["validation_rmse"] == rmse(inner.ratings, answers(stopped, inner))
 
 
-def test_hits_are_averaged_over_starts(parts, split):
-    fits = [
-        measured(parts, "biased_svd", {}, changes={"n_factors": 2}, seed=s, measure=SAMPLED) for s in (0, 1)
-    ]
-    ranks = [sampled_of(fit, split.test, "none", **SAMPLING) for fit in fits]
-    expected = np.mean([r.hit_rate(5).value for r in ranks])
-    assert averaged([r.hit_rate(5) for r in ranks]).value == pytest.approx(expected)
+def test_models_without_a_random_start_are_fitted_once():
+    chosen = {name: {} for name in variants()}
+    fits = starts_of(variants(), chosen, 2, k=5, sampling=SAMPLING, **STOPPING)
+    starts = Counter(fit.labels["variant"] for fit in fits)
+    assert {n for n, count in starts.items() if count == 1} == {
+        "bias",
+        "correlation_neighbours",
+        "interpolated_neighbours",
+    }
+    assert set(starts) == set(variants())
+    for fit in fits:
+        name, seed = fit.labels["variant"], fit.labels["seed"]
+        assert fit.measure["sampled"] == {"k": 5, **SAMPLING}
+        assert ("fitted_arrays" in fit.measure) == (seed == 0 and name in EXPLAINED)
+        assert any("transductive" in one for one in fit.measure) == (seed == 0 and name in TRANSDUCTIVE)
+    assert set(EXPLAINED) <= {
+        n for n, one in variants().items() if hasattr(model_class(one.model), "explain")
+    }
+    assert set(TRANSDUCTIVE) <= {
+        n for n, one in variants().items() if hasattr(model_class(one.model), "fit_transductive")
+    }
+
+
+def test_lists_are_judged_by_means_over_starts(parts, split):
+    fits = refit(
+        [
+            refitted(
+                variants()["biased_svd"], {}, changes={"n_factors": 2}, seed=s, measure=SAMPLED, **STOPPING
+            )
+            for s in (0, 1)
+        ],
+        parts,
+    )
+    assert all(fit["seconds_fit"] == fit["seconds_refit"] for fit in fits)
+    ranks = {out: [sampled_of(fit, split.test, out, **SAMPLING) for fit in fits] for out in ("none", "rated")}
+    lists = [evaluate_ranking(top_of(fit, split.train), split.test, k=5) for fit in fits]
+    found = list_quality(ranks, lists)
+    assert set(found) == set(IN_LISTS)
+    assert found["hits_none"] == pytest.approx(np.mean([one.hits(10).mean() for one in ranks["none"]]))
+    assert found["percentile"] == pytest.approx(
+        np.mean([one.percentile_ranks.mean() for one in ranks["rated"]])
+    )
+    assert found["precision"] == pytest.approx(np.mean([one.metrics()["precision@5"] for one in lists]))
+    assert found["hits_none"] != found["hits_rated"]
 
 
 def test_transductive_errors_are_those_of_that_fit(parts, split):
@@ -157,6 +201,8 @@ def test_folds_beside_scikit_surprise(planted):
     assert table.loc["same_svdpp", "rmse"] == pytest.approx(table.loc["surprise_svdpp", "rmse"])
     assert np.isnan(table.loc["biased_svd", "gap"]) and table["rmse"].notna().all()
     assert table["model"].tolist()[:2] == ["scikit-surprise, SVD", "scikit-surprise, SVD++"]
+    left_out = compare_on_folds(Data, 0, {}, seed=1)
+    assert left_out.empty and list(left_out) == list(table.reset_index())
 
 
 def test_scikit_surprise_is_asked_by_codes(split):

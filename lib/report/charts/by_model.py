@@ -1,0 +1,90 @@
+"""What several pages draw of models side by side: intervals, lines over a hyperparameter, errors by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lib.report import figures
+from lib.statistics.significance import Interval
+
+
+def draw_intervals(
+    found: Mapping[str, Interval],
+    quantity: str,
+    labels: Mapping[str, str],
+    colours: Mapping[str, str] | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw a row a model, the first on top: its value with its interval.
+
+    Returns
+    -------
+    figure : Figure
+    data : DataFrame
+        ``model`` (its label), the `quantity`, ``low`` and ``high``.
+    """
+    rows = [
+        {"model": labels[name], quantity: one.value, "low": one.low, "high": one.high}
+        for name, one in found.items()
+    ]
+    data = pd.DataFrame(rows, columns=["model", quantity, "low", "high"])
+    shades = [(colours or {}).get(name) or figures.colour(name) for name in found]
+    figure, axis = plt.subplots(figsize=(7.2, 0.28 * len(data) + 0.8))
+    figures.interval_plot(axis, data["model"], data[quantity], data["low"], data["high"], colours=shades)
+    return figure, data
+
+
+def draw_lines(
+    axis: Axes,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    by: str,
+    colours: Mapping,
+    labels: Mapping,
+    styles: Mapping | None = None,
+) -> None:
+    """Draw a line for each value of the column `by`, in the order in which they come: with points, or in its own style."""
+    for value, mine in frame.groupby(by, sort=False):
+        style = styles[value] if styles else "o-"
+        axis.plot(mine[x], mine[y], style, color=colours[value], label=labels[value])
+
+
+def ticks_at(axis: Axes, places: Sequence[float]) -> None:
+    """Put the x axis on a logarithmic scale with ticks at these places only."""
+    axis.set_xscale("log")
+    axis.set_xticks(places, [f"{place:,}" for place in places])
+    axis.minorticks_off()
+
+
+def draw_epochs(
+    axis: Axes,
+    curves: Mapping[str, Sequence[float]],
+    labels: Mapping[str, str],
+    colours: Mapping[str, str],
+    dashed: Collection[str] = (),
+) -> pd.DataFrame:
+    """Draw each model's validation error by epoch, with a ring at its lowest; models without epochs are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``model``, ``epoch`` (from 1) and ``validation_rmse``.
+    """
+    drawn = [pd.DataFrame({"model": [], "epoch": [], "validation_rmse": []})]
+    for name, curve in curves.items():
+        if len(curve) == 0:
+            continue
+        values, epochs = np.asarray(curve, dtype=float), np.arange(1, len(curve) + 1)
+        dash = "--" if name in dashed else "-"
+        axis.plot(epochs, values, dash, color=colours[name], label=labels[name])
+        best = int(np.nanargmin(values))
+        axis.plot(best + 1, values[best], "o", markersize=8.5, markerfacecolor="none", color=colours[name])
+        drawn.append(pd.DataFrame({"model": name, "epoch": epochs, "validation_rmse": values}))
+    axis.set(xlabel="epoch", ylabel="validation RMSE")
+    return pd.concat(drawn[1:] or drawn, ignore_index=True)
