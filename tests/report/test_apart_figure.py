@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lib.metrics.per_user import PerUser
+from lib.report.charts.apart_figure import apart_figure
 from lib.statistics.indistinguishable import standing
-from lib.workbench.own_ratings.note_figure import apart_figure
 
 FAMILIES = {"a": "f", "b": "f", "c": "g"}
 
