@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from lib.models import REGISTRY, label
+from lib.report.columns import as_text, column
+
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """Plain text cells by row, with alignment: the report escapes and typesets it for the screen and for print."""
 
@@ -35,15 +38,18 @@ def table(
 ) -> None:
     """Show a table. The index is not shown: reset it first if it says something.
 
+    A column's heading and decimals are those of the quantity that its name means (`lib.report.columns`): ``test_rmse``,
+    ``ndcg@10``, ``n_users``, or ``rmse: By time`` for the RMSE under a heading of its own. A model's registered name in a
+    column with the heading Model is shown by its label.
+
     Parameters
     ----------
     frame : DataFrame
         An empty one shows its headings and the words "no rows".
     formats : dict, optional
-        Column to a format such as ``"{:.4f}"`` or a function from value to text. Without one, floats get four
-        significant digits, whole numbers thousands' separators, and missing values an en dash, whatever the format.
+        Column to what this table alone shows otherwise: a format such as ``"{:.4f}"`` or a function from value to text.
     headings : dict, optional
-        Column to what the reader sees instead of its name.
+        Column to the heading that this table alone has.
     links : dict, optional
         Column to one target a row: a label such as ``fig-svd-sweep``, or an address; an empty text for no link.
 
@@ -56,17 +62,20 @@ def table(
         unknown = set(options or ()) - set(frame.columns)
         if unknown:
             raise KeyError(f"table {name!r} has no column {', '.join(sorted(map(str, unknown)))}")
-    columns = [str((headings or {}).get(column, column)) for column in frame.columns]
+    quantities = {one: column(str(one)) for one in frame.columns}
+    columns = [str((headings or {}).get(one, known.heading)) for one, known in quantities.items()]
+    forms = {one: known.format for one, known in quantities.items()} | (formats or {})
     cells = [
-        [_cell(value, (formats or {}).get(column)) for value in frame[column]] for column in frame.columns
+        [_cell(value, forms[one], heading) for value in frame[one]]
+        for one, heading in zip(frame.columns, columns, strict=True)
     ]
     numeric = [
         pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])
         for c in frame.columns
     ]
     align = ["right" if n else "left" for n in numeric]
-    for column, targets in (links or {}).items():
-        place = list(frame.columns).index(column)
+    for linked, targets in (links or {}).items():
+        place = list(frame.columns).index(linked)
         cells[place] = [
             {"text": text, "href": target} if target else text
             for text, target in zip(cells[place], targets, strict=True)
@@ -82,20 +91,12 @@ def table(
     )
 
 
-def _cell(value, form: str | Callable | None) -> str:
-    if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
-        return "–"
-    if callable(form):
+def _cell(value, form: str | Callable, heading: str) -> str:
+    if callable(form) and not (pd.api.types.is_scalar(value) and pd.isna(value)):
         return str(form(value))
-    if form is not None:
-        return form.format(value)
-    if isinstance(value, bool) or type(value).__name__ == "bool":
-        return "yes" if value else "no"
-    if pd.api.types.is_integer(value):
-        return f"{value:,}".replace("-", "−")
-    if pd.api.types.is_float(value):
-        return f"{value:.4g}".replace("-", "−")
-    return str(value)
+    if heading == "Model" and isinstance(value, str) and value in REGISTRY:
+        return label(value)
+    return as_text(value, "" if callable(form) else form)
 
 
 def _html(columns: list[str], rows: list[list], align: list[str]) -> str:

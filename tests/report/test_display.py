@@ -13,7 +13,7 @@ def test_cells_are_set_by_their_kind(shown):
     frame = pd.DataFrame(
         {
             "text": ["a", None],
-            "share": [0.123456, np.nan],
+            "portion": [0.123456, np.nan],
             "n": [12345, -7],
             "flag": [True, False],
             "r": [1.0, 2.0],
@@ -21,7 +21,7 @@ def test_cells_are_set_by_their_kind(shown):
     )
     display.table(frame, formats={"r": "{:.2f}"}, headings={"n": "Count"})
     assert cells(shown) == {
-        "columns": ["text", "share", "Count", "flag", "r"],
+        "columns": ["Text", "Portion", "Count", "Flag", "R"],
         "rows": [["a", "0.1235", "12,345", "yes", "1.00"], ["–", "–", "−7", "no", "2.00"]],
         "align": ["left", "right", "right", "left", "right"],
     }

@@ -1,0 +1,90 @@
+"""Numbers for Markdown cells: they compare and compute as numbers, and are shown as their quantity is in tables."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+
+from lib.data.near_miss import near_miss
+from lib.report import columns
+
+
+class _Float(float):
+    form = ""
+
+    def __repr__(self) -> str:
+        return columns.as_text(float(self), self.form)
+
+
+class _Whole(int):
+    form = ""
+
+    def __repr__(self) -> str:
+        return columns.as_text(int(self), self.form)
+
+
+def shown(value: Any, quantity: str = "") -> Any:
+    """Make a number that shows itself as its quantity is shown in tables.
+
+    Parameters
+    ----------
+    value : object
+        A number, or None for one that is missing, shown as an en dash. Truth values and anything else stay as they are.
+    quantity : str, optional
+        A name that `lib.report.columns.find` knows, such as ``"rmse"`` or ``"count"``, or a format such as ``"{:.2f}"``.
+        Without it the number is shown by its kind, as in a table.
+
+    Examples
+    --------
+    >>> error = shown(0.93512, "rmse")
+    >>> error, shown(-0.0012, "difference"), shown(20000, "count")
+    (0.9351, −0.0012, 20,000)
+    >>> error < 0.9352
+    True
+
+    Raises
+    ------
+    KeyError
+        No quantity has that name; the message names the nearest ones.
+    TypeError
+        A quantity is given for what is no number.
+    """
+    form = quantity
+    if quantity and "{" not in quantity:
+        found = columns.find(quantity)
+        if found is None:
+            raise KeyError(f"no quantity is called {quantity!r}{near_miss(quantity, columns.QUANTITIES)}")
+        form = found.format
+    if value is None or value is pd.NA:
+        value = float("nan")
+    if pd.api.types.is_bool(value) or not pd.api.types.is_number(value):
+        if quantity:
+            raise TypeError(f"{value!r} is no number, so it can't be shown as {quantity!r}")
+        return value
+    number = _Whole(value) if pd.api.types.is_integer(value) else _Float(value)
+    number.form = form
+    return number
+
+
+class Numbers(SimpleNamespace):
+    """A namespace of what a Markdown cell says: ``Numbers(best=("rmse", 0.93512), users=943, model="SVD")``.
+
+    Each is a value or a pair of a quantity and a value, see `shown`; a value alone is shown as the quantity that its name
+    means, if it means one: ``Numbers(test_rmse=0.93512)``.
+    """
+
+    def __init__(self, **named: Any):
+        super().__init__(**{name: _made(name, given) for name, given in named.items()})
+
+    def __getattr__(self, name: str):
+        raise AttributeError(f"nothing here is called {name!r}{near_miss(name, vars(self))}")
+
+
+def _made(name: str, given: Any) -> Any:
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
+        quantity, value = given
+        return shown(value, quantity)
+    is_number = pd.api.types.is_number(given) and not pd.api.types.is_bool(given)
+    return shown(given, name if is_number and columns.find(name) else "")
