@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,3 +89,16 @@ def _made(name: str, given: Any) -> Any:
         return shown(value, quantity)
     is_number = pd.api.types.is_number(given) and not pd.api.types.is_bool(given)
     return shown(given, name if is_number and columns.find(name) else "")
+
+
+def enumerated(words: Iterable[str]) -> str:
+    """Join words as a sentence has them; by semicolons where one holds a comma, and ``"none"`` where there are none.
+
+    Examples
+    --------
+    >>> enumerated(["SVD", "SVD++", "EASE"]), enumerated([])
+    ('SVD, SVD++ and EASE', 'none')
+    """
+    *others, last = list(words) or ["none"]
+    comma = "; " if any("," in word for word in (*others, last)) else ", "
+    return f"{comma.join(others)} and {last}" if others else last

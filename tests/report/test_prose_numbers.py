@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from lib.report.prose import Numbers, shown
+from lib.report.prose import Numbers, enumerated, shown
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,8 @@ def test_numbers_are_named():
     assert sweep.model == "SVD" and repr(sweep.no) == "–"
     with pytest.raises(AttributeError, match="nothing here is called 'bets'; did you mean 'best'"):
         assert sweep.bets
+
+
+def test_words_are_enumerated():
+    assert [enumerated(words) for words in ("", "a", "ab", "abc")] == ["none", "a", "a and b", "a, b and c"]
+    assert enumerated(["SVD, tuned", "EASE", "BPR"]) == "SVD, tuned; EASE and BPR"
