@@ -52,6 +52,12 @@ class Standing:
         same = self.pairs.loc[~self.pairs["differs"], ["model_a", "model_b"]].itertuples(index=False)
         return sum(frozenset(pair) not in together for pair in same)
 
+    @property
+    def best_equals(self) -> list[str]:
+        """Models that do not differ from the best one, in their order."""
+        best = self.pairs[self.pairs["model_a"] == self.table["model"].iloc[0]]
+        return best.loc[~best["differs"], "model_b"].tolist()
+
     def first(self, n: int) -> Standing:
         """Return the n best, groups cut to them; tests and their correction stay those of all pairs."""
         names = list(self.table["model"][:n])

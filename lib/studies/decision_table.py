@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib.data.splits import Split
 from lib.metrics import PerUser, Ranking, user_errors
-from lib.metrics.segments import count_bins
+from lib.metrics.segments import count_bins, item_bins, user_bins
 from lib.statistics.significance import compare_models
 
-AGE_EDGES = (0, 2, 5, 10, 20)
-"""Lower ends of the default bins of a film's age in years; the last is open."""
+
+class Context(NamedTuple):
+    """What is known when a prediction is asked for: the rows of a split's test ratings of which it holds.
+
+    ``users`` are the codes of the users of whom it holds; None where it speaks of films, so that lists have no part in it.
+    """
+
+    name: str
+    split: Split
+    inside: np.ndarray
+    users: np.ndarray | None = None
+
+
+def counted_contexts(
+    split: Split, user_edges: Sequence[int], item_edges: Sequence[int], words: str = ""
+) -> list[Context]:
+    """Part test ratings by how many training ratings the user has, and by how many the film; `words` end each name."""
+    by_user, by_item = user_bins(split.train, user_edges), item_bins(split.train, item_edges)
+    of_users = [
+        Context(f"user with {text} ratings{words}", split, inside[split.test.users], np.flatnonzero(inside))
+        for text, inside in ((text, by_user == text) for text in by_user.categories)
+    ]
+    of_films = [
+        Context(f"film with {text} ratings{words}", split, (by_item == text)[split.test.items])
+        for text in by_item.categories
+    ]
+    return of_users + of_films
+
+
+def age_contexts(split: Split, edges: Sequence[int]) -> list[Context]:
+    """Part test ratings by the film's age in years when it was rated; not at all where the data tell no year of release."""
+    table = split.test.item_table
+    if table is None or "year" not in table:
+        return []
+    bins = age_bins(film_ages(split), edges)
+    return [Context(f"film {text} years old", split, np.asarray(bins == text)) for text in bins.categories]
 
 
 def film_ages(split: Split) -> np.ndarray:
     """Age of each test rating's film when it was rated, shape (len(split.test),): the year of the rating minus the film's.
 
     In calendar years, at least 0 (a preview counts as new); NaN where the film's year is unknown.
-
-    Raises
-    ------
-    ValueError
-        The data have no years of release.
     """
-    table = split.test.item_table
-    if table is None or "year" not in table:
-        raise ValueError("these data tell no film's year of release; leave out the segments by film age")
-    released = pd.to_numeric(table["year"], errors="coerce").to_numpy(dtype=np.float64)[split.test.items]
+    years = pd.to_numeric(split.test.item_table["year"], errors="coerce").to_numpy(dtype=np.float64)
+    released = years[split.test.items]
     rated = pd.to_datetime(split.test.timestamps, unit="s").year.to_numpy(dtype=np.float64)
     return np.maximum(rated - released, 0.0)
 
 
-def age_bins(ages: np.ndarray, edges: Sequence[int] = AGE_EDGES) -> pd.Categorical:
+def age_bins(ages: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
     """Label ages by bin as `lib.metrics.segments.count_bins` does; an unknown age (NaN) gets no label."""
     ages = np.asarray(ages, dtype=np.float64)
     known = ~np.isnan(ages)
@@ -163,6 +191,106 @@ def decide(
         len(models[winner]), {name: models[name].value for name in order}, winner, runner_up, *leads[runner_up],
         equals, choice, *leads[choice],
     )  # fmt: skip
+
+
+def decide_all(
+    contexts: Sequence[Context],
+    measured: Mapping[str, tuple[pd.DataFrame, Mapping[str, Ranking]]],
+    simplicity: Sequence[str],
+    *,
+    reference: str,
+    labels: Mapping[str, str],
+    min_users: int = 2,
+    **settings: Any,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str], Decision]]:
+    """Decide in every context: by RMSE, and in a context of users by nDCG too.
+
+    Parameters
+    ----------
+    contexts : sequence of Context
+    measured : mapping
+        By split's name: the test ratings in their order with a column of predictions a model, and each model's
+        ranking.
+    simplicity : sequence of str
+        As for `decide`.
+    reference : str
+        Errors are also given as differences from this model's.
+    labels : mapping of str to str
+        For `because`.
+    min_users : int
+        A context with fewer test users gets no decision.
+    **settings
+        Of `decide`: ``level``, ``n_resamples``, ``seed``.
+
+    Returns
+    -------
+    decided : DataFrame
+        A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``, ``too_few``; where
+        it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's),
+        ``choice_value``, ``n_equals``, ``because``.
+    cells : DataFrame
+        A row a decided context, metric and model: ``value``; ``shown``, of an error the difference from the
+        reference's; ``not_told_apart`` from the winner.
+    decisions : dict
+        By context's name and metric.
+    """
+    rows: list[dict[str, Any]] = []
+    cells: list[dict[str, Any]] = []
+    decisions = {}
+    for context in contexts:
+        table, rankings = measured[context.split.name]
+        models = [name for name in simplicity if name in table]
+        of_metric = [("RMSE", errors_within(table, models, context.inside))]
+        if context.users is not None and rankings:
+            k = next(iter(rankings.values())).k
+            of_metric.append((f"nDCG@{k}", lists_within(rankings, context.users, "ndcg")))
+        for metric, values in of_metric:
+            if len(values) < 2:
+                continue
+            n_users, n_ratings = len(next(iter(values.values()))), int(context.inside.sum())
+            where = {"context": context.name, "split": context.split.name, "metric": metric}
+            row = {**where, "n_users": n_users, "n_ratings": n_ratings, "too_few": n_users < min_users}
+            rows.append(row)
+            if row["too_few"]:
+                continue
+            lower = metric == "RMSE"
+            found = decisions[context.name, metric] = decide(
+                values, simplicity, lower_is_better=lower, **settings
+            )
+            base = found.values.get(reference, np.nan) if lower else 0.0
+            for name, value in found.values.items():
+                alike = name in found.equals
+                cells.append(
+                    {**where, "model": name, "value": value, "shown": value - base, "not_told_apart": alike}
+                )
+            row |= {name: value for name, value in asdict(found).items() if name not in ("values", "equals")}
+            row |= {"value": found.values[found.winner], "choice_value": found.values[found.choice]}
+            row |= {"n_equals": len(found.equals), "because": because(found, metric, labels)}
+    return pd.DataFrame(rows), pd.DataFrame(cells), decisions
+
+
+def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Count who wins, and what is to be taken, over the decided contexts of one metric.
+
+    Returns
+    -------
+    dict
+        ``contexts``; ``best``, who wins most often, and its ``wins``; ``winners``, how many different ones there are;
+        ``clear``, in how many contexts the winner has no equal; ``lead``, the median one, and ``unsure``, how many
+        intervals of it hold zero; ``simplest``, what is to be taken most often, and ``takes``, how often.
+    """
+    wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
+    return {
+        "contexts": len(decided),
+        "best": labels.get(wins.first_valid_index()),
+        "wins": wins.max(),
+        "winners": len(wins),
+        "clear": int((decided["n_equals"] == 1).sum()),
+        "lead": decided["lead"].median(),
+        "unsure": int((decided["lead_low"] <= 0).sum()),
+        "simplest": labels.get(takes.first_valid_index()),
+        "takes": takes.max(),
+    }
 
 
 def by_simplicity(

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from lib.data.genres import genre_matrix
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.metrics.segments import item_bins
@@ -171,7 +172,8 @@ def grouped_means(
     Returns
     -------
     DataFrame
-        ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``.
+        ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``, ``film_share`` or ``user_share`` (of
+        all that are rated, or rate) and ``rating_share`` (of all ratings).
     """
     codes, counts = _side(interactions, side)
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
@@ -185,7 +187,10 @@ def grouped_means(
         error = np.sqrt(((sums[inside] - mean * counts[inside]) ** 2).sum()) / n
         reach = 1.96 * error if n_clusters >= least else np.nan
         rows.append([group, n_clusters, int(n), mean, mean - reach, mean + reach])
-    return pd.DataFrame(rows, columns=["group", f"{side}s", "ratings", "mean", "low", "high"])
+    found = pd.DataFrame(rows, columns=["group", f"{side}s", "ratings", "mean", "low", "high"])
+    share = {"item": "film_share", "user": "user_share"}[side]
+    found[share] = found[f"{side}s"] / np.count_nonzero(counts)
+    return found.assign(rating_share=found["ratings"] / len(interactions))
 
 
 AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)
@@ -217,6 +222,44 @@ def user_groups(interactions: Interactions) -> dict[str, dict[str, np.ndarray]]:
                 words.get(v, v) if column == "gender" else v: values == v for v in np.unique(values)
             }
     return found
+
+
+def film_groups(interactions: Interactions) -> dict[str, dict[str, np.ndarray]]:
+    """Sort films by what the item table says of them, as `user_groups` does users: by ``genre`` and ``decade``."""
+    table, found = interactions.item_table, {}
+    if table is not None and "genres" in table:
+        names, flags = genre_matrix(table)
+        found["genre"] = {name: flags[:, place] > 0 for place, name in enumerate(names)}
+    if table is not None and "year" in table:
+        decades = (table["year"] // 10 * 10).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        known = np.unique(decades[~np.isnan(decades)])
+        found["decade"] = {f"{start:.0f}s": decades == start for start in known}
+    return found
+
+
+def described_groups(interactions: Interactions, side: str = "user") -> pd.DataFrame:
+    """Weight and mean rating of the groups of `user_groups`, or of `film_groups` where `side` is ``"item"``.
+
+    Returns
+    -------
+    DataFrame
+        What `grouped_means` gives, with the ``attribute``; ages and decades rise, other groups stand in order of
+        falling size. Empty where the data set says nothing of its users (films).
+    """
+    groups = user_groups(interactions) if side == "user" else film_groups(interactions)
+    parts = []
+    for attribute, members in (groups or {"": {}}).items():
+        part = grouped_means(interactions, members, side=side)
+        part.insert(6, "attribute", attribute)
+        rising = attribute in ("age", "decade")
+        parts.append(part if rising else part.sort_values(f"{side}s", ascending=False))
+    return pd.concat(parts, ignore_index=True)
+
+
+def extremes(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of lowest and of highest mean among groups with an interval; two rows of NaN where none has one."""
+    known = groups[groups["low"].notna()].sort_values("mean", ignore_index=True)
+    return known.reindex([0, max(len(known) - 1, 0)])
 
 
 # -- time --------------------------------------------------------------------------------------------------------------

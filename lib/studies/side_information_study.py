@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,19 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.data.made_up import made_up_ratings
 from lib.data.splits import Split
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.metrics.per_user import PerUser, pooled
-from lib.metrics.rating import rmse, user_errors
-from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import compare_models
+from lib.models import create
 from lib.studies.variants import Variant
-
-COLD_AT_MOST, POPULAR_FROM = 2, 15
-"""B's bins by training ratings of the film."""
 
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
 
@@ -121,6 +117,28 @@ def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     }  # fmt: skip
 
 
+def compared_variants(
+    groups: tuple[str, ...], added: tuple[str, ...] = (), *, most_factors: int = 64
+) -> dict[str, Variant]:
+    """Return the reference and the further variants, and, where groups are `added`, one more with effects of all of them."""
+    found = reference_variants(most_factors=most_factors)
+    found |= further_variants(groups, most_factors=most_factors)
+    if added:
+        more = further_variants((*groups, *added), most_factors=most_factors)["features_biases"]
+        label = f"{more.label} and {', '.join(added)}"
+        found["features_further"] = replace(more, name="features_further", label=label)
+    return found
+
+
+def machine_variant(groups: tuple[str, ...], *, n_iterations: int = 200) -> Variant:
+    """Return the Bayesian factorisation machine with features and implicit sets, which has nothing to search."""
+    fixed = {
+        "n_factors": 10, "groups": [*groups, "raters", "rated"],
+        "n_iterations": n_iterations, "n_samples": n_iterations * 3 // 4,
+    }  # fmt: skip
+    return Variant("machine", "Bayesian factorisation machine", "factorisation_machine", fixed)
+
+
 # -- searches and fits ---------------------------------------------------------------------------------------------
 MOST_ITERATIONS = 100
 """B's limit; early stopping ends nearly every fit before it."""
@@ -203,73 +221,25 @@ def course(fitted: Fitted) -> dict[str, np.ndarray]:
     return {"objective": model.objective_, "validation_rmse": model.validation_rmse_}
 
 
-# -- what the fits say ---------------------------------------------------------------------------------------------
-def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
-    """Return a row a fit: errors on train, test and B's two bins, and what the fit took.
+def iteration_costs(sizes: Sequence[int], *, n_factors: int = 16, seed: int = 0) -> pd.DataFrame:
+    """Time one iteration on made-up ratings with about the density of MovieLens 1M, with and without implicit sets.
 
     Returns
     -------
     DataFrame
-        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN
-        for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
+        ``groups`` in words, ``ratings``, ``seconds``.
     """
     rows = []
-    for fit in fits:
-        split, predicted = splits[fit["fold"]], fit["predictions"]
-        counts = split.train.item_counts[split.test.items]
-        row = {"variant": fit["variant"], "fold": fit["fold"] + 1}
-        row |= {name: fit[name] for name in ("train_rmse", "test_rmse", "seconds_fit", "n_parameters")}
-        for name, inside in (
-            ("cold_bin_rmse", counts <= COLD_AT_MOST),
-            ("popular_bin_rmse", counts >= POPULAR_FROM),
-        ):
-            row[name] = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
-        rows.append({**row, "own_share": fit.get("own_share", np.nan)})
-    return pd.DataFrame(rows)
-
-
-def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
-    """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
-    of_folds: dict[str, list[PerUser]] = {}
-    for fit in fits:
-        test = splits[fit["fold"]].test
-        errors = user_errors(test.users, test.ratings, fit["predictions"])
-        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))
-    return {name: pooled(samples) for name, samples in of_folds.items()}
-
-
-def compare_with(
-    reference: str, fits: Sequence[Mapping], splits: Sequence[Split], *, n_resamples: int = 2000
-) -> pd.DataFrame:
-    """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
-
-    Returns
-    -------
-    DataFrame
-        As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the p-value of a
-        two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
-    """
-    errors = errors_by_user(fits, splits)
-    table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)
-    by_fold = {name: np.array([f["test_rmse"] for f in fits if f["variant"] == name]) for name in errors}
-    table["sign_p"] = [sign_test(by_fold[name] - by_fold[reference]) for name in table["model_a"]]
-    table["sign_p_adjusted"] = adjust(table["sign_p"].to_numpy(), "bh")
-    return table
-
-
-def least_sign_test_p(n: int) -> float:
-    """Return the smallest p-value that a two-sided sign test on n pairs can give: all on one side, twice 2**-n."""
-    return 2.0 ** (1 - n)
-
-
-def sign_test(differences: np.ndarray, *, tolerance: float = 5e-5) -> float:
-    """Two-sided sign test; differences that vanish in four decimals are ties and drop out, as in B's table."""
-    from scipy.stats import binomtest
-
-    signs = np.asarray(differences)[np.abs(differences) >= tolerance]
-    if len(signs) == 0:
-        return 1.0
-    return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue)
+    for size in sizes:
+        made_up = made_up_ratings(size, int(size**0.5 * 6), int(size**0.5 * 4), seed=seed)
+        for label, groups in (("genres and year", ()), ("with implicit sets", ("raters", "rated"))):
+            model = create("side_information_als", n_factors=n_factors, groups=["genres", "year", *groups])
+            engine = model.engine(made_up)
+            engine.sweep()  # compiles, and fills what is made once
+            start = time.perf_counter()
+            engine.sweep()
+            rows.append({"groups": label, "ratings": size, "seconds": time.perf_counter() - start})
+    return pd.DataFrame(rows, columns=["groups", "ratings", "seconds"])
 
 
 def parameter_label(name: str) -> str:

@@ -7,8 +7,15 @@ import pandas as pd
 import pytest
 from scipy.cluster import hierarchy
 
-from lib.report.charts.agreement_map import cluster, correlation_maps, family_effect, list_maps, pairs_of
-from lib.report.charts.heat_map import heat_map
+from lib.report.charts.agreement_map import (
+    cluster,
+    correlation_maps,
+    family_effect,
+    family_effects,
+    list_maps,
+    pairs_of,
+)
+from lib.report.charts.heat_map import agreement_figure, heat_map
 
 
 def square(values, names="abcd"):
@@ -128,6 +135,23 @@ def test_a_test_without_pairs_of_both_kinds_is_refused(families):
         family_effect(square([[1, 0.5], [0.5, 1]]), families)
 
 
+def test_several_similarities_are_tested_and_corrected_together():
+    one = square([[1, 0.9, 0.2, 0.1], [0.9, 1, 0.3, 0.2], [0.2, 0.3, 1, 0.4], [0.1, 0.2, 0.4, 1]])
+    families = {"a": "x", "b": "x", "c": "y", "d": "y"}
+    squares = {
+        "first": one,
+        "second": one * 0.5,
+        "none": pd.DataFrame(),
+        "one family": one.loc["a":"b", "a":"b"],
+    }
+    found = family_effects(squares, families, n_permutations=99, seed=0).set_index("agreement")
+    assert list(found.index) == ["first", "second"]
+    alone = family_effect(one, families, n_permutations=99, seed=0)
+    assert found.loc["first", "within"] == alone.within and found.loc["first", "p_value"] == alone.p_value
+    assert (found["p_adjusted"] == np.minimum(1, 2 * found["p_value"])).all()
+    assert family_effects({}, {}).empty
+
+
 def test_pairs_of_a_square():
     pairs = pairs_of(square([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]]), "r")
     assert pairs.to_dict("list") == {
@@ -148,3 +172,15 @@ def test_the_heat_map_stands_in_the_order_of_its_tree():
     shown = axis.collections[0].get_array().reshape(4, 4)
     assert shown[names.index("a"), names.index("c")] == pytest.approx(0.9)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["x", "y", "z"]
+
+
+def test_the_agreement_figure_names_the_pairs_and_says_where_there_are_too_few():
+    similarity = square([[1, 0.2, 0.9], [0.2, 1, 0.3], [0.9, 0.3, 1]])
+    figure, pairs = agreement_figure(similarity, {"a": "Model A"}, dict.fromkeys("abc", "x"), "correlation")
+    values = {
+        frozenset(row[:2]): row[2] for row in pairs[["model_a", "model_b", "value"]].itertuples(index=False)
+    }
+    assert values == {frozenset("ab"): 0.2, frozenset("ac"): 0.9, frozenset("bc"): 0.3}
+    assert (pairs["label_a"].dropna() == "Model A").all() and len(figure.axes) > 1
+    figure, note = agreement_figure(similarity.loc[["a"], ["a"]], {}, {}, "correlation")
+    assert note["note"].tolist() == ["Fewer than three models were measured."] and len(figure.axes) == 1

@@ -81,6 +81,7 @@ def test_order_p_values_and_correction_are_those_of_compare_models(models):
         np.testing.assert_allclose(found.pairs[column], whole[column], atol=1e-12)
     assert found.groups == [["best", "same"]] or found.groups == [["same", "best"]]
     assert found.n_apart == 5
+    assert found.best_equals == found.groups[0][1:]
     assert found.n_unmarked == 0
 
 

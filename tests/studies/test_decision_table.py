@@ -7,18 +7,23 @@ import pandas as pd
 import pytest
 
 from lib.data.interactions import Interactions
-from lib.data.splits import Split
+from lib.data.splits import Split, per_user_holdout
 from lib.metrics import PerUser, Ranking
-from lib.report.charts.segment_figure import segment_figure
+from lib.report.charts.segment_figure import far_off, segment_figure
 from lib.studies.decision_table import (
     age_bins,
+    age_contexts,
     because,
     by_simplicity,
+    counted_contexts,
     decide,
+    decide_all,
     errors_within,
     film_ages,
     lists_within,
+    tally,
 )
+from tests.conftest import planted_interactions
 
 N = 60
 
@@ -134,6 +139,75 @@ def test_film_age_is_in_calendar_years_and_never_negative():
     bins = age_bins(ages, (0, 2, 5))
     assert list(bins.categories) == ["0–1", "2–4", "5 or more"]
     assert list(bins.codes) == [0, 2, 0, -1]
+    contexts = age_contexts(split, (0, 2, 5))
+    assert [context.name for context in contexts] == [f"film {text} years old" for text in bins.categories]
+    assert contexts[0].inside.tolist() == [True, False, True, False] and contexts[0].users is None
+    untold = planted_interactions(n_users=5, n_items=4, tables=False)
+    assert age_contexts(Split("toy", untold, untold), (0, 2)) == []
+
+
+def test_contexts_part_the_test_ratings_by_counts_in_train():
+    split = per_user_holdout(planted_interactions(n_users=30, n_items=25, seed=4))
+    contexts = counted_contexts(split, (0, 1, 12), (0, 1, 10), ", so")
+    assert [one.name for one in contexts][:3] == [
+        f"user with {n} ratings, so" for n in ("0", "1–11", "12 or more")
+    ]
+    for kind in (contexts[:3], contexts[3:]):
+        assert sum(one.inside.astype(int) for one in kind).tolist() == [1] * len(split.test)
+    active = contexts[2]
+    assert (split.train.user_counts[split.test.users[active.inside]] >= 12).all()
+    np.testing.assert_array_equal(active.users, np.flatnonzero(split.train.user_counts >= 12))
+    rare = contexts[4]
+    assert set(split.train.item_counts[split.test.items[rare.inside]]) <= set(range(1, 10))
+    assert rare.users is None
+
+
+def test_every_context_is_decided_by_errors_and_those_of_users_by_lists():
+    split = per_user_holdout(planted_interactions(n_users=40, n_items=30, seed=4))
+    test, rng = split.test, np.random.default_rng(1)
+    table = test.frame()[["user", "item", "rating"]].reset_index(drop=True)
+    near = test.ratings + rng.normal(0, 0.1, len(test))
+    table = table.assign(near=near, off=near + 1.0)
+    users = np.unique(test.users)
+    rankings = {
+        name: Ranking(10, 4.0, users, {"ndcg": np.full(len(users), value)}, 0, 0.1)
+        for name, value in (("near", 0.2), ("off", 0.6))
+    }
+    contexts = counted_contexts(split, (0, 1, 12), (0, 100))
+    decided, cells, decisions = decide_all(
+        contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=5,
+        level=0.05, n_resamples=200, seed=0,
+    )  # fmt: skip
+    known = decided[~decided["too_few"]].set_index(["context", "metric"])
+    active = known.loc[("user with 12 or more ratings", "RMSE")]
+    inside = contexts[2].inside
+    assert active["winner"] == active["choice"] == "near" and active["n_equals"] == 1
+    assert active["value"] == pytest.approx(np.sqrt(np.mean((near - test.ratings)[inside] ** 2)))
+    assert active["n_ratings"] == inside.sum() and active["n_users"] == len(np.unique(test.users[inside]))
+    assert known.loc[("user with 12 or more ratings", "nDCG@10"), "winner"] == "off"
+    assert "nDCG@10" not in set(decided.loc[decided["context"].str.startswith("film"), "metric"])
+    assert set(decisions) == set(known.index)
+    shown = cells.set_index(["context", "metric", "model"])["shown"]
+    assert shown["user with 12 or more ratings", "RMSE", "off"] == 0
+    assert shown["user with 12 or more ratings", "nDCG@10", "off"] == pytest.approx(0.6)
+    few, *_ = decide_all(
+        contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=1000
+    )
+    assert few["too_few"].all() and "winner" not in few
+
+
+def test_a_tally_counts_winners_and_choices():
+    decided = pd.DataFrame(
+        {
+            "winner": ["a", "b", "a"], "choice": ["c", "b", "c"], "n_equals": [1, 3, 2], "lead": [0.1, 0.3, 0.2],
+            "lead_low": [0.05, -0.1, 0.0],
+        }
+    )  # fmt: skip
+    assert tally(decided, {"a": "Model A", "c": "Model C"}) == {
+        "contexts": 3, "best": "Model A", "wins": 2, "winners": 2, "clear": 1, "lead": 0.2, "unsure": 2,
+        "simplest": "Model C", "takes": 2,
+    }  # fmt: skip
+    assert tally(decided[:0], {})["best"] is None
 
 
 def test_errors_within_keep_the_rows_inside_only():
@@ -172,3 +246,10 @@ def test_the_figure_marks_the_winner_and_the_choice_of_each_context():
     assert [text.get_text() for text in axis.child_axes[0].get_yticklabels()] == ["Model A", "b"]
     with pytest.raises(KeyError, match="few"):
         segment_figure(cells[cells["shown"] != -0.2], decisions, {}, "difference")
+
+
+def test_models_far_to_the_right_are_named_but_for_winners_and_choices():
+    shown = {name: place / 100 for place, name in enumerate("abcdefgh")} | {"far": 2.0, "chosen": 3.0}
+    cells = pd.DataFrame({"model": shown.keys(), "shown": shown.values()})
+    decisions = pd.DataFrame({"winner": ["a"], "choice": ["chosen"]})
+    assert far_off(pd.concat([cells] * 3), decisions) == ["far"]

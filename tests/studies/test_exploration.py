@@ -135,6 +135,34 @@ def test_users_are_sorted_by_age_gender_and_occupation():
     assert exploration.user_groups(planted_interactions(n_users=5, n_items=4, tables=False)) == {}
 
 
+def test_described_groups_stand_in_order_with_their_shares():
+    data = planted_interactions(n_users=30, n_items=20, seed=3)
+    users, films = exploration.described_groups(data), exploration.described_groups(data, "item")
+    assert list(users["attribute"].unique()) == ["age", "gender", "occupation"]
+    assert list(films["attribute"].unique()) == ["genre", "decade"]
+    jobs, decades = (t[t["attribute"] == a] for t, a in ((users, "occupation"), (films, "decade")))
+    assert jobs["users"].is_monotonic_decreasing and decades["group"].is_monotonic_increasing
+    for table, share in ((jobs, "user_share"), (decades, "film_share")):
+        assert table[share].sum() == pytest.approx(1) and table["rating_share"].sum() == pytest.approx(1)
+    film = data.item_table["year"].to_numpy()[0] // 10 * 10
+    assert exploration.film_groups(data)["decade"][f"{film}s"][0]
+    genre = data.item_table["genres"].iloc[0].split("|")[0]
+    assert exploration.film_groups(data)["genre"][genre][0]
+
+
+def test_nothing_is_described_without_tables():
+    data = planted_interactions(n_users=5, n_items=4, tables=False)
+    for side, column in (("user", "user_share"), ("item", "film_share")):
+        found = exploration.described_groups(data, side)
+        assert found.empty and {"attribute", "group", column, "rating_share"} <= set(found)
+        assert exploration.extremes(found)["group"].isna().tolist() == [True, True]
+
+
+def test_extremes_are_of_groups_with_an_interval():
+    groups = pd.DataFrame({"group": list("abc"), "mean": [3.0, 1.0, 4.0], "low": [2.0, np.nan, 3.0]})
+    assert exploration.extremes(groups)["group"].tolist() == ["a", "c"]
+
+
 def test_cold_pairs_by_hand(toy):
     split = Split("mine", toy.take([0, 1, 3]), toy.take([2, 4, 5]))
     row = exploration.cold_pairs([split]).iloc[0]

@@ -12,19 +12,26 @@ from lib.metrics import rmse
 from lib.models import create
 from lib.studies.side_information_study import (
     ablation_variants,
-    compare_with,
+    compared_variants,
     course_fits,
-    errors_by_user,
     find,
     fold_fits,
-    fold_table,
     further_variants,
-    least_sign_test_p,
+    iteration_costs,
+    machine_variant,
     parameter_label,
     point,
     reference_variants,
-    sign_test,
     validation_fit,
+)
+from lib.studies.side_information_tables import (
+    compare_with,
+    errors_by_user,
+    fold_means,
+    fold_table,
+    least_sign_test_p,
+    metric_rows,
+    sign_test,
 )
 from tests.conftest import planted_interactions
 
@@ -96,6 +103,20 @@ def test_further_and_reference_variants_name_their_models():
     assert further["features_implicit"].fixed["groups"] == ("genres", "year", "age", "raters", "rated")
     assert further["implicit"].space["n_factors"].high == 8
     assert {v.model for v in reference_variants().values()} == {"bias", "svd"}
+    machine = machine_variant(("year",), n_iterations=8)
+    assert machine.parameters({}) == {
+        "n_factors": 10, "groups": ["year", "raters", "rated"], "n_iterations": 8, "n_samples": 6,
+    }  # fmt: skip
+
+
+def test_added_groups_have_a_variant_of_their_own():
+    alone, added = compared_variants(("year",)), compared_variants(("year",), ("tags",), most_factors=8)
+    assert list(alone) == [*reference_variants(), *further_variants()]
+    assert [name for name in added if name not in alone] == ["features_further"]
+    one = added["features_further"]
+    assert (one.name, one.label) == ("features_further", "Features with effects of their own and tags")
+    assert one.fixed == {"groups": ("year", "tags"), "feature_biases": True}
+    assert one.space["n_factors"].high == 8
 
 
 def test_searches_and_fits(study):
@@ -117,6 +138,30 @@ def test_searches_and_fits(study):
     own = table["own_share"]
     np.testing.assert_allclose(own[table["variant"] == "no_features"], 1)
     assert (abs(own[table["variant"] == "full"] - 1) > 1e-6).all()
+
+
+def test_means_and_metrics_of_a_fold_table(study):
+    table = fold_table(study["tuned"], study["splits"])
+    means = fold_means(table)
+    assert list(means.index) == ["full", "no_features"]
+    mine = table.loc[table["variant"] == "full", "test_rmse"]
+    assert means.loc["full", "test_rmse"] == pytest.approx(mine.mean())
+    assert means.loc["full", "spread"] == pytest.approx(mine.std(ddof=1))
+    rows = list(metric_rows(table, study["splits"], ["test_rmse", "train_rmse"], "_tuned", seed=3))
+    assert [(row["model"], row["metric"], row["fold"]) for row in rows[2:4]] == [
+        ("side_information_als_full_tuned", "rmse", "2"),
+        ("side_information_als_full_tuned", "train_rmse", "2"),
+    ]
+    assert rows[2]["value"] == mine[1] and rows[2]["seed"] == 3
+    references = table.assign(variant="svd")
+    assert next(metric_rows(references, study["splits"], ["test_rmse"], "_tuned"))["model"] == "svd_tuned"
+
+
+def test_an_iteration_is_timed_with_and_without_implicit_sets():
+    cost = iteration_costs([400, 900], n_factors=2)
+    assert cost["ratings"].tolist() == [400, 400, 900, 900] and (cost["seconds"] > 0).all()
+    assert cost["groups"].nunique() == 2
+    assert list(iteration_costs([]).columns) == ["groups", "ratings", "seconds"]
 
 
 def test_a_trial_stops_on_its_validation_ratings_where_the_model_can(study):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
+
+from lib.statistics.multiple_testing import adjust
 
 
 def correlation_maps(table: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -208,6 +210,27 @@ def family_effect(
         float(within[0]), float(between[0]), float(gaps[0]), (1 + extreme) / (1 + n_permutations),
         n_within, n_between, n_permutations,
     )  # fmt: skip
+
+
+def family_effects(
+    squares: Mapping[str, pd.DataFrame], families: Mapping[str, str], **options: int
+) -> pd.DataFrame:
+    """Test several similarities with `family_effect`, `options` being its; those without pairs of both kinds are left out.
+
+    Returns
+    -------
+    DataFrame
+        A row a similarity: ``agreement``, its name, and ``within``, ``between``, ``difference``, ``p_value``, ``n_within``,
+        ``n_between`` of `FamilyEffect`, with ``p_adjusted`` by Holm.
+    """
+    rows = []
+    for name, square in squares.items():
+        sizes = pd.Series([families[model] for model in square.index], dtype=object).value_counts()
+        if len(sizes) > 1 and sizes.max() > 1:
+            rows.append({"agreement": name, **asdict(family_effect(square, families, **options))})
+    columns = ["agreement", "within", "between", "difference", "p_value", "n_within", "n_between"]
+    found = pd.DataFrame(rows, columns=columns)
+    return found.assign(p_adjusted=adjust(found["p_value"].to_numpy(dtype=np.float64)))
 
 
 def pairs_of(square: pd.DataFrame, name: str) -> pd.DataFrame:

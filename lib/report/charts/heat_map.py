@@ -10,6 +10,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from lib.report.charts.agreement_map import cluster, pairs_of
+from lib.report.charts.apart_figure import note_figure
 from lib.report.figures import SEQUENTIAL, family_colours, family_legend
 
 
@@ -54,3 +56,25 @@ def heat_map(
     grid.figure.subplots_adjust(bottom=0.85 / height, right=0.62)
     grid.cax.set_position((0.66, 1 - 0.25 / height, 0.3, 0.12 / height))
     return grid.figure, names
+
+
+def agreement_figure(
+    similarity: pd.DataFrame,
+    labels: Mapping[str, str],
+    families: Mapping[str, str],
+    title: str,
+    most: float = 1.0,
+) -> tuple[Figure, pd.DataFrame]:
+    """Cluster models by a similarity and draw its `heat_map`; fewer than three models give a figure that says so.
+
+    Returns
+    -------
+    (Figure, DataFrame)
+        With the numbers behind it: a row a pair, in the order of the map, ``model_a``, ``model_b``, ``value``, ``label_a``,
+        ``label_b``.
+    """
+    if len(similarity) < 3:
+        return note_figure("Fewer than three models were measured.")
+    figure, order = heat_map(similarity, cluster(similarity, most=most), labels, families, title)
+    pairs = pairs_of(similarity.loc[order, order], "value")
+    return figure, pairs.assign(label_a=pairs["model_a"].map(labels), label_b=pairs["model_b"].map(labels))

@@ -62,3 +62,15 @@ def segment_figure(
     names.spines["right"].set_visible(False)
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+def far_off(cells: pd.DataFrame, decisions: pd.DataFrame) -> list[str]:
+    """Name the models that would press all others together in `segment_figure`: far to the right in most contexts.
+
+    A model that is best, or chosen, in a context is not among them.
+    """
+    middle = cells.groupby("model")["shown"].median()
+    third = middle.quantile(0.75)
+    needed = {*decisions["winner"], *decisions["choice"]}
+    far = middle[middle > third + 3 * (third - middle.quantile(0.25))]
+    return [name for name in far.index if name not in needed]
