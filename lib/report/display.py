@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from lib.models import REGISTRY, label
+from lib.models import cards, label
 from lib.report.columns import as_text, column
 
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
@@ -94,7 +94,7 @@ def table(
 def _cell(value, form: str | Callable, heading: str) -> str:
     if callable(form) and not (pd.api.types.is_scalar(value) and pd.isna(value)):
         return str(form(value))
-    if heading == "Model" and isinstance(value, str) and value in REGISTRY:
+    if heading == "Model" and isinstance(value, str) and value in cards():
         return label(value)
     return as_text(value, "" if callable(form) else form)
 
