@@ -65,7 +65,7 @@ def table(
     quantities = {one: column(str(one)) for one in frame.columns}
     columns = [str((headings or {}).get(one, known.heading)) for one, known in quantities.items()]
     forms = {one: known.format for one, known in quantities.items()} | (formats or {})
-    cells = [
+    cells: list[list] = [
         [_cell(value, forms[one], heading) for value in frame[one]]
         for one, heading in zip(frame.columns, columns, strict=True)
     ]

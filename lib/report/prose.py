@@ -60,7 +60,7 @@ def shown(value: Any, quantity: str = "") -> Any:
         form = found.format
     if value is None or value is pd.NA:
         value = float("nan")
-    if pd.api.types.is_bool(value) or not pd.api.types.is_number(value):
+    if not _is_number(value):
         if quantity:
             raise TypeError(f"{value!r} is no number, so it can't be shown as {quantity!r}")
         return value
@@ -87,8 +87,11 @@ def _made(name: str, given: Any) -> Any:
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
         quantity, value = given
         return shown(value, quantity)
-    is_number = pd.api.types.is_number(given) and not pd.api.types.is_bool(given)
-    return shown(given, name if is_number and columns.find(name) else "")
+    return shown(given, name if _is_number(given) and columns.find(name) else "")
+
+
+def _is_number(value: Any) -> bool:
+    return pd.api.types.is_number(value) and not pd.api.types.is_bool(value)
 
 
 def enumerated(words: Iterable[str]) -> str:
