@@ -9,7 +9,7 @@ from lib.experiment.fit import fit_and_measure
 from lib.experiment.protocol import parts_of
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.studies.ensemble_findings import compared, left_out_gains, stacked
+from lib.studies.ensemble_findings import compared, gap, left_out_gains, stacked
 from lib.studies.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
 from tests.conftest import planted_interactions
 
@@ -92,10 +92,19 @@ def test_the_ensemble_is_compared_with_its_best_member_and_the_blend(split, fits
     assert one["low"] <= one["ensemble"] <= one["high"]
     assert one["ensemble"] == pytest.approx(found.joined["ensemble"].test_rmse)
     for rival, theirs in (("best_member", one["best_member_rmse"]), ("blend", one["blend"])):
-        gap = one["against"][rival]
-        assert gap["difference"] == pytest.approx(one["ensemble"] - theirs)
-        assert gap["low"] <= gap["difference"] <= gap["high"] and 0 < gap["p"] <= 1
+        found = one["against"][rival]
+        assert found["difference"] == pytest.approx(one["ensemble"] - theirs)
+        assert found["low"] <= found["difference"] <= found["high"] and 0 < found["p"] <= 1
     assert one["blend_timeless"] is None
+
+
+def test_a_model_of_lists_has_no_gap(split, fits):
+    ratings, lists = (
+        evaluation_of("bias", {"predictions": split.test.ratings}, split),
+        evaluation_of("ease", {}, split),
+    )
+    with pytest.raises(ValueError, match="bias and ease must both predict ratings"):
+        gap(ratings, lists, n_resamples=10)
 
 
 def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
