@@ -34,7 +34,8 @@ def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Cat
     """
     parts = []
     for model in models:
-        part = rating_by_segment(labels, table["user"], table["rating"], table[model]).reset_index()
+        pairs = (table[column].to_numpy() for column in ("user", "rating", model))
+        part = rating_by_segment(labels, *pairs).reset_index()
         parts.append(part.assign(model=model))
     together = pd.concat(parts, ignore_index=True)
     together = together[together["n_ratings"] > 0]
@@ -158,10 +159,10 @@ def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resam
         A row a blend: ``blend`` (its members' labels), ``rmse``, ``mae``, ``best_member``, ``best_member_rmse``; the
         ``difference`` in RMSE with ``low``, ``high`` and ``p``.
     """
-    users, ratings = table["user"].to_numpy(), table["rating"]
+    users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     rows = []
     for members in blends:
-        alone = {model: user_errors(users, ratings, table[model]) for model in members}
+        alone = {model: user_errors(users, ratings, table[model].to_numpy()) for model in members}
         mixed = user_errors(users, ratings, table[list(members)].mean(axis=1).to_numpy())
         best = min(alone, key=lambda model: alone[model].rmse)
         gap = paired_difference(mixed.per_user("rmse"), alone[best].per_user("rmse"), n_resamples=n_resamples)
@@ -178,14 +179,15 @@ def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
 
     `segments` are of `errors_by_segment`, with ``kind`` beside them.
     """
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for model, rows in segments.groupby("model", sort=False):
-        found[model] = {}
+        found[str(model)] = {}
         for group, (kind, names) in GROUPS.items():
             inside = rows[(rows["kind"] == kind) & rows["segment"].isin(names)]
             squares = (inside["rmse"] ** 2 * inside["n_ratings"]).sum()
-            found[model][group] = np.sqrt(squares / inside["n_ratings"].sum()) if len(inside) else np.nan
-    return pd.DataFrame.from_dict(found, orient="index")
+            error = float(np.sqrt(squares / inside["n_ratings"].sum())) if len(inside) else np.nan
+            found[str(model)][group] = error
+    return pd.DataFrame(found).T
 
 
 def pair_labels(pairs: pd.DataFrame, joint: str = " and ") -> list[str]:

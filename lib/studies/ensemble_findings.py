@@ -104,9 +104,10 @@ def left_out_gains(
 
 def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, float]:
     """Return the ``difference`` in RMSE of two models on one split, paired by user, with ``low``, ``high`` and ``p``."""
-    found = paired_difference(
-        one.errors.per_user("rmse"), other.errors.per_user("rmse"), n_resamples=n_resamples
-    )
+    if one.errors is None or other.errors is None:
+        raise ValueError(f"{one.model} and {other.model} must both predict ratings")
+    first, second = (errors.per_user("rmse") for errors in (one.errors, other.errors))
+    found = paired_difference(first, second, n_resamples=n_resamples)
     return {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p_value}
 
 

@@ -5,6 +5,7 @@ import pytest
 from lib.data.splits import per_user_holdout
 from lib.experiment.evaluation import evaluate
 from lib.experiment.stored_runs import load_run
+from lib.models import label
 from lib.report.run_writer import start_run
 from lib.report.stored_tables import errors_of, models_of, rating_table
 from lib.studies import comparison
@@ -114,7 +115,7 @@ def test_a_blend_is_compared_with_its_best_member(table):
     assert one["rmse"] == pytest.approx(truth) and one["best_member"] == best
     assert one["difference"] == pytest.approx(truth - errors[best].rmse)
     assert one["low"] <= one["difference"] <= one["high"]
-    assert same["difference"] == 0 and same["blend"] == "SVD + SVD"
+    assert same["difference"] == 0 and same["blend"] == f"{label('svd')} + {label('svd')}"
 
 
 def test_segments_are_pooled_by_their_ratings(table):
@@ -133,4 +134,5 @@ def test_segments_are_pooled_by_their_ratings(table):
 
 def test_pairs_are_named_by_their_labels():
     pairs = pd.DataFrame({"model_a": ["svd", "bias"], "model_b": ["two_tower", "svd"]})
-    assert comparison.pair_labels(pairs, " − ") == ["SVD − Two-tower", "Bias model − SVD"]
+    svd, tower, bias = map(label, ("svd", "two_tower", "bias"))
+    assert comparison.pair_labels(pairs, " − ") == [f"{svd} − {tower}", f"{bias} − {svd}"]
