@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.models import label
 from lib.report import columns, display
 
 
@@ -83,7 +84,7 @@ def test_a_table_looks_its_columns_up(shown):
     display.table(frame)
     assert shown[-1][0][display.TABLE_MIME] == {
         "columns": ["Model", "Test RMSE", "Text"],
-        "rows": [["SVD", "0.9300", "svd"], ["SVD, mine", "–", ""]],
+        "rows": [[label("svd"), "0.9300", "svd"], ["SVD, mine", "–", ""]],
         "align": ["left", "right", "left"],
     }
 
