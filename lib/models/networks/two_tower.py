@@ -87,7 +87,15 @@ class TwoTower(Recommender):
         learns_taste=True,
         stopping={"limit": "max_epochs", "most": 60, "by_model": True},
         needs="tables",
-        small={"embedding_size": 8, "batch_size": 128, "max_epochs": 60, "learning_rate": 0.01},
+        small={
+            "embedding_size": 8,
+            "user_dense_size": 16,
+            "item_dense_size": 16,
+            "final_size": 16,
+            "batch_size": 128,
+            "max_epochs": 60,
+            "learning_rate": 0.01,
+        },
     )
 
     loaded_first = ("lib.models.networks.keras_training",)
