@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from lib import ROOT
+from lib.runner.kept import NOTE
 from lib.runner.notebook import parse, read_notebook
 from lib.runner.parameters import RESERVED, declared
 
@@ -141,3 +142,13 @@ def test_captions_name_no_measured_figure(notebook):
     for _, found in labelled(notebook):
         for key in ("fig-cap", "tbl-cap"):
             assert not re.search(r"\b[0-9]\.[0-9]{3,}\b", found.get(key, "")), found["label"]
+
+
+def test_no_cell_is_called_as_the_note_on_a_kept_page():
+    taken = [
+        path.name
+        for path in (ROOT / "notebooks").glob("*.ipynb")
+        for cell in read_notebook(path).cells
+        if cell.id == NOTE
+    ]
+    assert taken == []
