@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-CARDS = frozenset({"card", "CARD"})
-"""Names of class attributes and constants that hold labels and colours."""
+CARDS = frozenset({"card", "CARD", "loaded_first"})
+"""Names of class attributes and constants that no result depends on: labels and colours, what is imported early."""
 
 MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})
 """Functions whose first argument is a model's name."""

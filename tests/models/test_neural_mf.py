@@ -325,7 +325,7 @@ def test_impossible_parameters_are_named(split, changes, words):
 # -- backends ------------------------------------------------------------------------------------------------------
 def test_nothing_of_one_backend_in_the_model():
     for name in ("neural_mf.py", "neural_mf_network.py", "neural_mf_training.py"):
-        tree = ast.parse((ROOT / "lib" / "models" / name).read_text(encoding="utf-8"))
+        tree = ast.parse((ROOT / "lib" / "models" / "networks" / name).read_text(encoding="utf-8"))
         nodes = list(ast.walk(tree))
         imported = {
             a.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names
