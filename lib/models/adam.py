@@ -45,9 +45,12 @@ class Adam:
         for name, gradient in gradients.items():
             scalars = (rate, self.l2.get(name, 0.0), first, second, self.EPSILON)
             adam_step(
-                self.weights[name].reshape(-1), gradient.reshape(-1), self.first[name].reshape(-1),
-                self.second[name].reshape(-1), *map(gradient.dtype.type, scalars),
-            )  # fmt: skip
+                self.weights[name].reshape(-1),
+                gradient.reshape(-1),
+                self.first[name].reshape(-1),
+                self.second[name].reshape(-1),
+                *map(gradient.dtype.type, scalars),
+            )
 
     @property
     def penalty(self) -> float:

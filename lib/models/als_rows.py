@@ -115,9 +115,20 @@ def roughness(start, index, weight, factors, out):
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
 def update_factors(
-    rows, start, partner, place, residuals, others, ridges, graph_start, graph_index, graph_weight, strength,
-    own, latent,
-):  # fmt: skip
+    rows,
+    start,
+    partner,
+    place,
+    residuals,
+    others,
+    ridges,
+    graph_start,
+    graph_index,
+    graph_weight,
+    strength,
+    own,
+    latent,
+):
     r"""Give each listed row the factors that minimise the objective while everything else stands still.
 
     .. math:: v_r \leftarrow \Big(\sum_c q_c q_c^\top + (\lambda_r + \alpha D_{rr}) I\Big)^{-1}

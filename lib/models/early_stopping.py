@@ -38,9 +38,15 @@ class EarlyStopping:
     """
 
     def __init__(
-        self, learning_rate: float, *, averaging: float = 0.0, patience: int | None = None,
-        plateau_patience: int | None = None, plateau_factor: float = 0.5, least_rate: float = 0.0,
-    ):  # fmt: skip
+        self,
+        learning_rate: float,
+        *,
+        averaging: float = 0.0,
+        patience: int | None = None,
+        plateau_patience: int | None = None,
+        plateau_factor: float = 0.5,
+        least_rate: float = 0.0,
+    ):
         self.learning_rate, self.averaging, self.patience = learning_rate, averaging, patience
         self.plateau_patience, self.plateau_factor = plateau_patience, plateau_factor
         self.least_rate = least_rate

@@ -90,10 +90,18 @@ class RatedNeighbours(Recommender):
     def _sums(self, users, starts, items) -> np.ndarray:
         found = np.empty(len(items))
         add_up(
-            users.astype(np.int64), starts.astype(np.int64), items.astype(np.int32), self.user_starts_,
-            self.user_items_, self.user_residuals_, self.similarities_, self.moments_, self.n_neighbours,
-            self.non_negative, found,
-        )  # fmt: skip
+            users.astype(np.int64),
+            starts.astype(np.int64),
+            items.astype(np.int32),
+            self.user_starts_,
+            self.user_items_,
+            self.user_residuals_,
+            self.similarities_,
+            self.moments_,
+            self.n_neighbours,
+            self.non_negative,
+            found,
+        )
         return found
 
     def explain(self, user: int, item: int, n: int | None = 10) -> Explanation:

@@ -173,11 +173,21 @@ class KorenModel(Recommender):
             return float(np.sqrt(np.mean((found - validation.ratings) ** 2)))
 
         descent = descend(
-            ratings, learned.parameters, by_appearance(train.users), mean=mean, n_epochs=n_epochs,
-            rates=self._group("learning_rate"), penalties=self._group("regularisation"), decay=self.learning_rate_decay,
-            shuffled=self.shuffle, seed=self.seed, n_threads=self.n_threads, patience=self.patience,
-            error=None if validation is None else error, name=type(self).__name__,
-        )  # fmt: skip
+            ratings,
+            learned.parameters,
+            by_appearance(train.users),
+            mean=mean,
+            n_epochs=n_epochs,
+            rates=self._group("learning_rate"),
+            penalties=self._group("regularisation"),
+            decay=self.learning_rate_decay,
+            shuffled=self.shuffle,
+            seed=self.seed,
+            n_threads=self.n_threads,
+            patience=self.patience,
+            error=None if validation is None else error,
+            name=type(self).__name__,
+        )
         return learned, descent
 
     def _compress(self, train: Interactions, validation: Interactions | None):
@@ -209,8 +219,14 @@ class KorenModel(Recommender):
         if self.neighbourly:
             n_weights = train.n_items**2 if self.n_neighbours is None else len(ratings.neighbours)
         return starting_parameters(
-            train, tables, self.n_factors, self.initial_scale, n_weights=n_weights, seed=self.seed, dtype=self.dtype
-        )  # fmt: skip
+            train,
+            tables,
+            self.n_factors,
+            self.initial_scale,
+            n_weights=n_weights,
+            seed=self.seed,
+            dtype=self.dtype,
+        )
 
     def _group(self, kind: str) -> Groups:
         names = ("bias", "factor", "implicit", "weight", "time_bias", "time_factor")
@@ -271,8 +287,13 @@ class KorenModel(Recommender):
         return scores
 
     def _estimate(
-        self, learned: Learned, vectors: np.ndarray, users: np.ndarray, items: np.ndarray, times: np.ndarray | None
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        learned: Learned,
+        vectors: np.ndarray,
+        users: np.ndarray,
+        items: np.ndarray,
+        times: np.ndarray | None,
+    ) -> np.ndarray:
         """Predict pairs, at given times where the model knows of time."""
         parameters = learned.parameters
         found = learned.mean + lookup(parameters.user_bias, users).astype(np.float64)

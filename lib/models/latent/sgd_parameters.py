@@ -99,7 +99,15 @@ class Groups(NamedTuple):
     time_factors: float
 
 
-TABLES = {"user_factors", "item_factors", "implicit_factors", "explicit_factors", "bin_bias", "drift_factors", "day_factors"}  # fmt: skip
+TABLES = {
+    "user_factors",
+    "item_factors",
+    "implicit_factors",
+    "explicit_factors",
+    "bin_bias",
+    "drift_factors",
+    "day_factors",
+}
 """Parameters of two dimensions."""
 
 
@@ -118,10 +126,14 @@ def no_ratings(dtype="float32") -> Ratings:
 
 
 def compressed(
-    train: Interactions, *, residuals: np.ndarray | None = None, extra: tuple[np.ndarray, np.ndarray] | None = None,
+    train: Interactions,
+    *,
+    residuals: np.ndarray | None = None,
+    extra: tuple[np.ndarray, np.ndarray] | None = None,
     neighbours: tuple[np.ndarray, np.ndarray] | None = None,
-    calendar: Calendar | None = None, dtype="float32",
-) -> Ratings:  # fmt: skip
+    calendar: Calendar | None = None,
+    dtype="float32",
+) -> Ratings:
     """Put ratings into compressed rows, each user's in the order of `train`.
 
     Parameters
@@ -160,9 +172,12 @@ def compressed(
         known_start = np.concatenate(([0], np.cumsum(counts)))
         known_items = (pairs % train.n_items).astype(np.int32)
     ratings = no_ratings(dtype)._replace(
-        start=start, items=items, ratings=train.ratings[place].astype(dtype),
-        known_start=known_start, known_items=known_items,
-    )  # fmt: skip
+        start=start,
+        items=items,
+        ratings=train.ratings[place].astype(dtype),
+        known_start=known_start,
+        known_items=known_items,
+    )
     if residuals is not None:
         ratings = ratings._replace(residuals=residuals[place].astype(dtype))
     if neighbours is not None:
@@ -170,9 +185,10 @@ def compressed(
     if calendar is not None:
         users, times = train.users[place], train.timestamps[place]
         ratings = ratings._replace(
-            deviations=calendar.deviations(users, times).astype(dtype), bins=calendar.bins(times),
+            deviations=calendar.deviations(users, times).astype(dtype),
+            bins=calendar.bins(times),
             days=calendar.days(users, times),
-        )  # fmt: skip
+        )
     return ratings
 
 
@@ -183,9 +199,15 @@ def by_appearance(codes: np.ndarray) -> np.ndarray:
 
 
 def starting_parameters(
-    train: Interactions, tables: Sequence[str], n_factors: int, scale: float, *, n_weights: int = 0, seed: int = 0,
+    train: Interactions,
+    tables: Sequence[str],
+    n_factors: int,
+    scale: float,
+    *,
+    n_weights: int = 0,
+    seed: int = 0,
     dtype="float32",
-) -> Parameters:  # fmt: skip
+) -> Parameters:
     """Draw factors from a normal distribution; biases and weights start at 0, as do factors without ratings.
 
     Rows are drawn for users and films in the order in which they first appear in `train`, by numpy's ``RandomState``,

@@ -30,10 +30,22 @@ class Descent(NamedTuple):
 
 
 def descend(
-    ratings: Ratings, parameters: Parameters, users: np.ndarray, *, mean: float, n_epochs: int, rates: Groups,
-    penalties: Groups, decay: float = 1.0, shuffled: bool = True, seed: int = 0, n_threads: int = 1,
-    error: Callable[[], float] | None = None, patience: int | None = None, name: str = "the model",
-) -> Descent:  # fmt: skip
+    ratings: Ratings,
+    parameters: Parameters,
+    users: np.ndarray,
+    *,
+    mean: float,
+    n_epochs: int,
+    rates: Groups,
+    penalties: Groups,
+    decay: float = 1.0,
+    shuffled: bool = True,
+    seed: int = 0,
+    n_threads: int = 1,
+    error: Callable[[], float] | None = None,
+    patience: int | None = None,
+    name: str = "the model",
+) -> Descent:
     r"""Run epochs of `lib.models.latent.sgd_kernels.visit_users`; the parameters change in place.
 
     Parameters

@@ -106,9 +106,14 @@ class TimeSVDpp(KorenModel):
 
     def _start(self, train: Interactions, ratings: Ratings) -> Parameters:
         n_users, k, n_days = train.n_users, self.n_factors, int(ratings.days.max()) + 1
-        start = super()._start(train, ratings)._replace(
-            bin_bias=np.zeros((train.n_items, self.n_bins), self.dtype), user_slope=np.zeros(n_users, self.dtype)
-        )  # fmt: skip
+        start = (
+            super()
+            ._start(train, ratings)
+            ._replace(
+                bin_bias=np.zeros((train.n_items, self.n_bins), self.dtype),
+                user_slope=np.zeros(n_users, self.dtype),
+            )
+        )
         if self.user_scale:
             start = start._replace(user_scale=np.ones(n_users, self.dtype))
         if self.day_bias:
