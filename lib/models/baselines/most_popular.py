@@ -25,9 +25,6 @@ class MostPopular(Recommender):
 
     predicts_ratings = False
 
-    def __init__(self):
-        pass
-
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.counts_ = train.item_counts.astype(np.float64)
 
