@@ -13,8 +13,8 @@ class CorrelationNeighbours(RatedNeighbours):
         {\sum_{j \in S^k(i;u)} s_{ij}}
 
     with :math:`s_{ij}` the shrunk correlation. Neighbours and baseline: see
-    `lib.models.latent.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user has
-    rated).
+    `lib.models.latent.rated_neighbours.RatedNeighbours`. Memory is O(items^2); a prediction costs O(films that the user
+    has rated).
 
     Parameters
     ----------
@@ -22,8 +22,6 @@ class CorrelationNeighbours(RatedNeighbours):
         k.
     shrinkage : float
         :math:`\lambda` of the similarity, in common raters.
-    user_regularisation, item_regularisation : float
-        Of the baseline (`lib.models.baselines.bias.Bias`).
     """
 
     card = Card(
@@ -38,12 +36,5 @@ class CorrelationNeighbours(RatedNeighbours):
         small={"n_neighbours": 10, "shrinkage": 10.0},
     )
 
-    def __init__(
-        self,
-        *,
-        n_neighbours: int = 30,
-        shrinkage: float = 100.0,
-        user_regularisation: float = 5.0,
-        item_regularisation: float = 5.0,
-    ):
+    def __init__(self, *, n_neighbours: int = 30, shrinkage: float = 100.0):
         self._store(locals())

@@ -9,7 +9,7 @@ from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.baselines.bias import Bias
 from lib.models.explanation import Explanation, explanation
-from lib.models.latent.item_similarity import centred_ratings, compressed, similarity_matrix
+from lib.models.latent.item_similarity import compressed, residuals, similarity_matrix
 from lib.models.latent.nonnegative import minimise_quadratic
 
 ASKED_AT_ONCE = 256
@@ -21,8 +21,8 @@ class RatedNeighbours(Recommender):
 
     .. math:: \hat r_{ui} = b_{ui} + \sum_{j \in S^k(i;u)} \theta_{ij}\,(r_{uj} - b_{uj})
 
-    with b the bias model and :math:`S^k(i;u)` the k films most similar to i (`lib.models.latent.item_similarity`, about b) among those
-    that u has rated in train, without i itself, of equally similar ones the lower codes; only films with a positive
+    with b the bias model and :math:`S^k(i;u)` the k films most similar to i (`lib.models.latent.item_similarity`) among
+    those that u has rated in train, without i itself, of equally similar ones the lower codes; only films with a positive
     similarity count, so there may be fewer than k. A subclass says what the weights are.
 
     A cold user or film, and a pair without any such neighbour, gets the baseline, in which a cold user or film has bias
@@ -39,26 +39,16 @@ class RatedNeighbours(Recommender):
         Where the weights are solved for: mean products of two films' residuals.
     """
 
-    n_neighbours: int
-    shrinkage: float
-    user_regularisation: float
-    item_regularisation: float
-    non_negative = True
-
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        if self.n_neighbours < 1:
-            raise ValueError(
-                f"{type(self).__name__}: n_neighbours must be at least 1; got {self.n_neighbours}"
-            )
-        baseline = Bias(
-            user_regularisation=self.user_regularisation, item_regularisation=self.item_regularisation
-        ).fit(train)
-        self.mean_ = baseline.mean_
-        self.user_bias_, self.item_bias_ = baseline.user_bias_, baseline.item_bias_
-        residuals = centred_ratings(train, "baseline", baseline)
+        if (k := self.n_neighbours) < 1:
+            raise ValueError(f"{type(self).__name__}: n_neighbours must be at least 1; got {k}")
+        baseline = Bias().fit(train)
+        for name in ("mean_", "user_bias_", "item_bias_"):
+            setattr(self, name, getattr(baseline, name))
+        left = residuals(train, baseline)
         self.similarities_ = similarity_matrix(train, shrinkage=self.shrinkage, baseline=baseline)
-        self.moments_ = self._moments(train, residuals)
-        (_, self.user_residuals_), (_, (self.user_starts_, self.user_items_)) = compressed(train, residuals)
+        self.moments_ = self._moments(train, left)
+        (_, self.user_residuals_), (_, (self.user_starts_, self.user_items_)) = compressed(train, left)
 
     def _moments(self, train: Interactions, residuals: np.ndarray) -> np.ndarray:
         """Make `moments_`; empty where the similarities are the weights."""
@@ -89,19 +79,9 @@ class RatedNeighbours(Recommender):
 
     def _sums(self, users, starts, items) -> np.ndarray:
         found = np.empty(len(items))
-        add_up(
-            users.astype(np.int64),
-            starts.astype(np.int64),
-            items.astype(np.int32),
-            self.user_starts_,
-            self.user_items_,
-            self.user_residuals_,
-            self.similarities_,
-            self.moments_,
-            self.n_neighbours,
-            self.non_negative,
-            found,
-        )
+        asked = users.astype(np.int64), starts.astype(np.int64), items.astype(np.int32)
+        own = self.user_starts_, self.user_items_, self.user_residuals_
+        add_up(*asked, *own, self.similarities_, self.moments_, self.n_neighbours, found)
         return found
 
     def explain(self, user: int, item: int, n: int | None = 10) -> Explanation:
@@ -113,10 +93,6 @@ class RatedNeighbours(Recommender):
             Codes; cold ones have no neighbours.
         n : int or None
             Most films to list; None for all neighbours.
-
-        Returns
-        -------
-        Explanation
         """
         self._check_fitted()
         baseline = self.mean_ + lookup(self.user_bias_, [user])[0] + lookup(self.item_bias_, [item])[0]
@@ -128,7 +104,7 @@ class RatedNeighbours(Recommender):
         places, weights = np.empty(len(rated), np.int64), np.empty(len(rated))
         n_chosen = choose(similar, self.n_neighbours, places)
         places, weights = places[:n_chosen], weights[:n_chosen]
-        weigh(item, rated, similar, places, self.moments_, self.non_negative, weights)
+        weigh(item, rated, similar, places, self.moments_, weights)
         return explanation(rated[places], weights * self.user_residuals_[own][places], baseline, n)
 
     @property
@@ -142,13 +118,7 @@ class RatedNeighbours(Recommender):
 
 @njit(cache=True)
 def choose(similar, k, chosen):
-    """Write the places of the k largest positive similarities, in rising order; of equal ones the first.
-
-    Returns
-    -------
-    int
-        How many there are, at most k.
-    """
+    """Write the places of the k largest positive similarities, in rising order, of equal ones the first; count them."""
     positive = np.empty(len(similar), similar.dtype)
     n_positive = 0
     for t in range(len(similar)):
@@ -175,26 +145,13 @@ def choose(similar, k, chosen):
 
 
 @njit(cache=True)
-def weigh(item, rated, similar, chosen, moments, non_negative, weights):
+def weigh(item, rated, similar, chosen, moments, weights):
     r"""Give the chosen neighbours their weights.
 
     Without moments :math:`\theta_{ij} = s_{ij} / \sum_{l} s_{il}`; with them the solution of
-    :math:`\min_\theta \theta^\top A \theta - 2 b^\top \theta`, A the moments among the neighbours and b theirs with the
-    film.
-
-    Parameters
-    ----------
-    item : int
-    rated : int array, shape (n,)
-        The user's films.
-    similar : float32 array, shape (n,)
-        Their similarities to `item`.
-    chosen : int array, shape (k,)
-        Places in those lists.
-    moments : float32 array
-    non_negative : bool
-    weights : float64 array, shape (k,)
-        Overwritten.
+    :math:`\min_{\theta \ge 0} \theta^\top A \theta - 2 b^\top \theta`, A the moments among the neighbours and b theirs
+    with the film. `rated` are the user's films, `similar` their similarities to `item`, `chosen` places in those lists;
+    `weights`, as long as `chosen`, is overwritten.
     """
     n = len(chosen)
     if len(moments) == 0:
@@ -211,28 +168,15 @@ def weigh(item, rated, similar, chosen, moments, non_negative, weights):
         with_item[a] = row[item]
         for b in range(n):
             among[a, b] = row[rated[chosen[b]]]
-    minimise_quadratic(among, with_item, non_negative, weights, slope)
+    minimise_quadratic(among, with_item, weights, slope)
 
 
 @njit(parallel=True, cache=True)
-def add_up(
-    users, starts, items, user_starts, user_items, residuals, similarities, moments, k, non_negative, out
-):
+def add_up(users, starts, items, user_starts, user_items, residuals, similarities, moments, k, out):
     r"""Add up :math:`\sum_j \theta_{ij} (r_{uj} - b_{uj})` for the films asked of each user.
 
-    Parameters
-    ----------
-    users : int64 array, shape (n_users,)
-    starts : int64 array, shape (n_users + 1,)
-        The films asked of ``users[a]`` stand in ``items[starts[a] : starts[a + 1]]``.
-    items : int32 array, shape (n,)
-    user_starts, user_items, residuals : arrays
-        The training ratings less the baseline, in compressed rows.
-    similarities, moments : float32 arrays
-    k : int
-    non_negative : bool
-    out : float64 array, shape (n,)
-        Overwritten; 0 for a pair without neighbours.
+    Those of ``users[a]`` are ``items[starts[a] : starts[a + 1]]``; `user_starts`, `user_items` and `residuals` are the
+    training ratings less the baseline. `out`, as long as `items`, is overwritten; 0 for a pair without neighbours.
     """
     for a in prange(len(users)):
         low, high = user_starts[users[a]], user_starts[users[a] + 1]
@@ -242,16 +186,15 @@ def add_up(
         chosen, weights = np.empty(n, np.int64), np.empty(n)
         for first in range(starts[a], starts[a + 1], ASKED_AT_ONCE):
             last = min(first + ASKED_AT_ONCE, starts[a + 1])
-            for t in range(
-                n
-            ):  # along a rated film's row: the matrix is symmetric, and far too large for a cache
+            for t in range(n):
+                # Along a rated film's row: the matrix is symmetric, and far too large for a cache.
                 row = similarities[rated[t]]
                 for m in range(first, last):
                     similar[m - first, t] = row[items[m]]
             for m in range(first, last):
                 alike = similar[m - first]
                 n_chosen = choose(alike, k, chosen)
-                weigh(items[m], rated, alike, chosen[:n_chosen], moments, non_negative, weights[:n_chosen])
+                weigh(items[m], rated, alike, chosen[:n_chosen], moments, weights[:n_chosen])
                 total = 0.0
                 for c in range(n_chosen):
                     total += weights[c] * residuals[low + chosen[c]]

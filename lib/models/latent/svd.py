@@ -72,13 +72,8 @@ class SVD(Recommender):
         # The reader's scale only serves to clip single predictions, which `predict` does by itself.
         reader = surprise.Reader(rating_scale=(float(values.min()), float(values.max()) + 1e-9))
         trainset = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
-        engine = surprise.SVD(
-            n_factors=self.n_factors,
-            n_epochs=self.n_epochs,
-            lr_all=self.lr_all,
-            reg_all=self.reg_all,
-            random_state=self.seed,
-        )
+        options = {name: getattr(self, name) for name in ("n_factors", "n_epochs", "lr_all", "reg_all")}
+        engine = surprise.SVD(**options, random_state=self.seed)
         engine.fit(trainset)
         if not all(np.isfinite(a).all() for a in (engine.bu, engine.bi, engine.pu, engine.qi)):
             raise FloatingPointError(f"SVD diverged at lr_all={self.lr_all}; try a smaller one")
