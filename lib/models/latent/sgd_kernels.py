@@ -8,10 +8,9 @@ Every model of the family predicts
     + \underbrace{\alpha_u\,d_u(t) + b_{u,t} + \dots}_{\text{time}} + q_i^\top v_u(t)
     + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} e_{uj} w_{ij} + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-with a user's vector that has up to five parts,
+with a user's vector that has up to four parts,
 
-.. math:: v_u(t) = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j
-    + a_u\,d_u(t) + p_{u,t}.
+.. math:: v_u(t) = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j + a_u\,d_u(t).
 
 A model has the terms whose arrays are not empty. For each rating every parameter :math:`\theta` of its prediction moves
 by :math:`\gamma\,(e_{ui}\,\partial \hat r_{ui} / \partial \theta - \lambda \theta)`: half the gradient of
@@ -64,25 +63,10 @@ def step(row, rate, factor, slope, penalty):
 
 @njit(cache=True)
 def match(i, starts, neighbours, films, known, n_items, places, partners):
-    """Find which neighbours of film i the user knows.
+    """Fill in where the weights of those neighbours of film i stand that the user knows, and which they are; count them.
 
-    Parameters
-    ----------
-    i : int
-    starts, neighbours : int arrays
-        As in `sgd_parameters.Ratings`; `starts` empty for all films.
-    films : int array
-        The user's.
-    known : int8 array, shape (n_items,)
-        Not zero for those.
-    n_items : int
-    places, partners : int arrays
-        Filled with where the weights stand, and with the neighbours themselves.
-
-    Returns
-    -------
-    int
-        How many there are.
+    `starts` (empty for all films) and `neighbours` are as in `sgd_parameters.Ratings`; `films` are the user's, for whom
+    `known`, shape (n_items,), is not zero; `places` and `partners` are filled.
     """
     found = 0
     if len(starts) == 0:
@@ -145,8 +129,7 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
     explicit = len(p.explicit_factors) > 0
     neighbourly, choosing = len(p.explicit_weights) > 0, len(p.implicit_weights) > 0
     timed = len(p.user_slope) > 0
-    scaled, daily = len(p.user_scale) > 0, len(p.day_bias) > 0
-    drifting, shifting = len(p.drift_factors) > 0, len(p.day_factors) > 0
+    scaled, daily, drifting = len(p.user_scale) > 0, len(p.day_bias) > 0, len(p.drift_factors) > 0
     n_longest, n_widest = longest(ratings.start), longest(ratings.known_start)
     n_widest = max(n_widest, longest(ratings.neighbour_start)) + 1
     order = np.empty(n_longest, np.int64)
@@ -197,8 +180,6 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 add(vector, one, p.user_factors[u])
             if drifting:
                 add(vector, ratings.deviations[at], p.drift_factors[u])
-            if shifting:
-                add(vector, one, p.day_factors[ratings.days[at]])
             estimate, effect, scale = centre + p.user_bias[u], p.item_bias[i], one
             for f in range(k):
                 estimate += film[f] * vector[f]
@@ -231,9 +212,9 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
             p.item_bias[i] += rates.bias * (error * scale - penalties.bias * p.item_bias[i])
             for f in range(k):
                 slope[f] = error * film[f]
-                film[f] += rates.factors * (error * vector[f] - penalties.factors * film[f])
+                film[f] += rates.factor * (error * vector[f] - penalties.factor * film[f])
             if personal:
-                step(p.user_factors[u], rates.factors, one, slope, penalties.factors)
+                step(p.user_factors[u], rates.factor, one, slope, penalties.factor)
             if implicit:
                 step(implied, rates.implicit, one, slope, penalties.implicit)
                 step(moved, rates.implicit, known_share, slope, penalties.implicit)
@@ -242,19 +223,16 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 step(shoved, rates.implicit, rated_share, slope, penalties.implicit)
             if drifting:
                 deviation = ratings.deviations[at]
-                step(p.drift_factors[u], rates.time_factors, deviation, slope, penalties.time_factors)
-            if shifting:
-                day = ratings.days[at]
-                step(p.day_factors[day], rates.time_factors, one, slope, penalties.time_factors)
+                step(p.drift_factors[u], rates.time_factor, deviation, slope, penalties.time_factor)
             for t in range(n_matched):
                 e, j = places[t], partners[t]
                 if choosing:
-                    p.implicit_weights[e] += rates.weights * (
-                        error * share - penalties.weights * p.implicit_weights[e]
+                    p.implicit_weights[e] += rates.weight * (
+                        error * share - penalties.weight * p.implicit_weights[e]
                     )
                 if known[j] == 2:
-                    p.explicit_weights[e] += rates.weights * (
-                        error * rated_near * residual_of[j] - penalties.weights * p.explicit_weights[e]
+                    p.explicit_weights[e] += rates.weight * (
+                        error * rated_near * residual_of[j] - penalties.weight * p.explicit_weights[e]
                     )
             if timed:
                 b, deviation = ratings.bins[at], ratings.deviations[at]
