@@ -124,24 +124,17 @@ class KorenModel(Recommender):
         self.user_vectors_ = user_vectors(ratings, parameters)
 
     def _compress(self, train: Interactions, pairs: Interactions | None) -> Ratings:
-        left, neighbours = None, None
+        known = {"extra": pairs, "calendar": self._calendar(train), "dtype": self.dtype}
         if self.explicit or self.neighbourly:
-            left = residuals(train)
+            known["residuals"] = residuals(train)
         if self.neighbourly and self.n_neighbours is not None:
-            neighbours = neighbour_lists(train, k=self.n_neighbours, shrinkage=self.shrinkage)[:2]
+            known["neighbours"] = neighbour_lists(train, k=self.n_neighbours, shrinkage=self.shrinkage)[:2]
         elif self.neighbourly and train.n_items > MOST_ITEMS:
             raise ValueError(
                 f"{type(self).__name__}: weights of all pairs of {train.n_items:,} films ask for "
                 f"{8e-9 * train.n_items**2:.0f} GB; it takes at most {MOST_ITEMS:,} films: set n_neighbours"
             )
-        return compressed(
-            train,
-            residuals=left,
-            extra=pairs,
-            neighbours=neighbours,
-            calendar=self._calendar(train),
-            dtype=self.dtype,
-        )
+        return compressed(train, **known)
 
     def _calendar(self, train: Interactions) -> Calendar | None:
         """Read the times of the ratings, for a model that knows time."""
@@ -153,24 +146,20 @@ class KorenModel(Recommender):
         Rows are drawn for users and films in the order in which they first appear in `train`, by numpy's ``RandomState``,
         one table after the other. So does scikit-surprise: the same seed gives the same start.
         """
-        random, k, films = np.random.RandomState(self.seed), self.n_factors, by_appearance(train.items)
+        random, k = np.random.RandomState(self.seed), self.n_factors
         tables = {"user_factors": self.personal, "item_factors": k > 0}
         tables |= {"implicit_factors": self.implicit, "explicit_factors": self.explicit}
-        values = {
-            "user_bias": np.zeros(train.n_users, self.dtype),
-            "item_bias": np.zeros(train.n_items, self.dtype),
-        }
-        values["item_factors"] = np.empty((train.n_items, 0), self.dtype)
+        users, films = by_appearance(train.users), by_appearance(train.items)
+        sizes = {"user_bias": train.n_users, "item_bias": train.n_items, "item_factors": (train.n_items, 0)}
+        values = {name: np.zeros(shape, self.dtype) for name, shape in sizes.items()}
         for name in (name for name, present in tables.items() if present):
-            rows = by_appearance(train.users) if name == "user_factors" else films
-            n = train.n_users if name == "user_factors" else train.n_items
+            n, rows = (train.n_users, users) if name == "user_factors" else (train.n_items, films)
             values[name] = np.zeros((n, k), self.dtype)
             values[name][rows] = random.normal(0.0, self.initial_scale, (len(rows), k))
         if self.neighbourly:
             n_weights = train.n_items**2 if self.n_neighbours is None else len(ratings.neighbours)
-            values |= {
-                f"{kind}_weights": np.zeros(n_weights, self.dtype) for kind in ("explicit", "implicit")
-            }
+            for name in ("explicit_weights", "implicit_weights"):
+                values[name] = np.zeros(n_weights, self.dtype)
         return no_parameters(self.dtype)._replace(**values)
 
     def _descend(
@@ -194,15 +183,11 @@ class KorenModel(Recommender):
             bits = seeds.generate_state(1, np.uint64)[0]
             order = np.random.default_rng(seeds).permutation(users) if self.shuffle else users
             stepped = Groups(*(kind(rate * self.learning_rate_decay**epoch) for rate in rates))
-            total = visit_users(
-                order, bits, self.shuffle, self.mean_, ratings, parameters, stepped, penalties
-            )
-            found = np.sqrt(total / len(train))
+            visit = order, bits, self.shuffle, self.mean_
+            found = np.sqrt(visit_users(*visit, ratings, parameters, stepped, penalties) / len(train))
             if not found < limit or not all(np.isfinite(value).all() for value in trained.values()):
-                raise FloatingPointError(
-                    f"{type(self).__name__} diverged in epoch {epoch + 1}; try smaller learning rates or more "
-                    "regularisation"
-                )
+                which = f"{type(self).__name__} diverged in epoch {epoch + 1}"
+                raise FloatingPointError(f"{which}; try smaller learning rates or more regularisation")
             measured = np.nan
             if validation is not None and len(validation):
                 self.user_vectors_ = user_vectors(ratings, parameters)
