@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-REORDERED = {"reassoc", "contract"}
-"""Sums may be taken in another order, several at a time: other last bits than a plain loop, the same ones every run."""
+from lib.models.sparse_kernels import REORDERED
 
 RIDGE_FLOOR = 1e-8
 """Least ridge of a solve: keeps the system positive definite where a penalty is switched off."""
@@ -19,14 +18,7 @@ RIDGE_FLOOR = 1e-8
 
 @njit(cache=True, fastmath=REORDERED)
 def cholesky_solve(matrix, vector):
-    r"""Solve :math:`A x = b` for a symmetric positive definite A by its Cholesky factor.
-
-    Parameters
-    ----------
-    matrix : float64 array, shape (n, n)
-    vector : float64 array, shape (n,)
-        Overwritten by the solution, which is also returned.
-    """
+    r"""Solve :math:`A x = b` for a symmetric positive definite A by its Cholesky factor; x overwrites b, and is returned."""
     lower = np.linalg.cholesky(matrix)
     n = len(vector)
     for i in range(n):
@@ -140,7 +132,6 @@ def update_factors(
     Parameters
     ----------
     rows : int array
-        Rows to update.
     start, partner, place : int arrays
         The side's compressed lists.
     residuals : float64 array, shape (n_ratings,)
@@ -262,14 +253,9 @@ def subtract_products(start, partner, place, others, change, residuals):
 
 @njit(cache=True)
 def colour_graph(graph_start, graph_index):
-    """Colour the nodes so that no two neighbours share a colour: greedily, in the order of the nodes.
+    """Colour the nodes (int64, from 0) greedily, in their order, so that no two neighbours share a colour.
 
     Rows of one colour don't pull at each other, so that they can be solved side by side.
-
-    Returns
-    -------
-    int64 array, shape (n,)
-        Colours, counted from 0; at most the largest degree plus one of them.
     """
     n = len(graph_start) - 1
     colours = np.full(n, -1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
+
 import numpy as np
 
 PLATEAU_MARGIN = 1e-4
 """An error must fall by more than this to count as progress for the learning rate (Keras' ``ReduceLROnPlateau``)."""
 
 
+@dataclass(eq=False)
 class EarlyStopping:
     """Keep the weights of the epoch with the lowest validation error.
 
@@ -33,26 +36,25 @@ class EarlyStopping:
         The epoch, from zero, that is kept: the one of the lowest error or, without errors, the last.
     weights : dict of str to ndarray
         Its weights.
+    stopped : bool
     errors, rates : list of float
         By epoch; the errors NaN where none was given.
     """
 
-    def __init__(
-        self,
-        learning_rate: float,
-        *,
-        averaging: float = 0.0,
-        patience: int | None = None,
-        plateau_patience: int | None = None,
-        plateau_factor: float = 0.5,
-        least_rate: float = 0.0,
-    ):
-        self.learning_rate, self.averaging, self.patience = learning_rate, averaging, patience
-        self.plateau_patience, self.plateau_factor = plateau_patience, plateau_factor
-        self.least_rate = least_rate
-        self.best, self.weights, self.stopped = -1, {}, False
-        self.errors: list[float] = []
-        self.rates: list[float] = []
+    learning_rate: float
+    _: KW_ONLY
+    averaging: float = 0.0
+    patience: int | None = None
+    plateau_patience: int | None = None
+    plateau_factor: float = 0.5
+    least_rate: float = 0.0
+    best: int = field(default=-1, init=False)
+    weights: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    stopped: bool = field(default=False, init=False)
+    errors: list[float] = field(default_factory=list, init=False)
+    rates: list[float] = field(default_factory=list, init=False)
+
+    def __post_init__(self):
         self._mean: dict[str, np.ndarray] = {}
         self._least, self._progress, self._waited = np.inf, np.inf, 0
 

@@ -1,4 +1,4 @@
-"""Kernels of networks with sparse ends: weighted sums of rows, products at given places, and Adam's step.
+"""Kernels of networks with sparse ends: weighted sums of rows, and products at given places.
 
 Compressed lists hold, for row r, the places ``starts[r]`` to ``starts[r + 1]``. Each row writes to its own part of the
 output, so that threads never meet and the result has the same bits for any number of them. All floats of a call have one

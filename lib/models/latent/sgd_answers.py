@@ -7,6 +7,7 @@ from numba import njit
 
 from lib.models.latent.sgd_kernels import match
 from lib.models.latent.sgd_parameters import Parameters, Ratings
+from lib.models.sparse_kernels import REORDERED
 
 
 def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:
@@ -14,10 +15,7 @@ def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:
 
     .. math:: v_u = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j
 
-    Returns
-    -------
-    ndarray of float64, shape (n_users, k)
-        Zero for a user who has none of the three.
+    It is zero for a user who has none of the three; float64, shape (n_users, k).
     """
     n_users, k = len(ratings.start) - 1, parameters.item_factors.shape[1]
     vectors = np.zeros((n_users, k))
@@ -46,7 +44,7 @@ def _add_sums(start, items, shares, table, out):
             out[u, f] += sums[f] / np.sqrt(n)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath=REORDERED)
 def pair_products(users, items, vectors, factors):
     """Multiply a user's vector with a film's for each pair, in double precision; 0 where a code is outside the tables.
 
@@ -54,10 +52,6 @@ def pair_products(users, items, vectors, factors):
     ----------
     users, items : int arrays, shape (n,)
     vectors, factors : float arrays, shapes (n_users, k), (n_items, k)
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
     """
     out = np.zeros(len(users))
     for n in range(len(users)):
@@ -76,17 +70,8 @@ def neighbour_sums(users, items, ratings: Ratings, explicit: np.ndarray, implici
 
     .. math:: |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} e_{uj} w_{ij} + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-    Parameters
-    ----------
-    users, items : int arrays, shape (n,)
-    ratings : Ratings
-    explicit, implicit : float arrays
-        The weights; see `lib.models.latent.sgd_parameters.Parameters`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        0 where no neighbour is known, and for codes outside the tables.
+    It is 0 where no neighbour is known, and for codes outside the tables; float64, shape (n,). `explicit` and `implicit`
+    are the weights, as in `lib.models.latent.sgd_parameters.Parameters`.
     """
     users, items = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     order = np.argsort(users, kind="stable")  # a user's films are looked up once

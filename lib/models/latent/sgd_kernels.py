@@ -20,9 +20,9 @@ by :math:`\gamma\,(e_{ui}\,\partial \hat r_{ui} / \partial \theta - \lambda \the
 :math:`y_j \leftarrow (1 - \gamma\lambda)\,y_j + \gamma\,|N(u)|^{-1/2} e_{ui} q_i`, and while this user is visited
 the prediction sees their sum only. So the kernel moves the sum, :math:`s \leftarrow s + \gamma (e_{ui} q_i - \lambda s)`,
 keeps what all :math:`y_j` have moved by, and writes it back once when the user is done:
-:math:`y_j \leftarrow (1 - \gamma\lambda)^{n_u} y_j + \Delta`. Nothing is frozen or left out: the result is that of the
-update rating by rating, in O(factors) a rating instead of O(factors x ratings of the user). The same goes for
-:math:`x_j`, which move by a common vector times :math:`e_{uj}`.
+:math:`y_j \leftarrow (1 - \gamma\lambda)^{n_u} y_j + \Delta`. The result is that of the update rating by rating, in
+O(factors) a rating instead of O(factors x ratings of the user). The same goes for :math:`x_j`, which move by a common
+vector times :math:`e_{uj}`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-REORDERED = {"reassoc", "contract"}
-"""Sums may be taken in another order, several at a time: other last bits than a plain loop, the same ones every run."""
+from lib.models.sparse_kernels import REORDERED
 
 
 @njit(cache=True)

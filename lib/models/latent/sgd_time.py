@@ -50,14 +50,7 @@ class Calendar(NamedTuple):
 
     @classmethod
     def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Calendar:
-        """Read the times of training ratings.
-
-        Parameters
-        ----------
-        train : Interactions
-        n_bins : int
-            Bins of equal length in time, over the span of the training ratings.
-        exponent : float
+        """Read the times of training ratings; bins are of equal length, over the span of these times.
 
         Raises
         ------
