@@ -1,8 +1,9 @@
-"""What readers see of films and of lists: titles, and the mark of a hit."""
+"""What readers see of recommendations: titles, the mark of a hit, and which of the user's films a prediction rests on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,3 +38,40 @@ def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> 
         else:
             shown.append(str(title) if pd.isna(year) else f"{title} ({int(year)})")
     return shown
+
+
+class Explanation(NamedTuple):
+    """A prediction taken apart: `baseline`, the `contributions` and `rest` add up to it.
+
+    Parameters
+    ----------
+    items : ndarray of int, shape (n,)
+        Codes of the user's films that weigh most, by the size of their contribution, largest first.
+    contributions : ndarray of float64, shape (n,)
+        What each adds to the prediction or takes from it, in units of the rating scale.
+    baseline : float
+        The terms that no single film answers for: mean, biases and, where the model has them, the user's own factors.
+    rest : float
+        Sum of the contributions of the films that are not listed.
+    """
+
+    items: np.ndarray
+    contributions: np.ndarray
+    baseline: float
+    rest: float
+
+
+def explanation(items: np.ndarray, contributions: np.ndarray, baseline: float, n: int | None) -> Explanation:
+    """Sort contributions by size, and list the n largest that are not zero; None lists them all.
+
+    Raises
+    ------
+    ValueError
+        n is below 1.
+    """
+    if n is not None and n < 1:
+        raise ValueError(f"n={n}: list at least 1 film, or None for all")
+    order = np.argsort(-np.abs(contributions), kind="stable")[:n]
+    order = order[contributions[order] != 0]
+    rest = float(contributions.sum() - contributions[order].sum())
+    return Explanation(items[order], contributions[order], float(baseline), rest)

@@ -7,8 +7,8 @@ from numba import njit, prange
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
+from lib.models.latent.correlation_neighbours import RatedNeighbours
 from lib.models.latent.item_similarity import CHUNK, add_common, compressed
-from lib.models.latent.rated_neighbours import RatedNeighbours
 
 
 class InterpolatedNeighbours(RatedNeighbours):
@@ -31,10 +31,10 @@ class InterpolatedNeighbours(RatedNeighbours):
     anything about the film they are near zero. The problem is solved to its minimum by coordinate descent in place of the
     paper's projected steepest descent; where pairwise estimates make :math:`\hat A` so indefinite that this does not
     settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours and baseline: see
-    `lib.models.latent.rated_neighbours.RatedNeighbours`.
+    `lib.models.latent.correlation_neighbours.RatedNeighbours`.
 
-    Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what
-    `lib.models.latent.correlation_neighbours` takes: whole catalogues take minutes where pairs take seconds.
+    Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what CorNgbr takes:
+    whole catalogues take minutes where pairs take seconds.
 
     Parameters
     ----------

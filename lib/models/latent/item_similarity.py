@@ -234,23 +234,10 @@ def take_best(codes, values, k, best_codes, best_values):
     size = min(k, n)
     if size == 0:
         return 0
-    edge = np.partition(values, n - size)[n - size]
-    n_kept, n_level = 0, 0
-    level = np.empty(n, codes.dtype)
-    for t in range(n):
-        if values[t] > edge:
-            best_codes[n_kept], best_values[n_kept] = codes[t], values[t]
-            n_kept += 1
-        elif values[t] == edge:
-            level[n_level] = codes[t]
-            n_level += 1
-    level = np.sort(level[:n_level])
-    for t in range(size - n_kept):
-        best_codes[n_kept + t], best_values[n_kept + t] = level[t], edge
-    codes_above, values_above = best_codes[:n_kept].copy(), best_values[:n_kept].copy()
-    by_code = np.argsort(codes_above)
-    codes_above, values_above = codes_above[by_code], values_above[by_code]
-    order = np.argsort(-values_above, kind="mergesort")
-    for t in range(n_kept):
-        best_codes[t], best_values[t] = codes_above[order[t]], values_above[order[t]]
+    above = values >= np.partition(values, n - size)[n - size]
+    codes, values = codes[above], values[above]
+    by_code = np.argsort(codes)
+    codes, values = codes[by_code], values[by_code]
+    order = np.argsort(-values, kind="mergesort")[:size]
+    best_codes[:size], best_values[:size] = codes[order], values[order]
     return size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.models.explanation import Explanation, explanation
 from lib.models.latent.sgd_engine import KorenModel
+from lib.models.recommendations import Explanation, explanation
 
 
 class Explains(KorenModel):

@@ -8,6 +8,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
+from lib.models.normalisation import means_of
 
 SECONDS_A_DAY = 86_400
 
@@ -63,8 +64,7 @@ class Calendar(NamedTuple):
                 "these ratings have no timestamps that differ, and a model of time needs them: use SVD++ here"
             )
         days, counts = times // SECONDS_A_DAY, train.user_counts
-        sums = np.bincount(train.users, days, minlength=train.n_users)
-        user_days = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        user_days = means_of(train.users, days, train.n_users, np.nan)
         latest = np.full(train.n_users, np.iinfo(np.int64).min)
         np.maximum.at(latest, train.users, times)
         user_last = np.where(counts > 0, latest, times.max())

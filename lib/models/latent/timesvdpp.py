@@ -97,13 +97,10 @@ class TimeSVDpp(KorenModel):
     def _start(self, train: Interactions, ratings: Ratings) -> Parameters:
         n_users, n_days = train.n_users, int(ratings.days.max()) + 1
         shapes = {"bin_bias": (train.n_items, self.n_bins), "user_slope": n_users, "day_bias": n_days}
-        zeros = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
-        drift = np.zeros((n_users, self.n_factors), self.dtype)
-        return (
-            super()
-            ._start(train, ratings)
-            ._replace(**zeros, user_scale=np.ones(n_users, self.dtype), drift_factors=drift)
-        )
+        shapes["drift_factors"] = (n_users, self.n_factors)
+        values = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
+        values["user_scale"] = np.ones(n_users, self.dtype)
+        return super()._start(train, ratings)._replace(**values)
 
     def _check(self) -> None:
         super()._check()
