@@ -42,14 +42,8 @@ def solve_ridge(design, target, ridge, pull):
     :math:`v = \frac{1}{\rho} (b - F^\top (F F^\top + \rho I)^{-1} F b)` with :math:`b = F^\top t + h`, and, where
     :math:`h = 0`, without the cancellation: :math:`v = F^\top (F F^\top + \rho I)^{-1} t`.
 
-    Parameters
-    ----------
-    design : float64 array F, shape (n, k)
-    target : float64 array t, shape (n,)
-    ridge : float
-        :math:`\rho > 0`.
-    pull : float64 array h, shape (k,) or (0,)
-        Empty stands for zero.
+    `design` is F, shape (n, k), `target` t, `ridge` :math:`\rho > 0`, and `pull` h, shape (k,), or empty for zero; all
+    are float64.
     """
     n, k = design.shape
     if n < k:
@@ -129,21 +123,9 @@ def update_factors(
     with :math:`q_c` the latent vectors of the row's partners, :math:`e` the residuals, S the similarity graph (of
     strength :math:`\alpha`; :math:`D_{rr} = \sum_s S_{rs}`). `rows` must not hold two neighbours of that graph.
 
-    Parameters
-    ----------
-    rows : int array
-    start, partner, place : int arrays
-        The side's compressed lists.
-    residuals : float64 array, shape (n_ratings,)
-        Updated in place.
-    others : float64 array, shape (n_other, k)
-    ridges : float64 array, shape (n_rows,)
-        :math:`\lambda_r`.
-    graph_start, graph_index, graph_weight : arrays
-        S in compressed rows; `graph_start` empty for none.
-    strength : float
-    own, latent : float64 arrays, shape (n_rows, k)
-        The factors, and the latent vectors that contain them; both updated in place.
+    `residuals`, shape (n_ratings,), the side's factors `own` and the latent vectors `latent` that contain them, both of
+    shape (n_rows, k), are updated in place. `others`, shape (n_other, k), are the partners' latent vectors, `ridges` the
+    :math:`\lambda_r`; the graph is S in compressed rows, `graph_start` empty for none. All floats are float64.
     """
     k = own.shape[1]
     for at in prange(len(rows)):

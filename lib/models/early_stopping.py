@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 
@@ -48,14 +48,10 @@ class EarlyStopping:
     plateau_patience: int | None = None
     plateau_factor: float = 0.5
     least_rate: float = 0.0
-    best: int = field(default=-1, init=False)
-    weights: dict[str, np.ndarray] = field(default_factory=dict, init=False)
-    stopped: bool = field(default=False, init=False)
-    errors: list[float] = field(default_factory=list, init=False)
-    rates: list[float] = field(default_factory=list, init=False)
 
     def __post_init__(self):
-        self._mean: dict[str, np.ndarray] = {}
+        self.best, self.weights, self.stopped = -1, {}, False
+        self.errors, self.rates, self._mean = [], [], {}
         self._least, self._progress, self._waited = np.inf, np.inf, 0
 
     def averaged(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -104,14 +104,11 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
     users : int array
         In the order of the visits. Those without ratings are passed over.
     seed : uint64
-        Of the order of each user's ratings, which does not depend on the other users.
-    shuffled : bool
-        False takes a user's ratings as they stand.
+        Of the order of each user's ratings (which stay as they stand unless `shuffled`), whatever the other users.
     mean : float
         :math:`\mu`.
-    ratings : Ratings
-    parameters : Parameters
-        Updated in place.
+    ratings, parameters : Ratings, Parameters
+        The second are updated in place.
     rates, penalties : Groups
         Of the parameters' float type.
 
@@ -192,9 +189,8 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
             estimate += effect * scale
             n_matched, share, rated_near = 0, zero, zero
             if neighbourly:
-                n_matched = match(
-                    i, ratings.neighbour_start, ratings.neighbours, films, known, n_items, places, partners
-                )
+                starts, near = ratings.neighbour_start, ratings.neighbours
+                n_matched = match(i, starts, near, films, known, n_items, places, partners)
                 by_rating, by_choice, n_rated = zero, zero, 0
                 for t in range(n_matched):
                     by_rating += p.explicit_weights[places[t]] * residual_of[partners[t]]
@@ -223,22 +219,17 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
             if drifting:
                 deviation = ratings.deviations[at]
                 step(p.drift_factors[u], rates.time_factor, deviation, slope, penalties.time_factor)
+            w, c = p.explicit_weights, p.implicit_weights
             for t in range(n_matched):
                 e, j = places[t], partners[t]
                 if choosing:
-                    p.implicit_weights[e] += rates.weight * (
-                        error * share - penalties.weight * p.implicit_weights[e]
-                    )
+                    c[e] += rates.weight * (error * share - penalties.weight * c[e])
                 if known[j] == 2:
-                    p.explicit_weights[e] += rates.weight * (
-                        error * rated_near * residual_of[j] - penalties.weight * p.explicit_weights[e]
-                    )
+                    w[e] += rates.weight * (error * rated_near * residual_of[j] - penalties.weight * w[e])
             if timed:
-                b, deviation = ratings.bins[at], ratings.deviations[at]
+                b, slopes, deviation = ratings.bins[at], p.user_slope, ratings.deviations[at]
                 p.bin_bias[i, b] += rates.time_bias * (error * scale - penalties.time_bias * p.bin_bias[i, b])
-                p.user_slope[u] += rates.time_bias * (
-                    error * deviation - penalties.time_bias * p.user_slope[u]
-                )
+                slopes[u] += rates.time_bias * (error * deviation - penalties.time_bias * slopes[u])
             if scaled:
                 p.user_scale[u] += rates.time_bias * (error * effect - penalties.time_bias * (scale - one))
             if daily:
