@@ -235,7 +235,7 @@ def subtract_products(start, partner, place, others, change, residuals):
 
 @njit(cache=True)
 def colour_graph(graph_start, graph_index):
-    """Colour the nodes (int64, from 0) greedily, in their order, so that no two neighbours share a colour.
+    """Colour the nodes (int64, from 0) greedily, in their order: no two neighbours share a colour.
 
     Rows of one colour don't pull at each other, so that they can be solved side by side.
     """

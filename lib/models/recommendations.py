@@ -15,15 +15,9 @@ HIT = " *"
 
 
 def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> list[str]:
-    """Return what readers see for films: title and year, as far as the item table has them, else the raw id.
+    """Return what readers see for films (codes): title and year, as far as the item table has them, else the raw id.
 
     Titles come as they are in the data; whoever puts them into HTML escapes them there.
-
-    Parameters
-    ----------
-    interactions : Interactions
-    items : int array
-        Codes inside the id map.
     """
     items = np.asarray(items)
     table = interactions.item_table
@@ -33,10 +27,8 @@ def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> 
     years = rows["year"] if "year" in table else [None] * len(rows)
     shown = []
     for raw, title, year in zip(interactions.item_ids[items], rows["title"], years, strict=True):
-        if pd.isna(title):
-            shown.append(str(raw))
-        else:
-            shown.append(str(title) if pd.isna(year) else f"{title} ({int(year)})")
+        name = str(raw if pd.isna(title) else title)
+        shown.append(name if pd.isna(title) or pd.isna(year) else f"{name} ({int(year)})")
     return shown
 
 
@@ -62,13 +54,7 @@ class Explanation(NamedTuple):
 
 
 def explanation(items: np.ndarray, contributions: np.ndarray, baseline: float, n: int | None) -> Explanation:
-    """Sort contributions by size, and list the n largest that are not zero; None lists them all.
-
-    Raises
-    ------
-    ValueError
-        n is below 1.
-    """
+    """Sort contributions by size, and list the n largest that are not zero; None lists them all."""
     if n is not None and n < 1:
         raise ValueError(f"n={n}: list at least 1 film, or None for all")
     order = np.argsort(-np.abs(contributions), kind="stable")[:n]

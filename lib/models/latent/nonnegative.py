@@ -23,22 +23,10 @@ def minimise_quadratic(matrix, linear, unknowns, slope):
     One unknown after the other is set to its best value while the others stand still, from zero on until none moves by
     more than `TOLERANCE`: for a positive definite A that is the minimum (which is unique). A whose entries are estimated
     from different ratings each need not be definite; where sweeps diverge or do not settle, they start again with a
-    ridge on the diagonal that grows until they do.
+    ridge on the diagonal that grows until they do; the ridge that was needed is returned.
 
-    Parameters
-    ----------
-    matrix : float array A, shape (n, n)
-        Symmetric, with a positive diagonal.
-    linear : float64 array b, shape (n,)
-    unknowns : float64 array x, shape (n,)
-        Overwritten by the solution.
-    slope : float64 array, shape (n,)
-        Overwritten by :math:`A x - b`.
-
-    Returns
-    -------
-    float
-        The ridge that was needed: 0 unless A had to be repaired.
+    `matrix` is A, symmetric, with a positive diagonal, and `linear` b; `unknowns` are overwritten by x, `slope` by
+    :math:`A x - b`.
     """
     n = len(linear)
     largest = 0.0

@@ -43,11 +43,8 @@ class KorenModel(Recommender):
     the error.
 
     A user without training ratings has no :math:`b_u` and no vector, a film without them no :math:`b_i` and no factors:
-    what is left of the sum is the prediction, :math:`\mu` for a pair of two such. That also goes for codes outside the
-    id maps.
-
-    Default hyperparameters suit data of the size of MovieLens 100K to 1M; those of the papers, for Netflix, regularise
-    less.
+    what is left of the sum is the prediction, :math:`\mu` for a pair of two such, or of codes outside the id maps.
+    Default hyperparameters suit data of the size of MovieLens 100K to 1M; the papers', for Netflix, regularise less.
 
     Parameters
     ----------
@@ -141,10 +138,10 @@ class KorenModel(Recommender):
         return None
 
     def _start(self, train: Interactions, ratings: Ratings) -> Parameters:
-        """Draw factors from a normal distribution; biases and weights start at 0, as do factors without ratings.
+        """Draw factors of whoever has ratings; all else starts at 0.
 
-        Rows are drawn for users and films in the order in which they first appear in `train`, by numpy's ``RandomState``,
-        one table after the other. So does scikit-surprise: the same seed gives the same start.
+        Rows are drawn in the order in which users and films first appear in `train`, by numpy's ``RandomState``, one
+        table after the other. So does scikit-surprise: the same seed gives the same start.
         """
         random, k = np.random.RandomState(self.seed), self.n_factors
         tables = {"user_factors": self.personal, "item_factors": k > 0}
@@ -165,13 +162,7 @@ class KorenModel(Recommender):
     def _descend(
         self, train: Interactions, validation: Interactions | None, ratings: Ratings, parameters: Parameters
     ) -> None:
-        """Run the epochs; the parameters change in place.
-
-        Raises
-        ------
-        FloatingPointError
-            The training error or a parameter is not a finite number, or the error is beyond any that still comes back.
-        """
+        """Run the epochs, in which the parameters change in place, until the error is beyond any that comes back."""
         kind = parameters.item_bias.dtype.type
         rates, penalties = self._group("learning_rate"), Groups(*map(kind, self._group("regularisation")))
         stopping = EarlyStopping(1.0, patience=self.patience)

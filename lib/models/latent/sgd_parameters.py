@@ -11,77 +11,41 @@ from lib.models.latent.sgd_time import Calendar
 
 
 class Ratings(NamedTuple):
-    """Ratings in compressed rows, and what is known about each; floats are of one type, unused arrays are empty.
+    """Ratings in compressed rows, and what is known about each; floats are of one type, unused arrays are empty."""
 
-    Parameters
-    ----------
-    start : ndarray of int64, shape (n_users + 1,)
-        User u's ratings are ``start[u]`` to ``start[u + 1]``.
-    items : ndarray of int32, shape (n,)
-    ratings : ndarray of float, shape (n,)
-    residuals : ndarray of float, shape (n,)
-        :math:`e_{uj}`: the rating less a fixed baseline.
-    known_start, known_items : ndarrays like `start` and `items`
-        N(u), the films that a user is known to have rated.
-    neighbour_start, neighbours : ndarrays of int64, shape (n_items + 1,), and of int32
-        Films near each film, in compressed rows. Empty for all films, if there are weights.
-    deviations : ndarray of float, shape (n,)
-        :math:`d_u(t)`, how far the rating's time lies from the user's mean time.
-    bins, days : ndarrays of int32, shape (n,)
-        Bin of time, and number of the (user, day) pair.
-    """
-
-    start: np.ndarray
-    items: np.ndarray
-    ratings: np.ndarray
-    residuals: np.ndarray
-    known_start: np.ndarray
+    start: np.ndarray  # int64, shape (n_users + 1,): user u's ratings are start[u] to start[u + 1]
+    items: np.ndarray  # int32, shape (n,)
+    ratings: np.ndarray  # float, shape (n,)
+    residuals: np.ndarray  # float, shape (n,): e_uj, the rating less a fixed baseline
+    known_start: np.ndarray  # like start and items: N(u), the films that a user is known to have rated
     known_items: np.ndarray
-    neighbour_start: np.ndarray
-    neighbours: np.ndarray
-    deviations: np.ndarray
-    bins: np.ndarray
-    days: np.ndarray
+    neighbour_start: np.ndarray  # int64, shape (n_items + 1,): films near each film, in compressed rows;
+    neighbours: np.ndarray  # int32; both empty for all films, if there are weights
+    deviations: (
+        np.ndarray
+    )  # float, shape (n,): d_u(t), how far the rating's time lies from the user's mean time
+    bins: np.ndarray  # int32, shape (n,): bin of time
+    days: np.ndarray  # int32, shape (n,): number of the (user, day) pair
 
 
 class Parameters(NamedTuple):
-    r"""What is learned, all of one float type; an empty array leaves the term out.
+    """What is learned, all of one float type; an empty array leaves the term out."""
 
-    Parameters
-    ----------
-    user_bias, item_bias : shapes (n_users,), (n_items,)
-    user_factors, item_factors : shapes (n_users, k), (n_items, k)
-        :math:`p_u, q_i`; k may be 0.
-    implicit_factors, explicit_factors : shape (n_items, k)
-        :math:`y_j, x_j`.
-    explicit_weights, implicit_weights : shape (n_entries,)
-        :math:`w_{ij}, c_{ij}`, aligned with `Ratings.neighbours`, or all n_items x n_items; the second only beside the
-        first.
-    bin_bias : shape (n_items, n_bins)
-        :math:`b_{i,\mathrm{Bin}(t)}`, added to :math:`b_i`.
-    user_slope : shape (n_users,)
-        :math:`\alpha_u`.
-    user_scale : shape (n_users,)
-        :math:`c_u`, which multiplies the film's whole bias; held near 1.
-    day_bias : shape (n_days,)
-        :math:`b_{u,t}`.
-    drift_factors : shape (n_users, k)
-        :math:`a_u`.
-    """
-
-    user_bias: np.ndarray
-    item_bias: np.ndarray
-    user_factors: np.ndarray
-    item_factors: np.ndarray
-    implicit_factors: np.ndarray
-    explicit_factors: np.ndarray
-    explicit_weights: np.ndarray
-    implicit_weights: np.ndarray
-    bin_bias: np.ndarray
-    user_slope: np.ndarray
-    user_scale: np.ndarray
-    day_bias: np.ndarray
-    drift_factors: np.ndarray
+    user_bias: np.ndarray  # shape (n_users,)
+    item_bias: np.ndarray  # shape (n_items,)
+    user_factors: np.ndarray  # p_u, shape (n_users, k); k may be 0
+    item_factors: np.ndarray  # q_i, shape (n_items, k)
+    implicit_factors: np.ndarray  # y_j, shape (n_items, k)
+    explicit_factors: np.ndarray  # x_j, shape (n_items, k)
+    explicit_weights: (
+        np.ndarray
+    )  # w_ij, shape (n_entries,), aligned with Ratings.neighbours, or n_items x n_items
+    implicit_weights: np.ndarray  # c_ij, the same, and only beside w_ij
+    bin_bias: np.ndarray  # b_i,Bin(t), shape (n_items, n_bins), added to b_i
+    user_slope: np.ndarray  # alpha_u, shape (n_users,)
+    user_scale: np.ndarray  # c_u, shape (n_users,), which multiplies the film's whole bias; held near 1
+    day_bias: np.ndarray  # b_u,t, shape (n_days,)
+    drift_factors: np.ndarray  # a_u, shape (n_users, k)
 
 
 class Groups(NamedTuple):
