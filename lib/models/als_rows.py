@@ -202,10 +202,7 @@ def sum_weighted(start, partner, place, weights, others, power, out):
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
 def apply_grams(start, partner, others, direction, out):
-    r"""Multiply each row's Gram matrix with a vector, without forming it.
-
-    .. math:: out_r = \sum_c q_c\,(q_c^\top d_r)
-    """
+    r"""Multiply each row's Gram matrix with a vector, without forming it: :math:`out_r = \sum_c q_c\,(q_c^\top d_r)`."""
     k = direction.shape[1]
     for r in prange(len(out)):
         sums, along = out[r], direction[r]

@@ -70,18 +70,8 @@ class InterpolatedNeighbours(RatedNeighbours):
 def shrunk_moments(train: Interactions, values: np.ndarray, shrinkage: float) -> np.ndarray:
     r"""Mean products of two films' values over their common raters, drawn towards the mean of all such.
 
-    Parameters
-    ----------
-    train : Interactions
-    values : ndarray of float64, shape (n,)
-        One a rating.
-    shrinkage : float
-        :math:`\beta > 0`.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, n_items)
-        :math:`\hat A` of `InterpolatedNeighbours`, symmetric to the bit, with a positive diagonal.
+    `values` (float64) are one a rating, `shrinkage` is :math:`\beta > 0`; it is :math:`\hat A` of
+    `InterpolatedNeighbours`, float32, symmetric to the bit, with a positive diagonal.
     """
     by, lists = compressed(train, np.asarray(values, dtype=np.float64))
     shape = train.n_items, train.n_items
