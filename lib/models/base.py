@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lib.data.interactions import Interactions, RatingScale
 
@@ -146,8 +147,9 @@ class Recommender(ABC):
         """Write hyperparameters and fitted arrays into one ``.npz`` file, without pickle."""
         self._check_fitted()
         head = json.dumps({"class": type(self).__name__, "parameters": self.parameters})
+        arrays: dict[str, Any] = {"__model__": np.array(head), **self._state()}
         with open(path, "wb") as file:
-            np.savez_compressed(file, __model__=np.array(head), **self._state())
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -188,7 +190,7 @@ class Recommender(ABC):
         return users, items
 
 
-def lookup(values: np.ndarray, codes: np.ndarray, default=0.0) -> np.ndarray:
+def lookup(values: np.ndarray, codes: ArrayLike, default=0.0) -> np.ndarray:
     """Take ``values[codes]`` along the first axis, with `default` for codes outside its range."""
     codes = np.asarray(codes)
     known = (codes >= 0) & (codes < len(values))

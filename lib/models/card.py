@@ -109,13 +109,15 @@ def read_cards(folders: tuple[str, ...], package: str) -> dict[str, Card]:
 
 def _read(text: str, place: str) -> Card:
     try:
+        node: Any
         (node,) = ast.parse(text).body
+        call: Any
         (call,) = (
             statement.value
             for statement in node.body
             if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "card"
         )
-        given = {argument.arg: ast.literal_eval(argument.value) for argument in call.keywords}
-        return Card(*map(ast.literal_eval, call.args), **given, place=place)
+        given = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+        return Card(*map(ast.literal_eval, call.args), **given | {"place": place})
     except (SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f"the card of {place} can't be read: {error}") from error

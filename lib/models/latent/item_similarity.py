@@ -13,6 +13,8 @@ from lib.models.normalisation import means_of
 MOST_ITEMS = 30_000
 """Largest catalogue of a full matrix: items x items in single precision then take 3.6 GB."""
 
+Pair = tuple[np.ndarray, np.ndarray]
+
 BLOCK_ROWS = 1024
 """Films whose lists are held at once before they are packed."""
 
@@ -110,8 +112,8 @@ def neighbour_lists(
 
 def residuals(train: Interactions, baseline: Bias | None = None) -> np.ndarray:
     """Return the training ratings less the bias model's predictions, float64, shape (n,)."""
-    baseline = fit_model(Bias, train) if baseline is None else baseline
-    return train.ratings.astype(np.float64) - baseline.predict(train.users, train.items)
+    fitted = fit_model(Bias, train) if baseline is None else baseline
+    return train.ratings.astype(np.float64) - fitted.predict(train.users, train.items)
 
 
 def about_film_means(train: Interactions) -> np.ndarray:
@@ -120,7 +122,7 @@ def about_film_means(train: Interactions) -> np.ndarray:
     return train.ratings.astype(np.float64) - means[train.items]
 
 
-def compressed(train: Interactions, values: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple]:
+def compressed(train: Interactions, values: np.ndarray) -> tuple[Pair, tuple[Pair, Pair]]:
     """Order one value a rating by film and by user, and return those with the lists ``(starts, partners)`` of both."""
     by_item = np.lexsort((train.users, train.items))
     by_user = np.lexsort((train.items, train.users))

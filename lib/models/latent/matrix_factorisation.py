@@ -117,7 +117,7 @@ class MatrixFactorisation(Recommender):
 
     def _step(self, users: np.ndarray, items: np.ndarray, batch: list[np.ndarray]) -> None:
         by_user, by_item = np.zeros_like(users), np.zeros_like(items)
-        add_slopes(users, items, *batch, by_user, by_item)
+        add_slopes(users, items, batch[0], batch[1], batch[2], by_user, by_item)
         for slopes in (by_user, by_item):
             slopes /= len(batch[0])
         if self.l2:

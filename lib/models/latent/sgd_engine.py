@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -121,7 +121,7 @@ class KorenModel(Recommender):
         self.user_vectors_ = user_vectors(ratings, parameters)
 
     def _compress(self, train: Interactions, pairs: Interactions | None) -> Ratings:
-        known = {"extra": pairs, "calendar": self._calendar(train), "dtype": self.dtype}
+        known: dict[str, Any] = {"extra": pairs, "calendar": self._calendar(train), "dtype": self.dtype}
         if self.explicit or self.neighbourly:
             known["residuals"] = residuals(train)
         if self.neighbourly and self.n_neighbours is not None:
