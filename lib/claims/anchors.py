@@ -157,7 +157,7 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     ----------
     anchors : iterable of Anchor
     results : DataFrame
-        Rows with `lib.report.run_writer.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
+        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
         do no harm.
 
     Returns
