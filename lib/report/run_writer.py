@@ -15,7 +15,6 @@ from lib.data.one_sentence import RUN_FOLDER_VARIABLE
 from lib.experiment.provenance import collect_provenance
 from lib.experiment.stored_runs import StoredRun, runs_folder
 from lib.report import display
-from lib.report.figures import svg_text, use_style
 from lib.statistics.agreement import ScoreMatrix
 
 BY_HAND = "by_hand"
@@ -92,6 +91,8 @@ class RunWriter:
         `name` is the cell's ``#| label:``; `points`, of `lib.report.figures.hover_points`, is what the HTML report tells when the
         pointer is near a place.
         """
+        from lib.report.figures import svg_text
+
         if not name.startswith("fig-"):
             raise ValueError(f"a figure's name starts with 'fig-', as its label does; got {name!r}")
         text = svg_text(figure)
@@ -161,5 +162,7 @@ def start_run(
             f"What this notebook finds goes to reports/{BY_HAND}/{run}; the report's own results stay. "
             f"To make those anew: python run_notebooks.py --only {run}"
         )
+    from lib.report.figures import use_style
+
     use_style()
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)
