@@ -31,7 +31,7 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     Parameters
     ----------
     results : DataFrame
-        Rows with `lib.report.run_writer.METRIC_COLUMNS`.
+        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`.
     dataset, split, metric : str
 
     Returns
@@ -48,7 +48,7 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     missing = [column for column in METRIC_COLUMNS if column not in results.columns]
     if missing:
         raise ValueError(
-            f"the results lack {', '.join(missing)}; pass the metrics of lib.report.run_writer.load_run"
+            f"the results lack {', '.join(missing)}; pass the metrics of lib.experiment.stored_runs.load_run"
         )
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
     found = _summary(rows[rows["split"] == split], split)
@@ -105,7 +105,7 @@ def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: s
     Returns
     -------
     DataFrame
-        `lib.report.run_writer.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
+        `lib.experiment.stored_runs.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
 
     Raises
     ------

@@ -144,7 +144,9 @@ class RunWriter:
 def start_run(
     run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None
 ) -> RunWriter:
-    """Open a run's folder for writing; its data set, or the set's name, and its parameters go into the provenance.
+    """Open a run's folder for writing, and give figures the report's look.
+
+    Its data set, or the set's name, and its parameters go into the provenance.
 
     An empty `runs_dir` is the folder that the runner gives; without the runner reports/by_hand, so that a notebook that is
     tried by hand leaves the report's results alone.
@@ -160,4 +162,7 @@ def start_run(
             f"What this notebook finds goes to reports/{BY_HAND}/{run}; the report's own results stay. "
             f"To make those anew: python run_notebooks.py --only {run}"
         )
+    from lib.report.figures import use_style
+
+    use_style()
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)
