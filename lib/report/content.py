@@ -80,9 +80,7 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
                 pieces.append(Piece(prose_key(page, place), block.markdown, page, block.cell))
             elif isinstance(block, (Figure, Table, Empty)) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
-    return Report(
-        title, subtitle, pages, numbering, Markdown(pieces, numbering, RESERVED), provenance
-    )  # fmt: skip
+    return Report(title, subtitle, pages, numbering, Markdown(pieces, numbering, RESERVED), provenance)
 
 
 def cell_link(report: Report, page: Page, cell: int, href: str) -> tuple[str, str]:

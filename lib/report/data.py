@@ -13,12 +13,31 @@ from lib.report.document import Figure, Page, Table
 from lib.report.errors import RenderingError
 
 RESULTS = (
-    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
-    "seconds_predict", "run",
-)  # fmt: skip
+    "dataset",
+    "split",
+    "fold",
+    "seed",
+    "model",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "seconds_fit",
+    "seconds_predict",
+    "run",
+)
 CLAIMS = (
-    "id", "project", "figure", "reported", "ours", "low", "high", "verdict", "reason", "evidence",
-)  # fmt: skip
+    "id",
+    "project",
+    "figure",
+    "reported",
+    "ours",
+    "low",
+    "high",
+    "verdict",
+    "reason",
+    "evidence",
+)
 
 
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:

@@ -115,9 +115,15 @@ def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
         shade = list(colours)[n]
         line = {"arrowstyle": "-", "color": shade, "linewidth": 0.5, "alpha": 0.5, "relpos": (0, 0.5)}
         axis.annotate(
-            list(labels)[n], (np.asarray(x)[n], np.asarray(y)[n]), (1.03, place), textcoords=axis.get_yaxis_transform(),
-            fontsize=size, color=shade, va="center", arrowprops=line,
-        )  # fmt: skip
+            list(labels)[n],
+            (np.asarray(x)[n], np.asarray(y)[n]),
+            (1.03, place),
+            textcoords=axis.get_yaxis_transform(),
+            fontsize=size,
+            color=shade,
+            va="center",
+            arrowprops=line,
+        )
 
 
 def svg_text(figure: Figure) -> str:

@@ -13,9 +13,39 @@ _FORMATTER = HtmlFormatter(nowrap=True)
 _TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
 
 COLOURED = {
-    "c", "c1", "cm", "ch", "cs", "sd", "k", "kn", "kd", "kr", "ow", "kc", "s", "s1", "s2", "sa", "si", "se", "sf", "s3",
-    "m", "mi", "mf", "mb", "mh", "nf", "nc", "nd", "nn", "nb", "bp", "fm",
-}  # fmt: skip
+    "c",
+    "c1",
+    "cm",
+    "ch",
+    "cs",
+    "sd",
+    "k",
+    "kn",
+    "kd",
+    "kr",
+    "ow",
+    "kc",
+    "s",
+    "s1",
+    "s2",
+    "sa",
+    "si",
+    "se",
+    "sf",
+    "s3",
+    "m",
+    "mi",
+    "mf",
+    "mb",
+    "mh",
+    "nf",
+    "nc",
+    "nd",
+    "nn",
+    "nb",
+    "bp",
+    "fm",
+}
 """Pygments' classes that the style sheet knows; the code's other tokens look like their surroundings."""
 
 

@@ -142,9 +142,7 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
             shown[place] = _table(report, page, block, prose.get(key, Markup("")), macros, fold())
     rest = fold() + prose.get(f"footnotes:{page.id}", Markup(""))
     code = _code(kept) if kept else Markup("")
-    return View(
-        page, report.title if page.is_front else page.title, shown, rest, headings, code
-    )  # fmt: skip
+    return View(page, report.title if page.is_front else page.title, shown, rest, headings, code)
 
 
 def _table(report: Report, page: Page, block: Table, caption: Markup, macros, code: Markup) -> Markup:

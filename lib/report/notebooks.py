@@ -209,9 +209,15 @@ def _result(run: str, number: int, data: dict, settings: dict[str, str], folder:
             )
         image = text.encode("utf-8") if kind == "svg" else base64.b64decode(text)
         return Figure(
-            number, label, settings["fig-cap"], settings["fig-alt"], kind, image,
-            _existing(folder / "figures" / f"{label}.csv"), _points(data.get(POINTS_MIME, [])),
-        )  # fmt: skip
+            number,
+            label,
+            settings["fig-cap"],
+            settings["fig-alt"],
+            kind,
+            image,
+            _existing(folder / "figures" / f"{label}.csv"),
+            _points(data.get(POINTS_MIME, [])),
+        )
     if "text/markdown" in data:
         return Prose(number, _joined(data["text/markdown"]))
     text = _clean(_joined(data.get("text/plain", "")))
@@ -225,8 +231,11 @@ def _table(run: str, number: int, bundle: dict | str, settings: dict[str, str], 
     rows = tuple(tuple(map(_table_cell, row)) for row in bundle["rows"])
     if {len(row) for row in rows} - {len(columns)} or len(align) != len(columns):
         raise RenderingError(
-            "the table's rows and columns differ in number", "Show it through lib.report.display.table.", run=run, cell=number
-        )  # fmt: skip
+            "the table's rows and columns differ in number",
+            "Show it through lib.report.display.table.",
+            run=run,
+            cell=number,
+        )
     label = settings.get("label", "")
     caption = settings.get("tbl-cap", "")
     if label and not caption:

@@ -74,9 +74,11 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
     lists = mine[(mine["metric"] == "ndcg@10") & (mine["split"] == SPLIT)].groupby("model")["value"].mean()
     folds = errors[FOLDS]
     columns = {
-        "A's split": errors[SPLIT], "u1 to u5": folds.mean(axis=1).where(folds.notna().all(axis=1)),
-        "by time": errors["chronological"], "nDCG@10": lists,
-    }  # fmt: skip
+        "A's split": errors[SPLIT],
+        "u1 to u5": folds.mean(axis=1).where(folds.notna().all(axis=1)),
+        "by time": errors["chronological"],
+        "nDCG@10": lists,
+    }
     return pd.concat(columns, axis=1)
 
 

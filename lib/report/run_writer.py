@@ -43,18 +43,37 @@ class RunWriter:
 
     # -- measurements ----------------------------------------------------------------------------------------------
     def metric(
-        self, *, model: str, metric: str, value: float, low: float | None = None, high: float | None = None,
-        split: str = "", fold: str = "", seed: int | None = None, seconds_fit: float | None = None,
-        seconds_predict: float | None = None, dataset: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        model: str,
+        metric: str,
+        value: float,
+        low: float | None = None,
+        high: float | None = None,
+        split: str = "",
+        fold: str = "",
+        seed: int | None = None,
+        seconds_fit: float | None = None,
+        seconds_predict: float | None = None,
+        dataset: str | None = None,
+    ) -> None:
         """Keep one measured figure; `low` and `high` are the ends of its interval."""
         self._metrics.append(
             {
-                "dataset": self.dataset if dataset is None else dataset, "split": split, "fold": fold, "seed": seed,
-                "model": model, "metric": metric, "value": value, "low": low, "high": high,
-                "seconds_fit": seconds_fit, "seconds_predict": seconds_predict, "run": self.run,
+                "dataset": self.dataset if dataset is None else dataset,
+                "split": split,
+                "fold": fold,
+                "seed": seed,
+                "model": model,
+                "metric": metric,
+                "value": value,
+                "low": low,
+                "high": high,
+                "seconds_fit": seconds_fit,
+                "seconds_predict": seconds_predict,
+                "run": self.run,
             }
-        )  # fmt: skip
+        )
 
     def record(self, evaluation, *, predictions: bool = True) -> None:
         """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
@@ -62,9 +81,11 @@ class RunWriter:
         if not predictions:
             return
         key = {
-            "model": evaluation.model, "split": evaluation.split.name, "fold": evaluation.split.fold,
+            "model": evaluation.model,
+            "split": evaluation.split.name,
+            "fold": evaluation.split.fold,
             "seed": evaluation.seed,
-        }  # fmt: skip
+        }
         if evaluation.predictions is not None:
             self._predictions.append(evaluation.predictions.assign(**key))
         if evaluation.top_k is not None:
@@ -76,9 +97,11 @@ class RunWriter:
         """Keep a model's whole score matrix, with its raw ids, in single precision."""
         with whole_file(self.folder / "scores" / f"{model}.npz") as partial, open(partial, "wb") as file:
             np.savez(
-                file, user_ids=matrix.user_ids, item_ids=matrix.item_ids,
+                file,
+                user_ids=matrix.user_ids,
+                item_ids=matrix.item_ids,
                 values=np.asarray(matrix.values, dtype=np.float32),
-            )  # fmt: skip
+            )
 
     def fact(self, name: str, value) -> None:
         """Keep a named number, text, list or dictionary for later notebooks' prose and verdicts."""
@@ -103,9 +126,14 @@ class RunWriter:
         display.svg(text, name, points)
 
     def table(
-        self, frame: pd.DataFrame, name: str, *, formats: dict[str, str | Callable] | None = None,
-        headings: dict[str, str] | None = None, links: dict[str, list[str]] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        frame: pd.DataFrame,
+        name: str,
+        *,
+        formats: dict[str, str | Callable] | None = None,
+        headings: dict[str, str] | None = None,
+        links: dict[str, list[str]] | None = None,
+    ) -> None:
         """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table` for the options."""
         if not name.startswith("tbl-"):
             raise ValueError(f"a table's name starts with 'tbl-', as its label does; got {name!r}")

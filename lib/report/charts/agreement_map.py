@@ -207,9 +207,14 @@ def family_effect(
     # Sums that are equal but for the order of adding must count as equal.
     extreme = int((gaps[1:] >= gaps[0] - 1e-12).sum())
     return FamilyEffect(
-        float(within[0]), float(between[0]), float(gaps[0]), (1 + extreme) / (1 + n_permutations),
-        n_within, n_between, n_permutations,
-    )  # fmt: skip
+        float(within[0]),
+        float(between[0]),
+        float(gaps[0]),
+        (1 + extreme) / (1 + n_permutations),
+        n_within,
+        n_between,
+        n_permutations,
+    )
 
 
 def family_effects(

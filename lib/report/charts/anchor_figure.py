@@ -43,9 +43,13 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
     if best is None:
         return rows.reset_index(drop=True)
     top = {
-        "name": textwrap.fill(f"lowest here: {label}", 36), "published": np.nan, "comparable": True, "ours": best["value"],
-        "low": best["low"], "high": best["high"],
-    }  # fmt: skip
+        "name": textwrap.fill(f"lowest here: {label}", 36),
+        "published": np.nan,
+        "comparable": True,
+        "ours": best["value"],
+        "low": best["low"],
+        "high": best["high"],
+    }
     return pd.concat([pd.DataFrame([top]), rows], ignore_index=True)
 
 
@@ -59,17 +63,29 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
         raise ValueError("no published figure to draw; was everything above the limit?")
     counts = [len(rows) for rows in panels.values()]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3), squeeze=False,
-        sharex=True, height_ratios=[count + 1 for count in counts],
-    )  # fmt: skip
+        len(panels),
+        1,
+        figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3),
+        squeeze=False,
+        sharex=True,
+        height_ratios=[count + 1 for count in counts],
+    )
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)
     handles = [
         Line2D([], [], linestyle="", marker="X", color=PUBLISHED, label="published"),
-        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, markerfacecolor="white", label="published, not comparable"),
+        Line2D(
+            [],
+            [],
+            linestyle="",
+            marker="X",
+            color=PUBLISHED,
+            markerfacecolor="white",
+            label="published, not comparable",
+        ),
         Line2D([], [], marker="o", color=OURS, label="ours, with 95% interval"),
-    ]  # fmt: skip
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
@@ -80,8 +96,13 @@ def _draw(axis, title: str, rows: pd.DataFrame) -> None:
     filled = rows["comparable"].to_numpy(dtype=bool)
     for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
         axis.plot(
-            rows["published"][chosen], places[chosen], "X", color=PUBLISHED, markerfacecolor=face, markersize=6
-        )  # fmt: skip
+            rows["published"][chosen],
+            places[chosen],
+            "X",
+            color=PUBLISHED,
+            markerfacecolor=face,
+            markersize=6,
+        )
     axis.hlines(places, rows["low"], rows["high"], color=OURS, linewidth=2, alpha=0.5)
     axis.plot(rows["ours"], places, "o", color=OURS, markersize=4.5)
     lowest = rows["ours"].min()

@@ -22,9 +22,15 @@ def note_figure(text: str) -> tuple[Figure, pd.DataFrame]:
 
 
 def apart_figure(
-    found: Standing | None, xlabel: str, labels: Mapping[str, str], families: Mapping[str, str], *, most: int, why_not: str,
+    found: Standing | None,
+    xlabel: str,
+    labels: Mapping[str, str],
+    families: Mapping[str, str],
+    *,
+    most: int,
+    why_not: str,
     always: str = "",
-) -> tuple[Figure, pd.DataFrame]:  # fmt: skip
+) -> tuple[Figure, pd.DataFrame]:
     """Draw which models can be told apart by a metric: the best `most`, and `always` wherever it stands.
 
     Parameters

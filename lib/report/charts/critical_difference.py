@@ -20,7 +20,7 @@ WIDTH, LANE = 7.2, 0.13
 
 def difference_figure(
     found: Standing, labels: Mapping[str, str], xlabel: str, *, families: Mapping[str, str] | None = None
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw models best first, their value with its interval, and a bar beside each group of equals.
 
     Parameters

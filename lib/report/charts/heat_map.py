@@ -16,8 +16,12 @@ from lib.report.figures import SEQUENTIAL, family_colours, family_legend
 
 
 def heat_map(
-    similarity: pd.DataFrame, tree: np.ndarray, labels: Mapping[str, str], families: Mapping[str, str], title: str
-) -> tuple[Figure, list[str]]:  # fmt: skip
+    similarity: pd.DataFrame,
+    tree: np.ndarray,
+    labels: Mapping[str, str],
+    families: Mapping[str, str],
+    title: str,
+) -> tuple[Figure, list[str]]:
     """Draw a clustered heat map, its colours from the least to the greatest value off the diagonal.
 
     `similarity` is models x models, `tree` of `lib.report.charts.agreement_map.cluster`, of the same models; `title` is the quantity, with
@@ -37,11 +41,20 @@ def heat_map(
     height = 0.165 * n + 2.2
     with plt.rc_context({"figure.constrained_layout.use": False}):
         grid = sns.clustermap(
-            similarity, row_linkage=tree, col_linkage=tree, mask=same, vmin=apart.min(), vmax=apart.max(), cmap=SEQUENTIAL,
-            row_colors=[shades[families[name]] for name in similarity.index], colors_ratio=0.025,
-            dendrogram_ratio=(0.12, 0.8 / height), figsize=(7.2, height), rasterized=True,
+            similarity,
+            row_linkage=tree,
+            col_linkage=tree,
+            mask=same,
+            vmin=apart.min(),
+            vmax=apart.max(),
+            cmap=SEQUENTIAL,
+            row_colors=[shades[families[name]] for name in similarity.index],
+            colors_ratio=0.025,
+            dendrogram_ratio=(0.12, 0.8 / height),
+            figsize=(7.2, height),
+            rasterized=True,
             cbar_kws={"label": title, "orientation": "horizontal"},
-        )  # fmt: skip
+        )
     names = [similarity.index[place] for place in grid.dendrogram_row.reordered_ind]
     axis, places, size = grid.ax_heatmap, np.arange(n) + 0.5, 7.5 if n <= 34 else 6.5
     numbered = [f"{place}  {labels.get(name, name)}" for place, name in enumerate(names, start=1)]

@@ -13,7 +13,7 @@ from lib.report.figures import PALETTE
 
 def segment_figure(
     cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping[str, str], xlabel: str
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw every model's value in every context, with the winner's name beside the row.
 
     Parameters
@@ -46,9 +46,12 @@ def segment_figure(
     )
     winner = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
     choice = {
-        "markerfacecolor": "none", "markeredgecolor": PALETTE["vermilion"], "markersize": 10, "markeredgewidth": 1.6,
+        "markerfacecolor": "none",
+        "markeredgecolor": PALETTE["vermilion"],
+        "markersize": 10,
+        "markeredgewidth": 1.6,
         "label": "simplest not told apart from it",
-    }  # fmt: skip
+    }
     for column, style in (("winner", winner), ("choice", choice)):
         found = values.loc[pd.MultiIndex.from_frame(decisions[["context", column]])]
         axis.plot(found.to_numpy(), range(len(places)), "o", **style)
