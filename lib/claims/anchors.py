@@ -13,7 +13,7 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims.anchor_measurements import measured
-from lib.claims.published import InvalidClaims, check_keys, read_published, rounding_of
+from lib.claims.published import InvalidClaims, check_keys, read_toml, rounding_of
 from lib.data.catalogue import entry
 from lib.data.dataset import FOLDS
 from lib.data.errors import UnknownDataset
@@ -72,8 +72,6 @@ class Anchor:
         What makes it not comparable; empty where it is.
     differs : str
         How our counterpart differs beyond the protocol.
-    seconds : float
-        As stated; NaN where nothing is.
     """
 
     id: str
@@ -89,10 +87,9 @@ class Anchor:
     checked: str
     why_not: str = ""
     differs: str = ""
-    seconds: float = math.nan
 
 
-OPTIONAL = {"why_not", "differs", "seconds"}
+OPTIONAL = {"why_not", "differs"}
 REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 
 
@@ -105,7 +102,8 @@ def load_anchors(path: Path | str = PATH) -> list[Anchor]:
         An unknown or missing key, an id twice, a source that is not described, an unknown data set, split or metric,
         an error outside the rating scale, or a figure that is not comparable without a reason.
     """
-    content = read_published(path, {"anchors", "sources"})
+    content = read_toml(path, parse_float=Decimal)
+    check_keys(str(path), content, {"anchors", "sources"})
     sources = {}
     for name, found in content["sources"].items():
         check_keys(f"source {name}", found, {field.name for field in fields(Source)} - {"id"})
@@ -121,13 +119,9 @@ def load_anchors(path: Path | str = PATH) -> list[Anchor]:
 
 def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     """Check one record."""
-    check_keys(here, found, REQUIRED, OPTIONAL)
-    for key, known in (
-        ("source", sources),
-        ("metric", METRICS),
-        ("checked", CHECKED),
-        ("comparable", (True, False)),
-    ):
+    check_keys(here, found, REQUIRED, OPTIONAL | {"seconds"})
+    allowed = {"source": sources, "metric": METRICS, "checked": CHECKED, "comparable": (True, False)}
+    for key, known in allowed.items():
         if found[key] not in known:
             raise InvalidClaims(f"{here}: {key} {found[key]!r} is none of {', '.join(map(str, known))}")
     try:
@@ -147,7 +141,7 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     if found["comparable"] == bool(found.get("why_not", "").strip()):
         raise InvalidClaims(f"{here}: why_not says why a figure is not comparable, and stands only there")
     read = {"source": sources[found["source"]], "value": float(value), "rounding": rounding_of(value)}
-    return Anchor(**{**found, **read, "seconds": float(found.get("seconds", math.nan))})
+    return Anchor(**{key: of for key, of in found.items() if key != "seconds"} | read)
 
 
 def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFrame:
@@ -157,45 +151,27 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     ----------
     anchors : iterable of Anchor
     results : DataFrame
-        Rows with `lib.report.run_writer.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
-        do no harm.
+        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure or not.
 
     Returns
     -------
     DataFrame
-        A row an anchor, in their order: ``id``, ``source``, ``dataset``, ``split``, ``metric``, ``model``,
-        ``published``, ``rounding``, ``ours_model``, ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as
-        ``low`` and ``high``, ``difference`` as ours minus published (below zero: ours has the lower error),
-        ``comparable``, and in ``note`` why they differ. Where our counterpart was not measured on that split, ours is
-        NaN and the note says so.
+        A row an anchor, in their order: what it holds, its source by id, its value as ``published`` and its counterpart as
+        ``ours_model``; ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as ``low`` and ``high``;
+        ``difference`` as ours minus published (below zero: ours has the lower error); and in ``note`` why they differ. Where
+        our counterpart was not measured on that split, ours is NaN and the note says so.
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
-    ours = {key: measured(results, *key).set_index("model") for key in protocols}
+    measurements = {key: measured(results, *key).set_index("model") for key in protocols}
     rows = []
     for anchor in anchors:
-        of_protocol = ours[anchor.dataset, anchor.split, anchor.metric]
+        of_protocol = measurements[anchor.dataset, anchor.split, anchor.metric]
         one = of_protocol.loc[anchor.ours] if anchor.ours in of_protocol.index else None
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
-        rows.append(
-            {
-                "id": anchor.id,
-                "source": anchor.source.id,
-                "dataset": anchor.dataset,
-                "split": anchor.split,
-                "metric": anchor.metric,
-                "model": anchor.model,
-                "published": anchor.value,
-                "rounding": anchor.rounding,
-                "ours_model": anchor.ours,
-                "ours": value,
-                "low": low,
-                "high": high,
-                "difference": value - anchor.value,
-                "comparable": anchor.comparable,
-                "note": _note(anchor, one),
-            }
-        )
+        ours = {"ours_model": anchor.ours, "ours": value, "low": low, "high": high}
+        beside = {"published": anchor.value, "difference": value - anchor.value, "note": _note(anchor, one)}
+        rows.append({**vars(anchor), "source": anchor.source.id, **ours, **beside})
     return pd.DataFrame(rows)
 
 
@@ -261,17 +237,12 @@ def readers_table(
     """
     rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
     bounds = zip(rows["low"], rows["high"], strict=True)
-    return pd.DataFrame(
-        {
-            "model": rows["model"],
-            "source": [sources[one].cite for one in rows["source"]],
-            "metric": rows["metric"].str.upper(),
-            "published": rows["published"],
-            "counterpart": [names.get(one, one) or None for one in rows["ours_model"]],
-            "ours": rows["ours"],
-            "interval": [f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
-            "difference": rows["difference"],
-            "note": rows["note"],
-            "url": [sources[one].url for one in rows["source"]],
-        }
-    ).reset_index(drop=True)
+    cited = [sources[one] for one in rows["source"]]
+    told = ["counterpart", "ours", "interval", "difference", "note", "url"]
+    return rows.assign(
+        source=[one.cite for one in cited],
+        metric=rows["metric"].str.upper(),
+        counterpart=[names.get(one, one) or None for one in rows["ours_model"]],
+        interval=[f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
+        url=[one.url for one in cited],
+    )[["model", "source", "metric", "published", *told]].reset_index(drop=True)

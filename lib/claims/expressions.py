@@ -77,15 +77,10 @@ FUNCTIONS = {
 
 
 class Names(dict):
-    """Names that an expression knows; definitions are evaluated where they are first met.
+    """Names that an expression knows: functions, what stored runs hold, `values`, and a project's definitions.
 
-    Parameters
-    ----------
-    stored : Stored
-    definitions : mapping
-        Names to expressions, which may use each other; what is no text is a value itself.
-    **values
-        Further names.
+    `definitions` maps names to expressions, which may use each other and are evaluated where they are first met; what is no
+    text is a value itself.
     """
 
     def __init__(self, stored: Stored, definitions: Mapping[str, Any], **values: Any):
