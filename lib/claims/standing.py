@@ -37,16 +37,6 @@ class Standing:
     name: str
     cite: str
 
-    def facts(self) -> dict:
-        """Return the lowest comparable published error and ours, as a run keeps them."""
-        first, best = best_published(self.rows), self.best
-        kept = {"published": first["published"], "published_model": first["model"], "ours": None}
-        if best is None:
-            return kept
-        gap = best["value"] - first["published"]
-        interval = best[["low", "high", "basis"]]
-        return kept | {"ours": best["value"], "ours_model": best["model"], **interval, "difference": gap}
-
     def said(self) -> dict:
         """Return what prose says of them; where nothing was measured, numbers are NaN and nothing is true.
 

@@ -67,25 +67,12 @@ def test_what_is_said(stand, value, low, high, said):
     assert found["measured"] and found["lead"] == pytest.approx(abs(value - 0.91))
 
 
-def test_the_facts_are_those_of_the_lowest_of_ours(stand):
-    one = stand(0.89, 0.88, 0.92)
-    assert one.models == 1  # a library's refit is no model of ours
-    assert list(one.facts().items()) == [
-        ("published", 0.91),
-        ("published_model", "K"),
-        ("ours", 0.89),
-        ("ours_model", "svd"),
-        ("low", 0.88),
-        ("high", 0.92),
-        ("basis", "u1"),
-        ("difference", pytest.approx(-0.02)),
-    ]
+def test_a_refit_of_a_library_is_no_model_of_ours(stand):
+    assert stand(0.89, 0.88, 0.92).models == 1
 
 
 def test_where_nothing_was_measured_nothing_is_true(stand):
-    one = stand()
-    assert one.facts() == {"published": 0.91, "published_model": "K", "ours": None}
-    found = one.said()
+    found = stand().said()
     assert not any(found[key] for key in ("measured", "below", "inside", "below_marked"))
     assert math.isnan(found["ours_rmse"]) and math.isnan(found["lead"]) and found["ours_model"] == ""
 
