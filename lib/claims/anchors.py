@@ -210,14 +210,19 @@ def why_not_comparable(anchors: Iterable[Anchor]) -> str:
 
 
 def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
-    """Return a row a source: ``source`` (author and year), ``title``, ``figures``, ``checked``, ``protocol`` and ``url``."""
+    """Return a row a source: ``source`` (author and year), ``title``, ``figures``, ``looked_up_in``, ``protocol`` and ``url``."""
     found: dict[Source, list[Anchor]] = {}
     for anchor in anchors:
         found.setdefault(anchor.source, []).append(anchor)
     rows = []
     for source, of in found.items():
         places = dict.fromkeys("could not be verified" if one.checked == "no" else one.checked for one in of)
-        row = {"source": source.cite, "title": source.title, "figures": len(of), "checked": ", ".join(places)}
+        row = {
+            "source": source.cite,
+            "title": source.title,
+            "figures": len(of),
+            "looked_up_in": ", ".join(places),
+        }
         rows.append({**row, "protocol": source.protocol, "url": source.url})
     return pd.DataFrame(rows)
 
@@ -232,17 +237,23 @@ def readers_table(
     Returns
     -------
     DataFrame
-        ``model``, ``source`` (author and year), ``metric``, ``published``, ``counterpart`` and ``interval`` (missing where
-        there is none), ``ours``, ``difference``, ``note`` and ``url``.
+        ``published_model``, ``source`` (author and year), ``metric``, ``published``, ``our_counterpart`` and ``interval``
+        (missing where there is none), ``value: Ours``, ``difference: Ours − published``, ``why_they_differ`` and ``url``.
     """
     rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
     bounds = zip(rows["low"], rows["high"], strict=True)
     cited = [sources[one] for one in rows["source"]]
-    told = ["counterpart", "ours", "interval", "difference", "note", "url"]
-    return rows.assign(
-        source=[one.cite for one in cited],
-        metric=rows["metric"].str.upper(),
-        counterpart=[names.get(one, one) or None for one in rows["ours_model"]],
-        interval=[f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
-        url=[one.url for one in cited],
-    )[["model", "source", "metric", "published", *told]].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "published_model": rows["model"],
+            "source": [one.cite for one in cited],
+            "metric": rows["metric"].str.upper(),
+            "published": rows["published"],
+            "our_counterpart": [names.get(one, one) or None for one in rows["ours_model"]],
+            "value: Ours": rows["ours"],
+            "interval": [f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
+            "difference: Ours − published": rows["difference"],
+            "why_they_differ": rows["note"],
+            "url": [one.url for one in cited],
+        }
+    ).reset_index(drop=True)

@@ -75,14 +75,14 @@ def _deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows of `ledger` or of `lib.claims.verdicts.verdict_table` with what a reader sees beside them.
 
-    ``range`` is ours as text, an en dash where it is no range; ``proof`` is the label of the evidence; the part's name
-    (``figure`` or ``decided_by``) is in words.
+    ``our_range`` is text, an en dash where it is no range; ``evidence`` is its label alone; the part's name (``figure`` or
+    ``decided_by``) is in words; ``id`` is called ``claim``, and ``reason`` ``why``.
     """
     part = "decided_by" if "decided_by" in rows else "figure"
     given = np.isfinite(rows["low"]) & np.isfinite(rows["high"]) & (rows["low"] != rows["high"])
     ranges = [f"{low:.4g} to {high:.4g}" for low, high in zip(rows["low"], rows["high"], strict=True)]
     return rows.assign(
-        range=np.where(given, ranges, "–"),
-        proof=rows["evidence"].str.partition(":")[2],
+        our_range=np.where(given, ranges, "–"),
+        evidence=rows["evidence"].str.partition(":")[2],
         **{part: rows[part].str.replace("_", " ")},
-    )
+    ).rename(columns={"id": "claim", "reason": "why"})

@@ -46,6 +46,7 @@ gini | Gini coefficient | {:.2f} | 0 to 1 | Inequality of the numbers of ratings
 count | Number | {:,.0f} | | How many there are.
 rank | Rank | {:,.0f} | | Place in an order, or the number of independent directions of a matrix.
 seconds | Time | {:.2f} | s | Wall time on one core.
+wall_time | Wall time | duration | | How long a whole run took, in minutes and seconds.
 seconds_fit | Fit (s) | {:.2f} | s | Time of one fit on one core.
 seconds_predict | Predict (s) | {:.3f} | s | Time to predict all test ratings.
 seconds_rank | Rank (s) | {:.2f} | s | Time to make everybody's list.
@@ -60,7 +61,7 @@ silhouette | Silhouette | {:.3f} | −1 to 1 | How much nearer films are to thei
 trust | Trustworthiness | {:.3f} | 0 to 1 | Whether films that are near on a map are near in the embedding.
 norm_popularity | Norm and popularity (ρ) | {:.2f} | −1 to 1 | Spearman's correlation of an embedding's length with the film's number of training ratings.
 """  # name, heading, format, unit, meaning
-HEADINGS = {"label": "Model", "mark": ""}
+HEADINGS = {"label": "Model", "mark": "", "measure": "", "parameter": "Hyperparameter"}
 """Columns of text whose heading is another than their name."""
 
 
@@ -139,8 +140,8 @@ def as_text(value: Any, form: str = "") -> str:
     value : object
         Missing ones become an en dash, whatever the format, and truth values yes or no; text stays as it is.
     form : str, optional
-        Such as ``"{:.4f}"``, for numbers. Without one, floats get four significant digits and whole numbers thousands'
-        separators.
+        Such as ``"{:.4f}"``, for numbers, or ``"duration"``, for seconds. Without one, floats get four significant digits and
+        whole numbers thousands' separators.
     """
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return "–"
@@ -148,6 +149,10 @@ def as_text(value: Any, form: str = "") -> str:
         return "yes" if value else "no"
     if not pd.api.types.is_number(value):
         return str(value)
+    if form == "duration":
+        from lib.report.provenance import duration
+
+        return duration(value)
     whole = pd.api.types.is_integer(value)
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
 

@@ -87,6 +87,17 @@ def colour(model: str) -> str:
     return spare[sum(map(ord, model)) % len(spare)]
 
 
+def colours(models: Iterable[str]) -> dict[str, str]:
+    """Return the colours of one figure's models: `colour`'s, but where another of them has that, the next one of the palette."""
+    models, found = list(models), {}
+    by_card = sorted(models, key=lambda name: not getattr(card_of(name), "colour", ""))
+    for model in by_card:  # those with a colour on their card first
+        mine = colour(model)
+        free = [shade for shade in (mine, *PALETTE.values()) if shade not in found.values()]
+        found[model] = (free or [mine])[0]
+    return {model: found[model] for model in models}
+
+
 def family_colours(families: Mapping[str, str]) -> dict[str, str]:
     """Give each family of models a colour of the palette, in the order in which they first appear; eight, then again."""
     shades = list(PALETTE.values())

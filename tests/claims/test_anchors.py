@@ -267,7 +267,7 @@ def test_a_reader_sees_names_sources_and_intervals(write):
         0.91,
         0.7,
     ]
-    assert shown["counterpart"].fillna("").tolist() == ["", "SVD, tuned", "SVD, tuned"]
+    assert shown["our_counterpart"].fillna("").tolist() == ["", "SVD, tuned", "SVD, tuned"]
     assert shown["interval"].fillna("").tolist() == ["", "0.880 to 0.920", ""]
     assert set(shown["source"]) == {"van der Berg et al. 2001"} and set(shown["url"]) == {
         "https://example.org"
@@ -304,7 +304,7 @@ def test_reasons_and_places_are_told_once(write):
     table = sources_table(anchors)
     assert table["source"].tolist() == ["van der Berg et al. 2001", "Dee 2001"]
     assert table["figures"].tolist() == [5, 1]
-    assert table["checked"].tolist() == ["repository, could not be verified", "repository"]
+    assert table["looked_up_in"].tolist() == ["repository, could not be verified", "repository"]
 
 
 # -- the figure ----------------------------------------------------------------------------------------------------

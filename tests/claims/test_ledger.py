@@ -132,6 +132,6 @@ def test_a_reader_sees_ranges_words_and_labels(claims):
     rest = [figure(claims, "rmse", 0.9, claim="A-words"), words(HOLDS)]
     table = readable(verdict_table(claims, four + rest).replace({"figure": {"low": "low_end"}}))
     assert table["figure"].tolist()[:2] == ["low end", "far"]
-    assert table["range"].tolist() == ["0.5 to 0.52", "–", "–", "–", "–", "0 to 0.2"]
-    assert table["proof"].tolist() == ["tbl-low", "tbl-far", "tbl-near", "", "tbl-rmse", "fig-words"]
+    assert table["our_range"].tolist() == ["0.5 to 0.52", "–", "–", "–", "–", "0 to 0.2"]
+    assert table["evidence"].tolist() == ["tbl-low", "tbl-far", "tbl-near", "", "tbl-rmse", "fig-words"]
     assert readable(rows(claims, *four, *rest))["decided_by"].tolist() == ["low", "statement"]

@@ -53,6 +53,7 @@ def test_the_longest_quantity_in_a_name_counts():
         (pd.NaT, "", "–"),
         (np.bool_(True), "{:.4f}", "yes"),
         ("a-b", "{:.4f}", "a-b"),
+        (75.2, "duration", "1 min 15 s"),
         ([1.0], "", "[1.0]"),
     ],
 )
@@ -76,7 +77,7 @@ def test_the_glossary_explains_every_quantity():
 
 def test_every_format_suits_a_number():
     for name, quantity in columns.QUANTITIES.items():
-        assert columns.as_text(0.5, quantity.format).strip("+−0123456789.,%") == "", name
+        assert columns.as_text(0.5, quantity.format).strip("+−0123456789.,%").strip(" s") == "", name
 
 
 def test_a_table_looks_its_columns_up(shown):

@@ -16,6 +16,14 @@ def style():
     figures.use_style()
 
 
+def test_no_two_models_of_a_figure_have_one_colour():
+    models = ["ease", "multi_vae", "svd", "svd_tuned", "implicit_als", "item_knn", "bpr", "most_popular"]
+    found = figures.colours(models)
+    assert list(found) == models and len(set(found.values())) == len(models)
+    assert found["svd"] == figures.colour("svd") and found["most_popular"] == figures.colour("most_popular")
+    assert set(figures.colours([*models, "softmax"]).values()) == set(found.values())
+
+
 def test_hover_points_are_shares_from_the_upper_left():
     figure = plt.figure(figsize=(4, 2), layout="none")
     axis = figure.add_axes((0.25, 0.5, 0.5, 0.5))

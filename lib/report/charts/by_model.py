@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lib.report import figures
+from lib.report.charts.marks import ring
 from lib.statistics.significance import Interval
 
 
@@ -84,7 +85,7 @@ def draw_epochs(
         dash = "--" if name in dashed else "-"
         axis.plot(epochs, values, dash, color=colours[name], label=labels[name])
         best = int(np.nanargmin(values))
-        axis.plot(best + 1, values[best], "o", markersize=8.5, markerfacecolor="none", color=colours[name])
+        ring(axis, best + 1, values[best], colour=colours[name], size=8.5)
         drawn.append(pd.DataFrame({"model": name, "epoch": epochs, "validation_rmse": values}))
     axis.set(xlabel="epoch", ylabel="validation RMSE")
     return pd.concat(drawn[1:] or drawn, ignore_index=True)
