@@ -36,21 +36,16 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
         ``name``, ``published``, ``comparable``, ``ours``, ``low``, ``high``. A model that several sources report is
         named with its source.
     """
+    columns = ["name", "published", "comparable", "ours", "low", "high"]
     rows = table.sort_values("published", kind="stable")
     twice = rows["model"].duplicated(keep=False)
     names = np.where(twice, rows["model"] + " (" + rows["source"] + ")", rows["model"])
-    rows = rows.assign(name=names)[["name", "published", "comparable", "ours", "low", "high"]]
+    rows = rows.assign(name=names)[columns]
     if best is None:
         return rows.reset_index(drop=True)
-    top = {
-        "name": textwrap.fill(f"lowest here: {label}", 36),
-        "published": np.nan,
-        "comparable": True,
-        "ours": best["value"],
-        "low": best["low"],
-        "high": best["high"],
-    }
-    return pd.concat([pd.DataFrame([top]), rows], ignore_index=True)
+    name = textwrap.fill(f"lowest here: {label}", 36)
+    top = pd.DataFrame([(name, np.nan, True, best["value"], best["low"], best["high"])], columns=columns)
+    return pd.concat([top, rows], ignore_index=True)
 
 
 def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
@@ -73,17 +68,10 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)
+    cross = {"linestyle": "", "marker": "X", "color": PUBLISHED}
     handles = [
-        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, label="published"),
-        Line2D(
-            [],
-            [],
-            linestyle="",
-            marker="X",
-            color=PUBLISHED,
-            markerfacecolor="white",
-            label="published, not comparable",
-        ),
+        Line2D([], [], **cross, label="published"),
+        Line2D([], [], **cross, markerfacecolor="white", label="published, not comparable"),
         Line2D([], [], marker="o", color=OURS, label="ours, with 95% interval"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
@@ -92,17 +80,10 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
 
 def _draw(axis, title: str, rows: pd.DataFrame) -> None:
     """Fill one panel, the first row on top."""
-    places = np.arange(len(rows))
-    filled = rows["comparable"].to_numpy(dtype=bool)
+    places, filled = np.arange(len(rows)), rows["comparable"].to_numpy(dtype=bool)
     for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
-        axis.plot(
-            rows["published"][chosen],
-            places[chosen],
-            "X",
-            color=PUBLISHED,
-            markerfacecolor=face,
-            markersize=6,
-        )
+        look = {"color": PUBLISHED, "markerfacecolor": face, "markersize": 6}
+        axis.plot(rows["published"][chosen], places[chosen], "X", **look)
     axis.hlines(places, rows["low"], rows["high"], color=OURS, linewidth=2, alpha=0.5)
     axis.plot(rows["ours"], places, "o", color=OURS, markersize=4.5)
     lowest = rows["ours"].min()

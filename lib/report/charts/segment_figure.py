@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.report.charts.apart_figure import note_figure
 from lib.report.figures import PALETTE
 
 
@@ -21,21 +22,14 @@ def segment_figure(
     cells : DataFrame
         ``context``, ``model``, ``shown``: the value drawn, such as a difference from a reference model.
     decisions : DataFrame
-        ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the top.
+        ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the top; without one a line says so.
     labels : mapping of str to str
         What a reader sees; a model without one is shown by its name.
     xlabel : str
         What ``shown`` is, with its unit.
-
-    Raises
-    ------
-    ValueError
-        There is no context.
-    KeyError
-        A winner or choice has no value in its context.
     """
     if decisions.empty:
-        raise ValueError("there is no context to draw; lower the least number of users")
+        return note_figure("No context has enough users with results to decide on.")[0]
     places = {context: place for place, context in enumerate(decisions["context"])}
     values = cells.set_index(["context", "model"])["shown"]
     figure, axis = plt.subplots(figsize=(7.2, 0.23 * len(places) + 0.9))
