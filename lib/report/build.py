@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +20,7 @@ OURS = ("*.html", "assets/**/*", "figures/*", "data/figures/*", "data/tables/*")
 """What a build owns in the report's folder: files that the new report no longer has are removed."""
 
 
-def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = True) -> None:
+def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     """Render the executed notebooks as HTML, PDF and tidy tables.
 
     Parameters
@@ -42,12 +41,11 @@ def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = Tru
         Something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
     """
     started = time.perf_counter()
-    runs_dir, output_dir = Path(runs_dir), Path(output_dir)
     pages = read_pages(plan, runs_dir)
     report = assemble(plan, pages, collect(pages))
     output_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".build-", dir=output_dir))
-    try:
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=output_dir, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         write_data(pages, runs_dir, folder / "data")
         # Benchmarks are measured apart from the report; the last ones stay until there are others.
         benchmarks = any((place / "data" / "benchmarks.csv").exists() for place in (folder, output_dir))
@@ -57,8 +55,6 @@ def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = Tru
 
             write_pdf(report, folder / "report.pdf")
         _replace(folder, output_dir)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     log.info("report written to %s in %.1f s", output_dir, time.perf_counter() - started)
 
 

@@ -46,14 +46,9 @@ class InlineExpressions(Preprocessor):
         try:
             cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
         except inline.Unanswered as error:
-            raise RenderingError(
-                f"an inline expression has no value: {error}",
-                f"Run it again: python run_notebooks.py --only {run} --force"
-                if run
-                else "Execute the notebook.",
-                run=run or None,
-                cell=index + 1,
-            ) from None
+            again = f"Run it again: python run_notebooks.py --only {run} --force"
+            fix, place = again if run else "Execute the notebook.", {"run": run or None, "cell": index + 1}
+            raise RenderingError(f"an inline expression has no value: {error}", fix, **place) from None
         for condition in broken:
             log.warning(
                 "run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition
@@ -65,7 +60,7 @@ class OptionLines(Preprocessor):
     """Move a code cell's ``#| key: value`` lines into its metadata, as ``options``."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
-        """Split the source; a further ``#| `` line goes on with the value before it."""
+        """Split the source."""
         if cell.cell_type == "code":
             cell.metadata["options"], cell.source = split_options(cell.source)
         return cell, resources
@@ -77,9 +72,7 @@ class ProseAsHTML(Preprocessor):
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
         """Ask pandoc."""
         if cell.cell_type == "markdown":
-            html, _ = pandoc.run(
-                cell.source, ["-f", pandoc.DIALECT, "-t", "html5", "--mathml", "--wrap=none"]
-            )
+            html, _ = pandoc.run(cell.source, ["-f", pandoc.DIALECT, *pandoc.HTML])
             cell.metadata["html"] = polish(html)
         return cell, resources
 
@@ -87,19 +80,17 @@ class ProseAsHTML(Preprocessor):
 class NotebookReader(Exporter):
     """An executed notebook as the report reads it: values in the prose, options apart, hidden cells gone."""
 
-    def __init__(self, **options: Any):
-        hidden = TagRemovePreprocessor(remove_cell_tags={"remove-cell"}, remove_input_tags={"remove-input"})
-        super().__init__(
-            default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden], **options
-        )
-        hidden.enabled = True
+    def __init__(self):
+        tags = {"remove_cell_tags": {"remove-cell"}, "remove_input_tags": {"remove-input"}}
+        hidden = TagRemovePreprocessor(enabled=True, **tags)
+        super().__init__(default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden])
 
 
 class SiteExporter(TemplateExporter):
     """Pages of the site: nbconvert goes through a notebook that `NotebookReader` has read, our templates write it."""
 
-    def __init__(self, **options: Any):
-        super().__init__(template_name=str(TEMPLATE), **options)
+    def __init__(self):
+        super().__init__(template_name=str(TEMPLATE))
 
     def _init_preprocessors(self) -> None:
         """Do without: the notebook has been read."""

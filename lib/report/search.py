@@ -20,34 +20,26 @@ def search_index(report: Report) -> str:
 
 
 def _entries(report: Report, page: Page) -> list[dict[str, str]]:
+    """Return a page's entries by address; what follows a figure or table belongs to the section again."""
     name = report.title if page.is_front else page.title
-    entries = [{"u": page.file, "p": name, "s": "", "t": page.summary}]
+    found: dict[str, dict[str, str]] = {}
+
+    def add(address: str, section: str, text: str) -> None:
+        entry = found.setdefault(address, {"u": address, "p": name, "s": section, "t": ""})
+        entry["t"] = f"{entry['t']} {text}".strip()
+
+    here = page.file
+    add(here, "", page.summary)
     for place, block in enumerate(page.blocks):
         key = prose_key(page, place)
         if isinstance(block, Prose):
             for heading, words in report.markdown.sections(key):
                 if heading:
-                    entries.append({"u": f"{page.file}#{heading.id}", "p": name, "s": heading.text, "t": ""})
-                entries[-1]["t"] = f"{entries[-1]['t']} {words}".strip()
+                    here = f"{page.file}#{heading.id}"
+                add(here, heading.text if heading else "", words)
         elif isinstance(block, (Figure, Table)) and block.label:
             target = report.numbering.target(block.label)
-            caption = report.markdown.plain(key)
             text = block.alt if isinstance(block, Figure) else " ".join(block.columns)
-            current = {**entries[-1], "t": ""}
-            entries.append(
-                {"u": f"{page.file}#{block.label}", "p": name, "s": f"{target.text}. {caption}", "t": text}
-            )
-            entries.append(current)  # what follows belongs to the section again
-    return [{**entry, "t": entry["t"][:LONGEST]} for entry in _merged(entries)]
-
-
-def _merged(entries: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Bring together the entries of one address."""
-    found: dict[str, dict[str, str]] = {}
-    for entry in entries:
-        if entry["u"] in found:
-            old = found[entry["u"]]
-            old["t"] = f"{old['t']} {entry['t']}".strip()
-        else:
-            found[entry["u"]] = dict(entry)
-    return list(found.values())
+            section = f"{target.text}. {report.markdown.plain(key)}"
+            add(f"{page.file}#{block.label}", section, text)
+    return [{**entry, "t": entry["t"][:LONGEST]} for entry in found.values()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import struct
 from collections import Counter
 from functools import lru_cache
 
@@ -161,9 +160,7 @@ def _reduced(png: bytes) -> bytes:
     return min(buffer.getvalue(), png, key=len)
 
 
-def size_of(image: bytes, kind: str) -> tuple[int, int] | None:
-    """Return width and height of an ``svg`` or ``png`` in CSS pixels; None where the file does not tell."""
-    if kind == "png":
-        return struct.unpack(">II", image[16:24]) if image[:8] == b"\x89PNG\r\n\x1a\n" else None
+def size_of(image: bytes) -> tuple[int, int] | None:
+    """Return an SVG's width and height in CSS pixels; None where it does not tell as matplotlib does."""
     found = _SIZE.search(image)
     return (round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)) if found else None
