@@ -47,31 +47,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Anchor:
-    """One published figure.
+    """One published figure: the `value` of one of `METRICS`, in stars, with half a unit of its last printed digit, `rounding`.
 
-    Parameters
-    ----------
-    id : str
-    source : Source
-    dataset, split : str
-        As `lib.data.dataset` and `lib.data.splits` name them.
-    model : str
-        As its authors call it.
-    ours : str
-        The model in our results that comes nearest; empty where none does.
-    metric : str
-        One of `METRICS`.
-    value, rounding : float
-        In stars, and half a unit of the last printed digit.
-    comparable : bool
-        Whether no choice was made on the test ratings and the model was told nothing of them, as far as the published
-        code shows, and the split is the one named.
-    checked : str
-        One of `CHECKED`.
-    why_not : str
-        What makes it not comparable; empty where it is.
-    differs : str
-        How our counterpart differs beyond the protocol.
+    `dataset` and `split` are as `lib.data` names them, `model` as its authors call it; `ours` is the model in our results that
+    comes nearest (empty where none does), and `differs` says how beyond the protocol. A figure is `comparable` where no choice
+    was made on the test ratings and the model was told nothing of them, as far as the published code shows, and the split is
+    the one named; else `why_not` says what makes it not so. `checked` is one of `CHECKED`.
     """
 
     id: str
@@ -147,11 +128,8 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
 def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFrame:
     """Put our results beside published ones.
 
-    Parameters
-    ----------
-    anchors : iterable of Anchor
-    results : DataFrame
-        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure or not.
+    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure
+    or not.
 
     Returns
     -------
@@ -217,14 +195,8 @@ def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
     rows = []
     for source, of in found.items():
         places = dict.fromkeys("could not be verified" if one.checked == "no" else one.checked for one in of)
-        row = {
-            "source": source.cite,
-            "title": source.title,
-            "figures": len(of),
-            "looked_up_in": ", ".join(places),
-        }
-        rows.append({**row, "protocol": source.protocol, "url": source.url})
-    return pd.DataFrame(rows)
+        rows.append((source.cite, source.title, len(of), ", ".join(places), source.protocol, source.url))
+    return pd.DataFrame(rows, columns=["source", "title", "figures", "looked_up_in", "protocol", "url"])
 
 
 def readers_table(

@@ -24,11 +24,7 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
     size, or else the first.
 
-    Parameters
-    ----------
-    verdicts : DataFrame
-        As of `lib.claims.rules.Rules.judge`: every part has one.
-    claims : Claims
+    `verdicts` are as of `lib.claims.rules.Rules.judge`: every part has one.
 
     Returns
     -------

@@ -23,22 +23,11 @@ COLUMNS = ("id", "project", "figure", "reported", "ours", "low", "high", "verdic
 
 @dataclass(frozen=True)
 class Verdict:
-    """What we found about one part of a claim.
+    """What we found about one part of a claim: the figure of that name, or the ``"statement"``.
 
-    Parameters
-    ----------
-    id : str
-        The claim's.
-    figure : str
-        The figure's name, or ``"statement"``.
-    verdict : str
-        One of `VERDICTS`.
-    reason : str
-        One sentence.
-    evidence : str
-        ``"run:label"`` of the table or figure that shows it; may be empty only for what could not be tested.
-    ours, low, high : float
-        Our figure, or the number that decides a statement, with its interval; NaN where there is none.
+    `verdict` is one of `VERDICTS`, `reason` one sentence, `evidence` the ``"run:label"`` of the table or figure that shows it,
+    empty only for what could not be tested. `ours` is our figure, or the number that decides a statement, with its interval;
+    NaN where there is none.
 
     Raises
     ------

@@ -23,17 +23,9 @@ OURS = ("*.html", "assets/**/*", "figures/*", "data/figures/*", "data/tables/*")
 def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     """Render the executed notebooks as HTML, PDF and tidy tables.
 
-    Parameters
-    ----------
-    plan : lib.runner.plan.Plan
-        Title, subtitle, description, and the runs in the report's order.
-    runs_dir : Path
-        Holds ``<run>/notebook.ipynb`` and what else each run left.
-    output_dir : Path
-        The report's folder; made if absent. Files that this build does not own, such as runs/ and
-        data/benchmarks.csv, stay.
-    pdf : bool
-        Without it the site does not link to a PDF; an older report.pdf stays.
+    `plan` has title, subtitle, description, and the runs in the report's order; `runs_dir` holds ``<run>/notebook.ipynb`` and
+    what else each run left. `output_dir` is made if absent; files in it that this build does not own, such as runs/ and
+    data/benchmarks.csv, stay. Without `pdf` the site does not link to one, and an older report.pdf stays.
 
     Raises
     ------

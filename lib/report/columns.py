@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from lib.report.duration import duration
+
 TABLE = """
 rmse | RMSE | {:.4f} | stars | Root mean squared error: the root of the mean squared difference between predicted and given ratings. Large errors weigh more than small ones.
 mae | MAE | {:.4f} | stars | Mean absolute error: the mean size of the difference between predicted and given ratings.
@@ -90,8 +92,6 @@ def find(name: str) -> Quantity | None:
     ``"ndcg@10"``; at either end of a longer name, ``"test_rmse"`` or ``"rmse_low"``; ``"n_users"`` is a count, and
     ``"rmse_interval"`` an interval.
 
-    Examples
-    --------
     >>> find("test_rmse").heading, find("ndcg@10").heading, find("rmse: By time").heading
     ('Test RMSE', 'nDCG@10', 'By time')
     """
@@ -121,8 +121,6 @@ def column(name: str) -> Quantity:
 def in_words(name: str) -> str:
     """Write a name such as ``cold_users`` as a heading; what isn't such a name stays as it is.
 
-    Examples
-    --------
     >>> in_words("test_rmse"), in_words("Toy Story")
     ('Test RMSE', 'Toy Story')
     """
@@ -133,15 +131,10 @@ def in_words(name: str) -> str:
 
 
 def as_text(value: Any, form: str = "") -> str:
-    """Write a value as a reader sees it.
+    """Write a value as a reader sees it: missing ones as an en dash, truth values as yes or no, text as it is.
 
-    Parameters
-    ----------
-    value : object
-        Missing ones become an en dash, whatever the format, and truth values yes or no; text stays as it is.
-    form : str, optional
-        Such as ``"{:.4f}"``, for numbers, or ``"duration"``, for seconds. Without one, floats get four significant digits and
-        whole numbers thousands' separators.
+    `form`, for numbers, is such as ``"{:.4f}"``, or ``"duration"`` for seconds. Without one, floats get four significant
+    digits and whole numbers thousands' separators.
     """
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return "–"
@@ -150,8 +143,6 @@ def as_text(value: Any, form: str = "") -> str:
     if not pd.api.types.is_number(value):
         return str(value)
     if form == "duration":
-        from lib.report.provenance import duration
-
         return duration(value)
     whole = pd.api.types.is_integer(value)
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
@@ -170,7 +161,6 @@ def interval_text(low: float, high: float, quantity: str = "difference") -> str:
 
 def glossary() -> pd.DataFrame:
     """Return every quantity with its ``quantity`` (heading), ``unit`` and ``meaning``, in alphabetical order."""
-    rows = pd.DataFrame(QUANTITIES.values()).rename(columns={"heading": "quantity"})[
-        ["quantity", "unit", "meaning"]
-    ]
+    rows = pd.DataFrame([(q.heading, q.unit, q.meaning) for q in QUANTITIES.values()])
+    rows.columns = ["quantity", "unit", "meaning"]
     return rows.sort_values("quantity", key=lambda names: names.str.lower(), ignore_index=True)

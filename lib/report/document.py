@@ -103,27 +103,11 @@ Block = Prose | Code | Text | Figure | Table | Empty | Explorer
 class Page:
     """One run's notebook as a page of the report.
 
-    Attributes
-    ----------
-    id : str
-        The run's name, and the page's file name without ``.html`` (the front page is ``index``).
-    title : str
-        The notebook's own title (its ``# `` heading), else the plan's.
-    label : str
-        The plan's shorter title, for navigation.
-    summary, part : str
-        From the plan.
-    notebook : str
-        File name of the source notebook.
-    blocks : list of Block
-        What the page shows, in order.
-    cells : NotebookNode
-        The notebook as `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its
-        ``places``.
-    provenance : dict
-        The run's provenance.json; empty where it has none.
-    from_nothing : float or None
-        Seconds that the plan expects of the run where nothing is kept from an earlier one.
+    `title` is the notebook's own (its ``# `` heading), else the plan's, `label` the plan's shorter one, for navigation. `notebook`
+    is the source's file name, `blocks` what the page shows, in order, `cells` the notebook as
+    `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its ``places``. `provenance` is
+    the run's provenance.json, empty where it has none; `from_nothing` the seconds that the plan expects of the run where
+    nothing is kept from an earlier one.
     """
 
     id: str

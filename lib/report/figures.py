@@ -34,7 +34,7 @@ SIZES = {
 }
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
-SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+SEQUENTIAL = "viridis"
 
 
 def use_style() -> None:
@@ -42,39 +42,20 @@ def use_style() -> None:
     plt.switch_backend("agg")
     mpl.rcParams.update(mpl.rcParamsDefault)
     mpl.use("agg")
-    mpl.rcParams.update(
-        {
-            "figure.figsize": SIZES["wide"],
-            "figure.dpi": 110,
-            "figure.constrained_layout.use": True,
-            "svg.fonttype": "path",  # looks alike on every machine, and in the PDF
-            "svg.hashsalt": "filling-the-matrix",  # the same figure gives the same bytes
-            "font.family": "DejaVu Sans",
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": "#555555",
-            "axes.linewidth": 0.8,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
-            "grid.color": "#E4E4E4",
-            "grid.linewidth": 0.7,
-            "xtick.labelsize": 8,
-            "ytick.labelsize": 8,
-            "xtick.color": "#444444",
-            "ytick.color": "#444444",
-            "legend.fontsize": 8,
-            "legend.frameon": False,
-            "lines.linewidth": 1.7,
-            "lines.markersize": 4.5,
-            "patch.linewidth": 0.5,
-        }
-    )
+    mpl.rc("figure", figsize=SIZES["wide"], dpi=110)
+    mpl.rc("figure.constrained_layout", use=True)
+    # Outlines look alike on every machine, and in the PDF; with a salt the same figure gives the same bytes.
+    mpl.rc("svg", fonttype="path", hashsalt="filling-the-matrix")
+    mpl.rc("font", family="DejaVu Sans", size=9)
+    mpl.rc("axes", titlesize=10, titleweight="bold", titlelocation="left", labelsize=9)
+    mpl.rc("axes", edgecolor="#555555", linewidth=0.8, grid=True, axisbelow=True)
+    mpl.rc("axes", prop_cycle=mpl.cycler(color=list(PALETTE.values())))
+    mpl.rc("axes.spines", top=False, right=False)
+    mpl.rc("grid", color="#E4E4E4", linewidth=0.7)
+    mpl.rc(("xtick", "ytick"), labelsize=8, color="#444444")
+    mpl.rc("legend", fontsize=8, frameon=False)
+    mpl.rc("lines", linewidth=1.7, markersize=4.5)
+    mpl.rc("patch", linewidth=0.5)
 
 
 def colour(model: str) -> str:
@@ -153,17 +134,8 @@ def svg_text(figure: Figure) -> str:
 def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
     """Tie texts to places in a figure, for `lib.report.run_writer.RunWriter.figure`; call it when the figure is otherwise done.
 
-    Parameters
-    ----------
-    figure, axis
-    x, y : array, shape (n,)
-        In the axis' data coordinates.
-    texts : sequence of str
-
-    Returns
-    -------
-    list of [float, float, str]
-        Shares of the figure's width and height, from the upper left, to a thousandth.
+    `x` and `y`, of shape (n,), are in the axis' data coordinates. Returned are [float, float, str] each: shares of the
+    figure's width and height, from the upper left, and the text.
     """
     figure.draw_without_rendering()  # settles the layout
     pixels = axis.transData.transform(np.column_stack([x, y]))

@@ -36,14 +36,7 @@ _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href
 def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    Parameters
-    ----------
-    report : Report
-    folder : Path
-    pdf : bool
-        Whether report.pdf will lie beside the pages.
-    benchmarks : bool
-        Whether data/benchmarks.csv will.
+    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
 
     Raises
     ------

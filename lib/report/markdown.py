@@ -53,16 +53,7 @@ class Heading:
 
 
 class Markdown:
-    """All prose of the report, parsed once.
-
-    Parameters
-    ----------
-    pieces : list of Piece
-        In reading order, each key once.
-    numbering : Numbering
-        What cross-references stand for.
-    reserved : set of str
-        Ids that a heading must not take.
+    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
 
     Raises
     ------

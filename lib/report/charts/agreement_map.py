@@ -18,11 +18,7 @@ def correlation_maps(table: pd.DataFrame, models: Sequence[str]) -> tuple[pd.Dat
     :math:`\hat r^a` and :math:`\hat r^b`, and that of :math:`\hat r^a - r` and :math:`\hat r^b - r`. The noise of the
     ratings is in every model's error, so errors correlate even where the models have nothing in common.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A column ``rating`` and a column of predictions a model, one row a test rating, on the rating scale; none missing.
-    models : sequence of str
+    `table` has a column ``rating`` and a column of predictions a model, one row a test rating, on the rating scale; none missing.
 
     Returns
     -------
@@ -47,12 +43,7 @@ def list_maps(lists: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame,
     users are permuted at random: agreement on which films are recommendable, without any on who likes them. It is
     computed in closed form, over all pairs of users, not drawn.
 
-    Parameters
-    ----------
-    lists : DataFrame
-        ``model``, ``user``, ``item``: one row a film in a list, no film twice in one.
-    models : sequence of str
-        All have lists for the same users, at least two.
+    `lists` have ``model``, ``user``, ``item``: one row a film in a list, no film twice in one.
 
     Returns
     -------
@@ -62,7 +53,7 @@ def list_maps(lists: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame,
     Raises
     ------
     ValueError
-        A model without lists, or lists for different users.
+        A model without lists, lists for different users, or fewer than two users.
     """
     lists = lists[lists["model"].isin(models)]
     users, user_codes = np.unique(lists["user"].to_numpy(), return_inverse=True)
@@ -96,13 +87,7 @@ def family_effects(
     :math:`p = (1 + \#\{T^* \ge T\}) / (1 + n)`. The model is what is permuted, not the pair, as pairs that share a
     model are not independent.
 
-    Parameters
-    ----------
-    squares : mapping of str to DataFrame
-        Similarities by name: models x models, symmetric, without NaN; the diagonal does not count.
-    families : mapping of str to str
-        Of every model.
-    n_permutations, seed : int
+    `squares` are similarities by name: models x models, symmetric, without NaN; the diagonal does not count.
 
     Returns
     -------

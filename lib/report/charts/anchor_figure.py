@@ -21,20 +21,9 @@ WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:
     """Return the rows of one panel: ours at its best on top, then published figures, lowest first.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of `lib.claims.anchors.anchor_table` of one protocol and one metric.
-    best : Series or None
-        A row of `lib.claims.anchor_measurements.measured`.
-    label : str
-        What a reader sees for the model of `best`.
-
-    Returns
-    -------
-    DataFrame
-        ``name``, ``published``, ``comparable``, ``ours``, ``low``, ``high``. A model that several sources report is
-        named with its source.
+    `table` has rows of `lib.claims.anchors.anchor_table` of one protocol and one metric; `best` is a row of
+    `lib.claims.anchor_measurements.measured`, if any, and `label` what a reader sees for its model. Returned are ``name``,
+    ``published``, ``comparable``, ``ours``, ``low``, ``high``; a model that several sources report is named with its source.
     """
     columns = ["name", "published", "comparable", "ours", "low", "high"]
     rows = table.sort_values("published", kind="stable")

@@ -40,21 +40,9 @@ def apart_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw which models can be told apart by a metric: the best `most`, and `always` wherever it stands.
 
-    Parameters
-    ----------
-    found : Standing or None
-        Without one the figure says `why_not`.
-    xlabel : str
-        The metric, with its unit.
-    labels, families : mapping of str to str
-        Of every model; the same families give the same colours elsewhere.
-    most : int
-    why_not, always : str
-
-    Returns
-    -------
-    (Figure, DataFrame)
-        With the numbers behind it; their ``groups`` are the bars that a model stands beside, counted from 1.
+    Without a `found` the figure says `why_not`. `xlabel` is the metric, with its unit; the same `families` give the same colours
+    elsewhere. Returned are the figure and the numbers behind it; their ``groups`` are the bars that a model stands beside,
+    counted from 1.
     """
     if found is None:
         return note_figure(why_not)

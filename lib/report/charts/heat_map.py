@@ -29,22 +29,9 @@ def agreement_figure(
     Models are joined by average linkage of the distance ``1 - similarity / most``. Colours go from the least to the greatest
     value off the diagonal.
 
-    Parameters
-    ----------
-    similarity : DataFrame
-        Models x models, symmetric, without NaN: correlations, or shared films with their greatest possible number as `most`.
-    labels, families : mapping of str to str
-        A model without a label is shown by its name.
-    title : str
-        The quantity, with its unit.
-    most : float
-        Similarity at distance 0.
-
-    Returns
-    -------
-    (Figure, DataFrame)
-        With the numbers behind it: a row a pair, in the order of the map, ``model_a``, ``model_b``, ``value``, ``label_a``,
-        ``label_b``.
+    `similarity` is models x models, symmetric, without NaN: correlations, or shared films with their greatest possible number
+    as `most`; `title` is the quantity, with its unit. A model without a label is shown by its name. Returned are the figure and
+    the numbers behind it: a row a pair, in the order of the map, ``model_a``, ``model_b``, ``value``, ``label_a``, ``label_b``.
     """
     n = len(similarity)
     if n < 3:

@@ -17,16 +17,9 @@ def segment_figure(
 ) -> Figure:
     """Draw every model's value in every context, with the winner's name beside the row.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        ``context``, ``model``, ``shown``: the value drawn, such as a difference from a reference model.
-    decisions : DataFrame
-        ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the top; without one a line says so.
-    labels : mapping of str to str
-        What a reader sees; a model without one is shown by its name.
-    xlabel : str
-        What ``shown`` is, with its unit.
+    `cells` have ``context``, ``model`` and ``shown``, the value drawn, such as a difference from a reference model; `xlabel` says
+    what it is, with its unit. `decisions` have ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the
+    top; without one a line says so. A model without a label is shown by its name.
     """
     if decisions.empty:
         return note_figure("No context has enough users with results to decide on.")[0]
