@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from lib.report.duration import duration
-
 TABLE = """
 rmse | RMSE | {:.4f} | stars | Root mean squared error: the root of the mean squared difference between predicted and given ratings. Large errors weigh more than small ones.
 mae | MAE | {:.4f} | stars | Mean absolute error: the mean size of the difference between predicted and given ratings.
@@ -146,6 +144,16 @@ def as_text(value: Any, form: str = "") -> str:
         return duration(value)
     whole = pd.api.types.is_integer(value)
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds in words, such as ``"3.2 s"`` or ``"74 min 05 s"``; None as an en dash."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
 
 
 def interval_texts(frame: pd.DataFrame, quantity: str = "difference") -> list[str]:

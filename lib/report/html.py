@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
+from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
 from lib.report.document import Code, Empty, Explorer, Figure, Page, Prose, Table, Text
-from lib.report.duration import duration
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight

@@ -13,9 +13,9 @@ from pathlib import Path
 import matplotlib
 import typst
 
+from lib.report.columns import duration
 from lib.report.content import Report, prose_key
 from lib.report.document import Block, Empty, Figure, Labelled, Page, Prose, TableCell, Text
-from lib.report.duration import duration
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
