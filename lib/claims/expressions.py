@@ -13,8 +13,6 @@ import pandas as pd
 
 from lib.experiment.stored_runs import MissingRun, load_run
 
-MINUS = "−"
-
 
 class Record(dict):
     """A dictionary whose entries are attributes too."""
@@ -117,6 +115,6 @@ def fields(template: str) -> list[str]:
 def _shown(value: Any, form: str) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(each, form) for each in value) or "none"
-    if form.startswith(MINUS):
-        return format(value, form[1:]).replace("-", MINUS)
+    if form.startswith("−"):
+        return format(value, form[1:]).replace("-", "−")
     return format(value, form)

@@ -90,13 +90,10 @@ class SiteExporter(TemplateExporter):
     """Pages of the site: nbconvert goes through a notebook that `NotebookReader` has read, our templates write it."""
 
     def __init__(self):
-        super().__init__(template_name=str(TEMPLATE))
+        super().__init__(template_name=str(TEMPLATE), file_extension=".html")
 
     def _init_preprocessors(self) -> None:
         """Do without: the notebook has been read."""
-
-    def _file_extension_default(self) -> str:
-        return ".html"
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()

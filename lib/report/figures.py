@@ -93,9 +93,9 @@ def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[
     figure.legend(handles=handles, loc=loc, ncols=3, handlelength=1.0)
 
 
-def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
+def label_column(axis, x, y, labels, *, colours) -> None:
     """Label points in a column at the axis' right, each label tied to its point by a line and none over another."""
-    low, high = axis.get_ylim()
+    size, (low, high) = 6.5, axis.get_ylim()
     inches = axis.get_position().height * axis.figure.get_figheight()
     steps = 1.35 * size / 72 / inches * (high - low) * np.arange(len(y))
     order = np.argsort(y, kind="stable")
@@ -106,16 +106,9 @@ def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
     for n, place in zip(order, places, strict=True):
         shade = list(colours)[n]
         line = {"arrowstyle": "-", "color": shade, "linewidth": 0.5, "alpha": 0.5, "relpos": (0, 0.5)}
-        axis.annotate(
-            list(labels)[n],
-            (np.asarray(x)[n], np.asarray(y)[n]),
-            (1.03, place),
-            textcoords=axis.get_yaxis_transform(),
-            fontsize=size,
-            color=shade,
-            va="center",
-            arrowprops=line,
-        )
+        look = {"fontsize": size, "color": shade, "va": "center", "arrowprops": line}
+        ends = (np.asarray(x)[n], np.asarray(y)[n]), (1.03, place)
+        axis.annotate(list(labels)[n], *ends, textcoords=axis.get_yaxis_transform(), **look)
 
 
 def svg_text(figure: Figure) -> str:
@@ -126,9 +119,8 @@ def svg_text(figure: Figure) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     # Two decimals of a point are plenty for places; scales, such as those of glyphs, keep all theirs.
-    return re.sub(
-        r"scale\([^)]*\)|(?<=\d\.\d\d)\d+", lambda m: m.group() if m.group()[0] == "s" else "", text
-    )
+    long = re.compile(r"scale\([^)]*\)|(?<=\d\.\d\d)\d+")
+    return long.sub(lambda found: found.group() if found.group()[0] == "s" else "", text)
 
 
 def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
@@ -149,12 +141,11 @@ def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
 def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:
     """Draw one point with its interval a row, the first row on top; for metrics compared across models."""
     places = range(len(labels))
+    bar = {"linewidth": 2.2, "solid_capstyle": "round", "alpha": 0.55}
     for place, value, low, high in zip(places, values, lows, highs, strict=True):
         shade = colours[place] if colours is not None else PALETTE["blue"]
         if low == low and high == high:  # NaN: no interval
-            axis.plot(
-                [low, high], [place, place], color=shade, linewidth=2.2, solid_capstyle="round", alpha=0.55
-            )
+            axis.plot([low, high], [place, place], color=shade, **bar)
         axis.plot(value, place, "o", color=shade, markersize=5.5)
     axis.set_yticks(list(places), labels)
     axis.set_ylim(len(labels) - 0.4, -0.6)

@@ -22,10 +22,7 @@ def draw_intervals(
     colours: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a row a model, the first on top, and return the numbers: ``model`` (its label), the `quantity`, ``low``, ``high``."""
-    rows = [
-        {"model": labels[name], quantity: one.value, "low": one.low, "high": one.high}
-        for name, one in found.items()
-    ]
+    rows = [(labels[name], one.value, one.low, one.high) for name, one in found.items()]
     data = pd.DataFrame(rows, columns=["model", quantity, "low", "high"])
     shades = [(colours or {}).get(name) or figures.colour(name) for name in found]
     figure, axis = plt.subplots(figsize=(7.2, 0.28 * len(data) + 0.8))

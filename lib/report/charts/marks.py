@@ -20,11 +20,7 @@ def ring(axis: Axes, x: float, y: float, *, colour: str = PALETTE["black"], size
 
 
 def error_curves(
-    axis: Axes,
-    frame: pd.DataFrame,
-    setting: str,
-    best: Mapping[str, pd.Series],
-    parts: Iterable[str] = PARTS,
+    axis: Axes, frame: pd.DataFrame, setting: str, best: Mapping[str, pd.Series], parts: Iterable[str] = PARTS
 ) -> None:
     """Draw the RMSE on each part, columns such as ``train_rmse``, over a setting; `best` has the row to ring by part."""
     for part in parts:
