@@ -102,7 +102,7 @@ class Rules:
                 f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
                 "data/verdicts.toml that judges it, or says why it could not be tested."
             )
-        return verdict_table(claims, found.values())
+        return verdict_table(claims, filter(None, found.values()))
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:
         """Judge one part; None where no rule applies. Raises as `judge` does."""

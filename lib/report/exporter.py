@@ -24,8 +24,7 @@ log = logging.getLogger(__name__)
 
 TEMPLATE = files("lib.report") / "templates" / "filling-the-matrix"
 
-_OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
-_KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
+_OPTION = re.compile(r"#\|[ \t]*(?P<key>[a-z][a-z-]*):[ \t]*(?P<value>.*?)[ \t]*(?:\n|\Z)")
 
 
 class InlineExpressions(Preprocessor):
@@ -103,20 +102,9 @@ class SiteExporter(TemplateExporter):
 
 
 def split_options(source: str) -> tuple[dict[str, str], str]:
-    """Split a code cell into its ``#| key: value`` lines (continued on further ``#| `` lines) and the rest."""
-    found: dict[str, str] = {}
-    lines, key = source.lstrip("\n").split("\n"), None
-    while lines and (line := _OPTION.match(lines[0])):
-        lines.pop(0)
-        pair = _KEY.match(line["line"])
-        if pair:
-            key = pair["key"]
-            found[key] = pair["value"].strip()
-        elif key:
-            found[key] = f"{found[key]} {line['line'].strip()}".strip()
-    return {key: _unquoted(value) for key, value in found.items()}, "\n".join(lines).strip()
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1] if quoted else value
+    """Split a code cell into the ``#| key: value`` lines at its top, quotes around a value taken off, and the rest."""
+    options, code = {}, source.lstrip("\n")
+    while line := _OPTION.match(code):
+        options[line["key"]] = re.sub(r"^([\"'])(.*)\1$", r"\2", line["value"])
+        code = code[line.end() :]
+    return options, code.strip()

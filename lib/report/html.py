@@ -7,6 +7,7 @@ import re
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
@@ -15,10 +16,11 @@ from markupsafe import Markup
 from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
-from lib.report.document import Code, Empty, Explorer, Figure, Page, Prose, Table, Text
+from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
+from lib.report.markdown import Heading
 from lib.report.search import search_index
 from lib.report.svg import compact, size_of
 
@@ -85,9 +87,11 @@ def write_figures(report: Report, folder: Path) -> None:
 # -- one page ------------------------------------------------------------------------------------------------------
 def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jinja2.Environment) -> dict:
     """Return a page as its template sees it; `shown` has its blocks as HTML by their place, `rest` what follows them."""
-    macros = environment.get_template("blocks.html.j2").module
+    macros: Any = environment.get_template("blocks.html.j2").module
     shown: dict[int, Markup] = {}
-    headings, pending, kept = [], [], []
+    headings: list[Heading] = []
+    pending: list[str] = []
+    kept: list[str] = []
 
     def fold() -> Markup:
         """Return the code gathered since the last output; on the front page it waits for the page's end."""
@@ -100,8 +104,8 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
     for place, block in enumerate(page.blocks):
         key = prose_key(page, place)
-        target = report.numbering.target(block.label) if getattr(block, "label", "") else None
-        download = f"data/{data_path(block)}" if getattr(block, "data", None) and target else ""
+        target = report.numbering.target(block.label) if isinstance(block, Labelled) and block.label else None
+        download = f"data/{data_path(block)}" if isinstance(block, (Figure, Table)) and block.data else ""
         if isinstance(block, Code):
             pending.append(block.source)
         elif isinstance(block, Prose):

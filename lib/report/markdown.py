@@ -10,6 +10,7 @@ import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from lib.report import pandoc
@@ -235,7 +236,7 @@ class Markdown:
         RenderingError
             It is a label that no figure, table or page has, or a section that its page lacks.
         """
-        place = {"run": page.id if page else None, "cell": cell}
+        place: dict[str, Any] = {"run": page.id if page else None, "cell": cell}
         name = url.removeprefix(_REF).removeprefix("@")
         if name[:4] in ("fig-", "tbl-", "sec-"):
             target = self.numbering.target(name, **place)

@@ -22,6 +22,7 @@ from lib.report.document import (
     Empty,
     Explorer,
     Figure,
+    Labelled,
     Page,
     Prose,
     Table,
@@ -72,7 +73,9 @@ def _told_apart(page: Page) -> Page:
     Its own prose goes on calling ``fig-x`` what from elsewhere is ``fig-x-<run>``.
     """
     blocks = [
-        replace(block, label=f"{block.label}-{page.id}") if getattr(block, "label", "") else block
+        replace(block, label=f"{block.label}-{page.id}")
+        if isinstance(block, Labelled) and block.label
+        else block
         for block in page.blocks
     ]
     return replace(page, title=page.label, blocks=blocks)
@@ -215,13 +218,11 @@ class _CodeCell:
 
 def _or_empty(block: Block) -> Block:
     """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
-    if isinstance(block, Figure):
-        empty = (
-            block.data is not None and not block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
-        )
+    if isinstance(block, Figure) and block.data is not None:
+        rows = block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
     else:
-        empty = isinstance(block, Table) and bool(block.label) and not block.rows
-    return Empty(block.cell, block.label, block.caption) if empty else block
+        rows = not (isinstance(block, Table) and block.label) or block.rows
+    return block if rows else Empty(block.cell, block.label, block.caption)
 
 
 def _table_cell(value: dict | str) -> TableCell:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib.report.document import Page
+from lib.report.document import Labelled, Page
 from lib.report.errors import RenderingError, nearest
 
 REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
@@ -52,8 +52,7 @@ class Numbering:
         for page in pages:
             self._targets[f"sec-{page.id}"] = Target(f"sec-{page.id}", page.title, page)
             for block in page.blocks:
-                label = getattr(block, "label", "")
-                if not label:
+                if not (isinstance(block, Labelled) and (label := block.label)):
                     continue
                 if label in self._targets:
                     problem = f"the label {label} is taken already, in run {self._targets[label].page.id}"

@@ -92,8 +92,8 @@ class _Writer:
             "description": typst_string(report.markdown.plain("report:description")),
             "abstract": f"[{self.prose['report:description']}]",
         }
-        settings = ", ".join(f"{name}: {value}" for name, value in settings.items())
-        parts = ['#import "report.typ": *', f"#show: report.with({settings})"]
+        given = ", ".join(f"{name}: {value}" for name, value in settings.items())
+        parts = ['#import "report.typ": *', f"#show: report.with({given})"]
         for page in report.pages:
             part = "" if page.is_front else page.part
             parts.append(

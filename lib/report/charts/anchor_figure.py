@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -57,7 +58,7 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)
-    cross = {"linestyle": "", "marker": "X", "color": PUBLISHED}
+    cross: dict[str, Any] = {"linestyle": "", "marker": "X", "color": PUBLISHED}
     handles = [
         Line2D([], [], **cross, label="published"),
         Line2D([], [], **cross, markerfacecolor="white", label="published, not comparable"),
