@@ -81,12 +81,7 @@ class Rules:
         return Names(stored, self.definitions[project], **self.thresholds, nan=math.nan, **bound)
 
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
-        """Judge every part of every claim by the first rule that fits and applies.
-
-        Returns
-        -------
-        DataFrame
-            As of `lib.claims.verdicts.verdict_table`.
+        """Judge every part of every claim by the first rule that fits and applies, as a `verdict_table`.
 
         Raises
         ------

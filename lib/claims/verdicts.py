@@ -16,6 +16,7 @@ CONDITION = "holds with a condition"
 FAILS = "does not hold"
 UNTESTED = "could not be tested"
 VERDICTS = (HOLDS, CONDITION, FAILS, UNTESTED)
+SEVERAL = {HOLDS: "hold", CONDITION: "hold with a condition", FAILS: "do not hold"}
 
 COLUMNS = ("id", "project", "figure", "reported", "ours", "low", "high", "verdict", "reason", "evidence")
 """Columns of the table of verdicts, which the report publishes as ``claims.csv``."""
@@ -91,6 +92,12 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
         reported = published.reported if published else math.nan
         rows.append({**vars(verdict), "project": claim.project, "reported": reported})
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def told(verdicts: pd.Series) -> str:
+    """Say how many verdicts there are of each kind, such as ``"3 *hold*, 1 *does not hold*"``."""
+    counts = verdicts.value_counts().reindex(VERDICTS).dropna().astype(int)
+    return ", ".join(f"{n} *{SEVERAL.get(one, one) if n > 1 else one}*" for one, n in counts.items())
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:

@@ -78,8 +78,8 @@ QUANTITIES = {
     name: Quantity(*rest)
     for name, *rest in ([part.strip() for part in line.split("|")] for line in TABLE.strip().splitlines())
 }
-SPELT = {name: q.heading for name, q in QUANTITIES.items() if name in (q.heading, q.heading.lower())}
-SPELT = {name: heading for name, heading in SPELT.items() if heading != name.capitalize()}
+_SAID = {name: q.heading for name, q in QUANTITIES.items() if name in (q.heading, q.heading.lower())}
+SPELT = {name: heading for name, heading in _SAID.items() if heading != name.capitalize()}
 """How words of a name are written: ``rmse`` RMSE, ``ndcg`` nDCG, ``p`` p."""
 
 

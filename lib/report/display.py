@@ -23,19 +23,12 @@ def svg(text: str, name: str, points: list | None = None) -> None:
 
 
 def table(frame: pd.DataFrame, name: str, links: dict[str, list[str]] | None = None) -> None:
-    """Show a table. The index is not shown: reset it first if it says something.
+    """Show a table; an empty one says "no rows". The index is not shown: reset it first if it says something.
 
     A column's heading and decimals are those of the quantity that its name means (`lib.report.columns`): ``test_rmse``,
     ``ndcg@10``, ``n_users``, or ``rmse: By time`` for the RMSE under a heading of its own. A model's registered name in a
-    column with the heading Model is shown by its label.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        An empty one shows its headings and the words "no rows".
-    name : str
-    links : dict, optional
-        Column to one target a row: a label such as ``fig-svd-sweep``, or an address; an empty text for no link.
+    column with the heading Model is shown by its label. `links` give a column one target a row: a label such as
+    ``fig-svd-sweep``, or an address; an empty text for no link.
 
     Raises
     ------

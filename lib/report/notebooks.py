@@ -242,8 +242,7 @@ def _only_speaks(code: str) -> bool:
 
 def _without_places(code: str) -> str:
     """Drop from injected parameters what says where this machine keeps its runs, and papermill's own comment."""
-    lines = [line for line in code.split("\n") if not _PLACE.match(line)]
-    code = "\n".join(lines).strip()
+    code = "\n".join(line for line in code.split("\n") if not _PLACE.match(line)).strip()
     return f"# set for this run\n{code}" if code else ""
 
 

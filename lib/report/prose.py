@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,6 +76,12 @@ class Numbers(SimpleNamespace):
 
     def __init__(self, **named: Any):
         super().__init__(**{name: _made(name, given) for name, given in named.items()})
+
+    @classmethod
+    def of(cls, quantity: str, named: Mapping[str, Any]) -> Numbers:
+        """Return numbers of one quantity, ``Numbers.of("rmse", {"svd": 0.9412, "bias": None})``; texts and the like stay."""
+        numbers = {name for name, value in named.items() if value is None or _is_number(value)}
+        return cls(**{name: (quantity, value) if name in numbers else value for name, value in named.items()})
 
     def __getattr__(self, name: str):
         raise AttributeError(f"nothing here is called {name!r}{near_miss(name, vars(self))}")

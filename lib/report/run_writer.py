@@ -14,6 +14,7 @@ from lib.data.one_sentence import RUN_FOLDER_VARIABLE
 from lib.experiment.provenance import collect_provenance
 from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder
 from lib.report import display
+from lib.report.figures import svg_text, use_style
 
 BY_HAND = "by_hand"
 """Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
@@ -75,8 +76,6 @@ class RunWriter:
         `name` is the cell's ``#| label:``; `points`, of `lib.report.figures.hover_points`, is what the HTML report tells when the
         pointer is near a place.
         """
-        from lib.report.figures import svg_text
-
         self._keep_data(data, "figures", name, "fig-")
         text = svg_text(figure)
         with whole_file(self.folder / "figures" / f"{name}.svg") as partial:
@@ -123,7 +122,9 @@ class RunWriter:
 def start_run(
     run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None
 ) -> RunWriter:
-    """Open a run's folder for writing; its data set, or the set's name, and its parameters go into the provenance.
+    """Open a run's folder for writing, and give figures the report's look.
+
+    Its data set, or the set's name, and its parameters go into the provenance.
 
     An empty `runs_dir` is the folder that the runner gives; without the runner reports/by_hand, so that a notebook that is
     tried by hand leaves the report's results alone.
@@ -139,4 +140,5 @@ def start_run(
             f"What this notebook finds goes to reports/{BY_HAND}/{run}; the report's own results stay. "
             f"To make those anew: python run_notebooks.py --only {run}"
         )
+    use_style()
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)

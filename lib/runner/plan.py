@@ -31,9 +31,9 @@ class Run:
 
     `id` names the run and its folder; several may share a `notebook`. `title`, `summary` and `part` are what the report calls
     it, one sentence about it, and the part it stands in. The cache counts the results of what it reads (`needs`, and `wants`
-    where it copes without, by `lib.report.run_writer.MissingRun`), `datasets` (and the value of a parameter ``dataset``) and other
-    `files`. `parameters` are values of every profile, `quick`, `full` and `large` what each changes in them; what is absent
-    keeps the notebook's own.
+    where it copes without, by `lib.experiment.stored_runs.MissingRun`), `datasets` (and the value of a parameter
+    ``dataset``) and other `files`. `parameters` are values of every profile, `quick`, `full` and `large` what each changes
+    in them; what is absent keeps the notebook's own.
 
     `profiles` are those that execute the run. Under another one the report shows what was made here, while it holds, or the
     page that the project keeps; where there is neither, it does without the run. `seconds` is about how long the full profile

@@ -111,7 +111,7 @@ def choose(
     ------
     ValueError
         `fewer` names no study, or a budget is below 1.
-    lib.report.run_writer.MissingRun
+    lib.experiment.stored_runs.MissingRun
         A run whose choice is read is not there.
     """
     budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}

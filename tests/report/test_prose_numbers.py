@@ -76,6 +76,14 @@ def test_numbers_are_named():
         assert sweep.bets
 
 
+def test_numbers_of_one_quantity_leave_texts_alone():
+    found = Numbers.of(
+        "rmse", {"svd": 0.93512, "bias": None, "best": "svd", "tested": True, "inner": {"low": 1.0}}
+    )
+    assert [repr(one) for one in (found.svd, found.bias)] == ["0.9351", "–"]
+    assert (found.best, found.tested, found.inner) == ("svd", True, {"low": 1.0})
+
+
 def test_words_are_enumerated():
     assert [enumerated(words) for words in ("", "a", "ab", "abc")] == ["none", "a", "a and b", "a, b and c"]
     assert enumerated(["SVD, tuned", "EASE", "BPR"]) == "SVD, tuned; EASE and BPR"

@@ -115,9 +115,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def test_a_figure_leaves_svg_and_data(tmp_path, shown):
     def draw():
-        from lib.report import figures
-
-        figures.use_style()
         figure, axis = plt.subplots()
         axis.plot([1, 2], [3, 4])
         return figure
