@@ -12,7 +12,6 @@ from lib.report.content import assemble
 from lib.report.data import write_data
 from lib.report.html import write_html
 from lib.report.notebooks import read_pages
-from lib.report.provenance import collect
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     """
     started = time.perf_counter()
     pages = read_pages(plan, runs_dir)
-    report = assemble(plan, pages, collect(pages))
+    report = assemble(plan, pages)
     output_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=output_dir, ignore_cleanup_errors=True) as name:
         folder = Path(name)

@@ -1,8 +1,10 @@
-"""The report ready to be written: pages, numbers and prose, which HTML and PDF share."""
+"""The report ready to be written: pages, numbers, prose, and what it was made from, which HTML and PDF share."""
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from lib import claims
 from lib.report.document import Labelled, Page, Prose
@@ -25,7 +27,7 @@ class Report:
     pages: list[Page]
     numbering: Numbering
     markdown: Markdown
-    provenance: dict
+    provenance: dict[str, Any]
 
     @property
     def front(self) -> Page | None:
@@ -51,7 +53,7 @@ def prose_key(page: Page, place: int) -> str:
     return f"{page.id}:{place}"
 
 
-def assemble(plan, pages: list[Page], provenance: dict) -> Report:
+def assemble(plan, pages: list[Page]) -> Report:
     """Bring pages, numbers and parsed prose together.
 
     Raises
@@ -60,10 +62,7 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
         See `Numbering` and `Markdown`.
     """
     numbering = Numbering(pages)
-    title, subtitle, description = (
-        plan.report.get(name, "") for name in ("title", "subtitle", "description")
-    )
-    pieces = [Piece("report:description", description)]
+    pieces = [Piece("report:description", plan.report.get("description", ""))]
     for page in pages:
         pieces.append(Piece(f"summary:{page.id}", page.summary, inline=True))
         for place, block in enumerate(page.blocks):
@@ -71,4 +70,75 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
                 pieces.append(Piece(prose_key(page, place), block.markdown, page, block.cell))
             elif isinstance(block, Labelled) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
-    return Report(title, subtitle, pages, numbering, Markdown(pieces, numbering, RESERVED), provenance)
+    title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
+    markdown = Markdown(pieces, numbering, RESERVED)
+    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages))
+
+
+# -- provenance ---------------------------------------------------------------------------------------------------
+def _provenance(pages: list[Page]) -> dict[str, Any]:
+    """Bring the pages' provenance records together.
+
+    Returns
+    -------
+    dict
+        ``commits``, ``modified``, ``finished`` (the latest, in UTC, or None: the report's date, so that it is the same at
+        every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had), ``versions``,
+        ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has several), ``runs``
+        (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
+    """
+    records = [page.provenance for page in pages if page.provenance]
+    seconds = [record["seconds"] for record in records if record.get("seconds") is not None]
+    threads = [sorted((record.get("threads") or {}).items()) for record in records]
+    return {
+        "commits": _distinct(record.get("commit") for record in records),
+        "modified": any(record.get("modified") for record in records),
+        "finished": max((_moment(r["finished"]) for r in records if r.get("finished")), default=None),
+        "machines": _distinct(_machine(record) for record in records),
+        "pythons": _distinct(record.get("python") for record in records),
+        "threads": _distinct(", ".join(f"{name}={n}" for name, n in of) for of in threads),
+        "versions": _pairs(pair for record in records for pair in (record.get("versions") or {}).items()),
+        "checksums": _pairs(
+            (f"{record.get('dataset') or 'data'}: {file}", value)
+            for record in records
+            for file, value in (record.get("data_checksums") or {}).items()
+        ),
+        "sources": _pairs(
+            (record["dataset"], record["data_source"])
+            for record in records
+            if record.get("dataset") and record.get("data_source")
+        ),
+        "runs": [_run(page) for page in pages],
+        "seconds": sum(seconds) if seconds else None,
+    }
+
+
+def _run(page: Page) -> dict[str, Any]:
+    """How a run was parameterised and how long it took."""
+    record = page.provenance
+    # Where this machine keeps its runs says nothing about the results.
+    given = {n: v for n, v in (record.get("parameters") or {}).items() if n not in ("run", "runs_dir")}
+    return {
+        "page": page,
+        "dataset": record.get("dataset") or "",
+        "seconds": record.get("seconds"),
+        "parameters": _pairs(given.items()),
+    }
+
+
+def _machine(record: dict) -> str:
+    cores = f"{record['cores']} cores" if record.get("cores") else ""
+    return ", ".join(part for part in (record.get("processor"), cores, record.get("system")) if part)
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(text)
+    return moment.astimezone(datetime.UTC) if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _distinct(values) -> list[str]:
+    return sorted({str(value) for value in values if value})
+
+
+def _pairs(pairs) -> list[tuple[str, str]]:
+    return sorted({(str(name), str(value)) for name, value in pairs})

@@ -1,8 +1,9 @@
-"""The HTML site: one page a notebook, the front page, and the provenance page."""
+"""The HTML site: one page a notebook, the front page, the provenance page, and the search index."""
 
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 from importlib.resources import as_file, files
@@ -21,7 +22,6 @@ from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
-from lib.report.search import search_index
 from lib.report.svg import compact, size_of
 
 STYLES = ("fonts.css", "report.css")
@@ -31,6 +31,8 @@ SHORT_TEXT, LONG_TEXT = 20, 32
 """Characters up to which a column of text stays on one line, and from which it gets room for sentences."""
 WIDE = 84
 """Characters in a row from which a table may be wider than the text."""
+LONGEST = 1200
+"""Characters of a section's text that the index keeps."""
 
 _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href="([^"]+)"')
 
@@ -153,6 +155,41 @@ def _table(report: Report, page: Page, block: Table) -> tuple[list, str, list[st
 
 def _code(sources: list[str]) -> Markup:
     return Markup(highlight("\n\n".join(sources)))
+
+
+# -- search -------------------------------------------------------------------------------------------------------
+def search_index(report: Report) -> str:
+    """Return the JavaScript file that holds the index: address, page, section and words of every section."""
+    entries = [entry for page in report.pages for entry in _entries(report, page)]
+    # "<" is written as an escape so that a title can't close a script element, should the index be inlined.
+    data = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f"window.searchIndex={data};\n"
+
+
+def _entries(report: Report, page: Page) -> list[dict[str, str]]:
+    """Return a page's entries by address; what follows a figure or table belongs to the section again."""
+    name = report.title if page.is_front else page.title
+    found: dict[str, dict[str, str]] = {}
+
+    def add(address: str, section: str, text: str) -> None:
+        entry = found.setdefault(address, {"u": address, "p": name, "s": section, "t": ""})
+        entry["t"] = f"{entry['t']} {text}".strip()
+
+    here = page.file
+    add(here, "", page.summary)
+    for place, block in enumerate(page.blocks):
+        key = prose_key(page, place)
+        if isinstance(block, Prose):
+            for heading, words in report.markdown.sections(key):
+                if heading:
+                    here = f"{page.file}#{heading.id}"
+                add(here, heading.text if heading else "", words)
+        elif isinstance(block, (Figure, Table)) and block.label:
+            target = report.numbering.target(block.label)
+            text = block.alt if isinstance(block, Figure) else " ".join(block.columns)
+            section = f"{target.text}. {report.markdown.plain(key)}"
+            add(f"{page.file}#{block.label}", section, text)
+    return [{**entry, "t": entry["t"][:LONGEST]} for entry in found.values()]
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
