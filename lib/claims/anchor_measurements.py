@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from lib.data.dataset import FOLDS
-from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, metrics_frame
+from lib.experiment.stored_runs import StoredRun, metrics_frame
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
 
@@ -28,28 +28,13 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     A model without results on five random folds (``kfold_5``) that was measured on all of GroupLens's folds u1 to u5 is
     summarised over these: they too part the ratings into five, though by blocks of users rather than at random.
 
-    Parameters
-    ----------
-    results : DataFrame
-        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`.
-    dataset, split, metric : str
+    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`; those without a value are left out.
 
     Returns
     -------
     DataFrame
-        `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``. Records without a value are
-        left out.
-
-    Raises
-    ------
-    ValueError
-        `results` lacks a column.
+        `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``.
     """
-    missing = [column for column in METRIC_COLUMNS if column not in results.columns]
-    if missing:
-        raise ValueError(
-            f"the results lack {', '.join(missing)}; pass the metrics of lib.experiment.stored_runs.load_run"
-        )
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
     found = _summary(rows[rows["split"] == split], split)
     if split == "kfold_5":
@@ -68,15 +53,10 @@ def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     keyed = rows.assign(fold=rows["fold"].fillna("").astype(str))
     folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
-    found = models.agg(
-        value=("value", "mean"),
-        low=("low", "mean"),
-        high=("high", "mean"),
-        spread=("value", "std"),
-        n_folds=("value", "size"),
-    )
+    found = models[["value", "low", "high"]].mean()
+    found["n_folds"] = models.size()
     several = found["n_folds"] > 1
-    half = half_width(found["spread"], found["n_folds"])
+    half = half_width(models["value"].std(), found["n_folds"])
     found["low"] = np.where(several, found["value"] - half, found["low"])
     found["high"] = np.where(several, found["value"] + half, found["high"])
     return found.assign(basis=basis).reset_index()[list(MEASURED_COLUMNS)]
@@ -89,65 +69,25 @@ def half_width(spread, n_folds):
     return special.stdtrit(freedom, 0.975) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)
 
 
-def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: str) -> pd.DataFrame:
-    """Turn means over random folds, as `lib.studies.koren_folds.compare_on_folds` gives them, into metric records.
-
-    Parameters
-    ----------
-    folds : iterable of mapping
-        ``name``, ``rmse`` and ``spread`` (standard deviation over folds), ``seconds`` of a fit.
-    dataset : str
-    n_folds : int
-        How many folds stand behind each mean; gives the split its name.
-    run : str
-        Where they come from.
-
-    Returns
-    -------
-    DataFrame
-        `lib.experiment.stored_runs.METRIC_COLUMNS`, a row a model, with the interval of `measured`.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two folds.
-    """
-    if n_folds < 2:
-        raise ValueError(f"a mean over folds needs at least 2 of them, got {n_folds}")
-    rows = []
-    for found in folds:
-        half = float(half_width(found["spread"], n_folds))
-        rows.append(
-            {
-                "dataset": dataset,
-                "split": f"kfold_{n_folds}",
-                "fold": "",
-                "model": found["name"],
-                "metric": "rmse",
-                "value": found["rmse"],
-                "low": found["rmse"] - half,
-                "high": found["rmse"] + half,
-                "seconds_fit": found.get("seconds"),
-                "run": run,
-            }
-        )
-    return metrics_frame(rows)
-
-
 def gather(
     runs: Mapping[str, StoredRun], folds_run: str, n_folds: int
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Put the runs' metrics together, and what a reader sees for models that are not registered.
 
-    `runs` are the stored ones by name; the one called `folds_run`, where it is there, gives means over `n_folds` random
-    folds in the place of its metrics.
+    `runs` are the stored ones by name; the one called `folds_run`, where it is there, gives means over `n_folds` (at least 2)
+    random folds, as of `lib.studies.koren_folds.compare_on_folds`, in the place of its metrics.
     """
     frames = [run.metrics for name, run in runs.items() if name != folds_run]
     labels = {"ensemble": "Ensemble"}
     folds = runs[folds_run].facts.get("folds", []) if folds_run in runs else []
     if folds:
-        dataset = runs[folds_run].provenance["dataset"]
-        frames.append(fold_results(folds, dataset=dataset, n_folds=n_folds, run=folds_run))
+        where = {"dataset": runs[folds_run].provenance["dataset"], "split": f"kfold_{n_folds}", "fold": ""}
+        rows = []
+        for found in folds:
+            value, half = found["rmse"], float(half_width(found["spread"], n_folds))
+            measured = {"metric": "rmse", "value": value, "low": value - half, "high": value + half}
+            rows.append({**where, "model": found["name"], **measured})
+        frames.append(metrics_frame(rows))
         labels |= {found["name"]: found["model"] for found in folds}
     for run in runs.values():
         labels |= {name: one["label"] for name, one in run.facts.get("contenders", {}).items()}

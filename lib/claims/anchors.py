@@ -13,7 +13,7 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims.anchor_measurements import measured
-from lib.claims.published import InvalidClaims, check_keys, read_published, rounding_of
+from lib.claims.published import InvalidClaims, check_keys, read_toml, rounding_of
 from lib.data.catalogue import entry
 from lib.data.dataset import FOLDS
 from lib.data.errors import UnknownDataset
@@ -47,33 +47,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Anchor:
-    """One published figure.
+    """One published figure: the `value` of one of `METRICS`, in stars, with half a unit of its last printed digit, `rounding`.
 
-    Parameters
-    ----------
-    id : str
-    source : Source
-    dataset, split : str
-        As `lib.data.dataset` and `lib.data.splits` name them.
-    model : str
-        As its authors call it.
-    ours : str
-        The model in our results that comes nearest; empty where none does.
-    metric : str
-        One of `METRICS`.
-    value, rounding : float
-        In stars, and half a unit of the last printed digit.
-    comparable : bool
-        Whether no choice was made on the test ratings and the model was told nothing of them, as far as the published
-        code shows, and the split is the one named.
-    checked : str
-        One of `CHECKED`.
-    why_not : str
-        What makes it not comparable; empty where it is.
-    differs : str
-        How our counterpart differs beyond the protocol.
-    seconds : float
-        As stated; NaN where nothing is.
+    `dataset` and `split` are as `lib.data` names them, `model` as its authors call it; `ours` is the model in our results that
+    comes nearest (empty where none does), and `differs` says how beyond the protocol. A figure is `comparable` where no choice
+    was made on the test ratings and the model was told nothing of them, as far as the published code shows, and the split is
+    the one named; else `why_not` says what makes it not so. `checked` is one of `CHECKED`.
     """
 
     id: str
@@ -89,10 +68,9 @@ class Anchor:
     checked: str
     why_not: str = ""
     differs: str = ""
-    seconds: float = math.nan
 
 
-OPTIONAL = {"why_not", "differs", "seconds"}
+OPTIONAL = {"why_not", "differs"}
 REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 
 
@@ -105,7 +83,8 @@ def load_anchors(path: Path | str = PATH) -> list[Anchor]:
         An unknown or missing key, an id twice, a source that is not described, an unknown data set, split or metric,
         an error outside the rating scale, or a figure that is not comparable without a reason.
     """
-    content = read_published(path, {"anchors", "sources"})
+    content = read_toml(path, parse_float=Decimal)
+    check_keys(str(path), content, {"anchors", "sources"})
     sources = {}
     for name, found in content["sources"].items():
         check_keys(f"source {name}", found, {field.name for field in fields(Source)} - {"id"})
@@ -121,13 +100,9 @@ def load_anchors(path: Path | str = PATH) -> list[Anchor]:
 
 def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     """Check one record."""
-    check_keys(here, found, REQUIRED, OPTIONAL)
-    for key, known in (
-        ("source", sources),
-        ("metric", METRICS),
-        ("checked", CHECKED),
-        ("comparable", (True, False)),
-    ):
+    check_keys(here, found, REQUIRED, OPTIONAL | {"seconds"})
+    allowed = {"source": sources, "metric": METRICS, "checked": CHECKED, "comparable": (True, False)}
+    for key, known in allowed.items():
         if found[key] not in known:
             raise InvalidClaims(f"{here}: {key} {found[key]!r} is none of {', '.join(map(str, known))}")
     try:
@@ -147,55 +122,34 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     if found["comparable"] == bool(found.get("why_not", "").strip()):
         raise InvalidClaims(f"{here}: why_not says why a figure is not comparable, and stands only there")
     read = {"source": sources[found["source"]], "value": float(value), "rounding": rounding_of(value)}
-    return Anchor(**{**found, **read, "seconds": float(found.get("seconds", math.nan))})
+    return Anchor(**{key: of for key, of in found.items() if key != "seconds"} | read)
 
 
 def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFrame:
     """Put our results beside published ones.
 
-    Parameters
-    ----------
-    anchors : iterable of Anchor
-    results : DataFrame
-        Rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs; data sets, splits, models and metrics that no anchor names
-        do no harm.
+    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure
+    or not.
 
     Returns
     -------
     DataFrame
-        A row an anchor, in their order: ``id``, ``source``, ``dataset``, ``split``, ``metric``, ``model``,
-        ``published``, ``rounding``, ``ours_model``, ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as
-        ``low`` and ``high``, ``difference`` as ours minus published (below zero: ours has the lower error),
-        ``comparable``, and in ``note`` why they differ. Where our counterpart was not measured on that split, ours is
-        NaN and the note says so.
+        A row an anchor, in their order: what it holds, its source by id, its value as ``published`` and its counterpart as
+        ``ours_model``; ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as ``low`` and ``high``;
+        ``difference`` as ours minus published (below zero: ours has the lower error); and in ``note`` why they differ. Where
+        our counterpart was not measured on that split, ours is NaN and the note says so.
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
-    ours = {key: measured(results, *key).set_index("model") for key in protocols}
+    measurements = {key: measured(results, *key).set_index("model") for key in protocols}
     rows = []
     for anchor in anchors:
-        of_protocol = ours[anchor.dataset, anchor.split, anchor.metric]
+        of_protocol = measurements[anchor.dataset, anchor.split, anchor.metric]
         one = of_protocol.loc[anchor.ours] if anchor.ours in of_protocol.index else None
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
-        rows.append(
-            {
-                "id": anchor.id,
-                "source": anchor.source.id,
-                "dataset": anchor.dataset,
-                "split": anchor.split,
-                "metric": anchor.metric,
-                "model": anchor.model,
-                "published": anchor.value,
-                "rounding": anchor.rounding,
-                "ours_model": anchor.ours,
-                "ours": value,
-                "low": low,
-                "high": high,
-                "difference": value - anchor.value,
-                "comparable": anchor.comparable,
-                "note": _note(anchor, one),
-            }
-        )
+        ours = {"ours_model": anchor.ours, "ours": value, "low": low, "high": high}
+        beside = {"published": anchor.value, "difference": value - anchor.value, "note": _note(anchor, one)}
+        rows.append({**vars(anchor), "source": anchor.source.id, **ours, **beside})
     return pd.DataFrame(rows)
 
 
@@ -241,14 +195,8 @@ def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
     rows = []
     for source, of in found.items():
         places = dict.fromkeys("could not be verified" if one.checked == "no" else one.checked for one in of)
-        row = {
-            "source": source.cite,
-            "title": source.title,
-            "figures": len(of),
-            "looked_up_in": ", ".join(places),
-        }
-        rows.append({**row, "protocol": source.protocol, "url": source.url})
-    return pd.DataFrame(rows)
+        rows.append((source.cite, source.title, len(of), ", ".join(places), source.protocol, source.url))
+    return pd.DataFrame(rows, columns=["source", "title", "figures", "looked_up_in", "protocol", "url"])
 
 
 def readers_table(
@@ -266,10 +214,11 @@ def readers_table(
     """
     rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
     bounds = zip(rows["low"], rows["high"], strict=True)
+    cited = [sources[one] for one in rows["source"]]
     return pd.DataFrame(
         {
             "published_model": rows["model"],
-            "source": [sources[one].cite for one in rows["source"]],
+            "source": [one.cite for one in cited],
             "metric": rows["metric"].str.upper(),
             "published": rows["published"],
             "our_counterpart": [names.get(one, one) or None for one in rows["ours_model"]],
@@ -277,6 +226,6 @@ def readers_table(
             "interval": [f"{low:.3f} to {high:.3f}" if math.isfinite(low) else None for low, high in bounds],
             "difference: Ours − published": rows["difference"],
             "why_they_differ": rows["note"],
-            "url": [sources[one].url for one in rows["source"]],
+            "url": [one.url for one in cited],
         }
     ).reset_index(drop=True)

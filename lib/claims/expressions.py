@@ -13,8 +13,6 @@ import pandas as pd
 
 from lib.experiment.stored_runs import MissingRun, load_run
 
-MINUS = "−"
-
 
 class Record(dict):
     """A dictionary whose entries are attributes too."""
@@ -77,15 +75,10 @@ FUNCTIONS = {
 
 
 class Names(dict):
-    """Names that an expression knows; definitions are evaluated where they are first met.
+    """Names that an expression knows: functions, what stored runs hold, `values`, and a project's definitions.
 
-    Parameters
-    ----------
-    stored : Stored
-    definitions : mapping
-        Names to expressions, which may use each other; what is no text is a value itself.
-    **values
-        Further names.
+    `definitions` maps names to expressions, which may use each other and are evaluated where they are first met; what is no
+    text is a value itself.
     """
 
     def __init__(self, stored: Stored, definitions: Mapping[str, Any], **values: Any):
@@ -122,6 +115,6 @@ def fields(template: str) -> list[str]:
 def _shown(value: Any, form: str) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(each, form) for each in value) or "none"
-    if form.startswith(MINUS):
-        return format(value, form[1:]).replace("-", MINUS)
+    if form.startswith("−"):
+        return format(value, form[1:]).replace("-", "−")
     return format(value, form)

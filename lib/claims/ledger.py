@@ -6,24 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lib.claims.published import STATEMENT, Claims
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, check_complete, overall
-
-LEDGER_COLUMNS = (
-    "id",
-    "project",
-    "model",
-    "statement",
-    "parts",
-    "holding",
-    "verdict",
-    "decided_by",
-    "reported",
-    "ours",
-    "low",
-    "high",
-    "reason",
-    "evidence",
-)
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, overall
 
 DECIDING = {
     HOLDS: (HOLDS,),
@@ -41,38 +24,21 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
     size, or else the first.
 
-    Parameters
-    ----------
-    verdicts : DataFrame
-        As of `lib.claims.verdicts.verdict_table`, or read from ``reports/data/claims.csv``.
-    claims : Claims
-        All of them need a verdict on every part.
+    `verdicts` are as of `lib.claims.rules.Rules.judge`: every part has one.
 
     Returns
     -------
     DataFrame
-        `LEDGER_COLUMNS`. ``parts`` counts figures and statement, ``holding`` those that hold without a condition;
-        ``reported``, ``ours``, ``low``, ``high``, ``reason`` and ``evidence`` are the deciding part's, whose name
-        stands in ``decided_by``. Numbers are NaN where the part has none; ``evidence`` is empty where nothing could
-        be tested.
-
-    Raises
-    ------
-    MissingVerdicts
-        A claim, or a part of one, has no verdict.
-    ValueError
-        Verdicts on a claim that is not among the published ones.
+        ``id``, ``project``, ``model``, ``statement``, ``parts`` (figures and statement), ``holding`` (those that hold without
+        a condition), ``verdict``, ``decided_by``, and the deciding part's ``reported``, ``ours``, ``low``, ``high`` (NaN where
+        it has none), ``reason`` and ``evidence`` (empty where nothing could be tested).
     """
-    check_complete(claims, verdicts)
-    unknown = set(verdicts["id"]) - set(claims.claims)
-    if unknown:
-        raise ValueError(f"verdicts on claims that nobody published: {', '.join(sorted(unknown))}")
     settled = overall(verdicts)
     rows = []
-    for claim in claims.claims.values():
+    for claim in claims.values():
         parts = verdicts[verdicts["id"] == claim.id]
         verdict = settled.loc[claim.id, "verdict"]
-        decides = deciding_part(parts, verdict)
+        decides = _deciding_part(parts, verdict)
         rows.append(
             {
                 "id": claim.id,
@@ -83,19 +49,16 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
                 "holding": int((parts["verdict"] == HOLDS).sum()),
                 "verdict": verdict,
                 "decided_by": decides["figure"],
-                **decides[["reported", "ours", "low", "high", "reason"]],
-                "evidence": "" if pd.isna(decides["evidence"]) else decides["evidence"],
+                **decides[["reported", "ours", "low", "high", "reason", "evidence"]],
             }
         )
-    return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
+    return pd.DataFrame(rows)
 
 
-def deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
-    """Return the one of a claim's parts (at least one) that explains the claim's verdict; see `ledger` for the rule."""
-    kinds = DECIDING[verdict]
-    explaining = next(
-        (found for kind in kinds if not (found := parts[parts["verdict"] == kind]).empty), parts
-    )
+def _deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
+    """Return the one of a claim's parts that explains the claim's verdict."""
+    kind = next(kind for kind in DECIDING[verdict] if kind in set(parts["verdict"]))
+    explaining = parts[parts["verdict"] == kind]
     said = explaining[explaining["figure"] == STATEMENT]
     if not said.empty:
         return said.iloc[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,39 +19,26 @@ STATEMENT = "statement"
 
 
 class InvalidClaims(ValueError):
-    """The file of claims, or a verdict on one, contradicts itself; the message says where."""
-
-
-@dataclass(frozen=True)
-class Project:
-    """A rebuilt project: what it is called, on which data and under which protocol it measured."""
-
-    id: str
-    title: str
-    document: str
-    dataset: str
-    protocol: str
+    """The file of claims, a rule or a verdict contradicts itself, or a verdict is missing; the message says where."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """A figure as published; `rounding` is half a unit of its last printed digit, 0 for a whole number."""
 
-    name: str
     reported: float
     rounding: float
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: figures by name, a statement in words, or both; `doubt` says why we doubt it."""
+    """One claim: figures by name, a statement in words, or both."""
 
     id: str
     project: str
     model: str
-    figures: Mapping[str, Figure] = field(default_factory=dict)
-    statement: str = ""
-    doubt: str = ""
+    figures: Mapping[str, Figure]
+    statement: str
 
     @property
     def parts(self) -> list[str]:
@@ -59,26 +46,14 @@ class Claim:
         return [*self.figures, *([STATEMENT] if self.statement else [])]
 
 
-@dataclass(frozen=True)
-class Claims:
-    """All projects and claims by id."""
+class Claims(dict[str, Claim]):
+    """All claims by id."""
 
-    projects: Mapping[str, Project]
-    claims: Mapping[str, Claim]
-
-    def __getitem__(self, claim_id: str) -> Claim:
-        if claim_id not in self.claims:
-            raise KeyError(f"no claim is called {claim_id!r}{near_miss(claim_id, self.claims)}")
-        return self.claims[claim_id]
+    def __missing__(self, claim_id: str) -> Claim:
+        raise KeyError(f"no claim is called {claim_id!r}{near_miss(claim_id, self)}")
 
     def figure(self, claim_id: str, name: str) -> Figure:
-        """Return a claim's figure.
-
-        Raises
-        ------
-        KeyError
-            No such claim or figure; the message names the near miss.
-        """
+        """Return a claim's figure; KeyError, which names the near miss, where there is no such claim or figure."""
         claim = self[claim_id]
         if name not in claim.figures:
             raise KeyError(f"{claim_id} has no figure {name!r}{near_miss(name, claim.figures)}")
@@ -94,12 +69,12 @@ def load_claims(path: Path | str = PATH) -> Claims:
         An unknown or missing key, an id twice, an unknown project, a figure that is not a finite number, or a claim
         without anything to judge.
     """
-    content = read_published(path, {"projects", "claims"})
-    projects = {}
-    for project_id, entry in content["projects"].items():
+    content = read_toml(path, parse_float=Decimal)
+    check_keys(str(path), content, {"projects", "claims"})
+    projects = content["projects"]
+    for project_id, entry in projects.items():
         check_keys(f"project {project_id}", entry, {"title", "document", "dataset", "protocol"})
-        projects[project_id] = Project(project_id, **entry)
-    claims: dict[str, Claim] = {}
+    claims = Claims()
     for number, entry in enumerate(content["claims"], start=1):
         here = f"claim {entry.get('id', number)}"
         check_keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "doubt"})
@@ -107,18 +82,12 @@ def load_claims(path: Path | str = PATH) -> Claims:
             raise InvalidClaims(f"{here}: no project {entry['project']!r}; there are {', '.join(projects)}")
         if entry["id"] in claims:
             raise InvalidClaims(f"{here}: the id occurs twice")
-        claim = Claim(
-            entry["id"],
-            entry["project"],
-            entry["model"],
-            _figures(here, entry),
-            entry.get("statement", ""),
-            entry.get("doubt", ""),
-        )
+        told = (entry["id"], entry["project"], entry["model"])
+        claim = Claim(*told, _figures(here, entry), entry.get("statement", ""))
         if not claim.parts:
             raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
         claims[claim.id] = claim
-    return Claims(projects, claims)
+    return claims
 
 
 def _figures(here: str, entry: dict) -> dict[str, Figure]:
@@ -127,30 +96,26 @@ def _figures(here: str, entry: dict) -> dict[str, Figure]:
     for row in entry.get("rows", []):
         if not isinstance(row.get("name"), str):
             raise InvalidClaims(f"{here}: a row needs a name, got {row}")
-        for column, value in row.items():
-            if column == "name":
-                continue
-            if f"{row['name']}/{column}" in values:
-                raise InvalidClaims(f"{here}: the row {row['name']!r} occurs twice")
-            values[f"{row['name']}/{column}"] = value
+        columns = {f"{row['name']}/{column}": value for column, value in row.items() if column != "name"}
+        if columns.keys() & values.keys():
+            raise InvalidClaims(f"{here}: the row {row['name']!r} occurs twice")
+        values |= columns
     figures = {}
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or not math.isfinite(value):
             raise InvalidClaims(f"{here}: the figure {name} must be a finite number, got {value!r}")
-        figures[name] = Figure(name, float(value), 0.0 if isinstance(value, int) else rounding_of(value))
+        figures[name] = Figure(float(value), 0.0 if isinstance(value, int) else rounding_of(value))
     if STATEMENT in figures:
         raise InvalidClaims(f"{here}: no figure may be called {STATEMENT!r}")
     return figures
 
 
-def read_published(path: Path | str, required: set[str]) -> dict:
-    """Read a file of what others published, its numbers as `Decimal`s, which keep the digits as printed."""
+def read_toml(path: Path | str, **options) -> dict:
+    """Read a TOML file, or raise `InvalidClaims`; with ``parse_float=Decimal`` numbers keep the digits as printed."""
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"), parse_float=Decimal)
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"), **options)
     except tomllib.TOMLDecodeError as error:
         raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
-    check_keys(str(path), content, required)
-    return content
 
 
 def rounding_of(value: int | Decimal) -> float:

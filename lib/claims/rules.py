@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import pandas as pd
 from lib import ROOT
 from lib.claims import expressions
 from lib.claims.expressions import Names, Stored
-from lib.claims.published import STATEMENT, Claims, InvalidClaims, check_keys
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, Verdict, check_complete, judge, verdict_table
+from lib.claims.published import STATEMENT, Claims, InvalidClaims, check_keys, read_toml
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, Verdict, judge_figure, verdict_table
 from lib.experiment.stored_runs import MissingRun
 
 PATH = ROOT / "data" / "verdicts.toml"
@@ -52,29 +51,21 @@ class Rule:
     def judge(self, claims: Claims, claim: str, part: str, names: Names) -> Verdict:
         """Judge a part that fits."""
         if self.untested:
-            return Verdict.untested(claim, part, names.text(self.untested))
+            return Verdict(claim, part, UNTESTED, names.text(self.untested))
         ours = names["ours"] = names.value(self.ours)
         bounds = names.value(self.range) if self.range else [math.nan if part == STATEMENT else ours]
         low, high = min(bounds), max(bounds)
         condition, reason, evidence = map(names.text, (self.condition, self.reason, self.evidence))
         if part == STATEMENT:
             kind = HOLDS if names.value(self.holds) else CONDITION if names.value(self.partly) else FAILS
-            return Verdict.on_statement(claim, kind, reason, evidence, ours=ours, low=low, high=high)
-        tolerance = names.value(self.tolerance)
-        found = judge(
-            claims,
-            claim,
-            part,
-            ours,
-            low,
-            high,
-            evidence=evidence,
-            tolerance=tolerance,
-            condition=condition,
-            reason=reason,
-        )
-        fails = self.fails and found.verdict == FAILS
-        return replace(found, reason=names.text(self.fails)) if fails else found
+        else:
+            kind, place = judge_figure(claims.figure(claim, part), low, high, names.value(self.tolerance))
+            if kind == HOLDS and condition:
+                kind, place = CONDITION, condition
+            elif condition:
+                place = f"{place.rstrip('.')}: {condition}"
+            reason = names.text(self.fails) if self.fails and kind == FAILS else reason or place
+        return Verdict(claim, part, kind, reason, evidence, ours, low, high)
 
 
 @dataclass(frozen=True)
@@ -90,30 +81,23 @@ class Rules:
         return Names(stored, self.definitions[project], **self.thresholds, nan=math.nan, **bound)
 
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
-        """Judge every part of every claim by the first rule that fits and applies.
-
-        Returns
-        -------
-        DataFrame
-            As of `lib.claims.verdict_table`.
+        """Judge every part of every claim by the first rule that fits and applies, as a `verdict_table`.
 
         Raises
         ------
         InvalidClaims
-            An expression failed; the message names the part and the rule.
-        MissingVerdicts
-            No rule applies to a part.
+            An expression failed, or no rule applies to a part; the message names the part.
         MissingRun
             A run that a rule needs has not been made.
         """
-        found = [
-            self.verdict(claims, claim.id, part, stored)
-            for claim in claims.claims.values()
-            for part in claim.parts
-        ]
-        table = verdict_table(claims, filter(None, found))
-        check_complete(claims, table)
-        return table
+        parts = [(claim.id, part) for claim in claims.values() for part in claim.parts]
+        found = {"/".join(part): self.verdict(claims, *part, stored) for part in parts}
+        if missing := [part for part, verdict in found.items() if verdict is None]:
+            raise InvalidClaims(
+                f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
+                "data/verdicts.toml that judges it, or says why it could not be tested."
+            )
+        return verdict_table(claims, filter(None, found.values()))
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:
         """Judge one part; None where no rule applies. Raises as `judge` does."""
@@ -143,10 +127,7 @@ def load_rules(path: Path | str = PATH) -> Rules:
     InvalidClaims
         The file is no TOML, a key is unknown or missing, or a threshold has no reason.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidClaims(f"{path} is not valid TOML: {error}") from error
+    content = read_toml(path)
     known = {field.name for field in fields(Rule)}
     thresholds = content.pop("thresholds", {})
     for name, threshold in thresholds.items():

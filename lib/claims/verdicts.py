@@ -1,4 +1,4 @@
-"""What our measurements say about each claim: verdicts, their table, and the check that none is missing."""
+"""What our measurements say about each claim: a verdict on each of its parts, and one on the whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lib.claims.published import STATEMENT, Claims, InvalidClaims
+from lib.claims.published import STATEMENT, Claims, Figure, InvalidClaims
 
 HOLDS = "holds"
 CONDITION = "holds with a condition"
@@ -22,28 +22,13 @@ COLUMNS = ("id", "project", "figure", "reported", "ours", "low", "high", "verdic
 """Columns of the table of verdicts, which the report publishes as ``claims.csv``."""
 
 
-class MissingVerdicts(ValueError):
-    """Claims that no verdict was given on; the report must not be built without."""
-
-
 @dataclass(frozen=True)
 class Verdict:
-    """What we found about one figure of a claim, or about its statement.
+    """What we found about one part of a claim: the figure of that name, or the ``"statement"``.
 
-    Parameters
-    ----------
-    id : str
-        The claim's.
-    figure : str
-        The figure's name, or ``"statement"``.
-    reported, ours, low, high : float
-        As published, and ours with its interval; NaN where there is none (a statement; not tested).
-    verdict : str
-        One of `VERDICTS`.
-    reason : str
-        One sentence.
-    evidence : str
-        ``"run:label"`` of the table or figure that shows it; may be empty only for what could not be tested.
+    `verdict` is one of `VERDICTS`, `reason` one sentence, `evidence` the ``"run:label"`` of the table or figure that shows it,
+    empty only for what could not be tested. `ours` is our figure, or the number that decides a statement, with its interval;
+    NaN where there is none.
 
     Raises
     ------
@@ -53,13 +38,12 @@ class Verdict:
 
     id: str
     figure: str
-    reported: float
-    ours: float
-    low: float
-    high: float
     verdict: str
     reason: str
-    evidence: str
+    evidence: str = ""
+    ours: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
 
     def __post_init__(self):
         here = f"the verdict on {self.id}, {self.figure}"
@@ -67,101 +51,36 @@ class Verdict:
             raise InvalidClaims(f"{here}: {self.verdict!r} is none of {', '.join(VERDICTS)}")
         if not self.reason.strip():
             raise InvalidClaims(f"{here}: give the reason in a sentence")
-        if not re.fullmatch(r"[\w.-]+:(fig|tbl)-[\w-]+", self.evidence) and not (
-            self.verdict == UNTESTED and self.evidence == ""
-        ):
+        shown = re.fullmatch(r"[\w.-]+:(fig|tbl)-[\w-]+", self.evidence)
+        if not shown and (self.verdict != UNTESTED or self.evidence):
             raise InvalidClaims(
                 f"{here}: evidence {self.evidence!r} must be run:label, such as 'svd:tbl-svd-scores'"
             )
         if self.low > self.ours or self.ours > self.high or self.low > self.high:
             raise InvalidClaims(f"{here}: ours, {self.ours}, lies outside {self.low} to {self.high}")
 
-    @classmethod
-    def on_statement(
-        cls,
-        claim_id: str,
-        verdict: str,
-        reason: str,
-        evidence: str,
-        *,
-        ours: float = math.nan,
-        low: float = math.nan,
-        high: float = math.nan,
-    ) -> Verdict:
-        """Judge a claim's words; `ours` is the number that decides it, where one does (such as a difference)."""
-        return cls(claim_id, STATEMENT, math.nan, ours, low, high, verdict, reason, evidence)
 
-    @classmethod
-    def untested(cls, claim_id: str, figure: str, reason: str) -> Verdict:
-        """Say that a figure or statement could not be tested, and why."""
-        return cls(claim_id, figure, *[math.nan] * 4, UNTESTED, reason, "")
-
-
-def judge(
-    claims: Claims,
-    claim_id: str,
-    figure: str,
-    ours: float,
-    low: float | None = None,
-    high: float | None = None,
-    *,
-    evidence: str,
-    tolerance: float | None = None,
-    condition: str = "",
-    reason: str = "",
-) -> Verdict:
-    """Judge a published figure by ours.
-
-    Parameters
-    ----------
-    claims : Claims
-    claim_id, figure, evidence : str
-    ours : float
-        Measured under the project's protocol.
-    low, high : float, optional
-        What we hold possible: an interval over users, or the range over seeds. Both are `ours` by default.
-    tolerance : float, optional
-        As in `judge_figure`; by default what the figure's last printed digit leaves open.
-    condition, reason : str
-        On what the figure's holding depends: it then "holds with a condition"; and what replaces the sentence made from
-        the numbers.
-    """
-    published = claims.figure(claim_id, figure)
-    low, high = ours if low is None else low, ours if high is None else high
-    tolerance = published.rounding if tolerance is None else tolerance
-    verdict = judge_figure(published.reported, low, high, tolerance)
-    if verdict == HOLDS and condition:
-        verdict = CONDITION
-    if not reason:
-        place = _place(published.reported, low, high, tolerance)
-        reason = (
-            condition if verdict == CONDITION else f"{place.rstrip('.')}: {condition}" if condition else place
-        )
-    return Verdict(claim_id, figure, published.reported, ours, low, high, verdict, reason, evidence)
-
-
-def judge_figure(reported: float, low: float, high: float, tolerance: float = 0.0) -> str:
-    """Judge a published figure by our interval.
+def judge_figure(published: Figure, low: float, high: float, tolerance: float | None) -> tuple[str, str]:
+    """Judge a published figure by our interval; return the verdict and where the figure lies, in a sentence.
 
     It holds if ``low - tolerance <= reported <= high + tolerance``. The rule is blind to direction: a figure that is
-    worse than ours does not hold either.
-    `tolerance` is what the published figure leaves open (its rounding) or the protocol does (another seed), in its own units.
-    What has a NaN bound could not be tested.
+    worse than ours does not hold either. `tolerance` is what the figure leaves open, in its own units: its rounding, or
+    what a rule says. What has a NaN bound could not be tested.
 
     Raises
     ------
     InvalidClaims
-        `low` is above `high`, `tolerance` is negative, or `reported` is not finite.
+        `tolerance` is negative or NaN.
     """
-    if not math.isfinite(reported) or low > high or not tolerance >= 0:
-        raise InvalidClaims(
-            f"cannot judge {reported} by {low} to {high} with tolerance {tolerance}: the figure must be finite, the "
-            "lower bound not above the upper, the tolerance not negative"
-        )
+    reported, tolerance = published.reported, published.rounding if tolerance is None else tolerance
+    if not tolerance >= 0:
+        raise InvalidClaims(f"cannot judge {reported} with tolerance {tolerance}: it must not be negative")
     if math.isnan(low) or math.isnan(high):
-        return UNTESTED
+        return UNTESTED, "We have no figure to compare with."
     slack = tolerance + 1e-9 * max(abs(reported), abs(tolerance))  # 0.92 + 0.005 is not 0.925 in binary
-    return HOLDS if low - slack <= reported <= high + slack else FAILS
+    if low - slack <= reported <= high + slack:
+        return HOLDS, "The published figure agrees with ours."
+    return FAILS, f"The published figure lies {'below' if reported < low else 'above'} ours."
 
 
 def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
@@ -173,21 +92,6 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
         reported = published.reported if published else math.nan
         rows.append({**vars(verdict), "project": claim.project, "reported": reported})
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def check_complete(claims: Claims, table: pd.DataFrame) -> None:
-    """Raise `MissingVerdicts`, which names them, unless each claim's every figure and statement has a verdict."""
-    judged = set(zip(table["id"], table["figure"], strict=True))
-    missing = []
-    for claim in claims.claims.values():
-        open_parts = [part for part in claim.parts if (claim.id, part) not in judged]
-        if open_parts:
-            missing.append(f"{claim.id} ({', '.join(open_parts)})")
-    if missing:
-        raise MissingVerdicts(
-            f"{len(missing)} claims lack a verdict: {'; '.join(missing)}. Give each a rule in data/verdicts.toml that "
-            "judges it, or says why it could not be tested."
-        )
 
 
 def told(verdicts: pd.Series) -> str:
@@ -220,13 +124,3 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     counts.insert(0, "project", table.drop_duplicates("id").set_index("id")["project"])
     counts.columns.name = None
     return counts
-
-
-def _place(reported: float, low: float, high: float, tolerance: float) -> str:
-    """Say where the published figure lies."""
-    verdict = judge_figure(reported, low, high, tolerance)
-    if verdict == UNTESTED:
-        return "We have no figure to compare with."
-    if verdict == HOLDS:
-        return "The published figure agrees with ours."
-    return f"The published figure lies {'below' if reported < low else 'above'} ours."

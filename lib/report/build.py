@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +12,6 @@ from lib.report.content import assemble
 from lib.report.data import write_data
 from lib.report.html import write_html
 from lib.report.notebooks import read_pages
-from lib.report.provenance import collect
 
 log = logging.getLogger(__name__)
 
@@ -21,20 +19,12 @@ OURS = ("*.html", "assets/**/*", "figures/*", "data/figures/*", "data/tables/*")
 """What a build owns in the report's folder: files that the new report no longer has are removed."""
 
 
-def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = True) -> None:
+def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     """Render the executed notebooks as HTML, PDF and tidy tables.
 
-    Parameters
-    ----------
-    plan : lib.runner.plan.Plan
-        Title, subtitle, description, and the runs in the report's order.
-    runs_dir : Path
-        Holds ``<run>/notebook.ipynb`` and what else each run left.
-    output_dir : Path
-        The report's folder; made if absent. Files that this build does not own, such as runs/ and
-        data/benchmarks.csv, stay.
-    pdf : bool
-        Without it the site does not link to a PDF; an older report.pdf stays.
+    `plan` has title, subtitle, description, and the runs in the report's order; `runs_dir` holds ``<run>/notebook.ipynb`` and
+    what else each run left. `output_dir` is made if absent; files in it that this build does not own, such as runs/ and
+    data/benchmarks.csv, stay. Without `pdf` the site does not link to one, and an older report.pdf stays.
 
     Raises
     ------
@@ -42,12 +32,11 @@ def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = Tru
         Something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
     """
     started = time.perf_counter()
-    runs_dir, output_dir = Path(runs_dir), Path(output_dir)
     pages = read_pages(plan, runs_dir)
-    report = assemble(plan, pages, collect(pages))
+    report = assemble(plan, pages)
     output_dir.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".build-", dir=output_dir))
-    try:
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=output_dir, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         write_data(pages, runs_dir, folder / "data")
         # Benchmarks are measured apart from the report; the last ones stay until there are others.
         benchmarks = any((place / "data" / "benchmarks.csv").exists() for place in (folder, output_dir))
@@ -57,8 +46,6 @@ def build(plan, runs_dir: Path | str, output_dir: Path | str, *, pdf: bool = Tru
 
             write_pdf(report, folder / "report.pdf")
         _replace(folder, output_dir)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     log.info("report written to %s in %.1f s", output_dir, time.perf_counter() - started)
 
 

@@ -78,8 +78,8 @@ QUANTITIES = {
     name: Quantity(*rest)
     for name, *rest in ([part.strip() for part in line.split("|")] for line in TABLE.strip().splitlines())
 }
-SPELT = {name: q.heading for name, q in QUANTITIES.items() if name in (q.heading, q.heading.lower())}
-SPELT = {name: heading for name, heading in SPELT.items() if heading != name.capitalize()}
+_SAID = {name: q.heading for name, q in QUANTITIES.items() if name in (q.heading, q.heading.lower())}
+SPELT = {name: heading for name, heading in _SAID.items() if heading != name.capitalize()}
 """How words of a name are written: ``rmse`` RMSE, ``ndcg`` nDCG, ``p`` p."""
 
 
@@ -90,8 +90,6 @@ def find(name: str) -> Quantity | None:
     ``"ndcg@10"``; at either end of a longer name, ``"test_rmse"`` or ``"rmse_low"``; ``"n_users"`` is a count, and
     ``"rmse_interval"`` an interval.
 
-    Examples
-    --------
     >>> find("test_rmse").heading, find("ndcg@10").heading, find("rmse: By time").heading
     ('Test RMSE', 'nDCG@10', 'By time')
     """
@@ -121,8 +119,6 @@ def column(name: str) -> Quantity:
 def in_words(name: str) -> str:
     """Write a name such as ``cold_users`` as a heading; what isn't such a name stays as it is.
 
-    Examples
-    --------
     >>> in_words("test_rmse"), in_words("Toy Story")
     ('Test RMSE', 'Toy Story')
     """
@@ -133,15 +129,10 @@ def in_words(name: str) -> str:
 
 
 def as_text(value: Any, form: str = "") -> str:
-    """Write a value as a reader sees it.
+    """Write a value as a reader sees it: missing ones as an en dash, truth values as yes or no, text as it is.
 
-    Parameters
-    ----------
-    value : object
-        Missing ones become an en dash, whatever the format, and truth values yes or no; text stays as it is.
-    form : str, optional
-        Such as ``"{:.4f}"``, for numbers, or ``"duration"``, for seconds. Without one, floats get four significant digits and
-        whole numbers thousands' separators.
+    `form`, for numbers, is such as ``"{:.4f}"``, or ``"duration"`` for seconds. Without one, floats get four significant
+    digits and whole numbers thousands' separators.
     """
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return "–"
@@ -150,11 +141,19 @@ def as_text(value: Any, form: str = "") -> str:
     if not pd.api.types.is_number(value):
         return str(value)
     if form == "duration":
-        from lib.report.provenance import duration
-
         return duration(value)
     whole = pd.api.types.is_integer(value)
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds in words, such as ``"3.2 s"`` or ``"74 min 05 s"``; None as an en dash."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
 
 
 def interval_texts(frame: pd.DataFrame, quantity: str = "difference") -> list[str]:
@@ -170,7 +169,6 @@ def interval_text(low: float, high: float, quantity: str = "difference") -> str:
 
 def glossary() -> pd.DataFrame:
     """Return every quantity with its ``quantity`` (heading), ``unit`` and ``meaning``, in alphabetical order."""
-    rows = pd.DataFrame(QUANTITIES.values()).rename(columns={"heading": "quantity"})[
-        ["quantity", "unit", "meaning"]
-    ]
+    rows = pd.DataFrame([(q.heading, q.unit, q.meaning) for q in QUANTITIES.values()])
+    rows.columns = ["quantity", "unit", "meaning"]
     return rows.sort_values("quantity", key=lambda names: names.str.lower(), ignore_index=True)

@@ -1,25 +1,20 @@
-"""The report ready to be written: pages, numbers and prose, which HTML and PDF share."""
+"""The report ready to be written: pages, numbers, prose, and what it was made from, which HTML and PDF share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+import datetime
+from dataclasses import dataclass
+from typing import Any
 
-from lib.report.document import Empty, Figure, Page, Prose, Table
-from lib.report.errors import RenderingError
-from lib.report.markdown import Markdown, Piece, is_safe
+from lib import claims
+from lib.report.document import Labelled, Page, Prose
+from lib.report.markdown import Markdown, Piece
 from lib.report.numbering import Numbering
 
 RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-this-page", "top", "footnotes"}
 """Ids that the HTML template uses itself."""
 
-
-VERDICTS = {
-    "holds": "holds",
-    "holds with a condition": "partly",
-    "does not hold": "fails",
-    "could not be tested": "open",
-}
+VERDICTS = dict(zip(claims.VERDICTS, ("holds", "partly", "fails", "open"), strict=True))
 """The verdicts on claims, which a table marks with a sign of this kind, in colour."""
 
 
@@ -32,7 +27,7 @@ class Report:
     pages: list[Page]
     numbering: Numbering
     markdown: Markdown
-    provenance: dict = field(default_factory=dict)
+    provenance: dict[str, Any]
 
     @property
     def front(self) -> Page | None:
@@ -58,7 +53,7 @@ def prose_key(page: Page, place: int) -> str:
     return f"{page.id}:{place}"
 
 
-def assemble(plan, pages: list[Page], provenance: dict) -> Report:
+def assemble(plan, pages: list[Page]) -> Report:
     """Bring pages, numbers and parsed prose together.
 
     Raises
@@ -67,78 +62,83 @@ def assemble(plan, pages: list[Page], provenance: dict) -> Report:
         See `Numbering` and `Markdown`.
     """
     numbering = Numbering(pages)
-    settings = dict(getattr(plan, "report", None) or {})
-    title, subtitle, description = (
-        str(settings.get(name) or getattr(plan, name, "") or "")
-        for name in ("title", "subtitle", "description")
-    )
-    pieces = [Piece("report:description", description)]
+    pieces = [Piece("report:description", plan.report.get("description", ""))]
     for page in pages:
         pieces.append(Piece(f"summary:{page.id}", page.summary, inline=True))
         for place, block in enumerate(page.blocks):
             if isinstance(block, Prose):
                 pieces.append(Piece(prose_key(page, place), block.markdown, page, block.cell))
-            elif isinstance(block, (Figure, Table, Empty)) and block.caption:
+            elif isinstance(block, Labelled) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
-    return Report(
-        title, subtitle, pages, numbering, Markdown(pieces, numbering, RESERVED), provenance
-    )  # fmt: skip
+    title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
+    markdown = Markdown(pieces, numbering, RESERVED)
+    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages))
 
 
-def cell_link(report: Report, page: Page, cell: int, href: str) -> tuple[str, str]:
-    """Resolve a table cell's link to (address in HTML, Typst label or address); empty where it is not safe.
+# -- provenance ---------------------------------------------------------------------------------------------------
+def _provenance(pages: list[Page]) -> dict[str, Any]:
+    """Bring the pages' provenance records together.
 
-    Raises
-    ------
-    RenderingError
-        It is a label that no figure, table or page has.
+    Returns
+    -------
+    dict
+        ``commits``, ``modified``, ``finished`` (the latest, in UTC, or None: the report's date, so that it is the same at
+        every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had), ``versions``,
+        ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has several), ``runs``
+        (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
     """
-    if not href:
-        return "", ""
-    name = href.removeprefix("@")
-    if name[:4] in ("fig-", "tbl-", "sec-"):
-        target = report.numbering.target(name, run=page.id, cell=cell)
-        label = f"page--{target.page.id}" if not target.anchor else target.anchor
-        return target.href(page), f"<{label}>"
-    known = {other.id: other for other in report.pages}
-    stem = href.partition("#")[0].removesuffix(".html").removesuffix(".ipynb")
-    if stem in known:
-        fragment = href.partition("#")[2]
-        return known[stem].file + (f"#{fragment}" if fragment else ""), f"<page--{stem}>"
-    if href == "provenance.html":
-        return href, "<provenance>"
-    if not is_safe(href):
-        return "", ""
-    return href, href if urlsplit(href).scheme else ""
+    records = [page.provenance for page in pages if page.provenance]
+    seconds = [record["seconds"] for record in records if record.get("seconds") is not None]
+    threads = [sorted((record.get("threads") or {}).items()) for record in records]
+    return {
+        "commits": _distinct(record.get("commit") for record in records),
+        "modified": any(record.get("modified") for record in records),
+        "finished": max((_moment(r["finished"]) for r in records if r.get("finished")), default=None),
+        "machines": _distinct(_machine(record) for record in records),
+        "pythons": _distinct(record.get("python") for record in records),
+        "threads": _distinct(", ".join(f"{name}={n}" for name, n in of) for of in threads),
+        "versions": _pairs(pair for record in records for pair in (record.get("versions") or {}).items()),
+        "checksums": _pairs(
+            (f"{record.get('dataset') or 'data'}: {file}", value)
+            for record in records
+            for file, value in (record.get("data_checksums") or {}).items()
+        ),
+        "sources": _pairs(
+            (record["dataset"], record["data_source"])
+            for record in records
+            if record.get("dataset") and record.get("data_source")
+        ),
+        "runs": [_run(page) for page in pages],
+        "seconds": sum(seconds) if seconds else None,
+    }
 
 
-def check_links(addresses: dict[str, set[str]], links: list[tuple[str, str]]) -> None:
-    """Check that links within the report lead somewhere.
+def _run(page: Page) -> dict[str, Any]:
+    """How a run was parameterised and how long it took."""
+    record = page.provenance
+    # Where this machine keeps its runs says nothing about the results.
+    given = {n: v for n, v in (record.get("parameters") or {}).items() if n not in ("run", "runs_dir")}
+    return {
+        "page": page,
+        "dataset": record.get("dataset") or "",
+        "seconds": record.get("seconds"),
+        "parameters": _pairs(given.items()),
+    }
 
-    Parameters
-    ----------
-    addresses : dict
-        The report's files by relative path, each with the ids it holds.
-    links : list of (page file, href)
-        Every link found in the pages.
 
-    Raises
-    ------
-    RenderingError
-        A relative link names no file of the report, or an id that its page lacks.
-    """
-    for source, href in links:
-        parts = urlsplit(href)
-        if parts.scheme or parts.netloc or href.startswith("data:"):
-            continue
-        file = parts.path or source
-        if file not in addresses:
-            raise RenderingError(
-                f"the page {source} links to {href}, which is not a file of the report",
-                "Link to a notebook of the plan, such as svd.ipynb, or to a full address.",
-            )
-        if parts.fragment and parts.fragment not in addresses[file]:
-            raise RenderingError(
-                f"the page {source} links to {href}, and {file} has no such heading, figure or table",
-                "Mend the link's part after the #.",
-            )
+def _machine(record: dict) -> str:
+    cores = f"{record['cores']} cores" if record.get("cores") else ""
+    return ", ".join(part for part in (record.get("processor"), cores, record.get("system")) if part)
+
+
+def _moment(text: str) -> datetime.datetime:
+    moment = datetime.datetime.fromisoformat(text)
+    return moment.astimezone(datetime.UTC) if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+
+
+def _distinct(values) -> list[str]:
+    return sorted({str(value) for value in values if value})
+
+
+def _pairs(pairs) -> list[tuple[str, str]]:
+    return sorted({(str(name), str(value)) for name, value in pairs})

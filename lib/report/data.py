@@ -7,18 +7,18 @@ import gzip
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from lib.claims.verdicts import COLUMNS
+from lib.experiment.stored_runs import METRIC_COLUMNS
 from lib.report.document import Figure, Page, Table
 from lib.report.errors import RenderingError
 
-RESULTS = (
-    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
-    "seconds_predict", "run",
-)  # fmt: skip
-CLAIMS = (
-    "id", "project", "figure", "reported", "ours", "low", "high", "verdict", "reason", "evidence",
-)  # fmt: skip
+LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
+"""A number with more decimals than a drawing shows."""
+LARGE = 20_000
+"""Bytes from which on a table is published compressed; pandas and R read it as it is."""
 
 
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
@@ -30,23 +30,18 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
         A record lacks a column, or has one too many.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "results.csv", RESULTS, _records(pages, runs_dir, "metrics.json", RESULTS))
-    _write(folder / "claims.csv", CLAIMS, _records(pages, runs_dir, "claims.json", CLAIMS))
-    benchmarks = Path(runs_dir) / "benchmarks.csv"
-    if benchmarks.exists():
-        shutil.copyfile(benchmarks, folder / "benchmarks.csv")
+    _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")
+    _write_records(pages, runs_dir, "claims.json", COLUMNS, folder / "claims.csv")
+    if (runs_dir / "benchmarks.csv").exists():
+        shutil.copyfile(runs_dir / "benchmarks.csv", folder / "benchmarks.csv")
     for page in pages:
         for block in page.blocks:
             if isinstance(block, (Figure, Table)) and block.data:
                 target = folder / data_path(block)
                 target.parent.mkdir(exist_ok=True)
-                text = Path(block.data).read_text(encoding="utf-8")
+                text = block.data.read_text(encoding="utf-8")
                 content = (shortened(text) if isinstance(block, Figure) else text).encode()
                 target.write_bytes(gzip.compress(content, mtime=0) if target.suffix == ".gz" else content)
-
-
-LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
-"""A number with more decimals than a drawing shows."""
 
 
 def shortened(text: str) -> str:
@@ -54,39 +49,24 @@ def shortened(text: str) -> str:
     return LONG_NUMBER.sub(lambda found: f"{float(found.group()):.4g}", text)
 
 
-LARGE = 20_000
-"""Bytes from which on a table is published compressed; pandas and R read it as it is."""
-
-
 def data_path(block: Figure | Table) -> str:
     """Return where, under reports/data/, the data behind a figure or table lies."""
     kind = "figures" if isinstance(block, Figure) else "tables"
-    large = Path(block.data).stat().st_size > LARGE
-    return f"{kind}/{block.label}.csv{'.gz' if large else ''}"
+    return f"{kind}/{block.label}.csv{'.gz' if block.data.stat().st_size > LARGE else ''}"
 
 
-def _records(pages: list[Page], runs_dir: Path, name: str, columns: tuple[str, ...]) -> list[dict]:
-    """Read the records of all runs, in the plan's order; a run without the file has none."""
-    found: list[dict] = []
-    for page in pages:
-        path = Path(runs_dir) / page.id / name
-        if not path.exists():
-            continue
-        for number, record in enumerate(json.loads(path.read_text(encoding="utf-8")), start=1):
-            if set(record) != set(columns):
-                wrong = sorted(set(record) ^ set(columns))
-                raise RenderingError(
-                    f"record {number} of {name} lacks, or should not have, {', '.join(wrong)}",
-                    f"The columns are {', '.join(columns)}.",
-                    run=page.id,
-                )
-            found.append(record)
-    return found
-
-
-def _write(path: Path, columns: tuple[str, ...], records: list[dict]) -> None:
+def _write_records(pages: list[Page], runs_dir: Path, name: str, columns: Sequence[str], path: Path) -> None:
+    """Write the records of all runs, in the plan's order, as one table; a run without the file has none."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        rows = ({n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in r.items()} for r in records)
-        writer.writerows(rows)
+        for page in pages:
+            kept = runs_dir / page.id / name
+            records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+            for number, record in enumerate(records, start=1):
+                if wrong := sorted(set(record) ^ set(columns)):
+                    problem = f"record {number} of {name} lacks, or should not have, {', '.join(wrong)}"
+                    raise RenderingError(problem, f"The columns are {', '.join(columns)}.", run=page.id)
+                writer.writerow(
+                    {n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in record.items()}
+                )

@@ -14,7 +14,7 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class Prose:
-    """Markdown, from a markdown cell or from `lib.report.display.say`."""
+    """Markdown, from a Markdown cell or shown by code."""
 
     cell: int
     markdown: str
@@ -24,38 +24,34 @@ class Prose:
 class Code:
     """The source of a code cell, without its option lines."""
 
-    cell: int
     source: str
-    parameters: bool = False
 
 
 @dataclass(frozen=True)
 class Text:
     """What a cell printed, or the plain form of a result that has no better one."""
 
-    cell: int
     text: str
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A labelled image.
-
-    Attributes
-    ----------
-    kind : str
-        ``svg`` or ``png``.
-    data : Path or None
-        The CSV behind it, where the run left one.
-    points : tuple of (float, float, str)
-        Places, as shares of width and height from the upper left, and what the HTML page tells there.
-    """
+class Labelled:
+    """What has a label and a caption, and where it stands."""
 
     cell: int
     label: str
     caption: str
+
+
+@dataclass(frozen=True)
+class Figure(Labelled):
+    """A labelled image, as SVG.
+
+    `data` is the CSV behind it, where the run left one; `points` are places, as shares of width and height from the upper
+    left, and what the HTML page tells there.
+    """
+
     alt: str
-    kind: str
     image: bytes
     data: Path | None = None
     points: tuple[tuple[float, float, str], ...] = ()
@@ -63,20 +59,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class TableCell:
-    """A table's cell: plain text, perhaps a link, perhaps emphasised."""
+    """A table's cell: plain text, perhaps a link."""
 
     text: str
     href: str = ""
-    strong: bool = False
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Labelled):
     """A preformatted table; without a label it has no number and no caption."""
 
-    cell: int
-    label: str
-    caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[TableCell, ...], ...]
     align: tuple[str, ...]
@@ -84,16 +76,13 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Empty:
+class Empty(Labelled):
     """A labelled figure or table without a single row behind it: its place, its number and its caption are kept.
 
     So it is where a run leaves a part of its notebook out; empty axes or a lone heading row would puzzle a reader, and
     without the number, references to it would lead nowhere.
     """
 
-    cell: int
-    label: str
-    caption: str
     note: ClassVar[str] = "Nothing to show in this run."
 
 
@@ -104,7 +93,6 @@ class Explorer:
     It adds to tables that say the like: without scripts, and in print, it is not there.
     """
 
-    cell: int
     data: dict
 
 
@@ -115,27 +103,11 @@ Block = Prose | Code | Text | Figure | Table | Empty | Explorer
 class Page:
     """One run's notebook as a page of the report.
 
-    Attributes
-    ----------
-    id : str
-        The run's name, and the page's file name without ``.html`` (the front page is ``index``).
-    title : str
-        The notebook's own title (its ``# `` heading), else the plan's.
-    label : str
-        The plan's shorter title, for navigation.
-    summary, part : str
-        From the plan.
-    notebook : str
-        File name of the source notebook.
-    blocks : list of Block
-        What the page shows, in order.
-    cells : NotebookNode
-        The notebook as `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its
-        ``places``.
-    provenance : dict
-        The run's provenance.json; empty where it has none.
-    from_nothing : float or None
-        Seconds that the plan expects of the run where nothing is kept from an earlier one.
+    `title` is the notebook's own (its ``# `` heading), else the plan's, `label` the plan's shorter one, for navigation. `notebook`
+    is the source's file name, `blocks` what the page shows, in order, `cells` the notebook as
+    `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its ``places``. `provenance` is
+    the run's provenance.json, empty where it has none; `from_nothing` the seconds that the plan expects of the run where
+    nothing is kept from an earlier one.
     """
 
     id: str

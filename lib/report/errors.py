@@ -7,25 +7,14 @@ from collections.abc import Iterable
 
 
 class RenderingError(RuntimeError):
-    """The report can't be built; the message names the run, the cell and the fix.
+    """The report can't be built; the message names the run and the cell, where there are such, the problem and the fix.
 
-    Parameters
-    ----------
-    problem : str
-        What is wrong, without a full stop.
-    fix : str
-        What to do about it, a sentence.
-    run : str, optional
-        The run whose notebook holds the fault.
-    cell : int, optional
-        The cell, counted from 1 as JupyterLab's command line tools do.
+    `problem` has no full stop, `fix` is a sentence; cells are counted from 1 as JupyterLab's command line tools do.
     """
 
     def __init__(self, problem: str, fix: str = "", *, run: str | None = None, cell: int | None = None):
-        self.problem, self.fix, self.run, self.cell = problem, fix, run, cell
-        place = ", ".join(
-            part for part in (f"run {run}" if run else "", f"cell {cell}" if cell else "") if part
-        )
+        self.run, self.cell = run, cell
+        place = ", ".join(f"{what} {of}" for what, of in (("run", run), ("cell", cell)) if of)
         super().__init__(f"{place + ': ' if place else ''}{problem}.{' ' + fix if fix else ''}")
 
 

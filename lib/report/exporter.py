@@ -24,8 +24,7 @@ log = logging.getLogger(__name__)
 
 TEMPLATE = files("lib.report") / "templates" / "filling-the-matrix"
 
-_OPTION = re.compile(r"^#\|\s?(?P<line>.*)$")
-_KEY = re.compile(r"^(?P<key>[a-z][a-z-]*):\s*(?P<value>.*)$")
+_OPTION = re.compile(r"#\|[ \t]*(?P<key>[a-z][a-z-]*):[ \t]*(?P<value>.*?)[ \t]*(?:\n|\Z)")
 
 
 class InlineExpressions(Preprocessor):
@@ -46,14 +45,9 @@ class InlineExpressions(Preprocessor):
         try:
             cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
         except inline.Unanswered as error:
-            raise RenderingError(
-                f"an inline expression has no value: {error}",
-                f"Run it again: python run_notebooks.py --only {run} --force"
-                if run
-                else "Execute the notebook.",
-                run=run or None,
-                cell=index + 1,
-            ) from None
+            again = f"Run it again: python run_notebooks.py --only {run} --force"
+            fix, place = again if run else "Execute the notebook.", {"run": run or None, "cell": index + 1}
+            raise RenderingError(f"an inline expression has no value: {error}", fix, **place) from None
         for condition in broken:
             log.warning(
                 "run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition
@@ -65,7 +59,7 @@ class OptionLines(Preprocessor):
     """Move a code cell's ``#| key: value`` lines into its metadata, as ``options``."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
-        """Split the source; a further ``#| `` line goes on with the value before it."""
+        """Split the source."""
         if cell.cell_type == "code":
             cell.metadata["options"], cell.source = split_options(cell.source)
         return cell, resources
@@ -77,9 +71,7 @@ class ProseAsHTML(Preprocessor):
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
         """Ask pandoc."""
         if cell.cell_type == "markdown":
-            html, _ = pandoc.run(
-                cell.source, ["-f", pandoc.DIALECT, "-t", "html5", "--mathml", "--wrap=none"]
-            )
+            html, _ = pandoc.run(cell.source, ["-f", pandoc.DIALECT, *pandoc.HTML])
             cell.metadata["html"] = polish(html)
         return cell, resources
 
@@ -87,25 +79,20 @@ class ProseAsHTML(Preprocessor):
 class NotebookReader(Exporter):
     """An executed notebook as the report reads it: values in the prose, options apart, hidden cells gone."""
 
-    def __init__(self, **options: Any):
-        hidden = TagRemovePreprocessor(remove_cell_tags={"remove-cell"}, remove_input_tags={"remove-input"})
-        super().__init__(
-            default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden], **options
-        )
-        hidden.enabled = True
+    def __init__(self):
+        tags = {"remove_cell_tags": {"remove-cell"}, "remove_input_tags": {"remove-input"}}
+        hidden = TagRemovePreprocessor(enabled=True, **tags)
+        super().__init__(default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden])
 
 
 class SiteExporter(TemplateExporter):
     """Pages of the site: nbconvert goes through a notebook that `NotebookReader` has read, our templates write it."""
 
-    def __init__(self, **options: Any):
-        super().__init__(template_name=str(TEMPLATE), **options)
+    def __init__(self):
+        super().__init__(template_name=str(TEMPLATE), file_extension=".html")
 
     def _init_preprocessors(self) -> None:
         """Do without: the notebook has been read."""
-
-    def _file_extension_default(self) -> str:
-        return ".html"
 
     def _create_environment(self) -> jinja2.Environment:
         environment = super()._create_environment()
@@ -115,20 +102,9 @@ class SiteExporter(TemplateExporter):
 
 
 def split_options(source: str) -> tuple[dict[str, str], str]:
-    """Split a code cell into its ``#| key: value`` lines (continued on further ``#| `` lines) and the rest."""
-    found: dict[str, str] = {}
-    lines, key = source.lstrip("\n").split("\n"), None
-    while lines and (line := _OPTION.match(lines[0])):
-        lines.pop(0)
-        pair = _KEY.match(line["line"])
-        if pair:
-            key = pair["key"]
-            found[key] = pair["value"].strip()
-        elif key:
-            found[key] = f"{found[key]} {line['line'].strip()}".strip()
-    return {key: _unquoted(value) for key, value in found.items()}, "\n".join(lines).strip()
-
-
-def _unquoted(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return value[1:-1] if quoted else value
+    """Split a code cell into the ``#| key: value`` lines at its top, quotes around a value taken off, and the rest."""
+    options, code = {}, source.lstrip("\n")
+    while line := _OPTION.match(code):
+        options[line["key"]] = re.sub(r"^([\"'])(.*)\1$", r"\2", line["value"])
+        code = code[line.end() :]
+    return options, code.strip()

@@ -34,7 +34,7 @@ SIZES = {
 }
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
-SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+SEQUENTIAL = "viridis"
 
 
 def use_style() -> None:
@@ -42,39 +42,20 @@ def use_style() -> None:
     plt.switch_backend("agg")
     mpl.rcParams.update(mpl.rcParamsDefault)
     mpl.use("agg")
-    mpl.rcParams.update(
-        {
-            "figure.figsize": SIZES["wide"],
-            "figure.dpi": 110,
-            "figure.constrained_layout.use": True,
-            "svg.fonttype": "path",  # looks alike on every machine, and in the PDF
-            "svg.hashsalt": "filling-the-matrix",  # the same figure gives the same bytes
-            "font.family": "DejaVu Sans",
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.labelsize": 9,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.edgecolor": "#555555",
-            "axes.linewidth": 0.8,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "axes.prop_cycle": mpl.cycler(color=list(PALETTE.values())),
-            "grid.color": "#E4E4E4",
-            "grid.linewidth": 0.7,
-            "xtick.labelsize": 8,
-            "ytick.labelsize": 8,
-            "xtick.color": "#444444",
-            "ytick.color": "#444444",
-            "legend.fontsize": 8,
-            "legend.frameon": False,
-            "lines.linewidth": 1.7,
-            "lines.markersize": 4.5,
-            "patch.linewidth": 0.5,
-        }
-    )
+    mpl.rc("figure", figsize=SIZES["wide"], dpi=110)
+    mpl.rc("figure.constrained_layout", use=True)
+    # Outlines look alike on every machine, and in the PDF; with a salt the same figure gives the same bytes.
+    mpl.rc("svg", fonttype="path", hashsalt="filling-the-matrix")
+    mpl.rc("font", family="DejaVu Sans", size=9)
+    mpl.rc("axes", titlesize=10, titleweight="bold", titlelocation="left", labelsize=9)
+    mpl.rc("axes", edgecolor="#555555", linewidth=0.8, grid=True, axisbelow=True)
+    mpl.rc("axes", prop_cycle=mpl.cycler(color=list(PALETTE.values())))
+    mpl.rc("axes.spines", top=False, right=False)
+    mpl.rc("grid", color="#E4E4E4", linewidth=0.7)
+    mpl.rc(("xtick", "ytick"), labelsize=8, color="#444444")
+    mpl.rc("legend", fontsize=8, frameon=False)
+    mpl.rc("lines", linewidth=1.7, markersize=4.5)
+    mpl.rc("patch", linewidth=0.5)
 
 
 def colour(model: str) -> str:
@@ -112,9 +93,9 @@ def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[
     figure.legend(handles=handles, loc=loc, ncols=3, handlelength=1.0)
 
 
-def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
+def label_column(axis, x, y, labels, *, colours) -> None:
     """Label points in a column at the axis' right, each label tied to its point by a line and none over another."""
-    low, high = axis.get_ylim()
+    size, (low, high) = 6.5, axis.get_ylim()
     inches = axis.get_position().height * axis.figure.get_figheight()
     steps = 1.35 * size / 72 / inches * (high - low) * np.arange(len(y))
     order = np.argsort(y, kind="stable")
@@ -125,10 +106,9 @@ def label_column(axis, x, y, labels, *, colours, size: float = 6.5) -> None:
     for n, place in zip(order, places, strict=True):
         shade = list(colours)[n]
         line = {"arrowstyle": "-", "color": shade, "linewidth": 0.5, "alpha": 0.5, "relpos": (0, 0.5)}
-        axis.annotate(
-            list(labels)[n], (np.asarray(x)[n], np.asarray(y)[n]), (1.03, place), textcoords=axis.get_yaxis_transform(),
-            fontsize=size, color=shade, va="center", arrowprops=line,
-        )  # fmt: skip
+        look = {"fontsize": size, "color": shade, "va": "center", "arrowprops": line}
+        ends = (np.asarray(x)[n], np.asarray(y)[n]), (1.03, place)
+        axis.annotate(list(labels)[n], *ends, textcoords=axis.get_yaxis_transform(), **look)
 
 
 def svg_text(figure: Figure) -> str:
@@ -139,25 +119,15 @@ def svg_text(figure: Figure) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     # Two decimals of a point are plenty for places; scales, such as those of glyphs, keep all theirs.
-    return re.sub(
-        r"scale\([^)]*\)|(?<=\d\.\d\d)\d+", lambda m: m.group() if m.group()[0] == "s" else "", text
-    )
+    long = re.compile(r"scale\([^)]*\)|(?<=\d\.\d\d)\d+")
+    return long.sub(lambda found: found.group() if found.group()[0] == "s" else "", text)
 
 
 def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
     """Tie texts to places in a figure, for `lib.report.run_writer.RunWriter.figure`; call it when the figure is otherwise done.
 
-    Parameters
-    ----------
-    figure, axis
-    x, y : array, shape (n,)
-        In the axis' data coordinates.
-    texts : sequence of str
-
-    Returns
-    -------
-    list of [float, float, str]
-        Shares of the figure's width and height, from the upper left, to a thousandth.
+    `x` and `y`, of shape (n,), are in the axis' data coordinates. Returned are [float, float, str] each: shares of the
+    figure's width and height, from the upper left, and the text.
     """
     figure.draw_without_rendering()  # settles the layout
     pixels = axis.transData.transform(np.column_stack([x, y]))
@@ -171,12 +141,11 @@ def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
 def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:
     """Draw one point with its interval a row, the first row on top; for metrics compared across models."""
     places = range(len(labels))
+    bar = {"linewidth": 2.2, "solid_capstyle": "round", "alpha": 0.55}
     for place, value, low, high in zip(places, values, lows, highs, strict=True):
         shade = colours[place] if colours is not None else PALETTE["blue"]
         if low == low and high == high:  # NaN: no interval
-            axis.plot(
-                [low, high], [place, place], color=shade, linewidth=2.2, solid_capstyle="round", alpha=0.55
-            )
+            axis.plot([low, high], [place, place], color=shade, **bar)
         axis.plot(value, place, "o", color=shade, markersize=5.5)
     axis.set_yticks(list(places), labels)
     axis.set_ylim(len(labels) - 0.4, -0.6)

@@ -9,13 +9,14 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from lib.report.exporter import TEMPLATE
+
 _FORMATTER = HtmlFormatter(nowrap=True)
 _TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
-
-COLOURED = {
-    "c", "c1", "cm", "ch", "cs", "sd", "k", "kn", "kd", "kr", "ow", "kc", "s", "s1", "s2", "sa", "si", "se", "sf", "s3",
-    "m", "mi", "mf", "mb", "mh", "nf", "nc", "nd", "nn", "nb", "bp", "fm",
-}  # fmt: skip
+_RULES = re.findall(
+    r"^(?:\.[a-z]{1,2}\d?, )+\.[a-z]{1,2}\d? \{", (TEMPLATE / "report.css").read_text(encoding="utf-8"), re.M
+)
+COLOURED = set(re.findall(r"\w+", " ".join(_RULES)))
 """Pygments' classes that the style sheet knows; the code's other tokens look like their surroundings."""
 
 

@@ -1,25 +1,27 @@
-"""The HTML site: one page a notebook, the front page, and the provenance page."""
+"""The HTML site: one page a notebook, the front page, the provenance page, and the search index."""
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
-from dataclasses import dataclass
-from html.parser import HTMLParser
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
 
-from lib.report.content import VERDICTS, Report, cell_link, check_links, prose_key
+from lib.report.columns import duration
+from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
-from lib.report.document import Code, Empty, Explorer, Figure, Page, Prose, Table, Text
+from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Table, Text
+from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
-from lib.report.provenance import date_of, duration
-from lib.report.search import search_index
 from lib.report.svg import compact, size_of
 
 STYLES = ("fonts.css", "report.css")
@@ -29,31 +31,16 @@ SHORT_TEXT, LONG_TEXT = 20, 32
 """Characters up to which a column of text stays on one line, and from which it gets room for sentences."""
 WIDE = 84
 """Characters in a row from which a table may be wider than the text."""
+LONGEST = 1200
+"""Characters of a section's text that the index keeps."""
+
+_ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href="([^"]+)"')
 
 
-@dataclass(frozen=True)
-class View:
-    """A page as the template sees it; `shown` has its blocks as HTML by their place, `rest` what follows them."""
-
-    page: Page
-    title: str
-    shown: dict[int, Markup]
-    rest: Markup
-    headings: list[Heading]
-    code: Markup
-
-
-def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = False) -> None:
+def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    Parameters
-    ----------
-    report : Report
-    folder : Path
-    pdf : bool
-        Whether report.pdf will lie beside the pages.
-    benchmarks : bool
-        Whether data/benchmarks.csv will.
+    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
 
     Raises
     ------
@@ -63,31 +50,29 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool = Fa
     exporter = SiteExporter()
     environment = exporter.environment
     prose = {key: Markup(text) for key, text in report.markdown.html().items()}
-    shared = {
+    environment.globals |= {
         "report": report,
         "prose": prose,
         "pdf": pdf,
         "benchmarks": benchmarks,
-        "date": date_of(report.provenance),
+        "date": report.provenance["finished"],
         "duration": duration,
         "style": Markup("".join((TEMPLATE / name).read_text(encoding="utf-8") for name in STYLES)),
     }
-    environment.globals |= shared
     for page in report.pages:
-        view = _view(report, page, prose, environment)
-        position = report.chapters.index(page) if page in report.chapters else -1
-        neighbours = {
-            "previous": report.chapters[position - 1] if position > 0 else None,
-            "next": report.chapters[position + 1] if position + 1 < len(report.chapters) else None,
-        }
         exporter.template_file = "front.html.j2" if page.is_front else "page.html.j2"
-        resources = {"view": view, "current": page.file, **neighbours}
+        resources = {"view": _view(report, page, prose, environment), "current": page.file}
+        if not page.is_front:
+            place, row = report.chapters.index(page), [None, *report.chapters, None]
+            resources |= {"previous": row[place], "next": row[place + 2]}
         _write(folder / page.file, exporter.from_notebook_node(page.cells, resources)[0])
-    others = ["provenance.html"] if report.front else ["provenance.html", "index.html"]
-    for name in others:
+    for name in ["provenance.html"] if report.front else ["provenance.html", "index.html"]:
         template = environment.get_template("front.html.j2" if name == "index.html" else "provenance.html.j2")
         _write(folder / name, template.render(resources={"view": None, "current": name}))
-    _write_files(report, folder)
+    write_figures(report, folder / "figures")
+    with as_file(files("lib.report") / "static") as static:
+        shutil.copytree(static, folder / "assets", copy_function=shutil.copyfile)
+    (folder / "assets" / "search-index.js").write_text(search_index(report), encoding="utf-8")
     others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
     _check(folder, others)
 
@@ -98,17 +83,17 @@ def write_figures(report: Report, folder: Path) -> None:
     for page in report.pages:
         for block in page.blocks:
             if isinstance(block, Figure):
-                image = compact(block.image) if block.kind == "svg" else block.image
-                (folder / f"{block.label}.{block.kind}").write_bytes(image)
+                (folder / f"{block.label}.svg").write_bytes(compact(block.image))
 
 
 # -- one page ------------------------------------------------------------------------------------------------------
-def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jinja2.Environment) -> View:
-    macros = environment.get_template("blocks.html.j2").module
+def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jinja2.Environment) -> dict:
+    """Return a page as its template sees it; `shown` has its blocks as HTML by their place, `rest` what follows them."""
+    macros: Any = environment.get_template("blocks.html.j2").module
     shown: dict[int, Markup] = {}
     headings: list[Heading] = []
-    pending: list[Code] = []
-    kept: list[Code] = []
+    pending: list[str] = []
+    kept: list[str] = []
 
     def fold() -> Markup:
         """Return the code gathered since the last output; on the front page it waits for the page's end."""
@@ -121,8 +106,10 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
     for place, block in enumerate(page.blocks):
         key = prose_key(page, place)
+        target = report.numbering.target(block.label) if isinstance(block, Labelled) and block.label else None
+        download = f"data/{data_path(block)}" if isinstance(block, (Figure, Table)) and block.data else ""
         if isinstance(block, Code):
-            pending.append(block)
+            pending.append(block.source)
         elif isinstance(block, Prose):
             shown[place] = fold() + Markup(f'<div class="prose">{prose[key]}</div>')
             headings += report.markdown.headings.get(key, [])
@@ -131,25 +118,29 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         elif isinstance(block, Explorer):
             shown[place] = fold() + macros.explorer(block.data)
         elif isinstance(block, Empty):
-            target = report.numbering.target(block.label)
             shown[place] = macros.empty(block, target, prose[key], fold())
         elif isinstance(block, Figure):
-            target = report.numbering.target(block.label)
-            download = f"data/{data_path(block)}" if block.data else ""
-            size = size_of(block.image, block.kind)
-            shown[place] = macros.figure(block, target, prose[key], download, size, fold())
+            shown[place] = macros.figure(block, target, prose[key], download, size_of(block.image), fold())
         else:
-            shown[place] = _table(report, page, block, prose.get(key, Markup("")), macros, fold())
-    rest = fold() + prose.get(f"footnotes:{page.id}", Markup(""))
-    code = _code(kept) if kept else Markup("")
-    return View(
-        page, report.title if page.is_front else page.title, shown, rest, headings, code
-    )  # fmt: skip
+            rows, look, shape = _table(report, page, block)
+            caption = prose.get(key, Markup(""))
+            shown[place] = macros.table(block, rows, target, caption, download, look, shape, fold(), VERDICTS)
+    return {
+        "page": page,
+        "title": report.title if page.is_front else page.title,
+        "shown": shown,
+        "rest": fold() + prose.get(f"footnotes:{page.id}", Markup("")),
+        "headings": headings,
+        "code": _code(kept) if kept else Markup(""),
+    }
 
 
-def _table(report: Report, page: Page, block: Table, caption: Markup, macros, code: Markup) -> Markup:
-    target = report.numbering.target(block.label) if block.label else None
-    rows = [[(cell, cell_link(report, page, block.cell, cell.href)[0]) for cell in row] for row in block.rows]
+def _table(report: Report, page: Page, block: Table) -> tuple[list, str, list[str]]:
+    """Return a table's rows of cells and their links, the classes of the whole and of each column."""
+    rows = [
+        [(cell, report.markdown.resolve(cell.href, page, block.cell)[0]) for cell in row]
+        for row in block.rows
+    ]
     lengths = [
         max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))
     ]
@@ -159,12 +150,46 @@ def _table(report: Report, page: Page, block: Table, caption: Markup, macros, co
     ]
     wide = sum(max(min(length, 40), 5) + 3 for length in lengths) > WIDE
     look = " ".join(name for name, on in (("long", len(rows) >= LONG_TABLE), ("wide", wide)) if on)
-    download = f"data/{data_path(block)}" if block.data else ""
-    return macros.table(block, rows, target, caption, download, look, shape, code, VERDICTS)
+    return rows, look, shape
 
 
-def _code(blocks: list[Code]) -> Markup:
-    return Markup(highlight("\n\n".join(block.source for block in blocks)))
+def _code(sources: list[str]) -> Markup:
+    return Markup(highlight("\n\n".join(sources)))
+
+
+# -- search -------------------------------------------------------------------------------------------------------
+def search_index(report: Report) -> str:
+    """Return the JavaScript file that holds the index: address, page, section and words of every section."""
+    entries = [entry for page in report.pages for entry in _entries(report, page)]
+    # "<" is written as an escape so that a title can't close a script element, should the index be inlined.
+    data = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f"window.searchIndex={data};\n"
+
+
+def _entries(report: Report, page: Page) -> list[dict[str, str]]:
+    """Return a page's entries by address; what follows a figure or table belongs to the section again."""
+    name = report.title if page.is_front else page.title
+    found: dict[str, dict[str, str]] = {}
+
+    def add(address: str, section: str, text: str) -> None:
+        entry = found.setdefault(address, {"u": address, "p": name, "s": section, "t": ""})
+        entry["t"] = f"{entry['t']} {text}".strip()
+
+    here = page.file
+    add(here, "", page.summary)
+    for place, block in enumerate(page.blocks):
+        key = prose_key(page, place)
+        if isinstance(block, Prose):
+            for heading, words in report.markdown.sections(key):
+                if heading:
+                    here = f"{page.file}#{heading.id}"
+                add(here, heading.text if heading else "", words)
+        elif isinstance(block, (Figure, Table)) and block.label:
+            target = report.numbering.target(block.label)
+            text = block.alt if isinstance(block, Figure) else " ".join(block.columns)
+            section = f"{target.text}. {report.markdown.plain(key)}"
+            add(f"{page.file}#{block.label}", section, text)
+    return [{**entry, "t": entry["t"][:LONGEST]} for entry in found.values()]
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
@@ -175,37 +200,24 @@ def _write(path: Path, text: str) -> None:
     path.write_text("".join(parts) + "\n", encoding="utf-8")
 
 
-def _write_files(report: Report, folder: Path) -> None:
-    write_figures(report, folder / "figures")
-    with as_file(files("lib.report") / "static") as static:
-        shutil.copytree(static, folder / "assets", copy_function=shutil.copyfile)
-    (folder / "assets" / "search-index.js").write_text(search_index(report), encoding="utf-8")
-
-
-# -- checking --------------------------------------------------------------------------------------------------------
-class _Links(HTMLParser):
-    """Collects a page's ids and the addresses it links to."""
-
-    def __init__(self):
-        super().__init__()
-        self.ids: set[str] = set()
-        self.links: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        for name, value in attrs:
-            if name == "id":
-                self.ids.add(value)
-            elif name == "href" and tag == "a" and value:
-                self.links.append(value)
-
-
 def _check(folder: Path, others: list[str]) -> None:
-    addresses = {path.relative_to(folder).as_posix(): set() for path in folder.rglob("*") if path.is_file()}
-    addresses |= {name: set() for name in others}
-    links: list[tuple[str, str]] = []
-    for path in sorted(folder.glob("*.html")):
-        parser = _Links()
-        parser.feed(path.read_text(encoding="utf-8"))
-        addresses[path.name] = parser.ids
-        links += [(path.name, href) for href in parser.links]
-    check_links(addresses, links)
+    """Check that links within the report lead to a file of it, or to one of `others`, and to an id that this holds."""
+    pages = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.html"))}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} | {*others}
+    ids = {name: set(_ID.findall(text)) for name, text in pages.items()}
+    for source, text in pages.items():
+        for href in map(html.unescape, _HREF.findall(text)):
+            parts = urlsplit(href)
+            if parts.scheme or parts.netloc:
+                continue
+            file = parts.path or source
+            if file not in there:
+                fix = "Link to a notebook of the plan, such as svd.ipynb, or to a full address."
+                raise RenderingError(
+                    f"the page {source} links to {href}, which is not a file of the report", fix
+                )
+            if parts.fragment and parts.fragment not in ids.get(file, ()):
+                raise RenderingError(
+                    f"the page {source} links to {href}, and {file} has no such heading, figure or table",
+                    "Mend the link's part after the #.",
+                )

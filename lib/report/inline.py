@@ -20,8 +20,7 @@ NOT_HERE = "Written for the published parameters; does not hold here"
 
 _ROLE = re.compile(r"\{eval\}`([^`\n]+)`")
 _COMMENTS = re.compile(r"\A(?:\s*%[^\n]*(?:\n|\Z))+")
-_HOLDS = re.compile(r"^\s*% holds:\s*(\S[^\n]*?)\s*$", re.MULTILINE)
-_ONLY = re.compile(r"^\s*% only:\s*(\S[^\n]*?)\s*$", re.MULTILINE)
+_CONDITION = re.compile(r"^\s*% (holds|only):\s*(\S[^\n]*?)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} [^\n]*$", re.MULTILINE)
 
 
@@ -29,19 +28,16 @@ class Unanswered(ValueError):
     """An expression that the kernel could not evaluate, or was never asked; the message names it."""
 
 
-def conditions(source: str) -> list[str]:
-    """Return the conditions under which a cell's words are true."""
-    return _HOLDS.findall(_comments(source))
-
-
-def runs_meant(source: str) -> list[str]:
-    """Return what must be true of a run for a cell to be there at all."""
-    return _ONLY.findall(_comments(source))
+def conditions(source: str, kind: str = "holds") -> list[str]:
+    """Return the conditions under which a cell's words are true; those of the kind ``only``, under which it is there at all."""
+    comments = _COMMENTS.match(source)
+    return [told for named, told in _CONDITION.findall(comments.group()) if named == kind] if comments else []
 
 
 def expressions(source: str) -> list[str]:
     """Return what the kernel is asked for a Markdown cell: its conditions, then the values in it, each once."""
-    return list(dict.fromkeys([*runs_meant(source), *conditions(source), *_ROLE.findall(source)]))
+    asked = (*conditions(source, "only"), *conditions(source), *_ROLE.findall(source))
+    return list(dict.fromkeys(asked))
 
 
 def answered(source: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -49,7 +45,7 @@ def answered(source: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict
 
     Of a cell that is for other runs only that is kept: its values may not exist here.
     """
-    meant = runs_meant(source)
+    meant = conditions(source, "only")
     elsewhere = any(r["status"] == "ok" and _text(r) != "True" for r in map(results.__getitem__, meant))
     asked = meant if elsewhere else expressions(source)
     return [{"expression": expression, "result": dict(results[expression])} for expression in asked]
@@ -65,32 +61,16 @@ def failed(kept: Iterable[Mapping[str, Any]]) -> str:
 
 
 def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]]:
-    """Put the values into a cell's prose.
+    """Put the values, the entry of the cell's metadata, into a cell's prose; return it, and the conditions that are false.
 
-    Parameters
-    ----------
-    source : str
-    kept : iterable of mapping
-        The entry of the cell's metadata.
-
-    Returns
-    -------
-    prose : str
-        Without comments; empty where the cell is for other runs. Where a condition is false, the headings and, instead of
-        the words, `NOT_HERE` with the values.
-    broken : list of str
-        Conditions that are false.
-
-    Raises
-    ------
-    Unanswered
-        An expression has no value.
+    The prose has no comments and is empty where the cell is for other runs. Where a condition is false it has the headings
+    and, instead of the words, `NOT_HERE` with the values. Raises `Unanswered`: an expression has no value.
     """
     kept = list(kept)
     if error := failed(kept):
         raise Unanswered(error)
     values = {one["expression"]: _text(one["result"]) for one in kept}
-    if any(values.get(one, "True") != "True" for one in runs_meant(source)):
+    if any(values.get(one, "True") != "True" for one in conditions(source, "only")):
         return "", []
     if missing := [asked for asked in expressions(source) if asked not in values]:
         raise Unanswered(f"{missing[0]}: was never evaluated")
@@ -102,11 +82,6 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
         headings = "\n\n".join(_HEADING.findall(words))
         return f"{headings}\n\n*{NOT_HERE}.*\n{listed}".strip(), broken
     return _ROLE.sub(lambda role: values[role.group(1)], words), []
-
-
-def _comments(source: str) -> str:
-    found = _COMMENTS.match(source)
-    return found.group() if found else ""
 
 
 def _text(result: Mapping[str, Any]) -> str:

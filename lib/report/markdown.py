@@ -10,6 +10,7 @@ import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from lib.report import pandoc
@@ -17,14 +18,14 @@ from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
 from lib.report.mathml import polish
-from lib.report.numbering import Numbering, Target
-from lib.report.trees import link, para, raw, raw_block, slug, string, unique, walk, words
+from lib.report.numbering import Numbering
+from lib.report.trees import element, link, para, unique, walk, words
 
 log = logging.getLogger(__name__)
 
 SAFE_SCHEMES = {"", "http", "https", "mailto"}
-_REF = "ref:"
-_SIDES = {"AlignDefault": "AlignLeft"}
+_REF, _SIDES = "ref:", {"AlignDefault": "AlignLeft"}
+_HTML_MARK, _TYPST_MARK = f"<!--{pandoc.MARK} %s-->", f"// {pandoc.MARK} %s"
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,7 @@ class Heading:
 
 
 class Markdown:
-    """All prose of the report, parsed once.
-
-    Parameters
-    ----------
-    pieces : list of Piece
-        In reading order, each key once.
-    numbering : Numbering
-        What cross-references stand for.
-    reserved : set of str
-        Ids that a heading must not take.
+    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
 
     Raises
     ------
@@ -70,44 +62,42 @@ class Markdown:
         A cross-reference points nowhere, or a formula is one that pandoc can't read.
     """
 
-    def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str] = frozenset()):
+    def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
         self.pieces = {piece.key: piece for piece in pieces}
         self.numbering = numbering
         self.headings: dict[str, list[Heading]] = {}
         self._pages = {target.page.id: target.page for target in numbering}
         self._taken: dict[str | None, set[str]] = {}
-        self._reserved = set(reserved)
+        self._reserved = reserved
         found = dict(zip(self.pieces, pandoc.parse([piece.markdown for piece in pieces]), strict=True))
         self._trees = {key: self._tidy(self.pieces[key], tree) for key, tree in found.items()}
 
     # -- writing -------------------------------------------------------------------------------------------------
     def html(self) -> dict[str, str]:
         """Return each piece as HTML, mathematics as MathML; a page's footnotes under ``footnotes:<page>``."""
-        by_page: dict[str, list[str]] = {}
-        for key, piece in self.pieces.items():
-            by_page.setdefault(piece.page.id if piece.page else "", []).append(key)
+        by_page: dict[str, list[Piece]] = {}
+        for piece in self.pieces.values():
+            by_page.setdefault(piece.page.id if piece.page else "", []).append(piece)
 
-        def one(item: tuple[str, list[str]]) -> dict[str, str]:
-            page, keys = item
-            blocks = []
-            for key in keys:
-                blocks += [raw_block("html", f"<!--{pandoc.MARK} {key}-->"), *self._for_html(key)]
-            blocks.append(raw_block("html", f"<!--{pandoc.MARK} footnotes:{page}-->"))
-            text = self._pandoc_out(blocks, ["-t", "html5", "--mathml", "--wrap=none"])
-            return pandoc.split(polish(text), rf"<!--{pandoc.MARK} (\S+)-->")
+        def one(item: tuple[str, list[Piece]]) -> dict[str, str]:
+            page, pieces = item
+            parts = {piece.key: self._for_html(piece) for piece in pieces} | {f"footnotes:{page}": []}
+            text = self._written(parts, "html", _HTML_MARK, pandoc.HTML)
+            return pandoc.split(polish(text), _HTML_MARK % r"(\S+)")
 
         with ThreadPoolExecutor(4) as pool:
             found = {key: text for part in pool.map(one, by_page.items()) for key, text in part.items()}
-        return {key: _unwrap(text) if self._is_inline(key) else text for key, text in found.items()}
+        inline = {
+            key: found[key].removeprefix("<p>").removesuffix("</p>")
+            for key, p in self.pieces.items()
+            if p.inline
+        }
+        return found | inline
 
     def typst(self) -> dict[str, str]:
         """Return each piece as Typst markup."""
-        blocks = []
-        for key in self.pieces:
-            blocks += [raw_block("typst", f"// {pandoc.MARK} {key}"), *self._for_typst(key)]
-        return pandoc.split(
-            self._pandoc_out(blocks, ["-t", "typst", "--wrap=none"]), rf"// {pandoc.MARK} (\S+)"
-        )
+        parts = {key: self._for_typst(piece) for key, piece in self.pieces.items()}
+        return pandoc.split(self._written(parts, "typst", _TYPST_MARK, pandoc.TYPST), _TYPST_MARK % r"(\S+)")
 
     def plain(self, key: str) -> str:
         """Return a piece's words, without markup, for the search index and for descriptions."""
@@ -124,22 +114,19 @@ class Markdown:
                 parts[-1][1].append(block)
         return [(heading, words(blocks)) for heading, blocks in parts if heading or blocks]
 
-    def _is_inline(self, key: str) -> bool:
-        return key in self.pieces and self.pieces[key].inline
-
-    def _pandoc_out(self, blocks: list, arguments: list[str]) -> str:
+    def _written(self, parts: dict[str, list], language: str, mark: str, arguments: list[str]) -> str:
+        """Have pandoc write trees, each behind a mark with its key."""
+        blocks = [
+            b for key, tree in parts.items() for b in [element("RawBlock", [language, mark % key]), *tree]
+        ]
         text, warnings = pandoc.write(blocks, arguments)
         bad = re.search(
             r"Could not convert TeX math (?P<formula>.*?)(?:, rendering as TeX|$)", warnings, re.S
         )
         if bad:
-            formula = bad["formula"].strip()
+            formula, fix = bad["formula"].strip(), "Write it in the part of LaTeX that pandoc knows."
             place = next((p.place for p in self.pieces.values() if formula in p.markdown), {})
-            raise RenderingError(
-                f"the formula {formula!r} can't be read",
-                "Write it in the part of LaTeX that pandoc knows.",
-                **place,
-            )
+            raise RenderingError(f"the formula {formula!r} can't be read", fix, **place)
         return text
 
     # -- one common tree -----------------------------------------------------------------------------------------
@@ -147,7 +134,7 @@ class Markdown:
         """Make a parsed piece safe, and its headings and references definite."""
         if piece.inline:
             tree = tree[:1] if len(tree) == 1 and tree[0]["t"] == "Para" else [para(piece.markdown)]
-        headings: list[Heading] = []
+        headings = self.headings[piece.key] = []
         page = piece.page.id if piece.page else None
         taken = self._taken.setdefault(
             page, self._reserved | {target.anchor for target in self.numbering if target.page.id == page}
@@ -156,10 +143,14 @@ class Markdown:
         def visit(node: dict):
             kind, content = node["t"], node.get("c")
             if kind == "Str":
-                parts = self.numbering.split(content, **piece.place)
-                return [string(part) if isinstance(part, str) else _reference(part) for part in parts]
+                return [
+                    element("Str", part)
+                    if isinstance(part, str)
+                    else link([element("Str", part.text)], _REF + part.label)
+                    for part in self.numbering.split(content, **piece.place)
+                ]
             if kind == "RawInline":
-                return [string(content[1])]
+                return [element("Str", content[1])]
             if kind == "RawBlock":
                 return [para(content[1])]
             if kind == "Link":
@@ -168,126 +159,124 @@ class Markdown:
                 return [link(text, url)] if is_safe(url) else text
             if kind == "Image":
                 log.warning("left out an image in prose, of %s", piece.place)
-                return walk(content[1], visit)
-            if kind in ("Span", "Div"):
+            if kind in ("Image", "Span", "Div"):
                 return walk(content[1], visit)
             if kind in ("Code", "CodeBlock"):
                 classes = [c for c in content[0][1] if re.fullmatch(r"[A-Za-z0-9_+-]+", c)][:1]
-                return [{"t": kind, "c": [["", classes, []], content[1]]}]
+                return [element(kind, [["", classes, []], content[1]])]
             if kind == "Header":
                 level, _, text = content
                 text = walk(text, visit)
-                heading = Heading(max(level, 2), unique(slug(words(text)), taken), words(text))
-                headings.append(heading)
-                return [{"t": "Header", "c": [heading.level, [heading.id, [], []], text]}]
+                said = words(text)
+                headings.append(Heading(max(level, 2), unique(said, taken), said))
+                return [element(kind, [headings[-1].level, [headings[-1].id, [], []], text])]
             return None
 
-        tree = walk(tree, visit)
-        self.headings[piece.key] = headings
-        return tree
+        return walk(tree, visit)
 
-    def _for_html(self, key: str) -> list:
-        piece = self.pieces[key]
-
+    def _for_html(self, piece: Piece) -> list:
         def visit(node: dict):
             kind, content = node["t"], node.get("c")
             if kind == "Link":
                 _, text, (url, _) = content
-                text = walk(text, visit)
-                if url.startswith(_REF):
-                    target = self.numbering.target(url.removeprefix(_REF))
-                    return [link(text, target.href(piece.page), "xref")]
-                page, fragment = self._local(url, piece)
-                if page is None:
-                    return [link(text, url)]
-                file = "" if page is piece.page and fragment else page.file
-                return [link(text, f"{file}#{fragment}" if fragment else file)]
+                css = "xref" if url.startswith(_REF) else ""
+                return [link(walk(text, visit), self.resolve(url, piece.page, piece.cell)[0], css)]
             if kind == "Header":
                 level, (ident, _, _), text = content
                 sign = f'<a class="permalink" href="#{ident}" aria-label="Link to this section">#</a>'
-                return [
-                    {"t": "Header", "c": [level, [ident, [], []], [*walk(text, visit), raw("html", sign)]]}
-                ]
+                text = [*walk(text, visit), element("RawInline", ["html", sign])]
+                return [element(kind, [level, [ident, [], []], text])]
             if kind == "Table":
                 before = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
-                return [
-                    raw_block("html", before),
-                    {"t": "Table", "c": walk(content, visit)},
-                    raw_block("html", "</div>"),
-                ]
+                before, after = (element("RawBlock", ["html", tag]) for tag in (before, "</div>"))
+                return [before, element(kind, walk(content, visit)), after]
             if kind == "CodeBlock":
-                return [raw_block("html", highlight(content[1], (content[0][1] or ["text"])[0]))]
+                code = highlight(content[1], (content[0][1] or ["text"])[0])
+                return [element("RawBlock", ["html", code])]
             return None
 
-        return walk(self._trees[key], visit)
+        return walk(self._trees[piece.key], visit)
 
-    def _for_typst(self, key: str) -> list:
-        piece = self.pieces[key]
+    def _for_typst(self, piece: Piece) -> list:
         home = piece.page.id if piece.page else "report"
+
+        def called(call: str, content: list) -> list:
+            start, end = (element("RawInline", ["typst", text]) for text in (f"#{call}[", "]"))
+            return [start, *content, end]
 
         def visit(node: dict):
             kind, content = node["t"], node.get("c")
             if kind == "Link":
                 _, text, (url, _) = content
-                text = walk(text, visit)
-                if url.startswith(_REF):
-                    return _typst_link(typst_label(self.numbering.target(url.removeprefix(_REF))), text)
-                if url == "provenance.html":
-                    return _typst_link("provenance", text)
-                page, fragment = self._local(url, piece)
-                if page is not None:
-                    section = f"{page.id}--{fragment}" if fragment in self._anchors(page) else ""
-                    label = fragment if fragment in self.numbering else section or f"page--{page.id}"
-                    return _typst_link(label, text)
-                return [link(text, url)] if urlsplit(url).scheme else text
+                text, place = walk(text, visit), self.resolve(url, piece.page, piece.cell)[1]
+                if place.startswith("<"):
+                    return called(f"link({place})", text)
+                return [link(text, place)] if place else text
             if kind == "Header":
                 level, (ident, _, _), text = content
-                return [{"t": "Header", "c": [level, [f"{home}--{ident}", [], []], walk(text, visit)]}]
+                return [element(kind, [level, [f"{home}--{ident}", [], []], walk(text, visit)])]
             if kind == "Table":
                 # Typst would centre, with the table as a whole, the cells of columns without an alignment.
-                columns = [[{"t": _SIDES.get(side["t"], side["t"])}, width] for side, width in content[2]]
-                return [{"t": "Table", "c": walk([*content[:2], columns, *content[3:]], visit)}]
+                sides = [[{"t": _SIDES.get(side["t"], side["t"])}, width] for side, width in content[2]]
+                return [element(kind, walk([*content[:2], sides, *content[3:]], visit))]
             if kind == "Math":
-                return [
-                    raw("typst", f"#formula({typst_string(content[1].strip())})["),
-                    node,
-                    raw("typst", "]"),
-                ]
+                return called(f"formula({typst_string(content[1].strip())})", [node])
             return None
 
-        return walk(self._trees[key], visit)
+        return walk(self._trees[piece.key], visit)
 
-    def _local(self, url: str, piece: Piece) -> tuple[Page | None, str]:
-        """Resolve a link to another notebook, its page or a section; (None, "") for any other link."""
+    # -- links ---------------------------------------------------------------------------------------------------
+    def resolve(self, url: str, page: Page | None, cell: int | None) -> tuple[str, str]:
+        """Return where a link of a page leads: in HTML, and in Typst as a label in angle brackets or an address.
+
+        A link that is not safe, or has no address outside the report and no place in it, leads nowhere: an empty text.
+
+        Raises
+        ------
+        RenderingError
+            It is a label that no figure, table or page has, or a section that its page lacks.
+        """
+        place: dict[str, Any] = {"run": page.id if page else None, "cell": cell}
+        name = url.removeprefix(_REF).removeprefix("@")
+        if name[:4] in ("fig-", "tbl-", "sec-"):
+            target = self.numbering.target(name, **place)
+            return target.href(page), f"<{target.anchor or f'page--{target.page.id}'}>"
+        if url == "provenance.html":
+            return url, "<provenance>"
+        if not url or not is_safe(url):
+            return "", ""
         parts = urlsplit(url)
-        if parts.scheme or parts.netloc:
-            return None, ""
-        stem, _, suffix = parts.path.rpartition("/")[2].partition(".")
-        page = None
-        if not parts.path:
-            page = piece.page
-        elif suffix in ("ipynb", "html", ""):
-            page = self._pages.get(stem)
-            if page is None and suffix == "ipynb":
-                page = next((p for p in self._pages.values() if p.notebook == f"{stem}.ipynb"), None)
-        if page is None:
-            return None, ""
-        fragment = parts.fragment.lower()
-        if fragment and fragment not in self._anchors(page) and fragment not in self.numbering:
-            raise RenderingError(
-                f"the link {url} leads to no heading, figure or table of run {page.id}",
-                nearest(fragment, self._anchors(page)) or "Mend the part after the #.",
-                **piece.place,
-            )
-        return page, fragment
-
-    def _anchors(self, page: Page) -> set[str]:
-        return {
+        other, fragment = self._page(parts, page), parts.fragment.lower()
+        if other is None:
+            return url, url if parts.scheme else ""
+        anchors = {
             heading.id
             for key, headings in self.headings.items()
-            if self.pieces[key].page is page
+            if self.pieces[key].page is other
             for heading in headings
         }
+        if fragment and fragment not in anchors and fragment not in self.numbering:
+            raise RenderingError(
+                f"the link {url} leads to no heading, figure or table of run {other.id}",
+                nearest(fragment, anchors) or "Mend the part after the #.",
+                **place,
+            )
+        file = "" if other is page and fragment else other.file
+        section = f"{other.id}--{fragment}" if fragment in anchors else f"page--{other.id}"
+        label = fragment if fragment in self.numbering else section
+        return f"{file}#{fragment}" if fragment else file, f"<{label}>"
+
+    def _page(self, parts, page: Page | None) -> Page | None:
+        """Return the page that the parts of a link name: by its run, by its notebook, or by nothing but a section."""
+        if parts.scheme or parts.netloc:
+            return None
+        if not parts.path:
+            return page
+        stem, _, suffix = parts.path.rpartition("/")[2].partition(".")
+        found = self._pages.get(stem) if suffix in ("ipynb", "html", "") else None
+        if found is None and suffix == "ipynb":
+            found = next((p for p in self._pages.values() if p.notebook == f"{stem}.ipynb"), None)
+        return found
 
 
 def is_safe(url: str) -> bool:
@@ -298,24 +287,7 @@ def is_safe(url: str) -> bool:
         return False
 
 
-def typst_label(target: Target) -> str:
-    """Return the Typst label of what a cross-reference stands for."""
-    return f"page--{target.page.id}" if target.label.startswith("sec-") else target.label
-
-
 def typst_string(text: str) -> str:
     """Return a text as a Typst string literal."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "")
     return f'"{escaped}"'
-
-
-def _reference(target: Target) -> dict:
-    return link([string(target.text)], _REF + target.label)
-
-
-def _typst_link(label: str, text: list) -> list:
-    return [raw("typst", f"#link(<{label}>)["), *text, raw("typst", "]")]
-
-
-def _unwrap(text: str) -> str:
-    return text.removeprefix("<p>").removesuffix("</p>")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import base64
-import json
 import logging
 import re
 from collections import Counter
@@ -12,8 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
+from lib.data.files import read_json
 from lib.report.display import POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
@@ -22,6 +22,7 @@ from lib.report.document import (
     Empty,
     Explorer,
     Figure,
+    Labelled,
     Page,
     Prose,
     Table,
@@ -43,7 +44,6 @@ _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 _ACTIVE = re.compile(
     r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I
 )
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def read_pages(plan, runs_dir: Path) -> list[Page]:
@@ -73,7 +73,9 @@ def _told_apart(page: Page) -> Page:
     Its own prose goes on calling ``fig-x`` what from elsewhere is ``fig-x-<run>``.
     """
     blocks = [
-        replace(block, label=f"{block.label}-{page.id}") if getattr(block, "label", "") else block
+        replace(block, label=f"{block.label}-{page.id}")
+        if isinstance(block, Labelled) and block.label
+        else block
         for block in page.blocks
     ]
     return replace(page, title=page.label, blocks=blocks)
@@ -85,16 +87,13 @@ def read_page(run, folder: Path) -> Page:
     Raises
     ------
     RenderingError
-        The notebook is missing or failed; an image has no label, caption or alt text; a label is malformed;
-        a labelled cell shows nothing, or more than one figure or table.
+        The notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a label is
+        malformed; a labelled cell shows nothing, or more than one figure or table.
     """
     path = folder / "notebook.ipynb"
     if not path.exists():
-        raise RenderingError(
-            "there is no executed notebook",
-            f"Execute it: python run_notebooks.py --only {run.id}",
-            run=run.id,
-        )
+        fix = f"Execute it: python run_notebooks.py --only {run.id}"
+        raise RenderingError("there is no executed notebook", fix, run=run.id)
     notebook, _ = NotebookReader().from_notebook_node(nbformat.read(path, as_version=4), {"run": run.id})
     title, blocks, noisy = "", [], []
     for cell in notebook.cells:
@@ -106,19 +105,15 @@ def read_page(run, folder: Path) -> Page:
             if source.strip():
                 blocks.append(Prose(number, source))
         elif cell.cell_type == "code":
-            found, stderr = _code_cell(run.id, number, cell, folder)
-            blocks += found
-            noisy += [number] if stderr else []
+            blocks += _CodeCell(run.id, folder, cell).blocks()
+            noisy += [number] if any(output.get("name") == "stderr" for output in cell.outputs) else []
         cell.metadata["places"] = list(range(before, len(blocks)))
     if noisy:
-        log.warning(
-            "run %s: left out what %s wrote to stderr",
-            run.id,
-            f"cell {noisy[0]}" if len(noisy) == 1 else f"{len(noisy)} cells",
-        )
+        cells = f"cell {noisy[0]}" if len(noisy) == 1 else f"{len(noisy)} cells"
+        log.warning("run %s: left out what %s wrote to stderr", run.id, cells)
     return Page(
         id=run.id,
-        title=_plain(title) or run.title,
+        title=re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", title).strip() or run.title,
         label=run.title,
         summary=run.summary,
         part=run.part,
@@ -130,193 +125,135 @@ def read_page(run, folder: Path) -> Page:
     )
 
 
-# -- one code cell -----------------------------------------------------------------------------------------------
-def _code_cell(run: str, number: int, cell: NotebookNode, folder: Path) -> tuple[list[Block], bool]:
-    """Return a code cell's blocks, and whether it wrote to stderr."""
-    settings, code, tags = cell.metadata.options, cell.source, cell.metadata.get("tags", [])
-    if "injected-parameters" in tags:
-        code = _without_places(code)
-    label = settings.get("label", "")
-    if label and not _LABEL.match(label):
-        raise RenderingError(
-            f"the label {label!r} is malformed",
-            "Write fig-... or tbl-..., lower case, with hyphens.",
-            run=run,
-            cell=number,
-        )
-    blocks: list[Block] = []
-    hidden = cell.metadata.get("transient", {}).get("remove_source", False)
-    if code and not hidden and not _only_speaks(code):
-        parameters = bool({"parameters", "injected-parameters"} & set(tags))
-        blocks.append(Code(number, code, parameters))
-    stderr, shown = False, []
-    for output in cell.get("outputs", []):
-        kind = output["output_type"]
-        if kind == "error":
-            raise RenderingError(
+class _CodeCell:
+    """One code cell of a run, with the conventions that it must keep to."""
+
+    def __init__(self, run: str, folder: Path, cell: NotebookNode):
+        self.run, self.folder, self.cell = run, folder, cell
+        self.number, self.options = cell.metadata.number, cell.metadata.options
+        self.label = self.options.get("label", "")
+
+    def wrong(self, problem: str, fix: str) -> RenderingError:
+        return RenderingError(problem, fix, run=self.run, cell=self.number)
+
+    def blocks(self) -> list[Block]:
+        """Return the code, unless it is hidden or only speaks, and what the cell shows."""
+        if self.label and not _LABEL.match(self.label):
+            fix = "Write fig-... or tbl-..., lower case, with hyphens."
+            raise self.wrong(f"the label {self.label!r} is malformed", fix)
+        code, metadata = self.cell.source, self.cell.metadata
+        if "injected-parameters" in metadata.get("tags", []):
+            code = _without_places(code)
+        if metadata.get("transient", {}).get("remove_source") or _only_speaks(code):
+            code = ""
+        shown = [block for output in self.cell.outputs if (block := self.shown(output))]
+        self.check_label(shown)
+        return [*([Code(code)] if code else []), *map(_or_empty, shown)]
+
+    def shown(self, output: NotebookNode) -> Block | None:
+        """Turn an output into a block; of its forms the one that the report can check and escape."""
+        if output.output_type == "error":
+            raise self.wrong(
                 f"the notebook failed here with {output.get('ename')}: {output.get('evalue')}",
-                f"Run it again: python run_notebooks.py --only {run}",
-                run=run,
-                cell=number,
+                f"Run it again: python run_notebooks.py --only {self.run}",
             )
-        if kind == "stream":
-            if output.get("name") == "stderr":
-                stderr = True
-            elif text := _clean(_joined(output["text"])).strip("\n"):
-                shown.append(Text(number, text))
-        else:
-            block = _result(run, number, output.get("data", {}), settings, folder)
-            shown += [block] if block else []
-    _check_label(run, number, label, shown)
-    return blocks + [_or_empty(block) for block in shown], stderr
+        if output.output_type == "stream":
+            text = "" if output.get("name") == "stderr" else _clean(output.text)
+            return Text(text) if text else None
+        data = output.get("data", {})
+        if EXPLORER_MIME in data:
+            return Explorer(data[EXPLORER_MIME])
+        if TABLE_MIME in data:
+            return self.table(data[TABLE_MIME])
+        if "image/svg+xml" in data or "image/png" in data:
+            return self.figure(data.get("image/svg+xml"), data.get(POINTS_MIME, []))
+        if "text/markdown" in data:
+            return Prose(self.number, data["text/markdown"])
+        text = _clean(data.get("text/plain", ""))
+        return Text(text) if text else None
+
+    def figure(self, svg: str | None, points: list) -> Figure:
+        missing = [f"#| {key}: ..." for key in ("label", "fig-cap", "fig-alt") if not self.options.get(key)]
+        if missing:
+            name = f"the figure {self.label}".strip()
+            raise self.wrong(
+                f"{name} has no {', no '.join(missing)}", "Add the option lines at the top of the cell."
+            )
+        if svg is None or _ACTIVE.search(svg):
+            what = "is no SVG" if svg is None else "holds a script or another document"
+            raise self.wrong(
+                f"the figure {self.label} {what}", "Draw it with matplotlib, through run.figure."
+            )
+        told = (self.number, self.label, self.options["fig-cap"], self.options["fig-alt"], svg.encode())
+        places = tuple((float(x), float(y), str(text)) for x, y, text in points)
+        return Figure(*told, self.data("figures"), places)
+
+    def table(self, bundle: dict) -> Table:
+        columns, align = tuple(map(str, bundle["columns"])), tuple(bundle["align"])
+        rows = tuple(tuple(map(_table_cell, row)) for row in bundle["rows"])
+        if {len(row) for row in rows} - {len(columns)} or len(align) != len(columns):
+            fix = "Show it through lib.report.display.table."
+            raise self.wrong("the table's rows and columns differ in number", fix)
+        caption = self.options.get("tbl-cap", "")
+        if self.label and not caption:
+            raise self.wrong(f"the table {self.label} has no caption", "Add a line #| tbl-cap: ...")
+        return Table(self.number, self.label, caption, columns, rows, align, self.data("tables"))
+
+    def data(self, kind: str) -> Path | None:
+        """Return the CSV behind the cell's figure or table, where there is one."""
+        path = self.folder / kind / f"{self.label}.csv"
+        return path if path.exists() else None
+
+    def check_label(self, shown: list[Block]) -> None:
+        """Check that a label names exactly one thing of its own kind."""
+        if not self.label:
+            return
+        wanted, what = (Figure, "figure") if self.label.startswith("fig-") else (Table, "table")
+        count = sum(isinstance(block, wanted) for block in shown)
+        if count != 1 or any(isinstance(block, Figure if wanted is Table else Table) for block in shown):
+            said = f"{count or 'no'} {what}{'s' if count != 1 else ', and something else'}"
+            fix = f"Show exactly one {what} in a cell with such a label."
+            raise self.wrong(f"the cell labelled {self.label} shows {said}", fix)
 
 
 def _or_empty(block: Block) -> Block:
     """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
-    if isinstance(block, Figure):
-        empty = block.data is not None and not _has_rows(block.data)
+    if isinstance(block, Figure) and block.data is not None:
+        rows = block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
     else:
-        empty = isinstance(block, Table) and bool(block.label) and not block.rows
-    return Empty(block.cell, block.label, block.caption) if empty else block
+        rows = not (isinstance(block, Table) and block.label) or block.rows
+    return block if rows else Empty(block.cell, block.label, block.caption)
 
 
-def _result(run: str, number: int, data: dict, settings: dict[str, str], folder: Path) -> Block | None:
-    """Turn one displayed result into a block; of its forms the one that the report can check and escape."""
-    label = settings.get("label", "")
-    if EXPLORER_MIME in data:
-        found = data[EXPLORER_MIME]
-        return Explorer(number, json.loads(found) if isinstance(found, str) else found)
-    if TABLE_MIME in data:
-        return _table(run, number, data[TABLE_MIME], settings, folder)
-    for mime, kind in (("image/svg+xml", "svg"), ("image/png", "png")):
-        if mime not in data:
-            continue
-        missing = [f"#| {key}: ..." for key in ("label", "fig-cap", "fig-alt") if not settings.get(key)]
-        if missing:
-            raise RenderingError(
-                f"the figure {label or ''} has no {', no '.join(missing)}".replace("  ", " "),
-                "Add the option lines at the top of the cell.",
-                run=run,
-                cell=number,
-            )
-        text = _joined(data[mime])
-        if kind == "svg" and _ACTIVE.search(text):
-            raise RenderingError(
-                f"the figure {label} holds a script or another document",
-                "Draw it with matplotlib, through run.figure.",
-                run=run,
-                cell=number,
-            )
-        image = text.encode("utf-8") if kind == "svg" else base64.b64decode(text)
-        return Figure(
-            number, label, settings["fig-cap"], settings["fig-alt"], kind, image,
-            _existing(folder / "figures" / f"{label}.csv"), _points(data.get(POINTS_MIME, [])),
-        )  # fmt: skip
-    if "text/markdown" in data:
-        return Prose(number, _joined(data["text/markdown"]))
-    text = _clean(_joined(data.get("text/plain", "")))
-    return Text(number, text) if text else None
-
-
-def _table(run: str, number: int, bundle: dict | str, settings: dict[str, str], folder: Path) -> Table:
-    bundle = json.loads(bundle) if isinstance(bundle, str) else bundle
-    columns = tuple(map(str, bundle["columns"]))
-    align = tuple(bundle.get("align") or ["left"] * len(columns))
-    rows = tuple(tuple(map(_table_cell, row)) for row in bundle["rows"])
-    if {len(row) for row in rows} - {len(columns)} or len(align) != len(columns):
-        raise RenderingError(
-            "the table's rows and columns differ in number", "Show it through lib.report.display.table.", run=run, cell=number
-        )  # fmt: skip
-    label = settings.get("label", "")
-    caption = settings.get("tbl-cap", "")
-    if label and not caption:
-        raise RenderingError(
-            f"the table {label} has no caption", "Add a line #| tbl-cap: ...", run=run, cell=number
-        )
-    data = _existing(folder / "tables" / f"{label}.csv") if label else None
-    return Table(number, label, caption, columns, rows, align, data)
-
-
-def _points(found: list | str) -> tuple[tuple[float, float, str], ...]:
-    found = json.loads(found) if isinstance(found, str) else found
-    return tuple((float(x), float(y), str(text)) for x, y, text in found)
-
-
-def _table_cell(value) -> TableCell:
-    if isinstance(value, dict):
-        return TableCell(str(value["text"]), str(value.get("href") or ""), bool(value.get("strong")))
-    return TableCell("" if value is None else str(value))
-
-
-def _check_label(run: str, number: int, label: str, shown: list[Block]) -> None:
-    """Check that a label names exactly one thing of its own kind."""
-    if not label:
-        return
-    wanted, what = (Figure, "figure") if label.startswith("fig-") else (Table, "table")
-    count = sum(isinstance(block, wanted) for block in shown)
-    if count != 1 or any(isinstance(block, Figure if wanted is Table else Table) for block in shown):
-        raise RenderingError(
-            f"the cell labelled {label} shows {count or 'no'} {what}{'s' if count != 1 else ''}"
-            + (", and something else" if count == 1 else ""),
-            f"Show exactly one {what} in a cell with such a label.",
-            run=run,
-            cell=number,
-        )
+def _table_cell(value: dict | str) -> TableCell:
+    return TableCell(**value) if isinstance(value, dict) else TableCell(value)
 
 
 def _only_speaks(code: str) -> bool:
-    """Whether the cell does nothing but `say`, so that its code would tell a reader nothing new."""
+    """Whether the cell does nothing but `say` prose, so that its code would tell a reader nothing new."""
     try:
-        body = ast.parse(code).body
+        values = [getattr(line, "value", None) for line in ast.parse(code).body]
     except SyntaxError:
         return False
-    return bool(body) and all(
-        isinstance(line, ast.Expr)
-        and isinstance(line.value, ast.Call)
-        and getattr(line.value.func, "attr", getattr(line.value.func, "id", "")) == "say"
-        for line in body
+    return bool(values) and all(
+        isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "say" for value in values
     )
 
 
 def _without_places(code: str) -> str:
     """Drop from injected parameters what says where this machine keeps its runs, and papermill's own comment."""
-    lines = [line for line in code.split("\n") if not _PLACE.match(line)]
-    code = "\n".join(lines).strip()
+    code = "\n".join(line for line in code.split("\n") if not _PLACE.match(line)).strip()
     return f"# set for this run\n{code}" if code else ""
 
 
 def _provenance(folder: Path) -> dict:
     """Read a run's provenance; the runner's time for the whole notebook goes before the run's own."""
-    record = _json(folder / "provenance.json")
-    seconds = _json(folder / "cache.json").get("seconds")
+    record = read_json(folder / "provenance.json") or {}
+    seconds = (read_json(folder / "cache.json") or {}).get("seconds")
     return {**record, "seconds": seconds} if record and seconds is not None else record
-
-
-# -- small things ------------------------------------------------------------------------------------------------
-def _joined(text: str | list[str]) -> str:
-    return text if isinstance(text, str) else "".join(text)
 
 
 def _clean(text: str) -> str:
     """Terminal output as a reader would have seen it: no colours, only the last state of a rewritten line."""
-    text = _ANSI.sub("", text).replace("\r\n", "\n")
+    text = strip_ansi(text).replace("\r\n", "\n")
     return "\n".join(line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")).strip("\n")
-
-
-def _plain(title: str) -> str:
-    return re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", title).strip()
-
-
-def _existing(path: Path) -> Path | None:
-    return path if path.exists() else None
-
-
-def _has_rows(path: Path) -> bool:
-    """Whether a CSV has anything below its heading."""
-    with open(path, encoding="utf-8") as file:
-        next(file, None)
-        return any(line.strip() for line in file)
-
-
-def _json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib.report.document import Page
+from lib.report.document import Labelled, Page
 from lib.report.errors import RenderingError, nearest
 
 REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*)")
@@ -37,12 +37,7 @@ class Target:
 
 
 class Numbering:
-    """Labels of all pages, numbered through the whole report in reading order.
-
-    Parameters
-    ----------
-    pages : list of Page
-        In reading order.
+    """Labels of all pages, in reading order, numbered through the whole report.
 
     Raises
     ------
@@ -57,17 +52,12 @@ class Numbering:
         for page in pages:
             self._targets[f"sec-{page.id}"] = Target(f"sec-{page.id}", page.title, page)
             for block in page.blocks:
-                label = getattr(block, "label", "")
-                if not label:
+                if not (isinstance(block, Labelled) and (label := block.label)):
                     continue
                 if label in self._targets:
-                    other = self._targets[label].page
-                    raise RenderingError(
-                        f"the label {label} is taken already, in run {other.id}",
-                        "Give one of the two another label.",
-                        run=page.id,
-                        cell=block.cell,
-                    )
+                    problem = f"the label {label} is taken already, in run {self._targets[label].page.id}"
+                    fix = "Give one of the two another label."
+                    raise RenderingError(problem, fix, run=page.id, cell=block.cell)
                 word = "Figure" if label.startswith("fig-") else "Table"
                 counts[word] += 1
                 self._targets[label] = Target(label, f"{word}\u00a0{counts[word]}", page)
@@ -87,28 +77,20 @@ class Numbering:
         RenderingError
             No figure, table or page has it; the message names the place and the near misses.
         """
-        if f"{label}-{run}" in self._targets:  # the page's own, where several runs share a notebook
-            label = f"{label}-{run}"
-        if label not in self._targets and label in self._first:
-            label = self._first[label]
-        if label not in self._targets:
-            kind = label[:3]
-            known = [name for name in self._targets if name.startswith(kind)]
-            raise RenderingError(
-                f"the cross-reference @{label} points nowhere",
-                nearest(label, known) or f"No cell has the label {label}.",
-                run=run,
-                cell=cell,
-            )
-        return self._targets[label]
+        # The page's own comes first, where several runs share a notebook.
+        names = (f"{label}-{run}", label, self._first.get(label))
+        found = next((self._targets[name] for name in names if name in self._targets), None)
+        if found is None:
+            known = [name for name in self._targets if name[:3] == label[:3]]
+            fix = nearest(label, known) or f"No cell has the label {label}."
+            raise RenderingError(f"the cross-reference @{label} points nowhere", fix, run=run, cell=cell)
+        return found
 
     def split(self, text: str, *, run: str | None = None, cell: int | None = None) -> list[str | Target]:
         """Cut running text at its cross-references."""
         parts: list[str | Target] = []
         end = 0
         for match in REFERENCE.finditer(text):
-            if match.start() > end:
-                parts.append(text[end : match.start()])
-            parts.append(self.target(match["label"], run=run, cell=cell))
+            parts += [text[end : match.start()], self.target(match["label"], run=run, cell=cell)]
             end = match.end()
-        return [*parts, text[end:]] if end < len(text) else parts
+        return [part for part in (*parts, text[end:]) if part]

@@ -14,12 +14,11 @@ from lib.report.errors import RenderingError
 DIALECT = "commonmark+tex_math_dollars+pipe_tables+footnotes+smart+strikeout+autolink_bare_uris"
 """What JupyterLab shows, and what the report adds to it."""
 
+HTML = ["-t", "html5", "--mathml", "--wrap=none"]
+TYPST = ["-t", "typst", "--wrap=none"]
+"""Arguments that ask for a format."""
+
 MARK = "pieceboundary"
-
-
-@cache
-def _binary() -> str:
-    return pypandoc.get_pandoc_path()
 
 
 @cache
@@ -31,7 +30,7 @@ def api_version() -> list[int]:
 def run(text: str, arguments: list[str]) -> tuple[str, str]:
     """Run pandoc; return what it wrote and what it warned of."""
     done = subprocess.run(
-        [_binary(), *arguments], input=text.encode("utf-8"), capture_output=True, check=False
+        [pypandoc.get_pandoc_path(), *arguments], input=text.encode("utf-8"), capture_output=True, check=False
     )
     errors = done.stderr.decode("utf-8", "replace")
     if done.returncode:

@@ -7,34 +7,25 @@ beside it, and no number in it is typed; its words are in ``lib/report/templates
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import jinja2
 import pandas as pd
 
 from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
+from lib.data.dataset import FOLDS
 from lib.data.files import whole_file
 from lib.experiment.stored_runs import runs_folder
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from
 
-START, END = (
-    "<!-- findings: written by `python -m lib.report.readme` from reports/data -->",
-    "<!-- /findings -->",
-)
+START = "<!-- findings: written by `python -m lib.report.readme` from reports/data -->"
+END = "<!-- /findings -->"
 SPLIT = "per_user_80_20"
-FOLDS = ["u1", "u2", "u3", "u4", "u5"]
 
 
 def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """Write the findings as Markdown.
-
-    Parameters
-    ----------
-    results, claims : DataFrame
-        ``reports/data/results.csv`` and ``claims.csv`` of a report that holds every run of the plan.
-    """
+    """Write the findings as Markdown, from ``results.csv`` and ``claims.csv`` of a report that holds every run of the plan."""
     names = {name: one.label for name, one in chosen_from().items()} | {"ensemble": "Ensemble"}
     board = _board(results)
     board = board[board.index.isin(list(names))]
@@ -68,26 +59,14 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
     mine = results[
         results["run"].isin(["one_table", "ensemble_100k"]) & ~results["model"].str.endswith("_member")
     ]
-    errors = mine[mine["metric"] == "rmse"].pivot_table(
-        index="model", columns="split", values="value", aggfunc="mean"
-    )
-    lists = mine[(mine["metric"] == "ndcg@10") & (mine["split"] == SPLIT)].groupby("model")["value"].mean()
-    folds = errors[FOLDS]
-    columns = {
-        "A's split": errors[SPLIT], "u1 to u5": folds.mean(axis=1).where(folds.notna().all(axis=1)),
-        "by time": errors["chronological"], "nDCG@10": lists,
-    }  # fmt: skip
-    return pd.concat(columns, axis=1)
+    means = mine.pivot_table(index="model", columns=["metric", "split"], values="value", aggfunc="mean")
+    errors, lists = means["rmse"], means["ndcg@10"]
+    columns = {"A's split": errors[SPLIT], "u1 to u5": errors[list(FOLDS)].mean(axis=1, skipna=False)}
+    return pd.concat({**columns, "by time": errors["chronological"], "nDCG@10": lists[SPLIT]}, axis=1)
 
 
 def with_findings(readme: str, block: str) -> str:
-    """Put the block between the README's markers.
-
-    Raises
-    ------
-    ValueError
-        The markers are missing.
-    """
+    """Put the block between the README's markers; ValueError where they are missing."""
     if START not in readme or END not in readme:
         raise ValueError(f"README.md lacks the lines {START!r} and {END!r}, between which the findings go")
     pattern = re.escape(START) + ".*?" + re.escape(END)
@@ -98,7 +77,7 @@ def main() -> None:
     """Rewrite the block from ``reports/data`` and take over the headline figure, made small, from the stored run."""
     data = ROOT / "reports" / "data"
     block = findings(pd.read_csv(data / "results.csv"), pd.read_csv(data / "claims.csv"))
-    path: Path = ROOT / "README.md"
+    path = ROOT / "README.md"
     text = with_findings(path.read_text(encoding="utf-8"), block)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")

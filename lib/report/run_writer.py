@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ import pandas as pd
 from lib.data.files import whole_file, write_json
 from lib.data.one_sentence import RUN_FOLDER_VARIABLE
 from lib.experiment.provenance import collect_provenance
-from lib.experiment.stored_runs import StoredRun, runs_folder
+from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder
 from lib.report import display
-from lib.statistics.agreement import ScoreMatrix
+from lib.report.figures import svg_text, use_style
 
 BY_HAND = "by_hand"
 """Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
@@ -42,43 +41,29 @@ class RunWriter:
         folder.mkdir(parents=True, exist_ok=True)
 
     # -- measurements ----------------------------------------------------------------------------------------------
-    def metric(
-        self, *, model: str, metric: str, value: float, low: float | None = None, high: float | None = None,
-        split: str = "", fold: str = "", seed: int | None = None, seconds_fit: float | None = None,
-        seconds_predict: float | None = None, dataset: str | None = None,
-    ) -> None:  # fmt: skip
-        """Keep one measured figure; `low` and `high` are the ends of its interval."""
-        self._metrics.append(
-            {
-                "dataset": self.dataset if dataset is None else dataset, "split": split, "fold": fold, "seed": seed,
-                "model": model, "metric": metric, "value": value, "low": low, "high": high,
-                "seconds_fit": seconds_fit, "seconds_predict": seconds_predict, "run": self.run,
-            }
-        )  # fmt: skip
+    def metric(self, *, model: str, metric: str, value: float, **further) -> None:
+        """Keep one measured figure; `further` are other `METRIC_COLUMNS`, such as ``low`` and ``high``, its interval's ends."""
+        where = {"dataset": self.dataset, "split": "", "fold": "", "run": self.run}
+        record = where | {"model": model, "metric": metric, "value": value} | further
+        if unknown := set(record) - set(METRIC_COLUMNS):
+            raise TypeError(f"a metric has no {', '.join(unknown)}; it has {', '.join(METRIC_COLUMNS)}")
+        self._metrics.append({column: record.get(column) for column in METRIC_COLUMNS})
 
     def record(self, evaluation, *, predictions: bool = True) -> None:
         """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
         self._metrics += [{**row, "dataset": self.dataset, "run": self.run} for row in evaluation.records()]
         if not predictions:
             return
-        key = {
-            "model": evaluation.model, "split": evaluation.split.name, "fold": evaluation.split.fold,
-            "seed": evaluation.seed,
-        }  # fmt: skip
+        split = evaluation.split
+        key = {"model": evaluation.model, "split": split.name, "fold": split.fold, "seed": evaluation.seed}
         if evaluation.predictions is not None:
             self._predictions.append(evaluation.predictions.assign(**key))
         if evaluation.top_k is not None:
             self._top_k.append(evaluation.top_k.assign(**key))
-        if evaluation.scores is not None:
-            self.scores(evaluation.model, evaluation.scores)
-
-    def scores(self, model: str, matrix: ScoreMatrix) -> None:
-        """Keep a model's whole score matrix, with its raw ids, in single precision."""
-        with whole_file(self.folder / "scores" / f"{model}.npz") as partial, open(partial, "wb") as file:
-            np.savez(
-                file, user_ids=matrix.user_ids, item_ids=matrix.item_ids,
-                values=np.asarray(matrix.values, dtype=np.float32),
-            )  # fmt: skip
+        if (matrix := evaluation.scores) is not None:  # with its raw ids, in single precision
+            ids, path = {"user_ids": matrix.user_ids, "item_ids": matrix.item_ids}, f"{evaluation.model}.npz"
+            with whole_file(self.folder / "scores" / path) as partial, open(partial, "wb") as file:
+                np.savez(file, **ids, values=np.asarray(matrix.values, dtype=np.float32))
 
     def fact(self, name: str, value) -> None:
         """Keep a named number, text, list or dictionary for later notebooks' prose and verdicts."""
@@ -91,27 +76,22 @@ class RunWriter:
         `name` is the cell's ``#| label:``; `points`, of `lib.report.figures.hover_points`, is what the HTML report tells when the
         pointer is near a place.
         """
-        from lib.report.figures import svg_text
-
-        if not name.startswith("fig-"):
-            raise ValueError(f"a figure's name starts with 'fig-', as its label does; got {name!r}")
+        self._keep_data(data, "figures", name, "fig-")
         text = svg_text(figure)
         with whole_file(self.folder / "figures" / f"{name}.svg") as partial:
             partial.write_text(text, encoding="utf-8")
-        with whole_file(self.folder / "figures" / f"{name}.csv") as partial:
-            data.to_csv(partial, index=False)
         display.svg(text, name, points)
 
-    def table(
-        self, frame: pd.DataFrame, name: str, *, formats: dict[str, str | Callable] | None = None,
-        headings: dict[str, str] | None = None, links: dict[str, list[str]] | None = None,
-    ) -> None:  # fmt: skip
-        """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table` for the options."""
-        if not name.startswith("tbl-"):
-            raise ValueError(f"a table's name starts with 'tbl-', as its label does; got {name!r}")
-        with whole_file(self.folder / "tables" / f"{name}.csv") as partial:
+    def table(self, frame: pd.DataFrame, name: str, *, links: dict[str, list[str]] | None = None) -> None:
+        """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table`."""
+        self._keep_data(frame, "tables", name, "tbl-")
+        display.table(frame, name, links)
+
+    def _keep_data(self, frame: pd.DataFrame, folder: str, name: str, start: str) -> None:
+        if not name.startswith(start):
+            raise ValueError(f"a name among {folder} starts with {start!r}, as its label does; got {name!r}")
+        with whole_file(self.folder / folder / f"{name}.csv") as partial:
             frame.to_csv(partial, index=False)
-        display.table(frame, formats=formats, headings=headings, links=links, name=name)
 
     def verdicts(self, table: pd.DataFrame) -> None:
         """Keep verdicts on published claims (`lib.claims.verdicts.verdict_table`) as ``claims.json``, for the report."""
@@ -135,10 +115,8 @@ class RunWriter:
         """Write everything collected, provenance last."""
         self.measured()
         write_json(self.folder / "facts.json", self._facts)
-        seconds = time.perf_counter() - self._started
-        write_json(
-            self.folder / "provenance.json", {**self._provenance, **collect_provenance(), "seconds": seconds}
-        )
+        seconds = {"seconds": time.perf_counter() - self._started}
+        write_json(self.folder / "provenance.json", {**self._provenance, **collect_provenance(), **seconds})
 
 
 def start_run(
@@ -162,7 +140,5 @@ def start_run(
             f"What this notebook finds goes to reports/{BY_HAND}/{run}; the report's own results stay. "
             f"To make those anew: python run_notebooks.py --only {run}"
         )
-    from lib.report.figures import use_style
-
     use_style()
     return RunWriter(run, folder, dataset=dataset, parameters=parameters)

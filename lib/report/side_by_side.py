@@ -36,13 +36,8 @@ def compare(
 def measured(run: str, sides: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
     """Return the metric records of a run's several results, by what tells these apart, as a tidy frame.
 
-    Values and ends of intervals are means over seeds. Where each side has one data set, or one split, and they differ, as after
-    ``--dataset`` or ``-p split``, that does not part them.
-
-    Returns
-    -------
-    DataFrame
-        Columns: those of `MEASURED`, fold, side, and those of `NUMBERS`.
+    Its columns are those of `MEASURED`, fold, side, and those of `NUMBERS`, means over seeds. Where each side has one data set,
+    or one split, and they differ, as after ``--dataset`` or ``-p split``, that does not part them.
     """
     rows = [{**record, "run": run, "side": side} for side, records in sides.items() for record in records]
     frame = pd.DataFrame(rows, columns=[*MEASURED, "fold", "side", *NUMBERS])
@@ -66,33 +61,26 @@ def side_by_side(frame: pd.DataFrame, most: int = MOST_ROWS) -> tuple[pd.DataFra
     wide = pd.concat(parts, axis=1)
     whole = wide.xs("value", axis=1, level=1).notna().all(axis=1)
     wide = (wide[whole] if whole.any() else wide).groupby(level=MEASURED, sort=False).mean()
-    main, values = (
-        wide.index.get_level_values("metric").str.fullmatch(MAIN),
-        wide.xs("value", axis=1, level=1),
-    )
+    main = wide.index.get_level_values("metric").str.fullmatch(MAIN)
+    values = wide.xs("value", axis=1, level=1)
     differ = (values.max(axis=1) > values.min(axis=1)).to_numpy()
     rows = pd.concat([wide[differ & main], wide[differ & ~main]]) if differ.any() else wide[main]
     room = max(1, most // max(1, len(set(frame["run"]))))
     shown = rows.groupby(level="run", sort=False).head(room)
     texts = shown.index.to_frame(index=False)[["run", "model", "split", "metric"]]
     for side in sides:
-        texts[side] = [number(value) for value in shown[side, "value"]]
+        texts[side] = [_number(value) for value in shown[side, "value"]]
     if len(sides) == 2:
         texts["difference"] = [f"{v:+.4f}" for v in shown[sides[1], "value"] - shown[sides[0], "value"]]
         for side in sides:
             ends = zip(shown[side, "low"], shown[side, "high"], strict=True)
-            texts[f"interval {side}"] = [
-                f"{low:.4f} to {high:.4f}" if low == low else "" for low, high in ends
-            ]
+            texts[f"interval {side}"] = [f"{a:.4f} to {b:.4f}" if a == a else "" for a, b in ends]
     said = [name for name in texts if texts[name].astype(bool).any()]
     return texts[said if len(set(texts["run"])) > 1 else said[1:]], len(rows) - len(shown)
 
 
-def number(value: float) -> str:
-    """Return a figure as the table shows it; nothing for NaN."""
-    if pd.isna(value):
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
+def _number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def draw(frame: pd.DataFrame, values: Mapping[str, Any], name: str, path: Path) -> None:
@@ -115,19 +103,15 @@ def draw(frame: pd.DataFrame, values: Mapping[str, Any], name: str, path: Path) 
     means["line"] = means[told].agg(", ".join, axis=1)
     numeric = all(type(value) in (int, float) for value in values.values())
     means[name] = means["side"].map(values) if numeric else means["side"]
-    grid = sns.relplot(
-        means,
-        x=name,
-        y="value",
-        hue="line",
-        col="metric",
-        col_wrap=min(3, len(set(means["metric"]))),
-        kind="line",
-        marker="o",
-        height=2.4,
-        facet_kws={"sharey": False},
-        legend=len(set(means["line"])) > 1,
-    )
+    axes = {
+        "x": name,
+        "y": "value",
+        "hue": "line",
+        "col": "metric",
+        "col_wrap": min(3, means["metric"].nunique()),
+    }
+    look = {"kind": "line", "marker": "o", "height": 2.4, "facet_kws": {"sharey": False}}
+    grid = sns.relplot(means, **axes, **look, legend=len(set(means["line"])) > 1)
     grid.set_titles("{col_name}").set_xlabels(name)
     if numeric and min(values.values()) > 0 and max(values.values()) >= 20 * min(values.values()):
         grid.set(xscale="log")

@@ -24,18 +24,11 @@ def rating_table(
 ) -> pd.DataFrame:
     """Bring the stored test predictions of all models measured on a split into one table.
 
-    Parameters
-    ----------
-    runs : iterable of StoredRun
-        A model that stands in two runs is taken from the first.
-    split : Split
-        Its test ratings give the rows and their order.
-    models : sequence of str, optional
-        Those that must be there, and the columns; without it all that there are.
+    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be there.
 
     Returns
     -------
-    DataFrame, one row a test rating
+    DataFrame, one row a test rating, in their order
         ``user``, ``item``, ``rating`` (raw ids) and a column of predictions a model, on the rating scale. Only models
         that predicted exactly the split's test pairs; of several random starts the one with the lowest seed. No such
         model leaves the first three columns. ``attrs["folds"]`` names the stored fold of each model.
@@ -100,22 +93,14 @@ def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:
 def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | None = None) -> pd.DataFrame:
     """Bring the stored lists of all models on a split into one table.
 
-    Parameters
-    ----------
-    runs : iterable of StoredRun
-        A model that stands in two runs is taken from the first; a run without lists adds none.
-    split : Split
-    k : int
-        Lists are cut to their k best.
-    fold : str, optional
-        The stored fold that belongs to the split where a run has several under its name. Lists cannot tell it
-        themselves; `rating_table` can. Models that have no list on this fold are left out. Without it, the split's
-        own.
+    A model that stands in two `runs` is taken from the first; a run without lists adds none. `fold` is the stored one that
+    belongs to the split where a run has several under its name, by default the split's own. Lists cannot tell it
+    themselves; `rating_table` can. Models that have no list on this fold are left out.
 
     Returns
     -------
     DataFrame
-        ``model``, ``user``, ``rank`` (from 1), ``item``; raw ids. Of several random starts the one with the lowest
+        ``model``, ``user``, ``rank`` (from 1, to k), ``item``; raw ids. Of several random starts the one with the lowest
         seed.
     """
     parts, known = [], set()
@@ -136,15 +121,12 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 
 
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
-    """Measure each model's lists against the split's relevant test ratings.
-
-    `lists` is of `list_table`; a test rating of `threshold` or more is relevant.
+    """Measure each model's lists, of `list_table`, against the split's test ratings of `threshold` or more.
 
     Raises
     ------
     ValueError
-        A model has lists for other users than the rest, so that no paired comparison is possible, or a film that the
-        split's catalogue lacks.
+        A model has lists for other users than the rest, so that no paired comparison is possible.
     """
     found: dict[str, Ranking] = {}
     users = None
@@ -156,18 +138,9 @@ def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float =
             )
         users = ids
         items = np.full((len(ids), k), -1, dtype=np.int32)
-        codes = split.test.item_codes(rows["item"])
-        if (codes < 0).any():
-            raise ValueError(
-                f"{model}: film {rows['item'].to_numpy()[codes < 0][0]} is not in the catalogue of {split}"
-            )
-        items[places, rows["rank"].to_numpy() - 1] = codes
-        top = TopK(
-            split.test.user_codes(ids).astype(np.int32),
-            items,
-            np.zeros(items.shape),
-            split.test.n_items,
-        )
+        items[places, rows["rank"].to_numpy() - 1] = split.test.item_codes(rows["item"])
+        codes = split.test.user_codes(ids).astype(np.int32)
+        top = TopK(codes, items, np.zeros(items.shape), split.test.n_items)
         found[model] = evaluate_ranking(top, split.test, k=k, threshold=threshold)
     return found
 

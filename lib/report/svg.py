@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import struct
 from collections import Counter
 from functools import lru_cache
 
@@ -40,10 +39,10 @@ FINE_DECIMALS = 2
 def compact(image: bytes) -> bytes:
     """Return an SVG that draws the same in fewer bytes.
 
-    It has no comments, no metadata, no names that nothing refers to and no groups that say nothing. Paths are
-    written relative with places to a tenth of a point, names are short, and a style that several elements have is a class.
-    Images inside it are reduced to `COLOURS`. An SVG with text comes back as it is, since spaces mean something
-    there: the report's figures are drawn with text as outlines.
+    It has no comments, no metadata, no names that nothing refers to and no groups that say nothing. Paths are written relative
+    with places to a tenth of a point, names are short, a style that several elements have is a class, and images inside are
+    reduced to `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
+    drawn with text as outlines.
     """
     if b"<text" in image:
         return image
@@ -53,11 +52,9 @@ def compact(image: bytes) -> bytes:
     )
     text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", _UNSEEN.sub("", text)))
     text = _ungrouped(_named(text))
-    text = "".join(
-        _drawn(part, FINE_DECIMALS if part.startswith("<defs>") else DECIMALS)
-        for part in _DEFINITIONS.split(text)
-    )
-    return _classed(text).strip().encode("utf-8")
+    parts = _DEFINITIONS.split(text)
+    drawn = (_drawn(part, FINE_DECIMALS if part.startswith("<defs>") else DECIMALS) for part in parts)
+    return _classed("".join(drawn)).strip().encode("utf-8")
 
 
 def _ungrouped(text: str) -> str:
@@ -98,10 +95,8 @@ def _drawn(text: str, decimals: int) -> str:
 
     def element(found: re.Match) -> str:
         tag = found.group()
-        if tag.startswith("<use "):
-            tag = _TRANSFORM.sub(_shift if not _PLACE.search(tag) else _transform, tag)
-        else:
-            tag = _TRANSFORM.sub(_transform, tag)
+        shifts = tag.startswith("<use ") and not _PLACE.search(tag)
+        tag = _TRANSFORM.sub(_shift if shifts else _transform, tag)
         tag = _PATH.sub(lambda f: f'{f[1]}{shorter(f[2], decimals)}"', tag)
         return _PLACE.sub(lambda f: f'{f[1]}{short(round(float(f[2]) * 10**DECIMALS), DECIMALS)}"', tag)
 
@@ -110,11 +105,11 @@ def _drawn(text: str, decimals: int) -> str:
 
 def _shift(found: re.Match) -> str:
     """Return the shift of a letter as its place: the same for ``use``, and shorter."""
-    shift = _SHIFT.fullmatch(found[1])
-    if not shift:
+    if not (shift := _SHIFT.fullmatch(found[1])):
         return _transform(found)
-    places = ((name, float(value)) for name, value in zip("xy", shift.groups(), strict=True))
-    return "".join(f' {name}="{value:.2f}"' for name, value in places if value)
+    return "".join(
+        f' {name}="{float(at):.2f}"' for name, at in zip("xy", shift.groups(), strict=True) if float(at)
+    )
 
 
 def _transform(found: re.Match) -> str:
@@ -161,9 +156,7 @@ def _reduced(png: bytes) -> bytes:
     return min(buffer.getvalue(), png, key=len)
 
 
-def size_of(image: bytes, kind: str) -> tuple[int, int] | None:
-    """Return width and height of an ``svg`` or ``png`` in CSS pixels; None where the file does not tell."""
-    if kind == "png":
-        return struct.unpack(">II", image[16:24]) if image[:8] == b"\x89PNG\r\n\x1a\n" else None
+def size_of(image: bytes) -> tuple[int, int] | None:
+    """Return an SVG's width and height in CSS pixels; None where it does not tell as matplotlib does."""
     found = _SIZE.search(image)
     return (round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)) if found else None

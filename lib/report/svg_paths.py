@@ -10,17 +10,10 @@ _ARITY = {"M": 2, "L": 2, "Q": 4, "C": 6}
 
 
 def shorter(path: str, decimals: int) -> str:
-    """Return a path's data with rounded places, each relative to the one before it.
+    """Return a path's data with places rounded to `decimals`, each relative to the one before it.
 
-    Differences are taken between rounded places, so that rounding does not add up along the path.
-
-    Parameters
-    ----------
-    path : str
-        As matplotlib writes it: the commands M, L, Q, C and z with absolute places. A path with any other
-        command comes back as it was.
-    decimals : int
-        Of the rounded places.
+    Differences are taken between rounded places, so that rounding does not add up along the path. A path with other
+    commands than matplotlib's M, L, Q, C and z, with absolute places, comes back as it was.
     """
     unit = 10**decimals
     here = start = (0, 0)
@@ -53,7 +46,9 @@ def shorter(path: str, decimals: int) -> str:
                 letter, moved = "v", moved[1:]
             elif letter == "l" and moved[1] == 0:
                 letter, moved = "h", moved[:1]
-            text = joined([short(value, decimals) for value in moved])
+            # A minus sign parts two numbers as a space does.
+            shorts = (short(value, decimals) for value in moved)
+            text = "".join(number if number[0] == "-" else f" {number}" for number in shorts).lstrip()
             if letter == last and letter != "m":
                 parts.append(text if text[0] == "-" else f" {text}")
             else:
@@ -73,10 +68,3 @@ def short(value: int, decimals: int) -> str:
     if not part:
         return sign + whole if value else "0"
     return f"{sign}{whole.lstrip('0')}.{part}"
-
-
-def joined(numbers: list[str]) -> str:
-    """Return numbers in a row; a minus sign parts two numbers as a space does."""
-    return "".join(
-        number if place == 0 or number[0] == "-" else f" {number}" for place, number in enumerate(numbers)
-    )

@@ -13,12 +13,12 @@ from pathlib import Path
 import matplotlib
 import typst
 
-from lib.report.content import Report, cell_link, prose_key
-from lib.report.document import Empty, Figure, Page, Prose, Table, Text
+from lib.report.columns import duration
+from lib.report.content import Report, prose_key
+from lib.report.document import Block, Empty, Figure, Labelled, Page, Prose, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
-from lib.report.provenance import date_of, duration
 from lib.report.svg import size_of
 
 LONG_TEXT = 26
@@ -52,7 +52,7 @@ def write_pdf(report: Report, path: Path) -> None:
         with as_file(files("lib.report") / "templates") as templates:
             shutil.copyfile(templates / "report.typ", folder / "report.typ")
         (folder / "main.typ").write_text(_Writer(report, folder).document(), encoding="utf-8")
-        date = date_of(report.provenance)
+        date = report.provenance["finished"]
         try:
             pdf = typst.compile(
                 folder / "main.typ",
@@ -82,72 +82,62 @@ class _Writer:
         self.tables = 0
 
     def document(self) -> str:
-        report, date = self.report, date_of(self.report.provenance)
-        commits = report.provenance.get("commits") or [""]
-        settings = ", ".join(
-            (
-                f"title: {typst_string(report.title)}",
-                f"subtitle: {typst_string(report.subtitle)}",
-                f"date: {f'datetime(year: {date.year}, month: {date.month}, day: {date.day})' if date else 'none'}",
-                f"commit: {typst_string(commits[-1][:10])}",
-                f"description: {typst_string(report.markdown.plain('report:description'))}",
-                f"abstract: [{self.prose['report:description']}]",
-            )
-        )
-        parts = ['#import "report.typ": *', f"#show: report.with({settings})"]
+        report, date = self.report, self.report.provenance["finished"]
+        commits = report.provenance["commits"] or [""]
+        settings = {
+            "title": typst_string(report.title),
+            "subtitle": typst_string(report.subtitle),
+            "date": f"datetime(year: {date.year}, month: {date.month}, day: {date.day})" if date else "none",
+            "commit": typst_string(commits[-1][:10]),
+            "description": typst_string(report.markdown.plain("report:description")),
+            "abstract": f"[{self.prose['report:description']}]",
+        }
+        given = ", ".join(f"{name}: {value}" for name, value in settings.items())
+        parts = ['#import "report.typ": *', f"#show: report.with({given})"]
         for page in report.pages:
-            parts += self._page(page)
+            part = "" if page.is_front else page.part
+            parts.append(
+                f"#chapter({typst_string(page.title)}, part: {typst_string(part)}) <page--{page.id}>"
+            )
+            blocks = (self._block(page, block, prose_key(page, n)) for n, block in enumerate(page.blocks))
+            parts += filter(None, blocks)
         parts += self._provenance()
         return "\n\n".join(parts) + "\n"
 
-    def _page(self, page: Page) -> list[str]:
-        part = "" if page.is_front else page.part
-        parts = [f"#chapter({typst_string(page.title)}, part: {typst_string(part)}) <page--{page.id}>"]
-        for place, block in enumerate(page.blocks):
-            key = prose_key(page, place)
-            if isinstance(block, Prose):
-                parts.append(self.prose[key])
-            elif isinstance(block, Text):
-                parts.append(f"#printed({typst_string(block.text)})")
-            elif isinstance(block, Empty):
-                kind = "figure" if block.label.startswith("fig-") else "table"
-                parts.append(
-                    f'#report-empty("{kind}", {typst_string(block.note)}, caption: [{self.prose[key]}], name: {typst_string(block.label)})'
-                )
-            elif isinstance(block, Figure):
-                parts.append(self._figure(block, self.prose[key]))
-            elif isinstance(block, Table):
-                rows = [
-                    [
-                        {"text": cell.text, "strong": cell.strong}
-                        | _link(cell_link(self.report, page, block.cell, cell.href)[1])
-                        for cell in row
-                    ]
-                    for row in block.rows
-                ]
-                parts.append(
-                    self._table(block.columns, rows, block.align, block.label, self.prose.get(key, ""))
-                )
-        return parts
+    def _block(self, page: Page, block: Block, key: str) -> str:
+        """Return a block; code and the explorer are for the screen."""
+        if isinstance(block, Prose):
+            return self.prose[key]
+        if isinstance(block, Text):
+            return f"#printed({typst_string(block.text)})"
+        if not isinstance(block, Labelled):
+            return ""
+        caption, label = f"caption: [{self.prose.get(key, '')}]", typst_string(block.label)
+        if isinstance(block, Empty):
+            kind = "figure" if block.label.startswith("fig-") else "table"
+            return f'#report-empty("{kind}", {typst_string(block.note)}, {caption}, name: {label})'
+        if isinstance(block, Figure):
+            size = size_of(block.image)
+            width = f"{min(size[0] * FIGURE_SCALE, TEXT_WIDTH):.0f}pt" if size else "100%"
+            look = f"alt: {typst_string(block.alt)}, width: {width}"
+            return f'#report-figure("figures/{block.label}.svg", {look}, {caption}) <{block.label}>'
 
-    def _figure(self, block: Figure, caption: str) -> str:
-        size = size_of(block.image, block.kind)
-        width = f"{min(size[0] * FIGURE_SCALE, TEXT_WIDTH):.0f}pt" if size else "100%"
-        return (
-            f'#report-figure("figures/{block.label}.{block.kind}", alt: {typst_string(block.alt)}, '
-            f"width: {width}, caption: [{caption}]) <{block.label}>"
-        )
+        def cell_of(cell: TableCell) -> dict[str, str]:
+            place = self.report.markdown.resolve(cell.href, page, block.cell)[1]
+            link = {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
+            return {"text": cell.text} | link
 
-    def _table(self, columns, rows: list[list[dict]], align, label: str = "", caption: str = "") -> str:
+        rows = [[cell_of(cell) for cell in row] for row in block.rows]
+        name = f"{caption}, name: {label}" if block.label else "caption: none"
+        return self._table(block.columns, rows, block.align, name)
+
+    def _table(self, columns, rows: list[list[dict]], align, name: str = "caption: none") -> str:
         texts = [[row[place]["text"] for row in rows] for place in range(len(columns))]
         data = {
             "columns": list(columns),
             "rows": rows,
             "align": list(align),
-            "long": [
-                max(map(len, [heading, *column])) > LONG_TEXT
-                for heading, column in zip(columns, texts, strict=True)
-            ],
+            "long": [max(map(len, [head, *of])) > LONG_TEXT for head, of in zip(columns, texts, strict=True)],
             "usual": [_usual(column) for column in texts],
             # Only a row that may fill half a page goes on over the next.
             "tall": max((sum(len(cell["text"]) for cell in row) for row in rows), default=0) > TALL,
@@ -156,38 +146,34 @@ class _Writer:
             "words": [_longest(_words(column)) for column in texts],
             "longest": [_longest(column) for column in texts],
         }
-        name = f"tables/{self.tables}.json"
+        file = f"tables/{self.tables}.json"
         self.tables += 1
-        (self.folder / name).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+        (self.folder / file).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
         lines = sum(-(-sum(len(cell["text"]) + 2 for cell in row) // LINE) for row in rows)
-        head = f"caption: [{caption}], name: {typst_string(label)}" if label else "caption: none"
-        head += f", breakable: {'true' if lines > MOST_LINES_TOGETHER else 'false'}"
-        return f'#report-table(json("{name}"), {head})'
+        breakable = "true" if lines > MOST_LINES_TOGETHER else "false"
+        return f'#report-table(json("{file}"), {name}, breakable: {breakable})'
 
     def _provenance(self) -> list[str]:
         p = self.report.provenance
         parts = ['#chapter("Provenance", part: "") <provenance>']
-        if p.get("commits"):
+        if p["commits"]:
             changed = ", with changes that were not committed when a run ended" if p["modified"] else ""
-            parts.append(
-                "Commit " + ", ".join(f"#raw({typst_string(c)})" for c in p["commits"]) + changed + "."
-            )
-        items = [
-            *p.get("machines", []),
-            *(f"Python {v}" for v in p.get("pythons", [])),
-            *p.get("threads", []),
-        ]
+            raw = ", ".join(f"#raw({typst_string(commit)})" for commit in p["commits"])
+            parts.append(f"Commit {raw}{changed}.")
+        items = [*p["machines"], *(f"Python {version}" for version in p["pythons"]), *p["threads"]]
         parts.append("\n".join(f"- #{typst_string(item)}" for item in items))
         runs = [
-            [r.page.id, r.page.notebook, r.dataset or "–", duration(r.seconds)] for r in p.get("runs", [])
+            (run["page"].id, run["page"].notebook, run["dataset"] or "–", duration(run["seconds"]))
+            for run in p["runs"]
         ]
-        for heading, columns, rows, align in (
-            ("Runs", ("Run", "Notebook", "Data", "Time"), runs, ("left", "left", "left", "right")),
-            ("Data", ("File", "SHA-256"), p.get("checksums", []), ("left", "left")),
-            ("Versions", ("Package", "Version"), p.get("versions", []), ("left", "left")),
+        for heading, columns, rows in (
+            ("Runs", ("Run", "Notebook", "Data", "Time"), runs),
+            ("Data", ("File", "SHA-256"), p["checksums"]),
+            ("Versions", ("Package", "Version"), p["versions"]),
         ):
             if rows:
-                cells = [[{"text": str(value), "strong": False} for value in row] for row in rows]
+                cells = [[{"text": value} for value in row] for row in rows]
+                align = ["right" if column == "Time" else "left" for column in columns]
                 parts += [f"== {heading}", self._table(columns, cells, align)]
         return parts
 
@@ -205,10 +191,3 @@ def _usual(texts: list[str]) -> float:
 
 def _longest(texts: Iterable[str]) -> list[str]:
     return sorted(set(texts), key=lambda text: (-len(text), text))[:MEASURED]
-
-
-def _link(address: str) -> dict[str, str]:
-    """Return a table cell's link as Typst needs it: a label in the document, or an address."""
-    if address.startswith("<"):
-        return {"label": address.strip("<>")}
-    return {"url": address} if address else {}

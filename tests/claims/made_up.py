@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lib.claims.expressions import Names, Stored
+from lib.claims.published import Claims
+from lib.claims.rules import Rule
+from lib.claims.verdicts import Verdict
+
 UNIT_SCALE = "architecture,metric,test_ours,train_ours\nemb16_user16_movie64_final64,rmse,0.395,0.3\n"
 
 
@@ -225,3 +230,19 @@ def changed(changes: dict[str, Any]) -> dict[str, dict]:
         else:
             place[last] = value
     return runs
+
+
+def judged(
+    claims: Claims,
+    claim: str,
+    figure: str,
+    ours,
+    low=None,
+    high=None,
+    evidence="svd:tbl-scores",
+    **options: str,
+) -> Verdict:
+    """Judge a published figure by a rule of its own."""
+    bounds = [ours if low is None else low, ours if high is None else high]
+    rule = Rule(f"{claim}/{figure}", ours=repr(ours), range=repr(bounds), evidence=evidence, **options)
+    return rule.judge(claims, claim, figure, Names(Stored(), {}))

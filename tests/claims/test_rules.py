@@ -9,7 +9,7 @@ from lib.claims import load_claims, load_rules
 from lib.claims.expressions import Stored, fields
 from lib.claims.published import InvalidClaims
 from lib.claims.rules import EXPRESSIONS, TEXTS, Rules
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, MissingVerdicts
+from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED
 from lib.experiment.stored_runs import MissingRun
 from tests.claims.made_up import changed, facts, store
 
@@ -293,7 +293,7 @@ def every_expression():
 
 
 def test_every_part_has_a_rule_and_every_rule_a_part():
-    parts = [(claim.project, claim.id, part) for claim in CLAIMS.claims.values() for part in claim.parts]
+    parts = [(claim.project, claim.id, part) for claim in CLAIMS.values() for part in claim.parts]
     first = {}
     for project, claim, part in parts:
         fitting = [rule for rule in RULES.rules[project] if rule.bound(claim, part) is not None]
@@ -378,7 +378,7 @@ def test_the_first_rule_that_fits_and_applies_judges(tmp_path):
 
 def test_what_no_rule_judges_is_missing(tmp_path):
     without = Rules(RULES.thresholds, RULES.definitions, {**RULES.rules, "C": RULES.rules["C"][1:]})
-    with pytest.raises(MissingVerdicts, match=r"C-dot-vs-cosine \(statement\)"):
+    with pytest.raises(InvalidClaims, match="1 parts of claims lack a verdict: C-dot-vs-cosine/statement"):
         without.judge(CLAIMS, Stored(store(facts(), tmp_path)))
 
 

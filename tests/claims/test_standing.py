@@ -67,7 +67,7 @@ def test_what_is_said(stand, value, low, high, said):
     assert found["measured"] and found["lead"] == pytest.approx(abs(value - 0.91))
 
 
-def test_a_librarys_refit_is_no_model_of_ours(stand):
+def test_a_refit_of_a_library_is_no_model_of_ours(stand):
     assert stand(0.89, 0.88, 0.92).models == 1
 
 

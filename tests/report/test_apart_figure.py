@@ -15,9 +15,10 @@ def test_the_numbers_name_the_bars_that_a_model_stands_beside():
     noise = rng.normal(size=200)
     users = np.arange(200)
     samples = {
-        "a": PerUser.mean("ndcg", users, 0.50 + 0.01 * noise), "b": PerUser.mean("ndcg", users, 0.50 + 0.01 * noise[::-1]),
+        "a": PerUser.mean("ndcg", users, 0.50 + 0.01 * noise),
+        "b": PerUser.mean("ndcg", users, 0.50 + 0.01 * noise[::-1]),
         "c": PerUser.mean("ndcg", users, 0.10 + 0.01 * rng.normal(size=200)),
-    }  # fmt: skip
+    }
     found = standing(samples, lower_is_better=False, n_flips=500, n_resamples=50)
     figure, numbers = apart_figure(found, "nDCG", FAMILIES, FAMILIES, most=1, why_not="", always="c")
     assert len(figure.axes[0].get_yticklabels()) == 3

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -94,9 +95,18 @@ def test_the_pdf_says_what_the_site_says(site):
         subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True).stdout.split()
     )
     for words in (
-        "Toy report", "What it is.", "Figure 1. The headline.", "Figure 2. RMSE against", "Table 2. A caption.",
-        "The answer comes first: see Table 2 and Figure 2", "0.9428", "A finding.", "Provenance", "c0ffee", "42 shown",
-    ):  # fmt: skip
+        "Toy report",
+        "What it is.",
+        "Figure 1. The headline.",
+        "Figure 2. RMSE against",
+        "Table 2. A caption.",
+        "The answer comes first: see Table 2 and Figure 2",
+        "0.9428",
+        "A finding.",
+        "Provenance",
+        "c0ffee",
+        "42 shown",
+    ):
         assert words in text, words
     assert "hidden_input" not in text and "secret_setup" not in text and "draw()" not in text
 
@@ -163,12 +173,12 @@ def test_large_data_are_published_compressed(tmp_path):
     @dataclasses.dataclass
     class Block:
         label: str
-        data: str
+        data: Path
 
     for rows in (3, LARGE):
         path = tmp_path / "data.csv"
         pd.DataFrame({"x": range(rows)}).to_csv(path, index=False)
-        assert data_path(Block("tbl-a", str(path))) == f"tables/tbl-a.csv{'.gz' if rows == LARGE else ''}"
+        assert data_path(Block("tbl-a", path)) == f"tables/tbl-a.csv{'.gz' if rows == LARGE else ''}"
 
 
 def test_a_compact_image_keeps_what_its_images_show():

@@ -19,30 +19,30 @@ def test_cells_are_set_by_their_kind(shown):
             "r": [1.0, 2.0],
         }
     )
-    display.table(frame, formats={"r": "{:.2f}"}, headings={"n": "Count"})
+    display.table(frame, "tbl-kinds")
     assert cells(shown) == {
-        "columns": ["Text", "Portion", "Count", "Flag", "R"],
-        "rows": [["a", "0.1235", "12,345", "yes", "1.00"], ["–", "–", "−7", "no", "2.00"]],
+        "columns": ["Text", "Portion", "N", "Flag", "R"],
+        "rows": [["a", "0.1235", "12,345", "yes", "1"], ["–", "–", "−7", "no", "2"]],
         "align": ["left", "right", "right", "left", "right"],
     }
 
 
 def test_hostile_titles_are_escaped_in_html_and_kept_as_text(shown):
-    display.table(pd.DataFrame({"title": ["<script>alert(1)</script> & Co | *"]}))
+    display.table(pd.DataFrame({"title": ["<script>alert(1)</script> & Co | *"]}), "tbl-titles")
     assert "<script>" not in shown[0][0]["text/html"]
     assert cells(shown)["rows"] == [["<script>alert(1)</script> & Co | *"]]
 
 
 def test_links(shown):
-    display.table(pd.DataFrame({"a": ["x", "y"]}), links={"a": ["fig-one", ""]})
+    display.table(pd.DataFrame({"a": ["x", "y"]}), "tbl-a", {"a": ["fig-one", ""]})
     assert cells(shown)["rows"] == [[{"text": "x", "href": "fig-one"}], ["y"]]
 
 
 def test_unknown_columns_are_an_error():
     with pytest.raises(KeyError, match="RMSE"):
-        display.table(pd.DataFrame({"rmse": [1.0]}), formats={"RMSE": "{}"})
+        display.table(pd.DataFrame({"rmse": [1.0]}), "tbl-a", {"RMSE": ["fig-one"]})
 
 
 def test_an_empty_table_says_so(shown):
-    display.table(pd.DataFrame({"a": []}))
+    display.table(pd.DataFrame({"a": []}), "tbl-a")
     assert "no rows" in shown[0][0]["text/html"]

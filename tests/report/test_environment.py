@@ -20,8 +20,9 @@ def test_a_pin_is_read_with_its_marker():
         "c-d==2.0 ; python_full_version < '3.12' and sys_platform == 'win32' \\\n    --hash=sha256:11\n"
     )
     assert environment.pins(lock) == [
-        ("a-b", "1.0", ""), ("c-d", "2.0", "python_full_version < '3.12' and sys_platform == 'win32'"),
-    ]  # fmt: skip
+        ("a-b", "1.0", ""),
+        ("c-d", "2.0", "python_full_version < '3.12' and sys_platform == 'win32'"),
+    ]
 
 
 def direct():
@@ -49,7 +50,13 @@ def test_environment_is_written_by_a_bare_python(tmp_path):
         "requirements.txt",
     ):
         (tmp_path / name).write_text((ROOT / name).read_text())
-    command = [sys.executable, "-I", "-S", "-c", "import sys; sys.path.insert(0, '.'); import runpy; runpy.run_module('lib.report.environment', run_name='__main__')"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "import sys; sys.path.insert(0, '.'); import runpy; runpy.run_module('lib.report.environment', run_name='__main__')",
+    ]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / "environment.yml").read_text() == (ROOT / "environment.yml").read_text()
 

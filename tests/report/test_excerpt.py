@@ -25,12 +25,17 @@ def notebook():
     return {
         "cells": [
             {"cell_type": "markdown", "id": "t", "metadata": {}, "source": f"# SVD\n\n{prose}"},
-            code("#| label: fig-own\n#| fig-cap: As @fig-far.\n#| fig-alt: Nothing.\ndraw('@fig-far')", {"image/svg+xml": SVG}),
+            code(
+                "#| label: fig-own\n#| fig-cap: As @fig-far.\n#| fig-alt: Nothing.\ndraw('@fig-far')",
+                {"image/svg+xml": SVG},
+            ),
             code("#| label: tbl-own\n#| tbl-cap: A table.\nshow()", {TABLE_MIME: table}),
             code("say(x)", {"text/markdown": "As @sec-baselines says."}),
         ],
-        "metadata": {}, "nbformat": 4, "nbformat_minor": 5,
-    }  # fmt: skip
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def test_references_to_what_is_not_shown_become_words_and_code_stays(notebook):
@@ -40,6 +45,9 @@ def test_references_to_what_is_not_shown_become_words_and_code_stays(notebook):
     assert "@fig-own" in prose["source"] and "[out](https://a.org/)" in prose["source"]
     assert "figure “far”" in prose["source"] and "table “far off”" in prose["source"]
     assert "page “Baselines”, there and" in prose["source"]
-    assert "#| fig-cap: As the report's figure “far”." in figure["source"] and "draw('@fig-far')" in figure["source"]  # fmt: skip
+    assert (
+        "#| fig-cap: As the report's figure “far”." in figure["source"]
+        and "draw('@fig-far')" in figure["source"]
+    )
     assert table["outputs"][0]["data"][TABLE_MIME]["rows"] == [[{"text": "x"}], ["y"]]
     assert said["outputs"][0]["data"]["text/markdown"] == "As the report's page “Baselines” says."

@@ -11,7 +11,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lib import ROOT
-from lib.report.exporter import TEMPLATE, split_options
+from lib.report.exporter import TEMPLATE
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="7pt" height="7pt"><path d="M0 0L7 7"/></svg>'
 
@@ -58,8 +58,3 @@ def test_jupyter_nbconvert_shows_a_strangers_notebook(tmp_path):
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"|url\((?!data:)", page), (
         "a request leaves the page"
     )
-
-
-def test_option_lines_are_split_from_the_code():
-    source = "#| label: fig-a\n#| fig-cap: 'One\n#|   line more'\n\nplot()"
-    assert split_options(source) == ({"label": "fig-a", "fig-cap": "One line more"}, "plot()")

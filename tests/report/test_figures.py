@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lib.report import figures
-from lib.report.charts.sweep import draw_sweep
+from lib.report.charts.marks import draw_sweep
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,13 @@ def test_figures_and_tables_count_apart_through_the_report_front_page_first(tmp_
     texts = {target.label: target.text.replace("\u00a0", " ") for target in numbering}
     assert [page.id for page in pages] == ["front", "one"]
     assert texts == {
-        "sec-front": "Front", "fig-a": "Figure 1", "sec-one": "One", "fig-b": "Figure 2", "tbl-b": "Table 1",
+        "sec-front": "Front",
+        "fig-a": "Figure 1",
+        "sec-one": "One",
+        "fig-b": "Figure 2",
+        "tbl-b": "Table 1",
         "fig-c": "Figure 3",
-    }  # fmt: skip
+    }
     assert numbering.target("fig-a").href(pages[1]) == "index.html#fig-a"
     assert numbering.target("fig-b").href(pages[1]) == "#fig-b"
     assert numbering.target("sec-one").href(pages[0]) == "one.html"
@@ -37,8 +41,12 @@ def test_references_are_cut_out_of_text_and_punctuation_and_addresses_are_left(t
     _, numbering = numbered(tmp_path, one=Notebook().figure("fig-svd-sweep").figure("fig-a_b"))
     parts = numbering.split("(see @fig-svd-sweep, @fig-a_b.) a@fig-x.org")
     assert [getattr(part, "label", part) for part in parts] == [
-        "(see ", "fig-svd-sweep", ", ", "fig-a_b", ".) a@fig-x.org",
-    ]  # fmt: skip
+        "(see ",
+        "fig-svd-sweep",
+        ", ",
+        "fig-a_b",
+        ".) a@fig-x.org",
+    ]
 
 
 def test_an_unknown_reference_names_itself_its_place_and_the_near_miss(tmp_path):

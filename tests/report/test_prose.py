@@ -17,7 +17,7 @@ def report(tmp_path, *texts, others=()):
     for name in others:
         Notebook().markdown(f"# Page {name}\n\n## Part").write(tmp_path / name)
     plan = make_plan(tmp_path, *map(run, ("one", *others)))
-    return assemble(plan, read_pages(plan, tmp_path), {})
+    return assemble(plan, read_pages(plan, tmp_path))
 
 
 def html(tmp_path, *texts, **more):

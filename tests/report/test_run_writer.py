@@ -21,6 +21,7 @@ def stored(planted, tmp_path, shown):
     run.record(evaluate("bias", split, ks=(3,), n_resamples=50))
     run.record(evaluate("svd", split, seed=7, ks=(3,), n_resamples=0))
     run.record(evaluate("svd", split, seed=8, ks=(), n_resamples=0), predictions=False)
+    run.metric(model="svd", metric="rank", value=3, split="u1")
     run.fact("best", np.float32(0.5))
     run.finish()
     return stored_runs.load_run("toy", runs_dir=tmp_path), split
@@ -48,6 +49,8 @@ def test_lists_hold_no_training_film(stored):
 def test_metrics_are_tidy(stored):
     run, _ = stored
     assert tuple(run.metrics.columns) == stored_runs.METRIC_COLUMNS
+    by_hand = run.metrics.iloc[-1]
+    assert by_hand[["dataset", "run", "split", "fold", "value"]].tolist() == ["planted", "toy", "u1", "", 3.0]
     bias = run.metrics.query("model == 'bias' and metric == 'rmse'").iloc[0]
     assert bias["low"] < bias["value"] < bias["high"]
     assert bias["dataset"] == "planted"
@@ -127,3 +130,9 @@ def test_a_figure_leaves_svg_and_data(tmp_path, shown):
     assert shown[0][1]["metadata"] == {"label": "fig-a"}
     with pytest.raises(ValueError, match="starts with 'fig-'"):
         run.figure(draw(), "a", data=pd.DataFrame())
+
+
+def test_a_metric_has_known_columns(tmp_path):
+    run = results.start_run("toy", runs_dir=tmp_path)
+    with pytest.raises(TypeError, match="no sedd; it has dataset, split"):
+        run.metric(model="svd", metric="rmse", value=1.0, sedd=1)

@@ -100,9 +100,13 @@ def test_where_no_row_is_on_all_sides_each_is_shown():
 
 def test_a_panel_a_metric_and_a_line_a_model(tmp_path):
     sides = {
-        str(n): [record(model, metric, n * scale) for model, scale in (("svd", 1.0), ("bpr", 2.0)) for metric in ("rmse", "ndcg@10")]
+        str(n): [
+            record(model, metric, n * scale)
+            for model, scale in (("svd", 1.0), ("bpr", 2.0))
+            for metric in ("rmse", "ndcg@10")
+        ]
         for n in (10, 20)
-    }  # fmt: skip
+    }
     draw(measured("a", sides), {"10": 10, "20": 20}, "n_factors", tmp_path / "sweep")
     svg = (tmp_path / "sweep.svg").read_text()
     assert (tmp_path / "sweep.png").read_bytes()[:4] == b"\x89PNG"

@@ -11,7 +11,15 @@ from lib.report.build import build
 from lib.report.content import VERDICTS
 from lib.report.errors import RenderingError
 
-LOADS = {"img": "src", "script": "src", "link": "href", "source": "srcset", "iframe": "src", "object": "data", "use": "href"}  # fmt: skip
+LOADS = {
+    "img": "src",
+    "script": "src",
+    "link": "href",
+    "source": "srcset",
+    "iframe": "src",
+    "object": "data",
+    "use": "href",
+}
 PAGE_BUDGET, SITE_BUDGET = 1_500_000, 12_000_000
 
 
@@ -154,12 +162,24 @@ def test_titles_from_data_are_shown_as_they_are(tmp_path):
     notebook = (
         Notebook()
         .markdown(f"# On {hostile}\n\n## In {hostile}")
-        .table("tbl-a", [hostile, "b"], [[hostile, {"text": hostile, "href": "javascript:alert(1)"}]], caption=hostile)
+        .table(
+            "tbl-a",
+            [hostile, "b"],
+            [[hostile, {"text": hostile, "href": "javascript:alert(1)"}]],
+            caption=hostile,
+        )
         .figure("fig-a", alt=hostile.replace('"', "'"))
         .say(f"Best: {hostile}")
         .code("print(title)", {"output_type": "stream", "name": "stdout", "text": hostile})
-        .code(f"title = '{hostile}'", {"output_type": "display_data", "data": {"text/html": hostile, "text/plain": hostile}, "metadata": {}})
-    )  # fmt: skip
+        .code(
+            f"title = '{hostile}'",
+            {
+                "output_type": "display_data",
+                "data": {"text/html": hostile, "text/plain": hostile},
+                "metadata": {},
+            },
+        )
+    )
     notebook.write(tmp_path / "runs" / "first")
     build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
     page = Page((tmp_path / "out" / "first.html").read_text(encoding="utf-8"))

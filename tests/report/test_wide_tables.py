@@ -64,16 +64,33 @@ def sound(pages):
 
 REASON = "the published figure lies below ours because its epochs were chosen on the test ratings " * 3
 CLAIMS = [
-    "claim", "a longer name of the figure", "verdict", "decided by", "reported", "ours", "95% interval", "why", "evidence",
-]  # fmt: skip
+    "claim",
+    "a longer name of the figure",
+    "verdict",
+    "decided by",
+    "reported",
+    "ours",
+    "95% interval",
+    "why",
+    "evidence",
+]
 
 
 def claims(rows):
     return [
-        [f"A-side-features-help-sparse-users-{row}", "best architecture’s test RMSE", "holds with a condition",
-         "test root mean squared error", "0.9170", "0.9191 ± 0.0012", "0.9161 to 0.9221", REASON, f"tbl-two-tower-{row}"]
+        [
+            f"A-side-features-help-sparse-users-{row}",
+            "best architecture’s test RMSE",
+            "holds with a condition",
+            "test root mean squared error",
+            "0.9170",
+            "0.9191 ± 0.0012",
+            "0.9161 to 0.9221",
+            REASON,
+            f"tbl-two-tower-{row}",
+        ]
         for row in range(rows)
-    ]  # fmt: skip
+    ]
 
 
 @needs_poppler

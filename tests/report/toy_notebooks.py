@@ -59,10 +59,16 @@ class Notebook:
         notebook = {"cells": self.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
         (folder / "notebook.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
         record = {
-            "commit": "c0ffee" * 6 + "c0ff", "finished": "2026-03-04T05:06:07+00:00", "dataset": "toy",
-            "data_checksums": {"u.data": "ab" * 32}, "versions": {"numpy": "2.0"}, "seconds": 61.0,
-            "python": "3.11", "parameters": {"seed": 42}, **provenance,
-        }  # fmt: skip
+            "commit": "c0ffee" * 6 + "c0ff",
+            "finished": "2026-03-04T05:06:07+00:00",
+            "dataset": "toy",
+            "data_checksums": {"u.data": "ab" * 32},
+            "versions": {"numpy": "2.0"},
+            "seconds": 61.0,
+            "python": "3.11",
+            "parameters": {"seed": 42},
+            **provenance,
+        }
         (folder / "provenance.json").write_text(json.dumps(record), encoding="utf-8")
         for label in labels:
             kind = "figures" if label.startswith("fig-") else "tables"
@@ -84,10 +90,28 @@ def run(name: str, part: str = "Models") -> Run:
 
 
 METRIC = {
-    "dataset": "toy", "split": "u1", "fold": "", "seed": 1, "model": "svd", "metric": "rmse", "value": 0.9,
-    "low": 0.8, "high": 1.0, "seconds_fit": None, "seconds_predict": None, "run": "first",
-}  # fmt: skip
+    "dataset": "toy",
+    "split": "u1",
+    "fold": "",
+    "seed": 1,
+    "model": "svd",
+    "metric": "rmse",
+    "value": 0.9,
+    "low": 0.8,
+    "high": 1.0,
+    "seconds_fit": None,
+    "seconds_predict": None,
+    "run": "first",
+}
 CLAIM = {
-    "id": "A-1", "project": "A", "figure": "RMSE", "reported": 0.9, "ours": 0.91, "low": 0.9, "high": 0.92,
-    "verdict": "holds", "reason": "within, the interval", "evidence": "fig-one",
-}  # fmt: skip
+    "id": "A-1",
+    "project": "A",
+    "figure": "RMSE",
+    "reported": 0.9,
+    "ours": 0.91,
+    "low": 0.9,
+    "high": 0.92,
+    "verdict": "holds",
+    "reason": "within, the interval",
+    "evidence": "fig-one",
+}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.metrics import PerUser
-from lib.report.charts.critical_difference import difference_figure
+from lib.report.charts.apart_figure import difference_figure
 from lib.statistics.indistinguishable import Standing, maximal_groups, standing
 from lib.statistics.significance import compare_models
 
@@ -113,13 +113,15 @@ def test_bars_that_share_a_row_stand_in_lanes_of_their_own():
     table = pd.DataFrame({"model": names, "value": range(10), "low": np.nan, "high": np.nan})
     spans = [(0, 3), (2, 5), (4, 6), (6, 8), (7, 9)]
     groups = [names[first : last + 1] for first, last in spans]
-    figure = difference_figure(Standing(table, pd.DataFrame(), groups, 0.05), {}, "RMSE")
+    figure = difference_figure(
+        Standing(table, pd.DataFrame(), groups, 0.05), {}, "RMSE", dict.fromkeys(names, "f")
+    )
     assert [line.get_xdata()[0] for line in figure.axes[1].lines] == [0, 1, 0, 1, 0]
 
 
 def test_the_figure_has_a_row_a_model_and_a_bar_a_group(models):
     found = standing(models, lower_is_better=True, n_flips=500, n_resamples=20)
-    figure = difference_figure(found, {"best": "The best"}, "RMSE")
+    figure = difference_figure(found, {"best": "The best"}, "RMSE", dict.fromkeys(found.table["model"], "f"))
     rows, bars = figure.axes
     assert [text.get_text() for text in rows.get_yticklabels()] == [
         "The best" if name == "best" else name for name in found.table["model"]

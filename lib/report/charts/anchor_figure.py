@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,32 +22,20 @@ WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:
     """Return the rows of one panel: ours at its best on top, then published figures, lowest first.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Rows of `lib.claims.anchors.anchor_table` of one protocol and one metric.
-    best : Series or None
-        A row of `lib.claims.anchor_measurements.measured`.
-    label : str
-        What a reader sees for the model of `best`.
-
-    Returns
-    -------
-    DataFrame
-        ``name``, ``published``, ``comparable``, ``ours``, ``low``, ``high``. A model that several sources report is
-        named with its source.
+    `table` has rows of `lib.claims.anchors.anchor_table` of one protocol and one metric; `best` is a row of
+    `lib.claims.anchor_measurements.measured`, if any, and `label` what a reader sees for its model. Returned are ``name``,
+    ``published``, ``comparable``, ``ours``, ``low``, ``high``; a model that several sources report is named with its source.
     """
+    columns = ["name", "published", "comparable", "ours", "low", "high"]
     rows = table.sort_values("published", kind="stable")
     twice = rows["model"].duplicated(keep=False)
     names = np.where(twice, rows["model"] + " (" + rows["source"] + ")", rows["model"])
-    rows = rows.assign(name=names)[["name", "published", "comparable", "ours", "low", "high"]]
+    rows = rows.assign(name=names)[columns]
     if best is None:
         return rows.reset_index(drop=True)
-    top = {
-        "name": textwrap.fill(f"lowest here: {label}", 36), "published": np.nan, "comparable": True, "ours": best["value"],
-        "low": best["low"], "high": best["high"],
-    }  # fmt: skip
-    return pd.concat([pd.DataFrame([top]), rows], ignore_index=True)
+    name = textwrap.fill(f"lowest here: {label}", 36)
+    top = pd.DataFrame([(name, np.nan, True, best["value"], best["low"], best["high"])], columns=columns)
+    return pd.concat([top, rows], ignore_index=True)
 
 
 def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
@@ -59,29 +48,32 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
         raise ValueError("no published figure to draw; was everything above the limit?")
     counts = [len(rows) for rows in panels.values()]
     figure, axes = plt.subplots(
-        len(panels), 1, figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3), squeeze=False,
-        sharex=True, height_ratios=[count + 1 for count in counts],
-    )  # fmt: skip
+        len(panels),
+        1,
+        figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3),
+        squeeze=False,
+        sharex=True,
+        height_ratios=[count + 1 for count in counts],
+    )
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)
+    cross: dict[str, Any] = {"linestyle": "", "marker": "X", "color": PUBLISHED}
     handles = [
-        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, label="published"),
-        Line2D([], [], linestyle="", marker="X", color=PUBLISHED, markerfacecolor="white", label="published, not comparable"),
+        Line2D([], [], **cross, label="published"),
+        Line2D([], [], **cross, markerfacecolor="white", label="published, not comparable"),
         Line2D([], [], marker="o", color=OURS, label="ours, with 95% interval"),
-    ]  # fmt: skip
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
 def _draw(axis, title: str, rows: pd.DataFrame) -> None:
     """Fill one panel, the first row on top."""
-    places = np.arange(len(rows))
-    filled = rows["comparable"].to_numpy(dtype=bool)
+    places, filled = np.arange(len(rows)), rows["comparable"].to_numpy(dtype=bool)
     for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
-        axis.plot(
-            rows["published"][chosen], places[chosen], "X", color=PUBLISHED, markerfacecolor=face, markersize=6
-        )  # fmt: skip
+        look = {"color": PUBLISHED, "markerfacecolor": face, "markersize": 6}
+        axis.plot(rows["published"][chosen], places[chosen], "X", **look)
     axis.hlines(places, rows["low"], rows["high"], color=OURS, linewidth=2, alpha=0.5)
     axis.plot(rows["ours"], places, "o", color=OURS, markersize=4.5)
     lowest = rows["ours"].min()

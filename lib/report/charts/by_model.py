@@ -21,18 +21,8 @@ def draw_intervals(
     labels: Mapping[str, str],
     colours: Mapping[str, str] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draw a row a model, the first on top: its value with its interval.
-
-    Returns
-    -------
-    figure : Figure
-    data : DataFrame
-        ``model`` (its label), the `quantity`, ``low`` and ``high``.
-    """
-    rows = [
-        {"model": labels[name], quantity: one.value, "low": one.low, "high": one.high}
-        for name, one in found.items()
-    ]
+    """Draw a row a model, the first on top, and return the numbers: ``model`` (its label), the `quantity`, ``low``, ``high``."""
+    rows = [(labels[name], one.value, one.low, one.high) for name, one in found.items()]
     data = pd.DataFrame(rows, columns=["model", quantity, "low", "high"])
     shades = [(colours or {}).get(name) or figures.colour(name) for name in found]
     figure, axis = plt.subplots(figsize=(7.2, 0.28 * len(data) + 0.8))
@@ -72,10 +62,7 @@ def draw_epochs(
 ) -> pd.DataFrame:
     """Draw each model's validation error by epoch, with a ring at its lowest; models without epochs are left out.
 
-    Returns
-    -------
-    DataFrame
-        ``model``, ``epoch`` (from 1) and ``validation_rmse``.
+    Returned are the numbers: ``model``, ``epoch`` (from 1) and ``validation_rmse``.
     """
     drawn = [pd.DataFrame({"model": [], "epoch": [], "validation_rmse": []})]
     for name, curve in curves.items():

@@ -8,34 +8,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lib.report.charts.apart_figure import note_figure
 from lib.report.figures import PALETTE
 
 
 def segment_figure(
     cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping[str, str], xlabel: str
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw every model's value in every context, with the winner's name beside the row.
 
-    Parameters
-    ----------
-    cells : DataFrame
-        ``context``, ``model``, ``shown``: the value drawn, such as a difference from a reference model.
-    decisions : DataFrame
-        ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the top.
-    labels : mapping of str to str
-        What a reader sees; a model without one is shown by its name.
-    xlabel : str
-        What ``shown`` is, with its unit.
-
-    Raises
-    ------
-    ValueError
-        There is no context.
-    KeyError
-        A winner or choice has no value in its context.
+    `cells` have ``context``, ``model`` and ``shown``, the value drawn, such as a difference from a reference model; `xlabel` says
+    what it is, with its unit. `decisions` have ``context``, ``winner``, ``choice``: a row a context, in the order drawn from the
+    top; without one a line says so. A model without a label is shown by its name.
     """
     if decisions.empty:
-        raise ValueError("there is no context to draw; lower the least number of users")
+        return note_figure("No context has enough users with results to decide on.")[0]
     places = {context: place for place, context in enumerate(decisions["context"])}
     values = cells.set_index(["context", "model"])["shown"]
     figure, axis = plt.subplots(figsize=(7.2, 0.23 * len(places) + 0.9))
@@ -46,9 +33,12 @@ def segment_figure(
     )
     winner = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
     choice = {
-        "markerfacecolor": "none", "markeredgecolor": PALETTE["vermilion"], "markersize": 10, "markeredgewidth": 1.6,
+        "markerfacecolor": "none",
+        "markeredgecolor": PALETTE["vermilion"],
+        "markersize": 10,
+        "markeredgewidth": 1.6,
         "label": "simplest not told apart from it",
-    }  # fmt: skip
+    }
     for column, style in (("winner", winner), ("choice", choice)):
         found = values.loc[pd.MultiIndex.from_frame(decisions[["context", column]])]
         axis.plot(found.to_numpy(), range(len(places)), "o", **style)

@@ -11,7 +11,7 @@ from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 from lib.workbench.explorer.films import FilmSpace
 from lib.workbench.explorer.page import EXPLORER_MIME, hit_table, lettered, payload, reason_table, show
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "report"))
 from toy_notebooks import Notebook, make_plan, run
 from toy_notebooks import shown as shown_output
 
