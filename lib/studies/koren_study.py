@@ -13,7 +13,7 @@ from lib.data.interactions import Interactions
 from lib.data.splits import Split, random_holdout
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.experiment.run import run_fits
-from lib.experiment.space import Integer, Real, Space
+from lib.experiment.space import Real
 from lib.metrics.ranking import Ranking
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks
@@ -21,7 +21,7 @@ from lib.models import model_class
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model
 from lib.models.recommendations import titles_of
-from lib.studies.variants import Variant
+from lib.studies.variants import Variant, by_name, magnitudes
 
 ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 """From the largest error to the smallest, as the papers have it."""
@@ -59,37 +59,35 @@ def variants() -> dict[str, Variant]:
 
     Factors are 50 and neighbours 300 while the rest is searched; the number of epochs is found by early stopping.
     """
-    factors = {
-        "factor_learning_rate": Real(0.004, 0.015, log=True), "factor_regularisation": Real(0.03, 0.15, log=True),
-    }  # fmt: skip
-    implicit = {
-        "implicit_learning_rate": Real(0.004, 0.03, log=True), "implicit_regularisation": Real(3e-4, 5e-3, log=True),
-    }  # fmt: skip
-    weights = {"weight_learning_rate": Real(1e-3, 2e-2, log=True), "weight_regularisation": Real(5e-4, 2e-2, log=True)}  # fmt: skip
-    biases = {"bias_regularisation": Real(3e-3, 6e-2, log=True), "learning_rate_decay": Real(0.93, 0.99)}
-    moving = {
-        "time_bias_learning_rate": Real(1e-4, 3e-3, log=True), "time_bias_regularisation": Real(5e-3, 0.2, log=True),
-        "time_factor_learning_rate": Real(1e-4, 2e-3, log=True), "time_factor_regularisation": Real(5e-3, 0.2, log=True),
-    }  # fmt: skip
-    size, near = {"n_factors": 50, "initial_scale": 0.05}, {"n_neighbours": 300}
-    penalty = Real(0.5, 30.0, log=True)
-    found = [
-        Variant.of("bias", {}, Space({"user_regularisation": penalty, "item_regularisation": penalty})),
-        Variant.of("correlation_neighbours", {}, Space({
-            "n_neighbours": Integer(10, 100, log=True), "shrinkage": Real(10.0, 1000.0, log=True),
-        })),
-        Variant.of("interpolated_neighbours", {}, Space({
-            "n_neighbours": Integer(10, 60, log=True), "moment_shrinkage": Real(20.0, 1000.0, log=True),
-        })),
-        Variant.of("nsvd", size, Space(factors | implicit | biases)),
-        Variant.of("biased_svd", size, Space(factors | biases)),
-        Variant.of("neighbourhood", near, Space(weights | biases)),
-        Variant.of("asymmetric_svd", size, Space(factors | implicit | biases)),
-        Variant.of("svdpp", size, Space(factors | implicit | biases)),
-        Variant.of("integrated", size | near, Space(factors | implicit | weights | biases)),
-        Variant.of("timesvdpp", size, Space(factors | implicit | moving | biases)),
-    ]  # fmt: skip
-    return {v.name: v for v in found}
+    factors = magnitudes(factor_learning_rate=(0.004, 0.015), factor_regularisation=(0.03, 0.15))
+    implicit = magnitudes(implicit_learning_rate=(0.004, 0.03), implicit_regularisation=(3e-4, 5e-3))
+    weights = magnitudes(weight_learning_rate=(1e-3, 2e-2), weight_regularisation=(5e-4, 2e-2))
+    biases = magnitudes(bias_regularisation=(3e-3, 6e-2)) | {"learning_rate_decay": Real(0.93, 0.99)}
+    moving = magnitudes(
+        time_bias_learning_rate=(1e-4, 3e-3),
+        time_bias_regularisation=(5e-3, 0.2),
+        time_factor_learning_rate=(1e-4, 2e-3),
+        time_factor_regularisation=(5e-3, 0.2),
+    )
+    constants = magnitudes(user_regularisation=(0.5, 30.0), item_regularisation=(0.5, 30.0))
+    correlated = magnitudes(n_neighbours=(10, 100), shrinkage=(10.0, 1000.0))
+    interpolated = magnitudes(n_neighbours=(10, 60), moment_shrinkage=(20.0, 1000.0))
+    size: dict[str, Any] = {"n_factors": 50, "initial_scale": 0.05}
+    near: dict[str, Any] = {"n_neighbours": 300}
+    return by_name(
+        [
+            Variant.of("bias", constants),
+            Variant.of("correlation_neighbours", correlated),
+            Variant.of("interpolated_neighbours", interpolated),
+            Variant.of("nsvd", factors | implicit | biases, **size),
+            Variant.of("biased_svd", factors | biases, **size),
+            Variant.of("neighbourhood", weights | biases, **near),
+            Variant.of("asymmetric_svd", factors | implicit | biases, **size),
+            Variant.of("svdpp", factors | implicit | biases, **size),
+            Variant.of("integrated", factors | implicit | weights | biases, **size, **near),
+            Variant.of("timesvdpp", factors | implicit | moving | biases, **size),
+        ]
+    )
 
 
 def validation_fit(variant: Variant, *, most_epochs: int, patience: int) -> Fit:
@@ -101,9 +99,15 @@ def validation_fit(variant: Variant, *, most_epochs: int, patience: int) -> Fit:
 
 
 def refitted(
-    variant: Variant, chosen: Mapping[str, Any], *, most_epochs: int, patience: int, seed: int = 0,
-    changes: Mapping[str, Any] | None = None, measure: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Fit:  # fmt: skip
+    variant: Variant,
+    chosen: Mapping[str, Any],
+    *,
+    most_epochs: int,
+    patience: int,
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    measure: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Fit:
     """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
 
     Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number
@@ -112,18 +116,25 @@ def refitted(
     changes = dict(changes or {})
     found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
     return Fit(
-        variant.model, {**variant.parameters(chosen), **changes}, seed=seed,
+        variant.model,
+        {**variant.parameters(chosen), **changes},
+        seed=seed,
         stopping=Stopping(*found, train="inner_train", validation="inner_test"),
         measure={"errors": {}, **(measure or {}), "validation_error": {}},
         labels={"variant": variant.name, "changes": changes, "seed": seed},
-    )  # fmt: skip
+    )
 
 
 def starts_of(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], n_starts: int, *, k: int,
-    sampling: Mapping[str, int], **stopping: int,
-) -> list[Fit]:  # fmt: skip
-    """Return the fits of every model at its search's choice, with all that is measured of them; see `refitted`.
+    variants: Mapping[str, Variant],
+    chosen: Mapping[str, Mapping[str, Any]],
+    n_starts: int,
+    *,
+    k: int,
+    sampling: Mapping[str, int],
+    **stopping: int,
+) -> list[Fit]:
+    """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
 
     Models without a random start are fitted once. `k` is the length of the lists, `sampling` goes to
     `lib.metrics.sampled.sampled_ranks`.
@@ -190,12 +201,7 @@ def sampled_of(
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
     """Return what the test of lists finds of a model, means over its random starts.
 
-    Parameters
-    ----------
-    ranks : mapping of str to sequence of SampledRanks
-        By what was kept out of the samples.
-    lists : sequence of Ranking
-        Over the full catalogue.
+    `ranks` are by what was kept out of the samples, `lists` over the full catalogue.
 
     Returns
     -------
@@ -210,7 +216,7 @@ def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ra
 
 
 def explained(
-    models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int = 5
+    models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int
 ) -> pd.DataFrame:
     """Put what several models' predictions for one pair rest on side by side, a row a film, with titles.
 

@@ -22,16 +22,10 @@ LEAST_RATINGS = 5
 
 @dataclass(frozen=True, eq=False)
 class HeldOutUsers:
-    """Users who are not in training: what a model is told of them, and what it is to find.
+    """Users who are not in training: what a model is told of them (`fold_in`), and what it is to find (`target`).
 
-    Parameters
-    ----------
-    users : ndarray of int32, shape (n,)
-        Their codes, ascending. Some may have no target, and some no film at all that a training user has rated.
-    fold_in, target : Interactions
-        Disjoint, over the id maps of the training set; only films with a training rating.
-    catalogue : bool array, shape (n_items,)
-        Films with a training rating, from which lists are drawn.
+    `users` are their codes, int32, ascending; some may have no target. The `catalogue`, a bool array of shape (n_items,),
+    are the films with a training rating, and all that is asked for.
     """
 
     users: np.ndarray
@@ -50,34 +44,20 @@ def strong_split(
 ) -> tuple[Interactions, HeldOutUsers]:
     r"""Part the users into training and test users (Marlin 2004; as in Liang et al. 2018).
 
-    1. Ratings below `threshold` are dropped, then users with fewer than `LEAST_RATINGS` of what is left.
-    2. Test users, and as many validation users, on whom nothing is chosen here, are drawn evenly; the others are
-       training users, and all their ratings are training data.
+    1. Ratings below `threshold` (on the scale; None keeps all) are dropped, then users with fewer than `LEAST_RATINGS`.
+    2. Test users, a share `held_out_users` of all, rounded up, and as many validation users, on whom nothing is chosen
+       here, are drawn evenly; the others are training users, and all their ratings are training data.
     3. Ratings of held-out users whose film no training user has rated are dropped.
     4. Of the n ratings that a held-out user has left, :math:`\lfloor (1 - share) \cdot n \rfloor`, drawn evenly, are the
        target; `FOLD_IN_SHARE` of them is folded in.
 
-    The parts depend on the pairs and the seed, not on the order of rows; rows keep their order.
-
-    Parameters
-    ----------
-    interactions : Interactions
-    held_out_users : float
-        Share of the users that are test users, rounded up.
-    threshold : float or None
-        Least rating that is kept; None keeps all.
-    seed : int
-
-    Returns
-    -------
-    train : Interactions
-        Held-out users keep their place in the id map, without a rating.
-    test : HeldOutUsers
+    The parts depend on the pairs and the seed, not on the order of rows; rows keep their order. Held-out users keep
+    their place in the id map of the training set, without a rating.
 
     Raises
     ------
     ValueError
-        The share is out of range, or leaves no training user.
+        The share is not between 0 and 0.5, or leaves no training user.
     """
     if not 0 < held_out_users < 0.5:
         raise ValueError(f"held_out_users must be a share between 0 and 0.5; got {held_out_users}")
@@ -105,10 +85,11 @@ def strong_split(
 
 
 def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[int, Ranking]:
-    r"""Measure a model's lists for held-out users.
+    r"""Measure a model's lists for held-out users, by their lengths `ks`.
 
     Lists are drawn from all films with a training rating, those folded in left out; every target film is relevant,
-    whatever its rating. Beside the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``,
+    whatever its rating; users without one are counted in ``n_left_out``. Coverage is a share of the whole id map. Beside
+    the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``,
 
     .. math:: \sum_{j \le k} h_j / \min(k, R),
 
@@ -116,12 +97,6 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
 
     A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
     returns finite scores of shape (rows, n_items), as `lib.models.lists.item_weights.ItemWeights` does.
-
-    Returns
-    -------
-    dict of int to Ranking
-        By k, the lists' lengths. Users without a target are counted in ``n_left_out``; coverage is a share of the
-        whole id map.
 
     Raises
     ------
@@ -141,17 +116,13 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     places = np.concatenate([block.items for block in blocks])
     scores = np.concatenate([block.scores for block in blocks])
     top = TopK(part.users, np.where(places >= 0, films[places], -1), scores, n_items)
-    low = part.target.scale.low
-    return {
-        k: _with_capped_recall(evaluate_ranking(top, part.target, k=k, threshold=low), part.target)
-        for k in ks
-    }
-
-
-def _with_capped_recall(ranking: Ranking, target: Interactions) -> Ranking:
-    found = np.rint(ranking.values["precision"] * ranking.k)
-    capped = found / np.minimum(target.user_counts[ranking.users], ranking.k)
-    return replace(ranking, values={**ranking.values, "recall_capped": capped})
+    rankings = {}
+    for k in ks:
+        found = evaluate_ranking(top, part.target, k=k, threshold=part.target.scale.low)
+        hits = np.rint(found.values["precision"] * k)
+        capped = hits / np.minimum(part.target.user_counts[found.users], k)
+        rankings[k] = replace(found, values={**found.values, "recall_capped": capped})
+    return rankings
 
 
 def _draw_targets(interactions: Interactions, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
