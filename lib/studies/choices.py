@@ -19,7 +19,7 @@ from lib.data.splits import Split, make_split, random_holdout, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.search import search
 from lib.experiment.stored_runs import load_run
-from lib.studies import koren_study, ranking_study, side_information_study
+from lib.studies import koren_study, ranking_study, side_information_study, two_tower_study
 from lib.studies.contenders import THRESHOLD, Contender
 from lib.studies.variants import Variant
 
@@ -41,51 +41,51 @@ class Study(NamedTuple):
 
 def _koren(data) -> Study:
     split = make_split(data, "random_90_10", seed=42)
-    return Study(
-        koren_study.variants(), partial(koren_study.validation_fit, most_epochs=60, patience=3),
-        random_holdout(split.train, test_share=0.1, seed=42), f"koren-{data.name}-{{}}", 42,
-        f"a tenth (seed 42) of train of {_words(split)}",
-    )  # fmt: skip
+    inner = random_holdout(split.train, test_share=0.1, seed=42)
+    fit = partial(koren_study.validation_fit, most_epochs=60, patience=3)
+    words = f"a tenth (seed 42) of train of {_words(split)}"
+    return Study(koren_study.variants(), fit, inner, f"koren-{data.name}-{{}}", 42, words)
 
 
 def _ranking(data) -> Study:
     split = make_split(data, "random_90_10", seed=10)
-    return Study(
-        ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants(),
-        partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD), validation_from(split.train), "ranking_{}", 0,
-        f"a tenth of each user's train of {_words(split)}",
-    )  # fmt: skip
+    variants = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
+    fit = partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD)
+    words = f"a tenth of each user's train of {_words(split)}"
+    return Study(variants, fit, validation_from(split.train), "ranking_{}", 0, words)
 
 
 def _side_information(data) -> Study:
     small = data.name == "ml-100k"
-    split = (
-        frozen_folds(data.interactions, name=data.name)[0]
-        if small
-        else make_split(data, "random_90_10", seed=42)
-    )
+    split = make_split(data, "random_90_10", seed=42)
+    if small:
+        split = frozen_folds(data.interactions, name=data.name)[0]
     there = set(available_groups(data.interactions)) - set(IMPLICIT)
     # The page names them in this order, and a search is told from another one by it.
     groups = tuple(g for g in ("genres", "year", "age", "gender", "occupation") if g in there)
-    return Study(
-        side_information_study.further_variants(groups, most_factors=64 if small else 32),
-        side_information_study.validation_fit, validation_from(split.train), "{}", 0,
-        f"a tenth of each user's train of {_words(split)}",
-    )  # fmt: skip
+    variants = side_information_study.further_variants(groups, most_factors=64 if small else 32)
+    fit, words = side_information_study.validation_fit, f"a tenth of each user's train of {_words(split)}"
+    return Study(variants, fit, validation_from(split.train), "{}", 0, words)
 
 
 STUDIES: dict[str, Callable[[Any], Study]] = {
-    "koren": _koren, "ranking": _ranking, "side_information": _side_information,
-}  # fmt: skip
+    "koren": _koren,
+    "ranking": _ranking,
+    "side_information": _side_information,
+}
 """From a contender's source to the study that searches it."""
 
 NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": ""}
 
 
 def choose(
-    data, contenders: Mapping[str, Contender], *, n_trials: int, fewer: Mapping[str, int] | None = None,
+    data,
+    contenders: Mapping[str, Contender],
+    *,
+    n_trials: int,
+    fewer: Mapping[str, int] | None = None,
     runs_dir: str | Path = "",
-) -> dict[str, dict[str, Any]]:  # fmt: skip
+) -> dict[str, dict[str, Any]]:
     """Choose every contender's hyperparameters, on validation data of one split of `data`.
 
     Parameters
@@ -122,7 +122,7 @@ def choose(
     if min(budgets.values()) < 1:
         raise ValueError(f"a search needs at least one trial; got {budgets}")
     studies = {
-        source: STUDIES[source](data) for source in {one.source for one in contenders.values()} & set(STUDIES)
+        name: STUDIES[name](data) for name in STUDIES if name in {c.source for c in contenders.values()}
     }
     found = {}
     for name, one in contenders.items():
@@ -142,36 +142,38 @@ def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
     found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
     score = float(found.best["score"])
     return {
-        "parameters": variant.parameters(found.chosen), "n_epochs": found.n_epochs or None, "trials": len(found.trials),
-        "validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE",  # lists minimise minus nDCG
-        "chosen_on": study.chosen_on, "how": "search",
-    }  # fmt: skip
+        "parameters": variant.parameters(found.chosen),
+        "n_epochs": found.n_epochs or None,
+        "trials": len(found.trials),
+        "validation": abs(score),
+        "metric": "nDCG@10" if score < 0 else "RMSE",  # lists minimise minus nDCG
+        "chosen_on": study.chosen_on,
+        "how": "search",
+    }
 
 
 def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
-    run = one.source.removeprefix("run ")
+    run, name = one.source.removeprefix("run "), f"{one.model}_tuned"
     stored = load_run(run, runs_dir=runs_dir)
-    fact = stored.facts.get(one.variant)
-    if fact is None:
+    if (fact := stored.facts.get(name)) is None:
         raise KeyError(
-            f"run {run!r} left no fact {one.variant!r}; run it again: python run_notebooks.py --only {run} --force"
+            f"run {run!r} left no fact {name!r}; run it again: python run_notebooks.py --only {run} --force"
         )
-    parameters, trials = {**one.fixed}, None
     if one.model == "two_tower":
-        sizes = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-        parameters |= {name: int(fact[name]) for name in sizes}
-        trials = stored.facts.get("two_tower_grid", {}).get("size")
+        parameters = {size: int(fact[size]) for size in two_tower_study.SIZES}
     elif one.model == "soft_impute":
-        parameters |= {"centre": fact["centre"], "shrinkage": float(fact["setting"])}
+        parameters = {"centre": fact["centre"], "shrinkage": float(fact["setting"])}
     else:
-        parameters |= {"centre": fact["centre"], "rank": int(fact["setting"])}
-    settings = stored.provenance.get("parameters", {})
+        parameters = {"centre": fact["centre"], "rank": int(fact["setting"])}
+    settings, dataset = stored.provenance.get("parameters", {}), stored.provenance.get("dataset", "")
     split = f"{settings.get('split', 'per_user_80_20')}, seed {settings.get('seed', 42)}"
     return {
-        "parameters": parameters, **NOT_SEARCHED, "trials": trials,
-        "chosen_on": f"a tenth of each user's train of {stored.provenance.get('dataset', '')}, {split}",
+        "parameters": parameters,
+        **NOT_SEARCHED,
+        "trials": stored.facts.get("two_tower_grid", {}).get("size"),
+        "chosen_on": f"a tenth of each user's train of {dataset}, {split}",
         "how": f"chosen on the page {run.replace('_', ' ')}",
-    }  # fmt: skip
+    }
 
 
 def _words(split: Split) -> str:

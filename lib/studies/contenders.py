@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from lib.experiment.fit import Stopping
-from lib.experiment.space import Real, Space
+from lib.experiment.space import Space
 from lib.models import cards
 from lib.models.card import FAMILIES, Card
 from lib.studies import koren_study, neural_study, ranking_study
-from lib.studies.variants import Variant
+from lib.studies.side_information_study import ALS
+from lib.studies.variants import Variant, magnitudes
 
 THRESHOLD = 3.8
 """Least rating that counts as liked in the searches for lists, as project D has it."""
@@ -33,9 +35,10 @@ class Contender:
         Hyperparameters that nothing searches.
     source : str
         Where the others come from: the page whose searches are kept (``koren``, ``ranking``, ``side_information``),
-        ``"run <run>"`` for what an earlier page chose on validation data and left among its facts, or ``"fixed"``.
+        ``"run <run>"`` for what an earlier page chose on validation data and left as its fact ``<model>_tuned``, or
+        ``"fixed"``.
     variant : str
-        The model's name in that study, or the fact's name.
+        The model's name in that page's searches; empty for the same.
     why : str
         Of a fixed one: where its hyperparameters come from, in words.
     needs, most : str, mapping
@@ -67,7 +70,8 @@ class Contender:
         found = {name: getattr(self, name) or getattr(card, name) for name in ("label", "needs", "most")}
         found |= {name: getattr(card, name) for name in ("family", "project", "starts")}
         found |= {"stopping": Stopping(**card.stopping) if card.stopping else None}
-        for name, value in {**found, "model": card.name, "card": card}.items():
+        found |= {"variant": self.variant or self.name, "model": card.name, "card": card}
+        for name, value in found.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -79,12 +83,7 @@ class Contender:
 def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
     """Return the contenders by name, family by family: all, without some of them, or only some.
 
-    A registered model that no row below is about has one with its defaults.
-
-    Raises
-    ------
-    ValueError
-        A name that is no contender's.
+    A registered model that no row below is about has one with its defaults. A name that is no contender's is a ValueError.
     """
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]
@@ -97,66 +96,45 @@ def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[
 
 def _rows() -> list[Contender]:
     ranked = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
-    koren, networks = koren_study.variants(), neural_study.variants()
-    timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
-    validated = "the model's defaults, chosen on validation ratings"
-    embedded, sampled = (
-        "as on the page of embeddings",
-        "10 factors, as its page has it; it samples its penalties",
-    )
-    sides, shrinkage = "side_information_als", Space({"shrinkage": Real(3.0, 60.0, log=True)})
+    networks = neural_study.variants()
 
     def of(one: Variant, why: str = "", **differs) -> Contender:
         return Contender(one.name, one.model, one.label, one.fixed, why=why, **differs)
 
-    def searched(source: str, *variants: Variant) -> list[Contender]:
-        return [of(one, source=source, variant=one.name) for one in variants]
-
-    means = ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")
+    nothing = partial(Contender, why="nothing to choose")
+    searched = partial(of, source="ranking")
+    tuned = partial(Contender, source="run imputation")
+    sides = partial(Contender, model=ALS, source="side_information")
+    machine = partial(Contender, why="10 factors, as its page has it; it samples its penalties")
+    validated = partial(of, why="the model's defaults, chosen on validation ratings")
+    embedded = partial(of, why="as on the page of embeddings")
+    baseline = {
+        "label": "Soft-Impute, baseline chosen too",
+        "space": Space(magnitudes(shrinkage=(3.0, 60.0))),
+    }
+    both = {"label": "Side-information ALS, features and implicit sets", "variant": "features_implicit"}
+    timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
+    ordinal = {
+        "label": "Bayesian factorisation machine with time, ordinal",
+        "fixed": {**timed, "ordinal": True},
+    }
     return [
-        *(Contender(name, why="nothing to choose") for name in means),
-        *searched("ranking", ranked["svd"], ranked["soft_impute"]),
-        Contender(
-            "soft_impute_tuned",
-            "soft_impute",
-            "Soft-Impute, baseline chosen too",
-            source="run imputation",
-            variant="soft_impute_tuned",
-            space=shrinkage,
-        ),
-        Contender("hard_impute", source="run imputation", variant="hard_impute_tuned"),
-        of(ranked["matrix_factorisation"], embedded),
-        Contender(
-            f"{sides}_implicit",
-            sides,
-            "Side-information ALS, implicit sets",
-            source="side_information",
-            variant="implicit",
-        ),
-        Contender(
-            f"{sides}_features_implicit",
-            sides,
-            "Side-information ALS, features and implicit sets",
-            source="side_information",
-            variant="features_implicit",
-            needs="features",
-            most={"ratings": 300_000},
-        ),
-        Contender("two_tower", source="run two_tower", variant="two_tower_tuned"),
-        of(networks["neural_mf"], validated),
-        of(networks["autorec"], validated),
-        of(networks["autorec_user"], validated, most={"ratings": 150_000}),
-        *searched("ranking", *(ranked[name] for name in ("item_knn", "ease", "implicit_als", "bpr"))),
+        *map(nothing, ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")),
+        *map(searched, (ranked["svd"], ranked["soft_impute"])),
+        tuned("soft_impute_tuned", "soft_impute", **baseline),
+        tuned("hard_impute"),
+        embedded(ranked["matrix_factorisation"]),
+        sides(f"{ALS}_implicit", label="Side-information ALS, implicit sets", variant="implicit"),
+        sides(f"{ALS}_features_implicit", needs="features", most={"ratings": 300_000}, **both),
+        Contender("two_tower", source="run two_tower"),
+        validated(networks["neural_mf"]),
+        validated(networks["autorec"]),
+        validated(networks["autorec_user"], most={"ratings": 150_000}),
+        *(searched(ranked[name]) for name in ("item_knn", "ease", "implicit_als", "bpr")),
         of(ranked["multi_vae"], "the paper's sizes"),
-        of(ranked["softmax"], embedded),
-        *searched("koren", *koren.values()),
-        of(ranked["factorisation_machine"], sampled),
-        Contender("timed_factorisation_machine", fixed=timed, why=sampled),
-        Contender(
-            "timed_factorisation_machine_ordinal",
-            "timed_factorisation_machine",
-            "Bayesian factorisation machine with time, ordinal",
-            {**timed, "ordinal": True},
-            why=sampled,
-        ),
+        embedded(ranked["softmax"]),
+        *(of(one, source="koren") for one in koren_study.variants().values()),
+        machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),
+        machine("timed_factorisation_machine", fixed=timed),
+        machine("timed_factorisation_machine_ordinal", "timed_factorisation_machine", **ordinal),
     ]

@@ -28,19 +28,18 @@ def by_variant(fits: Fits) -> dict[str, list[Mapping[str, Any]]]:
 
 def over_starts(fits: Fits, measured: Sequence[str] = MEASURED) -> pd.DataFrame:
     """Return the mean of each of some measurements over a variant's starts, a row a variant."""
-    means = {
-        n: [np.mean([fit[name] for fit in of]) for name in measured] for n, of in by_variant(fits).items()
-    }
-    return pd.DataFrame.from_dict(means, orient="index", columns=list(measured), dtype=float)
-
-
-def spread(fits: Fits, measured: str = "test_rmse") -> pd.Series:
-    """Return the sample standard deviation of a measurement over a variant's starts; NaN for one start."""
     starts = by_variant(fits)
-    return pd.Series({n: pd.Series([fit[measured] for fit in of]).std() for n, of in starts.items()})
+    rows = [[np.mean([fit[name] for fit in of]) for name in measured] for of in starts.values()]
+    return pd.DataFrame(rows, list(starts), list(measured), dtype=float)
+
+
+def spread(fits: Fits) -> pd.Series:
+    """Return the sample standard deviation of the test RMSE over a variant's starts; NaN for one start."""
+    starts = by_variant(fits).items()
+    return pd.Series({name: pd.Series([fit["test_rmse"] for fit in of]).std() for name, of in starts})
 
 
 def averaged_errors(fits: Fits, test: Interactions) -> PerUser:
     """Return each user's squared errors, averaged over the starts of one variant, for paired comparisons."""
-    predicted = [np.asarray(fit["predictions"], dtype=np.float64) for fit in fits]
-    return averaged([user_errors(test.users, test.ratings, one).per_user("rmse") for one in predicted])
+    starts = [user_errors(test.users, test.ratings, fit["predictions"]) for fit in fits]
+    return averaged([one.per_user("rmse") for one in starts])
