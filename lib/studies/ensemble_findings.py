@@ -13,7 +13,7 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.experiment.evaluation import Evaluation
-from lib.metrics import UserErrors, user_errors
+from lib.metrics import PerUser, user_errors
 from lib.metrics.rating import rmse
 from lib.statistics.significance import paired_difference
 from lib.studies.stacking import LevelOne, Stack, cross_validated
@@ -42,9 +42,15 @@ class Stacked(NamedTuple):
 
 
 def stacked(
-    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, validate: bool = True,
+    learned: LevelOne,
+    ratings: Interactions,
+    asked: LevelOne,
+    split: Split,
+    *,
+    seed: int = 0,
+    validate: bool = True,
     timeless: Sequence[str] = (),
-) -> Stacked:  # fmt: skip
+) -> Stacked:
     """Join members, as `lib.studies.ensemble_study.level_one` has them, in three ways and measure them.
 
     The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
@@ -76,8 +82,14 @@ def stacked(
 
 
 def left_out_gains(
-    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int = 0, n_resamples: int = 1000
-) -> pd.DataFrame:  # fmt: skip
+    learned: LevelOne,
+    ratings: Interactions,
+    asked: LevelOne,
+    split: Split,
+    *,
+    seed: int = 0,
+    n_resamples: int = 1000,
+) -> pd.DataFrame:
     """Leave each member out in turn, then the moment, and measure what that changes.
 
     Returns
@@ -87,18 +99,18 @@ def left_out_gains(
         (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
     """
 
-    def errors(one: LevelOne, other: LevelOne) -> UserErrors:
+    def errors(one: LevelOne, other: LevelOne) -> PerUser:
         stack = Stack(split.train.scale, seed=seed).fit(one, ratings.ratings)
-        return user_errors(split.test.users, split.test.ratings, stack.predict(other))
+        return user_errors(split.test.users, split.test.ratings, stack.predict(other)).per_user("rmse")
 
-    whole, names = errors(learned, asked).per_user("rmse"), list(learned.predictions)
+    whole, names = errors(learned, asked), list(learned.predictions)
     pairs = {out: [one.of(*(n for n in names if n != out)) for one in (learned, asked)] for out in names}
     if learned.moments is not None:
         pairs["moments"] = [one.of(*names, moments=False) for one in (learned, asked)]
     rows = []
     for name, pair in pairs.items():
-        gap = paired_difference(errors(*pair).per_user("rmse"), whole, n_resamples=n_resamples, seed=seed)
-        rows.append([name, gap.first, gap.difference, gap.low, gap.high, gap.p_value])
+        found = paired_difference(errors(*pair), whole, n_resamples=n_resamples, seed=seed)
+        rows.append({**vars(found), "member": name, "rmse": found.first})
     return pd.DataFrame(rows, columns=["member", "rmse", "difference", "low", "high", "p_value"])
 
 
@@ -112,16 +124,9 @@ def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, fl
 
 
 def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
-    """Compare the ensemble with its best member and with the blend.
+    """Compare the ensemble on one split with its best member and with the blend, over `n_resamples` of the users.
 
-    Parameters
-    ----------
-    found : Stacked
-        With an ensemble, on one split.
-    evaluations : mapping
-        Of its members and of what joins them, by name, with intervals.
-    n_resamples : int
-        Of the users, for the differences.
+    `evaluations`, of the members and of what joins them, by name, have intervals.
 
     Returns
     -------
@@ -130,18 +135,11 @@ def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resampl
         of ``blend``, ``equal_weights``, ``blend_timeless``, None where there is none; ``against``, the `gap` of the
         ensemble to the ``best_member`` and to the ``blend``.
     """
-    rmse = {name: one.test_rmse for name, one in found.members.items()}
-    best = min(rmse, key=rmse.__getitem__)
+    best = min(found.members, key=lambda name: found.members[name].test_rmse)
     ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}
-    low, high = ours.values["rmse"][1:]
-    joined = {n: found.joined.get(n) for n in ("blend", "equal_weights", "blend_timeless")}
-    return {
-        "ensemble": ours["rmse"],
-        "low": low,
-        "high": high,
-        "mae": ours["mae"],
-        "best_member": best,
-        "best_member_rmse": rmse[best],
-        **{name: one and one.test_rmse for name, one in joined.items()},
-        "against": {name: gap(ours, rival, n_resamples=n_resamples) for name, rival in rivals.items()},
-    }
+    told: dict[str, Any] = dict(zip(("ensemble", "low", "high"), ours.values["rmse"], strict=True))
+    told |= {"mae": ours["mae"], "best_member": best, "best_member_rmse": found.members[best].test_rmse}
+    for name in ("blend", "equal_weights", "blend_timeless"):
+        told[name] = found.joined[name].test_rmse if name in found.joined else None
+    against = {name: gap(ours, rival, n_resamples=n_resamples) for name, rival in rivals.items()}
+    return {**told, "against": against}

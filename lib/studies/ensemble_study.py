@@ -11,7 +11,7 @@ from lib.data.interactions import Interactions
 from lib.data.splits import Split, chronological
 from lib.experiment.fit import Fit, Fitted, Parts
 from lib.studies.contenders import Contender
-from lib.studies.moment_features import MomentFeatures, moment_features
+from lib.studies.moment_features import moment_features
 from lib.studies.stacking import LevelOne
 
 WHOLE = -1
@@ -25,15 +25,9 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     """Tell which training ratings one part leaves out, as a mask in the order of ``split.train``.
 
     Training ratings are parted evenly at random into `n_folds`. Under a split by time the only part is the latest ones,
-    as many as the split itself holds out: level one asks what the test will ask.
-
-    Raises
-    ------
-    ValueError
-        There is no such part.
+    as many as the split itself holds out: level one asks what the test will ask. Another part is a ValueError.
     """
     train = split.train
-    mask = np.zeros(len(train), dtype=bool)
     if split.name == "chronological":
         if part != 0:
             raise ValueError(f"a split by time has one part, number 0; got {part}")
@@ -42,8 +36,7 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     if not 0 <= part < n_folds:
         raise ValueError(f"parts are numbered 0 to {n_folds - 1}; got {part}")
     order = np.random.default_rng(seed).permutation(len(train))
-    mask[np.array_split(order, n_folds)[part]] = True
-    return mask
+    return np.isin(np.arange(len(train)), np.array_split(order, n_folds)[part])
 
 
 def part_left_out(
@@ -61,27 +54,29 @@ def part_numbers(split: Split, n_parts: int) -> list[int]:
 
 
 def moments(fitted: Fitted) -> dict[str, Any]:
-    """Return the moment features of the ratings asked for: ``moments`` (float32) and ``moment_means``."""
+    """Return ``moments``, the moment features (float32) of the ratings asked for."""
     train, vectors = fitted.train, fitted.model.item_factors_.astype(np.float64)
     residuals = train.ratings - fitted.answers(fitted.fit.train)
-    found = moment_features(train, residuals, vectors, fitted.test)
-    return {"moments": found.values.astype(np.float32), "moment_means": list(found.means)}
+    return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
 def member_fits(
-    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *,
-    n_folds: int, n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[Fit]:  # fmt: skip
+    contenders: Mapping[str, Contender],
+    choices: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Split],
+    *,
+    n_folds: int,
+    n_parts: int,
+    seed: int = 0,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Fit]:
     """Return the fits of every member on every part of every split and on the whole.
 
     Members have the hyperparameters and epochs that `choices` (of `lib.studies.choices`) say, but for those in `changes`.
     Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
     turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 
-    Returns
-    -------
-    list of Fit
-        Labelled ``member``, ``split`` and ``part``; the member `TELLS` measures the moments too.
+    Fits are labelled ``member``, ``split`` and ``part``; the member `TELLS` measures the moments too.
 
     Raises
     ------
@@ -131,13 +126,10 @@ def level_one(
     rows = [np.flatnonzero(left_out(split, part, n_folds=n_folds, seed=seed)) for part in parts]
 
     def joined(numbers: Sequence[int]) -> LevelOne:
-        predictions = {
-            m: np.concatenate([np.asarray(mine[m, p]["predictions"], dtype=np.float64) for p in numbers])
-            for m in members
-        }
-        if TELLS not in members:
-            return LevelOne(predictions)
-        values = np.concatenate([mine[TELLS, p]["moments"] for p in numbers]).astype(np.float64)
-        return LevelOne(predictions, MomentFeatures(values, tuple(mine[TELLS, WHOLE]["moment_means"])))
+        def of(member: str, what: str) -> np.ndarray:
+            return np.concatenate([np.asarray(mine[member, part][what], np.float64) for part in numbers])
+
+        predictions = {member: of(member, "predictions") for member in members}
+        return LevelOne(predictions, of(TELLS, "moments") if TELLS in members else None)
 
     return joined(parts), split.train.take(np.concatenate(rows)), joined([WHOLE])
