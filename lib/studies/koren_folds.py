@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,17 +25,14 @@ class Surprise(Recommender):
     loaded_first = ("surprise",)
 
     def __init__(self, *, kind: str, n_factors: int, n_epochs: int, lr_all: float, reg_all: float):
-        self.kind, self.n_factors, self.n_epochs = kind, n_factors, n_epochs
-        self.lr_all, self.reg_all = lr_all, reg_all
+        self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         import surprise
 
-        frame = pd.DataFrame(
-            {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
-        )
+        columns = {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
         reader = surprise.Reader(rating_scale=train.scale)
-        self._known = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
+        self._known = surprise.Dataset.load_from_df(pd.DataFrame(columns), reader).build_full_trainset()
         options = {name: value for name, value in self.parameters.items() if name != "kind"}
         options |= {"cache_ratings": True} if self.kind == "SVDpp" else {}
         algorithm = getattr(surprise, self.kind)(**options, random_state=0)
@@ -59,7 +56,7 @@ class Surprise(Recommender):
         return sum(table.size for table in tables)
 
 
-SAME = {
+SAME: dict[str, tuple[str, dict[str, Any]]] = {
     "svd": (
         "biased_svd",
         {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 0.005, "reg_all": 0.02},
@@ -83,31 +80,26 @@ def compare_on_folds(
         folds, predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to
         scikit-surprise's predictions, NaN where the settings are not the same. Empty without folds.
     """
+    columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
     if not n_folds:
-        return pd.DataFrame(columns=["name", "model", "rmse", "spread", "seconds", "gap"])
+        return pd.DataFrame(columns=columns)
     folds = {fold.fold: fold for fold in k_fold(dataset.interactions, n_folds=n_folds, seed=seed)}
-    fits = [
-        Fit(
-            model, parameters, train=f"{fold}/train", test=f"{fold}/test", **options,
-            measure={"predictions": {"dtype": "float64"}, "errors": {"parts": ["test"]}, f"{__name__}:seconds": {}},
-            labels={"name": name, "fold": fold},
-        )
-        for fold in folds
-        for name, model, parameters, options in _rows(tuned)
-    ]  # fmt: skip
+    measure = {"predictions": {"dtype": "float64"}, "errors": {"parts": ["test"]}, f"{__name__}:seconds": {}}
+    fits = []
+    for fold in folds:
+        shared = {"train": f"{fold}/train", "test": f"{fold}/test", "measure": measure}
+        for name, words, model, parameters, options in _rows(tuned):
+            labels = {"name": name, "model": words, "fold": fold}
+            fits.append(Fit(model, parameters, labels=labels, **shared, **options))
     table = pd.DataFrame(run_fits(fits, parts_of(folds)))
     theirs = table.set_index(["name", "fold"])["predictions"]
-    table["gap"] = [
-        float(np.abs(row.predictions - theirs[row.name.replace("same", "surprise"), row.fold]).max())
-        if row.name.startswith("same")
-        else np.nan
-        for row in table.itertuples(index=False)
-    ]
-    found = table.groupby("name", sort=False).agg(
-        rmse=("test_rmse", "mean"), spread=("test_rmse", "std"), seconds=("seconds_fit", "mean"), gap=("gap", "max")
-    )  # fmt: skip
-    found.insert(0, "model", [_label(name) for name in found.index])
-    return found.reset_index()
+    table["gap"] = np.nan
+    for row in table[table["name"].str.startswith("same")].itertuples():
+        expected = theirs[row.name.replace("same", "surprise"), row.fold]
+        table.loc[row.Index, "gap"] = np.abs(row.predictions - expected).max()
+    grouped = table.groupby(["name", "model"], sort=False)
+    found = grouped.agg(rmse=("test_rmse", "mean"), spread=("test_rmse", "std"), gap=("gap", "max"))
+    return found.assign(seconds=grouped["seconds_fit"].mean()).reset_index()[columns]
 
 
 def seconds(fitted: Fitted) -> dict[str, float]:
@@ -121,25 +113,18 @@ def compiled(parts: Parts, fit: Fit) -> Parts:
     return {}
 
 
-def _rows(tuned: Mapping[str, Mapping[str, Any]]):
-    """Yield name, model, hyperparameters and further options of each fit on a fold."""
+def _rows(tuned: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, Mapping, dict[str, Any]]]:
+    """Yield name, words for readers, model, hyperparameters and further options of each fit on a fold."""
     for name, (_, theirs) in SAME.items():
-        yield f"surprise_{name}", f"{__name__}:Surprise", theirs, {}
+        words = f"scikit-surprise, {theirs['kind'].replace('pp', '++')}"
+        yield f"surprise_{name}", words, f"{__name__}:Surprise", theirs, {}
     for name, (ours, theirs) in SAME.items():
         groups = ("bias", "factor", "implicit") if ours == "svdpp" else ("bias", "factor")
         same = {f"{group}_learning_rate": theirs["lr_all"] for group in groups}
         same |= {f"{group}_regularisation": theirs["reg_all"] for group in groups}
         same |= {"n_factors": theirs["n_factors"], "n_epochs": theirs["n_epochs"], "learning_rate_decay": 1.0}
         same |= {"initial_scale": 0.1, "shuffle": False, "dtype": "float64"}
-        yield f"same_{name}", ours, same, {"prepare": (f"{__name__}:compiled", {})}
+        words = f"{label(ours)}, at those settings"
+        yield f"same_{name}", words, ours, same, {"prepare": (f"{__name__}:compiled", {})}
     for name, parameters in tuned.items():
-        yield name, name, parameters, {}
-
-
-def _label(name: str) -> str:
-    kind, _, same = name.partition("_")
-    if kind == "surprise":
-        return f"scikit-surprise, {SAME[same][1]['kind'].replace('pp', '++')}"
-    if kind == "same":
-        return f"{label(SAME[same][0])}, at those settings"
-    return f"{label(name)}, tuned"
+        yield name, f"{label(name)}, tuned", name, parameters, {}
