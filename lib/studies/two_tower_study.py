@@ -23,17 +23,20 @@ from lib.models.networks.two_tower import TwoTower
 from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.target_scaling import target_scaling
 
-PLAIN = {
-    "init_scale": 0.05, "l2": 0.0, "averaging": 0.0, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5,
-}  # fmt: skip
+SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
+"""Hyperparameters that make an architecture, in the order in which A names them."""
+
+PLAIN: dict[str, Any] = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0} | {
+    "learning_rate": 1e-3,
+    "batch_size": 1024,
+    "patience": 5,
+}
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
-APPENDIX = {
-    "embedding_size": 64, "user_dense_size": 128, "genre_dense_size": 64, "item_dense_size": 32, "final_size": 128,
-}  # fmt: skip
+APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True)) | {"genre_dense_size": 64}
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
-RECIPES = {
+RECIPES: dict[str, dict[str, Any]] = {
     "A's training, batches of 1,024": PLAIN,
     "+ small start": {**PLAIN, "init_scale": 0.01},
     "+ penalty on embeddings": {**PLAIN, "init_scale": 0.01, "l2": 2e-3},
@@ -49,9 +52,6 @@ VARIANTS: dict[str, dict[str, bool]] = {
     "two_tower_ids_only": {"use_user_features": False, "use_item_features": False},
 }
 """The network with and without the side features."""
-
-SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-"""Hyperparameters that make an architecture, in the order in which A names them."""
 
 
 def architectures(*sizes: Sequence[int]) -> list[dict[str, int]]:
@@ -83,22 +83,32 @@ def grid_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def training(
-    *, seed: int, train: str = "train", validation: str = "", scaling: str = "linear", keep: str = "",
-    measure: Mapping[str, Mapping[str, Any]] | None = None, **parameters,
-) -> Fit:  # fmt: skip
+    *,
+    seed: int,
+    train: str = "train",
+    validation: str = "",
+    scaling: str = "linear",
+    keep: str = "",
+    measure: Mapping[str, Mapping[str, Any]] | None = None,
+    **parameters,
+) -> Fit:
     """Return one network's training, measured by `both_scales` and `measure`.
 
     Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
     `lib.studies.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
     """
     return Fit(
-        "two_tower", parameters, seed=seed, train=train,
+        "two_tower",
+        parameters,
+        seed=seed,
+        train=train,
         # The model maps the rating scale to [-1, 1] by itself.
         prepare=None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling}),
         stopping=Stopping(validation=validation, refit=False) if validation else None,
-        measure={f"{__name__}:both_scales": {}, **(measure or {})}, keep=keep,
+        measure={f"{__name__}:both_scales": {}, **(measure or {})},
+        keep=keep,
         labels={"seed": seed, "scaling": scaling, **parameters},
-    )  # fmt: skip
+    )
 
 
 def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
@@ -123,12 +133,8 @@ def both_scales(fitted: Fitted) -> dict[str, Any]:
     if fit.stopping is None and model.epochs is None and model.refit:
         runs += model.n_epochs_
     found = {"n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_epoch": fitted.seconds_fit / runs}
-    parts = {
-        "train": fit.train,
-        "validation": fit.stopping.validation if fit.stopping else "",
-        "test": fit.test,
-    }
-    for name, part in parts.items():
+    validation = fit.stopping.validation if fit.stopping else ""
+    for name, part in {"train": fit.train, "validation": validation, "test": fit.test}.items():
         if part:
             found |= _errors(name, model, scale, fitted.given[part], fitted.parts[part])
     return found
@@ -141,38 +147,30 @@ def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interac
         target = (part.ratings - scale.offsets[part.users]) / scale.widths[part.users]
     else:
         ratings, unit, target = scale.inverse(part.users, predicted), predicted, seen.ratings
-    ratings = part.scale.clip(ratings)
-    return {
-        f"{name}_rmse": rmse(part.ratings, ratings),
-        f"{name}_mae": mae(part.ratings, ratings),
-        f"unit_{name}_rmse": rmse(target, unit),
-        f"unit_{name}_mae": mae(target, unit),
-    }
+    found = {}
+    for scale_name, *pair in (("", part.ratings, part.scale.clip(ratings)), ("unit_", target, unit)):
+        found |= {f"{scale_name}{name}_rmse": rmse(*pair), f"{scale_name}{name}_mae": mae(*pair)}
+    return found
 
 
 def evaluate_starts(
     name: str,
     models: Sequence[TwoTower],
-    records: Sequence[Mapping[str, Any]],
+    records: Sequence[Mapping],
     split: Split,
     *,
     k: int,
     n_resamples: int,
 ) -> list[Evaluation]:
     """Measure the random starts of a network; the first with lists, intervals and its predictions."""
-    return [
-        evaluate(
-            model,
-            split,
-            name=name,
-            fitted=True,
-            seconds_fit=record["seconds_fit"],
-            keep=start == 0,
-            ks=(k,) if start == 0 else (),
-            n_resamples=n_resamples if start == 0 else 0,
+    found = []
+    for model, record in zip(models, records, strict=True):
+        options: dict[str, Any] = (
+            {"ks": (), "n_resamples": 0} if found else {"ks": (k,), "n_resamples": n_resamples}
         )
-        for start, (model, record) in enumerate(zip(models, records, strict=True))
-    ]
+        options |= {"fitted": True, "keep": not found, "seconds_fit": record["seconds_fit"]}
+        found.append(evaluate(model, split, name=name, **options))
+    return found
 
 
 def permutation_importance(
@@ -189,16 +187,17 @@ def permutation_importance(
         A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
         ``start``, the model's place and the seed of its permutations.
     """
-    clip = data.scale.clip
+
+    def error(model: TwoTower) -> float:
+        return rmse(data.ratings, data.scale.clip(model.predict(data.users, data.items)))
+
     rows = []
     for start, model in enumerate(models):
-        rng = np.random.default_rng(start)
-        before = rmse(data.ratings, clip(model.predict(data.users, data.items)))
+        rng, before = np.random.default_rng(start), error(model)
         for name, values in model.inputs.items():
             for repeat in range(repeats):
                 other = model.replace_features({name: values[rng.permutation(len(values))]})
-                after = rmse(data.ratings, clip(other.predict(data.users, data.items)))
-                rows.append([name, repeat, after - before, start])
+                rows.append([name, repeat, error(other) - before, start])
     return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
 
 
@@ -253,10 +252,8 @@ def starve(
     level = np.full(train.n_users, -1, dtype=np.int64)
     level[chosen] = np.asarray(levels)[np.arange(len(chosen)) % len(levels)]
     order = rng.permutation(len(train))
-    order = order[np.argsort(train.users[order], kind="stable")]
-    starts = np.cumsum(train.user_counts) - train.user_counts
     place = np.empty(len(train), dtype=np.int64)
-    place[order] = np.arange(len(train)) - starts[train.users[order]]
+    place[order] = pd.Series(order).groupby(train.users[order]).cumcount()
     allowed = level[train.users]
     return train.take((allowed < 0) | (place < allowed)), level
 
@@ -289,7 +286,7 @@ def errors_of_starved(
             errors.append([kept, name, one.value, one.low, one.high])
         for rival in rivals:
             gap = paired_difference(found[first], found[rival], n_resamples=n_resamples)
-            gaps.append([kept, rival, gap.difference, gap.low, gap.high, gap.p_value])
+            gaps.append({"ratings": kept, "rival": rival, **vars(gap), "p": gap.p_value})
     return (
         pd.DataFrame(errors, columns=["ratings", "model", "rmse", "low", "high"]),
         pd.DataFrame(gaps, columns=["ratings", "rival", "difference", "low", "high", "p"]),
@@ -313,11 +310,11 @@ def errors_by_activity(
         ``difference``, ``low``, ``high``.
     """
     rows, bins = [], user_bins(split.train)
-    for code, name in enumerate(bins.categories):
-        inside = (bins.codes == code) & (split.test.user_counts > 0)
+    for name in bins.categories:
+        inside = (bins == name) & (split.test.user_counts > 0)
         if inside.sum() >= least:
             both = [mean_errors(models, split.test, inside) for models in (full, ids_only)]
-            gap = paired_difference(*both, n_resamples=n_resamples)
-            rows.append([name, inside.sum(), gap.first, gap.second, gap.difference, gap.low, gap.high])
-    columns = ["training_ratings", "users", "full", "ids_only", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+            gap = vars(paired_difference(*both, n_resamples=n_resamples))
+            rows.append({"training_ratings": name, "users": inside.sum(), **gap})
+    columns = ["training_ratings", "users", "first", "second", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).rename(columns={"first": "full", "second": "ids_only"})
