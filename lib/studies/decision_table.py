@@ -31,46 +31,31 @@ def counted_contexts(
     split: Split, user_edges: Sequence[int], item_edges: Sequence[int], words: str = ""
 ) -> list[Context]:
     """Part test ratings by how many training ratings the user has, and by how many the film; `words` end each name."""
+    contexts = []
     by_user, by_item = user_bins(split.train, user_edges), item_bins(split.train, item_edges)
-    of_users = [
-        Context(f"user with {text} ratings{words}", split, inside[split.test.users], np.flatnonzero(inside))
-        for text, inside in ((text, by_user == text) for text in by_user.categories)
-    ]
-    of_films = [
-        Context(f"film with {text} ratings{words}", split, (by_item == text)[split.test.items])
-        for text in by_item.categories
-    ]
-    return of_users + of_films
+    for text in by_user.categories:
+        users, rows = np.flatnonzero(by_user == text), (by_user == text)[split.test.users]
+        contexts.append(Context(f"user with {text} ratings{words}", split, rows, users))
+    for text in by_item.categories:
+        rows = (by_item == text)[split.test.items]
+        contexts.append(Context(f"film with {text} ratings{words}", split, rows))
+    return contexts
 
 
 def age_contexts(split: Split, edges: Sequence[int]) -> list[Context]:
-    """Part test ratings by the film's age in years when it was rated; not at all where the data tell no year of release."""
+    """Part test ratings by the film's age in years when it was rated: the year of the rating minus the film's, at least 0.
+
+    A film without a year is in none of them, and there is none where the data tell no year of release.
+    """
     table = split.test.item_table
     if table is None or "year" not in table:
         return []
-    bins = age_bins(film_ages(split), edges)
-    return [Context(f"film {text} years old", split, np.asarray(bins == text)) for text in bins.categories]
-
-
-def film_ages(split: Split) -> np.ndarray:
-    """Age of each test rating's film when it was rated, shape (len(split.test),): the year of the rating minus the film's.
-
-    In calendar years, at least 0 (a preview counts as new); NaN where the film's year is unknown.
-    """
-    years = pd.to_numeric(split.test.item_table["year"], errors="coerce").to_numpy(dtype=np.float64)
-    released = years[split.test.items]
+    years = pd.to_numeric(table["year"], errors="coerce").to_numpy(dtype=np.float64)[split.test.items]
     rated = pd.to_datetime(split.test.timestamps, unit="s").year.to_numpy(dtype=np.float64)
-    return np.maximum(rated - released, 0.0)
-
-
-def age_bins(ages: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
-    """Label ages by bin as `lib.metrics.segments.count_bins` does; an unknown age (NaN) gets no label."""
-    ages = np.asarray(ages, dtype=np.float64)
+    ages = np.maximum(rated - years, 0.0)
     known = ~np.isnan(ages)
     bins = count_bins(np.where(known, ages, 0).astype(np.int64), edges)
-    return pd.Categorical.from_codes(
-        np.where(known, bins.codes, -1), categories=bins.categories, ordered=True
-    )
+    return [Context(f"film {text} years old", split, known & (bins == text)) for text in bins.categories]
 
 
 def errors_within(table: pd.DataFrame, models: Sequence[str], inside: np.ndarray) -> dict[str, PerUser]:
@@ -139,8 +124,8 @@ def decide(
 ) -> Decision:
     """Find the winner, the models that cannot be told from it, and the simplest of these.
 
-    Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values corrected
-    by Holm for the number of models within the context.
+    Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values
+    corrected by Holm for the number of models within the context.
 
     Parameters
     ----------
@@ -163,8 +148,7 @@ def decide(
     if len(models) < 2:
         raise ValueError(f"a decision needs at least two models, got {list(models)}")
     places = {name: place for place, name in enumerate(simplicity)}
-    missing = [name for name in models if name not in places]
-    if missing:
+    if missing := [name for name in models if name not in places]:
         raise ValueError(
             f"{', '.join(missing)} stand nowhere in the order of simplicity; give every model a place"
         )
@@ -176,21 +160,18 @@ def decide(
     sign = 1 if lower_is_better else -1
     order = sorted(models, key=lambda name: (sign * models[name].value, places[name]))
     winner, runner_up = order[:2]
-    table = compare_models(
-        {name: models[name] for name in order}, reference=winner, n_resamples=n_resamples, seed=seed
-    ).set_index("model_a")
+    ordered = {name: models[name] for name in order}
+    table = compare_models(ordered, reference=winner, n_resamples=n_resamples, seed=seed).set_index("model_a")
     equals = [name for name in order if name == winner or table.loc[name, "p_adjusted"] > level]
     choice = min(equals, key=places.__getitem__)
     leads = {winner: (0.0, 0.0, 0.0)}
     for name in {runner_up, choice} - {winner}:
-        row = table.loc[name]
-        low, high = sorted((sign * row["low"], sign * row["high"]))
+        lead, *ends = sign * table.loc[name, ["difference", "low", "high"]].astype(float)
         # Adding 0 turns the -0.0 of equal models into 0.
-        leads[name] = tuple(float(value) + 0.0 for value in (sign * row["difference"], low, high))
-    return Decision(
-        len(models[winner]), {name: models[name].value for name in order}, winner, runner_up, *leads[runner_up],
-        equals, choice, *leads[choice],
-    )  # fmt: skip
+        leads[name] = tuple(float(value) + 0.0 for value in (lead, *sorted(ends)))
+    values = {name: one.value for name, one in ordered.items()}
+    lead, cost = leads[runner_up], leads[choice]
+    return Decision(len(models[winner]), values, winner, runner_up, *lead, equals, choice, *cost)
 
 
 def decide_all(
@@ -234,19 +215,9 @@ def decide_all(
     decisions : dict
         By context's name and metric.
     """
-    rows: list[dict[str, Any]] = []
-    cells: list[dict[str, Any]] = []
-    decisions = {}
+    rows, cells, decisions = [], [], {}
     for context in contexts:
-        table, rankings = measured[context.split.name]
-        models = [name for name in simplicity if name in table]
-        of_metric = [("RMSE", errors_within(table, models, context.inside))]
-        if context.users is not None and rankings:
-            k = next(iter(rankings.values())).k
-            of_metric.append((f"nDCG@{k}", lists_within(rankings, context.users, "ndcg")))
-        for metric, values in of_metric:
-            if len(values) < 2:
-                continue
+        for metric, values in _measured_in(context, *measured[context.split.name], simplicity).items():
             n_users, n_ratings = len(next(iter(values.values()))), int(context.inside.sum())
             where = {"context": context.name, "split": context.split.name, "metric": metric}
             row = {**where, "n_users": n_users, "n_ratings": n_ratings, "too_few": n_users < min_users}
@@ -254,19 +225,27 @@ def decide_all(
             if row["too_few"]:
                 continue
             lower = metric == "RMSE"
-            found = decisions[context.name, metric] = decide(
-                values, simplicity, lower_is_better=lower, **settings
-            )
+            found = decide(values, simplicity, lower_is_better=lower, **settings)
+            decisions[context.name, metric] = found
             base = found.values.get(reference, np.nan) if lower else 0.0
             for name, value in found.values.items():
-                alike = name in found.equals
-                cells.append(
-                    {**where, "model": name, "value": value, "shown": value - base, "not_told_apart": alike}
-                )
+                cell = {"model": name, "value": value, "shown": value - base}
+                cells.append({**where, **cell, "not_told_apart": name in found.equals})
             row |= {name: value for name, value in asdict(found).items() if name not in ("values", "equals")}
             row |= {"value": found.values[found.winner], "choice_value": found.values[found.choice]}
             row |= {"n_equals": len(found.equals), "because": because(found, metric, labels)}
     return pd.DataFrame(rows), pd.DataFrame(cells), decisions
+
+
+def _measured_in(
+    context: Context, table: pd.DataFrame, rankings: Mapping[str, Ranking], simplicity: Sequence[str]
+) -> dict[str, dict[str, PerUser]]:
+    """Return the models' values in a context by metric, as far as there are several to decide between."""
+    found = {"RMSE": errors_within(table, [name for name in simplicity if name in table], context.inside)}
+    if context.users is not None and rankings:
+        k = next(iter(rankings.values())).k
+        found[f"nDCG@{k}"] = lists_within(rankings, context.users, "ndcg")
+    return {metric: values for metric, values in found.items() if len(values) > 1}
 
 
 def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -304,35 +283,31 @@ def by_simplicity(
     `order` has the families, the simplest first; a family that is not named comes after all that are, in alphabetical
     order. A model without a number of parameters comes last in its family.
     """
-    missing = [name for name in models if name not in families]
-    if missing:
+    if missing := [name for name in models if name not in families]:
         raise ValueError(f"no family is known for {', '.join(missing)}; name one for each model")
     ranks = {family: place for place, family in enumerate(order)}
 
     def key(name: str):
-        family = families[name]
-        count = n_parameters.get(name, np.nan)
+        family, count = families[name], n_parameters.get(name, np.nan)
         return ranks.get(family, len(ranks)), family, np.inf if np.isnan(count) else count, name
 
     return sorted(models, key=key)
 
 
-def because(decision: Decision, metric: str, labels: Mapping[str, str], *, digits: int = 3) -> str:
+def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
     """Say in a sentence why the choice is the choice, with the measured difference.
 
     The interval is not corrected for the number of models while the test is; where only the interval leaves zero out,
     the sentence says so.
     """
-    others = len(decision.equals) - 1
-    n_models = len(decision.values)
+    if decision.equals == [decision.choice]:
+        return f"best {metric}, and every other model is significantly worse"
+    of = f"the simplest of {len(decision.equals)} of {len(decision.values)} models that cannot be told apart here"
     if decision.choice == decision.winner:
-        if others == 0:
-            return f"best {metric}, and every other model is significantly worse"
-        return f"best {metric}, and the simplest of {others + 1} of {n_models} models that cannot be told apart here"
+        return f"best {metric}, and {of}"
+    winner = labels.get(decision.winner, decision.winner)
     text = (
-        f"the simplest of {others + 1} of {n_models} models that cannot be told apart here; "
-        f"{labels.get(decision.winner, decision.winner)} is {decision.cost:.{digits}f} better "
-        f"({decision.cost_low:.{digits}f} to {decision.cost_high:.{digits}f})"
+        f"{of}; {winner} is {decision.cost:.3f} better ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
     )
     if decision.cost_low > 0:
         text += ", which the correction for so many models calls chance; more users may not"
