@@ -19,23 +19,13 @@ def draw_map(
 ) -> None:
     """Draw films on a plane without ticks, as an image: a thousand dots are far smaller so.
 
-    Parameters
-    ----------
-    axis : matplotlib axis
-    places : ndarray, shape (n, 2)
-    genres : ndarray of str, shape (n,)
-        Each film's main genre.
-    shades : mapping of str to colour
-        Of the genres that have one, in the order of the legend; all others are drawn as "other".
-    names : mapping of int to str, optional
-        Rows of films to write beside their dots, with the text.
+    `places` has shape (n, 2), `genres` each film's main genre, `shades` the colours of genres that have one, in the order
+    of the legend, all others being drawn as "other"; `names`, by row, are written beside their dots.
     """
     for genre in [*shades, None]:
         inside = genres == genre if genre is not None else ~np.isin(genres, list(shades))
-        axis.plot(
-            *places[inside].T, ".", markersize=3.5, color=shades.get(genre, OTHERS), label=genre or "other",
-            rasterized=True,
-        )  # fmt: skip
+        look = {"markersize": 3.5, "color": shades.get(genre, OTHERS), "label": genre or "other"}
+        axis.plot(*places[inside].T, ".", rasterized=True, **look)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.65, "pad": 0.5}
     for row, text in (names or {}).items():
         axis.annotate(text, places[row], fontsize=6.5, xytext=(3, 3), textcoords="offset points", bbox=box)

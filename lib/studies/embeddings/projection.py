@@ -11,27 +11,13 @@ from lib.studies.embeddings.neighbours import unit_rows
 METHODS = ("t-SNE", "UMAP")
 
 
-def project(
-    embeddings: np.ndarray, method: str = "t-SNE", *, seed: int = 0, n_neighbours: int = 15
-) -> np.ndarray:
+def project(embeddings: np.ndarray, method: str, *, seed: int = 0, n_neighbours: int = 15) -> np.ndarray:
     """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, k)
-    method : {'t-SNE', 'UMAP'}
-        van der Maaten and Hinton 2008, with a start from principal components; McInnes, Healy and Melville 2018.
-    seed : int
-    n_neighbours : int
-        UMAP's neighbourhood; t-SNE's perplexity is twice that.
-
-    Raises
-    ------
-    ValueError
-        Another method, or too few films for the neighbourhood.
+    `method` is t-SNE (van der Maaten and Hinton 2008, with a start from principal components) or UMAP (McInnes, Healy
+    and Melville 2018), `n_neighbours` UMAP's neighbourhood; t-SNE's perplexity is twice that. Too few films for it are a
+    ValueError.
     """
-    if method not in METHODS:
-        raise ValueError(f"projection {method!r} is not one of {', '.join(METHODS)}")
     if len(embeddings) <= 2 * n_neighbours:
         raise ValueError(
             f"a projection with {n_neighbours} neighbours needs more than {2 * n_neighbours} films, got {len(embeddings)}"

@@ -39,8 +39,7 @@ def chance_agreement(films: np.ndarray, genres: np.ndarray) -> float:
 
 def co_rating_embeddings(train: Interactions) -> sparse.csr_array:
     """Return each film's raters as a row of ones: the cosine of two rows is that of item-kNN on who rated what."""
-    ones = np.ones(len(train))
-    shape = (train.n_items, train.n_users)
+    ones, shape = np.ones(len(train)), (train.n_items, train.n_users)
     return sparse.csr_array((ones, (train.items, train.users)), shape=shape)
 
 
@@ -72,8 +71,6 @@ def folding(neighbours: np.ndarray, films: np.ndarray, train: Interactions) -> F
     counts = np.asarray(rated.sum(axis=1)).ravel()
     place = np.full(train.n_items, -1)
     place[films] = np.arange(len(films))
-    if (place[neighbours] < 0).any():
-        raise ValueError("folding: a neighbour is not among the films")
     n_users = int((train.user_counts > 0).sum())
     # Of all pairs and of neighbours: fewer than independence gives, one or more expected, none of these there.
     found = np.zeros((2, 3))
@@ -99,6 +96,5 @@ def neighbour_popularity(neighbours: np.ndarray, counts: np.ndarray) -> float:
 
 def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: str = "cosine") -> np.ndarray:
     """Return the k nearest of some films among themselves, shape (n, k), as codes."""
-    among = np.zeros(len(embeddings), bool)
-    among[films] = True
+    among = np.isin(np.arange(len(embeddings)), films)
     return nearest(embeddings[films], embeddings, k, kind=kind, itself=films, among=among)[0]

@@ -21,12 +21,10 @@ def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:
     return float(stats.spearmanr(norms, counts[rated]).statistic)
 
 
-def rare_to_popular_norm(
-    embeddings: np.ndarray, counts: np.ndarray, *, rare: int = 5, popular: int = 100
-) -> float:
-    """Mean norm of films with 1 to `rare` ratings over that of films with `popular` or more; NaN without either."""
+def rare_to_popular_norm(embeddings: np.ndarray, counts: np.ndarray) -> float:
+    """Mean norm of films with 1 to 5 ratings over that of films with 100 or more; NaN without either."""
     norms = np.linalg.norm(embeddings, axis=1)
-    few, many = (counts > 0) & (counts <= rare), counts >= popular
+    few, many = (counts > 0) & (counts <= 5), counts >= 100
     if not few.any() or not many.any() or norms[many].mean() == 0:
         return float("nan")
     return float(norms[few].mean() / norms[many].mean())

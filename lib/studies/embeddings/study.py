@@ -17,19 +17,22 @@ from lib.models.base import Recommender
 from lib.studies.embeddings import quality, structure
 from lib.studies.embeddings.neighbours import SIMILARITIES, similarities
 
-COURSE = {"learning_rate": 20.0, "n_epochs": 100}
+COURSE: dict[str, Any] = {"learning_rate": 20.0, "n_epochs": 100}
 """Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""
+
+NARROW = {**COURSE, "initial_scale": 0.05}
+FEATURES = ("genres", "year")
 
 VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "plain": ("Plain, wide start", "matrix_factorisation", {**COURSE, "initial_scale": 0.5}),
-    "plain_small": ("Plain, small start", "matrix_factorisation", {**COURSE, "initial_scale": 0.05}),
-    "l2": ("L2", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1}),
-    "gravity": ("L2 and gravity", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}),
+    "plain_small": ("Plain, small start", "matrix_factorisation", NARROW),
+    "l2": ("L2", "matrix_factorisation", {**NARROW, "l2": 0.1}),
+    "gravity": ("L2 and gravity", "matrix_factorisation", {**NARROW, "l2": 0.1, "gravity": 1.0}),
     "softmax": ("Softmax", "softmax", {"n_epochs": 30}),
     "softmax_separate": ("Softmax, separate embeddings", "softmax", {"n_epochs": 30, "shared": False}),
     "softmax_hidden": ("Softmax, hidden layer", "softmax", {"n_epochs": 30, "hidden_sizes": (64,)}),
-    "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": ("genres", "year")}),
-}  # fmt: skip
+    "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": FEATURES}),
+}
 """By name: label, registered model, hyperparameters beside `n_factors` and `seed`."""
 
 
@@ -41,11 +44,9 @@ def variant_fit(
     On the part `validation` errors are followed by epoch; no model stops by them.
     """
     _, model, parameters = VARIANTS[name]
-    return Fit(
-        model, {**parameters, **changes}, seed=seed, measure=measure,
-        stopping=Stopping(validation=validation, refit=False) if validation else None,
-        labels={"variant": name, "seed": seed, **changes},
-    )  # fmt: skip
+    stopping = Stopping(validation=validation, refit=False) if validation else None
+    labels = {"variant": name, "seed": seed, **changes}
+    return Fit(model, {**parameters, **changes}, seed=seed, measure=measure, stopping=stopping, labels=labels)
 
 
 def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> TopK:
@@ -105,18 +106,18 @@ def embedding_measures(
 ) -> dict[str, float]:
     """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
     films, genres, names = looked_at(train, least_ratings)
+    main = structure.main_genres(genres, names)[films]
     found = {
         "norm_popularity": structure.norm_popularity(embeddings, train.item_counts),
         "rare_norm": structure.rare_to_popular_norm(embeddings, train.item_counts),
         "effective_rank": structure.effective_rank(embeddings[films]),
-        "silhouette": structure.silhouette(embeddings[films], structure.main_genres(genres, names)[films]),
+        "silhouette": structure.silhouette(embeddings[films], main),
     }
     for kind in SIMILARITIES:
         near = quality.film_neighbours(embeddings, films, k, kind=kind)
         measured = neighbour_measures(near, films, genres, train)
-        found |= {
-            f"{name}_{kind}": measured.pop(name) for name in ("genre_agreement", "neighbour_popularity")
-        }
+        for name in ("genre_agreement", "neighbour_popularity"):
+            found[f"{name}_{kind}"] = measured.pop(name)
         found |= measured if kind == "cosine" else {}
     return found
 
@@ -126,25 +127,23 @@ def neighbour_measures(
 ) -> dict[str, float]:
     """Measure the neighbours of some films: shared genres, popularity, folding."""
     folded = quality.folding(near, films, train)
-    return {
-        "genre_agreement": float(quality.genre_agreement(near, films, genres).mean()),
-        "neighbour_popularity": quality.neighbour_popularity(near, train.item_counts),
-        "folding": folded.rate, "disjoint": folded.disjoint,
-    }  # fmt: skip
+    agreement = float(quality.genre_agreement(near, films, genres).mean())
+    popularity = quality.neighbour_popularity(near, train.item_counts)
+    return _measures(agreement, popularity, folded.rate, folded.disjoint)
+
+
+def _measures(*values: float) -> dict[str, float]:
+    names = ("genre_agreement", "neighbour_popularity", "folding", "disjoint")
+    return dict(zip(names, values, strict=True))
 
 
 def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return the films with enough ratings and a genre, all films' genres (bool, one column a genre), and their names.
 
-    Raises
-    ------
-    ValueError
-        The data has no genres, or too few films have so many ratings.
+    A ValueError where the data have no genres, or too few films so many ratings.
     """
-    if train.item_table is None or "genres" not in train.item_table.columns:
-        raise ValueError("embeddings are measured by genres; this data set has none")
     names, flags = genre_matrix(train.item_table)
-    genres = np.asarray(flags) > 0
+    genres = flags > 0
     films = np.flatnonzero((train.item_counts >= least_ratings) & genres.any(axis=1))
     if len(films) < 2:
         raise ValueError(f"fewer than two films have {least_ratings} ratings; lower least_ratings")
@@ -157,9 +156,6 @@ def reference_measures(train: Interactions, k: int, least_ratings: int) -> dict[
     raters = quality.co_rating_embeddings(train)[films].toarray()
     near = films[quality.film_neighbours(raters, np.arange(len(films)), k)]
     folded = quality.folding(near, films, train)
-    chance = {
-        "genre_agreement": quality.chance_agreement(films, genres),
-        "neighbour_popularity": float(train.item_counts[films].mean()),
-        "folding": folded.chance_rate, "disjoint": folded.chance_disjoint,
-    }  # fmt: skip
+    agreement, popularity = quality.chance_agreement(films, genres), float(train.item_counts[films].mean())
+    chance = _measures(agreement, popularity, folded.chance_rate, folded.chance_disjoint)
     return {"chance": chance, "co_rating": neighbour_measures(near, films, genres, train)}

@@ -118,11 +118,6 @@ class TestFolding:
         assert bad.disjoint > 0.9 and good.disjoint == 0.0
         assert bad.chance_disjoint == pytest.approx(0.5, abs=0.05)
 
-    def test_neighbours_from_elsewhere_are_refused(self):
-        train = planted_interactions(n_users=10, n_items=8, seed=1)
-        with pytest.raises(ValueError, match="not among the films"):
-            quality.folding(np.array([[7]]), np.array([0]), train)
-
 
 @pytest.mark.parametrize("method", ["t-SNE", "UMAP"])
 def test_projections_are_seeded_and_keep_clusters_apart(method, rng):
@@ -139,8 +134,6 @@ def test_projections_are_seeded_and_keep_clusters_apart(method, rng):
     assert trust(vectors, rng.normal(size=(90, 2)), n_neighbours=8) < 0.7
 
 
-def test_bad_projections_are_named(rng):
-    with pytest.raises(ValueError, match="'pca' is not one of t-SNE, UMAP"):
-        project(rng.normal(size=(90, 3)), "pca")
+def test_too_few_films_are_named(rng):
     with pytest.raises(ValueError, match="more than 30 films, got 20"):
-        project(rng.normal(size=(20, 3)))
+        project(rng.normal(size=(20, 3)), "UMAP")
