@@ -36,11 +36,9 @@ def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame
         counts = split.train.item_counts[split.test.items]
         row = {"variant": fit["variant"], "fold": fit["fold"] + 1}
         row |= {name: fit[name] for name in ("train_rmse", "test_rmse", "seconds_fit", "n_parameters")}
-        for name, inside in (
-            ("cold_bin_rmse", counts <= COLD_AT_MOST),
-            ("popular_bin_rmse", counts >= POPULAR_FROM),
-        ):
-            row[name] = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
+        for name, inside in (("cold", counts <= COLD_AT_MOST), ("popular", counts >= POPULAR_FROM)):
+            error = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
+            row[f"{name}_bin_rmse"] = error
         rows.append({**row, "own_share": fit.get("own_share", np.nan)})
     return pd.DataFrame(rows)
 
@@ -89,8 +87,8 @@ def compare_with(
     Returns
     -------
     DataFrame
-        As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the p-value of a
-        two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
+        As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the
+        p-value of a two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
     """
     errors = errors_by_user(fits, splits)
     table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)
@@ -105,11 +103,9 @@ def least_sign_test_p(n: int) -> float:
     return 2.0 ** (1 - n)
 
 
-def sign_test(differences: np.ndarray, *, tolerance: float = 5e-5) -> float:
+def sign_test(differences: np.ndarray) -> float:
     """Two-sided sign test; differences that vanish in four decimals are ties and drop out, as in B's table."""
     from scipy.stats import binomtest
 
-    signs = np.asarray(differences)[np.abs(differences) >= tolerance]
-    if len(signs) == 0:
-        return 1.0
-    return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue)
+    signs = np.asarray(differences)[np.abs(differences) >= 5e-5]
+    return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue) if len(signs) else 1.0
