@@ -100,12 +100,9 @@ def choose(
     runs_dir : str or Path
         Folder of the runs whose choices are read; empty: ``reports/runs``.
 
-    Returns
-    -------
-    dict of dict
-        By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
-        ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and
-        ``metric``, which one; ``chosen_on`` and ``how``, in words.
+    By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
+    ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and
+    ``metric``, which one; ``chosen_on`` and ``how``, in words.
 
     Raises
     ------

@@ -27,10 +27,8 @@ GROUPS = {
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:
     """RMSE of each model in each segment of the test ratings.
 
-    Returns
-    -------
-    DataFrame, one row a segment and model
-        ``segment``, ``model``, ``n_ratings``, ``share``, ``rmse``, ``mae``; segments without ratings are left out.
+    Columns: ``segment``, ``model``, ``n_ratings``, ``share``, ``rmse``, ``mae``; segments without ratings are left
+    out.
     """
     users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     parts = {m: rating_by_segment(labels, users, ratings, table[m].to_numpy()) for m in models}
@@ -45,10 +43,7 @@ def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFram
     Errors that correlate leave an average little to gain: of two models with equal error variance
     :math:`\sigma^2` and error correlation :math:`\rho`, the mean has :math:`\sigma^2 (1 + \rho) / 2`.
 
-    Returns
-    -------
-    DataFrame
-        A row a pair: ``model_a``, ``model_b``, ``predictions``, ``errors``.
+    A row a pair: ``model_a``, ``model_b``, ``predictions``, ``errors``.
     """
     predictions = table[list(models)].to_numpy().T
     errors = predictions - table["rating"].to_numpy(dtype=np.float64)
@@ -61,10 +56,7 @@ def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFram
 def put_back(matrix: ScoreMatrix, train: Interactions) -> ScoreMatrix:
     """Put the training ratings into a score matrix on the rating scale, as an imputer's completed matrix has them.
 
-    Raises
-    ------
-    ValueError
-        A training pair has no place in the matrix.
+    ValueError: a training pair has no place in the matrix.
     """
     rows = pd.Index(matrix.user_ids).get_indexer(train.user_ids[train.users])
     columns = pd.Index(matrix.item_ids).get_indexer(train.item_ids[train.items])
@@ -87,11 +79,8 @@ def order_of_appearance(ids: np.ndarray, sequence: np.ndarray) -> np.ndarray:
 def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str, list[ScoreMatrix]]:
     """Put a matrix into other orders under unchanged ids, as a slip in matching rows or columns would.
 
-    Returns
-    -------
-    dict of str to list of ScoreMatrix
-        By what was done, in words: nothing; users, films or both in the order in which they first appear in `data`; the
-        same shuffled, `n_shuffles` times each.
+    By what was done, in words: nothing; users, films or both in the order in which they first appear in `data`; the
+    same shuffled, `n_shuffles` times each.
     """
     frame = data.frame()
     rows = order_of_appearance(matrix.user_ids, frame["user"].to_numpy())
@@ -112,11 +101,8 @@ def order_agreement(
 ) -> pd.DataFrame:
     """Measure how well a matrix agrees with another one that stands in several orders, of `orders`.
 
-    Returns
-    -------
-    DataFrame
-        A row an order: ``order``, ``correlation`` (mean over users and variants), ``lowest`` and ``highest`` of any user,
-        ``overlap`` of lists of k (mean) and ``overlap_max``.
+    A row an order: ``order``, ``correlation`` (mean over users and variants), ``lowest`` and ``highest`` of any user,
+    ``overlap`` of lists of k (mean) and ``overlap_max``.
     """
     rows = []
     for order, matrices in variants.items():
@@ -132,11 +118,8 @@ def order_agreement(
 def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resamples: int) -> pd.DataFrame:
     """Average models with equal weights, and compare each average with its best member over resampled users.
 
-    Returns
-    -------
-    DataFrame
-        A row a blend: ``blend`` (its members' labels), ``rmse``, ``mae``, ``best_member``, ``best_member_rmse``; the
-        ``difference`` in RMSE with ``low``, ``high`` and ``p``.
+    A row a blend: ``blend`` (its members' labels), ``rmse``, ``mae``, ``best_member``, ``best_member_rmse``; the
+    ``difference`` in RMSE with ``low``, ``high`` and ``p``.
     """
     users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     rows = []

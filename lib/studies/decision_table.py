@@ -139,11 +139,8 @@ def decide(
     n_resamples, seed
         Of tests and intervals.
 
-    Raises
-    ------
-    ValueError
-        Fewer than two models, a model without a place in `simplicity`, too few resamples for any model to reach the
-        level, or models measured differently.
+    ValueError: fewer than two models, a model without a place in `simplicity`, too few resamples for any model to
+    reach the level, or models measured differently.
     """
     if len(models) < 2:
         raise ValueError(f"a decision needs at least two models, got {list(models)}")
@@ -251,12 +248,9 @@ def _measured_in(
 def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     """Count who wins, and what is to be taken, over the decided contexts of one metric.
 
-    Returns
-    -------
-    dict
-        ``contexts``; ``best``, who wins most often, and its ``wins``; ``winners``, how many different ones there are;
-        ``clear``, in how many contexts the winner has no equal; ``lead``, the median one, and ``unsure``, how many
-        intervals of it hold zero; ``simplest``, what is to be taken most often, and ``takes``, how often.
+    Keys: ``contexts``; ``best``, who wins most often, and its ``wins``; ``winners``, how many different ones there
+    are; ``clear``, in how many contexts the winner has no equal; ``lead``, the median one, and ``unsure``, how many
+    intervals of it hold zero; ``simplest``, what is to be taken most often, and ``takes``, how often.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
     return {

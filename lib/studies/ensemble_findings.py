@@ -92,11 +92,8 @@ def left_out_gains(
 ) -> pd.DataFrame:
     """Leave each member out in turn, then the moment, and measure what that changes.
 
-    Returns
-    -------
-    DataFrame
-        ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble
-        (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
+    Columns: ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble
+    (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
     """
 
     def errors(one: LevelOne, other: LevelOne) -> PerUser:
@@ -128,12 +125,9 @@ def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resampl
 
     `evaluations`, of the members and of what joins them, by name, have intervals.
 
-    Returns
-    -------
-    dict
-        ``ensemble`` (RMSE, with ``low`` and ``high``), ``mae``; ``best_member`` (its name), ``best_member_rmse``; the RMSE
-        of ``blend``, ``equal_weights``, ``blend_timeless``, None where there is none; ``against``, the `gap` of the
-        ensemble to the ``best_member`` and to the ``blend``.
+    Keys: ``ensemble`` (RMSE, with ``low`` and ``high``), ``mae``; ``best_member`` (its name), ``best_member_rmse``;
+    the RMSE of ``blend``, ``equal_weights``, ``blend_timeless``, None where there is none; ``against``, the `gap` of
+    the ensemble to the ``best_member`` and to the ``blend``.
     """
     best = min(found.members, key=lambda name: found.members[name].test_rmse)
     ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}

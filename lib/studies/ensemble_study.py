@@ -78,10 +78,7 @@ def member_fits(
 
     Fits are labelled ``member``, ``split`` and ``part``; the member `TELLS` measures the moments too.
 
-    Raises
-    ------
-    ValueError
-        More parts than folds, or a change for what is no member.
+    ValueError: more parts than folds, or a change for what is no member.
     """
     changes = dict(changes or {})
     if not 1 <= n_parts <= n_folds:

@@ -75,10 +75,8 @@ def share_needed(counts: np.ndarray, share: float) -> float:
 def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
     """Share of rated pairs in each tile of the matrix, users and items in order of falling count.
 
-    Returns
-    -------
-    ndarray of float64, shape (n_bins, n_bins) or fewer where there are fewer users or items
-        Row 0 holds the most active users, column 0 the most rated items.
+    ndarray of float64, shape (n_bins, n_bins) or fewer where there are fewer users or items. Row 0 holds the most
+    active users, column 0 the most rated items.
     """
     ranks, edges = [], []
     for side in ("user", "item"):
@@ -98,10 +96,8 @@ def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     """Mean and spread of each user's (or item's) ratings.
 
-    Returns
-    -------
-    DataFrame
-        ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating), by code; only those with a rating.
+    Columns: ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating), by code; only those with a
+    rating.
     """
     codes, _ = _side(interactions, kind)
     grouped = pd.Series(interactions.ratings.astype(np.float64)).groupby(codes)
@@ -125,11 +121,8 @@ def true_spread(table: pd.DataFrame) -> float:
 def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFrame:
     """Spread of the items' mean ratings by how often they are rated, in bins of equal width on a logarithmic scale.
 
-    Returns
-    -------
-    DataFrame
-        ``ratings`` (geometric middle of the bin), ``items`` and the quantiles ``q05``, ``q25``, ``q50``, ``q75``,
-        ``q95`` of their means; empty bins are left out.
+    Columns: ``ratings`` (geometric middle of the bin), ``items`` and the quantiles ``q05``, ``q25``, ``q50``,
+    ``q75``, ``q95`` of their means; empty bins are left out.
     """
     table = habits(interactions, "item")
     edges = np.geomspace(1, table["ratings"].max() + 1, n_bins + 1)
@@ -151,11 +144,8 @@ def grouped_means(
     where item i has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side; groups of
     fewer than `least` rated items (users) have none (NaN).
 
-    Returns
-    -------
-    DataFrame
-        ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``, ``film_share`` or ``user_share`` (of
-        all that are rated, or rate) and ``rating_share`` (of all ratings).
+    Columns: ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``, ``film_share`` or
+    ``user_share`` (of all that are rated, or rate) and ``rating_share`` (of all ratings).
     """
     codes, counts = _side(interactions, side)
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
@@ -204,11 +194,8 @@ def groups_of(table: pd.DataFrame | None) -> dict[str, dict[str, np.ndarray]]:
 def described_groups(interactions: Interactions, side: str = "user") -> pd.DataFrame:
     """Weight and mean rating of the groups of users, or of films where `side` is ``"item"``, that `groups_of` finds.
 
-    Returns
-    -------
-    DataFrame
-        What `grouped_means` gives, with the ``attribute``; ages and decades rise, other groups stand in order of
-        falling size. Empty where the data set says nothing of its users (films).
+    What `grouped_means` gives, with the ``attribute``; ages and decades rise, other groups stand in order of falling
+    size. Empty where the data set says nothing of its users (films).
     """
     parts = []
     for attribute, members in (groups_of(getattr(interactions, f"{side}_table")) or {"": {}}).items():
@@ -229,10 +216,8 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
     """Ratings, new users and the mean rating in periods of equal length.
 
-    Returns
-    -------
-    DataFrame
-        ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in the period), ``mean`` (NaN: none).
+    Columns: ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in the period), ``mean`` (NaN:
+    none).
     """
     times = interactions.timestamps
     edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)
@@ -252,10 +237,7 @@ def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
 def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
     """Length of each user's history; a new session begins after `gap` seconds without a rating.
 
-    Returns
-    -------
-    DataFrame
-        A row a user: ``user`` (code), ``ratings``, ``seconds`` from the first to the last, ``sessions``.
+    A row a user: ``user`` (code), ``ratings``, ``seconds`` from the first to the last, ``sessions``.
     """
     table = pd.DataFrame({"user": interactions.users, "time": interactions.timestamps})
     table = table.sort_values(["user", "time"])
@@ -270,12 +252,9 @@ def by_position(
 ) -> pd.DataFrame:
     """How ratings change along a user's history: the first films rated against the later ones.
 
-    Returns
-    -------
-    DataFrame
-        ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is open),
-        ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and ``high`` (95%, users as
-        clusters), ``popularity`` (mean number of ratings of the films rated).
+    Columns: ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is
+    open), ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and ``high`` (95%, users as
+    clusters), ``popularity`` (mean number of ratings of the films rated).
     """
     order = np.lexsort((interactions.timestamps, interactions.users))
     users, ratings = interactions.users[order], pd.Series(interactions.ratings[order].astype(np.float64))
@@ -299,11 +278,8 @@ def by_position(
 def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
     """Test ratings that a split leaves without a training rating of their user or film.
 
-    Returns
-    -------
-    DataFrame
-        ``split``, ``train``, ``test``, ``test_users``, ``cold_users`` (share of test ratings whose user has no training
-        rating), ``cold_items`` (likewise for films) and ``cold_item_ratings`` (their number).
+    Columns: ``split``, ``train``, ``test``, ``test_users``, ``cold_users`` (share of test ratings whose user has no
+    training rating), ``cold_items`` (likewise for films) and ``cold_item_ratings`` (their number).
     """
     rows = []
     for split in splits:
@@ -318,11 +294,8 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
 def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> pd.DataFrame:
     """Weight of rarely rated films in the catalogue and in the test set.
 
-    Returns
-    -------
-    DataFrame
-        ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``,
-        ``catalogue`` (share of all films) and ``test`` (share of the test ratings).
+    Columns: ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``,
+    ``catalogue`` (share of all films) and ``test`` (share of the test ratings).
     """
     bins = item_bins(split.train, edges)
     items, test = (pd.Series(of).value_counts(sort=False).to_numpy() for of in (bins, bins[split.test.items]))

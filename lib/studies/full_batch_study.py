@@ -111,12 +111,9 @@ def training(
 def course(fitted: Fitted) -> dict[str, Any]:
     """Tell how one of E's trainings went.
 
-    Returns
-    -------
-    dict
-        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
-        ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and
-        ``diverged`` (1 where the training error left the range of floats, or ended above where it began).
+    Keys: ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
+    ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and ``diverged``
+    (1 where the training error left the range of floats, or ended above where it began).
     """
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_

@@ -27,11 +27,8 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
     The train of `inner` is the split's without the validation ratings, which are its test; `parameters` are further
     hyperparameters.
 
-    Returns
-    -------
-    DataFrame
-        A row a value, rising: the setting, ``rank`` of the fit, and errors such as ``train_rmse``, ``test_mae`` and
-        ``validation_rmse``. Train errors are those of the fit to all of the split's train.
+    A row a value, rising: the setting, ``rank`` of the fit, and errors such as ``train_rmse``, ``test_mae`` and
+    ``validation_rmse``. Train errors are those of the fit to all of the split's train.
     """
     path, setting = PATHS[model]
     rows: dict[float, dict[str, float]] = {}
@@ -75,11 +72,8 @@ def guess(
 def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Say of each `guess` whether it gives the `published` RMSE and MAE of its model, which have two digits.
 
-    Returns
-    -------
-    DataFrame
-        By model and RMSE, with ``cut`` and ``rounded``, whether both figures are the published ones when ours are cut, or
-        rounded, to two digits, and ``rmse_cut``, the same of the RMSE alone.
+    By model and RMSE, with ``cut`` and ``rounded``, whether both figures are the published ones when ours are cut, or
+    rounded, to two digits, and ``rmse_cut``, the same of the RMSE alone.
     """
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])

@@ -73,12 +73,9 @@ def compare_on_folds(
 
     `tuned` has hyperparameters by registered name.
 
-    Returns
-    -------
-    DataFrame
-        A row a model: ``name``, ``model`` (for readers), ``rmse`` and ``spread`` (mean and standard deviation over
-        folds, predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to
-        scikit-surprise's predictions, NaN where the settings are not the same. Empty without folds.
+    A row a model: ``name``, ``model`` (for readers), ``rmse`` and ``spread`` (mean and standard deviation over folds,
+    predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to scikit-surprise's
+    predictions, NaN where the settings are not the same. Empty without folds.
     """
     columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
     if not n_folds:

@@ -203,11 +203,8 @@ def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ra
 
     `ranks` are by what was kept out of the samples, `lists` over the full catalogue.
 
-    Returns
-    -------
-    dict of float
-        ``hits_none`` and ``hits_rated`` (sampled hits among the first ten), ``percentile`` (sampled, rated films kept
-        out), ``ndcg`` and ``precision``.
+    Keys: ``hits_none`` and ``hits_rated`` (sampled hits among the first ten), ``percentile`` (sampled, rated films
+    kept out), ``ndcg`` and ``precision``.
     """
     found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
     found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
@@ -220,11 +217,9 @@ def explained(
 ) -> pd.DataFrame:
     """Put what several models' predictions for one pair rest on side by side, a row a film, with titles.
 
-    Returns
-    -------
-    DataFrame
-        ``model``, ``film`` (title), ``rated`` (the user's training rating) and ``contribution`` (in rating units),
-        each model's `n` largest first; then a row for the other films together and one for what no film answers for.
+    Columns: ``model``, ``film`` (title), ``rated`` (the user's training rating) and ``contribution`` (in rating
+    units), each model's `n` largest first; then a row for the other films together and one for what no film answers
+    for.
     """
     own = train.users == user
     given = dict(zip(train.items[own].tolist(), train.ratings[own].tolist(), strict=True))

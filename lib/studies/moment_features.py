@@ -51,15 +51,10 @@ def moment_features(
     asked : Interactions
         Shares the id maps; holds no rating of `train`.
 
-    Returns
-    -------
-    ndarray of float64, shape (len(asked), n_features)
-        A user without training ratings has zeros and, for distances in time, NaN.
+    ndarray of float64, shape (len(asked), n_features). A user without training ratings has zeros and, for distances
+    in time, NaN.
 
-    Raises
-    ------
-    ValueError
-        Lengths or id maps do not fit.
+    ValueError: lengths or id maps do not fit.
     """
     if len(residuals) != len(train) or len(item_vectors) != train.n_items or asked.n_items != train.n_items:
         raise ValueError(

@@ -87,11 +87,8 @@ def network_fits(
 def leaks(fitted: Fitted) -> dict[str, float]:
     """Measure AutoRec on the test ratings with the training ratings as its input, and as project D does with those asked for.
 
-    Returns
-    -------
-    dict of float
-        RMSE of unclipped predictions, as D has it: ``honest_rmse``; ``leak_rmse``, the test ratings themselves being the
-        input; ``both_rmse``, training and test ratings being the input.
+    RMSE of unclipped predictions, as D has it: ``honest_rmse``; ``leak_rmse``, the test ratings themselves being the
+    input; ``both_rmse``, training and test ratings being the input.
     """
     train, test = fitted.parts[fitted.learned], fitted.test
     columns = ("users", "items", "ratings", "timestamps")

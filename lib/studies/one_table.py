@@ -55,11 +55,8 @@ def fit_table(
 ) -> pd.DataFrame:
     """Return a row a fit.
 
-    Returns
-    -------
-    DataFrame
-        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for
-        models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
+    Columns: ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN
+    for models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
     """
     rows = []
     for (name, key), found in evaluations.items():
@@ -73,14 +70,11 @@ def fit_table(
 def board(fits: pd.DataFrame) -> pd.DataFrame:
     """Return a row a contender and protocol: means over the protocol's splits, and how far they spread.
 
-    Returns
-    -------
-    DataFrame
-        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``; means of every metric and cost over the
-        splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over splits, NaN for one
-        split; and ``whole``: whether it was fitted on all of the protocol's splits, as a mean over fewer stands beside
-        others with care. Protocols in the order of their first fit, models by RMSE, those without one at the end by
-        nDCG.
+    Columns: ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``; means of every metric and cost
+    over the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over splits, NaN
+    for one split; and ``whole``: whether it was fitted on all of the protocol's splits, as a mean over fewer stands
+    beside others with care. Protocols in the order of their first fit, models by RMSE, those without one at the end
+    by nDCG.
     """
     grouped = fits.groupby(["protocol", "name", "label", "family", "project"], sort=False)
     found = grouped[list(MEASURED)].mean()
@@ -97,11 +91,8 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
 def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the RMSE with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
 
-    Returns
-    -------
-    DataFrame
-        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample
-        standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
+    Columns: ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread``
+    (sample standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
     """
     keys = list(keys)
     mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]

@@ -145,11 +145,8 @@ def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     """Measure lists for held-out users.
 
-    Returns
-    -------
-    dict
-        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
-        codes.
+    Keys: ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
+    codes.
     """
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")

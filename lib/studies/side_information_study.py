@@ -202,10 +202,7 @@ def course(fitted: Fitted) -> dict[str, np.ndarray]:
 def iteration_costs(sizes: Sequence[int], *, seed: int = 0) -> pd.DataFrame:
     """Time one iteration with 16 factors on made-up ratings about as dense as MovieLens 1M, with and without implicit sets.
 
-    Returns
-    -------
-    DataFrame
-        ``groups`` in words, ``ratings``, ``seconds``.
+    Columns: ``groups`` in words, ``ratings``, ``seconds``.
     """
     rows = []
     for size in sizes:

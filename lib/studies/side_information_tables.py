@@ -24,11 +24,8 @@ REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisatio
 def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
     """Return a row a fit: errors on train, test and B's two bins, and what the fit took.
 
-    Returns
-    -------
-    DataFrame
-        ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse`` (NaN
-        for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
+    Columns: ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse``
+    (NaN for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
     """
     rows = []
     for fit in fits:
@@ -84,11 +81,8 @@ def compare_with(
 ) -> pd.DataFrame:
     """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
 
-    Returns
-    -------
-    DataFrame
-        As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the
-        p-value of a two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
+    As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the
+    p-value of a two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
     """
     errors = errors_by_user(fits, splits)
     table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)

@@ -68,10 +68,7 @@ class Stack:
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
         """Learn the weights from ratings that no member was trained on.
 
-        Raises
-        ------
-        ValueError
-            A prediction is not finite.
+        ValueError: a prediction is not finite.
         """
         ratings = np.asarray(ratings, dtype=np.float64)
         columns = data.columns(MEANS)

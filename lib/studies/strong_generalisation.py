@@ -54,10 +54,7 @@ def strong_split(
     The parts depend on the pairs and the seed, not on the order of rows; rows keep their order. Held-out users keep
     their place in the id map of the training set, without a rating.
 
-    Raises
-    ------
-    ValueError
-        The share is not between 0 and 0.5, or leaves no training user.
+    ValueError: the share is not between 0 and 0.5, or leaves no training user.
     """
     if not 0 < held_out_users < 0.5:
         raise ValueError(f"held_out_users must be a share between 0 and 0.5; got {held_out_users}")
@@ -98,11 +95,8 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
     returns finite scores of shape (rows, n_items), as `lib.models.lists.item_weights.ItemWeights` does.
 
-    Raises
-    ------
-    ValueError
-        A k below 1 or above the number of films with a training rating, scores that are not finite, or no user with a
-        target.
+    ValueError: a k below 1 or above the number of films with a training rating, scores that are not finite, or no
+    user with a target.
     """
     if len(part.target) == 0:
         raise ValueError("no held-out user has a target; hold out more users")

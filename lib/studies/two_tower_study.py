@@ -120,12 +120,9 @@ def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
 def both_scales(fitted: Fitted) -> dict[str, Any]:
     """Measure a network on the rating scale and on the scale of its targets.
 
-    Returns
-    -------
-    dict
-        ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
-        scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run`` and
-        ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included).
+    Keys: ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
+    scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run`` and
+    ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included).
     """
     fit, model = fitted.fit, fitted.model
     scale = target_scaling(fit.prepare[1]["scaling"] if fit.prepare else "linear", fitted.given[fit.train])
@@ -181,11 +178,8 @@ def permutation_importance(
     An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
     inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
 
-    Returns
-    -------
-    DataFrame
-        A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
-        ``start``, the model's place and the seed of its permutations.
+    A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
+    ``start``, the model's place and the seed of its permutations.
     """
 
     def error(model: TwoTower) -> float:
@@ -212,10 +206,8 @@ def mean_errors(models: Sequence[Recommender], data: Interactions, keep: np.ndar
 def published_tables() -> pd.DataFrame:
     """Read the architectures that A lists, best by train and by test error, with the figures that A gives for them.
 
-    Returns
-    -------
-    DataFrame
-        ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training each.
+    Columns: ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training
+    each.
     """
     return pd.read_csv(ROOT / "data" / "published_architectures.csv")
 
@@ -303,11 +295,8 @@ def errors_by_activity(
 ) -> pd.DataFrame:
     """Compare the network with the one without side features among users with equally many training ratings.
 
-    Returns
-    -------
-    DataFrame
-        A row a bin with `least` users or more: ``training_ratings``, ``users``, RMSE ``full`` and ``ids_only``,
-        ``difference``, ``low``, ``high``.
+    A row a bin with `least` users or more: ``training_ratings``, ``users``, RMSE ``full`` and ``ids_only``,
+    ``difference``, ``low``, ``high``.
     """
     rows, bins = [], user_bins(split.train)
     for name in bins.categories:

@@ -19,17 +19,11 @@ def explained_variance(interactions: Interactions) -> pd.DataFrame:
     free numbers p (an effect a user) gains nothing by fitting noise. Missing features count as a category of their
     own. For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`.
 
-    Returns
-    -------
-    DataFrame
-        ``source``, ``kind`` ("side table" or "id"), ``effects`` (p), ``share`` and, for side tables, ``chance``: what
-        a meaningless feature with as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. Sources
-        that the data set lacks are left out.
+    Columns: ``source``, ``kind`` ("side table" or "id"), ``effects`` (p), ``share`` and, for side tables, ``chance``:
+    what a meaningless feature with as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share.
+    Sources that the data set lacks are left out.
 
-    Raises
-    ------
-    ValueError
-        All ratings are equal: there is no variance to explain.
+    ValueError: all ratings are equal: there is no variance to explain.
     """
     if interactions.ratings.min() == interactions.ratings.max():
         raise ValueError("all ratings are equal: there is no variance to explain")

@@ -70,13 +70,10 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
     Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
     rating of `threshold` or more is relevant.
 
-    Returns
-    -------
-    dict of float
-        ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings); for each
-        similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
-        ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
-        ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
+    Keys: ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings); for each
+    similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
+    ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
+    ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
     """
     model, train = fitted.model, fitted.train
     found = prediction_errors(model, train, fitted.test)
