@@ -27,8 +27,7 @@ from lib.studies.variants import Variant
 class Study(NamedTuple):
     """How one page searches its models: `fit` tries a variant on `inner`, whose test ratings are the validation data.
 
-    `file` is the name of a search, with ``{}`` for the variant's; `chosen_on` says in words what the validation data
-    is.
+    `file` is a search's name, with ``{}`` for the variant's; `chosen_on` says in words what the validation data is.
     """
 
     variants: Mapping[str, Variant]
@@ -68,11 +67,7 @@ def _side_information(data) -> Study:
     return Study(variants, fit, validation_from(split.train), "{}", 0, words)
 
 
-STUDIES: dict[str, Callable[[Any], Study]] = {
-    "koren": _koren,
-    "ranking": _ranking,
-    "side_information": _side_information,
-}
+STUDIES = {"koren": _koren, "ranking": _ranking, "side_information": _side_information}
 """From a contender's source to the study that searches it."""
 
 NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": ""}
@@ -86,30 +81,17 @@ def choose(
     fewer: Mapping[str, int] | None = None,
     runs_dir: str | Path = "",
 ) -> dict[str, dict[str, Any]]:
-    """Choose every contender's hyperparameters, on validation data of one split of `data`.
+    """Choose the hyperparameters of contenders, by name, on validation data of one split of a `Dataset`.
 
-    Parameters
-    ----------
-    data : lib.data.dataset.Dataset
-    contenders : mapping
-        By name, of `lib.studies.contenders`.
-    n_trials : int
-        Budget of each search. Of a kept search with more trials the first ones count.
-    fewer : mapping of str to int, optional
-        By study (`STUDIES`), smaller budgets, where fewer trials are kept.
-    runs_dir : str or Path
-        Folder of the runs whose choices are read; empty: ``reports/runs``.
+    `n_trials` is the budget of each search, of a kept search with more trials the first ones count; `fewer` has smaller
+    budgets by study (`STUDIES`), where fewer trials are kept. `runs_dir` is the folder of the runs whose choices are
+    read; empty: ``reports/runs``.
 
     By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
     ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and
     ``metric``, which one; ``chosen_on`` and ``how``, in words.
 
-    Raises
-    ------
-    ValueError
-        `fewer` names no study, or a budget is below 1.
-    lib.report.run_writer.MissingRun
-        A run whose choice is read is not there.
+    ValueError: `fewer` names no study, or a budget is below 1. MissingRun: a run whose choice is read is not there.
     """
     budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}
     if unknown := set(budgets) - set(STUDIES):
@@ -118,9 +100,8 @@ def choose(
         )
     if min(budgets.values()) < 1:
         raise ValueError(f"a search needs at least one trial; got {budgets}")
-    studies = {
-        name: STUDIES[name](data) for name in STUDIES if name in {c.source for c in contenders.values()}
-    }
+    sources = {one.source for one in contenders.values()}
+    studies = {name: study(data) for name, study in STUDIES.items() if name in sources}
     found = {}
     for name, one in contenders.items():
         if one.source in studies:

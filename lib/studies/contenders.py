@@ -21,32 +21,14 @@ THRESHOLD = 3.8
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table.
+    """One row of the table: a `model` by its registered name, called `name` in results and `label` in tables and figures.
 
-    Parameters
-    ----------
-    name : str
-        In results.
-    model : str
-        Registered name; empty for the same.
-    label : str
-        In tables and figures; empty for the model's.
-    fixed : mapping
-        Hyperparameters that nothing searches.
-    source : str
-        Where the others come from: the page whose searches are kept (``koren``, ``ranking``, ``side_information``),
-        ``"run <run>"`` for what an earlier page chose on validation data and left as its fact ``<model>_tuned``, or
-        ``"fixed"``.
-    variant : str
-        The model's name in that page's searches; empty for the same.
-    why : str
-        Of a fixed one: where its hyperparameters come from, in words.
-    needs, most : str, mapping
-        As on the model's card, where they differ from it.
-    space : Space, optional
-        What a reader's ratings may search where the source has no search.
-    card, family, project, starts, stopping
-        The model's card, and what it says.
+    `fixed` are hyperparameters that nothing searches. `source` says where the others come from: the page whose searches
+    are kept (``koren``, ``ranking``, ``side_information``), where the model is called `variant`; ``"run <run>"`` for what
+    an earlier page chose on validation data and left as its fact ``<model>_tuned``; or ``"fixed"``, `why` having the
+    reason in words. `needs` and `most` are given where they differ from the model's card, `space` where a reader's ratings
+    may search what the source has not. An empty `model` or `variant` is the same as `name`, an empty `label` the model's;
+    the rest is what the `card` says.
     """
 
     name: str

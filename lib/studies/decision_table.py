@@ -83,20 +83,11 @@ def lists_within(rankings: Mapping[str, Ranking], users: np.ndarray, metric: str
 class Decision:
     """What to take in one context, and why.
 
-    Parameters
-    ----------
-    values : dict of str to float
-        Every model's metric, best first.
-    lead, lead_low, lead_high : float
-        By how much the winner is better than the runner-up, with its bootstrap interval, in the metric's units;
-        positive is in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings,
-        so the lead is flattered.
-    equals : list of str
-        The winner and every model not significantly worse, best first.
-    choice : str
-        The simplest of `equals`.
-    cost, cost_low, cost_high : float
-        By how much the winner is better than the choice, as the lead; 0 where the choice is the winner.
+    `values` has every model's metric, best first; `equals` the winner and every model not significantly worse, best
+    first, and `choice` is the simplest of them. The lead says by how much the winner is better than the runner-up, the
+    cost than the choice (0 where that is the winner), each with its bootstrap interval, in the metric's units and
+    positive in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings, so the lead
+    is flattered.
     """
 
     n_users: int
@@ -125,19 +116,9 @@ def decide(
     """Find the winner, the models that cannot be told from it, and the simplest of these.
 
     Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values
-    corrected by Holm for the number of models within the context.
-
-    Parameters
-    ----------
-    models : mapping of str to PerUser
-        At least two, measured alike, of at least two users.
-    simplicity : sequence of str
-        All models, the simplest first (`by_simplicity`). Of equal values the simpler one wins.
-    lower_is_better : bool
-    level : float
-        Family-wise error rate within the context.
-    n_resamples, seed
-        Of tests and intervals.
+    corrected by Holm for the number of models within the context; `level` is the family-wise error rate, `n_resamples`
+    and `seed` are of tests and intervals. `simplicity` has all models, the simplest first (`by_simplicity`); of equal
+    values the simpler one wins.
 
     ValueError: fewer than two models, a model without a place in `simplicity`, too few resamples for any model to
     reach the level, or models measured differently.
@@ -183,22 +164,10 @@ def decide_all(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str], Decision]]:
     """Decide in every context: by RMSE, and in a context of users by nDCG too.
 
-    Parameters
-    ----------
-    contexts : sequence of Context
-    measured : mapping
-        By split's name: the test ratings in their order with a column of predictions a model, and each model's
-        ranking.
-    simplicity : sequence of str
-        As for `decide`.
-    reference : str
-        Errors are also given as differences from this model's.
-    labels : mapping of str to str
-        For `because`.
-    min_users : int
-        A context with fewer test users gets no decision.
-    **settings
-        Of `decide`: ``level``, ``n_resamples``, ``seed``.
+    `measured` has, by split's name, the test ratings in their order with a column of predictions a model, and each
+    model's ranking. Errors are also given as differences from those of `reference`; `labels` are for `because`; a
+    context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` (``level``,
+    ``n_resamples``, ``seed``) are those of `decide`.
 
     Returns
     -------

@@ -54,35 +54,14 @@ class FullBatch(Recommender):
     them. Divergence is a result here, not an error. A user without a training rating has no implicit part; a film
     without one keeps the parameters that it started with, as in E. It answers no requests.
 
-    Parameters
-    ----------
-    kind : {"baseline", "correlation", "svd", "nsvd", "asymmetric_svd", "svdpp", "neighbourhood", "integrated"}
-        In E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr, Integrated.
-    n_factors, n_neighbours : int
-    optimiser : {"gradient", "adam"}
-        E does not name its own.
-    learning_rate : float
-        E's of SVD by default.
-    n_epochs : int
-    initial_scale : float
-        What parameters are drawn from, as in E's code (`UNIFORM`), is multiplied by it.
-    regulariser : {"norm", "squared", "none"}
-        :math:`\lambda |\theta|` (project E), :math:`\lambda |\theta|^2`, or nothing, summed over the arrays of
-        parameters.
-    weight : float, optional
-        :math:`\lambda`; E's of the model by default.
-    missing : {"minus_one", "left_out"}
-        How the sum over neighbours reads a film that the user has not rated: as one rated -1 (project E) or not at all.
-    divide : bool
-        CorNgbr: whether the sum is divided by the similarities' (project E does not).
-    residual_weights : bool
-        Asymmetric SVD: whether :math:`x_j` is weighted by :math:`r_{uj} - b_{uj}` (the paper) or not (project E's
-        code).
-    fitted_baseline : bool
-        Whether biases are those of `lib.models.baselines.bias.Bias` and stay; otherwise they are learned with the rest.
-    clip : bool
-        Whether predictions are brought onto the rating scale before errors are taken.
-    seed : int
+    `kind` is one of `FACTORS`, in E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr and
+    Integrated; `optimiser` "gradient" or "adam", E not naming its own. Parameters are drawn as in E's code (`UNIFORM`), times
+    `initial_scale`. `regulariser` is "norm" for :math:`\lambda |\theta|` (E), "squared" for :math:`\lambda |\theta|^2`
+    or "none", summed over the arrays of parameters; `weight` is :math:`\lambda`, None for E's. A film that the user has
+    not rated counts as rated -1 in the sum over neighbours, or, with `missing` "left_out", not at all; `divide` divides
+    CorNgbr's sum by the similarities'. With `residual_weights` Asymmetric SVD weighs :math:`x_j` by
+    :math:`r_{uj} - b_{uj}`, as in the paper. With `fitted_baseline` biases are those of `lib.models.baselines.bias.Bias`
+    and stay. With `clip` predictions are brought onto the rating scale before errors are taken.
 
     Attributes
     ----------

@@ -39,22 +39,12 @@ def moment_features(
     within it, the means, and then their weights; and what train says about user and film: counts, means and variances,
     the film's year; the time.
 
-    Nothing of `asked` is read but users, films and times.
+    Nothing of `asked` is read but users, films and times; it shares the id maps, and holds no rating of `train`.
+    `residuals` are ratings minus the predictions of a model that was fitted on `train` and on nothing else, and
+    `item_vectors`, shape (n_items, d), the same model's; a vector of zeros is similar to nothing.
 
-    Parameters
-    ----------
-    train : Interactions
-    residuals : float array, shape (len(train),)
-        Rating minus the prediction of a model that was fitted on `train` and on nothing else.
-    item_vectors : float array, shape (n_items, d)
-        Of the same model. A vector of zeros is similar to nothing.
-    asked : Interactions
-        Shares the id maps; holds no rating of `train`.
-
-    ndarray of float64, shape (len(asked), n_features). A user without training ratings has zeros and, for distances
-    in time, NaN.
-
-    ValueError: lengths or id maps do not fit.
+    Returns float64, shape (len(asked), n_features). A user without training ratings has zeros and, for distances in time,
+    NaN. ValueError: lengths or id maps do not fit.
     """
     if len(residuals) != len(train) or len(item_vectors) != train.n_items or asked.n_items != train.n_items:
         raise ValueError(
