@@ -14,7 +14,7 @@ from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.lists import TopK, top_k
 from lib.metrics.rating import rmse
 from lib.models.base import Recommender
-from lib.studies.embeddings import quality, structure
+from lib.studies.embeddings import measures
 from lib.studies.embeddings.neighbours import SIMILARITIES, similarities
 
 COURSE: dict[str, Any] = {"learning_rate": 20.0, "n_epochs": 100}
@@ -82,7 +82,7 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
         metrics = evaluate_ranking(top, fitted.test, threshold=threshold).metrics()
         found[f"ndcg_{kind}"] = metrics[f"ndcg@{k}"]
         found[f"coverage_{kind}"] = metrics[f"coverage@{k}"]
-        found[f"popularity_{kind}"] = quality.neighbour_popularity(top.items, train.item_counts)
+        found[f"popularity_{kind}"] = measures.neighbour_popularity(top.items, train.item_counts)
     return found | embedding_measures(model.item_embeddings_, train, k, least_ratings)
 
 
@@ -103,15 +103,15 @@ def embedding_measures(
 ) -> dict[str, float]:
     """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
     films, genres, names = looked_at(train, least_ratings)
-    main = structure.main_genres(genres, names)[films]
+    main = measures.main_genres(genres, names)[films]
     found = {
-        "norm_popularity": structure.norm_popularity(embeddings, train.item_counts),
-        "rare_norm": structure.rare_to_popular_norm(embeddings, train.item_counts),
-        "effective_rank": structure.effective_rank(embeddings[films]),
-        "silhouette": structure.silhouette(embeddings[films], main),
+        "norm_popularity": measures.norm_popularity(embeddings, train.item_counts),
+        "rare_norm": measures.rare_to_popular_norm(embeddings, train.item_counts),
+        "effective_rank": measures.effective_rank(embeddings[films]),
+        "silhouette": measures.silhouette(embeddings[films], main),
     }
     for kind in SIMILARITIES:
-        near = quality.film_neighbours(embeddings, films, k, kind=kind)
+        near = measures.film_neighbours(embeddings, films, k, kind=kind)
         measured = neighbour_measures(near, films, genres, train)
         for name in ("genre_agreement", "neighbour_popularity"):
             found[f"{name}_{kind}"] = measured.pop(name)
@@ -123,15 +123,10 @@ def neighbour_measures(
     near: np.ndarray, films: np.ndarray, genres: np.ndarray, train: Interactions
 ) -> dict[str, float]:
     """Measure the neighbours of some films: shared genres, popularity, folding."""
-    folded = quality.folding(near, films, train)
-    agreement = float(quality.genre_agreement(near, films, genres).mean())
-    popularity = quality.neighbour_popularity(near, train.item_counts)
-    return _measures(agreement, popularity, folded.rate, folded.disjoint)
-
-
-def _measures(*values: float) -> dict[str, float]:
-    names = ("genre_agreement", "neighbour_popularity", "folding", "disjoint")
-    return dict(zip(names, values, strict=True))
+    folded, _ = measures.folding(near, films, train)
+    agreement = float(measures.genre_agreement(near, films, genres).mean())
+    popularity = measures.neighbour_popularity(near, train.item_counts)
+    return {"genre_agreement": agreement, "neighbour_popularity": popularity, **folded}
 
 
 def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
@@ -150,9 +145,9 @@ def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.n
 def reference_measures(train: Interactions, k: int, least_ratings: int) -> dict[str, dict[str, float]]:
     """Return what neighbours by chance, and by common raters (item-kNN on who rated what), reach on the same films."""
     films, genres, _ = looked_at(train, least_ratings)
-    raters = quality.co_rating_embeddings(train)[films].toarray()
-    near = films[quality.film_neighbours(raters, np.arange(len(films)), k)]
-    folded = quality.folding(near, films, train)
-    agreement, popularity = quality.chance_agreement(films, genres), float(train.item_counts[films].mean())
-    chance = _measures(agreement, popularity, folded.chance_rate, folded.chance_disjoint)
+    raters = measures.co_rating_embeddings(train)[films].toarray()
+    near = films[measures.film_neighbours(raters, np.arange(len(films)), k)]
+    _, folded = measures.folding(near, films, train)
+    agreement, popularity = measures.chance_agreement(films, genres), float(train.item_counts[films].mean())
+    chance = {"genre_agreement": agreement, "neighbour_popularity": popularity, **folded}
     return {"chance": chance, "co_rating": neighbour_measures(near, films, genres, train)}
