@@ -90,20 +90,14 @@ def _rows() -> list[Contender]:
     machine = partial(Contender, why="10 factors, as its page has it; it samples its penalties")
     validated = partial(of, why="the model's defaults, chosen on validation ratings")
     embedded = partial(of, why="as on the page of embeddings")
-    baseline = {
-        "label": "Soft-Impute, baseline chosen too",
-        "space": Space(magnitudes(shrinkage=(3.0, 60.0))),
-    }
+    chosen = {"label": "Soft-Impute, baseline chosen too", "space": Space(magnitudes(shrinkage=(3.0, 60.0)))}
     both = {"label": "Side-information ALS, features and implicit sets", "variant": "features_implicit"}
     timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
-    ordinal = {
-        "label": "Bayesian factorisation machine with time, ordinal",
-        "fixed": {**timed, "ordinal": True},
-    }
+    last = {"label": "Bayesian factorisation machine with time, ordinal", "fixed": {**timed, "ordinal": True}}
     return [
         *map(nothing, ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")),
         *map(searched, (ranked["svd"], ranked["soft_impute"])),
-        tuned("soft_impute_tuned", "soft_impute", **baseline),
+        tuned("soft_impute_tuned", "soft_impute", **chosen),
         tuned("hard_impute"),
         embedded(ranked["matrix_factorisation"]),
         sides(f"{ALS}_implicit", label="Side-information ALS, implicit sets", variant="implicit"),
@@ -118,5 +112,5 @@ def _rows() -> list[Contender]:
         *(of(one, source="koren") for one in koren_study.variants().values()),
         machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),
         machine("timed_factorisation_machine", fixed=timed),
-        machine("timed_factorisation_machine_ordinal", "timed_factorisation_machine", **ordinal),
+        machine("timed_factorisation_machine_ordinal", "timed_factorisation_machine", **last),
     ]

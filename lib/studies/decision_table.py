@@ -236,10 +236,7 @@ def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def by_simplicity(
-    models: Sequence[str],
-    families: Mapping[str, str],
-    order: Sequence[str],
-    n_parameters: Mapping[str, float],
+    models: Sequence[str], families: Mapping[str, str], order: Sequence[str], n_parameters: Mapping
 ) -> list[str]:
     """Order models from the simplest: by family, within a family by the number of learned parameters, then by name.
 

@@ -65,11 +65,10 @@ def stacked(
     level, test = (np.mean(list(one.predictions.values()), axis=0) for one in (learned, asked))
     joined = {"equal_weights": Outcome(test, rmse(truth, test), rmse(target, level))}
     forms = {"blend": tuple(members), "blend_timeless": tuple(timeless)}
-    pairs = {
-        n: tuple(one.of(*of, moments=False) for one in (learned, asked)) for n, of in forms.items() if of
-    }
+    both = (learned, asked)
+    pairs = {n: tuple(one.of(*of, moments=False) for one in both) for n, of in forms.items() if of}
     if learned.moments is not None:
-        pairs["ensemble"] = (learned, asked)
+        pairs["ensemble"] = both
     for name, (one, other) in pairs.items():
         start, boosted = time.perf_counter(), name == "ensemble"
         stack = Stack(scale, boosted=boosted, seed=seed).fit(one, target)
@@ -82,13 +81,7 @@ def stacked(
 
 
 def left_out_gains(
-    learned: LevelOne,
-    ratings: Interactions,
-    asked: LevelOne,
-    split: Split,
-    *,
-    seed: int = 0,
-    n_resamples: int = 1000,
+    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int, n_resamples: int
 ) -> pd.DataFrame:
     """Leave each member out in turn, then the moment, and measure what that changes.
 

@@ -178,11 +178,10 @@ def groups_of(table: pd.DataFrame | None) -> dict[str, dict[str, np.ndarray]]:
         bands = [f"{low}–{high - 1}" for low, high in pairwise(AGE_EDGES[1:])]
         bands = [f"under {AGE_EDGES[1]}", *bands, f"{AGE_EDGES[-1]} and over"]
         found["age"] = pd.get_dummies(pd.cut(table["age"], [*AGE_EDGES, np.inf], right=False, labels=bands))
+    words = {"F": "women", "M": "men"}
     for column in ("gender", "occupation"):
         if column in table:
-            found[column] = pd.get_dummies(table[column].astype(str)).rename(
-                columns={"F": "women", "M": "men"}
-            )
+            found[column] = pd.get_dummies(table[column].astype(str)).rename(columns=words)
     if "genres" in table:
         names, flags = genre_matrix(table)
         found["genre"] = pd.DataFrame(flags > 0, columns=names)

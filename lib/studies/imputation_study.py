@@ -43,13 +43,7 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
 
 
 def guess(
-    model: Recommender,
-    words: str,
-    *,
-    name: str,
-    split: Split,
-    clip: bool = True,
-    means: UserMean | None = None,
+    model: Recommender, words: str, name: str, split: Split, clip: bool = True, means: UserMean | None = None
 ) -> dict[str, Any]:
     """Measure one guess at how a published error came about: ``guess`` (`words`), ``model`` (`name`), ``rmse``, ``mae``.
 

@@ -43,11 +43,10 @@ class Surprise(Recommender):
     def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
         """Ask scikit-surprise, pair by pair."""
         users, items = self._pairs(users, items, times)
-        inner = self._known._raw2inner_id_users, self._known._raw2inner_id_items
+        of_users, of_items = self._known._raw2inner_id_users, self._known._raw2inner_id_items
         pairs = zip(users.tolist(), items.tolist(), strict=True)
-        return np.array(
-            [self._fitted.estimate(inner[0].get(u, "new"), inner[1].get(i, "new")) for u, i in pairs]
-        )
+        known = ((of_users.get(u, "new"), of_items.get(i, "new")) for u, i in pairs)
+        return np.array([self._fitted.estimate(*pair) for pair in known])
 
     @property
     def n_parameters_(self) -> int:
@@ -57,11 +56,8 @@ class Surprise(Recommender):
 
 
 SAME: dict[str, tuple[str, dict[str, Any]]] = {
-    "svd": (
-        "biased_svd",
-        {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 0.005, "reg_all": 0.02},
-    ),
-    "svdpp": ("svdpp", {"kind": "SVDpp", "n_factors": 20, "n_epochs": 20, "lr_all": 0.007, "reg_all": 0.02}),
+    "svd": ("biased_svd", {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 5e-3, "reg_all": 0.02}),
+    "svdpp": ("svdpp", {"kind": "SVDpp", "n_factors": 20, "n_epochs": 20, "lr_all": 7e-3, "reg_all": 0.02}),
 }
 """A model here and scikit-surprise's defaults for it, by the end of the names that results use."""
 

@@ -127,11 +127,11 @@ def refitted(
 
 def starts_of(
     variants: Mapping[str, Variant],
-    chosen: Mapping[str, Mapping[str, Any]],
+    chosen: Mapping,
     n_starts: int,
     *,
     k: int,
-    sampling: Mapping[str, int],
+    sampling: Mapping,
     **stopping: int,
 ) -> list[Fit]:
     """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
@@ -190,12 +190,12 @@ def sampled_of(
     record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int, seed: int
 ) -> SampledRanks:
     """Return the sampled ranks that a fit left (`lib.experiment.measurements.sampled`)."""
-    rows = np.flatnonzero(test.ratings >= test.scale.high)
+    top = float(test.scale.high)
+    rows = np.flatnonzero(test.ratings >= top)
     rows = rows[np.lexsort((test.items[rows], test.users[rows]))]
     above, level = (np.asarray(record[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
-    return SampledRanks(
-        test.users[rows], test.items[rows], above, level, n_sampled, float(test.scale.high), exclude, seed
-    )
+    users, items = test.users[rows], test.items[rows]
+    return SampledRanks(users, items, above, level, n_sampled, top, exclude, seed)
 
 
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:

@@ -23,14 +23,13 @@ from lib.models.networks.two_tower import TwoTower
 from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.target_scaling import target_scaling
 
+Models = Sequence[Recommender]
+
 SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
 """Hyperparameters that make an architecture, in the order in which A names them."""
 
-PLAIN: dict[str, Any] = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0} | {
-    "learning_rate": 1e-3,
-    "batch_size": 1024,
-    "patience": 5,
-}
+UNPENALISED = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0}
+PLAIN: dict[str, Any] = {**UNPENALISED, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5}
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
 APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True)) | {"genre_dense_size": 64}
@@ -151,13 +150,7 @@ def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interac
 
 
 def evaluate_starts(
-    name: str,
-    models: Sequence[TwoTower],
-    records: Sequence[Mapping],
-    split: Split,
-    *,
-    k: int,
-    n_resamples: int,
+    name: str, models: Sequence[TwoTower], records: Sequence, split: Split, *, k: int, n_resamples: int
 ) -> list[Evaluation]:
     """Measure the random starts of a network; the first with lists, intervals and its predictions."""
     found = []
@@ -195,7 +188,7 @@ def permutation_importance(
     return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
 
 
-def mean_errors(models: Sequence[Recommender], data: Interactions, keep: np.ndarray | None = None) -> PerUser:
+def mean_errors(models: Models, data: Interactions, keep: np.ndarray | None = None) -> PerUser:
     """Squared errors by user (of those to `keep`), averaged over models that differ by their seed only, as one RMSE."""
     errors = [(data.scale.clip(m.predict(data.users, data.items)) - data.ratings) ** 2 for m in models]
     sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
@@ -251,14 +244,14 @@ def starve(
 
 
 def errors_of_starved(
-    models: Mapping[str, Sequence[Recommender]],
-    draws: Collection[tuple[Interactions, np.ndarray]],
+    models: Mapping[str, Models],
+    draws: Collection,
     test: Interactions,
     rivals: Sequence[str],
     *,
     n_resamples: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure models, one a draw of `starve`, on the users who kept few ratings.
+    """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
 
     Returns
     -------
@@ -286,12 +279,7 @@ def errors_of_starved(
 
 
 def errors_by_activity(
-    full: Sequence[Recommender],
-    ids_only: Sequence[Recommender],
-    split: Split,
-    *,
-    n_resamples: int,
-    least: int = 20,
+    full: Models, ids_only: Models, split: Split, *, n_resamples: int, least: int = 20
 ) -> pd.DataFrame:
     """Compare the network with the one without side features among users with equally many training ratings.
 

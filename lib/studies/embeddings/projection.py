@@ -61,11 +61,7 @@ def trust(embeddings: np.ndarray, places: np.ndarray, *, n_neighbours: int = 15)
 
 
 def draw_map(
-    axis,
-    places: np.ndarray,
-    genres: np.ndarray,
-    shades: Mapping[str, object],
-    names: Mapping[int, str] | None = None,
+    axis, places: np.ndarray, genres: np.ndarray, shades: Mapping, names: Mapping[int, str] | None = None
 ) -> None:
     """Draw films on a plane without ticks, as an image: a thousand dots are far smaller so.
 
