@@ -75,18 +75,16 @@ def variants() -> dict[str, Variant]:
     size: dict[str, Any] = {"n_factors": 50, "initial_scale": 0.05}
     near: dict[str, Any] = {"n_neighbours": 300}
     return by_name(
-        [
-            Variant.of("bias", constants),
-            Variant.of("correlation_neighbours", correlated),
-            Variant.of("interpolated_neighbours", interpolated),
-            Variant.of("nsvd", factors | implicit | biases, **size),
-            Variant.of("biased_svd", factors | biases, **size),
-            Variant.of("neighbourhood", weights | biases, **near),
-            Variant.of("asymmetric_svd", factors | implicit | biases, **size),
-            Variant.of("svdpp", factors | implicit | biases, **size),
-            Variant.of("integrated", factors | implicit | weights | biases, **size, **near),
-            Variant.of("timesvdpp", factors | implicit | moving | biases, **size),
-        ]
+        Variant.of("bias", constants),
+        Variant.of("correlation_neighbours", correlated),
+        Variant.of("interpolated_neighbours", interpolated),
+        Variant.of("nsvd", factors | implicit | biases, **size),
+        Variant.of("biased_svd", factors | biases, **size),
+        Variant.of("neighbourhood", weights | biases, **near),
+        Variant.of("asymmetric_svd", factors | implicit | biases, **size),
+        Variant.of("svdpp", factors | implicit | biases, **size),
+        Variant.of("integrated", factors | implicit | weights | biases, **size, **near),
+        Variant.of("timesvdpp", factors | implicit | moving | biases, **size),
     )
 
 

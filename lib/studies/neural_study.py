@@ -38,14 +38,12 @@ def variants() -> dict[str, Variant]:
     """Return the networks by the name that results use: D's settings, then ours, chosen on validation data."""
     leaky = {**PUBLISHED_AUTOREC, "leaky_validation": True}
     return by_name(
-        [
-            Variant("neural_mf_published", "NeuralMF, D's settings", "neural_mf", PUBLISHED_NEURAL_MF),
-            Variant.of("neural_mf"),
-            Variant("autorec_published", "User AutoRec, D's settings", "autorec", PUBLISHED_AUTOREC),
-            Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", leaky),
-            Variant("autorec_user", "User AutoRec", "autorec", {"form": "user"}),
-            Variant.of("autorec", form="item"),
-        ]
+        Variant("neural_mf_published", "NeuralMF, D's settings", "neural_mf", PUBLISHED_NEURAL_MF),
+        Variant.of("neural_mf"),
+        Variant("autorec_published", "User AutoRec, D's settings", "autorec", PUBLISHED_AUTOREC),
+        Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", leaky),
+        Variant("autorec_user", "User AutoRec", "autorec", {"form": "user"}),
+        Variant.of("autorec", form="item"),
     )
 
 

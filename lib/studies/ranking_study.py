@@ -51,16 +51,14 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
         n_epochs=(min(20, most_epochs), most_epochs),
     )
     return by_name(
-        [
-            Variant.of("random_order"),
-            Variant.of("most_popular"),
-            Variant.of("item_knn", learned | near),
-            Variant.of("ease", learned | magnitudes(l2=(10.0, 3000.0))),
-            Variant.of("implicit_als", learned | als),
-            Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
-            Variant.of("bpr", learned | bpr | {"negative_power": Real(0.0, 1.0)}, optimiser="sgd"),
-            Variant.of("multi_vae"),
-        ]
+        Variant.of("random_order"),
+        Variant.of("most_popular"),
+        Variant.of("item_knn", learned | near),
+        Variant.of("ease", learned | magnitudes(l2=(10.0, 3000.0))),
+        Variant.of("implicit_als", learned | als),
+        Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
+        Variant.of("bpr", learned | bpr | {"negative_power": Real(0.0, 1.0)}, optimiser="sgd"),
+        Variant.of("multi_vae"),
     )
 
 
@@ -80,16 +78,14 @@ def rating_variants() -> dict[str, Variant]:
     gravity = {"learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}
     machine = {"n_factors": 10, "n_iterations": 100, "n_samples": 75}
     return by_name(
-        [
-            Variant.of("bias"),
-            Variant.of("svd", svd, centre="none", estimate_limit=None),
-            Variant.of("soft_impute", magnitudes(shrinkage=(5.0, 80.0))),
-            Variant.of("side_information_als", als, groups=sets, feature_biases=True, n_iterations=15),
-            Variant.of("factorisation_machine", groups=sets, **machine),
-            Variant.of("two_tower"),
-            Variant.of("matrix_factorisation", n_factors=32, **gravity),
-            Variant.of("softmax", n_factors=32, n_epochs=30),
-        ]
+        Variant.of("bias"),
+        Variant.of("svd", svd, centre="none", estimate_limit=None),
+        Variant.of("soft_impute", magnitudes(shrinkage=(5.0, 80.0))),
+        Variant.of("side_information_als", als, groups=sets, feature_biases=True, n_iterations=15),
+        Variant.of("factorisation_machine", groups=sets, **machine),
+        Variant.of("two_tower"),
+        Variant.of("matrix_factorisation", n_factors=32, **gravity),
+        Variant.of("softmax", n_factors=32, n_epochs=30),
     )
 
 

@@ -9,8 +9,17 @@ from lib.experiment.fit import fit_and_measure
 from lib.experiment.protocol import parts_of
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.studies.ensemble_findings import compared, gap, left_out_gains, stacked
-from lib.studies.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
+from lib.studies.ensemble_study import (
+    WHOLE,
+    compared,
+    gap,
+    left_out,
+    left_out_gains,
+    level_one,
+    member_fits,
+    part_numbers,
+    stacked,
+)
 from tests.conftest import planted_interactions
 
 KNOWN = chosen_from(only=["timesvdpp", "bias"])

@@ -12,26 +12,24 @@ from lib.metrics import rmse
 from lib.models import create
 from lib.studies.side_information_study import (
     ablation_variants,
+    compare_with,
     compared_variants,
     course_fits,
+    errors_by_user,
     find,
     fold_fits,
+    fold_means,
+    fold_table,
     further_variants,
     iteration_costs,
+    least_sign_test_p,
     machine_variant,
+    metric_rows,
     parameter_label,
     point,
     reference_variants,
-    validation_fit,
-)
-from lib.studies.side_information_tables import (
-    compare_with,
-    errors_by_user,
-    fold_means,
-    fold_table,
-    least_sign_test_p,
-    metric_rows,
     sign_test,
+    validation_fit,
 )
 from tests.conftest import planted_interactions
 
