@@ -89,15 +89,16 @@ def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
 
 def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the code of each rating's user or item, and the counts by code."""
-    return getattr(interactions, f"{side}s"), getattr(interactions, f"{side}_counts")
+    if side == "user":
+        return interactions.users, interactions.user_counts
+    return interactions.items, interactions.item_counts
 
 
 # -- habits ------------------------------------------------------------------------------------------------------------
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     """Mean and spread of each user's (or item's) ratings.
 
-    Columns: ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating), by code; only those with a
-    rating.
+    Columns, by code of those with a rating: ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating).
     """
     codes, _ = _side(interactions, kind)
     grouped = pd.Series(interactions.ratings.astype(np.float64)).groupby(codes)
@@ -196,8 +197,8 @@ def described_groups(interactions: Interactions, side: str = "user") -> pd.DataF
     What `grouped_means` gives, with the ``attribute``; ages and decades rise, other groups stand in order of falling
     size. Empty where the data set says nothing of its users (films).
     """
-    parts = []
-    for attribute, members in (groups_of(getattr(interactions, f"{side}_table")) or {"": {}}).items():
+    table, parts = interactions.user_table if side == "user" else interactions.item_table, []
+    for attribute, members in (groups_of(table) or {"": {}}).items():
         part = grouped_means(interactions, members, side=side)
         part.insert(6, "attribute", attribute)
         rising = attribute in ("age", "decade")
@@ -215,8 +216,7 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
     """Ratings, new users and the mean rating in periods of equal length.
 
-    Columns: ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in the period), ``mean`` (NaN:
-    none).
+    Columns: ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in it), ``mean`` (NaN: none).
     """
     times = interactions.timestamps
     edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)

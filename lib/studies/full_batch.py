@@ -222,13 +222,15 @@ class Objective:
     def _biases(self, parameters: Arrays) -> tuple[np.ndarray, np.ndarray]:
         return self.fixed if self.form.fitted_baseline else (parameters["user_bias"], parameters["item_bias"])
 
-    def _residual_share(self, parameters: Arrays) -> np.ndarray:
-        """Return each training rating's weight in its user's sum of :math:`x_j`."""
-        if not self.form.residual_weights:
-            return self.share
-        of_users, of_items = self._biases(parameters)
-        residuals = self.pairs.ratings - self.mean - of_users[self.pairs.users] - of_items[self.pairs.items]
-        return residuals * self.share
+    def _shares(self, parameters: Arrays) -> Arrays:
+        """Return each training rating's weight in its user's sums of :math:`y_j` and :math:`x_j`, as far as there are."""
+        found = {name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters}
+        if self.form.residual_weights:
+            users, items = self.pairs.users, self.pairs.items
+            of_users, of_items = self._biases(parameters)
+            residuals = self.pairs.ratings - self.mean - of_users[users] - of_items[items]
+            found["rated_factors"] = residuals * self.share
+        return found
 
     def _user_vectors(self, parameters: Arrays) -> np.ndarray | None:
         r"""Return :math:`p_u + |R(u)|^{-1/2} \sum_j (x_j + y_j)`, as far as the model has these; None without factors."""
@@ -238,13 +240,9 @@ class Objective:
         if "user_factors" in parameters:
             found += parameters["user_factors"]
         work = np.empty_like(found)
-        shares = {"implicit_factors": self.share}
-        if "rated_factors" in parameters:
-            shares["rated_factors"] = self._residual_share(parameters)
-        for name, share in shares.items():
-            if name in parameters:
-                weighted_sums(self.pairs.starts, self.pairs.items, share, parameters[name], work)
-                found += work
+        for name, share in self._shares(parameters).items():
+            weighted_sums(self.pairs.starts, self.pairs.items, share, parameters[name], work)
+            found += work
         return found
 
     def _neighbour_terms(self, parameters: Arrays) -> tuple:
@@ -274,12 +272,8 @@ class Objective:
         weighted_sums(*self.lists, slopes[self.by_item], vectors, found["item_factors"])
         if "user_factors" in found:
             found["user_factors"] += of_vectors
-        if "implicit_factors" in found:
-            weighted_sums(*self.lists, self.share[self.by_item], of_vectors, found["implicit_factors"])
-        if "rated_factors" not in found:
-            return slopes
-        share = self._residual_share(parameters)
-        weighted_sums(*self.lists, share[self.by_item], of_vectors, found["rated_factors"])
+        for name, share in self._shares(parameters).items():
+            weighted_sums(*self.lists, share[self.by_item], of_vectors, found[name])
         if not self.form.residual_weights:
             return slopes
         through, zeros = np.empty(len(slopes)), np.zeros(self.n_items)

@@ -75,27 +75,18 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
     ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
     ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
     """
-    model, train = fitted.model, fitted.train
-    found = prediction_errors(model, train, fitted.test)
+    model, train, test = fitted.model, fitted.train, fitted.test
+    found = dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
+    if model.predicts_ratings:
+        known, asked = (model.predict(part.users, part.items) for part in (train, test))
+        found = {"train_mse": rmse(train.ratings, known) ** 2, "test_mse": rmse(test.ratings, asked) ** 2}
+        found["test_rmse"] = rmse(test.ratings, test.scale.clip(asked))
     for kind in SIMILARITIES:
         top = recommended(model, train, k, kind)
-        metrics = evaluate_ranking(top, fitted.test, threshold=threshold).metrics()
-        found[f"ndcg_{kind}"] = metrics[f"ndcg@{k}"]
-        found[f"coverage_{kind}"] = metrics[f"coverage@{k}"]
+        metrics = evaluate_ranking(top, test, threshold=threshold).metrics()
+        found |= {f"{metric}_{kind}": metrics[f"{metric}@{k}"] for metric in ("ndcg", "coverage")}
         found[f"popularity_{kind}"] = measures.neighbour_popularity(top.items, train.item_counts)
     return found | embedding_measures(model.item_embeddings_, train, k, least_ratings)
-
-
-def prediction_errors(model: Recommender, train: Interactions, test: Interactions) -> dict[str, float]:
-    """Mean squared errors as project C has them, unclipped, and the clipped RMSE on test."""
-    if not model.predicts_ratings:
-        return dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
-    predicted = {name: model.predict(d.users, d.items) for name, d in (("train", train), ("test", test))}
-    return {
-        "train_mse": rmse(train.ratings, predicted["train"]) ** 2,
-        "test_mse": rmse(test.ratings, predicted["test"]) ** 2,
-        "test_rmse": rmse(test.ratings, test.scale.clip(predicted["test"])),
-    }
 
 
 def embedding_measures(
