@@ -169,17 +169,11 @@ def decide_all(
     context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` (``level``,
     ``n_resamples``, ``seed``) are those of `decide`.
 
-    Returns
-    -------
-    decided : DataFrame
-        A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``, ``too_few``; where
-        it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's),
-        ``choice_value``, ``n_equals``, ``because``.
-    cells : DataFrame
-        A row a decided context, metric and model: ``value``; ``shown``, of an error the difference from the
-        reference's; ``not_told_apart`` from the winner.
-    decisions : dict
-        By context's name and metric.
+    Returns three things. A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``,
+    ``too_few``; where it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the
+    winner's), ``choice_value``, ``n_equals``, ``because``. A row a decided context, metric and model: ``value``;
+    ``shown``, of an error the difference from the reference's; ``not_told_apart`` from the winner. And the decisions by
+    context's name and metric.
     """
     rows, cells, decisions = [], [], {}
     for context in contexts:

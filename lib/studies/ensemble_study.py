@@ -115,14 +115,8 @@ def level_one(
 ) -> tuple[LevelOne, Interactions, LevelOne]:
     """Bring one split's fits, of `member_fits`, into the form that a stack learns from and answers in.
 
-    Returns
-    -------
-    learned : LevelOne
-        Of the training ratings left out, part by part.
-    ratings : Interactions
-        Those ratings, in the same order.
-    asked : LevelOne
-        Of the test ratings.
+    Returns what the members say of the training ratings left out, part by part; these ratings, in the same order; and
+    what the members say of the test ratings.
     """
     mine = {(f["member"], f["part"]): f for f in fits if f["split"] == key}
     members = list(dict.fromkeys(member for member, _ in mine))
@@ -139,7 +133,6 @@ def level_one(
     return joined(parts), split.train.take(np.concatenate(rows)), joined([WHOLE])
 
 
-# -- what it comes to -----------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Outcome:
     """One model's predictions of a split's test ratings (`test`, in their order), and what they come to.

@@ -100,9 +100,12 @@ def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
 
     Columns, by code of those with a rating: ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating).
     """
-    codes, _ = _side(interactions, kind)
-    grouped = pd.Series(interactions.ratings.astype(np.float64)).groupby(codes)
-    return grouped.agg(ratings="size", mean="mean", deviation="std")
+    (codes, counts), ratings = _side(interactions, kind), interactions.ratings.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(codes, ratings, len(counts)) / counts
+        squares = np.bincount(codes, (ratings - mean[codes]) ** 2, len(counts))
+        deviation = np.where(counts > 1, np.sqrt(squares / (counts - 1)), np.nan)
+    return pd.DataFrame({"ratings": counts, "mean": mean, "deviation": deviation})[counts > 0]
 
 
 def true_spread(table: pd.DataFrame) -> float:

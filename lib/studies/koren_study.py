@@ -63,12 +63,8 @@ def variants() -> dict[str, Variant]:
     implicit = magnitudes(implicit_learning_rate=(0.004, 0.03), implicit_regularisation=(3e-4, 5e-3))
     weights = magnitudes(weight_learning_rate=(1e-3, 2e-2), weight_regularisation=(5e-4, 2e-2))
     biases = magnitudes(bias_regularisation=(3e-3, 6e-2)) | {"learning_rate_decay": Real(0.93, 0.99)}
-    moving = magnitudes(
-        time_bias_learning_rate=(1e-4, 3e-3),
-        time_bias_regularisation=(5e-3, 0.2),
-        time_factor_learning_rate=(1e-4, 2e-3),
-        time_factor_regularisation=(5e-3, 0.2),
-    )
+    moving = magnitudes(time_bias_learning_rate=(1e-4, 3e-3), time_bias_regularisation=(5e-3, 0.2))
+    moving |= magnitudes(time_factor_learning_rate=(1e-4, 2e-3), time_factor_regularisation=(5e-3, 0.2))
     constants = magnitudes(user_regularisation=(0.5, 30.0), item_regularisation=(0.5, 30.0))
     correlated = magnitudes(n_neighbours=(10, 100), shrinkage=(10.0, 1000.0))
     interpolated = magnitudes(n_neighbours=(10, 60), moment_shrinkage=(20.0, 1000.0))
@@ -166,7 +162,6 @@ def _has_epochs(variant: Variant) -> bool:
     return "patience" in model_class(variant.model).parameter_names()
 
 
-# -- measurements --------------------------------------------------------------------------------------------------
 def seconds_an_epoch(fitted: Fitted, *, n: int = 4) -> dict[str, float]:
     """Time an epoch (``seconds_epoch``) by what fits of n + 1 epochs take more than fits of one."""
     seconds = []
@@ -183,7 +178,6 @@ def transductive(fitted: Fitted) -> dict[str, float]:
     return {"transductive_rmse": rmse(fitted.test.ratings, answers(model, fitted.test))}
 
 
-# -- what they left ------------------------------------------------------------------------------------------------
 def sampled_of(
     record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int, seed: int
 ) -> SampledRanks:

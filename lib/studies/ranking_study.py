@@ -24,13 +24,14 @@ from lib.studies.variants import Variant, by_name, magnitudes
 FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
 """Models that can score users whom they were not trained on."""
 
-PUBLISHED_BPR = {
-    "n_factors": 128,
-    "sampling": "user",
-    "initial_scale": 0.05,
-    "l2": 1e-6,
+STEPS_OF_D = {
+    "optimiser": "adam",
+    "learning_rate": 3e-3,
+    "batch_size": 8192,
+    "n_epochs": 15,
     "clip_norm": 5.0,
-} | {"optimiser": "adam", "learning_rate": 3e-3, "batch_size": 8192, "n_epochs": 15}
+}
+PUBLISHED_BPR = {**STEPS_OF_D, "n_factors": 128, "sampling": "user", "initial_scale": 0.05, "l2": 1e-6}
 """Project D's settings of BPR."""
 
 
@@ -44,12 +45,8 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
     learned = {"threshold": Choice((None, threshold))}
     near = magnitudes(n_neighbours=(20, 400), shrinkage=(0.1, 100.0))
     als = magnitudes(n_factors=(16, 128), l2=(0.1, 300.0), alpha=(0.3, 30.0))
-    bpr = magnitudes(
-        n_factors=(16, 128),
-        learning_rate=(5e-3, 0.2),
-        l2=(1e-4, 0.1),
-        n_epochs=(min(20, most_epochs), most_epochs),
-    )
+    bpr = magnitudes(n_factors=(16, 128), learning_rate=(5e-3, 0.2), l2=(1e-4, 0.1))
+    bpr |= magnitudes(n_epochs=(min(20, most_epochs), most_epochs)) | {"negative_power": Real(0.0, 1.0)}
     return by_name(
         Variant.of("random_order"),
         Variant.of("most_popular"),
@@ -57,7 +54,7 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
         Variant.of("ease", learned | magnitudes(l2=(10.0, 3000.0))),
         Variant.of("implicit_als", learned | als),
         Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
-        Variant.of("bpr", learned | bpr | {"negative_power": Real(0.0, 1.0)}, optimiser="sgd"),
+        Variant.of("bpr", learned | bpr, optimiser="sgd"),
         Variant.of("multi_vae"),
     )
 
@@ -69,11 +66,8 @@ def rating_variants() -> dict[str, Variant]:
     C's with gravity and with softmax.
     """
     sets = ("raters", "rated")
-    svd = {
-        "n_factors": Integer(8, 64, log=True),
-        "n_epochs": Integer(10, 40),
-        **magnitudes(lr_all=(2e-3, 2e-2), reg_all=(2e-2, 0.2)),
-    }
+    svd = {"n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40)}
+    svd |= magnitudes(lr_all=(2e-3, 2e-2), reg_all=(2e-2, 0.2))
     als = magnitudes(n_factors=(2, 32)) | penalties(sets, USUAL)
     gravity = {"learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}
     machine = {"n_factors": 10, "n_iterations": 100, "n_samples": 75}
@@ -100,7 +94,8 @@ def list_fits(
 ) -> list[Fit]:
     """Return the fits that draw everybody's list of k films, on ``train``, labelled ``variant`` and ``seed``.
 
-    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then trained on all of train.
+    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit. Multi-VAE finds
+    its epochs on a tenth of each user's ratings, and is then trained on all of train.
     """
     fits = []
     for name, n_starts in starts.items():
@@ -113,7 +108,6 @@ def list_fits(
     return fits
 
 
-# -- users who are not in training ---------------------------------------------------------------------------------
 def fold_in_fits(
     variants: Mapping[str, Variant], chosen: Mapping[str, Mapping], *, ks: Sequence[int], **split
 ) -> list[Fit]:
@@ -151,7 +145,6 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 
-# -- lists ---------------------------------------------------------------------------------------------------------
 def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
     """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists."""
     users, items = train.user_codes(top_k["user"]), train.item_codes(top_k["item"])

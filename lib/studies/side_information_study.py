@@ -125,7 +125,6 @@ def machine_variant(groups: tuple[str, ...], *, n_iterations: int = 200) -> Vari
     return Variant("machine", "Bayesian factorisation machine", "factorisation_machine", fixed)
 
 
-# -- searches and fits ---------------------------------------------------------------------------------------------
 MOST_ITERATIONS = 100
 """B's limit; early stopping ends nearly every fit before it."""
 
@@ -222,7 +221,6 @@ def parameter_label(name: str) -> str:
     return name.replace("_", " ")
 
 
-# -- tables ---------------------------------------------------------------------------------------------------------
 COLD_AT_MOST, POPULAR_FROM = 2, 15
 """B's bins by training ratings of the film."""
 

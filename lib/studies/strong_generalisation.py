@@ -86,17 +86,14 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
 
     Lists are drawn from all films with a training rating, those folded in left out; every target film is relevant,
     whatever its rating; users without one are counted in ``n_left_out``. Coverage is a share of the whole id map. Beside
-    the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``,
+    the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``, the recall of Liang et al. 2018: a perfect
+    list has 1 where the user has more than k target films.
 
-    .. math:: \sum_{j \le k} h_j / \min(k, R),
-
-    which is the recall of Liang et al. 2018: a perfect list has 1 where the user has more than k target films.
+    .. math:: \sum_{j \le k} h_j / \min(k, R)
 
     A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
-    returns finite scores of shape (rows, n_items), as `lib.models.lists.item_weights.ItemWeights` does.
-
-    ValueError: a k below 1 or above the number of films with a training rating, scores that are not finite, or no
-    user with a target.
+    returns finite scores of shape (rows, n_items). ValueError: a k below 1 or above the number of films with a training
+    rating, scores that are not finite, or no user with a target.
     """
     if len(part.target) == 0:
         raise ValueError("no held-out user has a target; hold out more users")

@@ -222,14 +222,9 @@ def starve(
 
     Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
     users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
-    numbers of ratings left (0 included).
+    numbers of ratings left (0 included); a user with fewer keeps them all.
 
-    Returns
-    -------
-    starved : Interactions
-        Rows in train's order.
-    level : ndarray of int64, shape (n_users,)
-        Ratings left to each starved user, -1 for the others. A user with fewer ratings than the level keeps them all.
+    Returns what is left, in train's order, and by user (int64, shape (n_users,)) the level, -1 for the others.
     """
     rng = np.random.default_rng(seed)
     rated = rng.permutation(np.flatnonzero(train.user_counts))
@@ -253,12 +248,8 @@ def errors_of_starved(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
 
-    Returns
-    -------
-    errors : DataFrame
-        ``ratings`` kept, ``model``, ``rmse``, ``low``, ``high``.
-    gaps : DataFrame
-        ``ratings`` kept, ``rival``, ``difference`` of the first model minus it, ``low``, ``high``, ``p``.
+    Returns errors, with ``ratings`` kept, ``model``, ``rmse``, ``low``, ``high``, and gaps, with ``ratings`` kept,
+    ``rival``, ``difference`` of the first model minus it, ``low``, ``high``, ``p``.
     """
     errors, gaps = [], []
     first, levels = next(iter(models)), [level for _, level in draws]

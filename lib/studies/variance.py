@@ -15,15 +15,11 @@ AGE_GROUPS = (0, 18, 25, 35, 45, 55)
 def explained_variance(interactions: Interactions) -> pd.DataFrame:
     r"""Explain the ratings by least squares, one source of knowledge at a time.
 
-    The share is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
-    free numbers p (an effect a user) gains nothing by fitting noise. Missing features count as a category of their
-    own. For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`.
-
-    Columns: ``source``, ``kind`` ("side table" or "id"), ``effects`` (p), ``share`` and, for side tables, ``chance``:
-    what a meaningless feature with as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share.
-    Sources that the data set lacks are left out.
-
-    ValueError: all ratings are equal: there is no variance to explain.
+    The ``share`` is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
+    free numbers p, its ``effects``, gains nothing by fitting noise. Missing features count as a category of their own.
+    For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`. A row a ``source`` that the data
+    set has, of ``kind`` "side table" or "id"; for side tables also the ``chance``: what a meaningless feature with as
+    many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. ValueError: all ratings are equal.
     """
     if interactions.ratings.min() == interactions.ratings.max():
         raise ValueError("all ratings are equal: there is no variance to explain")

@@ -59,7 +59,6 @@ def by_name(*variants: Variant) -> dict[str, Variant]:
     return {one.name: one for one in variants}
 
 
-# -- several random starts ------------------------------------------------------------------------------------------
 def by_variant(fits: Fits) -> dict[str, list[Mapping[str, Any]]]:
     """Put each variant's records together, in the order in which they come."""
     found: dict[str, list[Mapping[str, Any]]] = {}
