@@ -25,11 +25,7 @@ GROUPS = {
 
 
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:
-    """RMSE of each model in each segment of the test ratings.
-
-    Columns: ``segment``, ``model``, ``n_ratings``, ``share``, ``rmse``, ``mae``; segments without ratings are left
-    out.
-    """
+    """RMSE and MAE of each model in each segment of the test ratings; segments without ratings are left out."""
     users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     parts = {m: rating_by_segment(labels, users, ratings, table[m].to_numpy()) for m in models}
     together = pd.concat(parts, names=["model"]).reset_index()
@@ -38,12 +34,10 @@ def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Cat
 
 
 def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    r"""Correlate models over the test ratings: their predictions, and their errors :math:`\hat r - r`.
+    r"""Correlate pairs of models over the test ratings: their predictions, and their errors :math:`\hat r - r`.
 
     Errors that correlate leave an average little to gain: of two models with equal error variance
     :math:`\sigma^2` and error correlation :math:`\rho`, the mean has :math:`\sigma^2 (1 + \rho) / 2`.
-
-    A row a pair: ``model_a``, ``model_b``, ``predictions``, ``errors``.
     """
     predictions = table[list(models)].to_numpy().T
     errors = predictions - table["rating"].to_numpy(dtype=np.float64)
@@ -54,10 +48,7 @@ def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFram
 
 
 def put_back(matrix: ScoreMatrix, train: Interactions) -> ScoreMatrix:
-    """Put the training ratings into a score matrix on the rating scale, as an imputer's completed matrix has them.
-
-    ValueError: a training pair has no place in the matrix.
-    """
+    """Put the training ratings into a score matrix, as an imputer's completed matrix has them; all must have a place there."""
     rows = pd.Index(matrix.user_ids).get_indexer(train.user_ids[train.users])
     columns = pd.Index(matrix.item_ids).get_indexer(train.item_ids[train.items])
     if (rows < 0).any() or (columns < 0).any():
@@ -79,8 +70,7 @@ def order_of_appearance(ids: np.ndarray, sequence: np.ndarray) -> np.ndarray:
 def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str, list[ScoreMatrix]]:
     """Put a matrix into other orders under unchanged ids, as a slip in matching rows or columns would.
 
-    By what was done, in words: nothing; users, films or both in the order in which they first appear in `data`; the
-    same shuffled, `n_shuffles` times each.
+    By what was done, in words: nothing; users, films or both as they first appear in `data`; `n_shuffles` shuffles.
     """
     frame = data.frame()
     rows = order_of_appearance(matrix.user_ids, frame["user"].to_numpy())
@@ -101,8 +91,7 @@ def order_agreement(
 ) -> pd.DataFrame:
     """Measure how well a matrix agrees with another one that stands in several orders, of `orders`.
 
-    A row an order: ``order``, ``correlation`` (mean over users and variants), ``lowest`` and ``highest`` of any user,
-    ``overlap`` of lists of k (mean) and ``overlap_max``.
+    ``correlation`` and ``overlap`` of lists of k are means over users and variants, the others extremes of any user.
     """
     rows = []
     for order, matrices in variants.items():
@@ -118,8 +107,7 @@ def order_agreement(
 def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resamples: int) -> pd.DataFrame:
     """Average models with equal weights, and compare each average with its best member over resampled users.
 
-    A row a blend: ``blend`` (its members' labels), ``rmse``, ``mae``, ``best_member``, ``best_member_rmse``; the
-    ``difference`` in RMSE with ``low``, ``high`` and ``p``.
+    ``difference`` is in RMSE, with its interval and p-value; ``blend`` has the members' labels.
     """
     users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     rows = []

@@ -116,9 +116,8 @@ def decide(
     """Find the winner, the models that cannot be told from it, and the simplest of these.
 
     Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values
-    corrected by Holm for the number of models within the context; `level` is the family-wise error rate, `n_resamples`
-    and `seed` are of tests and intervals. `simplicity` has all models, the simplest first (`by_simplicity`); of equal
-    values the simpler one wins.
+    corrected by Holm for the number of models within the context; `level` is the family-wise error rate. `simplicity`
+    has all models, the simplest first (`by_simplicity`); of equal values the simpler one wins.
 
     ValueError: fewer than two models, a model without a place in `simplicity`, too few resamples for any model to
     reach the level, or models measured differently.
@@ -209,11 +208,10 @@ def _measured_in(
 
 
 def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Count who wins, and what is to be taken, over the decided contexts of one metric.
+    """Count over the decided contexts of one metric who wins, and what is to be taken.
 
-    Keys: ``contexts``; ``best``, who wins most often, and its ``wins``; ``winners``, how many different ones there
-    are; ``clear``, in how many contexts the winner has no equal; ``lead``, the median one, and ``unsure``, how many
-    intervals of it hold zero; ``simplest``, what is to be taken most often, and ``takes``, how often.
+    ``winners`` is how many different ones win, ``clear`` in how many contexts the winner has no equal, ``lead`` the median
+    one, ``unsure`` how many intervals of it hold zero.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
     return {
@@ -234,8 +232,7 @@ def by_simplicity(
 ) -> list[str]:
     """Order models from the simplest: by family, within a family by the number of learned parameters, then by name.
 
-    `order` has the families, the simplest first; a family that is not named comes after all that are, in alphabetical
-    order. A model without a number of parameters comes last in its family.
+    Families that `order` does not name come last, by name, and so do models without a number within their family.
     """
     if missing := [name for name in models if name not in families]:
         raise ValueError(f"no family is known for {', '.join(missing)}; name one for each model")
@@ -251,8 +248,7 @@ def by_simplicity(
 def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
     """Say in a sentence why the choice is the choice, with the measured difference.
 
-    The interval is not corrected for the number of models while the test is; where only the interval leaves zero out,
-    the sentence says so.
+    The interval is not corrected for the number of models, the test is; where only the interval leaves zero out, it says so.
     """
     if decision.equals == [decision.choice]:
         return f"best {metric}, and every other model is significantly worse"

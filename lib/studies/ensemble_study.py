@@ -77,13 +77,11 @@ def member_fits(
     seed: int = 0,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Fit]:
-    """Return the fits of every member on every part of every split and on the whole.
+    """Return the fits of every member on every part of every split and on the whole, labelled so.
 
     Members have the hyperparameters and epochs that `choices` (of `lib.studies.choices`) say, but for those in `changes`.
     Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
     turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
-
-    Fits are labelled ``member``, ``split`` and ``part``; the member `TELLS` measures the moments too.
 
     ValueError: more parts than folds, or a change for what is no member.
     """
@@ -115,8 +113,7 @@ def level_one(
 ) -> tuple[LevelOne, Interactions, LevelOne]:
     """Bring one split's fits, of `member_fits`, into the form that a stack learns from and answers in.
 
-    Returns what the members say of the training ratings left out, part by part; these ratings, in the same order; and
-    what the members say of the test ratings.
+    What the members say of the training ratings left out, part by part; these ratings; and what they say of the test's.
     """
     mine = {(f["member"], f["part"]): f for f in fits if f["split"] == key}
     members = list(dict.fromkeys(member for member, _ in mine))
@@ -197,10 +194,9 @@ def stacked(
 def left_out_gains(
     learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int, n_resamples: int
 ) -> pd.DataFrame:
-    """Leave each member out in turn, then the moment, and measure what that changes.
+    """Leave each member out in turn, then the moment (``"moments"``), and measure what that changes.
 
-    Columns: ``member`` (``"moments"`` for the moment), ``rmse`` without it, ``difference`` from the whole ensemble
-    (positive: worse without it), ``low`` and ``high`` of its interval over users, ``p_value``.
+    ``rmse`` is that without it, ``difference`` that from the whole ensemble, positive where it is worse without it.
     """
 
     def errors(one: LevelOne, other: LevelOne) -> PerUser:
@@ -230,11 +226,8 @@ def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, fl
 def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
     """Compare the ensemble on one split with its best member and with the blend, over `n_resamples` of the users.
 
-    `evaluations`, of the members and of what joins them, by name, have intervals.
-
-    Keys: ``ensemble`` (RMSE, with ``low`` and ``high``), ``mae``; ``best_member`` (its name), ``best_member_rmse``;
-    the RMSE of ``blend``, ``equal_weights``, ``blend_timeless``, None where there is none; ``against``, the `gap` of
-    the ensemble to the ``best_member`` and to the ``blend``.
+    `evaluations`, of the members and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``, None
+    where there is no such blend; ``low`` and ``high`` are the ensemble's; ``against`` has its `gap` to both rivals.
     """
     best = min(found.members, key=lambda name: found.members[name].test_rmse)
     ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}

@@ -18,9 +18,8 @@ from lib.metrics.segments import item_bins
 def overview(interactions: Interactions) -> dict[str, float]:
     """Count what there is.
 
-    ``users`` and ``items`` are those with a rating, ``catalogue`` all items, ``density`` the share of pairs of the former
-    that are rated; ``deviation`` of the ratings is that of a population, medians and extremes are of ratings a user and
-    an item, ``first`` and ``last`` seconds since 1970.
+    ``users`` and ``items`` are those with a rating, and ``density`` is a share of their pairs; ``catalogue`` is all items;
+    ``deviation`` is that of a population; ``first`` and ``last`` are seconds since 1970.
     """
     users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
@@ -75,8 +74,7 @@ def share_needed(counts: np.ndarray, share: float) -> float:
 def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
     """Share of rated pairs in each tile of the matrix, users and items in order of falling count.
 
-    ndarray of float64, shape (n_bins, n_bins) or fewer where there are fewer users or items. Row 0 holds the most
-    active users, column 0 the most rated items.
+    Shape (n_bins, n_bins), or fewer where there are fewer users or items. Row 0 holds the most active users.
     """
     ranks, edges = [], []
     for side in ("user", "item"):
@@ -123,10 +121,9 @@ def true_spread(table: pd.DataFrame) -> float:
 
 
 def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFrame:
-    """Spread of the items' mean ratings by how often they are rated, in bins of equal width on a logarithmic scale.
+    """Quantiles of the items' mean ratings by how often they are rated, in bins of equal width on a logarithmic scale.
 
-    Columns: ``ratings`` (geometric middle of the bin), ``items`` and the quantiles ``q05``, ``q25``, ``q50``,
-    ``q75``, ``q95`` of their means; empty bins are left out.
+    ``ratings`` is the geometric middle of a bin; empty bins are left out.
     """
     table = habits(interactions, "item")
     edges = np.geomspace(1, table["ratings"].max() + 1, n_bins + 1)
@@ -146,10 +143,7 @@ def grouped_means(
     `members` are bool arrays of shape (n_items,) or (n_users,) by group; groups may overlap, and one without a rating
     is left out. The standard error treats items (users) as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`,
     where item i has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side; groups of
-    fewer than `least` rated items (users) have none (NaN).
-
-    Columns: ``group``, ``items`` or ``users``, ``ratings``, ``mean``, ``low``, ``high``, ``film_share`` or
-    ``user_share`` (of all that are rated, or rate) and ``rating_share`` (of all ratings).
+    fewer than `least` rated items (users) have none (NaN). Shares are of all that are rated, or rate, and of all ratings.
     """
     codes, counts = _side(interactions, side)
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
@@ -175,7 +169,7 @@ AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)
 def groups_of(table: pd.DataFrame | None) -> dict[str, dict[str, np.ndarray]]:
     """Sort users, or films, into groups by what their table says of them, as bool arrays, shape (len(table),).
 
-    By attribute, as far as the table has them: ``age`` in bands, ``gender`` and ``occupation``; ``genre`` and ``decade``.
+    By attribute, as far as there: ``age`` in bands, ``gender`` and ``occupation``; ``genre`` and ``decade``.
     """
     table, found = pd.DataFrame() if table is None else table, {}
     if "age" in table:
@@ -217,10 +211,7 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
 
 # -- time --------------------------------------------------------------------------------------------------------------
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
-    """Ratings, new users and the mean rating in periods of equal length.
-
-    Columns: ``start`` (UTC), ``ratings``, ``new_users`` (whose first rating lies in it), ``mean`` (NaN: none).
-    """
+    """Ratings, users whose first rating it is, and the mean rating (NaN: none) in periods of equal length by ``start`` (UTC)."""
     times = interactions.timestamps
     edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)
     frame = pd.DataFrame({"user": interactions.users, "rating": interactions.ratings.astype(np.float64)})
@@ -237,9 +228,9 @@ def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
 
 
 def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
-    """Length of each user's history; a new session begins after `gap` seconds without a rating.
+    """Ratings, seconds from the first to the last, and sessions of each user (code).
 
-    A row a user: ``user`` (code), ``ratings``, ``seconds`` from the first to the last, ``sessions``.
+    A new session begins after `gap` seconds without a rating.
     """
     table = pd.DataFrame({"user": interactions.users, "time": interactions.timestamps})
     table = table.sort_values(["user", "time"])
@@ -254,9 +245,8 @@ def by_position(
 ) -> pd.DataFrame:
     """How ratings change along a user's history: the first films rated against the later ones.
 
-    Columns: ``positions`` (such as "6–10"; `edges` are the first positions, counted from 1 by time, the last is
-    open), ``ratings``, ``deviation`` (mean rating less the user's own mean), ``low`` and ``high`` (95%, users as
-    clusters), ``popularity`` (mean number of ratings of the films rated).
+    `edges` are the first positions, counted from 1 by time, the last is open. ``deviation`` is the mean rating less the
+    user's own mean, with its 95% interval (users as clusters), ``popularity`` the mean number of ratings of the films.
     """
     order = np.lexsort((interactions.timestamps, interactions.users))
     users, ratings = interactions.users[order], pd.Series(interactions.ratings[order].astype(np.float64))
@@ -280,8 +270,7 @@ def by_position(
 def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
     """Test ratings that a split leaves without a training rating of their user or film.
 
-    Columns: ``split``, ``train``, ``test``, ``test_users``, ``cold_users`` (share of test ratings whose user has no
-    training rating), ``cold_items`` (likewise for films) and ``cold_item_ratings`` (their number).
+    ``cold_users`` and ``cold_items`` are shares of the test ratings, ``cold_item_ratings`` is a number of them.
     """
     rows = []
     for split in splits:
@@ -294,10 +283,9 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
 
 
 def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> pd.DataFrame:
-    """Weight of rarely rated films in the catalogue and in the test set.
+    """Share of the catalogue and of the test set that films with few ``train_ratings`` (such as "1–5") have.
 
-    Columns: ``train_ratings`` (such as "1–5"; `edges` are the classes' lower ends, the last is open), ``items``,
-    ``catalogue`` (share of all films) and ``test`` (share of the test ratings).
+    `edges` are the lower ends of the classes, the last of which is open.
     """
     bins = item_bins(split.train, edges)
     items, test = (pd.Series(of).value_counts(sort=False).to_numpy() for of in (bins, bins[split.test.items]))

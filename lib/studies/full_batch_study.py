@@ -87,9 +87,8 @@ def training(
 ) -> Fit:
     """Return the training of one of E's models, measured by `course`.
 
-    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
-    `lib.studies.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
-    `rate_factor`.
+    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of `FullBatch`,
+    ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by `rate_factor` too.
     """
     *_, sized, rate = LABELS[model]
     changed = dict(changes)
@@ -109,11 +108,9 @@ def training(
 
 
 def course(fitted: Fitted) -> dict[str, Any]:
-    """Tell how one of E's trainings went.
+    """Tell how one of E's trainings went: ``test_curve``, RMSEs before and after each epoch, and its ends.
 
-    Keys: ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
-    ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and ``diverged``
-    (1 where the training error left the range of floats, or ended above where it began).
+    ``diverged`` is 1 where the training error left the range of floats, or ended above where it began.
     """
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_

@@ -24,11 +24,8 @@ PATHS = {"soft_impute": (soft_impute_path, "shrinkage"), "hard_impute": (hard_im
 def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:
     """Fit a model of `PATHS` along values of its setting, to a split's train and to what validation data leave of it.
 
-    The train of `inner` is the split's without the validation ratings, which are its test; `parameters` are further
-    hyperparameters.
-
-    A row a value, rising: the setting, ``rank`` of the fit, and errors such as ``train_rmse``, ``test_mae`` and
-    ``validation_rmse``. Train errors are those of the fit to all of the split's train.
+    The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank`` of the
+    fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
     """
     path, setting = PATHS[model]
     rows: dict[float, dict[str, float]] = {}
@@ -66,8 +63,7 @@ def guess(
 def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Say of each `guess` whether it gives the `published` RMSE and MAE of its model, which have two digits.
 
-    By model and RMSE, with ``cut`` and ``rounded``, whether both figures are the published ones when ours are cut, or
-    rounded, to two digits, and ``rmse_cut``, the same of the RMSE alone.
+    ``cut`` and ``rounded`` are whether both are the published ones when ours are cut, or rounded; ``rmse_cut`` is of one.
     """
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])

@@ -67,11 +67,9 @@ def compare_on_folds(
 ) -> pd.DataFrame:
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
-    `tuned` has hyperparameters by registered name.
-
-    A row a model: ``name``, ``model`` (for readers), ``rmse`` and ``spread`` (mean and standard deviation over folds,
-    predictions clipped to the scale), ``seconds`` (of a fit) and ``gap``: the largest difference to scikit-surprise's
-    predictions, NaN where the settings are not the same. Empty without folds.
+    `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means over
+    folds, ``spread`` is the RMSE's standard deviation, and ``gap`` the largest difference to scikit-surprise's predictions,
+    NaN where the settings are not the same. Empty without folds.
     """
     columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
     if not n_folds:

@@ -130,8 +130,7 @@ def starts_of(
 ) -> list[Fit]:
     """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
 
-    Models without a random start are fitted once. `k` is the length of the lists, `sampling` goes to
-    `lib.metrics.sampled.sampled_ranks`.
+    Models without a random start are fitted once. `k` is the lists' length, `sampling` is for `sampled_ranks`.
     """
     fits = []
     for name, one in variants.items():
@@ -191,12 +190,9 @@ def sampled_of(
 
 
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
-    """Return what the test of lists finds of a model, means over its random starts.
+    """Return what the test of lists finds of a model, as `IN_LISTS` has it, means over its random starts.
 
-    `ranks` are by what was kept out of the samples, `lists` over the full catalogue.
-
-    Keys: ``hits_none`` and ``hits_rated`` (sampled hits among the first ten), ``percentile`` (sampled, rated films
-    kept out), ``ndcg`` and ``precision``.
+    `ranks` are by what was kept out of the samples, `lists` over the full catalogue. The percentile is with rated films out.
     """
     found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
     found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
@@ -209,9 +205,8 @@ def explained(
 ) -> pd.DataFrame:
     """Put what several models' predictions for one pair rest on side by side, a row a film, with titles.
 
-    Columns: ``model``, ``film`` (title), ``rated`` (the user's training rating) and ``contribution`` (in rating
-    units), each model's `n` largest first; then a row for the other films together and one for what no film answers
-    for.
+    Each model's `n` largest contributions, in rating units, beside the user's training rating; then a row for the other
+    films together and one for what no film answers for.
     """
     own = train.users == user
     given = dict(zip(train.items[own].tolist(), train.ratings[own].tolist(), strict=True))

@@ -37,14 +37,11 @@ def moment_features(
     it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the nearest
     rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power, decay
     within it, the means, and then their weights; and what train says about user and film: counts, means and variances,
-    the film's year; the time.
+    the film's year; the time. Float64; without training ratings zeros and, for distances in time, NaN.
 
     Nothing of `asked` is read but users, films and times; it shares the id maps, and holds no rating of `train`.
-    `residuals` are ratings minus the predictions of a model that was fitted on `train` and on nothing else, and
-    `item_vectors`, shape (n_items, d), the same model's; a vector of zeros is similar to nothing.
-
-    Returns float64, shape (len(asked), n_features). A user without training ratings has zeros and, for distances in time,
-    NaN. ValueError: lengths or id maps do not fit.
+    `residuals` and `item_vectors`, shape (n_items, d), are of a model that was fitted on `train` and on nothing else; a
+    vector of zeros is similar to nothing. ValueError: lengths or id maps do not fit.
     """
     if len(residuals) != len(train) or len(item_vectors) != train.n_items or asked.n_items != train.n_items:
         raise ValueError(

@@ -69,10 +69,7 @@ def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0)
 def network_fits(
     names: Iterable[str], changes: Mapping[str, Mapping], *, most_epochs: int, n_starts: int = 1, k: int = 0
 ) -> list[Fit]:
-    """Return each network's `network_fit` from several random starts, none trained for more than `most_epochs`.
-
-    `changes` are by network.
-    """
+    """Return the `network_fit` of several random starts each, `changes` by network, for at most `most_epochs`."""
     fits = []
     for name in names:
         changed = dict(changes.get(name, {}))
@@ -85,8 +82,7 @@ def network_fits(
 def leaks(fitted: Fitted) -> dict[str, float]:
     """Measure AutoRec on the test ratings with the training ratings as its input, and as project D does with those asked for.
 
-    RMSE of unclipped predictions, as D has it: ``honest_rmse``; ``leak_rmse``, the test ratings themselves being the
-    input; ``both_rmse``, training and test ratings being the input.
+    RMSE of unclipped predictions, as D has it, from training ratings, from the test ratings themselves, and from both.
     """
     train, test = fitted.parts[fitted.learned], fitted.test
     columns = ("users", "items", "ratings", "timestamps")

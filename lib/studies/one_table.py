@@ -36,8 +36,7 @@ def evaluations_of(
 ) -> dict[tuple[str, str], Evaluation]:
     """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
 
-    Lists of length `k` are measured as `lib.experiment.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95%
-    intervals by `n_resamples` of the users, none for 0.
+    Lists have length `k`; RMSE, MAE and nDCG get 95% intervals by `n_resamples` of the users, none for 0.
     """
     found = {}
     for fit in fits:
@@ -53,11 +52,7 @@ def evaluations_of(
 def fit_table(
     evaluations: Mapping[tuple[str, str], Evaluation], contenders: Mapping[str, Contender], *, k: int
 ) -> pd.DataFrame:
-    """Return a row a fit.
-
-    Columns: ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN
-    for models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
-    """
+    """Return a row a fit, with errors NaN for models that predict no ratings, and lists where none were drawn."""
     rows = []
     for (name, key), found in evaluations.items():
         row = {"name": name, **contenders[name].facts, "key": key, "protocol": protocol_of(found.split.name)}
@@ -68,13 +63,11 @@ def fit_table(
 
 
 def board(fits: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a contender and protocol: means over the protocol's splits, and how far they spread.
+    """Return a row a contender and protocol: means over the splits that have a metric, and how far they spread.
 
-    Columns: ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``; means of every metric and cost
-    over the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over splits, NaN
-    for one split; and ``whole``: whether it was fitted on all of the protocol's splits, as a mean over fewer stands
-    beside others with care. Protocols in the order of their first fit, models by RMSE, those without one at the end
-    by nDCG.
+    Spreads are the sample standard deviation, NaN for one split; ``whole`` tells whether it was fitted on all of the
+    protocol's splits, as a mean over fewer stands beside others with care. Protocols in the order of their first fit,
+    models by RMSE, those without one at the end by nDCG.
     """
     grouped = fits.groupby(["protocol", "name", "label", "family", "project"], sort=False)
     found = grouped[list(MEASURED)].mean()
@@ -91,8 +84,7 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
 def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the RMSE with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
 
-    Columns: ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread``
-    (sample standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
+    Both are over the splits that a contender was fitted on. Those that have all splits come first, by their mean.
     """
     keys = list(keys)
     mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]

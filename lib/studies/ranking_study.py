@@ -39,8 +39,7 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
     """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
 
     A rating of `threshold` or more counts as liked. Whether a model learns from all ratings or from liked films only is
-    searched; project D's document does not show from which of them its BPR does, and is taken to mean liked ones. BPR's
-    epochs are searched up to `most_epochs`.
+    searched; D's document does not show from which its BPR does, and is taken to mean liked ones.
     """
     learned = {"threshold": Choice((None, threshold))}
     near = magnitudes(n_neighbours=(20, 400), shrinkage=(0.1, 100.0))
@@ -113,8 +112,8 @@ def fold_in_fits(
 ) -> list[Fit]:
     """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
 
-    `split` is what `lib.studies.strong_generalisation.strong_split` takes, which leaves what was liked: no threshold is
-    left to learn from. Variants and points are as in `list_fits`, `ks` the lengths of the lists.
+    `split` is what `strong_split` takes, which leaves what was liked: no threshold is left to learn from. Variants and
+    points are as in `list_fits`, `ks` the lengths of the lists.
     """
     fits = []
     for one in (variants[name] for name in FOLD_IN if name in variants):
@@ -133,11 +132,7 @@ def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
 
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
-    """Measure lists for held-out users.
-
-    Keys: ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
-    codes.
-    """
+    """Measure lists for held-out users: their number, ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}

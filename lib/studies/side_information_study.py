@@ -40,10 +40,9 @@ def penalties(groups: Sequence[str], searched: Real) -> dict[str, BaseDistributi
 
 
 def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first, and one more, searched up to `most_factors` and so on.
+    """Return project B's seven variants, the full model first, and one more, searched in B's ranges as far as they touch it.
 
-    Each is searched in B's ranges, as far as they touch it. B's variant without features keeps the graph, which is made
-    from genres; the last one goes without that too.
+    B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
     """
 
     def variant(name, label, groups=("genres", "year"), graph="genres", popularity=True) -> Variant:
@@ -77,8 +76,7 @@ def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) ->
 def further_variants(groups: tuple[str, ...], *, most_factors: int = 64) -> dict[str, Variant]:
     """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
 
-    `groups` are the data's, searched over `USUAL` penalties and up to `most_factors`, projections updated in each
-    iteration.
+    `groups` are the data's, searched over `USUAL` penalties, projections updated in each iteration.
     """
 
     def variant(name, label, groups, feature_biases) -> Variant:
@@ -198,10 +196,7 @@ def course(fitted: Fitted) -> dict[str, np.ndarray]:
 
 
 def iteration_costs(sizes: Sequence[int], *, seed: int = 0) -> pd.DataFrame:
-    """Time one iteration with 16 factors on made-up ratings about as dense as MovieLens 1M, with and without implicit sets.
-
-    Columns: ``groups`` in words, ``ratings``, ``seconds``.
-    """
+    """Time an iteration with 16 factors, made-up data about as dense as MovieLens 1M, with and without implicit sets."""
     rows = []
     for size in sizes:
         made_up = made_up_ratings(size, int(size**0.5 * 6), int(size**0.5 * 4), seed=seed)
@@ -229,11 +224,7 @@ REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisatio
 
 
 def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
-    """Return a row a fit: errors on train, test and B's two bins, and what the fit took.
-
-    Columns: ``variant``, ``fold`` (from 1), ``train_rmse``, ``test_rmse``, ``cold_bin_rmse``, ``popular_bin_rmse``
-    (NaN for an empty bin), ``seconds_fit``, ``n_parameters``, ``own_share``.
-    """
+    """Return a row a fit: errors on train, test and B's two bins (NaN for an empty one), and what the fit took."""
     rows = []
     for fit in fits:
         split, predicted = splits[fit["fold"]], fit["predictions"]
@@ -288,8 +279,7 @@ def compare_with(
 ) -> pd.DataFrame:
     """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
 
-    As of `lib.statistics.significance.compare_models` with Benjamini and Hochberg's correction; ``sign_p`` is the
-    p-value of a two-sided sign test over the folds, as project B used, and ``sign_p_adjusted`` its correction.
+    ``sign_p`` is the p-value of a two-sided sign test over the folds, as project B used, ``sign_p_adjusted`` its correction.
     """
     errors = errors_by_user(fits, splits)
     table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)

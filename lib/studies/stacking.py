@@ -57,19 +57,14 @@ class Stack:
 
     w and v are least squares with a penalty on their squares, columns being standardised, and of the features those in
     `lib.studies.moment_features.MEANS`; g is a sum of regression trees fitted to the rest by gradient boosting
-    (scikit-learn's histogram form) on all features. Predictions are clipped to the scale.
-
-    Without `boosted` there is no g. `seed` is that of the trees' choice of features.
+    (scikit-learn's histogram form) on all features, with `seed` for their choice. There is none without `boosted`.
     """
 
     def __init__(self, scale: RatingScale, *, boosted: bool = True, seed: int = 0):
         self.scale, self.boosted, self.seed = scale, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
-        """Learn the weights from ratings that no member was trained on.
-
-        ValueError: a prediction is not finite.
-        """
+        """Learn the weights from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
         ratings = np.asarray(ratings, dtype=np.float64)
         columns = data.columns(MEANS)
         if not np.isfinite(columns).all():

@@ -51,10 +51,8 @@ def strong_split(
     4. Of the n ratings that a held-out user has left, :math:`\lfloor (1 - share) \cdot n \rfloor`, drawn evenly, are the
        target; `FOLD_IN_SHARE` of them is folded in.
 
-    The parts depend on the pairs and the seed, not on the order of rows; rows keep their order. Held-out users keep
-    their place in the id map of the training set, without a rating.
-
-    ValueError: the share is not between 0 and 0.5, or leaves no training user.
+    The parts depend on the pairs and the seed, not on the order of rows, which is kept, as the id map is. ValueError: the
+    share is not between 0 and 0.5, or leaves no training user.
     """
     if not 0 < held_out_users < 0.5:
         raise ValueError(f"held_out_users must be a share between 0 and 0.5; got {held_out_users}")
@@ -85,15 +83,11 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     r"""Measure a model's lists for held-out users, by their lengths `ks`.
 
     Lists are drawn from all films with a training rating, those folded in left out; every target film is relevant,
-    whatever its rating; users without one are counted in ``n_left_out``. Coverage is a share of the whole id map. Beside
-    the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``, the recall of Liang et al. 2018: a perfect
-    list has 1 where the user has more than k target films.
+    whatever its rating; users without one are counted in ``n_left_out``; coverage is a share of the whole id map. Beside
+    the metrics of `lib.metrics.evaluate_ranking` stands Liang's ``recall_capped``, :math:`\sum_{j \le k} h_j / \min(k, R)`.
 
-    .. math:: \sum_{j \le k} h_j / \min(k, R)
-
-    A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
-    returns finite scores of shape (rows, n_items). ValueError: a k below 1 or above the number of films with a training
-    rating, scores that are not finite, or no user with a target.
+    A model's ``score_histories`` is given rows of ``part.histories`` and returns finite scores of shape (rows, n_items).
+    ValueError: a k below 1 or above the number of films, scores that are not finite, or no user with a target.
     """
     if len(part.target) == 0:
         raise ValueError("no held-out user has a target; hold out more users")

@@ -117,11 +117,9 @@ def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
 
 
 def both_scales(fitted: Fitted) -> dict[str, Any]:
-    """Measure a network on the rating scale and on the scale of its targets.
+    """Measure a network on the rating scale, clipped, and on the scale of its targets (``unit_``), on train, test, validation.
 
-    Keys: ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
-    scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run`` and
-    ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included).
+    ``seconds_epoch`` is the training's seconds by epochs run, start of the graph included.
     """
     fit, model = fitted.fit, fitted.model
     scale = target_scaling(fit.prepare[1]["scaling"] if fit.prepare else "linear", fitted.given[fit.train])
@@ -169,10 +167,8 @@ def permutation_importance(
     """Measure how much worse the predictions get when one input is dealt out anew among the users, or the films.
 
     An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
-    inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
-
-    A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
-    ``start``, the model's place and the seed of its permutations.
+    inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance. ``increase``
+    is in clipped RMSE, ``start`` the model's place and the seed of its permutations.
     """
 
     def error(model: TwoTower) -> float:
@@ -197,11 +193,7 @@ def mean_errors(models: Models, data: Interactions, keep: np.ndarray | None = No
 
 
 def published_tables() -> pd.DataFrame:
-    """Read the architectures that A lists, best by train and by test error, with the figures that A gives for them.
-
-    Columns: ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training
-    each.
-    """
+    """Read A's figures, on its unit scale, of the architectures that it lists, best by train and by test error."""
     return pd.read_csv(ROOT / "data" / "published_architectures.csv")
 
 
@@ -218,13 +210,11 @@ def beside_published(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 def starve(
     train: Interactions, *, levels: Sequence[int], share: float, seed: int
 ) -> tuple[Interactions, np.ndarray]:
-    """Leave some users only a few of their training ratings, drawn evenly.
+    """Leave some users only a few of their training ratings, drawn evenly: rows in train's order, and levels by user.
 
     Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
     users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
-    numbers of ratings left (0 included); a user with fewer keeps them all.
-
-    Returns what is left, in train's order, and by user (int64, shape (n_users,)) the level, -1 for the others.
+    numbers of ratings left (0 included); a user with fewer keeps them all. The level is -1 for the other users.
     """
     rng = np.random.default_rng(seed)
     rated = rng.permutation(np.flatnonzero(train.user_counts))
@@ -248,8 +238,7 @@ def errors_of_starved(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
 
-    Returns errors, with ``ratings`` kept, ``model``, ``rmse``, ``low``, ``high``, and gaps, with ``ratings`` kept,
-    ``rival``, ``difference`` of the first model minus it, ``low``, ``high``, ``p``.
+    Returns errors, and gaps in RMSE of the first model minus each rival, with intervals, by ``ratings`` kept.
     """
     errors, gaps = [], []
     first, levels = next(iter(models)), [level for _, level in draws]
@@ -272,11 +261,7 @@ def errors_of_starved(
 def errors_by_activity(
     full: Models, ids_only: Models, split: Split, *, n_resamples: int, least: int = 20
 ) -> pd.DataFrame:
-    """Compare the network with the one without side features among users with equally many training ratings.
-
-    A row a bin with `least` users or more: ``training_ratings``, ``users``, RMSE ``full`` and ``ids_only``,
-    ``difference``, ``low``, ``high``.
-    """
+    """Compare the network with the one without side features in bins of at least `least` users by their training ratings."""
     rows, bins = [], user_bins(split.train)
     for name in bins.categories:
         inside = (bins == name) & (split.test.user_counts > 0)

@@ -12,12 +12,9 @@ BLOCK_ROWS = 512
 
 
 def genre_agreement(neighbours: np.ndarray, films: np.ndarray, genres: np.ndarray) -> np.ndarray:
-    r"""Mean Jaccard index of a film's genres and its neighbours'.
+    r"""Mean Jaccard index of the genres of films, shape (n,), and of their neighbours, (n, k); 0 for two films without genres.
 
     .. math:: \frac1k \sum_{j \in \mathrm{kNN}(i)} \frac{|G_i \cap G_j|}{|G_i \cup G_j|}
-
-    `neighbours` has shape (n, k), `films`, whose neighbours they are, (n,), and `genres`, of bool, (n_items, n_genres).
-    Two films without genres have an index of 0.
     """
     mine, theirs = genres[films][:, None, :], genres[neighbours]
     both, either = (mine & theirs).sum(axis=2), (mine | theirs).sum(axis=2)
@@ -135,12 +132,10 @@ def main_genres(genres: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 
 def silhouette(embeddings: np.ndarray, groups: np.ndarray) -> float:
-    r"""Mean silhouette of groups under cosine distance (Rousseeuw 1987).
+    r"""Mean silhouette of groups under cosine distance (Rousseeuw 1987); films with an empty group are left out.
 
     For each film :math:`(b - a) / \max(a, b)` with a its mean distance to its own group and b that to the nearest other
     one: 1 for groups far apart, 0 for groups that run into each other, below 0 for films among strangers.
-
-    Films with an empty group are left out; fewer than two groups are a ValueError.
     """
     from sklearn.metrics import silhouette_score
 

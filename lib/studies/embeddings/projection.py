@@ -19,8 +19,7 @@ def project(embeddings: np.ndarray, method: str, *, seed: int = 0, n_neighbours:
     """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
     `method` is t-SNE (van der Maaten and Hinton 2008, with a start from principal components) or UMAP (McInnes, Healy
-    and Melville 2018), `n_neighbours` UMAP's neighbourhood; t-SNE's perplexity is twice that. Too few films for it are a
-    ValueError.
+    and Melville 2018), `n_neighbours` UMAP's neighbourhood, which takes twice as many films; t-SNE's perplexity is twice it.
     """
     if len(embeddings) <= 2 * n_neighbours:
         raise ValueError(

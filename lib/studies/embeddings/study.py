@@ -68,12 +68,8 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
     """Measure predictions, lists, norms, neighbours and structure.
 
     Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
-    rating of `threshold` or more is relevant.
-
-    Keys: ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings); for each
-    similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
-    ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
-    ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
+    rating of `threshold` or more is relevant. Errors are unclipped mean squares as project C has them, and the clipped
+    ``test_rmse``, all NaN for a model that predicts no ratings. What ends in a similarity is measured by it.
     """
     model, train, test = fitted.model, fitted.train, fitted.test
     found = dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
