@@ -90,7 +90,7 @@ def half_width(spread, n_folds):
 
 
 def fold_results(folds: Iterable[Mapping], *, dataset: str, n_folds: int, run: str) -> pd.DataFrame:
-    """Turn means over random folds, as `lib.studies.koren_folds.compare_on_folds` gives them, into metric records.
+    """Turn means over random folds, as `lib.studies.koren_study.compare_on_folds` gives them, into metric records.
 
     Parameters
     ----------

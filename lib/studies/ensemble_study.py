@@ -79,7 +79,7 @@ def member_fits(
 ) -> list[Fit]:
     """Return the fits of every member on every part of every split and on the whole, labelled so.
 
-    Members have the hyperparameters and epochs that `choices` (of `lib.studies.choices`) say, but for those in `changes`.
+    Members have the hyperparameters and epochs that `choices` (of `choose`) say, but for those in `changes`.
     Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
     turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 

@@ -151,13 +151,11 @@ def evaluate_starts(
     name: str, models: Sequence[TwoTower], records: Sequence, split: Split, *, k: int, n_resamples: int
 ) -> list[Evaluation]:
     """Measure the random starts of a network; the first with lists, intervals and its predictions."""
-    found = []
+    found, first = [], {"ks": (k,), "n_resamples": n_resamples, "keep": True}
     for model, record in zip(models, records, strict=True):
-        options: dict[str, Any] = (
-            {"ks": (), "n_resamples": 0} if found else {"ks": (k,), "n_resamples": n_resamples}
-        )
-        options |= {"fitted": True, "keep": not found, "seconds_fit": record["seconds_fit"]}
-        found.append(evaluate(model, split, name=name, **options))
+        options = {"ks": (), "n_resamples": 0, "keep": False} if found else first
+        seconds = record["seconds_fit"]
+        found.append(evaluate(model, split, name=name, fitted=True, seconds_fit=seconds, **options))
     return found
 
 
@@ -229,12 +227,7 @@ def starve(
 
 
 def errors_of_starved(
-    models: Mapping[str, Models],
-    draws: Collection,
-    test: Interactions,
-    rivals: Sequence[str],
-    *,
-    n_resamples: int,
+    models: Mapping[str, Models], draws: Collection, test: Interactions, rivals: Sequence, *, n_resamples: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
 
