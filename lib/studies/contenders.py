@@ -223,16 +223,11 @@ def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
     parts = {"train": study.inner.train, "validation": study.inner.test}
     name = study.file.format(one.variant)
     found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
-    score = float(found.best["score"])
-    return {
-        "parameters": variant.parameters(found.chosen),
-        "n_epochs": found.n_epochs or None,
-        "trials": len(found.trials),
-        "validation": abs(score),
-        "metric": "nDCG@10" if score < 0 else "RMSE",  # lists minimise minus nDCG
-        "chosen_on": study.chosen_on,
-        "how": "search",
-    }
+    score = float(found.best["score"])  # lists minimise minus nDCG
+    parameters, epochs = variant.parameters(found.chosen), found.n_epochs or None
+    scored = {"validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE"}
+    told = {**scored, "chosen_on": study.chosen_on, "how": "search"}
+    return {"parameters": parameters, "n_epochs": epochs, "trials": len(found.trials), **told}
 
 
 def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
@@ -250,11 +245,12 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
         parameters = {"centre": fact["centre"], "rank": int(fact["setting"])}
     settings, dataset = stored.provenance.get("parameters", {}), stored.provenance.get("dataset", "")
     split = f"{settings.get('split', 'per_user_80_20')}, seed {settings.get('seed', 42)}"
+    told = {"trials": stored.facts.get("two_tower_grid", {}).get("size")}
+    told |= {"chosen_on": f"a tenth of each user's train of {dataset}, {split}"}
     return {
         "parameters": parameters,
         **NOT_SEARCHED,
-        "trials": stored.facts.get("two_tower_grid", {}).get("size"),
-        "chosen_on": f"a tenth of each user's train of {dataset}, {split}",
+        **told,
         "how": f"chosen on the page {run.replace('_', ' ')}",
     }
 

@@ -214,17 +214,10 @@ def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     one, ``unsure`` how many intervals of it hold zero.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
-    return {
-        "contexts": len(decided),
-        "best": labels.get(wins.first_valid_index()),
-        "wins": wins.max(),
-        "winners": len(wins),
-        "clear": int((decided["n_equals"] == 1).sum()),
-        "lead": decided["lead"].median(),
-        "unsure": int((decided["lead_low"] <= 0).sum()),
-        "simplest": labels.get(takes.first_valid_index()),
-        "takes": takes.max(),
-    }
+    found = {"contexts": len(decided), "best": labels.get(wins.first_valid_index()), "wins": wins.max()}
+    found |= {"winners": len(wins), "clear": int((decided["n_equals"] == 1).sum())}
+    found |= {"lead": decided["lead"].median(), "unsure": int((decided["lead_low"] <= 0).sum())}
+    return found | {"simplest": labels.get(takes.first_valid_index()), "takes": takes.max()}
 
 
 def by_simplicity(

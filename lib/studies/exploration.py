@@ -14,7 +14,6 @@ from lib.data.splits import Split
 from lib.metrics.segments import item_bins
 
 
-# -- counts and concentration ------------------------------------------------------------------------------------------
 def overview(interactions: Interactions) -> dict[str, float]:
     """Count what there is.
 
@@ -23,24 +22,18 @@ def overview(interactions: Interactions) -> dict[str, float]:
     """
     users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
-    return {
-        "ratings": len(interactions),
-        "users": len(users),
-        "items": len(items),
-        "catalogue": interactions.n_items,
-        "density": len(interactions) / (len(users) * len(items)),
-        "mean": ratings.mean(),
-        "deviation": ratings.std(),
+    found = {"ratings": len(interactions), "users": len(users), "items": len(items)}
+    found |= {"catalogue": interactions.n_items, "density": len(interactions) / (len(users) * len(items))}
+    found |= {"mean": ratings.mean(), "deviation": ratings.std()}
+    found |= {
         "user_median": float(np.median(users)),
         "user_min": int(users.min()),
         "user_max": int(users.max()),
-        "item_median": float(np.median(items)),
-        "item_max": int(items.max()),
-        "user_gini": gini(users),
-        "item_gini": gini(items),
-        "first": int(interactions.timestamps.min()),
-        "last": int(interactions.timestamps.max()),
     }
+    found |= {"item_median": float(np.median(items)), "item_max": int(items.max())}
+    found |= {"user_gini": gini(users), "item_gini": gini(items)}
+    times = interactions.timestamps
+    return found | {"first": int(times.min()), "last": int(times.max())}
 
 
 def rating_shares(interactions: Interactions) -> pd.DataFrame:
@@ -92,7 +85,6 @@ def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray
     return interactions.items, interactions.item_counts
 
 
-# -- habits ------------------------------------------------------------------------------------------------------------
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     """Mean and spread of each user's (or item's) ratings.
 
@@ -209,7 +201,6 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
     return known.reindex([0, max(len(known) - 1, 0)])
 
 
-# -- time --------------------------------------------------------------------------------------------------------------
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
     """Ratings, users whose first rating it is, and the mean rating (NaN: none) in periods of equal length by ``start`` (UTC)."""
     times = interactions.timestamps
@@ -266,7 +257,6 @@ def by_position(
     return pd.DataFrame(rows, columns=["positions", "ratings", "deviation", "low", "high", "popularity"])
 
 
-# -- splits ------------------------------------------------------------------------------------------------------------
 def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
     """Test ratings that a split leaves without a training rating of their user or film.
 

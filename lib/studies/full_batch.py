@@ -218,7 +218,6 @@ class Objective:
             found[name] += self._penalty_slope(value)
         return predictions, found
 
-    # -- terms of a prediction -------------------------------------------------------------------------------------
     def _biases(self, parameters: Arrays) -> tuple[np.ndarray, np.ndarray]:
         return self.fixed if self.form.fitted_baseline else (parameters["user_bias"], parameters["item_bias"])
 

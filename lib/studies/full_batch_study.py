@@ -97,14 +97,11 @@ def training(
     parameters = {"kind": model, **({sized: size} if sized else {})}
     if model == "integrated":
         parameters["n_neighbours"] = 10  # E's code leaves it at its default
-    return Fit(
-        "lib.studies.full_batch:FullBatch",
-        {**parameters, "learning_rate": rate, **changed, "n_epochs": n_epochs},
-        seed=seed,
-        stopping=Stopping(validation="test", refit=False),  # E follows its test error; nothing stops by it
-        measure={f"{__name__}:course": {}},
-        labels={"model": model, "size": size, "changes": dict(changes), "seed": seed},
-    )
+    parameters |= {"learning_rate": rate, **changed, "n_epochs": n_epochs}
+    stopping = Stopping(validation="test", refit=False)  # E follows its test error; nothing stops by it
+    fit = Fit("lib.studies.full_batch:FullBatch", parameters, seed, stopping=stopping)
+    labels = {"model": model, "size": size, "changes": dict(changes), "seed": seed}
+    return replace(fit, measure={f"{__name__}:course": {}}, labels=labels)
 
 
 def course(fitted: Fitted) -> dict[str, Any]:

@@ -36,13 +36,7 @@ EXPLAINED = ("correlation_neighbours", "neighbourhood", "asymmetric_svd", "integ
 TRANSDUCTIVE = ("svdpp", "asymmetric_svd", "integrated")
 """Models whose N(u) the papers fill with the films of the test pairs, too."""
 
-PUBLISHED = {
-    "biased_svd": "SVD",
-    "nsvd": "NSVD",
-    "asymmetric_svd": "Asymmetric-SVD",
-    "svdpp": "SVD++",
-    "integrated": "Integrated",
-}
+PUBLISHED = dict(zip(LATENT[:5], ("SVD", "NSVD", "Asymmetric-SVD", "SVD++", "Integrated"), strict=True))
 """How ``claims.toml`` has the models with factors."""
 
 IN_LISTS = {
@@ -110,14 +104,11 @@ def refitted(
     """
     changes = dict(changes or {})
     found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
-    return Fit(
-        variant.model,
-        {**variant.parameters(chosen), **changes},
-        seed=seed,
-        stopping=Stopping(*found, train="inner_train", validation="inner_test"),
-        measure={"errors": {}, **(measure or {}), "validation_error": {}},
-        labels={"variant": variant.name, "changes": changes, "seed": seed},
-    )
+    stopping = Stopping(*found, train="inner_train", validation="inner_test")
+    parameters = {**variant.parameters(chosen), **changes}
+    measure = {"errors": {}, **(measure or {}), "validation_error": {}}
+    labels = {"variant": variant.name, "changes": changes, "seed": seed}
+    return Fit(variant.model, parameters, seed, stopping=stopping, measure=measure, labels=labels)
 
 
 def starts_of(

@@ -119,7 +119,7 @@ def _draw_targets(interactions: Interactions, rows: np.ndarray, rng: np.random.G
     # 1 - 0.8 is a little less than 0.2, and a fifth of five films is one.
     share = np.floor((1 - FOLD_IN_SHARE) * counts + 1e-9).astype(np.int64)
     n_targets = np.where(counts >= LEAST_RATINGS, share, 0)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[users]
     is_target = np.zeros(len(interactions), bool)
-    is_target[rows[place < np.repeat(n_targets, counts)]] = True
+    is_target[rows[place < n_targets[users]]] = True
     return is_target

@@ -96,18 +96,12 @@ def training(
     Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
     `lib.studies.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
     """
-    return Fit(
-        "two_tower",
-        parameters,
-        seed=seed,
-        train=train,
-        # The model maps the rating scale to [-1, 1] by itself.
-        prepare=None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling}),
-        stopping=Stopping(validation=validation, refit=False) if validation else None,
-        measure={f"{__name__}:both_scales": {}, **(measure or {})},
-        keep=keep,
-        labels={"seed": seed, "scaling": scaling, **parameters},
-    )
+    # The model maps the rating scale to [-1, 1] by itself.
+    prepare = None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling})
+    stopping = Stopping(validation=validation, refit=False) if validation else None
+    measure = {f"{__name__}:both_scales": {}, **(measure or {})}
+    told = {"measure": measure, "keep": keep, "labels": {"seed": seed, "scaling": scaling, **parameters}}
+    return Fit("two_tower", parameters, seed, train, prepare=prepare, stopping=stopping, **told)
 
 
 def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
