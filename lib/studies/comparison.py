@@ -124,10 +124,7 @@ def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resam
 
 
 def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
-    """RMSE over several segments at once, a row a model and a column a group of `GROUPS`; NaN without ratings.
-
-    `segments` are of `errors_by_segment`, with ``kind`` beside them.
-    """
+    """RMSE over the segments of each of `GROUPS`, a row a model, from `errors_by_segment` with ``kind``; NaN without ratings."""
     found: dict[str, dict[str, float]] = {}
     for model, rows in segments.groupby("model", sort=False):
         found[str(model)] = {}

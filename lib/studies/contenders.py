@@ -199,10 +199,8 @@ def choose(
     ValueError: `fewer` names no study, or a budget is below 1. MissingRun: a run whose choice is read is not there.
     """
     budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}
-    if unknown := set(budgets) - set(STUDIES):
-        raise ValueError(
-            f"fewer: no study is called {', '.join(sorted(unknown))}; there are {', '.join(STUDIES)}"
-        )
+    if wrong := sorted(set(budgets) - set(STUDIES)):
+        raise ValueError(f"fewer: no study is called {', '.join(wrong)}; there are {', '.join(STUDIES)}")
     if min(budgets.values()) < 1:
         raise ValueError(f"a search needs at least one trial; got {budgets}")
     sources = {one.source for one in contenders.values()}

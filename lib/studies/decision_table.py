@@ -126,9 +126,7 @@ def decide(
         raise ValueError(f"a decision needs at least two models, got {list(models)}")
     places = {name: place for place, name in enumerate(simplicity)}
     if missing := [name for name in models if name not in places]:
-        raise ValueError(
-            f"{', '.join(missing)} stand nowhere in the order of simplicity; give every model a place"
-        )
+        raise ValueError(f"{', '.join(missing)} stand nowhere in the order of simplicity; give all a place")
     if (len(models) - 1) / (1 + n_resamples) > level:
         raise ValueError(
             f"n_resamples={n_resamples} is too few for {len(models) - 1} comparisons: no corrected p-value could be "
@@ -249,9 +247,8 @@ def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
     if decision.choice == decision.winner:
         return f"best {metric}, and {of}"
     winner = labels.get(decision.winner, decision.winner)
-    text = (
-        f"{of}; {winner} is {decision.cost:.3f} better ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
-    )
+    text = f"{of}; {winner} is {decision.cost:.3f} better"
+    text += f" ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
     if decision.cost_low > 0:
         text += ", which the correction for so many models calls chance; more users may not"
     return text

@@ -88,10 +88,8 @@ def member_fits(
     changes = dict(changes or {})
     if not 1 <= n_parts <= n_folds:
         raise ValueError(f"n_parts={n_parts} must lie between 1 and n_folds={n_folds}")
-    if unknown := set(changes) - set(contenders):
-        raise ValueError(
-            f"changes: no members {', '.join(sorted(unknown))}; there are {', '.join(contenders)}"
-        )
+    if wrong := sorted(set(changes) - set(contenders)):
+        raise ValueError(f"changes: no members {', '.join(wrong)}; there are {', '.join(contenders)}")
     found = []
     for name, one in contenders.items():
         choice = choices[name]

@@ -86,10 +86,7 @@ def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray
 
 
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
-    """Mean and spread of each user's (or item's) ratings.
-
-    Columns, by code of those with a rating: ``ratings``, ``mean``, ``deviation`` (sample; NaN for a single rating).
-    """
+    """Mean and sample deviation (NaN for a single rating) of the ratings of each user, or item, with any, by code."""
     (codes, counts), ratings = _side(interactions, kind), interactions.ratings.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.bincount(codes, ratings, len(counts)) / counts
@@ -219,10 +216,7 @@ def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
 
 
 def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
-    """Ratings, seconds from the first to the last, and sessions of each user (code).
-
-    A new session begins after `gap` seconds without a rating.
-    """
+    """Ratings, seconds from first to last and sessions, which end by `gap` seconds without a rating, of each user (code)."""
     table = pd.DataFrame({"user": interactions.users, "time": interactions.timestamps})
     table = table.sort_values(["user", "time"])
     pause = table.groupby("user")["time"].diff()
@@ -273,10 +267,7 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
 
 
 def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> pd.DataFrame:
-    """Share of the catalogue and of the test set that films with few ``train_ratings`` (such as "1–5") have.
-
-    `edges` are the lower ends of the classes, the last of which is open.
-    """
+    """Share of the catalogue and of the test set by the films' training ratings; `edges` are the lower ends of the classes."""
     bins = item_bins(split.train, edges)
     items, test = (pd.Series(of).value_counts(sort=False).to_numpy() for of in (bins, bins[split.test.items]))
     table = pd.DataFrame({"train_ratings": bins.categories.str.replace(" or more", "+"), "items": items})

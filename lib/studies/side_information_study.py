@@ -128,10 +128,7 @@ MOST_ITERATIONS = 100
 
 
 def validation_fit(variant: Variant, fold: str = "") -> Fit:
-    """Return the fit of a search, on ``train``, judged on ``validation`` (behind the fold's name) by its clipped RMSE.
-
-    An alternating model stops early on these ratings.
-    """
+    """Return the fit of a search, judged, and stopped where the model alternates, on ``validation`` (behind the fold's name)."""
     names = {"train": f"{fold}train", "test": f"{fold}validation"}
     stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=names["test"], refit=False)
     fit = Fit(variant.model, variant.fixed, measure={"score": {}}, **names)
@@ -175,9 +172,8 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
 def own_share(fitted: Fitted) -> dict[str, float]:
     """Return ``own_share``: how much of the squared length of rated films' latent vectors q their own factors V have."""
     rated = fitted.train.item_counts > 0
-    own, whole = (
-        float((getattr(fitted.model, name)[rated] ** 2).sum()) for name in ("item_factors_", "item_latent_")
-    )
+    vectors = fitted.model.item_factors_, fitted.model.item_latent_
+    own, whole = (float((of[rated] ** 2).sum()) for of in vectors)
     return {"own_share": own / whole if whole > 0 else np.nan}
 
 
@@ -252,10 +248,7 @@ def stored_name(variant: str, ending: str = "") -> str:
 def metric_rows(
     table: pd.DataFrame, splits: Sequence[Split], measures: Sequence[str], ending: str = "", **key: Any
 ) -> Iterator[dict[str, Any]]:
-    """Yield what to keep of a `fold_table`: for each fit and each of some columns a model, metric, value, split and fold.
-
-    `ending` is that of the models' names, `key` stands in every row.
-    """
+    """Yield some columns of a `fold_table` as metrics to keep; `ending` is that of models' names, `key` stands in every row."""
     for row in table.to_dict("records"):
         split = splits[row["fold"] - 1]
         where = {"model": stored_name(row["variant"], ending), "split": split.name, "fold": split.fold, **key}

@@ -24,10 +24,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class TargetScaling:
-    r"""Ratings as :math:`z_{ui} = (r_{ui} - a_u) / b_u`, learned from training ratings alone.
-
-    `offsets` :math:`a_u` and positive `widths` :math:`b_u` have shape (n_users,).
-    """
+    """Ratings as :math:`z_{ui} = (r_{ui} - a_u) / b_u`, with `offsets` a and positive `widths` b of shape (n_users,)."""
 
     name: str
     offsets: np.ndarray = field(repr=False)

@@ -87,10 +87,7 @@ def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: 
 
 
 def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:
-    r"""Spearman's rank correlation of embedding norm and number of ratings, over films with a rating.
-
-    From -1 to 1; NaN where one of the two does not vary.
-    """
+    """Spearman's rank correlation of norm and number of ratings, over films with a rating; NaN where one does not vary."""
     rated = counts > 0
     norms = np.linalg.norm(embeddings[rated], axis=1)
     if rated.sum() < 2 or np.ptp(norms) == 0 or np.ptp(counts[rated]) == 0:
