@@ -48,7 +48,7 @@ def test_correlations(table: pd.DataFrame, models: Sequence[str]) -> pd.DataFram
 
 
 def put_back(matrix: ScoreMatrix, train: Interactions) -> ScoreMatrix:
-    """Put the training ratings into a score matrix, as an imputer's completed matrix has them; all must have a place there."""
+    """Put the training ratings into a score matrix, as an imputer's completed matrix has them."""
     rows = pd.Index(matrix.user_ids).get_indexer(train.user_ids[train.users])
     columns = pd.Index(matrix.item_ids).get_indexer(train.item_ids[train.items])
     if (rows < 0).any() or (columns < 0).any():
@@ -124,7 +124,7 @@ def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resam
 
 
 def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
-    """RMSE over the segments of each of `GROUPS`, a row a model, from `errors_by_segment` with ``kind``; NaN without ratings."""
+    """RMSE over the segments of each of `GROUPS`, from `errors_by_segment` with ``kind``; NaN without ratings."""
     found: dict[str, dict[str, float]] = {}
     for model, rows in segments.groupby("model", sort=False):
         found[str(model)] = {}

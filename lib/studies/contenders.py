@@ -34,14 +34,14 @@ THRESHOLD = 3.8
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table: a `model` by its registered name, called `name` in results and `label` in tables and figures.
+    """One row of the table: a `model` by its registered name, called `name` in results and `label` in figures.
 
     `fixed` are hyperparameters that nothing searches. `source` says where the others come from: the page whose searches
-    are kept (``koren``, ``ranking``, ``side_information``), where the model is called `variant`; ``"run <run>"`` for what
-    an earlier page chose on validation data and left as its fact ``<model>_tuned``; or ``"fixed"``, `why` having the
-    reason in words. `needs` and `most` are given where they differ from the model's card, `space` where a reader's ratings
-    may search what the source has not. An empty `model` or `variant` is the same as `name`, an empty `label` the model's;
-    the rest is what the `card` says.
+    are kept (``koren``, ``ranking``, ``side_information``), where the model is called `variant`; ``"run <run>"`` for
+    what an earlier page chose on validation data and left as its fact ``<model>_tuned``; or ``"fixed"``, `why` having
+    the reason in words. `needs` and `most` are given where they differ from the model's card, `space` where a reader's
+    ratings may search what the source has not. An empty `model` or `variant` is the same as `name`, an empty `label`
+    the model's; the rest is what the `card` says.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Contender:
 def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
     """Return the contenders by name, family by family: all, without some of them, or only some.
 
-    A registered model that no row below is about has one with its defaults. A name that is no contender's is a ValueError.
+    A registered model that no row below is about has one with its defaults. An unknown name is a ValueError.
     """
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]

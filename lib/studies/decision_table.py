@@ -18,7 +18,7 @@ from lib.statistics.significance import compare_models
 class Context(NamedTuple):
     """What is known when a prediction is asked for: the rows of a split's test ratings of which it holds.
 
-    ``users`` are the codes of the users of whom it holds; None where it speaks of films, so that lists have no part in it.
+    ``users`` are the codes of the users of whom it holds; None where it speaks of films, where lists have no part.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Decision:
     `values` has every model's metric, best first; `equals` the winner and every model not significantly worse, best
     first, and `choice` is the simplest of them. The lead says by how much the winner is better than the runner-up, the
     cost than the choice (0 where that is the winner), each with its bootstrap interval, in the metric's units and
-    positive in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings, so the lead
-    is flattered.
+    positive in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings, so the
+    lead is flattered.
     """
 
     n_users: int
@@ -208,8 +208,8 @@ def _measured_in(
 def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     """Count over the decided contexts of one metric who wins, and what is to be taken.
 
-    ``winners`` is how many different ones win, ``clear`` in how many contexts the winner has no equal, ``lead`` the median
-    one, ``unsure`` how many intervals of it hold zero.
+    ``winners`` is how many different ones win, ``clear`` in how many contexts the winner has no equal, ``lead`` the
+    median one, ``unsure`` how many intervals of it hold zero.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
     found = {"contexts": len(decided), "best": labels.get(wins.first_valid_index()), "wins": wins.max()}
@@ -239,7 +239,7 @@ def by_simplicity(
 def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
     """Say in a sentence why the choice is the choice, with the measured difference.
 
-    The interval is not corrected for the number of models, the test is; where only the interval leaves zero out, it says so.
+    The test is corrected for the number of models, the interval is not; where it alone leaves zero out, that is said.
     """
     if decision.equals == [decision.choice]:
         return f"best {metric}, and every other model is significantly worse"

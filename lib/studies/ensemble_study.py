@@ -224,8 +224,8 @@ def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, fl
 def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
     """Compare the ensemble on one split with its best member and with the blend, over `n_resamples` of the users.
 
-    `evaluations`, of the members and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``, None
-    where there is no such blend; ``low`` and ``high`` are the ensemble's; ``against`` has its `gap` to both rivals.
+    `evaluations`, of the members and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``,
+    None where there is no such blend; ``low`` and ``high`` are the ensemble's; ``against`` has its `gap` to either.
     """
     best = min(found.members, key=lambda name: found.members[name].test_rmse)
     ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}

@@ -17,8 +17,8 @@ from lib.metrics.segments import item_bins
 def overview(interactions: Interactions) -> dict[str, float]:
     """Count what there is.
 
-    ``users`` and ``items`` are those with a rating, and ``density`` is a share of their pairs; ``catalogue`` is all items;
-    ``deviation`` is that of a population; ``first`` and ``last`` are seconds since 1970.
+    ``users`` and ``items`` are those with a rating, and ``density`` is a share of their pairs; ``catalogue`` is all
+    items; ``deviation`` is that of a population; ``first`` and ``last`` are seconds since 1970.
     """
     users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
@@ -131,8 +131,8 @@ def grouped_means(
 
     `members` are bool arrays of shape (n_items,) or (n_users,) by group; groups may overlap, and one without a rating
     is left out. The standard error treats items (users) as clusters: :math:`\sqrt{\sum_i (S_i - \bar r\, n_i)^2} / n`,
-    where item i has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side; groups of
-    fewer than `least` rated items (users) have none (NaN). Shares are of all that are rated, or rate, and of all ratings.
+    where item i has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side; groups
+    of fewer than `least` rated items (users) have none (NaN). Shares are of all items (users) and of all ratings.
     """
     codes, counts = _side(interactions, side)
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
@@ -199,7 +199,7 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
-    """Ratings, users whose first rating it is, and the mean rating (NaN: none) in periods of equal length by ``start`` (UTC)."""
+    """Ratings, users whose first it is, and the mean rating (NaN: none) in equal periods by ``start`` (UTC)."""
     times = interactions.timestamps
     edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)
     frame = pd.DataFrame({"user": interactions.users, "rating": interactions.ratings.astype(np.float64)})
@@ -216,7 +216,7 @@ def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
 
 
 def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
-    """Ratings, seconds from first to last and sessions, which end by `gap` seconds without a rating, of each user (code)."""
+    """Ratings, seconds from first to last and sessions, ended by `gap` seconds without one, of each user (code)."""
     table = pd.DataFrame({"user": interactions.users, "time": interactions.timestamps})
     table = table.sort_values(["user", "time"])
     pause = table.groupby("user")["time"].diff()
@@ -267,7 +267,7 @@ def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
 
 
 def tail_shares(split: Split, edges: Sequence[int] = (0, 1, 6, 21, 51, 101)) -> pd.DataFrame:
-    """Share of the catalogue and of the test set by the films' training ratings; `edges` are the lower ends of the classes."""
+    """Share of the catalogue and of the test set by the films' training ratings, in classes from `edges` on."""
     bins = item_bins(split.train, edges)
     items, test = (pd.Series(of).value_counts(sort=False).to_numpy() for of in (bins, bins[split.test.items]))
     table = pd.DataFrame({"train_ratings": bins.categories.str.replace(" or more", "+"), "items": items})

@@ -55,13 +55,14 @@ class FullBatch(Recommender):
     without one keeps the parameters that it started with, as in E. It answers no requests.
 
     `kind` is one of `FACTORS`, in E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr and
-    Integrated; `optimiser` "gradient" or "adam", E not naming its own. Parameters are drawn as in E's code (`UNIFORM`), times
-    `initial_scale`. `regulariser` is "norm" for :math:`\lambda |\theta|` (E), "squared" for :math:`\lambda |\theta|^2`
-    or "none", summed over the arrays of parameters; `weight` is :math:`\lambda`, None for E's. A film that the user has
-    not rated counts as rated -1 in the sum over neighbours, or, with `missing` "left_out", not at all; `divide` divides
-    CorNgbr's sum by the similarities'. With `residual_weights` Asymmetric SVD weighs :math:`x_j` by
-    :math:`r_{uj} - b_{uj}`, as in the paper. With `fitted_baseline` biases are those of `lib.models.baselines.bias.Bias`
-    and stay. With `clip` predictions are brought onto the rating scale before errors are taken.
+    Integrated; `optimiser` "gradient" or "adam", E not naming its own. Parameters are drawn as in E's code (`UNIFORM`),
+    times `initial_scale`. `regulariser` is "norm" for :math:`\lambda |\theta|` (E), "squared" for the square of that
+    length, or "none", summed over the arrays of parameters; `weight` is :math:`\lambda`, None for E's. A film that the
+    user has not rated counts as rated -1 in the sum over neighbours, or, with `missing` "left_out", not at all;
+    `divide` divides CorNgbr's sum by the similarities'. With `residual_weights` Asymmetric SVD weighs :math:`x_j` by
+    :math:`r_{uj} - b_{uj}`, as in the paper. With `fitted_baseline` biases are those of
+    `lib.models.baselines.bias.Bias` and stay. With `clip` predictions are brought onto the rating scale before errors
+    are taken.
 
     Attributes
     ----------

@@ -40,12 +40,12 @@ def _share(film, neighbours, weights, rated, root, divide):
 def add_neighbours(pairs, train, levels, item_bias, neighbours, weights, offsets, read_missing, divide, out):
     r"""Add to each pair :math:`a_{ui} \sum_{j} \big((r_{uj} - b_{uj})\,w_{ij} + c_{ij}\big)` over the film's neighbours.
 
-    `pairs`, in whose order `out` is, and `train`, the training ratings, are compressed rows ``(starts, items, ratings)``
-    by user; `levels` are users' biases plus the mean of all ratings. `neighbours` (films, -1 past the end of a list),
-    `weights` w and `offsets` c have shape (n_items, k), or no offsets length 0. A film that the user has not rated counts
-    as one rated -1 where `read_missing`, otherwise it is left out. The factor a is one over the root of the number of
-    neighbours that count where there are offsets; without, one over the sum of their weights' absolute values where
-    `divide`, else 1.
+    `pairs`, in whose order `out` is, and `train`, the training ratings, are compressed rows ``(starts, items,
+    ratings)`` by user; `levels` are users' biases plus the mean of all ratings. `neighbours` (films, -1 past the end of
+    a list), `weights` w and `offsets` c have shape (n_items, k), or no offsets length 0. A film that the user has not
+    rated counts as one rated -1 where `read_missing`, otherwise it is left out. The factor a is one over the root of
+    the number of neighbours that count where there are offsets; without, one over the sum of their weights' absolute
+    values where `divide`, else 1.
     """
     n_items = len(item_bias)
     row, rated = np.empty(n_items), np.empty(n_items, np.bool_)

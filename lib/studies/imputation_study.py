@@ -1,4 +1,4 @@
-"""What project A's imputation chapter measures: errors along a path of fits, and guesses at how A's figures came about."""
+"""What project A's imputation chapter measures: errors along a path of fits, guesses at how A's figures came about."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ PATHS = {"soft_impute": (soft_impute_path, "shrinkage"), "hard_impute": (hard_im
 def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:
     """Fit a model of `PATHS` along values of its setting, to a split's train and to what validation data leave of it.
 
-    The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank`` of the
-    fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
+    The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank``
+    of the fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
     """
     path, setting = PATHS[model]
     rows: dict[float, dict[str, float]] = {}
@@ -63,7 +63,8 @@ def guess(
 def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Say of each `guess` whether it gives the `published` RMSE and MAE of its model, which have two digits.
 
-    ``cut`` and ``rounded`` are whether both are the published ones when ours are cut, or rounded; ``rmse_cut`` is of one.
+    ``cut`` and ``rounded`` are whether both are the published ones when ours are cut, or rounded; ``rmse_cut`` is of
+    one.
     """
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])

@@ -1,4 +1,4 @@
-"""Project E's study of Koren's family: what is searched in each model, what a fit leaves, and scikit-surprise beside it."""
+"""Project E's study of Koren's family: what is searched, what a fit leaves, and scikit-surprise beside it."""
 
 from __future__ import annotations
 
@@ -184,7 +184,8 @@ def sampled_of(
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
     """Return what the test of lists finds of a model, as `IN_LISTS` has it, means over its random starts.
 
-    `ranks` are by what was kept out of the samples, `lists` over the full catalogue. The percentile is with rated films out.
+    `ranks` are by what was kept out of the samples, `lists` over the full catalogue. The percentile is with rated films
+    out.
     """
     found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
     found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
@@ -260,9 +261,9 @@ def compare_on_folds(
 ) -> pd.DataFrame:
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
-    `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means over
-    folds, ``spread`` is the RMSE's standard deviation, and ``gap`` the largest difference to scikit-surprise's predictions,
-    NaN where the settings are not the same. Empty without folds.
+    `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means
+    over folds, ``spread`` is the RMSE's standard deviation, and ``gap`` the largest difference to scikit-surprise's
+    predictions, NaN where the settings are not the same. Empty without folds.
     """
     columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
     if not n_folds:

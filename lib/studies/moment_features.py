@@ -20,7 +20,7 @@ POWERS = (4, 10)
 N_BINS, N_KINDS = len(EDGES) - 1, len(DECAYS) * len(POWERS)
 
 MEANS = [*range(N_BINS), *range(3 * N_BINS + 5, 3 * N_BINS + 5 + N_KINDS)]
-"""Features that are means of residuals: in units of the rating scale, 0 where nothing is known, as a linear model can use."""
+"""Features that are means of residuals: in rating units, 0 where nothing is known, as a linear model can use."""
 
 
 def moment_features(
@@ -33,11 +33,11 @@ def moment_features(
     .. math:: \frac{\sum_{j \in bin} e_{uj}}{n_{bin} + 2}, \qquad
               \frac{\sum_j e_{uj}\, s_{ij}^p\, e^{-\Delta_j / \tau}}{0.3 + \sum_j s_{ij}^p\, e^{-\Delta_j / \tau}}
 
-    for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0 where
-    it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the nearest
-    rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power, decay
-    within it, the means, and then their weights; and what train says about user and film: counts, means and variances,
-    the film's year; the time. Float64; without training ratings zeros and, for distances in time, NaN.
+    for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0
+    where it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the
+    nearest rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power,
+    decay within it, the means, and then their weights; and what train says about user and film: counts, means and
+    variances, the film's year; the time. Float64; without training ratings zeros and, for distances in time, NaN.
 
     Nothing of `asked` is read but users, films and times; it shares the id maps, and holds no rating of `train`.
     `residuals` and `item_vectors`, shape (n_items, d), are of a model that was fitted on `train` and on nothing else; a

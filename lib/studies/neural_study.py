@@ -80,7 +80,7 @@ def network_fits(
 
 
 def leaks(fitted: Fitted) -> dict[str, float]:
-    """Measure AutoRec on the test ratings with the training ratings as its input, and as project D does with those asked for.
+    """Measure AutoRec with the training ratings as its input, and as project D does with those asked for.
 
     RMSE of unclipped predictions, as D has it, from training ratings, from the test ratings themselves, and from both.
     """

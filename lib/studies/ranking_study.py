@@ -132,7 +132,7 @@ def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
 
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
-    """Measure lists for held-out users: their number, ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
+    """Measure lists for held-out users: ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
@@ -181,7 +181,8 @@ def example(
 ) -> pd.DataFrame:
     """Put several models' first `n` films for a user (raw id) side by side, with titles.
 
-    An asterisk marks a test film that the user rated `threshold` or more; a user who is not in the data is a ValueError.
+    An asterisk marks a test film that the user rated `threshold` or more; a user who is not in the data is a
+    ValueError.
     """
     code = int(train.user_codes([user_id])[0])
     if code < 0:

@@ -40,7 +40,7 @@ def penalties(groups: Sequence[str], searched: Real) -> dict[str, BaseDistributi
 
 
 def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first, and one more, searched in B's ranges as far as they touch it.
+    """Return project B's seven variants, the full model first, and one more, searched in B's ranges.
 
     B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
     """
@@ -128,7 +128,7 @@ MOST_ITERATIONS = 100
 
 
 def validation_fit(variant: Variant, fold: str = "") -> Fit:
-    """Return the fit of a search, judged, and stopped where the model alternates, on ``validation`` (behind the fold's name)."""
+    """Return the fit of a search, judged, and stopped where the model alternates, on the fold's ``validation``."""
     names = {"train": f"{fold}train", "test": f"{fold}validation"}
     stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=names["test"], refit=False)
     fit = Fit(variant.model, variant.fixed, measure={"score": {}}, **names)
@@ -248,7 +248,7 @@ def stored_name(variant: str, ending: str = "") -> str:
 def metric_rows(
     table: pd.DataFrame, splits: Sequence[Split], measures: Sequence[str], ending: str = "", **key: Any
 ) -> Iterator[dict[str, Any]]:
-    """Yield some columns of a `fold_table` as metrics to keep; `ending` is that of models' names, `key` stands in every row."""
+    """Yield columns of a `fold_table` as metrics to keep; `ending` is that of models' names, `key` is in every row."""
     for row in table.to_dict("records"):
         split = splits[row["fold"] - 1]
         where = {"model": stored_name(row["variant"], ending), "split": split.name, "fold": split.fold, **key}
@@ -272,7 +272,8 @@ def compare_with(
 ) -> pd.DataFrame:
     """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
 
-    ``sign_p`` is the p-value of a two-sided sign test over the folds, as project B used, ``sign_p_adjusted`` its correction.
+    ``sign_p`` is the p-value of a two-sided sign test over the folds, as project B used, ``sign_p_adjusted`` its
+    correction.
     """
     errors = errors_by_user(fits, splits)
     table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)

@@ -61,7 +61,7 @@ class Stack:
         self.scale, self.boosted, self.seed = scale, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
-        """Learn the weights from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
+        """Learn from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
         ratings = np.asarray(ratings, dtype=np.float64)
         columns = data.columns(MEANS)
         if not np.isfinite(columns).all():
@@ -102,7 +102,7 @@ class Stack:
 def cross_validated(
     data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, seed: int = 0, boosted: bool = True
 ) -> np.ndarray:
-    """Predict every level-one rating by a stack that was fitted on the other four fifths, for choices without the test set."""
+    """Predict every level-one rating by a stack that was fitted on the other four fifths."""
     ratings = np.asarray(ratings, dtype=np.float64)
     found = np.empty(len(ratings))
     for learn, ask in KFold(5, shuffle=True, random_state=seed).split(ratings):

@@ -24,8 +24,8 @@ LEAST_RATINGS = 5
 class HeldOutUsers:
     """Users who are not in training: what a model is told of them (`fold_in`), and what it is to find (`target`).
 
-    `users` are their codes, int32, ascending; some may have no target. The `catalogue`, a bool array of shape (n_items,),
-    are the films with a training rating, and all that is asked for.
+    `users` are their codes, int32, ascending; some may have no target. The `catalogue`, a bool array of shape
+    (n_items,), are the films with a training rating, and all that is asked for.
     """
 
     users: np.ndarray
@@ -51,8 +51,8 @@ def strong_split(
     4. Of the n ratings that a held-out user has left, :math:`\lfloor (1 - share) \cdot n \rfloor`, drawn evenly, are the
        target; `FOLD_IN_SHARE` of them is folded in.
 
-    The parts depend on the pairs and the seed, not on the order of rows, which is kept, as the id map is. ValueError: the
-    share is not between 0 and 0.5, or leaves no training user.
+    The parts depend on the pairs and the seed, not on the order of rows, which is kept, as the id map is. ValueError:
+    the share is not between 0 and 0.5, or leaves no training user.
     """
     if not 0 < held_out_users < 0.5:
         raise ValueError(f"held_out_users must be a share between 0 and 0.5; got {held_out_users}")
@@ -83,11 +83,13 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     r"""Measure a model's lists for held-out users, by their lengths `ks`.
 
     Lists are drawn from all films with a training rating, those folded in left out; every target film is relevant,
-    whatever its rating; users without one are counted in ``n_left_out``; coverage is a share of the whole id map. Beside
-    the metrics of `lib.metrics.evaluate_ranking` stands Liang's ``recall_capped``, :math:`\sum_{j \le k} h_j / \min(k, R)`.
+    whatever its rating; users without one are counted in ``n_left_out``; coverage is a share of the whole id map.
+    Beside the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``, that of Liang et al. 2018,
 
-    A model's ``score_histories`` is given rows of ``part.histories`` and returns finite scores of shape (rows, n_items).
-    ValueError: a k below 1 or above the number of films, scores that are not finite, or no user with a target.
+    .. math:: \sum_{j \le k} h_j / \min(k, R).
+
+    A model's ``score_histories`` is given rows of ``part.histories`` and returns finite scores, (rows, n_items).
+    ValueError: a k out of 1 to the number of films, scores that are not finite, or no user with a target.
     """
     if len(part.target) == 0:
         raise ValueError("no held-out user has a target; hold out more users")

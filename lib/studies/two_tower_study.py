@@ -111,7 +111,7 @@ def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
 
 
 def both_scales(fitted: Fitted) -> dict[str, Any]:
-    """Measure a network on the rating scale, clipped, and on the scale of its targets (``unit_``), on train, test, validation.
+    """Measure a network on the rating scale, clipped, and on that of its targets (``unit_``), on train, test, validation.
 
     ``seconds_epoch`` is the training's seconds by epochs run, start of the graph included.
     """
@@ -159,8 +159,8 @@ def permutation_importance(
     """Measure how much worse the predictions get when one input is dealt out anew among the users, or the films.
 
     An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
-    inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance. ``increase``
-    is in clipped RMSE, ``start`` the model's place and the seed of its permutations.
+    inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
+    ``increase`` is in clipped RMSE, ``start`` the model's place and the seed of its permutations.
     """
 
     def error(model: TwoTower) -> float:
@@ -248,7 +248,7 @@ def errors_of_starved(
 def errors_by_activity(
     full: Models, ids_only: Models, split: Split, *, n_resamples: int, least: int = 20
 ) -> pd.DataFrame:
-    """Compare the network with the one without side features in bins of at least `least` users by their training ratings."""
+    """Compare the network with the one without side features in bins of `least` users or more by training ratings."""
     rows, bins = [], user_bins(split.train)
     for name in bins.categories:
         inside = (bins == name) & (split.test.user_counts > 0)

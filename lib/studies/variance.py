@@ -17,9 +17,9 @@ def explained_variance(interactions: Interactions) -> pd.DataFrame:
 
     The ``share`` is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
     free numbers p, its ``effects``, gains nothing by fitting noise. Missing features count as a category of their own.
-    For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`. A row a ``source`` that the data
-    set has, of ``kind`` "side table" or "id"; for side tables also the ``chance``: what a meaningless feature with as
-    many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. ValueError: all ratings are equal.
+    For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`. A row a ``source`` that the
+    data set has, of ``kind`` "side table" or "id"; for side tables also the ``chance``: what a meaningless feature with
+    as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. ValueError: all ratings are equal.
     """
     if interactions.ratings.min() == interactions.ratings.max():
         raise ValueError("all ratings are equal: there is no variance to explain")

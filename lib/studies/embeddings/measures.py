@@ -12,7 +12,7 @@ BLOCK_ROWS = 512
 
 
 def genre_agreement(neighbours: np.ndarray, films: np.ndarray, genres: np.ndarray) -> np.ndarray:
-    r"""Mean Jaccard index of the genres of films, shape (n,), and of their neighbours, (n, k); 0 for two films without genres.
+    r"""Mean Jaccard index of genres of films, shape (n,), and of neighbours, (n, k); 0 for two films without genres.
 
     .. math:: \frac1k \sum_{j \in \mathrm{kNN}(i)} \frac{|G_i \cap G_j|}{|G_i \cup G_j|}
     """
@@ -48,9 +48,9 @@ def folding(
     apart, so they may fold onto each other (Xin et al. 2017, "Folding: why good models sometimes make spurious
     recommendations").
 
-    ``folding`` is the share of the neighbours (codes, shape (n, k), all among `films`, shape (n,)) that fewer users rated
-    together with the film than that; ``disjoint`` that of those that nobody rated together with it, among those where at
-    least one such user would be expected. The second mapping has the same shares over all pairs of films.
+    ``folding`` is the share of the neighbours (codes, shape (n, k), all among `films`, shape (n,)) that fewer users
+    rated together with the film than that; ``disjoint`` that of those that nobody rated together with it, among those
+    where at least one such user would be expected. The second mapping has the same shares over all pairs of films.
     """
     rated = co_rating_embeddings(train)[films]
     counts = np.asarray(rated.sum(axis=1)).ravel()
@@ -87,7 +87,7 @@ def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: 
 
 
 def norm_popularity(embeddings: np.ndarray, counts: np.ndarray) -> float:
-    """Spearman's rank correlation of norm and number of ratings, over films with a rating; NaN where one does not vary."""
+    """Spearman's rank correlation of norm and number of ratings, over rated films; NaN where one does not vary."""
     rated = counts > 0
     norms = np.linalg.norm(embeddings[rated], axis=1)
     if rated.sum() < 2 or np.ptp(norms) == 0 or np.ptp(counts[rated]) == 0:

@@ -19,7 +19,8 @@ def project(embeddings: np.ndarray, method: str, *, seed: int = 0, n_neighbours:
     """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
     `method` is t-SNE (van der Maaten and Hinton 2008, with a start from principal components) or UMAP (McInnes, Healy
-    and Melville 2018), `n_neighbours` UMAP's neighbourhood, which takes twice as many films; t-SNE's perplexity is twice it.
+    and Melville 2018), `n_neighbours` UMAP's neighbourhood; t-SNE's perplexity is twice that, and so many films it
+    takes.
     """
     if len(embeddings) <= 2 * n_neighbours:
         raise ValueError(
@@ -64,8 +65,8 @@ def draw_map(
 ) -> None:
     """Draw films on a plane without ticks, as an image: a thousand dots are far smaller so.
 
-    `places` has shape (n, 2), `genres` each film's main genre, `shades` the colours of genres that have one, in the order
-    of the legend, all others being drawn as "other"; `names`, by row, are written beside their dots.
+    `places` has shape (n, 2), `genres` each film's main genre, `shades` the colours of genres that have one, in the
+    order of the legend, all others being drawn as "other"; `names`, by row, are written beside their dots.
     """
     for genre in [*shades, None]:
         inside = genres == genre if genre is not None else ~np.isin(genres, list(shades))
