@@ -67,7 +67,7 @@ def table_fits(
     Parameters
     ----------
     contenders, choices : mapping
-        By name; of `lib.studies.contenders` and `lib.studies.choices`.
+        By name; of `lib.studies.contenders`.
     splits : mapping
         Of `make_splits`.
     k : int

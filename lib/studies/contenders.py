@@ -1,17 +1,32 @@
-"""The models that stand in the one table: where their hyperparameters come from, and what isn't on their cards."""
+"""The models that stand in the one table: what isn't on their cards, and the choice of their hyperparameters.
+
+Nothing is searched here that another page has searched: each study below asks for the very search of its page, so that
+its trials are found, and the first of them count, as many for one model as for another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from lib.experiment.fit import Stopping
-from lib.experiment.space import Real, Space
+import numpy as np
+
+from lib.data.feature_groups import IMPLICIT, available_groups
+from lib.data.folds import frozen_folds
+from lib.data.splits import Split, make_split, random_holdout, validation_from
+from lib.experiment.fit import Fit, Stopping
+from lib.experiment.search import search
+from lib.experiment.space import Space
+from lib.experiment.stored_runs import load_run
 from lib.models import cards
 from lib.models.card import FAMILIES, Card
-from lib.studies import koren_study, neural_study, ranking_study
-from lib.studies.variants import Variant
+from lib.studies import koren_study, neural_study, ranking_study, side_information_study
+from lib.studies.side_information_study import ALS
+from lib.studies.two_tower_study import SIZES
+from lib.studies.variants import Variant, magnitudes
 
 THRESHOLD = 3.8
 """Least rating that counts as liked in the searches for lists, as project D has it."""
@@ -19,31 +34,14 @@ THRESHOLD = 3.8
 
 @dataclass(frozen=True)
 class Contender:
-    """One row of the table.
+    """One row of the table: a `model` by its registered name, called `name` in results and `label` in figures.
 
-    Parameters
-    ----------
-    name : str
-        In results.
-    model : str
-        Registered name; empty for the same.
-    label : str
-        In tables and figures; empty for the model's.
-    fixed : mapping
-        Hyperparameters that nothing searches.
-    source : str
-        Where the others come from: the page whose searches are kept (``koren``, ``ranking``, ``side_information``),
-        ``"run <run>"`` for what an earlier page chose on validation data and left among its facts, or ``"fixed"``.
-    variant : str
-        The model's name in that study, or the fact's name.
-    why : str
-        Of a fixed one: where its hyperparameters come from, in words.
-    needs, most : str, mapping
-        As on the model's card, where they differ from it.
-    space : Space, optional
-        What a reader's ratings may search where the source has no search.
-    card, family, project, starts, stopping
-        The model's card, and what it says.
+    `fixed` are hyperparameters that nothing searches. `source` says where the others come from: the page whose searches
+    are kept (``koren``, ``ranking``, ``side_information``), where the model is called `variant`; ``"run <run>"`` for
+    what an earlier page chose on validation data and left as its fact ``<model>_tuned``; or ``"fixed"``, `why` having
+    the reason in words. `needs` and `most` are given where they differ from the model's card, `space` where a reader's
+    ratings may search what the source has not. An empty `model` or `variant` is the same as `name`, an empty `label`
+    the model's; the rest is what the `card` says.
     """
 
     name: str
@@ -67,7 +65,8 @@ class Contender:
         found = {name: getattr(self, name) or getattr(card, name) for name in ("label", "needs", "most")}
         found |= {name: getattr(card, name) for name in ("family", "project", "starts")}
         found |= {"stopping": Stopping(**card.stopping) if card.stopping else None}
-        for name, value in {**found, "model": card.name, "card": card}.items():
+        found |= {"variant": self.variant or self.name, "model": card.name, "card": card}
+        for name, value in found.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -79,12 +78,7 @@ class Contender:
 def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
     """Return the contenders by name, family by family: all, without some of them, or only some.
 
-    A registered model that no row below is about has one with its defaults.
-
-    Raises
-    ------
-    ValueError
-        A name that is no contender's.
+    A registered model that no row below is about has one with its defaults. An unknown name is a ValueError.
     """
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]
@@ -97,66 +91,168 @@ def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[
 
 def _rows() -> list[Contender]:
     ranked = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
-    koren, networks = koren_study.variants(), neural_study.variants()
-    timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
-    validated = "the model's defaults, chosen on validation ratings"
-    embedded, sampled = (
-        "as on the page of embeddings",
-        "10 factors, as its page has it; it samples its penalties",
-    )
-    sides, shrinkage = "side_information_als", Space({"shrinkage": Real(3.0, 60.0, log=True)})
+    networks = neural_study.variants()
 
     def of(one: Variant, why: str = "", **differs) -> Contender:
         return Contender(one.name, one.model, one.label, one.fixed, why=why, **differs)
 
-    def searched(source: str, *variants: Variant) -> list[Contender]:
-        return [of(one, source=source, variant=one.name) for one in variants]
-
-    means = ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")
+    nothing = partial(Contender, why="nothing to choose")
+    searched = partial(of, source="ranking")
+    tuned = partial(Contender, source="run imputation")
+    sides = partial(Contender, model=ALS, source="side_information")
+    machine = partial(Contender, why="10 factors, as its page has it; it samples its penalties")
+    validated = partial(of, why="the model's defaults, chosen on validation ratings")
+    embedded = partial(of, why="as on the page of embeddings")
+    chosen = {"label": "Soft-Impute, baseline chosen too", "space": Space(magnitudes(shrinkage=(3.0, 60.0)))}
+    both = {"label": "Side-information ALS, features and implicit sets", "variant": "features_implicit"}
+    timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
+    last = {"label": "Bayesian factorisation machine with time, ordinal", "fixed": {**timed, "ordinal": True}}
     return [
-        *(Contender(name, why="nothing to choose") for name in means),
-        *searched("ranking", ranked["svd"], ranked["soft_impute"]),
-        Contender(
-            "soft_impute_tuned",
-            "soft_impute",
-            "Soft-Impute, baseline chosen too",
-            source="run imputation",
-            variant="soft_impute_tuned",
-            space=shrinkage,
-        ),
-        Contender("hard_impute", source="run imputation", variant="hard_impute_tuned"),
-        of(ranked["matrix_factorisation"], embedded),
-        Contender(
-            f"{sides}_implicit",
-            sides,
-            "Side-information ALS, implicit sets",
-            source="side_information",
-            variant="implicit",
-        ),
-        Contender(
-            f"{sides}_features_implicit",
-            sides,
-            "Side-information ALS, features and implicit sets",
-            source="side_information",
-            variant="features_implicit",
-            needs="features",
-            most={"ratings": 300_000},
-        ),
-        Contender("two_tower", source="run two_tower", variant="two_tower_tuned"),
-        of(networks["neural_mf"], validated),
-        of(networks["autorec"], validated),
-        of(networks["autorec_user"], validated, most={"ratings": 150_000}),
-        *searched("ranking", *(ranked[name] for name in ("item_knn", "ease", "implicit_als", "bpr"))),
+        *map(nothing, ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")),
+        *map(searched, (ranked["svd"], ranked["soft_impute"])),
+        tuned("soft_impute_tuned", "soft_impute", **chosen),
+        tuned("hard_impute"),
+        embedded(ranked["matrix_factorisation"]),
+        sides(f"{ALS}_implicit", label="Side-information ALS, implicit sets", variant="implicit"),
+        sides(f"{ALS}_features_implicit", needs="features", most={"ratings": 300_000}, **both),
+        Contender("two_tower", source="run two_tower"),
+        validated(networks["neural_mf"]),
+        validated(networks["autorec"]),
+        validated(networks["autorec_user"], most={"ratings": 150_000}),
+        *(searched(ranked[name]) for name in ("item_knn", "ease", "implicit_als", "bpr")),
         of(ranked["multi_vae"], "the paper's sizes"),
-        of(ranked["softmax"], embedded),
-        *searched("koren", *koren.values()),
-        of(ranked["factorisation_machine"], sampled),
-        Contender("timed_factorisation_machine", fixed=timed, why=sampled),
-        Contender(
-            "timed_factorisation_machine_ordinal",
-            "timed_factorisation_machine",
-            "Bayesian factorisation machine with time, ordinal",
-            {**timed, "ordinal": True},
-            why=sampled,
-        ),
+        embedded(ranked["softmax"]),
+        *(of(one, source="koren") for one in koren_study.variants().values()),
+        machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),
+        machine("timed_factorisation_machine", fixed=timed),
+        machine("timed_factorisation_machine_ordinal", "timed_factorisation_machine", **last),
     ]
+
+
+class Study(NamedTuple):
+    """How one page searches its models: `fit` tries a variant on `inner`, whose test ratings are the validation data.
+
+    `file` is a search's name, with ``{}`` for the variant's; `chosen_on` says in words what the validation data is.
+    """
+
+    variants: Mapping[str, Variant]
+    fit: Callable[[Variant], Fit]
+    inner: Split
+    file: str
+    seed: int
+    chosen_on: str
+
+
+def _koren(data) -> Study:
+    split = make_split(data, "random_90_10", seed=42)
+    inner = random_holdout(split.train, test_share=0.1, seed=42)
+    fit = partial(koren_study.validation_fit, most_epochs=60, patience=3)
+    words = f"a tenth (seed 42) of train of {_words(split)}"
+    return Study(koren_study.variants(), fit, inner, f"koren-{data.name}-{{}}", 42, words)
+
+
+def _ranking(data) -> Study:
+    split = make_split(data, "random_90_10", seed=10)
+    variants = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
+    fit = partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD)
+    words = f"a tenth of each user's train of {_words(split)}"
+    return Study(variants, fit, validation_from(split.train), "ranking_{}", 0, words)
+
+
+def _side_information(data) -> Study:
+    small = data.name == "ml-100k"
+    split = make_split(data, "random_90_10", seed=42)
+    if small:
+        split = frozen_folds(data.interactions, name=data.name)[0]
+    there = set(available_groups(data.interactions)) - set(IMPLICIT)
+    # The page names them in this order, and a search is told from another one by it.
+    groups = tuple(g for g in ("genres", "year", "age", "gender", "occupation") if g in there)
+    variants = side_information_study.further_variants(groups, most_factors=64 if small else 32)
+    fit, words = side_information_study.validation_fit, f"a tenth of each user's train of {_words(split)}"
+    return Study(variants, fit, validation_from(split.train), "{}", 0, words)
+
+
+STUDIES = {"koren": _koren, "ranking": _ranking, "side_information": _side_information}
+"""From a contender's source to the study that searches it."""
+
+NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": ""}
+
+
+def choose(
+    data,
+    contenders: Mapping[str, Contender],
+    *,
+    n_trials: int,
+    fewer: Mapping[str, int] | None = None,
+    runs_dir: str | Path = "",
+) -> dict[str, dict[str, Any]]:
+    """Choose the hyperparameters of contenders, by name, on validation data of one split of a `Dataset`.
+
+    `n_trials` is the budget of each search, of a kept search with more trials the first ones count; `fewer` has smaller
+    budgets by study (`STUDIES`), where fewer trials are kept. `runs_dir` is the folder of the runs whose choices are
+    read; empty: ``reports/runs``.
+
+    By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
+    ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and
+    ``metric``, which one; ``chosen_on`` and ``how``, in words.
+
+    ValueError: `fewer` names no study, or a budget is below 1. MissingRun: a run whose choice is read is not there.
+    """
+    budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}
+    if wrong := sorted(set(budgets) - set(STUDIES)):
+        raise ValueError(f"fewer: no study is called {', '.join(wrong)}; there are {', '.join(STUDIES)}")
+    if min(budgets.values()) < 1:
+        raise ValueError(f"a search needs at least one trial; got {budgets}")
+    sources = {one.source for one in contenders.values()}
+    studies = {name: study(data) for name, study in STUDIES.items() if name in sources}
+    found = {}
+    for name, one in contenders.items():
+        if one.source in studies:
+            found[name] = _searched(one, studies[one.source], min(n_trials, budgets[one.source]))
+        elif one.source == "fixed":
+            found[name] = {"parameters": dict(one.fixed), **NOT_SEARCHED, "how": one.why}
+        else:
+            found[name] = _from_run(one, runs_dir)
+    return found
+
+
+def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
+    variant = study.variants[one.variant]
+    parts = {"train": study.inner.train, "validation": study.inner.test}
+    name = study.file.format(one.variant)
+    found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
+    score = float(found.best["score"])  # lists minimise minus nDCG
+    parameters, epochs = variant.parameters(found.chosen), found.n_epochs or None
+    scored = {"validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE"}
+    told = {**scored, "chosen_on": study.chosen_on, "how": "search"}
+    return {"parameters": parameters, "n_epochs": epochs, "trials": len(found.trials), **told}
+
+
+def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
+    run, name = one.source.removeprefix("run "), f"{one.model}_tuned"
+    stored = load_run(run, runs_dir=runs_dir)
+    if (fact := stored.facts.get(name)) is None:
+        raise KeyError(
+            f"run {run!r} left no fact {name!r}; run it again: python run_notebooks.py --only {run} --force"
+        )
+    if one.model == "two_tower":
+        parameters = {size: int(fact[size]) for size in SIZES}
+    elif one.model == "soft_impute":
+        parameters = {"centre": fact["centre"], "shrinkage": float(fact["setting"])}
+    else:
+        parameters = {"centre": fact["centre"], "rank": int(fact["setting"])}
+    settings, dataset = stored.provenance.get("parameters", {}), stored.provenance.get("dataset", "")
+    split = f"{settings.get('split', 'per_user_80_20')}, seed {settings.get('seed', 42)}"
+    told = {"trials": stored.facts.get("two_tower_grid", {}).get("size")}
+    told |= {"chosen_on": f"a tenth of each user's train of {dataset}, {split}"}
+    return {
+        "parameters": parameters,
+        **NOT_SEARCHED,
+        **told,
+        "how": f"chosen on the page {run.replace('_', ' ')}",
+    }
+
+
+def _words(split: Split) -> str:
+    fold = f", fold {split.fold}" if split.fold else ""
+    return f"{split.name}{fold}, seed {split.seed}"

@@ -18,7 +18,7 @@ from lib.statistics.significance import compare_models
 class Context(NamedTuple):
     """What is known when a prediction is asked for: the rows of a split's test ratings of which it holds.
 
-    ``users`` are the codes of the users of whom it holds; None where it speaks of films, so that lists have no part in it.
+    ``users`` are the codes of the users of whom it holds; None where it speaks of films, where lists have no part.
     """
 
     name: str
@@ -31,46 +31,31 @@ def counted_contexts(
     split: Split, user_edges: Sequence[int], item_edges: Sequence[int], words: str = ""
 ) -> list[Context]:
     """Part test ratings by how many training ratings the user has, and by how many the film; `words` end each name."""
+    contexts = []
     by_user, by_item = user_bins(split.train, user_edges), item_bins(split.train, item_edges)
-    of_users = [
-        Context(f"user with {text} ratings{words}", split, inside[split.test.users], np.flatnonzero(inside))
-        for text, inside in ((text, by_user == text) for text in by_user.categories)
-    ]
-    of_films = [
-        Context(f"film with {text} ratings{words}", split, (by_item == text)[split.test.items])
-        for text in by_item.categories
-    ]
-    return of_users + of_films
+    for text in by_user.categories:
+        users, rows = np.flatnonzero(by_user == text), (by_user == text)[split.test.users]
+        contexts.append(Context(f"user with {text} ratings{words}", split, rows, users))
+    for text in by_item.categories:
+        rows = (by_item == text)[split.test.items]
+        contexts.append(Context(f"film with {text} ratings{words}", split, rows))
+    return contexts
 
 
 def age_contexts(split: Split, edges: Sequence[int]) -> list[Context]:
-    """Part test ratings by the film's age in years when it was rated; not at all where the data tell no year of release."""
+    """Part test ratings by the film's age in years when it was rated: the year of the rating minus the film's, at least 0.
+
+    A film without a year is in none of them, and there is none where the data tell no year of release.
+    """
     table = split.test.item_table
     if table is None or "year" not in table:
         return []
-    bins = age_bins(film_ages(split), edges)
-    return [Context(f"film {text} years old", split, np.asarray(bins == text)) for text in bins.categories]
-
-
-def film_ages(split: Split) -> np.ndarray:
-    """Age of each test rating's film when it was rated, shape (len(split.test),): the year of the rating minus the film's.
-
-    In calendar years, at least 0 (a preview counts as new); NaN where the film's year is unknown.
-    """
-    years = pd.to_numeric(split.test.item_table["year"], errors="coerce").to_numpy(dtype=np.float64)
-    released = years[split.test.items]
+    years = pd.to_numeric(table["year"], errors="coerce").to_numpy(dtype=np.float64)[split.test.items]
     rated = pd.to_datetime(split.test.timestamps, unit="s").year.to_numpy(dtype=np.float64)
-    return np.maximum(rated - released, 0.0)
-
-
-def age_bins(ages: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
-    """Label ages by bin as `lib.metrics.segments.count_bins` does; an unknown age (NaN) gets no label."""
-    ages = np.asarray(ages, dtype=np.float64)
+    ages = np.maximum(rated - years, 0.0)
     known = ~np.isnan(ages)
     bins = count_bins(np.where(known, ages, 0).astype(np.int64), edges)
-    return pd.Categorical.from_codes(
-        np.where(known, bins.codes, -1), categories=bins.categories, ordered=True
-    )
+    return [Context(f"film {text} years old", split, known & (bins == text)) for text in bins.categories]
 
 
 def errors_within(table: pd.DataFrame, models: Sequence[str], inside: np.ndarray) -> dict[str, PerUser]:
@@ -98,20 +83,11 @@ def lists_within(rankings: Mapping[str, Ranking], users: np.ndarray, metric: str
 class Decision:
     """What to take in one context, and why.
 
-    Parameters
-    ----------
-    values : dict of str to float
-        Every model's metric, best first.
-    lead, lead_low, lead_high : float
-        By how much the winner is better than the runner-up, with its bootstrap interval, in the metric's units;
-        positive is in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings,
-        so the lead is flattered.
-    equals : list of str
-        The winner and every model not significantly worse, best first.
-    choice : str
-        The simplest of `equals`.
-    cost, cost_low, cost_high : float
-        By how much the winner is better than the choice, as the lead; 0 where the choice is the winner.
+    `values` has every model's metric, best first; `equals` the winner and every model not significantly worse, best
+    first, and `choice` is the simplest of them. The lead says by how much the winner is better than the runner-up, the
+    cost than the choice (0 where that is the winner), each with its bootstrap interval, in the metric's units and
+    positive in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings, so the
+    lead is flattered.
     """
 
     n_users: int
@@ -139,35 +115,18 @@ def decide(
 ) -> Decision:
     """Find the winner, the models that cannot be told from it, and the simplest of these.
 
-    Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values corrected
-    by Holm for the number of models within the context.
+    Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values
+    corrected by Holm for the number of models within the context; `level` is the family-wise error rate. `simplicity`
+    has all models, the simplest first (`by_simplicity`); of equal values the simpler one wins.
 
-    Parameters
-    ----------
-    models : mapping of str to PerUser
-        At least two, measured alike, of at least two users.
-    simplicity : sequence of str
-        All models, the simplest first (`by_simplicity`). Of equal values the simpler one wins.
-    lower_is_better : bool
-    level : float
-        Family-wise error rate within the context.
-    n_resamples, seed
-        Of tests and intervals.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two models, a model without a place in `simplicity`, too few resamples for any model to reach the
-        level, or models measured differently.
+    ValueError: fewer than two models, a model without a place in `simplicity`, too few resamples for any model to
+    reach the level, or models measured differently.
     """
     if len(models) < 2:
         raise ValueError(f"a decision needs at least two models, got {list(models)}")
     places = {name: place for place, name in enumerate(simplicity)}
-    missing = [name for name in models if name not in places]
-    if missing:
-        raise ValueError(
-            f"{', '.join(missing)} stand nowhere in the order of simplicity; give every model a place"
-        )
+    if missing := [name for name in models if name not in places]:
+        raise ValueError(f"{', '.join(missing)} stand nowhere in the order of simplicity; give all a place")
     if (len(models) - 1) / (1 + n_resamples) > level:
         raise ValueError(
             f"n_resamples={n_resamples} is too few for {len(models) - 1} comparisons: no corrected p-value could be "
@@ -176,21 +135,18 @@ def decide(
     sign = 1 if lower_is_better else -1
     order = sorted(models, key=lambda name: (sign * models[name].value, places[name]))
     winner, runner_up = order[:2]
-    table = compare_models(
-        {name: models[name] for name in order}, reference=winner, n_resamples=n_resamples, seed=seed
-    ).set_index("model_a")
+    ordered = {name: models[name] for name in order}
+    table = compare_models(ordered, reference=winner, n_resamples=n_resamples, seed=seed).set_index("model_a")
     equals = [name for name in order if name == winner or table.loc[name, "p_adjusted"] > level]
     choice = min(equals, key=places.__getitem__)
     leads = {winner: (0.0, 0.0, 0.0)}
     for name in {runner_up, choice} - {winner}:
-        row = table.loc[name]
-        low, high = sorted((sign * row["low"], sign * row["high"]))
+        lead, *ends = sign * table.loc[name, ["difference", "low", "high"]].astype(float)
         # Adding 0 turns the -0.0 of equal models into 0.
-        leads[name] = tuple(float(value) + 0.0 for value in (sign * row["difference"], low, high))
-    return Decision(
-        len(models[winner]), {name: models[name].value for name in order}, winner, runner_up, *leads[runner_up],
-        equals, choice, *leads[choice],
-    )  # fmt: skip
+        leads[name] = tuple(float(value) + 0.0 for value in (lead, *sorted(ends)))
+    values = {name: one.value for name, one in ordered.items()}
+    lead, cost = leads[runner_up], leads[choice]
+    return Decision(len(models[winner]), values, winner, runner_up, *lead, equals, choice, *cost)
 
 
 def decide_all(
@@ -205,48 +161,20 @@ def decide_all(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str], Decision]]:
     """Decide in every context: by RMSE, and in a context of users by nDCG too.
 
-    Parameters
-    ----------
-    contexts : sequence of Context
-    measured : mapping
-        By split's name: the test ratings in their order with a column of predictions a model, and each model's
-        ranking.
-    simplicity : sequence of str
-        As for `decide`.
-    reference : str
-        Errors are also given as differences from this model's.
-    labels : mapping of str to str
-        For `because`.
-    min_users : int
-        A context with fewer test users gets no decision.
-    **settings
-        Of `decide`: ``level``, ``n_resamples``, ``seed``.
+    `measured` has, by split's name, the test ratings in their order with a column of predictions a model, and each
+    model's ranking. Errors are also given as differences from those of `reference`; `labels` are for `because`; a
+    context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` (``level``,
+    ``n_resamples``, ``seed``) are those of `decide`.
 
-    Returns
-    -------
-    decided : DataFrame
-        A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``, ``too_few``; where
-        it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's),
-        ``choice_value``, ``n_equals``, ``because``.
-    cells : DataFrame
-        A row a decided context, metric and model: ``value``; ``shown``, of an error the difference from the
-        reference's; ``not_told_apart`` from the winner.
-    decisions : dict
-        By context's name and metric.
+    Returns three things. A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``,
+    ``too_few``; where it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the
+    winner's), ``choice_value``, ``n_equals``, ``because``. A row a decided context, metric and model: ``value``;
+    ``shown``, of an error the difference from the reference's; ``not_told_apart`` from the winner. And the decisions by
+    context's name and metric.
     """
-    rows: list[dict[str, Any]] = []
-    cells: list[dict[str, Any]] = []
-    decisions = {}
+    rows, cells, decisions = [], [], {}
     for context in contexts:
-        table, rankings = measured[context.split.name]
-        models = [name for name in simplicity if name in table]
-        of_metric = [("RMSE", errors_within(table, models, context.inside))]
-        if context.users is not None and rankings:
-            k = next(iter(rankings.values())).k
-            of_metric.append((f"nDCG@{k}", lists_within(rankings, context.users, "ndcg")))
-        for metric, values in of_metric:
-            if len(values) < 2:
-                continue
+        for metric, values in _measured_in(context, *measured[context.split.name], simplicity).items():
             n_users, n_ratings = len(next(iter(values.values()))), int(context.inside.sum())
             where = {"context": context.name, "split": context.split.name, "metric": metric}
             row = {**where, "n_users": n_users, "n_ratings": n_ratings, "too_few": n_users < min_users}
@@ -254,86 +182,73 @@ def decide_all(
             if row["too_few"]:
                 continue
             lower = metric == "RMSE"
-            found = decisions[context.name, metric] = decide(
-                values, simplicity, lower_is_better=lower, **settings
-            )
+            found = decide(values, simplicity, lower_is_better=lower, **settings)
+            decisions[context.name, metric] = found
             base = found.values.get(reference, np.nan) if lower else 0.0
             for name, value in found.values.items():
-                alike = name in found.equals
-                cells.append(
-                    {**where, "model": name, "value": value, "shown": value - base, "not_told_apart": alike}
-                )
+                cell = {"model": name, "value": value, "shown": value - base}
+                cells.append({**where, **cell, "not_told_apart": name in found.equals})
             row |= {name: value for name, value in asdict(found).items() if name not in ("values", "equals")}
             row |= {"value": found.values[found.winner], "choice_value": found.values[found.choice]}
             row |= {"n_equals": len(found.equals), "because": because(found, metric, labels)}
     return pd.DataFrame(rows), pd.DataFrame(cells), decisions
 
 
-def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Count who wins, and what is to be taken, over the decided contexts of one metric.
+def _measured_in(
+    context: Context, table: pd.DataFrame, rankings: Mapping[str, Ranking], simplicity: Sequence[str]
+) -> dict[str, dict[str, PerUser]]:
+    """Return the models' values in a context by metric, as far as there are several to decide between."""
+    found = {"RMSE": errors_within(table, [name for name in simplicity if name in table], context.inside)}
+    if context.users is not None and rankings:
+        k = next(iter(rankings.values())).k
+        found[f"nDCG@{k}"] = lists_within(rankings, context.users, "ndcg")
+    return {metric: values for metric, values in found.items() if len(values) > 1}
 
-    Returns
-    -------
-    dict
-        ``contexts``; ``best``, who wins most often, and its ``wins``; ``winners``, how many different ones there are;
-        ``clear``, in how many contexts the winner has no equal; ``lead``, the median one, and ``unsure``, how many
-        intervals of it hold zero; ``simplest``, what is to be taken most often, and ``takes``, how often.
+
+def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Count over the decided contexts of one metric who wins, and what is to be taken.
+
+    ``winners`` is how many different ones win, ``clear`` in how many contexts the winner has no equal, ``lead`` the
+    median one, ``unsure`` how many intervals of it hold zero.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
-    return {
-        "contexts": len(decided),
-        "best": labels.get(wins.first_valid_index()),
-        "wins": wins.max(),
-        "winners": len(wins),
-        "clear": int((decided["n_equals"] == 1).sum()),
-        "lead": decided["lead"].median(),
-        "unsure": int((decided["lead_low"] <= 0).sum()),
-        "simplest": labels.get(takes.first_valid_index()),
-        "takes": takes.max(),
-    }
+    found = {"contexts": len(decided), "best": labels.get(wins.first_valid_index()), "wins": wins.max()}
+    found |= {"winners": len(wins), "clear": int((decided["n_equals"] == 1).sum())}
+    found |= {"lead": decided["lead"].median(), "unsure": int((decided["lead_low"] <= 0).sum())}
+    return found | {"simplest": labels.get(takes.first_valid_index()), "takes": takes.max()}
 
 
 def by_simplicity(
-    models: Sequence[str],
-    families: Mapping[str, str],
-    order: Sequence[str],
-    n_parameters: Mapping[str, float],
+    models: Sequence[str], families: Mapping[str, str], order: Sequence[str], n_parameters: Mapping
 ) -> list[str]:
     """Order models from the simplest: by family, within a family by the number of learned parameters, then by name.
 
-    `order` has the families, the simplest first; a family that is not named comes after all that are, in alphabetical
-    order. A model without a number of parameters comes last in its family.
+    Families that `order` does not name come last, by name, and so do models without a number within their family.
     """
-    missing = [name for name in models if name not in families]
-    if missing:
+    if missing := [name for name in models if name not in families]:
         raise ValueError(f"no family is known for {', '.join(missing)}; name one for each model")
     ranks = {family: place for place, family in enumerate(order)}
 
     def key(name: str):
-        family = families[name]
-        count = n_parameters.get(name, np.nan)
+        family, count = families[name], n_parameters.get(name, np.nan)
         return ranks.get(family, len(ranks)), family, np.inf if np.isnan(count) else count, name
 
     return sorted(models, key=key)
 
 
-def because(decision: Decision, metric: str, labels: Mapping[str, str], *, digits: int = 3) -> str:
+def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
     """Say in a sentence why the choice is the choice, with the measured difference.
 
-    The interval is not corrected for the number of models while the test is; where only the interval leaves zero out,
-    the sentence says so.
+    The test is corrected for the number of models, the interval is not; where it alone leaves zero out, that is said.
     """
-    others = len(decision.equals) - 1
-    n_models = len(decision.values)
+    if decision.equals == [decision.choice]:
+        return f"best {metric}, and every other model is significantly worse"
+    of = f"the simplest of {len(decision.equals)} of {len(decision.values)} models that cannot be told apart here"
     if decision.choice == decision.winner:
-        if others == 0:
-            return f"best {metric}, and every other model is significantly worse"
-        return f"best {metric}, and the simplest of {others + 1} of {n_models} models that cannot be told apart here"
-    text = (
-        f"the simplest of {others + 1} of {n_models} models that cannot be told apart here; "
-        f"{labels.get(decision.winner, decision.winner)} is {decision.cost:.{digits}f} better "
-        f"({decision.cost_low:.{digits}f} to {decision.cost_high:.{digits}f})"
-    )
+        return f"best {metric}, and {of}"
+    winner = labels.get(decision.winner, decision.winner)
+    text = f"{of}; {winner} is {decision.cost:.3f} better"
+    text += f" ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
     if decision.cost_low > 0:
         text += ", which the correction for so many models calls chance; more users may not"
     return text

@@ -1,18 +1,25 @@
-"""The ensemble at work: members fitted on parts of a training set, and what they say of the ratings left out."""
+"""The ensemble at work: members fitted on parts of a training set, what joins them, and what all that comes to."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, chronological
+from lib.experiment.evaluation import Evaluation
 from lib.experiment.fit import Fit, Fitted, Parts
+from lib.metrics import PerUser, user_errors
+from lib.metrics.rating import rmse
+from lib.statistics.significance import paired_difference
 from lib.studies.contenders import Contender
-from lib.studies.moment_features import MomentFeatures, moment_features
-from lib.studies.stacking import LevelOne
+from lib.studies.moment_features import moment_features
+from lib.studies.stacking import LevelOne, Stack, cross_validated
 
 WHOLE = -1
 """The part that leaves nothing out: members fitted on all training ratings answer for the test ratings."""
@@ -25,15 +32,9 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     """Tell which training ratings one part leaves out, as a mask in the order of ``split.train``.
 
     Training ratings are parted evenly at random into `n_folds`. Under a split by time the only part is the latest ones,
-    as many as the split itself holds out: level one asks what the test will ask.
-
-    Raises
-    ------
-    ValueError
-        There is no such part.
+    as many as the split itself holds out: level one asks what the test will ask. Another part is a ValueError.
     """
     train = split.train
-    mask = np.zeros(len(train), dtype=bool)
     if split.name == "chronological":
         if part != 0:
             raise ValueError(f"a split by time has one part, number 0; got {part}")
@@ -42,8 +43,7 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     if not 0 <= part < n_folds:
         raise ValueError(f"parts are numbered 0 to {n_folds - 1}; got {part}")
     order = np.random.default_rng(seed).permutation(len(train))
-    mask[np.array_split(order, n_folds)[part]] = True
-    return mask
+    return np.isin(np.arange(len(train)), np.array_split(order, n_folds)[part])
 
 
 def part_left_out(
@@ -61,40 +61,35 @@ def part_numbers(split: Split, n_parts: int) -> list[int]:
 
 
 def moments(fitted: Fitted) -> dict[str, Any]:
-    """Return the moment features of the ratings asked for: ``moments`` (float32) and ``moment_means``."""
+    """Return ``moments``, the moment features (float32) of the ratings asked for."""
     train, vectors = fitted.train, fitted.model.item_factors_.astype(np.float64)
     residuals = train.ratings - fitted.answers(fitted.fit.train)
-    found = moment_features(train, residuals, vectors, fitted.test)
-    return {"moments": found.values.astype(np.float32), "moment_means": list(found.means)}
+    return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
 def member_fits(
-    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *,
-    n_folds: int, n_parts: int, seed: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[Fit]:  # fmt: skip
-    """Return the fits of every member on every part of every split and on the whole.
+    contenders: Mapping[str, Contender],
+    choices: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Split],
+    *,
+    n_folds: int,
+    n_parts: int,
+    seed: int = 0,
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Fit]:
+    """Return the fits of every member on every part of every split and on the whole, labelled so.
 
-    Members have the hyperparameters and epochs that `choices` (of `lib.studies.choices`) say, but for those in `changes`.
+    Members have the hyperparameters and epochs that `choices` (of `choose`) say, but for those in `changes`.
     Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
     turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
 
-    Returns
-    -------
-    list of Fit
-        Labelled ``member``, ``split`` and ``part``; the member `TELLS` measures the moments too.
-
-    Raises
-    ------
-    ValueError
-        More parts than folds, or a change for what is no member.
+    ValueError: more parts than folds, or a change for what is no member.
     """
     changes = dict(changes or {})
     if not 1 <= n_parts <= n_folds:
         raise ValueError(f"n_parts={n_parts} must lie between 1 and n_folds={n_folds}")
-    if unknown := set(changes) - set(contenders):
-        raise ValueError(
-            f"changes: no members {', '.join(sorted(unknown))}; there are {', '.join(contenders)}"
-        )
+    if wrong := sorted(set(changes) - set(contenders)):
+        raise ValueError(f"changes: no members {', '.join(wrong)}; there are {', '.join(contenders)}")
     found = []
     for name, one in contenders.items():
         choice = choices[name]
@@ -116,14 +111,7 @@ def level_one(
 ) -> tuple[LevelOne, Interactions, LevelOne]:
     """Bring one split's fits, of `member_fits`, into the form that a stack learns from and answers in.
 
-    Returns
-    -------
-    learned : LevelOne
-        Of the training ratings left out, part by part.
-    ratings : Interactions
-        Those ratings, in the same order.
-    asked : LevelOne
-        Of the test ratings.
+    What the members say of the training ratings left out, part by part; these ratings; and what they say of the test's.
     """
     mine = {(f["member"], f["part"]): f for f in fits if f["split"] == key}
     members = list(dict.fromkeys(member for member, _ in mine))
@@ -131,13 +119,119 @@ def level_one(
     rows = [np.flatnonzero(left_out(split, part, n_folds=n_folds, seed=seed)) for part in parts]
 
     def joined(numbers: Sequence[int]) -> LevelOne:
-        predictions = {
-            m: np.concatenate([np.asarray(mine[m, p]["predictions"], dtype=np.float64) for p in numbers])
-            for m in members
-        }
-        if TELLS not in members:
-            return LevelOne(predictions)
-        values = np.concatenate([mine[TELLS, p]["moments"] for p in numbers]).astype(np.float64)
-        return LevelOne(predictions, MomentFeatures(values, tuple(mine[TELLS, WHOLE]["moment_means"])))
+        def of(member: str, what: str) -> np.ndarray:
+            return np.concatenate([np.asarray(mine[member, part][what], np.float64) for part in numbers])
+
+        predictions = {member: of(member, "predictions") for member in members}
+        return LevelOne(predictions, of(TELLS, "moments") if TELLS in members else None)
 
     return joined(parts), split.train.take(np.concatenate(rows)), joined([WHOLE])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One model's predictions of a split's test ratings (`test`, in their order), and what they come to.
+
+    `test_rmse` and `level_one` are errors on the test and on the level-one ratings, the latter by cross-validation
+    where weights were learned on them; `weights` are linear ones by member, `seconds` those of learning them.
+    """
+
+    test: np.ndarray = field(repr=False)
+    test_rmse: float
+    level_one: float
+    weights: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Stacked(NamedTuple):
+    """Members by name, and what joins them: ``equal_weights``, ``blend``, ``blend_timeless`` and ``ensemble``."""
+
+    members: dict[str, Outcome]
+    joined: dict[str, Outcome]
+
+
+def stacked(
+    learned: LevelOne,
+    ratings: Interactions,
+    asked: LevelOne,
+    split: Split,
+    *,
+    seed: int = 0,
+    validate: bool = True,
+    timeless: Sequence[str] = (),
+) -> Stacked:
+    """Join members, as `level_one` has them, in three ways and measure them.
+
+    The split's test ratings are measured on, and read for nothing else. `seed` is that of the trees and of the
+    cross-validation by which what was learned is measured on the level-one ratings too; NaN without `validate`. Where
+    some members are `timeless`, not told when a rating was given, ``blend_timeless`` joins these alone.
+    """
+    truth, target, scale = split.test.ratings, ratings.ratings, split.train.scale
+    members = {
+        name: Outcome(asked.predictions[name], rmse(truth, asked.predictions[name]), rmse(target, values))
+        for name, values in learned.predictions.items()
+    }
+    level, test = (np.mean(list(one.predictions.values()), axis=0) for one in (learned, asked))
+    joined = {"equal_weights": Outcome(test, rmse(truth, test), rmse(target, level))}
+    forms = {"blend": tuple(members), "blend_timeless": tuple(timeless)}
+    both = (learned, asked)
+    pairs = {n: tuple(one.of(*of, moments=False) for one in both) for n, of in forms.items() if of}
+    if learned.moments is not None:
+        pairs["ensemble"] = both
+    for name, (one, other) in pairs.items():
+        start, boosted = time.perf_counter(), name == "ensemble"
+        stack = Stack(scale, boosted=boosted, seed=seed).fit(one, target)
+        found = stack.predict(other)
+        seconds, level = time.perf_counter() - start, np.nan
+        if validate:
+            level = rmse(target, cross_validated(one, target, scale, seed=seed, boosted=boosted))
+        joined[name] = Outcome(found, rmse(truth, found), level, stack.weights_, seconds)
+    return Stacked(members, joined)
+
+
+def left_out_gains(
+    learned: LevelOne, ratings: Interactions, asked: LevelOne, split: Split, *, seed: int, n_resamples: int
+) -> pd.DataFrame:
+    """Leave each member out in turn, then the moment (``"moments"``), and measure what that changes.
+
+    ``rmse`` is that without it, ``difference`` that from the whole ensemble, positive where it is worse without it.
+    """
+
+    def errors(one: LevelOne, other: LevelOne) -> PerUser:
+        stack = Stack(split.train.scale, seed=seed).fit(one, ratings.ratings)
+        return user_errors(split.test.users, split.test.ratings, stack.predict(other)).per_user("rmse")
+
+    whole, names = errors(learned, asked), list(learned.predictions)
+    pairs = {out: [one.of(*(n for n in names if n != out)) for one in (learned, asked)] for out in names}
+    if learned.moments is not None:
+        pairs["moments"] = [one.of(*names, moments=False) for one in (learned, asked)]
+    rows = []
+    for name, pair in pairs.items():
+        found = paired_difference(errors(*pair), whole, n_resamples=n_resamples, seed=seed)
+        rows.append({**vars(found), "member": name, "rmse": found.first})
+    return pd.DataFrame(rows, columns=["member", "rmse", "difference", "low", "high", "p_value"])
+
+
+def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, float]:
+    """Return the ``difference`` in RMSE of two models on one split, paired by user, with ``low``, ``high`` and ``p``."""
+    if one.errors is None or other.errors is None:
+        raise ValueError(f"{one.model} and {other.model} must both predict ratings")
+    first, second = (errors.per_user("rmse") for errors in (one.errors, other.errors))
+    found = paired_difference(first, second, n_resamples=n_resamples)
+    return {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p_value}
+
+
+def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
+    """Compare the ensemble on one split with its best member and with the blend, over `n_resamples` of the users.
+
+    `evaluations`, of the members and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``,
+    None where there is no such blend; ``low`` and ``high`` are the ensemble's; ``against`` has its `gap` to either.
+    """
+    best = min(found.members, key=lambda name: found.members[name].test_rmse)
+    ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}
+    told: dict[str, Any] = dict(zip(("ensemble", "low", "high"), ours.values["rmse"], strict=True))
+    told |= {"mae": ours["mae"], "best_member": best, "best_member_rmse": found.members[best].test_rmse}
+    for name in ("blend", "equal_weights", "blend_timeless"):
+        told[name] = found.joined[name].test_rmse if name in found.joined else None
+    against = {name: gap(ours, rival, n_resamples=n_resamples) for name, rival in rivals.items()}
+    return {**told, "against": against}

@@ -13,16 +13,9 @@ from lib.models.latent.item_similarity import neighbour_lists
 from lib.models.sparse_kernels import products_at, weighted_sums
 from lib.studies.full_batch_kernels import add_neighbour_slopes, add_neighbours
 
-LEARNING_RATES = {
-    "baseline": 2e-3, "correlation": 2e-3, "svd": 5e-5, "nsvd": 5e-6, "neighbourhood": 5e-6, "asymmetric_svd": 5e-7,
-    "svdpp": 5e-7, "integrated": 5e-7,
-}  # fmt: skip
-"""What project E reports for each model."""
-
+WEIGHT = 0.01
 WEIGHTS = {"baseline": 2e-3, "correlation": 2e-3}
 """Project E's weight of the regulariser, where it is not `WEIGHT`."""
-
-WEIGHT = 0.01
 
 FACTORS = {
     "baseline": (),
@@ -46,6 +39,8 @@ UNIFORM = {
 }
 """What project E starts uniformly between 0 and 1 (``torch.rand``); everything else is standard normal."""
 
+Arrays = dict[str, np.ndarray]
+
 
 class FullBatch(Recommender):
     r"""One of project E's models, trained as E did; every hyperparameter left out is E's choice.
@@ -55,39 +50,19 @@ class FullBatch(Recommender):
     :math:`2 n_i`, so that gradient descent is stable only below a rate of about :math:`1/n_i` of the most rated film,
     while a film or user with a hundredth of those ratings moves a hundredth as far.
 
-    ``fit`` asks for validation ratings, whose error is followed, as E does with its test ratings; nothing is chosen by
+    ``fit`` needs validation ratings, whose error is followed, as E does with its test ratings; nothing is chosen by
     them. Divergence is a result here, not an error. A user without a training rating has no implicit part; a film
     without one keeps the parameters that it started with, as in E. It answers no requests.
 
-    Parameters
-    ----------
-    kind : {"baseline", "correlation", "svd", "nsvd", "asymmetric_svd", "svdpp", "neighbourhood", "integrated"}
-        In E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr, Integrated.
-    n_factors, n_neighbours : int
-    optimiser : {"gradient", "adam"}
-        E does not name its own.
-    learning_rate : float, optional
-        E's of the model by default (`LEARNING_RATES`).
-    n_epochs : int
-    initial_scale : float
-        What parameters are drawn from, as in E's code (`UNIFORM`), is multiplied by it.
-    regulariser : {"norm", "squared", "none"}
-        :math:`\lambda |\theta|` (project E), :math:`\lambda |\theta|^2`, or nothing, summed over the arrays of
-        parameters.
-    weight : float, optional
-        :math:`\lambda`; E's by default.
-    missing : {"minus_one", "left_out"}
-        How the sum over neighbours reads a film that the user has not rated: as one rated -1 (project E) or not at all.
-    divide : bool
-        CorNgbr: whether the sum is divided by the similarities' (project E does not).
-    residual_weights : bool
-        Asymmetric SVD: whether :math:`x_j` is weighted by :math:`r_{uj} - b_{uj}` (the paper) or not (project E's
-        code).
-    fitted_baseline : bool
-        Whether biases are those of `lib.models.baselines.bias.Bias` and stay; otherwise they are learned with the rest.
-    clip : bool
-        Whether predictions are brought onto the rating scale before errors are taken.
-    seed : int
+    `kind` is one of `FACTORS`, in E's words Baseline, CorNgbr, SVD, NSVD, Asymmetric-SVD, SVD++, Revised-Ngbr and
+    Integrated; `optimiser` "gradient" or "adam", E not naming its own. Parameters are drawn as in E's code (`UNIFORM`),
+    times `initial_scale`. `regulariser` is "norm" for :math:`\lambda |\theta|` (E), "squared" for the square of that
+    length, or "none", summed over the arrays of parameters; `weight` is :math:`\lambda`, None for E's. A film that the
+    user has not rated counts as rated -1 in the sum over neighbours, or, with `missing` "left_out", not at all;
+    `divide` divides CorNgbr's sum by the similarities'. With `residual_weights` Asymmetric SVD weighs :math:`x_j` by
+    :math:`r_{uj} - b_{uj}`, as in the paper. With `fitted_baseline` biases are those of
+    `lib.models.baselines.bias.Bias` and stay. With `clip` predictions are brought onto the rating scale before errors
+    are taken.
 
     Attributes
     ----------
@@ -100,21 +75,30 @@ class FullBatch(Recommender):
     """
 
     def __init__(
-        self, *, kind: str = "svd", n_factors: int = 10, n_neighbours: int = 10, optimiser: str = "gradient",
-        learning_rate: float | None = None, n_epochs: int = 500, initial_scale: float = 1.0, regulariser: str = "norm",
-        weight: float | None = None, missing: str = "minus_one", divide: bool = False, residual_weights: bool = False,
-        fitted_baseline: bool = False, clip: bool = False, seed: int = 0,
-    ):  # fmt: skip
+        self,
+        *,
+        kind: str = "svd",
+        n_factors: int = 10,
+        n_neighbours: int = 10,
+        optimiser: str = "gradient",
+        learning_rate: float = 5e-5,
+        n_epochs: int = 500,
+        initial_scale: float = 1.0,
+        regulariser: str = "norm",
+        weight: float | None = None,
+        missing: str = "minus_one",
+        divide: bool = False,
+        residual_weights: bool = False,
+        fitted_baseline: bool = False,
+        clip: bool = False,
+        seed: int = 0,
+    ):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._check_parameters()
-        if validation is None or len(validation) == 0:
-            raise ValueError("FullBatch.fit: there are no validation ratings whose error could be followed")
         objective, held_out = Objective(self, train), Pairs(validation)
         parameters = objective.start(np.random.default_rng(self.seed))
-        rate = LEARNING_RATES[self.kind] if self.learning_rate is None else self.learning_rate
-        adam = Adam(parameters, rate) if self.optimiser == "adam" else None
+        adam = Adam(parameters, self.learning_rate) if self.optimiser == "adam" else None
 
         def error(predictions: np.ndarray, pairs: Pairs) -> float:
             predictions = train.scale.clip(predictions) if self.clip else predictions
@@ -139,7 +123,7 @@ class FullBatch(Recommender):
                     adam.step(gradients)
                 else:
                     for name, gradient in gradients.items():
-                        parameters[name] -= rate * gradient
+                        parameters[name] -= self.learning_rate * gradient
         self.train_rmse_, self.validation_rmse_ = np.array(errors).reshape(-1, 2).T
         self.arrays_ = parameters
 
@@ -153,22 +137,6 @@ class FullBatch(Recommender):
         self._check_fitted()
         return sum(array.size for array in self.arrays_.values())
 
-    def _check_parameters(self) -> None:
-        choices = {
-            "kind": tuple(LEARNING_RATES), "optimiser": ("gradient", "adam"),
-            "regulariser": ("norm", "squared", "none"), "missing": ("minus_one", "left_out"),
-        }  # fmt: skip
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
-        for name in ("n_factors", "n_neighbours", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be positive; got {self.learning_rate}")
-        if self.weight is not None and not self.weight >= 0:
-            raise ValueError(f"weight must not be negative; got {self.weight}")
-
 
 class Pairs:
     """Ratings in compressed rows by user."""
@@ -178,9 +146,7 @@ class Pairs:
         self.users, self.items = data.users[order], data.items[order]
         self.ratings = data.ratings[order].astype(np.float64)
         self.starts = np.concatenate(([0], np.cumsum(data.user_counts)))
-
-    def __len__(self) -> int:
-        return len(self.ratings)
+        self.rows = self.starts, self.items, self.ratings
 
 
 class Objective:
@@ -201,8 +167,8 @@ class Objective:
         self.n_users, self.n_items = train.n_users, train.n_items
         self.mean = float(self.pairs.ratings.mean())
         self.by_item = np.argsort(self.pairs.items, kind="stable")
-        self.item_starts = np.concatenate(([0], np.cumsum(train.item_counts)))
-        self.item_users = self.pairs.users[self.by_item]
+        item_starts = np.concatenate(([0], np.cumsum(train.item_counts)))
+        self.lists = item_starts, self.pairs.users[self.by_item]
         self.share = 1.0 / np.sqrt(train.user_counts[self.pairs.users])
         if form.fitted_baseline:
             bias = fit_model(Bias, train)
@@ -216,7 +182,7 @@ class Objective:
             places = np.arange(len(films)) - starts[rows]
             self.neighbours[rows, places], self.similarities[rows, places] = films, values
 
-    def start(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def start(self, rng: np.random.Generator) -> Arrays:
         """Draw the parameters, as project E draws them (`UNIFORM`)."""
         form, found = self.form, {}
         shapes = {} if form.fitted_baseline else {"user_bias": self.n_users, "item_bias": self.n_items}
@@ -229,11 +195,11 @@ class Objective:
             found[name] = form.initial_scale * (rng.random(shape) if uniform else rng.standard_normal(shape))
         return found
 
-    def predict(self, parameters: dict[str, np.ndarray], pairs: Pairs) -> np.ndarray:
+    def predict(self, parameters: Arrays, pairs: Pairs) -> np.ndarray:
         """Predict pairs in their order, unclipped, shape (n,)."""
         return self._predict(parameters, pairs, self._user_vectors(parameters))
 
-    def gradients(self, parameters: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def gradients(self, parameters: Arrays) -> tuple[np.ndarray, Arrays]:
         """Return the training predictions and the loss's gradient by each array of parameters."""
         form, pairs = self.form, self.pairs
         vectors = self._user_vectors(parameters)
@@ -244,30 +210,29 @@ class Objective:
         of_users = np.bincount(pairs.users, of_biases, minlength=self.n_users)
         of_items = np.bincount(pairs.items, of_biases, minlength=self.n_items)
         if form.kind in NEIGHBOURS:
-            add_neighbour_slopes(
-                (pairs.starts, pairs.items), *self._neighbour_terms(parameters), slopes, of_users, of_items,
-                found.get("neighbour_weights", np.zeros(self.neighbours.shape)),
-                found.get("neighbour_offsets", np.empty((0, 0))),
-            )  # fmt: skip
+            of_weights = found.get("neighbour_weights", np.zeros(self.neighbours.shape))
+            gradients = of_users, of_items, of_weights, found.get("neighbour_offsets", np.empty((0, 0)))
+            add_neighbour_slopes(pairs.rows, *self._neighbour_terms(parameters), slopes, gradients)
         if not form.fitted_baseline:
             found["user_bias"], found["item_bias"] = of_users, of_items
         for name, value in parameters.items():
             found[name] += self._penalty_slope(value)
         return predictions, found
 
-    # -- terms of a prediction -------------------------------------------------------------------------------------
-    def _biases(self, parameters) -> tuple[np.ndarray, np.ndarray]:
+    def _biases(self, parameters: Arrays) -> tuple[np.ndarray, np.ndarray]:
         return self.fixed if self.form.fitted_baseline else (parameters["user_bias"], parameters["item_bias"])
 
-    def _residual_share(self, parameters) -> np.ndarray:
-        """Return each training rating's weight in its user's sum of :math:`x_j`."""
-        if not self.form.residual_weights:
-            return self.share
-        of_users, of_items = self._biases(parameters)
-        residuals = self.pairs.ratings - self.mean - of_users[self.pairs.users] - of_items[self.pairs.items]
-        return residuals * self.share
+    def _shares(self, parameters: Arrays) -> Arrays:
+        """Return each training rating's weight in its user's sums of :math:`y_j` and :math:`x_j`, as far as there are."""
+        found = {name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters}
+        if self.form.residual_weights:
+            users, items = self.pairs.users, self.pairs.items
+            of_users, of_items = self._biases(parameters)
+            residuals = self.pairs.ratings - self.mean - of_users[users] - of_items[items]
+            found["rated_factors"] = residuals * self.share
+        return found
 
-    def _user_vectors(self, parameters) -> np.ndarray | None:
+    def _user_vectors(self, parameters: Arrays) -> np.ndarray | None:
         r"""Return :math:`p_u + |R(u)|^{-1/2} \sum_j (x_j + y_j)`, as far as the model has these; None without factors."""
         if "item_factors" not in parameters:
             return None
@@ -275,55 +240,43 @@ class Objective:
         if "user_factors" in parameters:
             found += parameters["user_factors"]
         work = np.empty_like(found)
-        shares = {"implicit_factors": self.share}
-        if "rated_factors" in parameters:
-            shares["rated_factors"] = self._residual_share(parameters)
-        for name, share in shares.items():
-            if name in parameters:
-                weighted_sums(self.pairs.starts, self.pairs.items, share, parameters[name], work)
-                found += work
+        for name, share in self._shares(parameters).items():
+            weighted_sums(self.pairs.starts, self.pairs.items, share, parameters[name], work)
+            found += work
         return found
 
-    def _neighbour_terms(self, parameters) -> tuple:
-        correlation = self.form.kind == "correlation"
-        return (
-            self.pairs.ratings, self.mean, *self._biases(parameters), self.neighbours,
-            self.similarities if correlation else parameters["neighbour_weights"],
-            np.empty((0, 0)) if correlation else parameters["neighbour_offsets"],
-            self.form.missing == "minus_one", not correlation, correlation and self.form.divide,
-        )  # fmt: skip
+    def _neighbour_terms(self, parameters: Arrays) -> tuple:
+        form, (of_users, of_items) = self.form, self._biases(parameters)
+        weights, offsets = self.similarities, np.empty((0, 0))
+        if form.kind != "correlation":
+            weights, offsets = parameters["neighbour_weights"], parameters["neighbour_offsets"]
+        divide, read_missing = form.kind == "correlation" and form.divide, form.missing == "minus_one"
+        return self.mean + of_users, of_items, self.neighbours, weights, offsets, read_missing, divide
 
-    def _predict(self, parameters, pairs: Pairs, vectors: np.ndarray | None) -> np.ndarray:
+    def _predict(self, parameters: Arrays, pairs: Pairs, vectors: np.ndarray | None) -> np.ndarray:
         of_users, of_items = self._biases(parameters)
-        found = np.zeros(len(pairs))
+        found = np.zeros(len(pairs.ratings))
         if vectors is not None:
             offsets = np.zeros(self.n_items)
             products_at(pairs.users, pairs.items, vectors, parameters["item_factors"], offsets, found)
         found += self.mean + of_users[pairs.users] + of_items[pairs.items]
         if self.form.kind in NEIGHBOURS:
-            train = self.pairs.starts, self.pairs.items
-            add_neighbours((pairs.starts, pairs.items), train, *self._neighbour_terms(parameters), found)
+            add_neighbours(pairs.rows, self.pairs.rows, *self._neighbour_terms(parameters), found)
         return found
 
-    def _factor_gradients(self, parameters, vectors, slopes, found) -> np.ndarray:
+    def _factor_gradients(self, parameters: Arrays, vectors, slopes, found: Arrays) -> np.ndarray:
         """Fill the gradients by the factors; return each training pair's derivative by its biases."""
         pairs, items = self.pairs, parameters["item_factors"]
         of_vectors = np.empty_like(vectors)
         weighted_sums(pairs.starts, pairs.items, slopes, items, of_vectors)
-        lists = self.item_starts, self.item_users
-        weighted_sums(*lists, slopes[self.by_item], vectors, found["item_factors"])
+        weighted_sums(*self.lists, slopes[self.by_item], vectors, found["item_factors"])
         if "user_factors" in found:
             found["user_factors"] += of_vectors
-        if "implicit_factors" in found:
-            weighted_sums(*lists, self.share[self.by_item], of_vectors, found["implicit_factors"])
-        if "rated_factors" not in found:
-            return slopes
-        share = self._residual_share(parameters)
-        weighted_sums(*lists, share[self.by_item], of_vectors, found["rated_factors"])
+        for name, share in self._shares(parameters).items():
+            weighted_sums(*self.lists, share[self.by_item], of_vectors, found[name])
         if not self.form.residual_weights:
             return slopes
-        through = np.empty(len(pairs))
-        zeros = np.zeros(self.n_items)
+        through, zeros = np.empty(len(slopes)), np.zeros(self.n_items)
         products_at(pairs.users, pairs.items, of_vectors, parameters["rated_factors"], zeros, through)
         return slopes - self.share * through
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lib.experiment.fit import Fit, Fitted, Stopping
-from lib.studies.full_batch import LEARNING_RATES
 
 LABELS = {
-    "baseline": ("Baseline", "Baseline", ""),
-    "correlation": ("CorNgbr", "CorNgbr", ""),
-    "svd": ("SVD", "SVD dim {}", "n_factors"),
-    "nsvd": ("NSVD", "NSVD dim {}", "n_factors"),
-    "neighbourhood": ("Revised neighbourhood", "Revised-Ngbr K={}", "n_neighbours"),
-    "asymmetric_svd": ("Asymmetric-SVD", "Asymmetric-SVD dim {}", "n_factors"),
-    "svdpp": ("SVD++", "SVD++ dim {}", "n_factors"),
-    "integrated": ("Integrated model", "Integrated dim {}", "n_factors"),
+    "baseline": ("Baseline", "Baseline", "", 2e-3),
+    "correlation": ("CorNgbr", "CorNgbr", "", 2e-3),
+    "svd": ("SVD", "SVD dim {}", "n_factors", 5e-5),
+    "nsvd": ("NSVD", "NSVD dim {}", "n_factors", 5e-6),
+    "neighbourhood": ("Revised neighbourhood", "Revised-Ngbr K={}", "n_neighbours", 5e-6),
+    "asymmetric_svd": ("Asymmetric-SVD", "Asymmetric-SVD dim {}", "n_factors", 5e-7),
+    "svdpp": ("SVD++", "SVD++ dim {}", "n_factors", 5e-7),
+    "integrated": ("Integrated model", "Integrated dim {}", "n_factors", 5e-7),
 }
-"""By model: what readers see, how the claims name a row of project E's (with its size), and what the size is."""
+"""By model: what readers see, how the claims name a row of project E's (with its size), what the size is, and the
+learning rate that E reports."""
 
 SMALL_START = {"initial_scale": 0.1}
 STRONGER = {"regulariser": "squared", "weight": 5.0}
 """A penalty on squares that weighs about what the papers' 0.05 a rating comes to for somebody with a hundred ratings."""
-
 
 PICTURED = (
     "as E ran it",
@@ -38,7 +38,7 @@ PICTURED = (
 
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Return the models and sizes that project E reports, for `training`; a size of 0 where a model has none."""
-    return [{"model": m, "size": n} for m, (_, _, size) in LABELS.items() for n in (sizes if size else (0,))]
+    return [{"model": m, "size": n} for m, (*_, size, _) in LABELS.items() for n in (sizes if size else (0,))]
 
 
 def figure_name(model: str, size: int) -> str:
@@ -66,13 +66,7 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
         "narrow start, penalty, Adam": {**narrow, "optimiser": "adam", "learning_rate": 0.005},
     }
     if model == "correlation":
-        kept = (
-            "as E ran it",
-            "no penalty",
-            "start a tenth as wide",
-            "learning rate ten times larger",
-            "Adam",
-        )
+        kept = "as E ran it", "no penalty", "start a tenth as wide", "learning rate ten times larger", "Adam"
         return {name: found[name] for name in kept} | {
             "missing ratings left out": left_out,
             "sum divided by the similarities": {"divide": True},
@@ -93,35 +87,27 @@ def training(
 ) -> Fit:
     """Return the training of one of E's models, measured by `course`.
 
-    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of
-    `lib.studies.full_batch.FullBatch`, ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by
-    `rate_factor`.
+    `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of `FullBatch`,
+    ``rate_factor`` and ``epoch_factor``; E's learning rates are multiplied by `rate_factor` too.
     """
+    *_, sized, rate = LABELS[model]
     changed = dict(changes)
-    rate = LEARNING_RATES[model] * rate_factor * changed.pop("rate_factor", 1.0)
-    n_epochs = n_epochs * changed.pop("epoch_factor", 1)
-    sized = {LABELS[model][2]: size} if LABELS[model][2] else {}
+    rate = rate * rate_factor * changed.pop("rate_factor", 1.0)
+    n_epochs *= changed.pop("epoch_factor", 1)
+    parameters = {"kind": model, **({sized: size} if sized else {})}
     if model == "integrated":
-        sized["n_neighbours"] = 10  # E's code leaves it at its default
-    return Fit(
-        "lib.studies.full_batch:FullBatch",
-        {"kind": model, **sized, "learning_rate": rate, **changed, "n_epochs": n_epochs},
-        seed=seed,
-        stopping=Stopping(validation="test", refit=False),  # E follows its test error; nothing stops by it
-        measure={f"{__name__}:course": {}},
-        labels={"model": model, "size": size, "changes": dict(changes), "seed": seed},
-    )
+        parameters["n_neighbours"] = 10  # E's code leaves it at its default
+    parameters |= {"learning_rate": rate, **changed, "n_epochs": n_epochs}
+    stopping = Stopping(validation="test", refit=False)  # E follows its test error; nothing stops by it
+    fit = Fit("lib.studies.full_batch:FullBatch", parameters, seed, stopping=stopping)
+    labels = {"model": model, "size": size, "changes": dict(changes), "seed": seed}
+    return replace(fit, measure={f"{__name__}:course": {}}, labels=labels)
 
 
 def course(fitted: Fitted) -> dict[str, Any]:
-    """Tell how one of E's trainings went.
+    """Tell how one of E's trainings went: ``test_curve``, RMSEs before and after each epoch, and its ends.
 
-    Returns
-    -------
-    dict
-        ``test_curve`` (RMSE before and after each epoch, not clipped unless asked for), ``test_rmse`` and
-        ``train_rmse`` (after the last), ``lowest`` test RMSE, ``start`` (the test RMSE before training) and
-        ``diverged`` (1 where the training error left the range of floats, or ended above where it began).
+    ``diverged`` is 1 where the training error left the range of floats, or ended above where it began.
     """
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_
@@ -133,7 +119,5 @@ def course(fitted: Fitted) -> dict[str, Any]:
 def rating_by_rating(model: str, *, n_factors: int, initial_scale: float, seed: int) -> Fit:
     """Return the fit of a model of this library by one step a rating; a record with a ``failure`` has diverged."""
     parameters = {"n_factors": n_factors, "initial_scale": initial_scale}
-    return Fit(
-        model, parameters, seed=seed, measure={"errors": {}}, records_errors=("FloatingPointError",),
-        labels={"model": model, **parameters},
-    )  # fmt: skip
+    fit = Fit(model, parameters, seed=seed, measure={"errors": {}}, labels={"model": model, **parameters})
+    return replace(fit, records_errors=("FloatingPointError",))

@@ -1,4 +1,4 @@
-"""What project A's imputation chapter measures: errors along a path of fits, and guesses at how A's figures came about."""
+"""What project A's imputation chapter measures: errors along a path of fits, guesses at how A's figures came about."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from lib.data.splits import Split
 from lib.experiment.evaluation import evaluate
+from lib.metrics.rating import mae, rmse
 from lib.models.base import Recommender
 from lib.models.fitting import fit_model
 from lib.models.imputation.hard_impute import hard_impute_path
@@ -21,24 +22,10 @@ PATHS = {"soft_impute": (soft_impute_path, "shrinkage"), "hard_impute": (hard_im
 
 
 def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:
-    """Fit a model along its path, to a split's train and to what validation data leave of it.
+    """Fit a model of `PATHS` along values of its setting, to a split's train and to what validation data leave of it.
 
-    Parameters
-    ----------
-    model : {'soft_impute', 'hard_impute'}
-    values : sequence of float
-        Of the setting.
-    split : Split
-    inner : Split
-        Its train is the split's without the validation ratings, which are its test.
-    **parameters
-        Further hyperparameters.
-
-    Returns
-    -------
-    DataFrame
-        A row a value, rising: the setting, ``rank`` of the fit, and errors such as ``train_rmse``, ``test_mae`` and
-        ``validation_rmse``. Train errors are those of the fit to all of the split's train.
+    The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank``
+    of the fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
     """
     path, setting = PATHS[model]
     rows: dict[float, dict[str, float]] = {}
@@ -46,40 +33,19 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
         for fitted in path(data.train, values, **parameters):
             found = evaluate(fitted, data, name=model, ks=(), keep=False, n_resamples=0, fitted=True)
             value = fitted.parameters[setting]
-            row = rows.setdefault(
-                value, {setting: value, "rank": fitted.rank_, "train_rmse": found["train_rmse"]}
-            )
+            first = {setting: value, "rank": fitted.rank_, "train_rmse": found["train_rmse"]}
+            row = rows.setdefault(value, first)
             row |= {f"{part}_rmse": found["rmse"], f"{part}_mae": found["mae"]}
     return pd.DataFrame(rows.values()).sort_values(setting, ignore_index=True)
 
 
 def guess(
-    model: Recommender,
-    words: str,
-    *,
-    name: str,
-    split: Split,
-    clip: bool = True,
-    means: UserMean | None = None,
+    model: Recommender, words: str, name: str, split: Split, clip: bool = True, means: UserMean | None = None
 ) -> dict[str, Any]:
-    """Measure one guess at how a published error came about.
+    """Measure one guess at how a published error came about: ``guess`` (`words`), ``model`` (`name`), ``rmse``, ``mae``.
 
-    Parameters
-    ----------
-    model : Recommender
-        Fitted here where it isn't yet.
-    words, name : str
-        What the guess is, and what the model is called.
-    split : Split
-    clip : bool
-        Clip predictions to the rating scale.
-    means : UserMean, optional
-        Already fitted: subtracted before the model is fitted, and added to what it predicts.
-
-    Returns
-    -------
-    dict
-        ``guess``, ``model``, ``rmse`` and ``mae`` of the test ratings.
+    A model that is not fitted yet is fitted here. Predictions of the test ratings are clipped to the scale, or not;
+    `means`, already fitted, are subtracted before the model is fitted, and added to what it predicts.
     """
     train, test = split.train, split.test
     if means is not None:
@@ -90,30 +56,15 @@ def guess(
     predicted = model.predict(test.users, test.items)
     if means is not None:
         predicted = means.inverse(test.users, predicted)
-    errors = (test.scale.clip(predicted) if clip else predicted) - test.ratings
-    return {
-        "guess": words,
-        "model": name,
-        "rmse": float(np.sqrt(np.mean(errors**2))),
-        "mae": float(np.abs(errors).mean()),
-    }
+    errors = test.ratings, test.scale.clip(predicted) if clip else predicted
+    return {"guess": words, "model": name, "rmse": rmse(*errors), "mae": mae(*errors)}
 
 
 def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Say of each guess whether it gives the published figures, which have two digits.
+    """Say of each `guess` whether it gives the `published` RMSE and MAE of its model, which have two digits.
 
-    Parameters
-    ----------
-    guesses : DataFrame
-        Rows of `guess`.
-    published : mapping of str to sequence of float
-        RMSE and MAE by model.
-
-    Returns
-    -------
-    DataFrame
-        By model and RMSE, with ``cut`` and ``rounded``, whether both figures are the published ones when ours are cut, or
-        rounded, to two digits, and ``rmse_cut``, the same of the RMSE alone.
+    ``cut`` and ``rounded`` are whether both are the published ones when ours are cut, or rounded; ``rmse_cut`` is of
+    one.
     """
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])

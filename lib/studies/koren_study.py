@@ -1,27 +1,28 @@
-"""Project E's study of Koren's family: what is fixed and what is searched in each model, and what one fit leaves."""
+"""Project E's study of Koren's family: what is searched, what a fit leaves, and scikit-surprise beside it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
-from lib.data.splits import Split, random_holdout
+from lib.data.splits import Split, k_fold, random_holdout
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
+from lib.experiment.protocol import parts_of
 from lib.experiment.run import run_fits
-from lib.experiment.space import Integer, Real, Space
+from lib.experiment.space import Real
 from lib.metrics.ranking import Ranking
 from lib.metrics.rating import rmse
 from lib.metrics.sampled import SampledRanks
-from lib.models import model_class
+from lib.models import label, model_class
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model
 from lib.models.recommendations import titles_of
-from lib.studies.variants import Variant
+from lib.studies.variants import Variant, by_name, magnitudes
 
 ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
 """From the largest error to the smallest, as the papers have it."""
@@ -35,13 +36,7 @@ EXPLAINED = ("correlation_neighbours", "neighbourhood", "asymmetric_svd", "integ
 TRANSDUCTIVE = ("svdpp", "asymmetric_svd", "integrated")
 """Models whose N(u) the papers fill with the films of the test pairs, too."""
 
-PUBLISHED = {
-    "biased_svd": "SVD",
-    "nsvd": "NSVD",
-    "asymmetric_svd": "Asymmetric-SVD",
-    "svdpp": "SVD++",
-    "integrated": "Integrated",
-}
+PUBLISHED = dict(zip(LATENT[:5], ("SVD", "NSVD", "Asymmetric-SVD", "SVD++", "Integrated"), strict=True))
 """How ``claims.toml`` has the models with factors."""
 
 IN_LISTS = {
@@ -59,37 +54,29 @@ def variants() -> dict[str, Variant]:
 
     Factors are 50 and neighbours 300 while the rest is searched; the number of epochs is found by early stopping.
     """
-    factors = {
-        "factor_learning_rate": Real(0.004, 0.015, log=True), "factor_regularisation": Real(0.03, 0.15, log=True),
-    }  # fmt: skip
-    implicit = {
-        "implicit_learning_rate": Real(0.004, 0.03, log=True), "implicit_regularisation": Real(3e-4, 5e-3, log=True),
-    }  # fmt: skip
-    weights = {"weight_learning_rate": Real(1e-3, 2e-2, log=True), "weight_regularisation": Real(5e-4, 2e-2, log=True)}  # fmt: skip
-    biases = {"bias_regularisation": Real(3e-3, 6e-2, log=True), "learning_rate_decay": Real(0.93, 0.99)}
-    moving = {
-        "time_bias_learning_rate": Real(1e-4, 3e-3, log=True), "time_bias_regularisation": Real(5e-3, 0.2, log=True),
-        "time_factor_learning_rate": Real(1e-4, 2e-3, log=True), "time_factor_regularisation": Real(5e-3, 0.2, log=True),
-    }  # fmt: skip
-    size, near = {"n_factors": 50, "initial_scale": 0.05}, {"n_neighbours": 300}
-    penalty = Real(0.5, 30.0, log=True)
-    found = [
-        Variant.of("bias", {}, Space({"user_regularisation": penalty, "item_regularisation": penalty})),
-        Variant.of("correlation_neighbours", {}, Space({
-            "n_neighbours": Integer(10, 100, log=True), "shrinkage": Real(10.0, 1000.0, log=True),
-        })),
-        Variant.of("interpolated_neighbours", {}, Space({
-            "n_neighbours": Integer(10, 60, log=True), "moment_shrinkage": Real(20.0, 1000.0, log=True),
-        })),
-        Variant.of("nsvd", size, Space(factors | implicit | biases)),
-        Variant.of("biased_svd", size, Space(factors | biases)),
-        Variant.of("neighbourhood", near, Space(weights | biases)),
-        Variant.of("asymmetric_svd", size, Space(factors | implicit | biases)),
-        Variant.of("svdpp", size, Space(factors | implicit | biases)),
-        Variant.of("integrated", size | near, Space(factors | implicit | weights | biases)),
-        Variant.of("timesvdpp", size, Space(factors | implicit | moving | biases)),
-    ]  # fmt: skip
-    return {v.name: v for v in found}
+    factors = magnitudes(factor_learning_rate=(0.004, 0.015), factor_regularisation=(0.03, 0.15))
+    implicit = magnitudes(implicit_learning_rate=(0.004, 0.03), implicit_regularisation=(3e-4, 5e-3))
+    weights = magnitudes(weight_learning_rate=(1e-3, 2e-2), weight_regularisation=(5e-4, 2e-2))
+    biases = magnitudes(bias_regularisation=(3e-3, 6e-2)) | {"learning_rate_decay": Real(0.93, 0.99)}
+    moving = magnitudes(time_bias_learning_rate=(1e-4, 3e-3), time_bias_regularisation=(5e-3, 0.2))
+    moving |= magnitudes(time_factor_learning_rate=(1e-4, 2e-3), time_factor_regularisation=(5e-3, 0.2))
+    constants = magnitudes(user_regularisation=(0.5, 30.0), item_regularisation=(0.5, 30.0))
+    correlated = magnitudes(n_neighbours=(10, 100), shrinkage=(10.0, 1000.0))
+    interpolated = magnitudes(n_neighbours=(10, 60), moment_shrinkage=(20.0, 1000.0))
+    size: dict[str, Any] = {"n_factors": 50, "initial_scale": 0.05}
+    near: dict[str, Any] = {"n_neighbours": 300}
+    return by_name(
+        Variant.of("bias", constants),
+        Variant.of("correlation_neighbours", correlated),
+        Variant.of("interpolated_neighbours", interpolated),
+        Variant.of("nsvd", factors | implicit | biases, **size),
+        Variant.of("biased_svd", factors | biases, **size),
+        Variant.of("neighbourhood", weights | biases, **near),
+        Variant.of("asymmetric_svd", factors | implicit | biases, **size),
+        Variant.of("svdpp", factors | implicit | biases, **size),
+        Variant.of("integrated", factors | implicit | weights | biases, **size, **near),
+        Variant.of("timesvdpp", factors | implicit | moving | biases, **size),
+    )
 
 
 def validation_fit(variant: Variant, *, most_epochs: int, patience: int) -> Fit:
@@ -101,9 +88,15 @@ def validation_fit(variant: Variant, *, most_epochs: int, patience: int) -> Fit:
 
 
 def refitted(
-    variant: Variant, chosen: Mapping[str, Any], *, most_epochs: int, patience: int, seed: int = 0,
-    changes: Mapping[str, Any] | None = None, measure: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Fit:  # fmt: skip
+    variant: Variant,
+    chosen: Mapping[str, Any],
+    *,
+    most_epochs: int,
+    patience: int,
+    seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    measure: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Fit:
     """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
 
     Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number
@@ -111,22 +104,25 @@ def refitted(
     """
     changes = dict(changes or {})
     found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
-    return Fit(
-        variant.model, {**variant.parameters(chosen), **changes}, seed=seed,
-        stopping=Stopping(*found, train="inner_train", validation="inner_test"),
-        measure={"errors": {}, **(measure or {}), "validation_error": {}},
-        labels={"variant": variant.name, "changes": changes, "seed": seed},
-    )  # fmt: skip
+    stopping = Stopping(*found, train="inner_train", validation="inner_test")
+    parameters = {**variant.parameters(chosen), **changes}
+    measure = {"errors": {}, **(measure or {}), "validation_error": {}}
+    labels = {"variant": variant.name, "changes": changes, "seed": seed}
+    return Fit(variant.model, parameters, seed, stopping=stopping, measure=measure, labels=labels)
 
 
 def starts_of(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], n_starts: int, *, k: int,
-    sampling: Mapping[str, int], **stopping: int,
-) -> list[Fit]:  # fmt: skip
-    """Return the fits of every model at its search's choice, with all that is measured of them; see `refitted`.
+    variants: Mapping[str, Variant],
+    chosen: Mapping,
+    n_starts: int,
+    *,
+    k: int,
+    sampling: Mapping,
+    **stopping: int,
+) -> list[Fit]:
+    """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
 
-    Models without a random start are fitted once. `k` is the length of the lists, `sampling` goes to
-    `lib.metrics.sampled.sampled_ranks`.
+    Models without a random start are fitted once. `k` is the lists' length, `sampling` is for `sampled_ranks`.
     """
     fits = []
     for name, one in variants.items():
@@ -157,7 +153,6 @@ def _has_epochs(variant: Variant) -> bool:
     return "patience" in model_class(variant.model).parameter_names()
 
 
-# -- measurements --------------------------------------------------------------------------------------------------
 def seconds_an_epoch(fitted: Fitted, *, n: int = 4) -> dict[str, float]:
     """Time an epoch (``seconds_epoch``) by what fits of n + 1 epochs take more than fits of one."""
     seconds = []
@@ -174,34 +169,23 @@ def transductive(fitted: Fitted) -> dict[str, float]:
     return {"transductive_rmse": rmse(fitted.test.ratings, answers(model, fitted.test))}
 
 
-# -- what they left ------------------------------------------------------------------------------------------------
 def sampled_of(
     record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int, seed: int
 ) -> SampledRanks:
     """Return the sampled ranks that a fit left (`lib.experiment.measurements.sampled`)."""
-    rows = np.flatnonzero(test.ratings >= test.scale.high)
+    top = float(test.scale.high)
+    rows = np.flatnonzero(test.ratings >= top)
     rows = rows[np.lexsort((test.items[rows], test.users[rows]))]
     above, level = (np.asarray(record[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
-    return SampledRanks(
-        test.users[rows], test.items[rows], above, level, n_sampled, float(test.scale.high), exclude, seed
-    )
+    users, items = test.users[rows], test.items[rows]
+    return SampledRanks(users, items, above, level, n_sampled, top, exclude, seed)
 
 
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
-    """Return what the test of lists finds of a model, means over its random starts.
+    """Return what the test of lists finds of a model, as `IN_LISTS` has it, means over its random starts.
 
-    Parameters
-    ----------
-    ranks : mapping of str to sequence of SampledRanks
-        By what was kept out of the samples.
-    lists : sequence of Ranking
-        Over the full catalogue.
-
-    Returns
-    -------
-    dict of float
-        ``hits_none`` and ``hits_rated`` (sampled hits among the first ten), ``percentile`` (sampled, rated films kept
-        out), ``ndcg`` and ``precision``.
+    `ranks` are by what was kept out of the samples, `lists` over the full catalogue. The percentile is with rated films
+    out.
     """
     found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
     found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
@@ -210,15 +194,12 @@ def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ra
 
 
 def explained(
-    models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int = 5
+    models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int
 ) -> pd.DataFrame:
     """Put what several models' predictions for one pair rest on side by side, a row a film, with titles.
 
-    Returns
-    -------
-    DataFrame
-        ``model``, ``film`` (title), ``rated`` (the user's training rating) and ``contribution`` (in rating units),
-        each model's `n` largest first; then a row for the other films together and one for what no film answers for.
+    Each model's `n` largest contributions, in rating units, beside the user's training rating; then a row for the other
+    films together and one for what no film answers for.
     """
     own = train.users == user
     given = dict(zip(train.items[own].tolist(), train.ratings[own].tolist(), strict=True))
@@ -230,3 +211,105 @@ def explained(
         rows.append([name, "all other films", np.nan, found.rest])
         rows.append([name, "mean, biases, own factors", np.nan, found.baseline])
     return pd.DataFrame(rows, columns=["model", "film", "rated", "contribution"])
+
+
+class Surprise(Recommender):
+    """A model of scikit-surprise (`kind`: SVD or SVDpp), asked by codes."""
+
+    loaded_first = ("surprise",)
+
+    def __init__(self, *, kind: str, n_factors: int, n_epochs: int, lr_all: float, reg_all: float):
+        self._store(locals())
+
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        import surprise
+
+        columns = {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
+        reader = surprise.Reader(rating_scale=train.scale)
+        self._known = surprise.Dataset.load_from_df(pd.DataFrame(columns), reader).build_full_trainset()
+        options = {name: value for name, value in self.parameters.items() if name != "kind"}
+        options |= {"cache_ratings": True} if self.kind == "SVDpp" else {}
+        algorithm = getattr(surprise, self.kind)(**options, random_state=0)
+        start = time.perf_counter()
+        self._fitted = algorithm.fit(self._known)
+        self.seconds_ = time.perf_counter() - start
+
+    def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
+        """Ask scikit-surprise, pair by pair."""
+        users, items = self._pairs(users, items, times)
+        of_users, of_items = self._known._raw2inner_id_users, self._known._raw2inner_id_items
+        pairs = zip(users.tolist(), items.tolist(), strict=True)
+        known = ((of_users.get(u, "new"), of_items.get(i, "new")) for u, i in pairs)
+        return np.array([self._fitted.estimate(*pair) for pair in known])
+
+    @property
+    def n_parameters_(self) -> int:
+        """Biases and factors."""
+        tables = (getattr(self._fitted, name, np.empty(0)) for name in ("bu", "bi", "pu", "qi", "yj"))
+        return sum(table.size for table in tables)
+
+
+SAME: dict[str, tuple[str, dict[str, Any]]] = {
+    "svd": ("biased_svd", {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 5e-3, "reg_all": 0.02}),
+    "svdpp": ("svdpp", {"kind": "SVDpp", "n_factors": 20, "n_epochs": 20, "lr_all": 7e-3, "reg_all": 0.02}),
+}
+"""A model here and scikit-surprise's defaults for it, by the end of the names that results use."""
+
+
+def compare_on_folds(
+    dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], *, seed: int
+) -> pd.DataFrame:
+    """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
+
+    `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means
+    over folds, ``spread`` is the RMSE's standard deviation, and ``gap`` the largest difference to scikit-surprise's
+    predictions, NaN where the settings are not the same. Empty without folds.
+    """
+    columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
+    if not n_folds:
+        return pd.DataFrame(columns=columns)
+    folds = {fold.fold: fold for fold in k_fold(dataset.interactions, n_folds=n_folds, seed=seed)}
+    measure = {"predictions": {"dtype": "float64"}, "errors": {"parts": ["test"]}, f"{__name__}:seconds": {}}
+    fits = []
+    for fold in folds:
+        shared = {"train": f"{fold}/train", "test": f"{fold}/test", "measure": measure}
+        for name, words, model, parameters, options in _rows(tuned):
+            labels = {"name": name, "model": words, "fold": fold}
+            fits.append(Fit(model, parameters, labels=labels, **shared, **options))
+    table = pd.DataFrame(run_fits(fits, parts_of(folds)))
+    theirs = table.set_index(["name", "fold"])["predictions"]
+    table["gap"] = np.nan
+    for row in table[table["name"].str.startswith("same")].itertuples():
+        expected = theirs[row.name.replace("same", "surprise"), row.fold]
+        table.loc[row.Index, "gap"] = np.abs(row.predictions - expected).max()
+    grouped = table.groupby(["name", "model"], sort=False)
+    found = grouped.agg(rmse=("test_rmse", "mean"), spread=("test_rmse", "std"), gap=("gap", "max"))
+    return found.assign(seconds=grouped["seconds_fit"].mean()).reset_index()[columns]
+
+
+def seconds(fitted: Fitted) -> dict[str, float]:
+    """Leave out, of ``seconds_fit``, what scikit-surprise takes to make its own data structure."""
+    return {"seconds_fit": getattr(fitted.model, "seconds_", fitted.seconds_fit)}
+
+
+def compiled(parts: Parts, fit: Fit) -> Parts:
+    """Fit a few ratings first, so that no compiler runs while the clock does."""
+    fit_model(fit.model, parts[fit.train].take(np.arange(1000)), **fit.parameters)
+    return {}
+
+
+def _rows(tuned: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, Mapping, dict[str, Any]]]:
+    """Yield name, words for readers, model, hyperparameters and further options of each fit on a fold."""
+    for name, (_, theirs) in SAME.items():
+        words = f"scikit-surprise, {theirs['kind'].replace('pp', '++')}"
+        yield f"surprise_{name}", words, f"{__name__}:Surprise", theirs, {}
+    for name, (ours, theirs) in SAME.items():
+        groups = ("bias", "factor", "implicit") if ours == "svdpp" else ("bias", "factor")
+        same = {f"{group}_learning_rate": theirs["lr_all"] for group in groups}
+        same |= {f"{group}_regularisation": theirs["reg_all"] for group in groups}
+        same |= {"n_factors": theirs["n_factors"], "n_epochs": theirs["n_epochs"], "learning_rate_decay": 1.0}
+        same |= {"initial_scale": 0.1, "shuffle": False, "dtype": "float64"}
+        words = f"{label(ours)}, at those settings"
+        yield f"same_{name}", words, ours, same, {"prepare": (f"{__name__}:compiled", {})}
+    for name, parameters in tuned.items():
+        yield name, f"{label(name)}, tuned", name, parameters, {}

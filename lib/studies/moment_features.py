@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit, prange
 
@@ -19,19 +17,15 @@ POWERS = (4, 10)
 """Powers of the similarity of two films; the higher, the fewer films count."""
 
 
-class MomentFeatures(NamedTuple):
-    """Features of some ratings, shape (n, n_features), and which of their columns are means of residuals.
+N_BINS, N_KINDS = len(EDGES) - 1, len(DECAYS) * len(POWERS)
 
-    These are in units of the rating scale, 0 where nothing is known, so that a linear model can use them as they are.
-    """
-
-    values: np.ndarray
-    means: tuple[int, ...]
+MEANS = [*range(N_BINS), *range(3 * N_BINS + 5, 3 * N_BINS + 5 + N_KINDS)]
+"""Features that are means of residuals: in rating units, 0 where nothing is known, as a linear model can use."""
 
 
 def moment_features(
     train: Interactions, residuals: np.ndarray, item_vectors: np.ndarray, asked: Interactions
-) -> MomentFeatures:
+) -> np.ndarray:
     r"""Describe ratings by the same user's training ratings near in time, and by those of similar films.
 
     With :math:`e_{uj}` the residuals and :math:`\Delta_j` the seconds between the ratings of film j and of film i,
@@ -39,33 +33,15 @@ def moment_features(
     .. math:: \frac{\sum_{j \in bin} e_{uj}}{n_{bin} + 2}, \qquad
               \frac{\sum_j e_{uj}\, s_{ij}^p\, e^{-\Delta_j / \tau}}{0.3 + \sum_j s_{ij}^p\, e^{-\Delta_j / \tau}}
 
-    for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0 where
-    it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the nearest
-    rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power, decay
-    within it, the means, and then their weights; and what train says about user and film: counts, means and variances,
-    the film's year; the time.
+    for each bin of `EDGES` and each of `DECAYS` and `POWERS`; :math:`s_{ij}` is the cosine of two films' vectors, 0
+    where it is negative. Columns are, for the bins, these means, counts and means of the ratings; the distance to the
+    nearest rating, the numbers of earlier ones and of all, seconds since the first and until the last; for each power,
+    decay within it, the means, and then their weights; and what train says about user and film: counts, means and
+    variances, the film's year; the time. Float64; without training ratings zeros and, for distances in time, NaN.
 
-    Nothing of `asked` is read but users, films and times.
-
-    Parameters
-    ----------
-    train : Interactions
-    residuals : float array, shape (len(train),)
-        Rating minus the prediction of a model that was fitted on `train` and on nothing else.
-    item_vectors : float array, shape (n_items, d)
-        Of the same model. A vector of zeros is similar to nothing.
-    asked : Interactions
-        Shares the id maps; holds no rating of `train`.
-
-    Returns
-    -------
-    MomentFeatures
-        In the order of `asked`. A user without training ratings has zeros and, for distances in time, NaN.
-
-    Raises
-    ------
-    ValueError
-        Lengths or id maps do not fit.
+    Nothing of `asked` is read but users, films and times; it shares the id maps, and holds no rating of `train`.
+    `residuals` and `item_vectors`, shape (n_items, d), are of a model that was fitted on `train` and on nothing else; a
+    vector of zeros is similar to nothing. ValueError: lengths or id maps do not fit.
     """
     if len(residuals) != len(train) or len(item_vectors) != train.n_items or asked.n_items != train.n_items:
         raise ValueError(
@@ -74,21 +50,17 @@ def moment_features(
         )
     order = np.lexsort((train.timestamps, train.users))
     starts = np.searchsorted(train.users[order], np.arange(train.n_users + 1))
-    times = train.timestamps[order].astype(np.float64)
-    middle = float(np.mean(train.scale))
+    times, middle = train.timestamps[order].astype(np.float64), float(np.mean(train.scale))
     lengths = np.linalg.norm(item_vectors, axis=1, keepdims=True)
     directions = np.divide(item_vectors, lengths, out=np.zeros_like(item_vectors), where=lengths > 0)
     residuals = np.asarray(residuals, dtype=np.float64)[order]
     ratings = train.ratings[order].astype(np.float64) - middle
     users, asked_times = asked.users.astype(np.int64), asked.timestamps.astype(np.float64)
     bins = _bins(starts, times, residuals, ratings, users, asked_times, np.array(EDGES))
-    similar = _similar(
-        starts, times, train.items[order].astype(np.int64), residuals, directions.astype(np.float64), users,
-        asked.items.astype(np.int64), asked_times, np.array(DECAYS), np.array(POWERS),
-    )  # fmt: skip
-    n_bins, n_kinds = len(EDGES) - 1, len(DECAYS) * len(POWERS)
-    means = (*range(n_bins), *range(bins.shape[1], bins.shape[1] + n_kinds))
-    return MomentFeatures(np.hstack([bins, similar, _of_train(train, asked)]), means)
+    items, asked_items = train.items[order].astype(np.int64), asked.items.astype(np.int64)
+    directions, kinds = directions.astype(np.float64), (np.array(DECAYS), np.array(POWERS))
+    similar = _similar(starts, times, items, residuals, directions, users, asked_items, asked_times, *kinds)
+    return np.hstack([bins, similar, _of_train(train, asked)])
 
 
 @njit(parallel=True, cache=True)
@@ -123,9 +95,7 @@ def _bins(starts, times, residuals, ratings, users, asked_times, edges):
 
 
 @njit(parallel=True, cache=True)
-def _similar(
-    starts, times, items, residuals, directions, users, asked_items, asked_times, decays, powers
-):  # fmt: skip
+def _similar(starts, times, items, residuals, directions, users, asked_items, asked_times, decays, powers):
     n, n_kinds, n_decays = len(users), len(decays) * len(powers), len(decays)
     found = np.zeros((n, 2 * n_kinds))
     for row in prange(n):
@@ -151,9 +121,8 @@ def _similar(
 def _of_train(train: Interactions, asked: Interactions) -> np.ndarray:
     """Return what train says about the asked users and films by themselves, and the time."""
     columns, ratings = [], train.ratings.astype(np.float64)
-    for codes, counts, of in (
-        (train.users, train.user_counts, asked.users), (train.items, train.item_counts, asked.items),
-    ):  # fmt: skip
+    sides = (train.users, train.user_counts, asked.users), (train.items, train.item_counts, asked.items)
+    for codes, counts, of in sides:
         known = np.maximum(counts, 1)
         mean = np.bincount(codes, ratings, minlength=len(counts)) / known
         variance = np.bincount(codes, ratings**2, minlength=len(counts)) / known - mean**2

@@ -10,21 +10,24 @@ import numpy as np
 
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.metrics.rating import rmse
-from lib.studies.variants import Variant
+from lib.studies.variants import Variant, by_name
 
-PUBLISHED_NEURAL_MF = {
-    "n_factors": 256, "hidden_size": 64, "dropout": 0.2, "learning_rate": 1e-3, "batch_size": 32_000, "l2": 0.0,
-    "init_scale": 0.05, "averaging": 0.0, "max_epochs": 100, "patience": 5, "plateau_patience": 2, "plateau_factor": 0.5,
-}  # fmt: skip
+BY_D: dict[str, Any] = {"learning_rate": 1e-3, "l2": 0.0, "averaging": 0.0, "plateau_factor": 0.5}
+"""What project D trains both of its networks with."""
+
+PUBLISHED_NEURAL_MF = (
+    {"n_factors": 256, "hidden_size": 64, "dropout": 0.2, "init_scale": 0.05}
+    | {"batch_size": 32_000, "max_epochs": 100, "patience": 5, "plateau_patience": 2}
+    | BY_D
+)
 """Project D's settings of NeuralMF."""
 
-PUBLISHED_AUTOREC = {
-    "form": "user", "hidden_sizes": (512, 256, 128), "activation": "relu", "input_dropout": 0.6, "l2": 0.0,
-    "learning_rate": 1e-3, "batch_size": 512, "max_epochs": 50, "patience": 4, "plateau_patience": 2,
-    "plateau_factor": 0.5, "centre": "global", "averaging": 0.0,
-}  # fmt: skip
+PUBLISHED_AUTOREC = (
+    {"form": "user", "hidden_sizes": (512, 256, 128), "activation": "relu", "centre": "global"}
+    | {"input_dropout": 0.6, "batch_size": 512, "max_epochs": 50, "patience": 4, "plateau_patience": 2}
+    | BY_D
+)
 """Project D's settings of AutoRec."""
-
 
 AS_PUBLISHED = ("neural_mf_published", "autorec_published", "autorec_leaky")
 """Trained as D trains: stopped on validation ratings that are never learned from. The others cut their own validation
@@ -33,17 +36,15 @@ ratings from all training ratings, and then train again on all of them for as lo
 
 def variants() -> dict[str, Variant]:
     """Return the networks by the name that results use: D's settings, then ours, chosen on validation data."""
-    found = [
+    leaky = {**PUBLISHED_AUTOREC, "leaky_validation": True}
+    return by_name(
         Variant("neural_mf_published", "NeuralMF, D's settings", "neural_mf", PUBLISHED_NEURAL_MF),
-        Variant.of("neural_mf", {}),
+        Variant.of("neural_mf"),
         Variant("autorec_published", "User AutoRec, D's settings", "autorec", PUBLISHED_AUTOREC),
-        Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", {
-            **PUBLISHED_AUTOREC, "leaky_validation": True,
-        }),
+        Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", leaky),
         Variant("autorec_user", "User AutoRec", "autorec", {"form": "user"}),
-        Variant.of("autorec", {"form": "item"}),
-    ]  # fmt: skip
-    return {v.name: v for v in found}
+        Variant.of("autorec", form="item"),
+    )
 
 
 def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0) -> Fit:
@@ -66,17 +67,9 @@ def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0)
 
 
 def network_fits(
-    names: Iterable[str],
-    changes: Mapping[str, Mapping[str, Any]],
-    *,
-    most_epochs: int,
-    n_starts: int = 1,
-    k: int = 0,
+    names: Iterable[str], changes: Mapping[str, Mapping], *, most_epochs: int, n_starts: int = 1, k: int = 0
 ) -> list[Fit]:
-    """Return the fits of some networks from several random starts, none trained for more than `most_epochs`.
-
-    `changes` are by network; the rest is as in `network_fit`.
-    """
+    """Return the `network_fit` of several random starts each, `changes` by network, for at most `most_epochs`."""
     fits = []
     for name in names:
         changed = dict(changes.get(name, {}))
@@ -87,13 +80,9 @@ def network_fits(
 
 
 def leaks(fitted: Fitted) -> dict[str, float]:
-    """Measure AutoRec on the test ratings with the training ratings as its input, and as project D does with those asked for.
+    """Measure AutoRec with the training ratings as its input, and as project D does with those asked for.
 
-    Returns
-    -------
-    dict of float
-        RMSE of unclipped predictions, as D has it: ``honest_rmse``; ``leak_rmse``, the test ratings themselves being the
-        input; ``both_rmse``, training and test ratings being the input.
+    RMSE of unclipped predictions, as D has it, from training ratings, from the test ratings themselves, and from both.
     """
     train, test = fitted.parts[fitted.learned], fitted.test
     columns = ("users", "items", "ratings", "timestamps")

@@ -14,6 +14,7 @@ from lib.studies.contenders import Contender
 
 LIST_METRICS = ("ndcg", "precision", "recall", "mrr", "coverage")
 COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak_mib")
+MEASURED = (*RATING_METRICS, *LIST_METRICS, *COSTS)
 INTERVALS = (*RATING_METRICS, "ndcg")
 """Metrics that get an interval."""
 FOLDS = ("u1", "u2", "u3", "u4", "u5")
@@ -25,13 +26,17 @@ def protocol_of(split: str) -> str:
 
 
 def evaluations_of(
-    fits: Iterable[Mapping[str, Any]], contenders: Mapping[str, Contender], splits: Mapping[str, Split],
-    *, k: int, threshold: float, n_resamples: int = 0,
-) -> dict[tuple[str, str], Evaluation]:  # fmt: skip
+    fits: Iterable[Mapping[str, Any]],
+    contenders: Mapping[str, Contender],
+    splits: Mapping[str, Split],
+    *,
+    k: int,
+    threshold: float,
+    n_resamples: int = 0,
+) -> dict[tuple[str, str], Evaluation]:
     """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
 
-    Lists of length `k` are measured as `lib.experiment.evaluation.evaluation_of` does; RMSE, MAE and nDCG get 95% intervals by
-    `n_resamples` of the users, none for 0.
+    Lists have length `k`; RMSE, MAE and nDCG get 95% intervals by `n_resamples` of the users, none for 0.
     """
     found = {}
     for fit in fits:
@@ -47,83 +52,47 @@ def evaluations_of(
 def fit_table(
     evaluations: Mapping[tuple[str, str], Evaluation], contenders: Mapping[str, Contender], *, k: int
 ) -> pd.DataFrame:
-    """Return a row a fit.
-
-    Returns
-    -------
-    DataFrame
-        ``name``, ``label``, ``family``, ``project``, ``key`` (the split's), ``protocol``, ``rmse``, ``mae`` (NaN for
-        models that predict no ratings), `LIST_METRICS` (NaN where no lists were drawn), `COSTS`.
-    """
+    """Return a row a fit, with errors NaN for models that predict no ratings, and lists where none were drawn."""
     rows = []
     for (name, key), found in evaluations.items():
-        one = contenders[name]
-        rows.append({
-            "name": name, "label": one.label, "family": one.family, "project": one.project, "key": key,
-            "protocol": protocol_of(found.split.name), "seconds_fit": found.seconds_fit,
-            "seconds_predict": found.seconds_predict,
-            **{metric.removesuffix(f"@{k}"): value for metric, (value, *_) in found.values.items()},
-        })  # fmt: skip
-    columns = [
-        "name",
-        "label",
-        "family",
-        "project",
-        "key",
-        "protocol",
-        *RATING_METRICS,
-        *LIST_METRICS,
-        *COSTS,
-    ]
-    return pd.DataFrame(rows, columns=columns)
+        row = {"name": name, **contenders[name].facts, "key": key, "protocol": protocol_of(found.split.name)}
+        row |= {"seconds_fit": found.seconds_fit, "seconds_predict": found.seconds_predict}
+        row |= {metric.removesuffix(f"@{k}"): value for metric, (value, *_) in found.values.items()}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["name", "label", "family", "project", "key", "protocol", *MEASURED])
 
 
 def board(fits: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a contender and protocol: means over the protocol's splits, and how far they spread.
+    """Return a row a contender and protocol: means over the splits that have a metric, and how far they spread.
 
-    Returns
-    -------
-    DataFrame
-        ``protocol``, ``name``, ``label``, ``family``, ``project``; ``n_splits``, and ``whole``: whether it was fitted
-        on all of the protocol's splits, as a mean over fewer stands beside others with care; means of every metric
-        and cost over the splits that have it; ``rmse_spread`` and ``ndcg_spread``, the sample standard deviation over
-        splits, NaN for one split. Protocols in the order of their first fit, models by RMSE, those without one at the
-        end by nDCG.
+    Spreads are the sample standard deviation, NaN for one split; ``whole`` tells whether it was fitted on all of the
+    protocol's splits, as a mean over fewer stands beside others with care. Protocols in the order of their first fit,
+    models by RMSE, those without one at the end by nDCG.
     """
-    measured = [*RATING_METRICS, *LIST_METRICS, *COSTS]
-    keys = ["protocol", "name", "label", "family", "project"]
-    grouped = fits.groupby(keys, sort=False)
-    found = grouped[measured].mean()
+    grouped = fits.groupby(["protocol", "name", "label", "family", "project"], sort=False)
+    found = grouped[list(MEASURED)].mean()
     found.insert(0, "n_splits", grouped["key"].nunique())
     for metric in ("rmse", "ndcg"):
         found[f"{metric}_spread"] = grouped[metric].std(ddof=1)
     found = found.reset_index()
     found["whole"] = found["n_splits"] == found["protocol"].map(fits.groupby("protocol")["key"].nunique())
-    order = {name: place for place, name in enumerate(dict.fromkeys(fits["protocol"]))}
-    found["place"] = found["protocol"].map(order)
-    found["worse"] = -found["ndcg"]
-    found = found.sort_values(["place", "rmse", "worse"], ignore_index=True, kind="stable")
-    return found.drop(columns=["place", "worse"])
+    found = found.sort_values(["rmse", "ndcg"], ascending=[True, False])
+    order = found["protocol"].map({name: place for place, name in enumerate(fits["protocol"].unique())})
+    return found.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the RMSE with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
 
-    Returns
-    -------
-    DataFrame
-        ``name``, ``label``, ``project``, the splits, ``mean`` over those that it was fitted on, ``spread`` (sample
-        standard deviation). Contenders that have all splits first, by their mean; then the others by theirs.
+    Both are over the splits that a contender was fitted on. Those that have all splits come first, by their mean.
     """
     keys = list(keys)
     mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]
     wide = mine.pivot_table(index=["name", "label", "project"], columns="key", values="rmse", sort=False)
-    wide = wide.reindex(columns=keys)
+    wide = wide.reindex(columns=keys).rename_axis(columns=None)
     wide["mean"], wide["spread"] = wide[keys].mean(axis=1), wide[keys].std(axis=1, ddof=1)
     wide["gaps"] = wide[keys].isna().any(axis=1)
-    wide = wide.reset_index().sort_values(["gaps", "mean"], ignore_index=True, kind="stable")
-    wide.columns.name = None
-    return wide.drop(columns="gaps")
+    return wide.reset_index().sort_values(["gaps", "mean"], ignore_index=True).drop(columns="gaps")
 
 
 def choice_table(
@@ -133,16 +102,8 @@ def choice_table(
     found = pd.DataFrame([{"model": one.label, **choices[name]} for name, one in contenders.items()])
     found["hyperparameters"] = found["parameters"].map(in_words)
     names = {"how": "from", "validation": "validation_value", "chosen_on": "validation_ratings"}
-    columns = [
-        "model",
-        "from",
-        "trials",
-        "validation_value",
-        "metric",
-        "validation_ratings",
-        "hyperparameters",
-    ]
-    return found.rename(columns=names)[columns].astype({"trials": "Int64", "validation_value": float})
+    columns = ["model", "how", "trials", "validation", "metric", "chosen_on", "hyperparameters"]
+    return found[columns].astype({"trials": "Int64", "validation": float}).rename(columns=names)
 
 
 def in_words(parameters: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,27 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
-from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
+from lib.experiment.space import Choice, Integer, Real
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics import evaluate_ranking
 from lib.metrics.lists import TopK
 from lib.metrics.ranking import Ranking
 from lib.models.recommendations import HIT, titles_of
+from lib.studies.side_information_study import USUAL, penalties
 from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
-from lib.studies.variants import Variant
+from lib.studies.variants import Variant, by_name, magnitudes
 
 FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
 """Models that can score users whom they were not trained on."""
 
-PUBLISHED_BPR = {
-    "n_factors": 128, "optimiser": "adam", "learning_rate": 3e-3, "l2": 1e-6, "batch_size": 8192, "n_epochs": 15,
-    "sampling": "user", "initial_scale": 0.05, "clip_norm": 5.0,
-}  # fmt: skip
+STEPS_OF_D = {
+    "optimiser": "adam",
+    "learning_rate": 3e-3,
+    "batch_size": 8192,
+    "n_epochs": 15,
+    "clip_norm": 5.0,
+}
+PUBLISHED_BPR = {**STEPS_OF_D, "n_factors": 128, "sampling": "user", "initial_scale": 0.05, "l2": 1e-6}
 """Project D's settings of BPR."""
 
 
@@ -33,30 +39,23 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
     """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
 
     A rating of `threshold` or more counts as liked. Whether a model learns from all ratings or from liked films only is
-    searched; project D's document does not show from which of them its BPR does, and is taken to mean liked ones. BPR's
-    epochs are searched up to `most_epochs`.
+    searched; D's document does not show from which its BPR does, and is taken to mean liked ones.
     """
-    epochs = Integer(min(20, most_epochs), most_epochs, log=True)
     learned = {"threshold": Choice((None, threshold))}
-    found = [
-        Variant.of("random_order", {}),
-        Variant.of("most_popular", {}),
-        Variant.of("item_knn", {}, Space({
-            **learned, "n_neighbours": Integer(20, 400, log=True), "shrinkage": Real(0.1, 100.0, log=True),
-        })),
-        Variant.of("ease", {}, Space({**learned, "l2": Real(10.0, 3000.0, log=True)})),
-        Variant.of("implicit_als", {}, Space({
-            **learned, "n_factors": Integer(16, 128, log=True), "l2": Real(0.1, 300.0, log=True),
-            "alpha": Real(0.3, 30.0, log=True),
-        })),
+    near = magnitudes(n_neighbours=(20, 400), shrinkage=(0.1, 100.0))
+    als = magnitudes(n_factors=(16, 128), l2=(0.1, 300.0), alpha=(0.3, 30.0))
+    bpr = magnitudes(n_factors=(16, 128), learning_rate=(5e-3, 0.2), l2=(1e-4, 0.1))
+    bpr |= magnitudes(n_epochs=(min(20, most_epochs), most_epochs)) | {"negative_power": Real(0.0, 1.0)}
+    return by_name(
+        Variant.of("random_order"),
+        Variant.of("most_popular"),
+        Variant.of("item_knn", learned | near),
+        Variant.of("ease", learned | magnitudes(l2=(10.0, 3000.0))),
+        Variant.of("implicit_als", learned | als),
         Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
-        Variant.of("bpr", {"optimiser": "sgd"}, Space({
-            **learned, "n_factors": Integer(16, 128, log=True), "learning_rate": Real(5e-3, 0.2, log=True),
-            "l2": Real(1e-4, 0.1, log=True), "n_epochs": epochs, "negative_power": Real(0.0, 1.0),
-        })),
-        Variant.of("multi_vae", {}),
-    ]  # fmt: skip
-    return {v.name: v for v in found}
+        Variant.of("bpr", learned | bpr, optimiser="sgd"),
+        Variant.of("multi_vae"),
+    )
 
 
 def rating_variants() -> dict[str, Variant]:
@@ -65,31 +64,22 @@ def rating_variants() -> dict[str, Variant]:
     Each is what its own page found best: project A's network with its best architecture, B's model with implicit sets,
     C's with gravity and with softmax.
     """
-    penalty = Real(0.1, 1e3, log=True)
-    found = [
-        Variant.of("bias", {}),
-        Variant.of("svd", {"centre": "none", "estimate_limit": None}, Space({
-            "n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40), "lr_all": Real(2e-3, 2e-2, log=True),
-            "reg_all": Real(2e-2, 0.2, log=True),
-        })),
-        Variant.of("soft_impute", {}, Space({"shrinkage": Real(5.0, 80.0, log=True)})),
-        Variant.of("side_information_als", {
-            "groups": ("raters", "rated"), "feature_biases": True, "n_iterations": 15,
-        }, Space({
-            "n_factors": Integer(2, 32, log=True), "user_penalty": penalty, "item_penalty": penalty,
-            "user_bias_penalty": penalty, "item_bias_penalty": penalty, f"{PROJECTION}raters": penalty,
-            f"{PROJECTION}rated": penalty,
-        })),
-        Variant.of("factorisation_machine", {
-            "groups": ("raters", "rated"), "n_factors": 10, "n_iterations": 100, "n_samples": 75,
-        }),
-        Variant.of("two_tower", {}),
-        Variant.of("matrix_factorisation", {
-            "n_factors": 32, "learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0,
-        }),
-        Variant.of("softmax", {"n_factors": 32, "n_epochs": 30}),
-    ]  # fmt: skip
-    return {v.name: v for v in found}
+    sets = ("raters", "rated")
+    svd = {"n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40)}
+    svd |= magnitudes(lr_all=(2e-3, 2e-2), reg_all=(2e-2, 0.2))
+    als = magnitudes(n_factors=(2, 32)) | penalties(sets, USUAL)
+    gravity = {"learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}
+    machine = {"n_factors": 10, "n_iterations": 100, "n_samples": 75}
+    return by_name(
+        Variant.of("bias"),
+        Variant.of("svd", svd, centre="none", estimate_limit=None),
+        Variant.of("soft_impute", magnitudes(shrinkage=(5.0, 80.0))),
+        Variant.of("side_information_als", als, groups=sets, feature_biases=True, n_iterations=15),
+        Variant.of("factorisation_machine", groups=sets, **machine),
+        Variant.of("two_tower"),
+        Variant.of("matrix_factorisation", n_factors=32, **gravity),
+        Variant.of("softmax", n_factors=32, n_epochs=30),
+    )
 
 
 def validation_fit(variant: Variant, *, k: int, threshold: float) -> Fit:
@@ -99,42 +89,40 @@ def validation_fit(variant: Variant, *, k: int, threshold: float) -> Fit:
 
 
 def list_fits(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], starts: Mapping[str, int], *, k: int
-) -> list[Fit]:  # fmt: skip
+    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping], starts: Mapping[str, int], *, k: int
+) -> list[Fit]:
     """Return the fits that draw everybody's list of k films, on ``train``, labelled ``variant`` and ``seed``.
 
-    `chosen` has a point of each searched variant's search, `starts` the number of random starts of those that are
-    fitted. Multi-VAE finds its epochs on a tenth of each user's ratings, and is then trained on all of train.
+    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit. Multi-VAE finds
+    its epochs on a tenth of each user's ratings, and is then trained on all of train.
     """
-    return [
-        Fit(
-            variants[name].model, variants[name].parameters(chosen.get(name, {})), seed=start, test="",
-            stopping=Stopping("n_epochs") if variants[name].model == "multi_vae" else None,
-            measure={"lists": {"k": k}}, labels={"variant": name, "seed": start},
-        )
-        for name in starts
-        for start in range(starts[name])
-    ]  # fmt: skip
+    fits = []
+    for name, n_starts in starts.items():
+        one, lists = variants[name], {"lists": {"k": k}}
+        parameters = one.parameters(chosen.get(name, {}))
+        stopping = Stopping("n_epochs") if one.model == "multi_vae" else None
+        for seed in range(n_starts):
+            fit = Fit(one.model, parameters, seed, test="", stopping=stopping, measure=lists)
+            fits.append(replace(fit, labels={"variant": name, "seed": seed}))
+    return fits
 
 
-# -- users who are not in training ---------------------------------------------------------------------------------
 def fold_in_fits(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping[str, Any]], *, ks: Sequence[int], **split
+    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping], *, ks: Sequence[int], **split
 ) -> list[Fit]:
     """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
 
-    `split` is what `lib.studies.strong_generalisation.strong_split` takes, which leaves what was liked: no threshold is left to
-    learn from. Variants and points are as in `list_fits`, `ks` the lengths of the lists.
+    `split` is what `strong_split` takes, which leaves what was liked: no threshold is left to learn from. Variants and
+    points are as in `list_fits`, `ks` the lengths of the lists.
     """
-    here = [variants[name] for name in FOLD_IN if name in variants]
-    return [
-        Fit(
-            one.model, {n: v for n, v in one.parameters(chosen.get(one.name, {})).items() if n != "threshold"}, test="",
-            prepare=(f"{__name__}:hold_out_users", split), measure={f"{__name__}:folded_in": {"ks": list(ks)}},
-            labels={"variant": one.name},
-        )
-        for one in here
-    ]  # fmt: skip
+    fits = []
+    for one in (variants[name] for name in FOLD_IN if name in variants):
+        parameters = one.parameters(chosen.get(one.name, {}))
+        parameters.pop("threshold", None)
+        fit = Fit(one.model, parameters, test="", prepare=(f"{__name__}:hold_out_users", split))
+        measure = {f"{__name__}:folded_in": {"ks": list(ks)}}
+        fits.append(replace(fit, measure=measure, labels={"variant": one.name}))
+    return fits
 
 
 def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
@@ -144,14 +132,7 @@ def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
 
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
-    """Measure lists for held-out users.
-
-    Returns
-    -------
-    dict
-        ``n_users``, how many there are; ``metrics`` by name; ``ndcg`` of the longest list by user, ``users`` their
-        codes.
-    """
+    """Measure lists for held-out users: ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
     found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
@@ -159,7 +140,6 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 
-# -- lists ---------------------------------------------------------------------------------------------------------
 def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
     """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists."""
     users, items = train.user_codes(top_k["user"]), train.item_codes(top_k["item"])
@@ -199,12 +179,10 @@ def rankings(
 def example(
     lists: Mapping[str, TopK], train: Interactions, test: Interactions, user_id, n: int, threshold: float
 ) -> pd.DataFrame:
-    """Put several models' lists for one user side by side, with titles; an asterisk marks a liked test film.
+    """Put several models' first `n` films for a user (raw id) side by side, with titles.
 
-    Raises
-    ------
-    ValueError
-        The user is not in the data.
+    An asterisk marks a test film that the user rated `threshold` or more; a user who is not in the data is a
+    ValueError.
     """
     code = int(train.user_codes([user_id])[0])
     if code < 0:

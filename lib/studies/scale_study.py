@@ -37,13 +37,8 @@ def epochs_at_scale(
 ) -> tuple[pd.DataFrame, str]:
     """Time one epoch of each subject, one after the other, on made-up data (`lib.data.made_up.made_up_ratings`).
 
-    Returns
-    -------
-    table : DataFrame
-        ``model``, ``ratings``, ``seconds`` (fit of one epoch, preparation of the data included) and ``mebibytes`` (the
-        most memory that the process held meanwhile, the ratings included); empty where `n_ratings` is 0.
-    measured_on : str
-        The machines, and the days.
+    Seconds are of the fit, preparation of the data included, ``mebibytes`` the most that the process held meanwhile,
+    the ratings included; no row where `n_ratings` is 0. Returned with it are the machines and days in words.
     """
     shape = {"n_ratings": n_ratings, "n_users": n_users, "n_items": n_items, "seed": seed}
     rows, places = [], []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import BaseDistribution
 
 from lib.data.made_up import made_up_ratings
 from lib.data.splits import Split
@@ -16,52 +17,51 @@ from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
+from lib.metrics.per_user import PerUser, pooled
+from lib.metrics.rating import rmse, user_errors
 from lib.models import create
-from lib.studies.variants import Variant
+from lib.statistics.multiple_testing import adjust
+from lib.statistics.significance import compare_models
+from lib.studies.variants import Variant, by_name, magnitudes
 
+ALS = "side_information_als"
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
 
 PENALTY = Real(1e-4, 1e4, log=True)
 """B's range of every penalty."""
 
+USUAL = Real(0.1, 1e3, log=True)
+"""Range of every penalty outside B's study: the part of B's eight orders of magnitude where a penalty is of use."""
 
-def searched(
-    groups: tuple[str, ...], *, graph: bool = False, popularity: bool = True, most_factors: int = 150,
-    most_neighbours: int = 610,
-) -> Space:  # fmt: skip
-    """Return B's search space, in B's ranges, as far as it touches a model with these groups of features."""
-    dimensions: dict[str, Any] = {"n_factors": Integer(1, most_factors), **dict.fromkeys(PENALTIES, PENALTY)}
-    if popularity:
-        dimensions["popularity_shrinkage"] = Choice((False, True))
-    for group in groups:
-        dimensions[f"{PROJECTION}{group}"] = PENALTY
-    if groups:
-        dimensions["update_projections_every"] = Integer(1, 60)
-    if graph:
-        dimensions["graph_strength"] = Real(0.0, 100.0)
-        dimensions["graph_neighbours"] = Integer(1, most_neighbours)
-        dimensions["graph_epsilon"] = Real(1e-10, 1e-4, log=True)
-    return Space(dimensions)
+
+def penalties(groups: Sequence[str], searched: Real) -> dict[str, BaseDistribution]:
+    """Return the one range for every penalty of a model with these groups of features."""
+    return dict.fromkeys((*PENALTIES, *(f"{PROJECTION}{group}" for group in groups)), searched)
 
 
 def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first, and one more, searched up to `most_factors` and so on.
+    """Return project B's seven variants, the full model first, and one more, searched in B's ranges.
 
     B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
     """
-    both = ("genres", "year")
 
-    def variant(name, label, groups=both, graph="genres", popularity=True) -> Variant:
+    def variant(name, label, groups=("genres", "year"), graph="genres", popularity=True) -> Variant:
         fixed: dict[str, Any] = {"groups": groups, "graph_group": graph}
-        if not popularity:
+        space: dict[str, BaseDistribution] = {"n_factors": Integer(1, most_factors), **penalties((), PENALTY)}
+        if popularity:
+            space["popularity_shrinkage"] = Choice((False, True))
+        else:
             fixed["popularity_shrinkage"] = False
-        space = searched(
-            groups, graph=graph is not None, popularity=popularity, most_factors=most_factors,
-            most_neighbours=most_neighbours,
-        )  # fmt: skip
-        return Variant(name, label, "side_information_als", fixed, space)
+        space |= {f"{PROJECTION}{group}": PENALTY for group in groups}
+        if groups:
+            space["update_projections_every"] = Integer(1, 60)
+        if graph is not None:
+            space["graph_strength"] = Real(0.0, 100.0)
+            space["graph_neighbours"] = Integer(1, most_neighbours)
+            space["graph_epsilon"] = Real(1e-10, 1e-4, log=True)
+        return Variant(name, label, ALS, fixed, Space(space))
 
-    found = [
+    return by_name(
         variant("full", "Full model"),
         variant("no_features", "No features", groups=()),
         variant("only_genres", "Only genres", groups=("genres",)),
@@ -70,51 +70,37 @@ def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) ->
         variant("graph_feature=year", "Graph from years", graph="year"),
         variant("no_pop_reg", "No popularity shrinkage", popularity=False),
         variant("no_side_information", "No side information at all", groups=(), graph=None),
-    ]
-    return {v.name: v for v in found}
+    )
 
 
-USUAL = Real(0.1, 1e3, log=True)
-"""Range of every penalty outside B's study: the part of B's eight orders of magnitude where a penalty is of use."""
-
-
-def further_variants(
-    groups: tuple[str, ...] = ("genres", "year"), *, most_factors: int = 64
-) -> dict[str, Variant]:
+def further_variants(groups: tuple[str, ...], *, most_factors: int = 64) -> dict[str, Variant]:
     """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
 
-    `groups` are the data's, searched over `USUAL` penalties and up to `most_factors`, projections updated in each
-    iteration.
+    `groups` are the data's, searched over `USUAL` penalties, projections updated in each iteration.
     """
-    implicit = ("raters", "rated")
 
     def variant(name, label, groups, feature_biases) -> Variant:
         fixed = {"groups": groups, "feature_biases": feature_biases}
-        names = [*PENALTIES, *(f"{PROJECTION}{group}" for group in groups)]
-        space = Space({"n_factors": Integer(1, most_factors), **dict.fromkeys(names, USUAL)})
-        return Variant(name, label, "side_information_als", fixed, space)
+        space = Space({"n_factors": Integer(1, most_factors), **penalties(groups, USUAL)})
+        return Variant(name, label, ALS, fixed, space)
 
-    found = [
+    implicit = ("raters", "rated")
+    return by_name(
         variant("plain", "Plain factorisation", (), False),
         variant("features", "Features", groups, False),
         variant("features_biases", "Features with effects of their own", groups, True),
         variant("implicit", "Implicit sets", implicit, True),
         variant("features_implicit", "Features and implicit sets", (*groups, *implicit), True),
-    ]
-    return {v.name: v for v in found}
+    )
 
 
 def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     """Return the models that side information is measured against, with search spaces of their own."""
-    return {
-        "bias": Variant.of("bias", {}, Space({
-            "user_regularisation": Real(0.1, 100.0, log=True), "item_regularisation": Real(0.1, 100.0, log=True),
-        })),
-        "svd": Variant.of("svd", {"centre": "none", "estimate_limit": None}, Space({
-            "n_factors": Integer(1, most_factors), "n_epochs": Integer(5, 40), "lr_all": Real(1e-3, 3e-2, log=True),
-            "reg_all": Real(1e-2, 0.3, log=True),
-        })),
-    }  # fmt: skip
+    constants = magnitudes(user_regularisation=(0.1, 100.0), item_regularisation=(0.1, 100.0))
+    svd = {"n_factors": Integer(1, most_factors), "n_epochs": Integer(5, 40)}
+    rates = magnitudes(lr_all=(1e-3, 3e-2), reg_all=(1e-2, 0.3))
+    svd = Variant.of("svd", svd | rates, centre="none", estimate_limit=None)
+    return by_name(Variant.of("bias", constants), svd)
 
 
 def compared_variants(
@@ -132,29 +118,21 @@ def compared_variants(
 
 def machine_variant(groups: tuple[str, ...], *, n_iterations: int = 200) -> Variant:
     """Return the Bayesian factorisation machine with features and implicit sets, which has nothing to search."""
-    fixed = {
-        "n_factors": 10, "groups": [*groups, "raters", "rated"],
-        "n_iterations": n_iterations, "n_samples": n_iterations * 3 // 4,
-    }  # fmt: skip
+    length = {"n_iterations": n_iterations, "n_samples": n_iterations * 3 // 4}
+    fixed = {"n_factors": 10, "groups": [*groups, "raters", "rated"], **length}
     return Variant("machine", "Bayesian factorisation machine", "factorisation_machine", fixed)
 
 
-# -- searches and fits ---------------------------------------------------------------------------------------------
 MOST_ITERATIONS = 100
 """B's limit; early stopping ends nearly every fit before it."""
 
 
 def validation_fit(variant: Variant, fold: str = "") -> Fit:
-    """Return the fit of a search, on ``train``, judged on ``validation`` (behind the fold's name) by its clipped RMSE.
-
-    An alternating model stops early on these ratings.
-    """
-    validation = f"{fold}validation"
-    stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=validation, refit=False)
-    return Fit(
-        variant.model, variant.fixed, train=f"{fold}train", test=validation, measure={"score": {}},
-        stopping=stopping if _iterates(variant) else None,
-    )  # fmt: skip
+    """Return the fit of a search, judged, and stopped where the model alternates, on the fold's ``validation``."""
+    names = {"train": f"{fold}train", "test": f"{fold}validation"}
+    stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=names["test"], refit=False)
+    fit = Fit(variant.model, variant.fixed, measure={"score": {}}, **names)
+    return replace(fit, stopping=stopping) if variant.model == ALS else fit
 
 
 def find(
@@ -183,7 +161,7 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
     for name, one in variants.items():
         length = points[name]["n_iterations"]
         parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
-        own = {f"{__name__}:own_share": {}} if _iterates(one) else {}
+        own = {f"{__name__}:own_share": {}} if one.model == ALS else {}
         for n in range(n_folds):
             of_fold = {"train": f"{n}/train", "test": f"{n}/test", "labels": {"variant": name, "fold": n}}
             measure = {"predictions": {}, "errors": {}, **own}
@@ -191,28 +169,20 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
     return found
 
 
-def _iterates(variant: Variant) -> bool:
-    return variant.model == "side_information_als"
-
-
 def own_share(fitted: Fitted) -> dict[str, float]:
     """Return ``own_share``: how much of the squared length of rated films' latent vectors q their own factors V have."""
     rated = fitted.train.item_counts > 0
-    own, whole = (
-        float((getattr(fitted.model, name)[rated] ** 2).sum()) for name in ("item_factors_", "item_latent_")
-    )
+    vectors = fitted.model.item_factors_, fitted.model.item_latent_
+    own, whole = (float((of[rated] ** 2).sum()) for of in vectors)
     return {"own_share": own / whole if whole > 0 else np.nan}
 
 
 def course_fits(parameters: Mapping[str, Any], *, n_iterations: int = 30) -> list[Fit]:
     """Return two fits of so many iterations on ``train``: one alone, and one that is watched on ``validation``."""
+    length = {**parameters, "n_iterations": n_iterations}
+    alone = Fit(ALS, length, test="", measure={f"{__name__}:course": {}})
     watched = Stopping("n_iterations", validation="validation", refit=False)
-    alone = Fit(
-        "side_information_als", {**parameters, "n_iterations": n_iterations}, test="",
-        measure={f"{__name__}:course": {}},
-    )  # fmt: skip
-    to_the_end = {**alone.parameters, "min_iterations": n_iterations}
-    return [alone, replace(alone, parameters=to_the_end, stopping=watched)]
+    return [alone, replace(alone, parameters={**length, "min_iterations": n_iterations}, stopping=watched)]
 
 
 def course(fitted: Fitted) -> dict[str, np.ndarray]:
@@ -221,20 +191,13 @@ def course(fitted: Fitted) -> dict[str, np.ndarray]:
     return {"objective": model.objective_, "validation_rmse": model.validation_rmse_}
 
 
-def iteration_costs(sizes: Sequence[int], *, n_factors: int = 16, seed: int = 0) -> pd.DataFrame:
-    """Time one iteration on made-up ratings with about the density of MovieLens 1M, with and without implicit sets.
-
-    Returns
-    -------
-    DataFrame
-        ``groups`` in words, ``ratings``, ``seconds``.
-    """
+def iteration_costs(sizes: Sequence[int], *, seed: int = 0) -> pd.DataFrame:
+    """Time an iteration with 16 factors, made-up data about as dense as MovieLens 1M, with and without implicit sets."""
     rows = []
     for size in sizes:
         made_up = made_up_ratings(size, int(size**0.5 * 6), int(size**0.5 * 4), seed=seed)
         for label, groups in (("genres and year", ()), ("with implicit sets", ("raters", "rated"))):
-            model = create("side_information_als", n_factors=n_factors, groups=["genres", "year", *groups])
-            engine = model.engine(made_up)
+            engine = create(ALS, n_factors=16, groups=["genres", "year", *groups]).engine(made_up)
             engine.sweep()  # compiles, and fills what is made once
             start = time.perf_counter()
             engine.sweep()
@@ -247,3 +210,87 @@ def parameter_label(name: str) -> str:
     if name.startswith(PROJECTION):
         return f"penalty of {name.removeprefix(PROJECTION)}"
     return name.replace("_", " ")
+
+
+COLD_AT_MOST, POPULAR_FROM = 2, 15
+"""B's bins by training ratings of the film."""
+
+REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisation_machine"}
+"""Under which name results know a variant that is no alternating model."""
+
+
+def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
+    """Return a row a fit: errors on train, test and B's two bins (NaN for an empty one), and what the fit took."""
+    rows = []
+    for fit in fits:
+        split, predicted = splits[fit["fold"]], fit["predictions"]
+        counts = split.train.item_counts[split.test.items]
+        row = {"variant": fit["variant"], "fold": fit["fold"] + 1}
+        row |= {name: fit[name] for name in ("train_rmse", "test_rmse", "seconds_fit", "n_parameters")}
+        for name, inside in (("cold", counts <= COLD_AT_MOST), ("popular", counts >= POPULAR_FROM)):
+            error = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
+            row[f"{name}_bin_rmse"] = error
+        rows.append({**row, "own_share": fit.get("own_share", np.nan)})
+    return pd.DataFrame(rows)
+
+
+def fold_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Average a `fold_table` over the folds, a row a variant in its order, with the ``spread`` of the test RMSE."""
+    by_variant = table.groupby("variant", sort=False)
+    return by_variant.mean(numeric_only=True).assign(spread=by_variant["test_rmse"].std(ddof=1))
+
+
+def stored_name(variant: str, ending: str = "") -> str:
+    """Return the name under which results know a variant's measurements."""
+    return REFERENCES.get(variant, f"side_information_als_{variant.replace('=', '_')}{ending}")
+
+
+def metric_rows(
+    table: pd.DataFrame, splits: Sequence[Split], measures: Sequence[str], ending: str = "", **key: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield columns of a `fold_table` as metrics to keep; `ending` is that of models' names, `key` is in every row."""
+    for row in table.to_dict("records"):
+        split = splits[row["fold"] - 1]
+        where = {"model": stored_name(row["variant"], ending), "split": split.name, "fold": split.fold, **key}
+        for name in measures:
+            metric = {"metric": name.removeprefix("test_"), "value": row[name]}
+            yield {**where, **metric, "seconds_fit": row["seconds_fit"]}
+
+
+def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
+    """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
+    of_folds: dict[str, list[PerUser]] = {}
+    for fit in fits:
+        test = splits[fit["fold"]].test
+        errors = user_errors(test.users, test.ratings, fit["predictions"])
+        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))
+    return {name: pooled(samples) for name, samples in of_folds.items()}
+
+
+def compare_with(
+    reference: str, fits: Sequence[Mapping], splits: Sequence[Split], *, n_resamples: int = 2000
+) -> pd.DataFrame:
+    """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
+
+    ``sign_p`` is the p-value of a two-sided sign test over the folds, as project B used, ``sign_p_adjusted`` its
+    correction.
+    """
+    errors = errors_by_user(fits, splits)
+    table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)
+    by_fold = {name: np.array([f["test_rmse"] for f in fits if f["variant"] == name]) for name in errors}
+    table["sign_p"] = [sign_test(by_fold[name] - by_fold[reference]) for name in table["model_a"]]
+    table["sign_p_adjusted"] = adjust(table["sign_p"].to_numpy(), "bh")
+    return table
+
+
+def least_sign_test_p(n: int) -> float:
+    """Return the smallest p-value that a two-sided sign test on n pairs can give: all on one side, twice 2**-n."""
+    return 2.0 ** (1 - n)
+
+
+def sign_test(differences: np.ndarray) -> float:
+    """Two-sided sign test; differences that vanish in four decimals are ties and drop out, as in B's table."""
+    from scipy.stats import binomtest
+
+    signs = np.asarray(differences)[np.abs(differences) >= 5e-5]
+    return float(binomtest(int((signs > 0).sum()), len(signs)).pvalue) if len(signs) else 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -12,12 +12,10 @@ from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import RatingScale
-from lib.studies.moment_features import MomentFeatures
+from lib.studies.moment_features import MEANS
 
-BOOSTING = {
-    "max_iter": 500, "learning_rate": 0.03, "max_leaf_nodes": 31, "min_samples_leaf": 150, "l2_regularization": 20.0,
-    "max_features": 0.3,
-}  # fmt: skip
+STEPS = {"max_iter": 500, "learning_rate": 0.03, "max_features": 0.3, "l2_regularization": 20.0}
+BOOSTING: dict[str, Any] = {**STEPS, "max_leaf_nodes": 31, "min_samples_leaf": 150}
 """Settings of the boosted trees, chosen on level-one ratings of MovieLens 1M's training part."""
 
 PENALTY = 10.0
@@ -26,10 +24,10 @@ PENALTY = 10.0
 
 @dataclass(frozen=True)
 class LevelOne:
-    """Ratings as the stack sees them: clipped predictions by member, and what is known of the moment, if at all."""
+    """Ratings as the stack sees them: clipped predictions by member, and moment features, if any, shape (n, m)."""
 
     predictions: Mapping[str, np.ndarray]
-    moments: MomentFeatures | None = None
+    moments: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.predictions.values())))
@@ -40,10 +38,13 @@ class LevelOne:
 
     def take(self, rows: np.ndarray) -> LevelOne:
         """Keep some ratings."""
-        moments = self.moments
-        if moments is not None:
-            moments = moments._replace(values=moments.values[rows])
+        moments = None if self.moments is None else self.moments[rows]
         return LevelOne({n: p[rows] for n, p in self.predictions.items()}, moments)
+
+    def columns(self, kept: Any = slice(None)) -> np.ndarray:
+        """Join the predictions and the moment features, or some columns of these, shape (n, columns)."""
+        found = np.column_stack(list(self.predictions.values()))
+        return found if self.moments is None else np.hstack([found, self.moments[:, kept]])
 
 
 class Stack:
@@ -51,26 +52,18 @@ class Stack:
 
     .. math:: \hat r = w_0 + \sum_m w_m \hat r_m + \sum_f v_f x_f + g(\hat r_1, \dots, x_1, \dots)
 
-    w and v are least squares with a penalty on their squares, columns being standardised; g is a sum of regression
-    trees fitted to the rest by gradient boosting (scikit-learn's histogram form). Predictions are clipped to the
-    scale.
-
-    Without `boosted` there is no g. `seed` is that of the trees' choice of features.
+    w and v are least squares with a penalty on their squares, columns being standardised, and of the features those in
+    `lib.studies.moment_features.MEANS`; g is a sum of regression trees fitted to the rest by gradient boosting
+    (scikit-learn's histogram form) on all features, with `seed` for their choice. There is none without `boosted`.
     """
 
     def __init__(self, scale: RatingScale, *, boosted: bool = True, seed: int = 0):
         self.scale, self.boosted, self.seed = scale, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
-        """Learn the weights from ratings that no member was trained on.
-
-        Raises
-        ------
-        ValueError
-            A prediction is not finite.
-        """
+        """Learn from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
         ratings = np.asarray(ratings, dtype=np.float64)
-        columns = self._linear_columns(data)
+        columns = data.columns(MEANS)
         if not np.isfinite(columns).all():
             raise ValueError("a member's prediction is not finite")
         self.centre_, spread = columns.mean(axis=0), columns.std(axis=0)
@@ -85,7 +78,7 @@ class Stack:
             self.trees_ = HistGradientBoostingRegressor(**BOOSTING, random_state=self.seed)
             # Threads that wait for a busy core take minutes where one takes seconds.
             with threadpool_limits(1):
-                self.trees_.fit(self._all_columns(data), ratings - self._linear(data))
+                self.trees_.fit(data.columns(), ratings - self._linear(data))
         return self
 
     @property
@@ -99,32 +92,20 @@ class Stack:
         found = self._linear(data)
         if self.trees_ is not None:
             with threadpool_limits(1):
-                found = found + self.trees_.predict(self._all_columns(data))
+                found = found + self.trees_.predict(data.columns())
         return self.scale.clip(found)
 
     def _linear(self, data: LevelOne) -> np.ndarray:
-        return (
-            self.mean_ + (self._linear_columns(data) - self.centre_) / self.spread_ @ self.standard_weights_
-        )
-
-    @staticmethod
-    def _linear_columns(data: LevelOne) -> np.ndarray:
-        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
-        return columns if moments is None else np.hstack([columns, moments.values[:, list(moments.means)]])
-
-    @staticmethod
-    def _all_columns(data: LevelOne) -> np.ndarray:
-        columns, moments = np.column_stack(list(data.predictions.values())), data.moments
-        return columns if moments is None else np.hstack([columns, moments.values])
+        return self.mean_ + (data.columns(MEANS) - self.centre_) / self.spread_ @ self.standard_weights_
 
 
 def cross_validated(
-    data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, n_folds: int = 5, seed: int = 0, boosted: bool = True
-) -> np.ndarray:  # fmt: skip
-    """Predict every level-one rating by a stack that was not fitted on it: for choices that must not see the test set."""
+    data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, seed: int = 0, boosted: bool = True
+) -> np.ndarray:
+    """Predict every level-one rating by a stack that was fitted on the other four fifths."""
     ratings = np.asarray(ratings, dtype=np.float64)
     found = np.empty(len(ratings))
-    for learn, ask in KFold(n_folds, shuffle=True, random_state=seed).split(ratings):
+    for learn, ask in KFold(5, shuffle=True, random_state=seed).split(ratings):
         stack = Stack(scale, boosted=boosted, seed=seed).fit(data.take(learn), ratings[learn])
         found[ask] = stack.predict(data.take(ask))
     return found

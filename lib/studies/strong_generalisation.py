@@ -22,16 +22,10 @@ LEAST_RATINGS = 5
 
 @dataclass(frozen=True, eq=False)
 class HeldOutUsers:
-    """Users who are not in training: what a model is told of them, and what it is to find.
+    """Users who are not in training: what a model is told of them (`fold_in`), and what it is to find (`target`).
 
-    Parameters
-    ----------
-    users : ndarray of int32, shape (n,)
-        Their codes, ascending. Some may have no target, and some no film at all that a training user has rated.
-    fold_in, target : Interactions
-        Disjoint, over the id maps of the training set; only films with a training rating.
-    catalogue : bool array, shape (n_items,)
-        Films with a training rating, from which lists are drawn.
+    `users` are their codes, int32, ascending; some may have no target. The `catalogue`, a bool array of shape
+    (n_items,), are the films with a training rating, and all that is asked for.
     """
 
     users: np.ndarray
@@ -50,34 +44,15 @@ def strong_split(
 ) -> tuple[Interactions, HeldOutUsers]:
     r"""Part the users into training and test users (Marlin 2004; as in Liang et al. 2018).
 
-    1. Ratings below `threshold` are dropped, then users with fewer than `LEAST_RATINGS` of what is left.
-    2. Test users, and as many validation users, on whom nothing is chosen here, are drawn evenly; the others are
-       training users, and all their ratings are training data.
+    1. Ratings below `threshold` (on the scale; None keeps all) are dropped, then users with fewer than `LEAST_RATINGS`.
+    2. Test users, a share `held_out_users` of all, rounded up, and as many validation users, on whom nothing is chosen
+       here, are drawn evenly; the others are training users, and all their ratings are training data.
     3. Ratings of held-out users whose film no training user has rated are dropped.
     4. Of the n ratings that a held-out user has left, :math:`\lfloor (1 - share) \cdot n \rfloor`, drawn evenly, are the
        target; `FOLD_IN_SHARE` of them is folded in.
 
-    The parts depend on the pairs and the seed, not on the order of rows; rows keep their order.
-
-    Parameters
-    ----------
-    interactions : Interactions
-    held_out_users : float
-        Share of the users that are test users, rounded up.
-    threshold : float or None
-        Least rating that is kept; None keeps all.
-    seed : int
-
-    Returns
-    -------
-    train : Interactions
-        Held-out users keep their place in the id map, without a rating.
-    test : HeldOutUsers
-
-    Raises
-    ------
-    ValueError
-        The share is out of range, or leaves no training user.
+    The parts depend on the pairs and the seed, not on the order of rows, which is kept, as the id map is. ValueError:
+    the share is not between 0 and 0.5, or leaves no training user.
     """
     if not 0 < held_out_users < 0.5:
         raise ValueError(f"held_out_users must be a share between 0 and 0.5; got {held_out_users}")
@@ -105,29 +80,16 @@ def strong_split(
 
 
 def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[int, Ranking]:
-    r"""Measure a model's lists for held-out users.
+    r"""Measure a model's lists for held-out users, by their lengths `ks`.
 
     Lists are drawn from all films with a training rating, those folded in left out; every target film is relevant,
-    whatever its rating. Beside the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``,
+    whatever its rating; users without one are counted in ``n_left_out``; coverage is a share of the whole id map.
+    Beside the metrics of `lib.metrics.evaluate_ranking` stands ``recall_capped``, that of Liang et al. 2018,
 
-    .. math:: \sum_{j \le k} h_j / \min(k, R),
+    .. math:: \sum_{j \le k} h_j / \min(k, R).
 
-    which is the recall of Liang et al. 2018: a perfect list has 1 where the user has more than k target films.
-
-    A model's ``score_histories`` is given rows of ``part.histories`` (stored entries are the ratings folded in), and
-    returns finite scores of shape (rows, n_items), as `lib.models.lists.item_weights.ItemWeights` does.
-
-    Returns
-    -------
-    dict of int to Ranking
-        By k, the lists' lengths. Users without a target are counted in ``n_left_out``; coverage is a share of the
-        whole id map.
-
-    Raises
-    ------
-    ValueError
-        A k below 1 or above the number of films with a training rating, scores that are not finite, or no user with a
-        target.
+    A model's ``score_histories`` is given rows of ``part.histories`` and returns finite scores, (rows, n_items).
+    ValueError: a k out of 1 to the number of films, scores that are not finite, or no user with a target.
     """
     if len(part.target) == 0:
         raise ValueError("no held-out user has a target; hold out more users")
@@ -141,17 +103,13 @@ def evaluate_fold_in(model, part: HeldOutUsers, *, ks: Sequence[int]) -> dict[in
     places = np.concatenate([block.items for block in blocks])
     scores = np.concatenate([block.scores for block in blocks])
     top = TopK(part.users, np.where(places >= 0, films[places], -1), scores, n_items)
-    low = part.target.scale.low
-    return {
-        k: _with_capped_recall(evaluate_ranking(top, part.target, k=k, threshold=low), part.target)
-        for k in ks
-    }
-
-
-def _with_capped_recall(ranking: Ranking, target: Interactions) -> Ranking:
-    found = np.rint(ranking.values["precision"] * ranking.k)
-    capped = found / np.minimum(target.user_counts[ranking.users], ranking.k)
-    return replace(ranking, values={**ranking.values, "recall_capped": capped})
+    rankings = {}
+    for k in ks:
+        found = evaluate_ranking(top, part.target, k=k, threshold=part.target.scale.low)
+        hits = np.rint(found.values["precision"] * k)
+        capped = hits / np.minimum(part.target.user_counts[found.users], k)
+        rankings[k] = replace(found, values={**found.values, "recall_capped": capped})
+    return rankings
 
 
 def _draw_targets(interactions: Interactions, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -163,7 +121,7 @@ def _draw_targets(interactions: Interactions, rows: np.ndarray, rng: np.random.G
     # 1 - 0.8 is a little less than 0.2, and a fifth of five films is one.
     share = np.floor((1 - FOLD_IN_SHARE) * counts + 1e-9).astype(np.int64)
     n_targets = np.where(counts >= LEAST_RATINGS, share, 0)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = np.arange(len(rows)) - (np.cumsum(counts) - counts)[users]
     is_target = np.zeros(len(interactions), bool)
-    is_target[rows[place < np.repeat(n_targets, counts)]] = True
+    is_target[rows[place < n_targets[users]]] = True
     return is_target

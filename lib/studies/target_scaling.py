@@ -24,10 +24,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class TargetScaling:
-    r"""Ratings as :math:`z_{ui} = (r_{ui} - a_u) / b_u`, learned from training ratings alone.
-
-    `offsets` :math:`a_u` and positive `widths` :math:`b_u` have shape (n_users,).
-    """
+    """Ratings as :math:`z_{ui} = (r_{ui} - a_u) / b_u`, with `offsets` a and positive `widths` b of shape (n_users,)."""
 
     name: str
     offsets: np.ndarray = field(repr=False)
@@ -56,11 +53,8 @@ def target_scaling(name: str, train: Interactions) -> TargetScaling:
         lowest, highest = np.full(n_users, np.inf), np.full(n_users, -np.inf)
         np.minimum.at(lowest, train.users, train.ratings)
         np.maximum.at(highest, train.users, train.ratings)
-        varied = highest > lowest  # anyone else gets the whole scale
-        lowest, highest = (
-            np.where(varied, lowest, train.scale.low),
-            np.where(varied, highest, train.scale.high),
-        )
+        same = highest <= lowest  # these users get the whole scale
+        lowest[same], highest[same] = train.scale
         return TargetScaling(name, (lowest + highest) / 2, (highest - lowest) / 2)
     centre = UserMean().fit(train)
     centred = centre.transform(train)

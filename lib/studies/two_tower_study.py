@@ -23,17 +23,19 @@ from lib.models.networks.two_tower import TwoTower
 from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.target_scaling import target_scaling
 
-PLAIN = {
-    "init_scale": 0.05, "l2": 0.0, "averaging": 0.0, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5,
-}  # fmt: skip
+Models = Sequence[Recommender]
+
+SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
+"""Hyperparameters that make an architecture, in the order in which A names them."""
+
+UNPENALISED = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0}
+PLAIN: dict[str, Any] = {**UNPENALISED, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5}
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
-APPENDIX = {
-    "embedding_size": 64, "user_dense_size": 128, "genre_dense_size": 64, "item_dense_size": 32, "final_size": 128,
-}  # fmt: skip
+APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True)) | {"genre_dense_size": 64}
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
-RECIPES = {
+RECIPES: dict[str, dict[str, Any]] = {
     "A's training, batches of 1,024": PLAIN,
     "+ small start": {**PLAIN, "init_scale": 0.01},
     "+ penalty on embeddings": {**PLAIN, "init_scale": 0.01, "l2": 2e-3},
@@ -49,9 +51,6 @@ VARIANTS: dict[str, dict[str, bool]] = {
     "two_tower_ids_only": {"use_user_features": False, "use_item_features": False},
 }
 """The network with and without the side features."""
-
-SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-"""Hyperparameters that make an architecture, in the order in which A names them."""
 
 
 def architectures(*sizes: Sequence[int]) -> list[dict[str, int]]:
@@ -83,22 +82,26 @@ def grid_table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def training(
-    *, seed: int, train: str = "train", validation: str = "", scaling: str = "linear", keep: str = "",
-    measure: Mapping[str, Mapping[str, Any]] | None = None, **parameters,
-) -> Fit:  # fmt: skip
+    *,
+    seed: int,
+    train: str = "train",
+    validation: str = "",
+    scaling: str = "linear",
+    keep: str = "",
+    measure: Mapping[str, Mapping[str, Any]] | None = None,
+    **parameters,
+) -> Fit:
     """Return one network's training, measured by `both_scales` and `measure`.
 
     Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
     `lib.studies.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
     """
-    return Fit(
-        "two_tower", parameters, seed=seed, train=train,
-        # The model maps the rating scale to [-1, 1] by itself.
-        prepare=None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling}),
-        stopping=Stopping(validation=validation, refit=False) if validation else None,
-        measure={f"{__name__}:both_scales": {}, **(measure or {})}, keep=keep,
-        labels={"seed": seed, "scaling": scaling, **parameters},
-    )  # fmt: skip
+    # The model maps the rating scale to [-1, 1] by itself.
+    prepare = None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling})
+    stopping = Stopping(validation=validation, refit=False) if validation else None
+    measure = {f"{__name__}:both_scales": {}, **(measure or {})}
+    told = {"measure": measure, "keep": keep, "labels": {"seed": seed, "scaling": scaling, **parameters}}
+    return Fit("two_tower", parameters, seed, train, prepare=prepare, stopping=stopping, **told)
 
 
 def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
@@ -108,14 +111,9 @@ def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
 
 
 def both_scales(fitted: Fitted) -> dict[str, Any]:
-    """Measure a network on the rating scale and on the scale of its targets.
+    """Measure a network on the rating scale, clipped, and on that of its targets (``unit_``), on train, test, validation.
 
-    Returns
-    -------
-    dict
-        ``<part>_rmse`` and ``<part>_mae`` on the rating scale, clipped, and ``unit_<part>_rmse`` and so on of the
-        scaled ratings, for the parts train, validation (where given) and test; ``n_epochs``, ``epochs_run`` and
-        ``seconds_epoch`` (the training's seconds by epochs run, start of the graph included).
+    ``seconds_epoch`` is the training's seconds by epochs run, start of the graph included.
     """
     fit, model = fitted.fit, fitted.model
     scale = target_scaling(fit.prepare[1]["scaling"] if fit.prepare else "linear", fitted.given[fit.train])
@@ -123,12 +121,8 @@ def both_scales(fitted: Fitted) -> dict[str, Any]:
     if fit.stopping is None and model.epochs is None and model.refit:
         runs += model.n_epochs_
     found = {"n_epochs": model.n_epochs_, "epochs_run": runs, "seconds_epoch": fitted.seconds_fit / runs}
-    parts = {
-        "train": fit.train,
-        "validation": fit.stopping.validation if fit.stopping else "",
-        "test": fit.test,
-    }
-    for name, part in parts.items():
+    validation = fit.stopping.validation if fit.stopping else ""
+    for name, part in {"train": fit.train, "validation": validation, "test": fit.test}.items():
         if part:
             found |= _errors(name, model, scale, fitted.given[part], fitted.parts[part])
     return found
@@ -141,38 +135,22 @@ def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interac
         target = (part.ratings - scale.offsets[part.users]) / scale.widths[part.users]
     else:
         ratings, unit, target = scale.inverse(part.users, predicted), predicted, seen.ratings
-    ratings = part.scale.clip(ratings)
-    return {
-        f"{name}_rmse": rmse(part.ratings, ratings),
-        f"{name}_mae": mae(part.ratings, ratings),
-        f"unit_{name}_rmse": rmse(target, unit),
-        f"unit_{name}_mae": mae(target, unit),
-    }
+    found = {}
+    for scale_name, *pair in (("", part.ratings, part.scale.clip(ratings)), ("unit_", target, unit)):
+        found |= {f"{scale_name}{name}_rmse": rmse(*pair), f"{scale_name}{name}_mae": mae(*pair)}
+    return found
 
 
 def evaluate_starts(
-    name: str,
-    models: Sequence[TwoTower],
-    records: Sequence[Mapping[str, Any]],
-    split: Split,
-    *,
-    k: int,
-    n_resamples: int,
+    name: str, models: Sequence[TwoTower], records: Sequence, split: Split, *, k: int, n_resamples: int
 ) -> list[Evaluation]:
     """Measure the random starts of a network; the first with lists, intervals and its predictions."""
-    return [
-        evaluate(
-            model,
-            split,
-            name=name,
-            fitted=True,
-            seconds_fit=record["seconds_fit"],
-            keep=start == 0,
-            ks=(k,) if start == 0 else (),
-            n_resamples=n_resamples if start == 0 else 0,
-        )
-        for start, (model, record) in enumerate(zip(models, records, strict=True))
-    ]
+    found, first = [], {"ks": (k,), "n_resamples": n_resamples, "keep": True}
+    for model, record in zip(models, records, strict=True):
+        options = {"ks": (), "n_resamples": 0, "keep": False} if found else first
+        seconds = record["seconds_fit"]
+        found.append(evaluate(model, split, name=name, fitted=True, seconds_fit=seconds, **options))
+    return found
 
 
 def permutation_importance(
@@ -182,27 +160,23 @@ def permutation_importance(
 
     An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
     inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
-
-    Returns
-    -------
-    DataFrame
-        A row an input, repeat and model: ``input`` (such as ``user/age``), ``repeat``, ``increase`` of the clipped RMSE,
-        ``start``, the model's place and the seed of its permutations.
+    ``increase`` is in clipped RMSE, ``start`` the model's place and the seed of its permutations.
     """
-    clip = data.scale.clip
+
+    def error(model: TwoTower) -> float:
+        return rmse(data.ratings, data.scale.clip(model.predict(data.users, data.items)))
+
     rows = []
     for start, model in enumerate(models):
-        rng = np.random.default_rng(start)
-        before = rmse(data.ratings, clip(model.predict(data.users, data.items)))
+        rng, before = np.random.default_rng(start), error(model)
         for name, values in model.inputs.items():
             for repeat in range(repeats):
                 other = model.replace_features({name: values[rng.permutation(len(values))]})
-                after = rmse(data.ratings, clip(other.predict(data.users, data.items)))
-                rows.append([name, repeat, after - before, start])
+                rows.append([name, repeat, error(other) - before, start])
     return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
 
 
-def mean_errors(models: Sequence[Recommender], data: Interactions, keep: np.ndarray | None = None) -> PerUser:
+def mean_errors(models: Models, data: Interactions, keep: np.ndarray | None = None) -> PerUser:
     """Squared errors by user (of those to `keep`), averaged over models that differ by their seed only, as one RMSE."""
     errors = [(data.scale.clip(m.predict(data.users, data.items)) - data.ratings) ** 2 for m in models]
     sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
@@ -211,13 +185,7 @@ def mean_errors(models: Sequence[Recommender], data: Interactions, keep: np.ndar
 
 
 def published_tables() -> pd.DataFrame:
-    """Read the architectures that A lists, best by train and by test error, with the figures that A gives for them.
-
-    Returns
-    -------
-    DataFrame
-        ``architecture``, ``metric`` (``rmse`` or ``mae``), ``train``, ``test``: on A's unit scale, one training each.
-    """
+    """Read A's figures, on its unit scale, of the architectures that it lists, best by train and by test error."""
     return pd.read_csv(ROOT / "data" / "published_architectures.csv")
 
 
@@ -234,18 +202,11 @@ def beside_published(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 def starve(
     train: Interactions, *, levels: Sequence[int], share: float, seed: int
 ) -> tuple[Interactions, np.ndarray]:
-    """Leave some users only a few of their training ratings, drawn evenly.
+    """Leave some users only a few of their training ratings, drawn evenly: rows in train's order, and levels by user.
 
     Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
     users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
-    numbers of ratings left (0 included).
-
-    Returns
-    -------
-    starved : Interactions
-        Rows in train's order.
-    level : ndarray of int64, shape (n_users,)
-        Ratings left to each starved user, -1 for the others. A user with fewer ratings than the level keeps them all.
+    numbers of ratings left (0 included); a user with fewer keeps them all. The level is -1 for the other users.
     """
     rng = np.random.default_rng(seed)
     rated = rng.permutation(np.flatnonzero(train.user_counts))
@@ -253,30 +214,18 @@ def starve(
     level = np.full(train.n_users, -1, dtype=np.int64)
     level[chosen] = np.asarray(levels)[np.arange(len(chosen)) % len(levels)]
     order = rng.permutation(len(train))
-    order = order[np.argsort(train.users[order], kind="stable")]
-    starts = np.cumsum(train.user_counts) - train.user_counts
     place = np.empty(len(train), dtype=np.int64)
-    place[order] = np.arange(len(train)) - starts[train.users[order]]
+    place[order] = pd.Series(order).groupby(train.users[order]).cumcount()
     allowed = level[train.users]
     return train.take((allowed < 0) | (place < allowed)), level
 
 
 def errors_of_starved(
-    models: Mapping[str, Sequence[Recommender]],
-    draws: Collection[tuple[Interactions, np.ndarray]],
-    test: Interactions,
-    rivals: Sequence[str],
-    *,
-    n_resamples: int,
+    models: Mapping[str, Models], draws: Collection, test: Interactions, rivals: Sequence, *, n_resamples: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure models, one a draw of `starve`, on the users who kept few ratings.
+    """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
 
-    Returns
-    -------
-    errors : DataFrame
-        ``ratings`` kept, ``model``, ``rmse``, ``low``, ``high``.
-    gaps : DataFrame
-        ``ratings`` kept, ``rival``, ``difference`` of the first model minus it, ``low``, ``high``, ``p``.
+    Returns errors, and gaps in RMSE of the first model minus each rival, with intervals, by ``ratings`` kept.
     """
     errors, gaps = [], []
     first, levels = next(iter(models)), [level for _, level in draws]
@@ -289,7 +238,7 @@ def errors_of_starved(
             errors.append([kept, name, one.value, one.low, one.high])
         for rival in rivals:
             gap = paired_difference(found[first], found[rival], n_resamples=n_resamples)
-            gaps.append([kept, rival, gap.difference, gap.low, gap.high, gap.p_value])
+            gaps.append({"ratings": kept, "rival": rival, **vars(gap), "p": gap.p_value})
     return (
         pd.DataFrame(errors, columns=["ratings", "model", "rmse", "low", "high"]),
         pd.DataFrame(gaps, columns=["ratings", "rival", "difference", "low", "high", "p"]),
@@ -297,27 +246,15 @@ def errors_of_starved(
 
 
 def errors_by_activity(
-    full: Sequence[Recommender],
-    ids_only: Sequence[Recommender],
-    split: Split,
-    *,
-    n_resamples: int,
-    least: int = 20,
+    full: Models, ids_only: Models, split: Split, *, n_resamples: int, least: int = 20
 ) -> pd.DataFrame:
-    """Compare the network with the one without side features among users with equally many training ratings.
-
-    Returns
-    -------
-    DataFrame
-        A row a bin with `least` users or more: ``training_ratings``, ``users``, RMSE ``full`` and ``ids_only``,
-        ``difference``, ``low``, ``high``.
-    """
+    """Compare the network with the one without side features in bins of `least` users or more by training ratings."""
     rows, bins = [], user_bins(split.train)
-    for code, name in enumerate(bins.categories):
-        inside = (bins.codes == code) & (split.test.user_counts > 0)
+    for name in bins.categories:
+        inside = (bins == name) & (split.test.user_counts > 0)
         if inside.sum() >= least:
             both = [mean_errors(models, split.test, inside) for models in (full, ids_only)]
-            gap = paired_difference(*both, n_resamples=n_resamples)
-            rows.append([name, inside.sum(), gap.first, gap.second, gap.difference, gap.low, gap.high])
-    columns = ["training_ratings", "users", "full", "ids_only", "difference", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+            gap = vars(paired_difference(*both, n_resamples=n_resamples))
+            rows.append({"training_ratings": name, "users": inside.sum(), **gap})
+    columns = ["training_ratings", "users", "first", "second", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).rename(columns={"first": "full", "second": "ids_only"})

@@ -15,30 +15,21 @@ AGE_GROUPS = (0, 18, 25, 35, 45, 55)
 def explained_variance(interactions: Interactions) -> pd.DataFrame:
     r"""Explain the ratings by least squares, one source of knowledge at a time.
 
-    The share is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
-    free numbers p (an effect a user) gains nothing by fitting noise. Missing features count as a category of their
-    own. For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`.
-
-    Returns
-    -------
-    DataFrame
-        ``source``, ``kind`` ("side table" or "id"), ``effects`` (p), ``share`` and, for side tables, ``chance``: what
-        a meaningless feature with as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. Sources
-        that the data set lacks are left out.
-
-    Raises
-    ------
-    ValueError
-        All ratings are equal: there is no variance to explain.
+    The ``share`` is the adjusted :math:`R^2 = 1 - \frac{SSE / (n - 1 - p)}{SST / (n - 1)}`, so that a source with many
+    free numbers p, its ``effects``, gains nothing by fitting noise. Missing features count as a category of their own.
+    For user and film together the effects are additive, with :math:`p = n_u + n_i - 2`. A row a ``source`` that the
+    data set has, of ``kind`` "side table" or "id"; for side tables also the ``chance``: what a meaningless feature with
+    as many effects would explain, :math:`p / (n_{units} - 1)` of the id's share. ValueError: all ratings are equal.
     """
     if interactions.ratings.min() == interactions.ratings.max():
         raise ValueError("all ratings are equal: there is no variance to explain")
     rows = []
-    for kind, codes, counts, features in (
-        ("user", interactions.users, interactions.user_counts, user_features(interactions.user_table)),
-        ("film", interactions.items, interactions.item_counts, item_features(interactions.item_table)),
+    for kind, codes, counts, table in (
+        ("user", interactions.users, interactions.user_counts, interactions.user_table),
+        ("film", interactions.items, interactions.item_counts, interactions.item_table),
     ):
         units, own = _from_effects(interactions, [codes])
+        features = {} if table is None else _features(table)
         if len(features) > 1:
             features[f"{kind} table, all of it"] = np.hstack(list(features.values()))
         for source, matrix in features.items():
@@ -50,32 +41,18 @@ def explained_variance(interactions: Interactions) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "kind", "effects", "share", "chance"])
 
 
-def user_features(table: pd.DataFrame | None) -> dict[str, np.ndarray]:
-    """Make indicator columns, shape (n_users, categories), of what a user table says; none without a table."""
-    if table is None:
-        return {}
-    features = {name: _indicators(table[name]) for name in ("gender", "occupation") if name in table}
+def _features(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Make indicator columns, shape (rows, categories), of what a user table or an item table says."""
+    columns = {name: table[name] for name in ("gender", "occupation") if name in table}
     if "age" in table:
-        ages = pd.cut(table["age"], [*AGE_GROUPS, np.inf], right=False, labels=False)
-        features["age group"] = _indicators(ages)
-    return features
-
-
-def item_features(table: pd.DataFrame | None) -> dict[str, np.ndarray]:
-    """Make indicator columns, shape (n_items, categories), of what an item table says; none without a table."""
-    if table is None:
-        return {}
-    features = {}
-    if "genres" in table:
-        features["genres"] = genre_matrix(table)[1].astype(np.float64)
+        columns["age group"] = pd.cut(table["age"], [*AGE_GROUPS, np.inf], right=False, labels=False)
     if "year" in table:
-        features["release decade"] = _indicators(table["year"] // 10 * 10)
-    return features
-
-
-def _indicators(column: pd.Series) -> np.ndarray:
-    codes, categories = pd.factorize(column, use_na_sentinel=False)
-    return np.eye(len(categories))[codes]
+        columns["release decade"] = table["year"] // 10 * 10
+    found = {"genres": genre_matrix(table)[1].astype(np.float64)} if "genres" in table else {}
+    for name, column in columns.items():
+        codes, categories = pd.factorize(column, use_na_sentinel=False)
+        found[name] = np.eye(len(categories))[codes]
+    return found
 
 
 def _from_features(interactions, codes, counts, matrix) -> tuple[int, float]:
@@ -93,17 +70,17 @@ def _from_features(interactions, codes, counts, matrix) -> tuple[int, float]:
     return int(rank) - 1, _adjusted(ratings, within + between, int(rank) - 1)
 
 
-def _from_effects(interactions, sides, tolerance: float = 1e-10, most: int = 500) -> tuple[int, float]:
+def _from_effects(interactions, sides) -> tuple[int, float]:
     """Fit additive effects by sweeps over the sides until the error stands still."""
     ratings = interactions.ratings.astype(np.float64)
     residual = ratings - ratings.mean()
     counts = [np.bincount(codes) for codes in sides]
     before = np.inf
-    for _ in range(most):
+    for _ in range(500):
         for codes, n in zip(sides, counts, strict=True):
             residual -= (np.bincount(codes, residual) / np.maximum(n, 1))[codes]
         error = (residual**2).sum()
-        if before - error <= tolerance * error:
+        if before - error <= 1e-10 * error:
             break
         before = error
     effects = sum(np.count_nonzero(n) - 1 for n in counts)

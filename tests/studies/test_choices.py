@@ -13,8 +13,7 @@ from lib.experiment.search_result import Search
 from lib.experiment.stored_runs import MissingRun
 from lib.models import create
 from lib.studies import koren_study, ranking_study, side_information_study
-from lib.studies.choices import choose
-from lib.studies.contenders import THRESHOLD, chosen_from
+from lib.studies.contenders import THRESHOLD, choose, chosen_from
 
 SEARCHED = ["bias", "svdpp", "timesvdpp", "ease", "svd", "soft_impute", "side_information_als_implicit", "side_information_als_features_implicit"]  # fmt: skip
 

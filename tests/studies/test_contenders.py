@@ -5,8 +5,7 @@ import pytest
 from lib.experiment.fit import Stopping
 from lib.models import cards, create, label, model_class
 from lib.models.card import FAMILIES
-from lib.studies.choices import STUDIES
-from lib.studies.contenders import chosen_from
+from lib.studies.contenders import STUDIES, chosen_from
 from lib.studies.koren_study import variants as koren_variants
 from lib.studies.neural_study import variants as network_variants
 from lib.studies.ranking_study import list_variants, rating_variants

@@ -11,7 +11,6 @@ from lib.data.splits import Split, per_user_holdout
 from lib.metrics import PerUser, Ranking
 from lib.report.charts.segment_figure import far_off, segment_figure
 from lib.studies.decision_table import (
-    age_bins,
     age_contexts,
     because,
     by_simplicity,
@@ -19,7 +18,6 @@ from lib.studies.decision_table import (
     decide,
     decide_all,
     errors_within,
-    film_ages,
     lists_within,
     tally,
 )
@@ -134,14 +132,15 @@ def split_of(years, rated):
 
 def test_film_age_is_in_calendar_years_and_never_negative():
     split = split_of([1998, 1990, 1999, None], [1998, 1998, 1998, 1998])
-    ages = film_ages(split)
-    np.testing.assert_array_equal(ages, [0, 8, 0, np.nan])
-    bins = age_bins(ages, (0, 2, 5))
-    assert list(bins.categories) == ["0–1", "2–4", "5 or more"]
-    assert list(bins.codes) == [0, 2, 0, -1]
     contexts = age_contexts(split, (0, 2, 5))
-    assert [context.name for context in contexts] == [f"film {text} years old" for text in bins.categories]
-    assert contexts[0].inside.tolist() == [True, False, True, False] and contexts[0].users is None
+    assert [one.name for one in contexts] == [f"film {n} years old" for n in ("0–1", "2–4", "5 or more")]
+    inside = np.array([one.inside for one in contexts])
+    assert inside.astype(int).tolist() == [
+        [1, 0, 1, 0],
+        [0, 0, 0, 0],
+        [0, 1, 0, 0],
+    ]  # 0, 8 and 0 years, and unknown
+    assert contexts[0].users is None
     untold = planted_interactions(n_users=5, n_items=4, tables=False)
     assert age_contexts(Split("toy", untold, untold), (0, 2)) == []
 

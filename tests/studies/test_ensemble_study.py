@@ -9,8 +9,17 @@ from lib.experiment.fit import fit_and_measure
 from lib.experiment.protocol import parts_of
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.studies.ensemble_findings import compared, gap, left_out_gains, stacked
-from lib.studies.ensemble_study import WHOLE, left_out, level_one, member_fits, part_numbers
+from lib.studies.ensemble_study import (
+    WHOLE,
+    compared,
+    gap,
+    left_out,
+    left_out_gains,
+    level_one,
+    member_fits,
+    part_numbers,
+    stacked,
+)
 from tests.conftest import planted_interactions
 
 KNOWN = chosen_from(only=["timesvdpp", "bias"])
@@ -109,7 +118,7 @@ def test_a_model_of_lists_has_no_gap(split, fits):
 
 def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
     learned, ratings, asked = level_one(fits, "one", split, **OPTIONS)
-    gains = left_out_gains(learned, ratings, asked, split, n_resamples=50)
+    gains = left_out_gains(learned, ratings, asked, split, seed=0, n_resamples=50)
     assert gains["member"].tolist() == ["timesvdpp", "bias", "moments"]
     assert (gains["low"] <= gains["difference"]).all() and (gains["difference"] <= gains["high"]).all()
 

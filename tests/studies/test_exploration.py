@@ -125,14 +125,14 @@ def test_users_are_sorted_by_age_gender_and_occupation():
         index=data.user_table.index,
     )
     object.__setattr__(data, "user_table", table)
-    groups = exploration.user_groups(data)
+    groups = exploration.groups_of(data.user_table)
     assert {name: np.flatnonzero(inside).tolist() for name, inside in groups["age"].items() if inside.any()} == {
         "under 18": [0, 1], "18–24": [2, 3], "50–55": [4], "56 and over": [5],
     }  # fmt: skip
     assert groups["gender"]["women"].tolist() == [True, False, False, True, True, False]
     assert list(groups["occupation"]) == ["artist", "other"]
     assert sum(inside.sum() for inside in groups["age"].values()) == 6
-    assert exploration.user_groups(planted_interactions(n_users=5, n_items=4, tables=False)) == {}
+    assert exploration.groups_of(None) == {}
 
 
 def test_described_groups_stand_in_order_with_their_shares():
@@ -145,9 +145,9 @@ def test_described_groups_stand_in_order_with_their_shares():
     for table, share in ((jobs, "user_share"), (decades, "film_share")):
         assert table[share].sum() == pytest.approx(1) and table["rating_share"].sum() == pytest.approx(1)
     film = data.item_table["year"].to_numpy()[0] // 10 * 10
-    assert exploration.film_groups(data)["decade"][f"{film}s"][0]
+    assert exploration.groups_of(data.item_table)["decade"][f"{film}s"][0]
     genre = data.item_table["genres"].iloc[0].split("|")[0]
-    assert exploration.film_groups(data)["genre"][genre][0]
+    assert exploration.groups_of(data.item_table)["genre"][genre][0]
 
 
 def test_nothing_is_described_without_tables():

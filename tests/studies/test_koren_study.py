@@ -13,12 +13,14 @@ from lib.metrics import evaluate_ranking, recommend, rmse
 from lib.metrics.sampled import sampled_ranks
 from lib.models import create, model_class
 from lib.models.fitting import answers, fit_model
-from lib.studies.koren_folds import SAME, Surprise, compare_on_folds
 from lib.studies.koren_study import (
     EXPLAINED,
     IN_LISTS,
     ORDER,
+    SAME,
     TRANSDUCTIVE,
+    Surprise,
+    compare_on_folds,
     explained,
     list_quality,
     refit,

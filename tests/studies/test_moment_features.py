@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lib.data.interactions import Interactions, RatingScale
-from lib.studies.moment_features import DECAYS, EDGES, POWERS, moment_features
+from lib.studies.moment_features import DECAYS, EDGES, MEANS, POWERS, moment_features
 
 
 def ratings(users, items, times, values=None):
@@ -30,7 +30,7 @@ NAMES = [
 
 
 def column(found, name):
-    return found.values[:, NAMES.index(name)]
+    return found[:, NAMES.index(name)]
 
 
 def test_bins_of_time_by_hand():
@@ -63,7 +63,7 @@ def test_the_asked_ratings_themselves_are_not_read():
     train, residuals = ratings(users, items, random.integers(0, 500, 12)), random.normal(size=12)
     times = random.integers(0, 500, 6)
     asked = [ratings([0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 4, 0], times, v) for v in (np.ones(6), np.full(6, 5))]
-    first, second = (moment_features(train, residuals, VECTORS, one).values for one in asked)
+    first, second = (moment_features(train, residuals, VECTORS, one) for one in asked)
     np.testing.assert_array_equal(first, second)
 
 
@@ -73,17 +73,17 @@ def test_the_order_of_training_ratings_does_not_matter():
     residuals, asked = random.normal(size=20), ratings([0, 1, 2], [0, 1, 2], [500, 510, 20])
     order = random.permutation(20)
     np.testing.assert_allclose(
-        moment_features(train.take(order), residuals[order], VECTORS, asked).values,
-        moment_features(train, residuals, VECTORS, asked).values,
+        moment_features(train.take(order), residuals[order], VECTORS, asked),
+        moment_features(train, residuals, VECTORS, asked),
     )
 
 
 def test_a_user_without_training_ratings_knows_nothing():
     train = ratings([0], [0], [10])
     found = moment_features(train, np.array([1.0]), VECTORS, ratings([2], [1], [10]))
-    assert (found.values[0, list(found.means)] == 0).all()
+    assert (found[0, MEANS] == 0).all()
     assert np.isnan(column(found, "nearest"))[0]
-    assert [NAMES[place] for place in found.means] == [
+    assert [NAMES[place] for place in MEANS] == [
         name for name in NAMES if name.startswith(("residual", "similar residual"))
     ]
 

@@ -5,7 +5,6 @@ import pytest
 
 from lib.data.interactions import RatingScale
 from lib.metrics.rating import rmse
-from lib.studies.moment_features import MomentFeatures
 from lib.studies.stacking import LevelOne, Stack, cross_validated
 
 SCALE = RatingScale(1, 5)
@@ -42,14 +41,14 @@ def test_the_blend_beats_its_best_member_on_new_ratings():
     assert rmse(their_truth, stack.predict(LevelOne(asked))) < rmse(their_truth, asked["second"])
 
 
-def test_trees_find_what_no_weight_can():
+def test_trees_find_what_no_weight_can(monkeypatch):
+    monkeypatch.setattr("lib.studies.stacking.MEANS", [])
     random = np.random.default_rng(3)
     predictions, truth = members(seed=3)
     switch = random.random(len(truth))
-    moments = MomentFeatures(switch[:, None], ())
     target = truth + np.where(np.abs(switch - 0.5) < 0.25, 0.5, -0.5)
     learn, ask = np.arange(3_000), np.arange(3_000, 4_000)
-    data = LevelOne(predictions, moments)
+    data = LevelOne(predictions, switch[:, None])
     found = {
         boosted: Stack(RatingScale(-9, 9), boosted=boosted)
         .fit(data.take(learn), target[learn])
@@ -59,12 +58,13 @@ def test_trees_find_what_no_weight_can():
     assert rmse(target[ask], found[True]) < 0.7 * rmse(target[ask], found[False])
 
 
-def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not():
+def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not(monkeypatch):
+    monkeypatch.setattr("lib.studies.stacking.MEANS", [1])
     predictions, truth = members(seed=4)
     random = np.random.default_rng(4)
     helpful, other = random.normal(size=len(truth)), random.normal(size=len(truth))
     other[0] = np.nan  # a distance that is not known
-    data = LevelOne(predictions, MomentFeatures(np.column_stack([other, helpful]), (1,)))
+    data = LevelOne(predictions, np.column_stack([other, helpful]))
     stack = Stack(RatingScale(-9, 9), boosted=False).fit(data, truth + helpful)
     assert rmse(truth + helpful, stack.predict(data)) < 0.4
 

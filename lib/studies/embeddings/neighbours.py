@@ -13,49 +13,31 @@ BLOCK_CELLS = 20_000_000
 
 
 def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str = "cosine") -> np.ndarray:
-    r"""Compare queries with films.
+    r"""Compare queries, embeddings of films or of users, with films: shape (n_queries, n_items).
 
     .. math:: s_{\text{dot}}(x, y) = \langle x, y \rangle, \qquad
         s_{\text{cosine}}(x, y) = \frac{\langle x, y \rangle}{|x|\,|y|}
 
-    A vector of length zero has cosine 0 with everything. Queries are embeddings of films or of users, shape
-    (n_queries, k); the result has shape (n_queries, n_items).
-
-    Raises
-    ------
-    ValueError
-        Another `kind`, or vectors of different lengths.
+    A vector of length zero has cosine 0 with everything.
     """
-    if kind not in SIMILARITIES:
-        raise ValueError(f"similarity {kind!r} is not one of {', '.join(SIMILARITIES)}")
-    if queries.ndim != 2 or embeddings.ndim != 2 or queries.shape[1] != embeddings.shape[1]:
-        raise ValueError(
-            f"queries and films must be rows of one length, got {queries.shape} and {embeddings.shape}"
-        )
     if kind == "cosine":
         queries, embeddings = unit_rows(queries), unit_rows(embeddings)
     return queries @ embeddings.T
 
 
 def nearest(
-    queries: np.ndarray, embeddings: np.ndarray, k: int, *, kind: str = "cosine", itself: np.ndarray | None = None,
+    queries: np.ndarray,
+    embeddings: np.ndarray,
+    k: int,
+    *,
+    kind: str = "cosine",
+    itself: np.ndarray | None = None,
     among: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the k most similar films of each query, the most similar first: items and values, shape (n_queries, k).
 
-    Parameters
-    ----------
-    queries, embeddings, k, kind
-        As in `similarities`, and how many.
-    itself : int array, shape (n_queries,), optional
-        Films that the queries are, and that are no neighbours of themselves.
-    among : bool array, shape (n_items,), optional
-        Films that may be neighbours; all by default.
-
-    Raises
-    ------
-    ValueError
-        k is below 1 or above the number of films that may be neighbours.
+    `itself` has, by query, the film that it is, and that is no neighbour of itself; `among`, a bool array of shape
+    (n_items,), the films that may be neighbours, all by default. Another k than from 1 to their number is a ValueError.
     """
     allowed = np.ones(len(embeddings), bool) if among is None else np.asarray(among, bool)
     most = int(allowed.sum()) - (itself is not None)

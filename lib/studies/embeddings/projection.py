@@ -1,8 +1,9 @@
-"""Embeddings on a plane, and how far the plane can be trusted."""
+"""Embeddings on a plane, how far the plane can be trusted, and its picture: dots by genre, a few of them named."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,28 +11,17 @@ from lib.studies.embeddings.neighbours import unit_rows
 
 METHODS = ("t-SNE", "UMAP")
 
+OTHERS = "#BBBBBB"
+"""Colour of films of a genre without one of its own."""
 
-def project(
-    embeddings: np.ndarray, method: str = "t-SNE", *, seed: int = 0, n_neighbours: int = 15
-) -> np.ndarray:
+
+def project(embeddings: np.ndarray, method: str, *, seed: int = 0, n_neighbours: int = 15) -> np.ndarray:
     """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
-    Parameters
-    ----------
-    embeddings : ndarray, shape (n, k)
-    method : {'t-SNE', 'UMAP'}
-        van der Maaten and Hinton 2008, with a start from principal components; McInnes, Healy and Melville 2018.
-    seed : int
-    n_neighbours : int
-        UMAP's neighbourhood; t-SNE's perplexity is twice that.
-
-    Raises
-    ------
-    ValueError
-        Another method, or too few films for the neighbourhood.
+    `method` is t-SNE (van der Maaten and Hinton 2008, with a start from principal components) or UMAP (McInnes, Healy
+    and Melville 2018), `n_neighbours` UMAP's neighbourhood; t-SNE's perplexity is twice that, and so many films it
+    takes.
     """
-    if method not in METHODS:
-        raise ValueError(f"projection {method!r} is not one of {', '.join(METHODS)}")
     if len(embeddings) <= 2 * n_neighbours:
         raise ValueError(
             f"a projection with {n_neighbours} neighbours needs more than {2 * n_neighbours} films, got {len(embeddings)}"
@@ -68,3 +58,28 @@ def trust(embeddings: np.ndarray, places: np.ndarray, *, n_neighbours: int = 15)
     from sklearn.manifold import trustworthiness
 
     return float(trustworthiness(unit_rows(embeddings), places, n_neighbors=n_neighbours))
+
+
+def draw_map(
+    axis, places: np.ndarray, genres: np.ndarray, shades: Mapping, names: Mapping[int, str] | None = None
+) -> None:
+    """Draw films on a plane without ticks, as an image: a thousand dots are far smaller so.
+
+    `places` has shape (n, 2), `genres` each film's main genre, `shades` the colours of genres that have one, in the
+    order of the legend, all others being drawn as "other"; `names`, by row, are written beside their dots.
+    """
+    for genre in [*shades, None]:
+        inside = genres == genre if genre is not None else ~np.isin(genres, list(shades))
+        look = {"markersize": 3.5, "color": shades.get(genre, OTHERS), "label": genre or "other"}
+        axis.plot(*places[inside].T, ".", rasterized=True, **look)
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.65, "pad": 0.5}
+    for row, text in (names or {}).items():
+        axis.annotate(text, places[row], fontsize=6.5, xytext=(3, 3), textcoords="offset points", bbox=box)
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+
+
+def short_title(title: str, length: int = 24) -> str:
+    """Return a title without its year, cut with an ellipsis where it is longer than `length`."""
+    name = title.partition(" (")[0]
+    return name if len(name) <= length else name[: length - 1] + "…"

@@ -14,22 +14,25 @@ from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.lists import TopK, top_k
 from lib.metrics.rating import rmse
 from lib.models.base import Recommender
-from lib.studies.embeddings import quality, structure
+from lib.studies.embeddings import measures
 from lib.studies.embeddings.neighbours import SIMILARITIES, similarities
 
-COURSE = {"learning_rate": 20.0, "n_epochs": 100}
+COURSE: dict[str, Any] = {"learning_rate": 20.0, "n_epochs": 100}
 """Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""
+
+NARROW = {**COURSE, "initial_scale": 0.05}
+FEATURES = ("genres", "year")
 
 VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "plain": ("Plain, wide start", "matrix_factorisation", {**COURSE, "initial_scale": 0.5}),
-    "plain_small": ("Plain, small start", "matrix_factorisation", {**COURSE, "initial_scale": 0.05}),
-    "l2": ("L2", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1}),
-    "gravity": ("L2 and gravity", "matrix_factorisation", {**COURSE, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}),
+    "plain_small": ("Plain, small start", "matrix_factorisation", NARROW),
+    "l2": ("L2", "matrix_factorisation", {**NARROW, "l2": 0.1}),
+    "gravity": ("L2 and gravity", "matrix_factorisation", {**NARROW, "l2": 0.1, "gravity": 1.0}),
     "softmax": ("Softmax", "softmax", {"n_epochs": 30}),
     "softmax_separate": ("Softmax, separate embeddings", "softmax", {"n_epochs": 30, "shared": False}),
     "softmax_hidden": ("Softmax, hidden layer", "softmax", {"n_epochs": 30, "hidden_sizes": (64,)}),
-    "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": ("genres", "year")}),
-}  # fmt: skip
+    "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": FEATURES}),
+}
 """By name: label, registered model, hyperparameters beside `n_factors` and `seed`."""
 
 
@@ -41,11 +44,9 @@ def variant_fit(
     On the part `validation` errors are followed by epoch; no model stops by them.
     """
     _, model, parameters = VARIANTS[name]
-    return Fit(
-        model, {**parameters, **changes}, seed=seed, measure=measure,
-        stopping=Stopping(validation=validation, refit=False) if validation else None,
-        labels={"variant": name, "seed": seed, **changes},
-    )  # fmt: skip
+    stopping = Stopping(validation=validation, refit=False) if validation else None
+    labels = {"variant": name, "seed": seed, **changes}
+    return Fit(model, {**parameters, **changes}, seed=seed, measure=measure, stopping=stopping, labels=labels)
 
 
 def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> TopK:
@@ -67,37 +68,21 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
     """Measure predictions, lists, norms, neighbours and structure.
 
     Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
-    rating of `threshold` or more is relevant.
-
-    Returns
-    -------
-    dict of float
-        ``train_mse``, ``test_mse``, ``test_rmse`` (clipped; NaN for a model that predicts no ratings); for each
-        similarity s ``ndcg_s``, ``coverage_s``, ``popularity_s`` (of lists), ``genre_agreement_s``,
-        ``neighbour_popularity_s``; ``norm_popularity``, ``rare_norm`` (mean norm of rare films over that of popular
-        ones), ``effective_rank``, ``silhouette``, ``folding``, ``disjoint``.
+    rating of `threshold` or more is relevant. Errors are unclipped mean squares as project C has them, and the clipped
+    ``test_rmse``, all NaN for a model that predicts no ratings. What ends in a similarity is measured by it.
     """
-    model, train = fitted.model, fitted.train
-    found = prediction_errors(model, train, fitted.test)
+    model, train, test = fitted.model, fitted.train, fitted.test
+    found = dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
+    if model.predicts_ratings:
+        known, asked = (model.predict(part.users, part.items) for part in (train, test))
+        found = {"train_mse": rmse(train.ratings, known) ** 2, "test_mse": rmse(test.ratings, asked) ** 2}
+        found["test_rmse"] = rmse(test.ratings, test.scale.clip(asked))
     for kind in SIMILARITIES:
         top = recommended(model, train, k, kind)
-        metrics = evaluate_ranking(top, fitted.test, threshold=threshold).metrics()
-        found[f"ndcg_{kind}"] = metrics[f"ndcg@{k}"]
-        found[f"coverage_{kind}"] = metrics[f"coverage@{k}"]
-        found[f"popularity_{kind}"] = quality.neighbour_popularity(top.items, train.item_counts)
+        metrics = evaluate_ranking(top, test, threshold=threshold).metrics()
+        found |= {f"{metric}_{kind}": metrics[f"{metric}@{k}"] for metric in ("ndcg", "coverage")}
+        found[f"popularity_{kind}"] = measures.neighbour_popularity(top.items, train.item_counts)
     return found | embedding_measures(model.item_embeddings_, train, k, least_ratings)
-
-
-def prediction_errors(model: Recommender, train: Interactions, test: Interactions) -> dict[str, float]:
-    """Mean squared errors as project C has them, unclipped, and the clipped RMSE on test."""
-    if not model.predicts_ratings:
-        return dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
-    predicted = {name: model.predict(d.users, d.items) for name, d in (("train", train), ("test", test))}
-    return {
-        "train_mse": rmse(train.ratings, predicted["train"]) ** 2,
-        "test_mse": rmse(test.ratings, predicted["test"]) ** 2,
-        "test_rmse": rmse(test.ratings, test.scale.clip(predicted["test"])),
-    }
 
 
 def embedding_measures(
@@ -105,18 +90,18 @@ def embedding_measures(
 ) -> dict[str, float]:
     """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
     films, genres, names = looked_at(train, least_ratings)
+    main = measures.main_genres(genres, names)[films]
     found = {
-        "norm_popularity": structure.norm_popularity(embeddings, train.item_counts),
-        "rare_norm": structure.rare_to_popular_norm(embeddings, train.item_counts),
-        "effective_rank": structure.effective_rank(embeddings[films]),
-        "silhouette": structure.silhouette(embeddings[films], structure.main_genres(genres, names)[films]),
+        "norm_popularity": measures.norm_popularity(embeddings, train.item_counts),
+        "rare_norm": measures.rare_to_popular_norm(embeddings, train.item_counts),
+        "effective_rank": measures.effective_rank(embeddings[films]),
+        "silhouette": measures.silhouette(embeddings[films], main),
     }
     for kind in SIMILARITIES:
-        near = quality.film_neighbours(embeddings, films, k, kind=kind)
+        near = measures.film_neighbours(embeddings, films, k, kind=kind)
         measured = neighbour_measures(near, films, genres, train)
-        found |= {
-            f"{name}_{kind}": measured.pop(name) for name in ("genre_agreement", "neighbour_popularity")
-        }
+        for name in ("genre_agreement", "neighbour_popularity"):
+            found[f"{name}_{kind}"] = measured.pop(name)
         found |= measured if kind == "cosine" else {}
     return found
 
@@ -125,26 +110,19 @@ def neighbour_measures(
     near: np.ndarray, films: np.ndarray, genres: np.ndarray, train: Interactions
 ) -> dict[str, float]:
     """Measure the neighbours of some films: shared genres, popularity, folding."""
-    folded = quality.folding(near, films, train)
-    return {
-        "genre_agreement": float(quality.genre_agreement(near, films, genres).mean()),
-        "neighbour_popularity": quality.neighbour_popularity(near, train.item_counts),
-        "folding": folded.rate, "disjoint": folded.disjoint,
-    }  # fmt: skip
+    folded, _ = measures.folding(near, films, train)
+    agreement = float(measures.genre_agreement(near, films, genres).mean())
+    popularity = measures.neighbour_popularity(near, train.item_counts)
+    return {"genre_agreement": agreement, "neighbour_popularity": popularity, **folded}
 
 
 def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return the films with enough ratings and a genre, all films' genres (bool, one column a genre), and their names.
 
-    Raises
-    ------
-    ValueError
-        The data has no genres, or too few films have so many ratings.
+    A ValueError where the data have no genres, or too few films so many ratings.
     """
-    if train.item_table is None or "genres" not in train.item_table.columns:
-        raise ValueError("embeddings are measured by genres; this data set has none")
     names, flags = genre_matrix(train.item_table)
-    genres = np.asarray(flags) > 0
+    genres = flags > 0
     films = np.flatnonzero((train.item_counts >= least_ratings) & genres.any(axis=1))
     if len(films) < 2:
         raise ValueError(f"fewer than two films have {least_ratings} ratings; lower least_ratings")
@@ -154,12 +132,9 @@ def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.n
 def reference_measures(train: Interactions, k: int, least_ratings: int) -> dict[str, dict[str, float]]:
     """Return what neighbours by chance, and by common raters (item-kNN on who rated what), reach on the same films."""
     films, genres, _ = looked_at(train, least_ratings)
-    raters = quality.co_rating_embeddings(train)[films].toarray()
-    near = films[quality.film_neighbours(raters, np.arange(len(films)), k)]
-    folded = quality.folding(near, films, train)
-    chance = {
-        "genre_agreement": quality.chance_agreement(films, genres),
-        "neighbour_popularity": float(train.item_counts[films].mean()),
-        "folding": folded.chance_rate, "disjoint": folded.chance_disjoint,
-    }  # fmt: skip
+    raters = measures.co_rating_embeddings(train)[films].toarray()
+    near = films[measures.film_neighbours(raters, np.arange(len(films)), k)]
+    _, folded = measures.folding(near, films, train)
+    agreement, popularity = measures.chance_agreement(films, genres), float(train.item_counts[films].mean())
+    chance = {"genre_agreement": agreement, "neighbour_popularity": popularity, **folded}
     return {"chance": chance, "co_rating": neighbour_measures(near, films, genres, train)}

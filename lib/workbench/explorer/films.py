@@ -14,8 +14,8 @@ from lib.experiment.run import run_fits
 from lib.metrics.lists import best_columns
 from lib.models import cards
 from lib.models.fitting import fit_model
+from lib.studies.embeddings.measures import co_rating_embeddings
 from lib.studies.embeddings.neighbours import nearest
-from lib.studies.embeddings.quality import co_rating_embeddings
 from lib.studies.embeddings.study import VARIANTS, variant_fit
 from lib.workbench.explorer.data import Explorer
 

@@ -96,7 +96,7 @@ def choose(
     Returns
     -------
     dict
-        By contender what `lib.studies.choices.choose` returns.
+        By contender what `lib.studies.contenders.choose` returns.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from lib.report import figures
-from lib.studies.embeddings.maps import OTHERS, draw_map, short_title
+from lib.studies.embeddings.projection import OTHERS, draw_map, short_title
 
 
 def test_every_film_is_a_dot_of_its_genre_and_landmarks_have_names():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lib.metrics.rating import rmse
-from lib.studies.starts import MEASURED, averaged_errors, by_variant, over_starts, spread
+from lib.studies.variants import MEASURED, averaged_errors, by_variant, over_starts, spread
 
 FITS = [
     {"variant": name, "test_rmse": error, "n_epochs": epochs}
