@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from lib.data.dataset import FOLDS
+from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, metrics_frame
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")

@@ -61,10 +61,10 @@ class Sittings(NamedTuple):
         return len(self.users)
 
     def find(self, users: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the sitting that each rating belongs to.
+        """Return the number of the sitting that each rating belongs to, -1 where there is none.
 
-        For codes and seconds since 1970, shape (n,), the number of the sitting, -1 where there is none. Of two that
-        are near enough the nearer one counts, of equally near ones the earlier.
+        `users` are codes, `times` seconds since 1970, both of shape (n,). Of two sittings that are near enough the
+        nearer one counts, of equally near ones the earlier.
         """
         users, times = np.asarray(users, dtype=np.int64), np.asarray(times, dtype=np.int64)
         found = np.full(len(users), -1, dtype=np.int64)

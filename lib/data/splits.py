@@ -12,6 +12,11 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 
+MIN_RATINGS = 5
+"""A user with fewer ratings stays wholly in train where a split goes user by user."""
+FOLDS = ("u1", "u2", "u3", "u4", "u5")
+"""The published folds of ml-100k."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -20,8 +25,7 @@ class Split:
     Parameters
     ----------
     name : str
-        The protocol: ``per_user_80_20``, ``temporal_90_10``, ``random_90_10``, ``kfold_5``, ``chronological``, ``u1``
-        to ``u5``.
+        The protocol: ``kfold_5``, or one of `PROTOCOLS`.
     train, test : Interactions
         Disjoint. Rows stand in the protocol's own order, which matters to models trained rating by rating.
     fold : str
@@ -82,15 +86,13 @@ def _check_times(interactions: Interactions) -> None:
 
 
 @traced
-def per_user_holdout(
-    interactions: Interactions, *, test_share: float = 0.2, min_ratings: int = 5, seed: int = 42
-) -> Split:
+def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, seed: int = 42) -> Split:
     r"""Hold out a share of each user's ratings: project A's protocol, row for row.
 
     Each user's n rows, in their order in `interactions`, are permuted by a generator seeded with `seed`, anew for
     each user; the first :math:`\lceil share \cdot n \rceil` are test. This equals calling scikit-learn's
     ``train_test_split(rows, test_size=test_share, random_state=seed)`` a user, users in ascending order of id, and
-    keeps its order of rows. A user with fewer than `min_ratings` stays wholly in train.
+    keeps its order of rows. A user with fewer than `MIN_RATINGS` stays wholly in train.
     """
     _check_share(test_share)
     by_user = np.argsort(interactions.users, kind="stable")
@@ -99,7 +101,7 @@ def per_user_holdout(
     train, test = [], []
     for rows in np.split(by_user, ends[:-1]):
         n = len(rows)
-        if n < max(min_ratings, 2):
+        if n < MIN_RATINGS:
             train.append(rows)
             continue
         if n not in permutations:  # the same seed gives users with equally many ratings the same permutation
@@ -117,21 +119,14 @@ def per_user_holdout(
 
 
 @traced
-def per_user_chronological(
-    interactions: Interactions, *, test_share: float = 0.1, min_ratings: int = 5
-) -> Split:
+def per_user_chronological(interactions: Interactions, *, test_share: float = 0.1) -> Split:
     r"""Hold out the latest ratings of each user: the temporal split that project D wrote and gave up.
 
     Of a user's n ratings in order of time the last :math:`\lfloor share \cdot n \rfloor` are test. Ratings of the same
     second, of which MovieLens has many, stand in their order in `interactions`. A user whom the floor leaves without a
-    test rating (below 10 ratings for a tenth) or who has fewer than `min_ratings` stays wholly in train. One user's
+    test rating (below 10 ratings for a tenth) or who has fewer than `MIN_RATINGS` stays wholly in train. One user's
     test may precede another's train, so the split forbids learning from a user's own future and not from the crowd's:
-    for that see `chronological`.
-
-    Returns
-    -------
-    Split
-        Rows user by user in ascending code, each user's in order of time.
+    for that see `chronological`. Rows go user by user in ascending code, each user's in order of time.
 
     Raises
     ------
@@ -142,7 +137,7 @@ def per_user_chronological(
     _check_times(interactions)
     order = np.lexsort((interactions.timestamps, interactions.users))  # stable
     counts = interactions.user_counts
-    held_out = np.where(counts >= min_ratings, np.floor(counts * test_share).astype(np.int64), 0)
+    held_out = np.where(counts >= MIN_RATINGS, np.floor(counts * test_share).astype(np.int64), 0)
     left = np.repeat(np.cumsum(counts), counts) - np.arange(len(order))  # 1 for a user's latest rating
     late = left <= np.repeat(held_out, counts)
     return Split(
@@ -173,19 +168,28 @@ def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> l
     ValueError
         Fewer than two folds, or more folds than ratings.
     """
-    if not 2 <= n_folds <= len(interactions):
-        raise ValueError(f"n_folds must lie between 2 and the {len(interactions):,} ratings; got {n_folds}")
-    order = np.random.default_rng(seed).permutation(len(interactions))
-    splits = []
-    for number, held_out in enumerate(np.array_split(order, n_folds), start=1):
-        in_test = np.zeros(len(interactions), dtype=bool)
-        in_test[held_out] = True
-        splits.append(
-            Split(
-                f"kfold_{n_folds}", interactions.take(~in_test), interactions.take(in_test), str(number), seed
-            )
-        )
-    return splits
+    return with_folds(interactions, fold_numbers(len(interactions), n_folds, seed), seed)
+
+
+def fold_numbers(n_ratings: int, n_folds: int, seed: int) -> np.ndarray:
+    """Return the fold, from 0, of each rating, as `k_fold` parts them."""
+    if not 2 <= n_folds <= n_ratings:
+        raise ValueError(f"n_folds must lie between 2 and the {n_ratings:,} ratings; got {n_folds}")
+    numbers = np.empty(n_ratings, dtype=np.int64)
+    for number, rows in enumerate(
+        np.array_split(np.random.default_rng(seed).permutation(n_ratings), n_folds)
+    ):
+        numbers[rows] = number
+    return numbers
+
+
+def with_folds(interactions: Interactions, numbers: np.ndarray, seed: int) -> list[Split]:
+    """Return a split a fold, named ``kfold_<n>``, folds counted from one; rows keep their order."""
+    n_folds, take = int(numbers.max()) + 1, interactions.take
+    return [
+        Split(f"kfold_{n_folds}", take(numbers != n), take(numbers == n), str(n + 1), seed)
+        for n in range(n_folds)
+    ]
 
 
 @traced
@@ -237,17 +241,24 @@ def _cold(name: str, interactions: Interactions, codes, counts, test_share: floa
 
 @traced
 def published(dataset, name: str) -> Split:
-    """Take a split that the data's authors published: ``u1`` to ``u5`` of ml-100k.
+    """Take a split that the data's authors published, one of `FOLDS` of ml-100k.
 
-    Parameters
-    ----------
-    dataset : lib.data.dataset.Dataset
-    name : {'u1', 'u2', 'u3', 'u4', 'u5'}
+    Fold uN's test ratings are lines 20,000 (N - 1) + 1 to 20,000 N of u.data, its training ratings all others.
+
+    Raises
+    ------
+    ValueError
+        The data set has no published folds, or none of that name.
     """
-    from lib.data.dataset import published_fold
-
-    train, test = published_fold(dataset.name, name)
-    return Split(name, dataset.interactions.take(train), dataset.interactions.take(test), fold=name[1:])
+    if dataset.name != "ml-100k":
+        raise ValueError(f"{dataset.name} has no published folds; only ml-100k has ({', '.join(FOLDS)})")
+    if name not in FOLDS:
+        raise ValueError(f"ml-100k has no fold {name!r}; its folds are {', '.join(FOLDS)}")
+    size = len(dataset.interactions) // len(FOLDS)
+    fold = np.arange(len(dataset.interactions)) // size
+    in_test = fold == FOLDS.index(name)
+    train, test = dataset.interactions.take(~in_test), dataset.interactions.take(in_test)
+    return Split(name, train, test, fold=name[1:])
 
 
 def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -> Split:
@@ -269,19 +280,16 @@ def temporal_validation_from(train: Interactions, *, share: float = 0.1) -> Spli
     return Split(f"temporal_validation_{_shares(share)}", split.train, split.test)
 
 
-PROTOCOLS = (
-    "per_user_80_20",
-    "temporal_90_10",
-    "random_90_10",
-    "cold_items_90_10",
-    "cold_users_90_10",
-    "chronological",
-    "u1",
-    "u2",
-    "u3",
-    "u4",
-    "u5",
-)
+BY_SHARE = {
+    "per_user": per_user_holdout,
+    "temporal": per_user_chronological,
+    "random": random_holdout,
+    "cold_items": cold_items,
+    "cold_users": cold_users,
+}
+"""By what a split's name begins with; its shares follow."""
+USUAL = ("per_user_80_20", "temporal_90_10", "random_90_10", "cold_items_90_10", "cold_users_90_10")
+PROTOCOLS = (*USUAL, "chronological", *FOLDS)
 
 
 def make_split(dataset, name: str, *, seed: int = 42) -> Split:
@@ -292,27 +300,16 @@ def make_split(dataset, name: str, *, seed: int = 42) -> Split:
     ValueError
         No protocol has that name.
     """
-    if name.startswith("per_user_"):
-        return per_user_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("temporal_"):
-        return per_user_chronological(dataset.interactions, test_share=_share_of(name))
-    if name.startswith("random_"):
-        return random_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("cold_items_"):
-        return cold_items(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("cold_users_"):
-        return cold_users(dataset.interactions, test_share=_share_of(name), seed=seed)
     if name == "chronological":
         return chronological(dataset.interactions)
-    if name in ("u1", "u2", "u3", "u4", "u5"):
+    if name in FOLDS:
         return published(dataset, name)
-    raise ValueError(
-        f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
-    )
-
-
-def _share_of(name: str) -> float:
-    *_, train, test = name.split("_")
-    if not (train.isdigit() and test.isdigit() and int(train) + int(test) == 100):
+    kind, *shares = name.rsplit("_", 2)
+    if kind not in BY_SHARE:
+        raise ValueError(
+            f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
+        )
+    if len(shares) != 2 or not all(map(str.isdigit, shares)) or sum(map(int, shares)) != 100:
         raise ValueError(f"a split such as {name!r} ends in two shares that add up to 100: per_user_80_20")
-    return int(test) / 100
+    seeds = {} if kind == "temporal" else {"seed": seed}
+    return BY_SHARE[kind](dataset.interactions, test_share=int(shares[1]) / 100, **seeds)

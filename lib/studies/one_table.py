@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.data.splits import Split
+from lib.data.splits import FOLDS, Split
 from lib.experiment.evaluation import RATING_METRICS, Evaluation, evaluation_of
 from lib.studies.contenders import Contender
 
@@ -16,7 +16,6 @@ LIST_METRICS = ("ndcg", "precision", "recall", "mrr", "coverage")
 COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak_mib")
 INTERVALS = (*RATING_METRICS, "ndcg")
 """Metrics that get an interval."""
-FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
 
 def protocol_of(split: str) -> str:
