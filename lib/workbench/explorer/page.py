@@ -21,14 +21,14 @@ MOST_HELD_OUT = 15
 """Held-out ratings of a user that are shown, the first in the order of film codes."""
 
 
-def sample_users(explorer: Explorer, n: int, *, least: int = 5, most: int = 60, seed: int = 42) -> np.ndarray:
+def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:
     """Draw n users who have lists, and from `least` to `most` held-out ratings; codes as of `drawn`."""
     counts = explorer.test.user_counts[explorer.listed_users]
     fitting = explorer.listed_users[(counts >= least) & (counts <= most)]
     return drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
 
 
-def sample_films(explorer: Explorer, n: int, *, least: int = 50, seed: int = 42) -> np.ndarray:
+def sample_films(explorer: Explorer, n: int, *, least: int, seed: int) -> np.ndarray:
     """Draw n films with at least `least` training ratings; codes as of `drawn`."""
     fitting = np.flatnonzero(explorer.train.item_counts >= least)
     return drawn(fitting, n, seed, f"film has {least} training ratings")
@@ -40,10 +40,8 @@ def drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        There is none, or n is below 1.
+        There is none.
     """
-    if n < 1:
-        raise ValueError(f"a sample has at least one member; got n={n}")
     if not len(codes):
         raise ValueError(f"no {wanted}; lower the least number")
     return np.sort(np.random.default_rng(seed).choice(codes, min(n, len(codes)), replace=False))
@@ -59,9 +57,9 @@ def lettered(place: int) -> str:
     return f"user {letters}"
 
 
-def opinion(rating: float, threshold: float) -> str:
-    """Say a rating without its stars."""
-    return "liked" if rating >= threshold else "not liked"
+def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
+    """Say a user's ratings of films without their stars."""
+    return ["liked" if rating >= explorer.threshold else "not liked" for rating in films["rating"]]
 
 
 def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
@@ -70,45 +68,50 @@ def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are rated most
-        like it, liked or not) and ``shared_favourite_genres``.
+        ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are rated
+        most like it, liked or not) and ``shared_favourite_genres``.
     """
     rows = []
     for item in explorer.recommended(user)[:n]:
         near, genres = explorer.why(user, item)
-        said = [f"{one.title} ({opinion(one.rating, explorer.threshold)})" for one in near.itertuples()]
+        said = zip(near["title"], opinions(explorer, near), strict=True)
         (film,) = explorer.titled(explorer.marked(user, [item]))
-        models = len(explorer.listed_by(user, item))
-        rows.append((film, models, "; ".join(said) or "none", ", ".join(genres) or "none"))
+        nearest = "; ".join(f"{title} ({opinion})" for title, opinion in said)
+        rows.append(
+            (film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none")
+        )
     return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
 
 
 def hit_table(explorer: Explorer, users: Sequence[int], models: Sequence[str]) -> pd.DataFrame:
-    """Return a row a user of the sample: ``user``, ``training_ratings``, ``held_out``, and each model's held-out hits."""
-    hits = {name: [int((explorer.top(one, name)["mark"] == "hit").sum()) for one in users] for name in models}
-    return pd.DataFrame(
-        {
-            "user": [
-                explorer.describe(one, lettered(place)).removeprefix("user ")
-                for place, one in enumerate(users)
-            ],
-            "training_ratings": explorer.train.user_counts[users],
-            "held_out": explorer.test.user_counts[users],
-            **hits,
-        }
-    )
+    """Return a row a user of the sample: ``user``, ``training_ratings``, ``held_out``, each model's held-out hits."""
+    called = [explorer.describe(user, lettered(place)) for place, user in enumerate(users)]
+    found = {
+        "user": [one.removeprefix("user ") for one in called],
+        "training_ratings": explorer.train.user_counts[users],
+        "held_out": explorer.test.user_counts[users],
+    }
+    for name in models:
+        found[name] = [int((explorer.top(user, name)["mark"] == "hit").sum()) for user in users]
+    return pd.DataFrame(found)
 
 
 def payload(
-    explorer: Explorer, spaces: Sequence[FilmSpace], users: Sequence[int], films: Sequence[int], *,
-    shown: Sequence[str] = (), n_near: int = 8, least_ratings: int = 20,
-) -> dict:  # fmt: skip
+    explorer: Explorer,
+    spaces: Sequence[FilmSpace],
+    users: Sequence[int],
+    films: Sequence[int],
+    *,
+    shown: Sequence[str],
+    n_near: int,
+    least_ratings: int,
+) -> dict:
     """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
     Parameters
     ----------
     shown : sequence of str
-        Models whose lists are open at first; the first two are compared first. Those that have no lists are skipped.
+        Models whose lists are open at first; the first two are compared first.
     n_near : int
         Films named near a film; only ones with `least_ratings` training ratings.
 
@@ -124,21 +127,22 @@ def payload(
         return numbers.setdefault(int(item), len(numbers))
 
     names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
-    at_first = [names.index(name) for name in shown if name in explorer.models]
-    among = explorer.train.item_counts >= least_ratings
+    counts = explorer.train.item_counts
     people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
     near = [
         {
             "film": number(film),
-            "genres": explorer.genres_of(int(film)),
-            "ratings": int(explorer.train.item_counts[film]),
-            "near": [[number(item) for item in space.near(int(film), n_near, among)] for space in spaces],
+            "genres": explorer.genres_of(film),
+            "ratings": int(counts[film]),
+            "near": [
+                list(map(number, space.near(film, n_near, counts >= least_ratings))) for space in spaces
+            ],
         }
-        for film in films
+        for film in map(int, films)
     ]
     return {
         "models": [explorer.labels[name] for name in names],
-        "shown": at_first or list(range(min(4, len(names)))),
+        "shown": [names.index(name) for name in shown],
         "marks": MARKS,
         "users": people,
         "near": near,
@@ -148,14 +152,15 @@ def payload(
 
 
 def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
-    def said(films) -> list[list]:
-        opinions = [opinion(rating, explorer.threshold) for rating in films["rating"]]
-        return [[number(item), words] for item, words in zip(films["item"], opinions, strict=True)]
+    def said(films: pd.DataFrame) -> list[list]:
+        return [
+            [number(item), words]
+            for item, words in zip(films["item"], opinions(explorer, films), strict=True)
+        ]
 
-    lists, marks, reasons = [], {}, {}
-    for name in names:
-        top = explorer.top(user, name)["item"] if name in explorer.models else []
-        lists.append([number(item) for item in top])
+    tops = [explorer.top(user, name)["item"] if name in explorer.models else [] for name in names]
+    lists = [list(map(number, top)) for top in tops]
+    marks, reasons = {}, {}
     for row in explorer.marked(user, explorer.recommended(user)).itertuples():
         near, genres = explorer.why(user, row.item)
         place = number(row.item)
@@ -164,8 +169,9 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
             marks[place] = row.mark
     # Not by rating: the order would tell it.
     held = explorer.predictions(user).sort_values("item", kind="stable")
-    shown = held.head(MOST_HELD_OUT)
-    train = explorer.ratings_of(user, "train")
+    shown, train = held.head(MOST_HELD_OUT), explorer.ratings_of(user, explorer.train)
+    predicting = [name in held and len(held) > 0 for name in names]
+    told = list(zip(names, predicting, strict=True))
     return {
         "name": explorer.describe(user, called),
         "genres": list(explorer.favourite_genres(user)["genre"][:FAVOURITES]),
@@ -176,8 +182,10 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
         "marks": marks,
         "why": reasons,
         "held": said(shown),
-        "predicted": [np.round(shown[m].to_numpy(float), 1).tolist() if m in shown else [] for m in names],
-        "rmse": [round(rmse(held["rating"], held[m]), 2) if m in held and len(held) else None for m in names],
+        "predicted": [
+            np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told
+        ],
+        "rmse": [round(rmse(held["rating"], held[name]), 2) if there else None for name, there in told],
     }
 
 

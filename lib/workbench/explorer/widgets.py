@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -21,84 +21,84 @@ FOUND = 30
 class Workbench:
     """Controls and answers; ``workbench.view`` is what a notebook shows.
 
-    Parameters
-    ----------
-    explorer : Explorer
-    spaces : sequence of FilmSpace
-    shown : sequence of str
-        Models chosen at first; those without lists are skipped.
-    n_near : int
-        Films named near a film.
-    least_ratings : int
-        Films with fewer training ratings are nobody's neighbours.
+    `shown` are the models chosen at first; `n_near` films are named near a film, of those with `least_ratings`
+    training ratings.
     """
 
     def __init__(
-        self, explorer: Explorer, spaces: Sequence[FilmSpace], *, shown: Sequence[str] = (), n_near: int = 10,
-        least_ratings: int = 20,
-    ):  # fmt: skip
+        self,
+        explorer: Explorer,
+        spaces: Sequence[FilmSpace],
+        *,
+        shown: Sequence[str],
+        n_near: int,
+        least_ratings: int,
+    ):
         self.explorer, self.spaces, self.n_near = explorer, list(spaces), n_near
         self.among = explorer.train.item_counts >= least_ratings
-        chosen = [name for name in shown if name in explorer.models] or explorer.models[:4]
-        options = [(explorer.labels[name], name) for name in explorer.models]
         people = [explorer.describe(user) for user in range(explorer.train.n_users)]
         by_ratings = np.argsort(-explorer.train.item_counts, kind="stable")
         self.user_text, self.users = _finder("User", "id, occupation, age", people, range(len(people)))
         self.film_text, self.films = _finder("Film", "words of the title", explorer.titles, by_ratings)
+        options = [(explorer.labels[name], name) for name in explorer.models]
         wide = ipywidgets.Layout(width="22em")
         self.models = ipywidgets.SelectMultiple(
-            options=options, value=chosen, rows=8, description="Models", layout=wide
+            options=options, value=shown, rows=8, description="Models", layout=wide
         )
         self.answers = {name: ipywidgets.HTML() for name in TABS}
         above = {"Lists": [self.models]}
         pages = [ipywidgets.VBox([*above.get(name, []), self.answers[name]]) for name in TABS]
-        finders = ipywidgets.HBox(
-            [ipywidgets.VBox([self.user_text, self.users]), ipywidgets.VBox([self.film_text, self.films])],
-            layout=ipywidgets.Layout(flex_flow="row wrap"),
-        )
-        self.view = ipywidgets.VBox([finders, ipywidgets.Tab(children=pages, titles=TABS)])
+        finders = ((self.user_text, self.users), (self.film_text, self.films))
+        side_by_side = ipywidgets.Layout(flex_flow="row wrap")
+        top = ipywidgets.HBox([ipywidgets.VBox(one) for one in finders], layout=side_by_side)
+        self.view = ipywidgets.VBox([top, ipywidgets.Tab(children=pages, titles=TABS)])
         for control in (self.users, self.films, self.models):
             control.observe(self._refresh, names="value")
         self._refresh()
 
     def _refresh(self, _change=None) -> None:
-        user, item = self.users.value, self.films.value
-        nobody, nothing = _paragraph("No user is chosen."), _paragraph("No film is chosen.")
-        self.answers["The user"].value = nobody if user is None else self._profile(user)
-        self.answers["Lists"].value = nobody if user is None else self._lists(user)
-        no_reason = nobody if user is None else nothing
-        self.answers["Why"].value = no_reason if user is None or item is None else self._why(user, item)
-        self.answers["Near films"].value = nothing if item is None else self._near(user, item)
+        answers: tuple[tuple[Callable[..., str], bool, bool], ...] = (
+            (self._profile, True, False),
+            (self._lists, True, False),
+            (self._why, True, True),
+            (self._near, False, True),
+        )
+        for name, (answer, asks_user, asks_film) in zip(TABS, answers, strict=True):
+            if asks_user and self.users.value is None:
+                text = _paragraph("No user is chosen.")
+            elif asks_film and self.films.value is None:
+                text = _paragraph("No film is chosen.")
+            else:
+                text = answer(self.users.value, self.films.value)
+            self.answers[name].value = text
 
     # -- answers -------------------------------------------------------------------------------------------------
-    def _profile(self, user: int) -> str:
-        train, test = (self.explorer.ratings_of(user, part) for part in ("train", "test"))
-        text = f"{self.explorer.describe(user)}: {len(train)} training ratings"
-        text += f" with mean {train['rating'].mean():.2f}" if len(train) else ""
-        liked = self.explorer.favourite_genres(user).head(8)
-        genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"],
-                  "Mean rating": liked["mean"].map("{:.2f}".format)}  # fmt: skip
-        found = _paragraph(f"{text}; {len(test)} ratings held out.")
-        found += _table(genres, "Genres of the films that the user liked") if len(liked) else ""
-        for part, words in ((train, "training"), (test, "held out")):
-            best = part.head(15)
-            columns = {"Film": best["title"], "Rating": best["rating"].map("{:g}".format)}
+    def _profile(self, user: int, _item: int | None) -> str:
+        explorer = self.explorer
+        train, test = (explorer.ratings_of(user, part) for part in (explorer.train, explorer.test))
+        mean = f" with mean {train['rating'].mean():.2f}" if len(train) else ""
+        text = (
+            f"{explorer.describe(user)}: {len(train)} training ratings{mean}; {len(test)} ratings held out."
+        )
+        liked = explorer.favourite_genres(user).head(8)
+        genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"]}
+        genres["Mean rating"] = _numbers(liked["mean"])
+        found = _paragraph(text) + _table(genres, "Genres of the films that the user liked")
+        for best, words in ((train.head(15), "training"), (test.head(15), "held out")):
+            columns = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
             found += _table(columns, f"Best-rated films, {words}")
         return found
 
-    def _lists(self, user: int) -> str:
+    def _lists(self, user: int, _item: int | None) -> str:
         if not self.models.value:
             return _paragraph("Choose one or more models.")
         tops = {name: self.explorer.top(user, name) for name in self.models.value}
         if not any(map(len, tops.values())):
             return _paragraph("None of these models made a list for this user.")
-        columns = {
-            self.explorer.labels[n]: self.explorer.titled(top, ratings=True) for n, top in tops.items()
-        }
-        held = self.explorer.predictions(user)
-        rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format)}
-        for name in [name for name in self.models.value if name in held]:
-            rated[self.explorer.labels[name]] = held[name].map("{:.2f}".format)
+        labels, held = self.explorer.labels, self.explorer.predictions(user)
+        columns = {labels[name]: self.explorer.titled(top, ratings=True) for name, top in tops.items()}
+        rated = {"Film": held["title"], "Rating": _numbers(held["rating"], "g")}
+        rated |= {labels[name]: _numbers(held[name]) for name in tops if name in held}
         return _table(columns, ranked=True) + _table(rated, "Held-out ratings and predictions")
 
     def _why(self, user: int, item: int) -> str:
@@ -111,10 +111,9 @@ class Workbench:
         found += _paragraph(f"Genres shared with the user's favourites: {', '.join(genres) or 'none'}.")
         if near.empty:
             return found + _paragraph("No film of the user's is rated like it.")
-        return found + _table(
-            {"The user's films that are rated most like it": near["title"], "The user's rating": near["rating"].map("{:g}".format),
-             "Similarity": near["similarity"].map("{:.2f}".format)}
-        )  # fmt: skip
+        columns = {"The user's films that are rated most like it": near["title"]}
+        columns["The user's rating"] = _numbers(near["rating"], "g")
+        return found + _table({**columns, "Similarity": _numbers(near["similarity"])})
 
     def _near(self, user: int | None, item: int) -> str:
         explorer, columns = self.explorer, {}
@@ -160,6 +159,10 @@ def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
+def _numbers(column: pd.Series, form: str = ".2f") -> list[str]:
+    return [format(value, form) for value in column]
+
+
 def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool = False) -> str:
     """Set columns as HTML, every text of the data escaped; where one is shorter than others stands a dash."""
     frame = pd.DataFrame({name: pd.Series(list(of), dtype=object) for name, of in columns.items()})
@@ -167,5 +170,5 @@ def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool =
         frame.insert(0, "Rank", np.arange(1, len(frame) + 1))
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(index=False, border=0, justify="left", na_rep="–")
-    above = f"<p>{html.escape(caption)}</p>" if caption else ""
+    above = _paragraph(caption) if caption else ""
     return f"{above}<div style='overflow-x:auto'>{text}</div>"

@@ -37,20 +37,19 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
         split, published folds pooled (none where the own model predicts no ratings), then the lists of each protocol's
         first split that has them.
     """
-    runs, groups, found = [protocol.stored, mine], {}, {}
+    runs, k, groups, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}, {}
     for key, split in protocol.splits.items():
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():
         folds = [key for key in keys if key in FOLDS] or keys[:1]
         table = pool([rating_table(runs, protocol.splits[key]) for key in folds])
         words = f"{', '.join(folds)} pooled" if len(folds) > 1 else folds[0]
-        found[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
-    for keys in groups.values():
+        errors[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
         for key in [key for key in keys if key in protocol.listed][:1]:
             split = protocol.splits[key]
-            lists = list_table(runs, split, protocol.k)
-            rankings = rankings_of(lists, split, protocol.k, threshold=protocol.threshold)
-            found[f"nDCG@{protocol.k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+            rankings = rankings_of(list_table(runs, split, k), split, k, threshold=protocol.threshold)
+            ranked[f"nDCG@{k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+    found = errors | ranked
     return {title: users for title, users in found.items() if own in users and len(users) > 1}
 
 
@@ -76,8 +75,8 @@ def against_each(
     Returns
     -------
     DataFrame
-        A row another model, best first: ``model``, ``value``, ``own``, ``difference`` (own minus other, in the metric's
-        units), ``low``, ``high`` (95% interval over users, not corrected), ``effect_size`` (:math:`d_z`),
+        A row another model, best first: ``model``, ``value``, ``difference`` (own minus other, in the metric's units),
+        ``low``, ``high`` (95% interval over users, not corrected), ``effect_size`` (:math:`d_z`),
         ``p_value``, ``p_adjusted``, and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
 
     Raises
@@ -92,40 +91,26 @@ def against_each(
             f"{level:g}; take at least {int(np.ceil(n_pairs / level))}"
         )
     table = compare_models(users, reference=own, n_resamples=n_resamples, seed=seed)
-    found = pd.DataFrame(
-        {
-            "model": table["model_a"], "value": table["first"], "own": table["second"],
-            "difference": -table["difference"], "low": -table["high"], "high": -table["low"],
-            "effect_size": -table["effect_size"], "p_value": table["p_value"], "p_adjusted": table["p_adjusted"],
-        }
-    )  # fmt: skip
+    found = table.rename(columns={"model_a": "model", "first": "value"})[["model", "value"]]
+    turned = {"difference": "difference", "low": "high", "high": "low", "effect_size": "effect_size"}
+    found = found.assign(**{name: -table[of] for name, of in turned.items()})
+    found[["p_value", "p_adjusted"]] = table[["p_value", "p_adjusted"]]
     lower = lower_is_better(users)
     gain = -found["difference"] if lower else found["difference"]
     found["verdict"] = np.where(found["p_adjusted"] > level, SAME, np.where(gain > 0, BETTER, WORSE))
     return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")
 
 
-def tally(tests: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count by metric and protocol with how many models one was compared, and what the tests of `against_each` found."""
-    rows = [
-        (title, len(found), *(int((found["verdict"] == one).sum()) for one in (BETTER, SAME, WORSE)))
-        for title, found in tests.items()
-    ]
-    columns = ["measured", "n_models", "better_than", "not_told_apart_from", "worse_than"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
-    """Write what tests found as a Markdown list; a ``label`` stands beside each model."""
+    """Write what the tests of `against_each` found as a Markdown list; a ``label`` stands beside each model."""
     if not tests:
         return "No other model was measured on the same ratings or lists, so there is nothing to test."
     lines = []
-    for row in tally(tests).itertuples():
-        found = tests[row.measured]
-        same = found.loc[found["verdict"] == SAME, "label"].tolist()
+    for title, found in tests.items():
+        better, same, worse = (found.loc[found["verdict"] == one, "label"].tolist() for one in SHADES)
         apart = f"not told apart from {enumerated(same)}" if same else "told apart from every other"
         lines.append(
-            f"- {row.measured}: better than {row.better_than}, worse than {row.worse_than} of {row.n_models}; {apart}."
+            f"- {title}: better than {len(better)}, worse than {len(worse)} of {len(found)}; {apart}."
         )
     return "\n".join(lines)
 
