@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -30,14 +30,10 @@ class Explorer:
 
     Parameters
     ----------
+    runs : sequence of StoredRun
+        With what models predicted and listed on the split; labels come from their fact ``contenders``.
     split : Split
         Gives the training and the held-out ratings, with the side tables.
-    lists : DataFrame
-        ``model``, ``user``, ``rank`` (from 1 to k), ``item``, raw ids, as of `lib.report.stored_tables.list_table`.
-    ratings : DataFrame
-        Held-out ratings with a column of predictions a model, as of `lib.report.stored_tables.rating_table`.
-    labels : mapping of str to str
-        What readers see for a model; the registered label where it is not in here.
     k : int
         Length of the lists.
     threshold : float
@@ -49,16 +45,9 @@ class Explorer:
         There are no lists, or they name a user or film that the split does not have.
     """
 
-    def __init__(
-        self,
-        split: Split,
-        lists: pd.DataFrame,
-        ratings: pd.DataFrame,
-        *,
-        labels: Mapping[str, str],
-        k: int,
-        threshold: float,
-    ):
+    def __init__(self, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float):
+        ratings = rating_table(runs, split)
+        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
         if lists.empty:
             raise ValueError(
                 f"no model has lists on {split}; make them with: python run_notebooks.py --only one_table"
@@ -74,20 +63,11 @@ class Explorer:
         models = pd.Index(self.models).get_indexer(lists["model"])
         self._lists[models, users, lists["rank"].to_numpy() - 1] = items
         self.predicting = models_of(ratings)
-        self._held = ratings.assign(
-            user=self.train.user_codes(ratings["user"]), item=self.train.item_codes(ratings["item"])
-        )
-        named = (*self.models, *self.predicting)
-        self.labels = {name: labels.get(name) or label(name) for name in named}
-
-    @classmethod
-    def from_runs(cls, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float) -> Explorer:
-        """Read what runs stored on a split; labels come from the runs' fact ``contenders`` where they have it."""
-        ratings = rating_table(runs, split)
-        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
+        # The rows are the test ratings in their order.
+        self._held = ratings.assign(user=self.test.users, item=self.test.items)
         known = [run.facts.get("contenders", {}) for run in reversed(runs)]
         labels = {name: one.get("label", "") for contenders in known for name, one in contenders.items()}
-        return cls(split, lists, ratings, labels=labels, k=k, threshold=threshold)
+        self.labels = {name: labels.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
     # -- films ---------------------------------------------------------------------------------------------------
     @cached_property

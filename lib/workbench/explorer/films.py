@@ -26,20 +26,22 @@ class FilmSpace:
 
     Parameters
     ----------
-    name, label : str
+    label : str
     vectors : ndarray, shape (n_items, m)
         Compared by cosine, or, where `weights`, films x films weights: row i what having rated film i adds to others.
+    among : bool ndarray, shape (n_items,)
+        Films that may be near others.
     weights : bool
     """
 
-    name: str
     label: str
     vectors: np.ndarray
+    among: np.ndarray
     weights: bool = False
 
-    def near(self, item: int, n: int, among: np.ndarray) -> np.ndarray:
-        """Return the n nearest films among those allowed (a mask), nearest first; all where these are fewer."""
-        allowed = among.copy()
+    def near(self, item: int, n: int) -> np.ndarray:
+        """Return the n nearest films, nearest first; all where these are fewer."""
+        allowed = self.among.copy()
         allowed[item] = False
         row = self.vectors[[item]]
         closeness = row.astype(np.float64) if self.weights else unit_rows(row) @ unit_rows(self.vectors).T
@@ -60,8 +62,10 @@ def spaces() -> dict[str, str]:
     return found | {name: card.label for name, card in cards().items() if card.films}
 
 
-def film_spaces(train: Interactions, names: Iterable[str], *, seed: int) -> list[FilmSpace]:
+def film_spaces(train: Interactions, names: Iterable[str], *, seed: int, least: int) -> list[FilmSpace]:
     """Fit the models of some `spaces` with their defaults; the seed is that of every random start.
+
+    Films with fewer than `least` training ratings are near none.
 
     Raises
     ------
@@ -79,17 +83,16 @@ def film_spaces(train: Interactions, names: Iterable[str], *, seed: int) -> list
     found |= {name: fit_model(name, train).weights_.astype(np.float32) for name in weighing}
     if RATERS in names:
         found[RATERS] = co_rating_embeddings(train).toarray().astype(np.float32)
-    return [FilmSpace(name, known[name], found[name], weights=name in weighing) for name in names]
+    among = train.item_counts >= least
+    return [FilmSpace(known[name], found[name], among, name in weighing) for name in names]
 
 
-def nearest_films(
-    explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int], *, least: int
-) -> pd.DataFrame:
-    """Name each film and the one nearest to it in each space, of those with at least `least` training ratings."""
-    films, among, titles = list(map(int, films)), explorer.train.item_counts >= least, explorer.titles
+def nearest_films(explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int]) -> pd.DataFrame:
+    """Name each film and the one nearest to it in each space."""
+    films, titles = list(map(int, films)), explorer.titles
     found = {"Film": [titles[film] for film in films]}
     for space in spaces:
-        near = [space.near(film, 1, among) for film in films]
+        near = [space.near(film, 1) for film in films]
         found[space.label] = [titles[one[0]] if len(one) else "none" for one in near]
     return pd.DataFrame(found)
 

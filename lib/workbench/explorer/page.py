@@ -101,19 +101,12 @@ def payload(
     spaces: Sequence[FilmSpace],
     users: Sequence[int],
     films: Sequence[int],
-    *,
     shown: Sequence[str],
     n_near: int,
-    least_ratings: int,
 ) -> dict:
     """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
-    Parameters
-    ----------
-    shown : sequence of str
-        Models whose lists are open at first; the first two are compared first.
-    n_near : int
-        Films named near a film; only ones with `least_ratings` training ratings.
+    Models that are `shown` are open at first, the first two compared; `n_near` films are named near a film.
 
     Returns
     -------
@@ -126,17 +119,14 @@ def payload(
     def number(item: int) -> int:
         return numbers.setdefault(int(item), len(numbers))
 
-    names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
-    counts = explorer.train.item_counts
+    names = list(explorer.labels)
     people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
     near = [
         {
             "film": number(film),
             "genres": explorer.genres_of(film),
-            "ratings": int(counts[film]),
-            "near": [
-                list(map(number, space.near(film, n_near, counts >= least_ratings))) for space in spaces
-            ],
+            "ratings": int(explorer.train.item_counts[film]),
+            "near": [list(map(number, space.near(film, n_near))) for space in spaces],
         }
         for film in map(int, films)
     ]

@@ -21,21 +21,11 @@ FOUND = 30
 class Workbench:
     """Controls and answers; ``workbench.view`` is what a notebook shows.
 
-    `shown` are the models chosen at first; `n_near` films are named near a film, of those with `least_ratings`
-    training ratings.
+    `shown` are the models chosen at first; `n_near` films are named near a film.
     """
 
-    def __init__(
-        self,
-        explorer: Explorer,
-        spaces: Sequence[FilmSpace],
-        *,
-        shown: Sequence[str],
-        n_near: int,
-        least_ratings: int,
-    ):
+    def __init__(self, explorer: Explorer, spaces: Sequence[FilmSpace], shown: Sequence[str], n_near: int):
         self.explorer, self.spaces, self.n_near = explorer, list(spaces), n_near
-        self.among = explorer.train.item_counts >= least_ratings
         people = [explorer.describe(user) for user in range(explorer.train.n_users)]
         by_ratings = np.argsort(-explorer.train.item_counts, kind="stable")
         self.user_text, self.users = _finder("User", "id, occupation, age", people, range(len(people)))
@@ -118,7 +108,7 @@ class Workbench:
     def _near(self, user: int | None, item: int) -> str:
         explorer, columns = self.explorer, {}
         for space in self.spaces:
-            items = space.near(item, self.n_near, self.among)
+            items = space.near(item, self.n_near)
             marked = explorer.titled(explorer.marked(user, items), ratings=True) if user is not None else None
             columns[space.label] = marked or [explorer.titles[i] for i in items]
         genres = ", ".join(explorer.genres_of(item)) or "no genre known"

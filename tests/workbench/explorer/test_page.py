@@ -11,7 +11,7 @@ from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 from lib.workbench.explorer.films import FilmSpace
 from lib.workbench.explorer.page import EXPLORER_MIME, hit_table, lettered, payload, reason_table, show
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "report"))
 from toy_notebooks import Notebook, make_plan, run
 from toy_notebooks import shown as shown_output
 
@@ -19,15 +19,14 @@ from toy_notebooks import shown as shown_output
 @pytest.fixture
 def data(explorer):
     vectors = np.array([[1.0, 0], [0, 1], [1, 0.1], [1, 0.5], [1, 0.2], [0, 1]])
-    return payload(
-        explorer, [FilmSpace("s", "S", vectors)], [0], [0, 1], shown=["b", "c"], n_near=2, least_ratings=0
-    )
+    space = FilmSpace("S", vectors, np.ones(6, bool))
+    return payload(explorer, [space], [0], [0, 1], shown=["b"], n_near=2)
 
 
 def test_the_data_say_what_the_explorer_says(data):
     (ann,) = data["users"]
     titles = data["films"]
-    assert data["models"] == ["Model <A>", "b", "c"] and data["shown"] == [1]  # c has no lists
+    assert data["models"] == ["Model <A>", "b", "c"] and data["shown"] == [1]
     assert [[titles[film] for film in films] for films in ann["lists"]] == [
         ["Godfather, The (1972)", "映画", 'Plain & "Simple" (1999)'],
         ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"],
