@@ -40,6 +40,19 @@ def rows(data):
 
 
 # -- what is read --------------------------------------------------------------------------------------------------
+def test_the_first_line_of_an_excel_file_is_passed_over(write, got):
+    path = write("sep=;\r\n" + GOOD.replace(",", ";"))
+    assert rows(got(path))[2] == ("b", "x", 3.0)
+
+
+def test_names_of_any_alphabet_are_compared(write, got):
+    path = write(GOOD.replace("user,item,rating", "Дата,Фильм,Оценка"))
+    found = {"user": "Дата", "item": "фильм", "rating": "оценка"}
+    assert rows(got(path, columns=found))[2] == ("b", "x", 3.0)
+    with pytest.raises(InvalidRatingsFile, match="no column '評分' for the rating"):
+        got(path, columns={**found, "rating": "評分"})
+
+
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
 def test_every_separator_gives_the_same_ratings(write, got, separator):
     data = got(write(GOOD.replace(",", separator)))
@@ -139,7 +152,7 @@ def test_duplicates_by_policy(write, got):
         ("user,item,rating\na,x,1\na,y,\nb,x,3\n", {}, ["line 3: the rating is empty"]),
         ("user,item,rating\na,x,1\n\nb,x,NaN\n", {}, ["line 4: the rating is not a number (NaN)"]),
         ("user,item,rating\na,x,1\nb,x,inf\n", {}, ["line 3: the rating is infinite"]),
-        ("user,item,rating\na,x,1\n,x,2\n", {}, ["line 3: the user is empty"]),
+        ("user,item,rating\na,x,1\n,x,2\n", {}, ["line 3: the user's id is empty"]),
         (GOOD, {"scale": (1, 2)}, ["line 4: the rating 3 lies off the scale 1 to 2", "--scale 1,3"]),
         (GOOD, {"scale": (5, 1)}, ["5 to 1", "--scale"]),
         ("user,item,rating\na,x,1\nb,x,2\na,x,3\na,x,4\n", {}, ["line 4", "first on line 2; 2 rows repeat", "--duplicates last"]),
@@ -249,6 +262,16 @@ def test_what_did_not_change_is_not_read_again(write, tmp_path):
     assert (folder / "ratings.parquet").read_bytes() == b"left alone"
     prepare(path, folder=folder, scale=(0, 5))
     assert len(load(str(folder)).interactions) == 3
+
+
+def test_files_of_one_name_are_told_apart(tmp_path):
+    for kind, content in (("r", GOOD), ("i", "item,title\nx,Ex\n")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "data.csv").write_text(content)
+    path, options = tmp_path / "r" / "data.csv", {"items": tmp_path / "i" / "data.csv", "folder": tmp_path / "out"}
+    prepare(path, **options)
+    path.write_text(GOOD + "b,y,2\n")
+    assert "4 ratings" in prepare(path, **options).summary
 
 
 def test_the_three_shapes(tmp_path):
