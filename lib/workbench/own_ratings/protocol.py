@@ -41,7 +41,8 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
     left_out = []
     main = make_split(data, "per_user_80_20", seed=seed)
     if len(main.test) < LEAST:
-        left_out.append(("per_user_80_20", "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"))  # fmt: skip
+        why = "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"
+        left_out.append((main.name, why))
         main = make_split(data, "random_80_20", seed=seed)
     if len(main.test) < LEAST:
         raise ValueError(
@@ -51,13 +52,11 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
     if by_time:
         try:
             late = make_split(data, "chronological")
+            if len(late.test) < LEAST:
+                raise ValueError(f"only {len(late.test)} ratings are later than the others")
+            splits[late.name] = late
         except ValueError as error:
             left_out.append(("chronological", str(error)))
-        else:
-            if len(late.test) < LEAST:
-                left_out.append(("chronological", f"only {len(late.test)} ratings are later than the others"))
-            else:
-                splits[late.name] = late
     return splits, left_out
 
 
@@ -77,7 +76,7 @@ def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[flo
         if not (values >= given).any():
             raise ValueError(f"threshold={given:g}: no rating reaches it; the highest is {values.max():g}")
         return float(given), "given"
-    if low == high or values.min() == values.max():
+    if values.min() == values.max():
         return float(values.min()), "every pair counts"
     usual = low + 0.75 * (high - low)
     if (values >= usual).mean() >= SHARE:
@@ -92,9 +91,14 @@ def starred(split: Split) -> Split:
 
 
 def fit_all(
-    found: Candidates, choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, k: int, once: Sequence[str] = (),
-    most_epochs: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None, seed: int = 0,
-) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:  # fmt: skip
+    found: Candidates,
+    choices: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Split],
+    *,
+    once: Sequence[str] = (),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: int,
+) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Fit every candidate on every split, and bring predictions back onto the reader's scale.
 
     Parameters
@@ -104,7 +108,9 @@ def fit_all(
     once : sequence of str
         Slow contenders, fitted on the first split only.
     changes : mapping, optional
-        By contender, hyperparameters that differ; those of contenders that are not fitted do not count.
+        By contender, hyperparameters that differ.
+    **options
+        `k`, `most_epochs` and `seed` of `lib.experiment.protocol.table_fits`.
 
     Returns
     -------
@@ -113,21 +119,20 @@ def fit_all(
     remarks : dict
         By contender and split, why it failed, or what was done otherwise so that it did not.
     """
-    changes = {name: change for name, change in (changes or {}).items() if name in found.contenders}
-    wanted = table_fits(
-        found.contenders, choices, splits, k=k, listed=list(splits), once=[n for n in once if n in found.contenders],
-        once_on=list(splits)[:1], most_epochs=most_epochs, changes=changes, seed=seed,
-    )  # fmt: skip
+    known = found.contenders
+    options |= {"once": [name for name in once if name in known], "once_on": list(splits)[:1]}
+    changes = {name: change for name, change in (changes or {}).items() if name in known}
+    wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.
     wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
-    seen = {key: starred(split) for key, split in splits.items()}
     fits, remarks = [], {}
-    for fit in run_fits(wanted, parts_of(seen)):
+    for fit in run_fits(wanted, parts_of({key: starred(split) for key, split in splits.items()})):
+        where = fit["contender"], fit["split"]
         if "failure" in fit:
-            remarks[fit["contender"], fit["split"]] = f"failed: {fit['failure']}"[:300]
+            remarks[where] = f"failed: {fit['failure']}"[:300]
             continue
         if "note" in fit:
-            remarks[fit["contender"], fit["split"]] = fit["note"]
+            remarks[where] = fit["note"]
         if "predictions" in fit:
             fit["predictions"] = from_stars(fit["predictions"], splits[fit["split"]].test.scale)
         fits.append(fit)

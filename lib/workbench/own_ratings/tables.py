@@ -22,31 +22,40 @@ def reading_table(data) -> pd.DataFrame:
     """Tell what was read and how: ``what``, ``value``; for a data set of the project its source."""
     meta: Mapping[str, Any] = getattr(data, "meta", {})
     if not meta:
-        return pd.DataFrame({"what": ["data set", "source"], "value": [data.title, data.source]})
-    separator = {"\t": "tab", "": "none (Parquet)"}.get(meta["separator"], meta["separator"])
-    rows = [
-        ("columns", ", ".join(f"{role}: {name}" for role, name in meta["columns"].items())), ("separator", separator),
-        ("rows", f"{meta['counts']['rows']:,}"), ("read as", meta["summary"]),
-        *((f"table of {kind}s", f"{table['file']}: {', '.join(table['columns'])}") for kind, table in meta["tables"].items()),
-        ("sha256", meta["checksums"][meta["title"]]),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["what", "value"])
+        return _words({"data set": data.title, "source": data.source})
+    named = {"\t": "tab", "": "none (Parquet)"}
+    found = {
+        "columns": ", ".join(f"{role}: {name}" for role, name in meta["columns"].items()),
+        "separator": named.get(meta["separator"], meta["separator"]),
+        "rows": f"{meta['counts']['rows']:,}",
+        "read as": meta["summary"],
+    }
+    for kind, table in meta["tables"].items():
+        found[f"table of {kind}s"] = f"{table['file']}: {', '.join(table['columns'])}"
+    return _words(found | {"sha256": meta["checksums"][meta["title"]]})
 
 
 def count_table(ratings: Interactions) -> pd.DataFrame:
     """Count: ``what``, ``value`` in words."""
     users, items = ratings.user_counts[ratings.user_counts > 0], ratings.item_counts[ratings.item_counts > 0]
-    top = np.sort(items)[::-1][: max(1, len(items) // 10)].sum() / len(ratings)
-    return pd.DataFrame(
-        [
-            ("ratings", f"{len(ratings):,}"), ("users", f"{len(users):,}"), ("items", f"{len(items):,}"),
-            ("share of all pairs that is rated", f"{len(ratings) / (len(users) * len(items)):.2%}"),
-            ("ratings a user, median", f"{np.median(users):g}"), ("ratings an item, median", f"{np.median(items):g}"),
-            ("items with one rating", f"{(items == 1).mean():.1%}"), ("ratings on the most rated tenth of the items", f"{top:.1%}"),
-            ("mean rating", f"{ratings.ratings.astype(float).mean():.3f}"), ("standard deviation", f"{ratings.ratings.astype(float).std():.3f}"),
-        ],
-        columns=["what", "value"],
-    )  # fmt: skip
+    top, values = np.sort(items)[::-1][: max(1, len(items) // 10)].sum(), ratings.ratings.astype(float)
+    found = {
+        "ratings": f"{len(ratings):,}",
+        "users": f"{len(users):,}",
+        "items": f"{len(items):,}",
+        "share of all pairs that is rated": f"{len(ratings) / (len(users) * len(items)):.2%}",
+        "ratings a user, median": f"{np.median(users):g}",
+        "ratings an item, median": f"{np.median(items):g}",
+        "items with one rating": f"{(items == 1).mean():.1%}",
+        "ratings on the most rated tenth of the items": f"{top / len(ratings):.1%}",
+        "mean rating": f"{values.mean():.3f}",
+        "standard deviation": f"{values.std():.3f}",
+    }
+    return _words(found)
+
+
+def _words(found: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(found.items(), columns=["what", "value"])
 
 
 def feature_table(ratings: Interactions) -> pd.DataFrame:
@@ -105,8 +114,8 @@ def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) 
     """Bring together what did not run, or ran otherwise: ``what``, ``reason``; models with one reason in one row."""
     rows = [(f"protocol {name}", reason) for name, reason in left_out]
     rows += [(f"{candidates.contenders[name].label}, {split}", why) for (name, split), why in remarks.items()]
-    for reason, models in candidates.skipped.groupby("reason", sort=False)["model"]:
-        rows.append(("; ".join(models), reason))
+    skipped = candidates.skipped.groupby("reason", sort=False)["model"]
+    rows += [("; ".join(models), reason) for reason, models in skipped]
     return pd.DataFrame(rows, columns=["what", "reason"])
 
 

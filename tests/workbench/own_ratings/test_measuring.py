@@ -41,22 +41,22 @@ def reasons(found):
 
 
 def test_what_runs_depends_on_the_columns(shapes):
-    half = candidates(for_models(shapes["half"].interactions), single_valued=False)
+    half = candidates(for_models(shapes["half"].interactions))
     assert "timesvdpp" in half.contenders and MIXED not in half.contenders
     assert "--items" in reasons(half)["Two-tower"]
-    with_tables = candidates(for_models(shapes["books"].interactions), single_valued=False)
+    with_tables = candidates(for_models(shapes["books"].interactions))
     assert {"two_tower", MIXED} <= set(with_tables.contenders)
     parameters = with_tables.parameters[MIXED]
     assert set(parameters["groups"]) == {"genres", "tags", "age", "gender", "raters", "rated"}
     assert set(parameters["projection_penalties"]) == set(parameters["groups"])
-    listed = candidates(for_models(shapes["plays"].interactions), single_valued=True)
+    listed = candidates(for_models(shapes["plays"].interactions))
     assert {"ease", "implicit_als", "bpr", "item_knn", "most_popular"} <= set(listed.contenders)
     assert "all ratings here are the same" in reasons(listed)["Bias model"]
 
 
 def test_without_timestamps_models_of_time_stay_out(shapes):
     seen = for_models(shapes["half"].interactions)
-    found = candidates(replace(seen, timestamps=np.zeros(len(seen))), single_valued=False)
+    found = candidates(replace(seen, timestamps=np.zeros(len(seen))))
     assert "timestamps" in reasons(found)["timeSVD++"]
 
 
@@ -68,8 +68,8 @@ def test_data_too_large_for_a_model_are_told(shapes, monkeypatch):
     assert excess({"items": 50, "ratings": len(seen), "cells": cells}, seen) == excess({}, seen) == ""
     small = {name: replace(one, most={"items": 49}) for name, one in chosen_from(only=["ease"]).items()}
     monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_: small)
-    assert "50 items, more than 49" in reasons(candidates(seen, single_valued=False))["EASE"]
-    assert "ease" in candidates(seen, single_valued=False, limits=False).contenders
+    assert "50 items, more than 49" in reasons(candidates(seen))["EASE"]
+    assert "ease" in candidates(seen, limits=False).contenders
 
 
 def test_points_are_drawn_inside_the_space_and_alike_for_a_seed():
@@ -81,7 +81,7 @@ def test_points_are_drawn_inside_the_space_and_alike_for_a_seed():
 
 
 def test_nested_penalties_become_a_point_and_come_back():
-    _, variant = searched(("genres",))[MIXED]
+    _, variant = searched(("genres",), k=5, threshold=4.0)[MIXED]
     stored = {"n_factors": 3, "projection_penalties": {"genres": 2.0, "raters": 3.0, "rated": 4.0}}
     point = as_point(stored)
     assert point[f"{PROJECTION}raters"] == 3.0
@@ -91,7 +91,7 @@ def test_nested_penalties_become_a_point_and_come_back():
 def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
-    found = candidates(seen.train, single_valued=False, only=["bias", "item_mean"])
+    found = candidates(seen.train, only=["bias", "item_mean"])
     options = {"k": 5, "threshold": 4.0, "seed": 0}
     chosen = choose(found, seen, n_trials=4, **options)
     assert chosen["bias"]["trials"] == 4 and chosen["item_mean"]["trials"] is None
@@ -100,7 +100,7 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     from lib.data.splits import validation_from
 
     inner = validation_from(seen.train)
-    points = [found.parameters["bias"], *draw(searched()["bias"][1].space, 3, 0)]
+    points = [found.parameters["bias"], *draw(searched((), k=5, threshold=4.0)["bias"][1].space, 3, 0)]
     errors = []
     for point in points:
         model = fit_model("bias", inner.train, **point)
@@ -113,7 +113,7 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
 def test_a_model_whose_fits_take_too_long_is_not_tried(shapes, monkeypatch):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
-    found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
+    found = candidates(seen.train, only=["ease", "bias"])
     options = {"k": 5, "threshold": 4.0, "seed": 0}
     assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
     assert found.contenders["ease"].card.most_searched == {"items": 5_000}
@@ -127,7 +127,7 @@ def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes)
     data = shapes["books"]
     splits, left_out = parted(data, seed=42, by_time=False)
     split = splits["per_user_80_20"]
-    found = candidates(starred(split).train, single_valued=False, only=["item_mean", "svd", "bias"])
+    found = candidates(starred(split).train, only=["item_mean", "svd", "bias"])
     choices = choose(found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0)
     fits, remarks = fit_all(found, choices, splits, k=5, changes={"svd": {"n_factors": -1}})
     assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [
@@ -142,9 +142,7 @@ def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes)
 
 def test_a_diverging_model_gets_a_smaller_learning_rate(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
-    found = candidates(
-        starred(splits["per_user_80_20"]).train, single_valued=False, only=["matrix_factorisation"]
-    )
+    found = candidates(starred(splits["per_user_80_20"]).train, only=["matrix_factorisation"])
     choices = {
         "matrix_factorisation": {
             "parameters": {**found.parameters["matrix_factorisation"], "n_epochs": 30, "learning_rate": 80.0}

@@ -268,7 +268,10 @@ def test_files_of_one_name_are_told_apart(tmp_path):
     for kind, content in (("r", GOOD), ("i", "item,title\nx,Ex\n")):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "data.csv").write_text(content)
-    path, options = tmp_path / "r" / "data.csv", {"items": tmp_path / "i" / "data.csv", "folder": tmp_path / "out"}
+    path, options = (
+        tmp_path / "r" / "data.csv",
+        {"items": tmp_path / "i" / "data.csv", "folder": tmp_path / "out"},
+    )
     prepare(path, **options)
     path.write_text(GOOD + "b,y,2\n")
     assert "4 ratings" in prepare(path, **options).summary
