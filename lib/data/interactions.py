@@ -49,8 +49,8 @@ class Interactions:
     user_table, item_table : DataFrame, optional
         Side information, one row a code in code order, indexed by raw id.
     origin : tuple
-        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split; empty
-        where nothing is known of it. No part of the content.
+        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split;
+        empty where nothing is known of it. No part of the content.
     """
 
     users: np.ndarray
@@ -141,12 +141,12 @@ class Interactions:
 
     @property
     def n_users(self) -> int:
-        """Length of the user id map, users without a rating here included."""
+        """Length of the user id map."""
         return len(self.user_ids)
 
     @property
     def n_items(self) -> int:
-        """Length of the item id map, items without a rating here included."""
+        """Length of the item id map."""
         return len(self.item_ids)
 
     @cached_property

@@ -58,18 +58,21 @@ def traced(function: Callable[..., Any]) -> Callable[..., Any]:
 
         def traced_split(split: Split) -> Split:
             step = (function.__name__, arguments, options, split.fold)
-            return replace(
-                split,
-                train=replace(split.train, origin=(*origin, (*step, "train"))),
-                test=replace(split.test, origin=(*origin, (*step, "test"))),
-            )
+            sides = {"train": split.train, "test": split.test}
+            told = {side: replace(part, origin=(*origin, (*step, side))) for side, part in sides.items()}
+            return replace(split, **told)
 
         return [traced_split(split) for split in found] if isinstance(found, list) else traced_split(found)
 
     return splits
 
 
+def _split(name: str, whole: Interactions, train, test, fold: str = "", seed: int | None = None) -> Split:
+    return Split(name, whole.take(train), whole.take(test), fold, seed)
+
+
 def _shares(test_share: float) -> str:
+    _check_share(test_share)
     test = round(100 * test_share)
     return f"{100 - test}_{test}"
 
@@ -79,8 +82,7 @@ def _check_share(test_share: float) -> None:
         raise ValueError(f"test_share must lie between 0 and 1, both excluded; got {test_share}")
 
 
-def _check_times(interactions: Interactions) -> None:
-    times = interactions.timestamps
+def _check_times(times: np.ndarray) -> None:
     if len(times) == 0 or times.min() == times.max():
         raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
 
@@ -94,28 +96,18 @@ def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, see
     ``train_test_split(rows, test_size=test_share, random_state=seed)`` a user, users in ascending order of id, and
     keeps its order of rows. A user with fewer than `MIN_RATINGS` stays wholly in train.
     """
-    _check_share(test_share)
+    name, permutations = f"per_user_{_shares(test_share)}", {}
+    nothing = np.empty(0, dtype=np.int64)
+    train, test = [nothing], [nothing]
     by_user = np.argsort(interactions.users, kind="stable")
-    ends = np.cumsum(interactions.user_counts)
-    permutations: dict[int, np.ndarray] = {}
-    train, test = [], []
-    for rows in np.split(by_user, ends[:-1]):
+    for rows in np.split(by_user, np.cumsum(interactions.user_counts)[:-1]):
         n = len(rows)
-        if n < MIN_RATINGS:
-            train.append(rows)
-            continue
         if n not in permutations:  # the same seed gives users with equally many ratings the same permutation
             permutations[n] = np.random.RandomState(seed).permutation(n)
-        held_out = ceil(test_share * n)
+        held_out = ceil(test_share * n) if n >= MIN_RATINGS else 0
         test.append(rows[permutations[n][:held_out]])
-        train.append(rows[permutations[n][held_out:]])
-    nothing = np.empty(0, dtype=np.int64)
-    return Split(
-        name=f"per_user_{_shares(test_share)}",
-        train=interactions.take(np.concatenate([nothing, *train])),
-        test=interactions.take(np.concatenate([nothing, *test])),
-        seed=seed,
-    )
+        train.append(rows[permutations[n][held_out:]] if held_out else rows)
+    return _split(name, interactions, np.concatenate(train), np.concatenate(test), seed=seed)
 
 
 @traced
@@ -133,30 +125,22 @@ def per_user_chronological(interactions: Interactions, *, test_share: float = 0.
     ValueError
         The ratings have no timestamps, or all lie in one second.
     """
-    _check_share(test_share)
-    _check_times(interactions)
+    name = f"temporal_{_shares(test_share)}"
+    _check_times(interactions.timestamps)
     order = np.lexsort((interactions.timestamps, interactions.users))  # stable
     counts = interactions.user_counts
     held_out = np.where(counts >= MIN_RATINGS, np.floor(counts * test_share).astype(np.int64), 0)
     left = np.repeat(np.cumsum(counts), counts) - np.arange(len(order))  # 1 for a user's latest rating
     late = left <= np.repeat(held_out, counts)
-    return Split(
-        f"temporal_{_shares(test_share)}", interactions.take(order[~late]), interactions.take(order[late])
-    )
+    return _split(name, interactions, order[~late], order[late])
 
 
 @traced
 def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating."""
-    _check_share(test_share)
+    name, held_out = f"random_{_shares(test_share)}", ceil(test_share * len(interactions))
     order = np.random.default_rng(seed).permutation(len(interactions))
-    held_out = ceil(test_share * len(interactions))
-    return Split(
-        name=f"random_{_shares(test_share)}",
-        train=interactions.take(np.sort(order[held_out:])),
-        test=interactions.take(np.sort(order[:held_out])),
-        seed=seed,
-    )
+    return _split(name, interactions, np.sort(order[held_out:]), np.sort(order[:held_out]), seed=seed)
 
 
 @traced
@@ -175,21 +159,17 @@ def fold_numbers(n_ratings: int, n_folds: int, seed: int) -> np.ndarray:
     """Return the fold, from 0, of each rating, as `k_fold` parts them."""
     if not 2 <= n_folds <= n_ratings:
         raise ValueError(f"n_folds must lie between 2 and the {n_ratings:,} ratings; got {n_folds}")
-    numbers = np.empty(n_ratings, dtype=np.int64)
-    for number, rows in enumerate(
-        np.array_split(np.random.default_rng(seed).permutation(n_ratings), n_folds)
-    ):
+    order, numbers = np.random.default_rng(seed).permutation(n_ratings), np.empty(n_ratings, dtype=np.int64)
+    for number, rows in enumerate(np.array_split(order, n_folds)):
         numbers[rows] = number
     return numbers
 
 
 def with_folds(interactions: Interactions, numbers: np.ndarray, seed: int) -> list[Split]:
     """Return a split a fold, named ``kfold_<n>``, folds counted from one; rows keep their order."""
-    n_folds, take = int(numbers.max()) + 1, interactions.take
-    return [
-        Split(f"kfold_{n_folds}", take(numbers != n), take(numbers == n), str(n + 1), seed)
-        for n in range(n_folds)
-    ]
+    n_folds = int(numbers.max()) + 1
+    sides = [(numbers != n, numbers == n) for n in range(n_folds)]
+    return [_split(f"kfold_{n_folds}", interactions, *both, str(n), seed) for n, both in enumerate(sides, 1)]
 
 
 @traced
@@ -201,17 +181,17 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
     Raises
     ------
     ValueError
-        The ratings have no timestamps, or all lie in one second.
+        The ratings have no timestamps, or too many lie in one second.
     """
     _check_share(test_share)
-    _check_times(interactions)
     times = interactions.timestamps
+    _check_times(times)
     boundary = np.sort(times)[len(times) - ceil(test_share * len(times)) - 1]
     if boundary == times.max():
         raise ValueError(f"too many ratings share the last second for a test share of {test_share}")
     order = np.argsort(times, kind="stable")
     late = times[order] > boundary
-    return Split("chronological", interactions.take(order[~late]), interactions.take(order[late]))
+    return _split("chronological", interactions, order[~late], order[late])
 
 
 @traced
@@ -220,23 +200,23 @@ def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int
 
     Items are drawn evenly, popular and rare ones alike; the share is of items, not of ratings.
     """
-    return _cold("cold_items", interactions, interactions.items, interactions.item_counts, test_share, seed)
+    return _cold("item", interactions, test_share, seed)
 
 
 @traced
 def cold_users(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out every rating of a share of the users: who is new, and known by age, gender and occupation at most."""
-    return _cold("cold_users", interactions, interactions.users, interactions.user_counts, test_share, seed)
+    return _cold("user", interactions, test_share, seed)
 
 
-def _cold(name: str, interactions: Interactions, codes, counts, test_share: float, seed: int) -> Split:
-    _check_share(test_share)
-    rated = np.flatnonzero(counts)
-    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
-    in_test = np.isin(codes, held_out)
-    return Split(
-        f"{name}_{_shares(test_share)}", interactions.take(~in_test), interactions.take(in_test), seed=seed
+def _cold(kind: str, interactions: Interactions, test_share: float, seed: int) -> Split:
+    name, rated = (
+        f"cold_{kind}s_{_shares(test_share)}",
+        np.flatnonzero(getattr(interactions, f"{kind}_counts")),
     )
+    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
+    in_test = np.isin(getattr(interactions, f"{kind}s"), held_out)
+    return _split(name, interactions, ~in_test, in_test, seed=seed)
 
 
 @traced
@@ -254,11 +234,9 @@ def published(dataset, name: str) -> Split:
         raise ValueError(f"{dataset.name} has no published folds; only ml-100k has ({', '.join(FOLDS)})")
     if name not in FOLDS:
         raise ValueError(f"ml-100k has no fold {name!r}; its folds are {', '.join(FOLDS)}")
-    size = len(dataset.interactions) // len(FOLDS)
-    fold = np.arange(len(dataset.interactions)) // size
+    fold = np.arange(len(dataset.interactions)) * len(FOLDS) // len(dataset.interactions)
     in_test = fold == FOLDS.index(name)
-    train, test = dataset.interactions.take(~in_test), dataset.interactions.take(in_test)
-    return Split(name, train, test, fold=name[1:])
+    return _split(name, dataset.interactions, ~in_test, in_test, fold=name[1:])
 
 
 def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -> Split:
