@@ -23,24 +23,12 @@ class WrongFolds(ValueError):
 
 @traced
 def frozen_folds(interactions: Interactions, *, name: str, n_folds: int = 5, seed: int = 42) -> list[Split]:
-    """Return the project's own frozen folds of a data set (``data/folds``), made and frozen if there are none yet.
+    """Return the frozen folds of the data set of this name (``data/folds``), made and frozen if there are none yet.
 
     They are those of `lib.data.splits.k_fold` on the ratings in the order of their raw (user, item) pairs, so the order
     of the rows in `interactions` does not matter to them. The file (``.npz``, no pickle) holds a fold number for each
     rating in that order, the seed, and two checksums: of the ratings that it was made for, and of itself. It holds no
     id and no rating.
-
-    Parameters
-    ----------
-    interactions : Interactions
-    name : str
-        The data set's.
-    n_folds, seed : int
-
-    Returns
-    -------
-    list of Split
-        Named ``kfold_<n>``, folds counted from one, rows in the order of `interactions`.
 
     Raises
     ------

@@ -7,12 +7,7 @@ import pandas as pd
 
 
 def genre_matrix(item_table: pd.DataFrame | None) -> tuple[list[str], np.ndarray]:
-    """Turn the genre names of films into indicator columns.
-
-    Parameters
-    ----------
-    item_table : DataFrame
-        With a column ``genres`` of names joined by ``|``; an empty or missing entry has no genre.
+    """Turn the column ``genres`` of films into indicators; an empty or missing entry has no genre.
 
     Returns
     -------

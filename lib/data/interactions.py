@@ -199,23 +199,20 @@ def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str) 
         raise InvalidRatings(f"{source}: a rating is not a number {_rows(frame, text)}.")
     ratings, (low, high) = frame["rating"].to_numpy(dtype=np.float64), scale
     outside, twice = (ratings < low) | (ratings > high), frame.duplicated(["user", "item"], keep=False)
-    for mask, what in (
-        (frame["user"].isna(), "a user id is missing {}."),
-        (frame["item"].isna(), "an item id is missing {}."),
-        (~np.isfinite(ratings), "a rating is NaN or infinite {}. Drop or mend the rows."),
-        (
-            outside,
-            f"{outside.sum():,} ratings lie off the scale {low:g} to {high:g} {{}}. "
-            "Mend the rows or give the right scale.",
-        ),
+    off = f"{outside.sum():,} ratings lie off the scale {low:g} to {high:g}"
+    for mask, what, fix in (
+        (frame["user"].isna(), "a user id is missing", ""),
+        (frame["item"].isna(), "an item id is missing", ""),
+        (~np.isfinite(ratings), "a rating is NaN or infinite", " Drop or mend the rows."),
+        (outside, off, " Mend the rows or give the right scale."),
         (
             twice,
-            f"{twice.sum():,} rows repeat a (user, item) pair {{}}. "
-            "Keep one rating a pair, such as the last or the mean.",
+            f"{twice.sum():,} rows repeat a (user, item) pair",
+            " Keep one, such as the last or the mean.",
         ),
     ):
         if mask.any():
-            raise InvalidRatings(f"{source}: {what.format(_rows(frame, mask))}")
+            raise InvalidRatings(f"{source}: {what} {_rows(frame, mask)}.{fix}")
 
 
 def _rows(frame: pd.DataFrame, mask, most: int = 3) -> str:

@@ -17,81 +17,28 @@ from pyarrow import csv as arrow_csv
 
 from lib.data.errors import CorruptDataset
 
-GENRES_100K = [
-    "unknown",
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children's",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-]
+GENRES = (
+    "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|Musical|"
+    "Mystery|Romance|Sci-Fi|Thriller|War|Western"
+)
 """The genre columns of u.item, in u.genre's order."""
 
-OCCUPATIONS_1M = [
-    "other",
-    "academic/educator",
-    "artist",
-    "clerical/admin",
-    "college/grad student",
-    "customer service",
-    "doctor/health care",
-    "executive/managerial",
-    "farmer",
-    "homemaker",
-    "K-12 student",
-    "lawyer",
-    "programmer",
-    "retired",
-    "sales/marketing",
-    "scientist",
-    "self-employed",
-    "technician/engineer",
-    "tradesman/craftsman",
-    "unemployed",
-    "writer",
-]
-"""Names of users.dat's occupation codes, from its README."""
+OCCUPATIONS = (
+    "other|academic/educator|artist|clerical/admin|college/grad student|customer service|doctor/health care|"
+    "executive/managerial|farmer|homemaker|K-12 student|lawyer|programmer|retired|sales/marketing|scientist|"
+    "self-employed|technician/engineer|tradesman/craftsman|unemployed|writer"
+)
+"""Names of users.dat's occupation codes, from 0, of its README."""
 
 YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})(?:\s*[-–]\s*\d{0,4})?\)(?:\s*\(V\))?$")
 """A title with its year; a span of years counts from its first; "(V)" marks a film that went straight to video."""
 
 
 def read_ratings(content: bytes, place: str, *, separator: str, header: str | None = None) -> pd.DataFrame:
-    """Read user, item, rating and timestamp columns.
+    """Read user, item, timestamp (int64) and rating (float32), in the file's order.
 
-    Parameters
-    ----------
-    content : bytes
-        The file.
-    place : str
-        What to call it in an error.
-    separator : str
-        Between fields; ``::`` is brought down to a tab, which no ratings file holds otherwise.
-    header : str, optional
-        The first line that the file must have; None: it has none.
-
-    Returns
-    -------
-    DataFrame
-        ``user``, ``item``, ``timestamp`` as int64, ``rating`` as float32, in the file's order.
-
-    Raises
-    ------
-    CorruptDataset
-        The header is another, or a line has not four numbers.
+    The `separator` stands between fields; ``::`` is brought down to a tab, which no ratings file holds otherwise. The
+    `header` is the first line that the file must have; None: it has none.
     """
     if header is not None:
         first, _, rest = content.partition(b"\n")
@@ -111,10 +58,8 @@ def read_ratings(content: bytes, place: str, *, separator: str, header: str | No
             convert_options=arrow_csv.ConvertOptions(column_types=types, null_values=[]),
         )
     except pa.ArrowInvalid as error:
-        skipped = int(header is not None)
-        raise _first_bad_line(content, place, separator, skipped) or CorruptDataset(
-            f"{place}: {error}"
-        ) from error
+        named = _first_bad_line(content, place, separator, skipped=int(header is not None))
+        raise named or CorruptDataset(f"{place}: {error}") from error
     return table.to_pandas()
 
 
@@ -142,19 +87,19 @@ def read_users_100k(content: bytes, place: str) -> pd.DataFrame:
 
 def read_users_1m(content: bytes, place: str) -> pd.DataFrame:
     """Read users.dat: as u.user, but age is the lower end of an age group (1 for "under 18")."""
-    rows = []
+    names, rows = OCCUPATIONS.split("|"), []
     for number, (user, gender, age, code, zip_code) in _rows(content, place, "::", 5):
-        if not code.isdigit() or int(code) >= len(OCCUPATIONS_1M):
+        if not code.isdigit() or int(code) >= len(names):
             raise CorruptDataset(f"{place}, line {number}: {code!r} is not an occupation code of 0 to 20.")
-        rows.append((number, [user, age, gender, OCCUPATIONS_1M[int(code)], zip_code]))
+        rows.append((number, [user, age, gender, names[int(code)], zip_code]))
     return _user_table(rows, place)
 
 
 def read_items_100k(content: bytes, place: str) -> pd.DataFrame:
     """Read u.item (ISO-8859-1): title, year and genres, indexed by item id."""
-    rows = []
-    for number, (item, title, *others) in _rows(content, place, "|", 5 + len(GENRES_100K), "latin-1"):
-        genres = [name for name, flag in zip(GENRES_100K, others[3:], strict=True) if flag == "1"]
+    names, rows = GENRES.split("|"), []
+    for number, (item, title, *others) in _rows(content, place, "|", 5 + len(names), "latin-1"):
+        genres = [name for name, flag in zip(names, others[3:], strict=True) if flag == "1"]
         rows.append((number, [item, title, "|".join(genres)]))
     return _item_table(rows, place)
 
@@ -182,15 +127,7 @@ def read_items_csv(content: bytes, place: str) -> pd.DataFrame:
 def read_tags_csv(content: bytes, place: str, *, items: pd.Index) -> pd.Series:
     """Read tags.csv (UTF-8, quoted fields): each film's distinct tags, in small letters, sorted, joined by ``|``.
 
-    Parameters
-    ----------
-    items : Index
-        Ids of all films; one without tags gets an empty text.
-
-    Raises
-    ------
-    CorruptDataset
-        As for all readers, or a tag stands on a film that is not among `items`.
+    `items` are the ids of all films; one without tags gets an empty text, and a tag on another film is an error.
     """
     found: dict[int, set[str]] = {item: set() for item in items}
     for number, (_, film, text, _) in _quoted_rows(content, place, "userId,movieId,tag,timestamp"):
@@ -209,13 +146,13 @@ def split_title(full: str) -> tuple[str, int | None]:
 
 
 def _item_table(rows: Iterable[tuple[int, list[str]]], place: str) -> pd.DataFrame:
-    """Make the table of films from numbered lines of id, title with its year, and genres."""
+    """Take numbered lines of id, title with its year, and genres."""
     found = [(_integer(item, place, n), *split_title(full), genres) for n, (item, full, genres) in rows]
     return _typed(found, {"item": "int64", "title": "str", "year": "Int64", "genres": "str"})
 
 
 def _user_table(rows: Iterable[tuple[int, list[str]]], place: str) -> pd.DataFrame:
-    """Make the table of users from numbered lines of id, age, gender, occupation and zip code."""
+    """Take numbered lines of id, age, gender, occupation and zip code."""
     found = [(_integer(user, place, n), _integer(age, place, n), *others) for n, (user, age, *others) in rows]
     types = {"user": "int64", "age": "int64", "gender": "str", "occupation": "str", "zip_code": "str"}
     return _typed(found, types)

@@ -24,10 +24,8 @@ class Sittings(NamedTuple):
     ----------
     gap : int
         Seconds.
-    users : ndarray of int64, shape (n,)
-        Whose sitting it is, in ascending order.
-    starts, ends : ndarray of int64, shape (n,)
-        First and last second, ascending within a user.
+    users, starts, ends : ndarray of int64, shape (n,)
+        Whose sitting it is, in ascending order; its first and last second, ascending within a user.
     """
 
     gap: int
