@@ -7,6 +7,7 @@ what they rated is told as liked or not; JupyterLab, where the data lies anyway,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import ascii_uppercase
 
 import numpy as np
 import pandas as pd
@@ -22,39 +23,28 @@ MOST_HELD_OUT = 15
 
 
 def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:
-    """Draw n users who have lists, and from `least` to `most` held-out ratings; codes as of `drawn`."""
+    """Draw n users who have lists, and from `least` to `most` held-out ratings, as `_drawn` does."""
     counts = explorer.test.user_counts[explorer.listed_users]
     fitting = explorer.listed_users[(counts >= least) & (counts <= most)]
-    return drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
+    return _drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
 
 
 def sample_films(explorer: Explorer, n: int, *, least: int, seed: int) -> np.ndarray:
-    """Draw n films with at least `least` training ratings; codes as of `drawn`."""
+    """Draw n films with at least `least` training ratings, as `_drawn` does."""
     fitting = np.flatnonzero(explorer.train.item_counts >= least)
-    return drawn(fitting, n, seed, f"film has {least} training ratings")
+    return _drawn(fitting, n, seed, f"film has {least} training ratings")
 
 
-def drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
-    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer.
-
-    Raises
-    ------
-    ValueError
-        There is none.
-    """
+def _drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
+    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer."""
     if not len(codes):
         raise ValueError(f"no {wanted}; lower the least number")
     return np.sort(np.random.default_rng(seed).choice(codes, min(n, len(codes)), replace=False))
 
 
 def lettered(place: int) -> str:
-    """Name the user at a place of the sample: user A, user B, ..., user Z, user AA, ..."""
-    letters = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return f"user {letters}"
+    """Name the user at a place of the sample: user A, user B, ..., user Z."""
+    return f"user {ascii_uppercase[place]}"
 
 
 def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
@@ -81,19 +71,6 @@ def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
             (film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none")
         )
     return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
-
-
-def hit_table(explorer: Explorer, users: Sequence[int], models: Sequence[str]) -> pd.DataFrame:
-    """Return a row a user of the sample: ``user``, ``training_ratings``, ``held_out``, each model's held-out hits."""
-    called = [explorer.describe(user, lettered(place)) for place, user in enumerate(users)]
-    found = {
-        "user": [one.removeprefix("user ") for one in called],
-        "training_ratings": explorer.train.user_counts[users],
-        "held_out": explorer.test.user_counts[users],
-    }
-    for name in models:
-        found[name] = [int((explorer.top(user, name)["mark"] == "hit").sum()) for user in users]
-    return pd.DataFrame(found)
 
 
 def payload(

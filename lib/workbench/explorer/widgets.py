@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -36,36 +36,29 @@ class Workbench:
             options=options, value=shown, rows=8, description="Models", layout=wide
         )
         self.answers = {name: ipywidgets.HTML() for name in TABS}
-        above = {"Lists": [self.models]}
-        pages = [ipywidgets.VBox([*above.get(name, []), self.answers[name]]) for name in TABS]
+        pages = [
+            ipywidgets.VBox([self.models, one] if n == "Lists" else [one]) for n, one in self.answers.items()
+        ]
         finders = ((self.user_text, self.users), (self.film_text, self.films))
-        side_by_side = ipywidgets.Layout(flex_flow="row wrap")
-        top = ipywidgets.HBox([ipywidgets.VBox(one) for one in finders], layout=side_by_side)
+        top = ipywidgets.HBox([ipywidgets.VBox(one) for one in finders])
         self.view = ipywidgets.VBox([top, ipywidgets.Tab(children=pages, titles=TABS)])
         for control in (self.users, self.films, self.models):
             control.observe(self._refresh, names="value")
         self._refresh()
 
     def _refresh(self, _change=None) -> None:
-        answers: tuple[tuple[Callable[..., str], bool, bool], ...] = (
-            (self._profile, True, False),
-            (self._lists, True, False),
-            (self._why, True, True),
-            (self._near, False, True),
-        )
-        for name, (answer, asks_user, asks_film) in zip(TABS, answers, strict=True):
-            if asks_user and self.users.value is None:
-                text = _paragraph("No user is chosen.")
-            elif asks_film and self.films.value is None:
-                text = _paragraph("No film is chosen.")
-            else:
-                text = answer(self.users.value, self.films.value)
-            self.answers[name].value = text
+        user, item = self.users.value, self.films.value
+        nobody = "" if user is not None else _paragraph("No user is chosen.")
+        nothing = "" if item is not None else _paragraph("No film is chosen.")
+        self.answers["The user"].value = nobody or self._profile(user)
+        self.answers["Lists"].value = nobody or self._lists(user)
+        self.answers["Why"].value = nobody or nothing or self._why(user, item)
+        self.answers["Near films"].value = nothing or self._near(user, item)
 
     # -- answers -------------------------------------------------------------------------------------------------
-    def _profile(self, user: int, _item: int | None) -> str:
+    def _profile(self, user: int) -> str:
         explorer = self.explorer
-        train, test = (explorer.ratings_of(user, part) for part in (explorer.train, explorer.test))
+        train, test = explorer.ratings_of(user, explorer.train), explorer.ratings_of(user, explorer.test)
         mean = f" with mean {train['rating'].mean():.2f}" if len(train) else ""
         text = (
             f"{explorer.describe(user)}: {len(train)} training ratings{mean}; {len(test)} ratings held out."
@@ -79,7 +72,7 @@ class Workbench:
             found += _table(columns, f"Best-rated films, {words}")
         return found
 
-    def _lists(self, user: int, _item: int | None) -> str:
+    def _lists(self, user: int) -> str:
         if not self.models.value:
             return _paragraph("Choose one or more models.")
         tops = {name: self.explorer.top(user, name) for name in self.models.value}
