@@ -54,24 +54,8 @@ def ratings_of(column: pa.ChunkedArray, source: Table) -> np.ndarray:
     else:
         column = _text(column, source)
         values = _numbers(column)
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return values
-    row = int(np.argmax(bad))
-    value, many = str(column[row].as_py()), f"; so are or like it {int(bad.sum()) - 1:,} more"
-    what, fix = (
-        f"the rating {value[:40]!r} is not a number",
-        "Give a number, or name another column: --columns rating=...",
-    )
-    if value == "":
-        what, fix = "the rating is empty", "Give a number, or take the row out"
-    elif np.isinf(values[row]):
-        what, fix = f"the rating is infinite{many}", "Take such rows out, or mend them"
-    elif value.lower() == "nan":
-        what, fix = f"the rating is not a number (NaN){many}", "Take such rows out, or mend them"
-    elif "," in value:
-        fix = "Write decimals with a point"
-    raise source.wrong(row, what, fix)
+    fix = "Give a number, take the row out, or name another column: --columns rating=..."
+    return _finite(values, column, source, "rating", fix)
 
 
 def timestamps_of(column: pa.ChunkedArray, source: Table) -> tuple[np.ndarray, str]:
@@ -89,7 +73,7 @@ def timestamps_of(column: pa.ChunkedArray, source: Table) -> tuple[np.ndarray, s
         column = _text(column, source)
         seconds = _numbers(column)
         if not np.isnan(seconds[0]):
-            return _seconds(seconds, column, source, fix)
+            return _seconds(_finite(seconds, column, source, "timestamp", fix))
         words = "dates, in UTC where they name no zone"
         values = pd.to_datetime(column.to_pandas(), format="ISO8601", errors="coerce", utc=True)
     missing = values.isna().to_numpy()
@@ -100,11 +84,21 @@ def timestamps_of(column: pa.ChunkedArray, source: Table) -> tuple[np.ndarray, s
     return values.dt.as_unit("s").astype("int64").to_numpy(), words
 
 
-def _seconds(values: np.ndarray, text: pa.Array, source: Table, fix: str) -> tuple[np.ndarray, str]:
+def _finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str) -> np.ndarray:
+    """Return the values, all finite; the error shows the first that is not."""
     bad = ~np.isfinite(values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise source.wrong(row, f"the timestamp {text[row].as_py()[:40]!r} is not a finite number", fix)
+    if not bad.any():
+        return values
+    row, more = int(np.argmax(bad)), int(bad.sum()) - 1
+    value = str(column[row].as_py())
+    what = f"{value[:40]!r} is not a finite number" if value else "is empty"
+    many = f"; so it is on {more:,} more" if more else ""
+    raise source.wrong(
+        row, f"the {role} {what}{many}", "Write decimals with a point" if "," in value else fix
+    )
+
+
+def _seconds(values: np.ndarray) -> tuple[np.ndarray, str]:
     largest = np.abs(values).max()
     for limit, divisor, words in ((1e17, 1e9, "nano"), (1e14, 1e6, "micro"), (1e11, 1e3, "milli")):
         if largest >= limit:

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib.data.dataset import load
 from lib.data.splits import per_user_holdout
 from lib.experiment.evaluation import evaluate
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.metrics.lists import TopK
 from lib.metrics.rating import rmse
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
@@ -170,14 +170,15 @@ def test_protocols_that_the_ratings_do_not_allow_are_told(shapes):
 
 
 def test_lists_name_titles_and_mark_hits(shapes):
-    from lib.metrics.lists import TopK
-
     splits, _ = parted(shapes["books"], seed=42, by_time=False)
     split = splits["per_user_80_20"]
-    train, users = split.train, np.arange(split.train.n_users, dtype=np.int32)
-    items = np.tile([4, 7], (len(users), 1))
-    top = TopK(users, items, np.tile([2.0, 1.0], (len(users), 1)), train.n_items)
-    table = user_lists({"m": top, "n": top}, split, 3, 2, 0.0, {"m": "Model", "n": "Other"})
+    train = split.train
+    lists = pd.concat(
+        pd.DataFrame({"user": train.user_ids, "rank": rank, "item": train.item_ids[item]}).assign(model=model)
+        for model in ("m", "n")
+        for rank, item in ((1, 4), (2, 7))
+    )
+    table = user_lists(lists, split, 3, 0.0, {"m": "Model", "n": "Other"})
     best = table["model"] == "rated highest in training"
     assert table["model"].tolist() == ["rated highest in training", "Model", "Other"] * 3
     assert table["train"].is_monotonic_increasing
@@ -203,16 +204,18 @@ def test_models_are_compared_on_one_split_by_user_and_with_each_other(planted):
     found = by_user(evaluations, split.name, 5)
     assert list(found) == ["RMSE", "nDCG@5"]
     assert list(found["RMSE"]) == list(names[:3]) and list(found["nDCG@5"]) == list(names)
-    assert list(by_user(evaluations, split.name, 5, single=True)) == ["nDCG@5"]
     assert by_user({("bias", "u1"): evaluations["bias", split.name]}, "u1", 5) == {}
-    square, most, _ = alike(evaluations, {}, split, 5)
+    lists = pd.concat(
+        pd.DataFrame({"user": planted.user_ids, "item": item}).assign(model=name)
+        for name in names[:3]
+        for item in range(5)
+    )
+    predicted = {n: evaluations[n, split.name].predictions["prediction"].to_numpy() for n in names[:3]}
+    bare = split.test.frame()[["user", "item", "rating"]]
+    square, most, _ = alike(bare.assign(**predicted, constant=3.0), lists, 5)
     assert square.columns.tolist() == list(names[:3]) and most == 1
-    predicted = [evaluations[n, split.name].predictions["prediction"] for n in ("bias", "item_mean")]
-    assert square.loc["bias", "item_mean"] == pytest.approx(np.corrcoef(*predicted)[0, 1])
-    users = np.arange(planted.n_users, dtype=np.int32)
-    items = np.tile(np.arange(5, dtype=np.int32), (len(users), 1))
-    scores = np.tile(np.arange(5.0)[::-1], (len(users), 1))
-    lists = {n: TopK(users, items, scores, planted.n_items) for n in names[:3]}
-    square, most, _ = alike(evaluations, lists, split, 5, single=True)
+    correlation = np.corrcoef(predicted["bias"], predicted["item_mean"])[0, 1]
+    assert square.loc["bias", "item_mean"] == pytest.approx(correlation)
+    square, most, _ = alike(bare, lists, 5)
     assert square.columns.tolist() == list(names[:3]) and most == 5 and (np.diag(square) == 5).all()
-    assert alike(evaluations, {"bias": lists["bias"]}, split, 5, single=True)[0] is None
+    assert alike(bare, lists[lists["model"] == "bias"], 5)[0] is None

@@ -147,11 +147,11 @@ def test_duplicates_by_policy(write, got):
         (GOOD, {"columns": {"rating": "mark"}}, ["no column 'mark'", "'rating'", "--columns rating="]),
         (GOOD, {"columns": {"colour": "x"}}, ["'colour'", "user, item, rating, timestamp"]),
         ("1,2\n3,4\n", {}, ["line 1: no header, and 2 columns", "--columns user=1,item=2"]),
-        ("user,item,rating\na,x,1\na,y,good\nb,x,3\n", {}, ["r.csv, line 3: the rating 'good' is not a number"]),
+        ("user,item,rating\na,x,1\na,y,good\nb,x,3\n", {}, ["r.csv, line 3: the rating 'good' is not a finite number"]),
         ("user;item;rating\na;x;1\na;y;4,5\nb;x;3\n", {}, ["line 3: the rating '4,5'", "decimals with a point"]),
         ("user,item,rating\na,x,1\na,y,\nb,x,3\n", {}, ["line 3: the rating is empty"]),
-        ("user,item,rating\na,x,1\n\nb,x,NaN\n", {}, ["line 4: the rating is not a number (NaN)"]),
-        ("user,item,rating\na,x,1\nb,x,inf\n", {}, ["line 3: the rating is infinite"]),
+        ("user,item,rating\na,x,1\n\nb,x,NaN\n", {}, ["line 4: the rating 'NaN' is not a finite number"]),
+        ("user,item,rating\na,x,1\nb,x,inf\n", {}, ["line 3: the rating 'inf' is not a finite number"]),
         ("user,item,rating\na,x,1\n,x,2\n", {}, ["line 3: the user's id is empty"]),
         (GOOD, {"scale": (1, 2)}, ["line 4: the rating 3 lies off the scale 1 to 2", "--scale 1,3"]),
         (GOOD, {"scale": (5, 1)}, ["5 to 1", "--scale"]),
@@ -189,7 +189,9 @@ def test_parquet_counts_rows(tmp_path):
     pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, np.nan]}).to_parquet(
         tmp_path / "r.parquet"
     )
-    with pytest.raises(InvalidRatingsFile, match=r"r.parquet, row 2: the rating is not a number"):
+    with pytest.raises(
+        InvalidRatingsFile, match=r"r.parquet, row 2: the rating 'nan' is not a finite number"
+    ):
         prepare(tmp_path / "r.parquet", folder=tmp_path / "out")
 
 
