@@ -4,7 +4,6 @@ import json
 import sys
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,12 +24,10 @@ from lib.studies.contenders import chosen_from
 from lib.studies.one_table import evaluations_of
 from lib.workbench.own_model.comparison import (
     BETTER,
-    NOTHING,
     SAME,
     WORSE,
     against_each,
     agreement_with,
-    differences_figure,
     measured,
     sharing,
     verdict_words,
@@ -471,21 +468,6 @@ def test_too_few_resamples_are_refused():
     users = {str(i): sample(np.random.default_rng(i).random(9)) for i in range(8)}
     with pytest.raises(ValueError, match=r"too few for 7 comparisons.*at least 140"):
         against_each(users, "0", level=0.05, n_resamples=100, seed=0)
-
-
-def test_the_figure_has_a_row_a_model_and_names_what_the_tests_find():
-    tests = pd.DataFrame({"model": ["a", "b"], "difference": [-0.1, 0.1], "low": [-0.2, 0.0], "high": [0.0, 0.2], "verdict": [BETTER, WORSE], "label": ["Model A", "b"]})  # fmt: skip
-    figure, numbers = differences_figure(tests, "Mine", "difference")
-    assert numbers is tests
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["Model A", "b"]
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Mine: better", "Mine: worse"]
-    plt.close(figure)
-
-
-def test_without_another_model_the_figure_says_so():
-    figure, numbers = differences_figure(None, "Mine", "difference")
-    assert numbers["note"].tolist() == [NOTHING] == [figure.axes[0].texts[0].get_text()]
-    plt.close(figure)
 
 
 def test_what_the_tests_find_is_counted_and_told():

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
 from lib.report.charts.agreement_map import correlation_maps, list_maps
-from lib.report.charts.apart_figure import note_figure
-from lib.report.figures import PALETTE, interval_plot
 from lib.report.prose import enumerated
 from lib.report.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
 from lib.statistics.indistinguishable import Standing
@@ -23,8 +18,6 @@ from lib.studies.one_table import FOLDS, protocol_of
 from lib.workbench.own_model.protocol import Protocol
 
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
-NOTHING = "Nothing to compare: no other model was measured on the same."
-SHADES = {BETTER: PALETTE["blue"], SAME: PALETTE["grey"], WORSE: PALETTE["vermilion"]}
 
 
 def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[str, PerUser]]:
@@ -107,7 +100,9 @@ def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
         return "No other model was measured on the same ratings or lists, so there is nothing to test."
     lines = []
     for title, found in tests.items():
-        better, same, worse = (found.loc[found["verdict"] == one, "label"].tolist() for one in SHADES)
+        better, same, worse = (
+            found.loc[found["verdict"] == one, "label"].tolist() for one in (BETTER, SAME, WORSE)
+        )
         apart = f"not told apart from {enumerated(same)}" if same else "told apart from every other"
         lines.append(
             f"- {title}: better than {len(better)}, worse than {len(worse)} of {len(found)}; {apart}."
@@ -119,33 +114,6 @@ def sharing(found: Standing, own: str) -> list[str]:
     """Return the models that stand in a group with one, best first."""
     together = {name for group in found.groups if own in group for name in group} - {own}
     return [name for name in found.table["model"] if name in together]
-
-
-def differences_figure(tests: pd.DataFrame | None, own: str, xlabel: str) -> tuple[Figure, pd.DataFrame]:
-    """Draw the differences of `against_each` with their intervals; colours tell what the tests find.
-
-    A ``label`` stands beside each model. Without tests the figure says `NOTHING`. Returned with the numbers behind it.
-    """
-    if tests is None:
-        return note_figure(NOTHING)
-    figure, axis = plt.subplots(figsize=(7.2, 0.185 * len(tests) + 1.1))
-    colours = tests["verdict"].map(SHADES).tolist()
-    interval_plot(axis, tests["label"], tests["difference"], tests["low"], tests["high"], colours=colours)
-    axis.tick_params(axis="y", labelsize=7)
-    axis.axvline(0, color=PALETTE["black"], linewidth=0.8)
-    axis.set(xlabel=xlabel)
-    # A model far off would press all others together.
-    low, high = np.quantile(tests["difference"], [0.25, 0.75])
-    near = tests[tests["difference"].between(low - 4 * (high - low), high + 4 * (high - low))]
-    left, right = min(near["low"].min(), 0), max(near["high"].max(), 0)
-    axis.set_xlim(left - 0.05 * (right - left), right + 0.05 * (right - left))
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=shade, label=f"{own}: {verdict}")
-        for verdict, shade in SHADES.items()
-        if verdict in set(tests["verdict"])
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
-    return figure, tests
 
 
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
