@@ -21,14 +21,10 @@ BETTER, WORSE, SAME = "better", "worse", "not told apart"
 
 
 def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[str, PerUser]]:
-    """Bring every protocol on which the own model, of the run `mine`, and another were measured into the form of tests.
+    """Return every model's metric user by user, by metric and protocol in words: where the own one, of `mine`, has a rival.
 
-    Returns
-    -------
-    dict of str to dict
-        By metric and protocol in words, every model's metric user by user. First the errors of each protocol's first
-        split, published folds pooled (none where the own model predicts no ratings), then the lists of each protocol's
-        first split that has them.
+    First the errors of each protocol's first split, published folds pooled (none where the own model predicts no
+    ratings), then the lists of each protocol's first split that has them.
     """
     runs, k, groups, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}, {}
     for key, split in protocol.splits.items():
@@ -56,14 +52,8 @@ def against_each(
 ) -> pd.DataFrame:
     r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
 
-    Parameters
-    ----------
-    users : mapping of str to PerUser
-        By model, of one metric; `own` is the model that is compared with each.
-    level : float
-        Family-wise error rate.
-    n_resamples : int
-        Of users for intervals, and sign flips of the tests.
+    `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users for
+    intervals and of sign flips.
 
     Returns
     -------
@@ -117,13 +107,7 @@ def sharing(found: Standing, own: str) -> list[str]:
 
 
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
-    """Tell how far each other model says the same as the own one.
-
-    Parameters
-    ----------
-    own : str
-    ratings, lists : DataFrame
-        Of `lib.report.stored_tables`, all on one split.
+    """Tell how far each other model says the same as the own one, by tables of `lib.report.stored_tables` on one split.
 
     Returns
     -------

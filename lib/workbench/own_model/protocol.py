@@ -94,13 +94,7 @@ def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protoc
 
 
 def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnRow:
-    """Name a class for the table of a stored run.
-
-    Raises
-    ------
-    ValueError, ImportError, AttributeError, TypeError
-        Of `lib.workbench.own_model.loading.load_class`; TypeError also for a hyperparameter that the class lacks.
-    """
+    """Name a class for the table of a stored run; what is wrong with it raises as in `load_class`."""
     cls = load_class(spec)
     check_parameters(cls, parameters)
     known = stored.facts["contenders"]
@@ -113,12 +107,8 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
 def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """Fit a class on every split by the very function that fitted the others, in this process.
 
-    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another.
-
-    Returns
-    -------
-    dict of str to Record
-        By split's key.
+    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another. Records are by
+    split's key.
 
     Raises
     ------
@@ -151,13 +141,10 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
 
 
 def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame:
-    """Put a class's fits, of the run `mine`, beside those of the stored table.
+    """Put a class's fits, of the run `mine`, below those of the stored table.
 
-    Returns
-    -------
-    DataFrame
-        A row a fit with the columns of `lib.studies.one_table.fit_table`, and ``rmse_interval``, ``ndcg_interval``: 95%
-        intervals over users, as text. The class's rows come last.
+    A row a fit has the columns of `lib.studies.one_table.fit_table`, and ``rmse_interval``, ``ndcg_interval``: 95%
+    intervals over users, as text.
     """
     ours = {own.name: {"label": own.label, "family": own.family, "project": own.project}}
     known = ((protocol.stored, protocol.stored.facts["contenders"]), (mine, ours))
@@ -172,11 +159,8 @@ def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame
 def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.DataFrame:
     """Return the first protocol's rows of `boards` with what more is shown of them.
 
-    Returns
-    -------
-    DataFrame
-        Also ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of
-        `fits`' splits, and the RMSE under each other protocol, under its name.
+    That is ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of `fits`'
+    splits, and the RMSE under each other protocol, under its name.
     """
     first, *others = dict.fromkeys(boards["protocol"])
     found = boards[boards["protocol"] == first].set_index("name")

@@ -1,4 +1,4 @@
-"""From columns to ratings that models can be trained on; what is wrong stops with the line and the fix."""
+"""From columns to ratings that models can be trained on; what is wrong is an `InvalidRatingsFile`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ FINE = 1000
 def ids_of(column: pa.ChunkedArray, kind: str, source: Table) -> np.ndarray:
     """Return ids: whole numbers where every one is written as such, else text.
 
-    ``007`` is text, as it is not how 7 is written. Blanks around an id do not count.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        An id is empty, or of a kind that no text can be made of.
+    ``007`` is text, as it is not how 7 is written. Blanks around an id do not count; an empty one is an error.
     """
     # Each distinct id is looked at once: a million ratings have some thousands of them.
     coded = _text(column, source).dictionary_encode()
@@ -41,13 +36,7 @@ def ids_of(column: pa.ChunkedArray, kind: str, source: Table) -> np.ndarray:
 
 
 def ratings_of(column: pa.ChunkedArray, source: Table) -> np.ndarray:
-    """Return ratings as float64.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        One is text, empty, NaN or infinite.
-    """
+    """Return ratings as float64, all of them finite."""
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         column = pc.fill_null(column.cast(pa.float64()), np.nan)
         values = column.to_numpy()
@@ -59,13 +48,7 @@ def ratings_of(column: pa.ChunkedArray, source: Table) -> np.ndarray:
 
 
 def timestamps_of(column: pa.ChunkedArray, source: Table) -> tuple[np.ndarray, str]:
-    """Return seconds since 1970, and how they were read, in words.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        One is neither a number nor a date.
-    """
+    """Return seconds since 1970, read from numbers or dates, and how they were read, in words."""
     fix = "Write seconds since 1970 or a date such as 2024-05-31 13:45:00, or go without: --columns timestamp=none"
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         values, words = pd.Series(pd.to_datetime(column.to_pandas(), utc=True)), "dates"
@@ -107,13 +90,7 @@ def _seconds(values: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: Table) -> tuple[float, float]:
-    """Return the scale: the given one, or the lowest and the highest rating.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        A rating lies off the given scale, or its ends are the wrong way round.
-    """
+    """Return the scale: the given one, off which no rating may lie, or the lowest and the highest rating."""
     if scale is None:
         return float(ratings.min()), float(ratings.max())
     low, high = map(float, scale)
@@ -137,20 +114,9 @@ def step_of(ratings: np.ndarray) -> float | None:
 
 
 def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> pd.DataFrame:
-    """Leave one rating a pair.
+    """Leave one rating a pair in a table of the file's rows, by one of `POLICIES`.
 
-    Parameters
-    ----------
-    frame : DataFrame
-        ``user``, ``item``, ``rating``, ``timestamp``, rows as in the file.
-    policy : {"error", "last", "mean"}
-        ``last``: the latest one, of equal times the one further down; ``mean``: the mean rating at the latest time.
-    source : Table
-
-    Raises
-    ------
-    InvalidRatingsFile
-        The policy is ``error`` and a pair stands twice; or the policy is unknown.
+    ``last``: the latest one, of equal times the one further down; ``mean``: the mean rating at the latest time.
     """
     if policy not in POLICIES:
         raise source.wrong(None, f"--duplicates {policy} is unknown", f"Choose one of {', '.join(POLICIES)}")

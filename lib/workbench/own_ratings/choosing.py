@@ -67,7 +67,7 @@ def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def choose(
     found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Choose hyperparameters on a tenth of each user's training ratings.
+    """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.choices.choose`.
 
     For each model of `searched` the report's own choice competes with points drawn at random; the others, and those
     whose card says that these data are too large for that, keep the report's choice.
@@ -83,11 +83,6 @@ def choose(
         Length of the lists, and the least rating, of 1 to 5, that is relevant.
     seed : int
         Of the points drawn.
-
-    Returns
-    -------
-    dict
-        By contender what `lib.studies.choices.choose` returns.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)

@@ -51,27 +51,11 @@ def _is_number(text: str) -> bool:
 def assign(
     path: Path, found: Sequence[str], given: Mapping[str, str] | None, *, header: bool
 ) -> dict[str, int]:
-    """Tell which column holds what.
+    """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
-    Parameters
-    ----------
-    path : Path
-        For messages.
-    found : sequence of str
-        Names of the columns; of a file without a header its number of columns counts, and these are its first values.
-    given : mapping, optional
-        By role, a column's name (case does not matter), its position from 1, or ``none`` to leave it out.
-    header : bool
-
-    Returns
-    -------
-    dict
-        Place of the column, from 0, by role: ``user`` and ``item`` always, ``rating`` and ``timestamp`` where there are.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        A role is unknown, a column is not there, meant twice, or not to be found.
+    `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's name
+    (case does not matter), its position from 1, or ``none`` to leave it out. A role or column that is unknown, meant
+    twice or not to be found is an `InvalidRatingsFile`.
     """
     given = {role.strip().lower(): str(name).strip() for role, name in (given or {}).items()}
     nameless = f"{len(found)} without names, the first line being {list(found)}"

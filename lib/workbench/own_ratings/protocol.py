@@ -26,12 +26,7 @@ CALMER = 4
 def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], list[tuple[str, str]]]:
     """Part the ratings: a fifth of each user's, and with `by_time` the last fifth of all where there are timestamps.
 
-    Returns
-    -------
-    splits : dict of str to Split
-        The main one first.
-    left_out : list of (str, str)
-        Protocols that these ratings do not allow, and why.
+    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason.
 
     Raises
     ------
@@ -101,16 +96,9 @@ def fit_all(
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Fit every candidate on every split, and bring predictions back onto the reader's scale.
 
-    Parameters
-    ----------
-    splits : mapping
-        On the reader's own scale; models see `starred` ones.
-    once : sequence of str
-        Slow contenders, fitted on the first split only.
-    changes : mapping, optional
-        By contender, hyperparameters that differ.
-    **options
-        `k`, `most_epochs` and `seed` of `lib.experiment.protocol.table_fits`.
+    `splits` are on that scale; models see `starred` ones. The contenders `once` are slow, and fitted on the first split
+    only; `changes` has hyperparameters that differ, by contender, `options` what else
+    `lib.experiment.protocol.table_fits` takes.
 
     Returns
     -------

@@ -28,27 +28,14 @@ TEXTS = ("title", "gender", "occupation")
 
 
 def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of items or users.
-
-    Parameters
-    ----------
-    path : Path
-        Text with a header, or Parquet.
-    kind : {"item", "user"}
-    rated : ndarray
-        Ids of the ratings, unique; others of the table are left out.
+    """Read a table of ``item`` or ``user`` (`kind`), text with a header or Parquet.
 
     Returns
     -------
     frame : DataFrame
-        In the order of the rated ids, indexed by them; rows of ids that the file lacks are missing values.
+        Indexed by the `rated` ids, in their order; rows of ids that the file lacks are missing values.
     notes : list of str
         What was read how, in words.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        There is no column of ids, an id is empty or stands twice, or no id is among the rated ones.
     """
     source = open_table(path, header=True)
     frame = source.frame()

@@ -50,14 +50,8 @@ def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame
 
     Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into fifths,
     become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places of
-    ``gender`` and ``occupation``, those of these names first.
-
-    Returns
-    -------
-    table : DataFrame or None
-        None where no column can be used.
-    uses : DataFrame
-        A row a column: ``column``, ``use`` in words.
+    ``gender`` and ``occupation``, those of these names first. Returned are the table, None where no column can be used,
+    and a row a column: ``column``, ``use`` in words.
     """
     if table is None:
         return None, pd.DataFrame(columns=["column", "use"])

@@ -1,4 +1,4 @@
-"""Files of unknown make as tables: encoding, separator, header; and, on failure, the line at fault."""
+"""Files of unknown make as tables: encoding, separator, header; on failure an `InvalidRatingsFile` with the line at fault."""
 
 from __future__ import annotations
 
@@ -27,13 +27,7 @@ UNIT = "\x1f"
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unpacked where it is gzip.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        There is no such file (the message names the nearest one), it is empty, a folder, or a damaged archive.
-    """
+    """Return a file's content, unpacked where it is gzip."""
     if path.is_dir():
         raise problem(path, "is a folder", "Name the file in it that holds the table")
     try:
@@ -56,13 +50,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def to_utf8(path: Path, content: bytes) -> bytes:
-    """Return the text as UTF-8 without a byte order mark; UTF-16 with its mark is turned into it.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        It is in another encoding; the message names the line and the byte.
-    """
+    """Return the text as UTF-8 without a byte order mark; UTF-16 with its mark is turned into it."""
 
     def line(offset: int) -> str:
         breaks = content.count(b"\n", 0, offset)
@@ -131,14 +119,7 @@ class Table:
 
 
 def open_table(path: Path, *, header: bool | None = None) -> Table:
-    """Read a file, Parquet by its ending; with `header` None a text's first line tells whether it names columns.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        As of `read_bytes` and `to_utf8`; or there is no separator, no row, a line with more or fewer fields than the
-        first, or an open quote.
-    """
+    """Read a file, Parquet by its ending; with `header` None a text's first line tells whether it names columns."""
     content = read_bytes(path)
     if path.suffix.lower() in (".parquet", ".pq"):
         try:
