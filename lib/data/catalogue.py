@@ -38,27 +38,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set of the manifest.
+    """One data set of the manifest, whose head says what each key means.
 
-    Parameters
-    ----------
-    name, title : str
-        How code and how readers call it.
-    format : str
-        Layout of its files: ``ml-100k``, ``ml-1m`` or ``csv``.
-    scale : tuple of float
-        Lowest and highest rating, ends included.
-    counts : dict of str to int
-        Numbers of ``ratings``, ``users`` and rated ``items``.
-    url, archive : str
-        The official archive and its checksum as ``algorithm:digest`` (empty: none known).
-    licence, citation : str
-        For every report on the data.
-    files : dict of str to str
-        The files that are read and the sha256 of each (empty: not confirmed; the counts are checked instead).
-    substitutes : dict of str to (str, str)
-        By official file name: the name and sha256 of a rebuilt file that serves when the official one is not there.
-    wheel : Wheel, optional
+    `title` is what readers see, `format` the layout of its files (``ml-100k``, ``ml-1m`` or ``csv``), `scale` the lowest
+    and the highest rating. `substitutes` have the name and sha256 of a rebuilt file by that of the official one.
     """
 
     name: str

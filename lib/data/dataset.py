@@ -32,9 +32,8 @@ class Dataset:
         In the source file's order, with the side tables that the data set has. ``user_table`` (None for
         ml-latest-small and ml-20m): ``age`` in years (ml-1m: the lower end of an age group), ``gender`` "F" or "M",
         ``occupation``, ``zip_code``. ``item_table``: ``title`` without its year, ``year`` (Int64, may be missing),
-        ``genres`` joined by ``|`` (empty: none); ml-latest-small and ml-20m also
-        ``tags``, what people wrote about the film, likewise joined. Tags were partly written after rating the film;
-        who wrote them is left out.
+        ``genres`` joined by ``|`` (empty: none); ml-latest-small and ml-20m also ``tags``, what people wrote about the
+        film, likewise joined. Tags were partly written after rating the film; who wrote them is left out.
     checksums : dict of str to str
         The sha256 of each file that was read.
     source : str
@@ -57,8 +56,8 @@ def load(name: str = "ml-100k") -> Dataset:
     Parameters
     ----------
     name : str
-        A name of the manifest: ml-100k, ml-1m, ml-latest-small or ml-20m; or the path of a folder that holds a
-        reader's own ratings, brought into the project's form by ``run_notebooks.py --dataset FILE``.
+        ml-100k, ml-1m, ml-latest-small or ml-20m; or the path of a folder of a reader's own ratings, brought into the
+        project's form by ``run_notebooks.py --dataset FILE``.
 
     Raises
     ------
@@ -115,8 +114,8 @@ def _tables(known: Entry, files: Files):
 
 def _check_counts(known: Entry, interactions: Interactions) -> None:
     """Hold the ratings to the manifest's counts: the last net, and the only one where no sha256 is known."""
-    rated = (np.count_nonzero(counts) for counts in (interactions.user_counts, interactions.item_counts))
-    found = dict(zip(("ratings", "users", "items"), (len(interactions), *rated), strict=True))
+    found = {"ratings": len(interactions), "users": np.count_nonzero(interactions.user_counts)}
+    found["items"] = np.count_nonzero(interactions.item_counts)
     if found != known.counts:
         told = [f"{kind}: expected {known.counts[kind]:,}, found {found[kind]:,}" for kind in found]
         raise CorruptDataset(

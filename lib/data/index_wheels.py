@@ -23,12 +23,7 @@ PARTS = ("inter", "item", "user")
 
 
 def fetch(entry: Entry) -> dict[str, bytes]:
-    """Download a data set's wheel and make the official files from it.
-
-    Returns
-    -------
-    dict of str to bytes
-        By file name. Where the wheel does not hold all of an official file, its substitute (`Entry.substitutes`).
+    """Download a data set's wheel and make the official files from it, by name, or a substitute where it lacks a part.
 
     Raises
     ------

@@ -101,8 +101,8 @@ class Interactions:
             Columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``.
         scale : (low, high)
         user_table, item_table : DataFrame, optional
-            Indexed by raw id. Ids that nobody rated are kept at the end of the id map (the
-            catalogue is what can be recommended); rated ids missing from the table get a row of missing values.
+            Indexed by raw id. Ids that nobody rated are kept at the end of the id map (the catalogue is what can be
+            recommended); rated ids missing from the table get a row of missing values.
         source : str
             What to call the data in an error.
 

@@ -16,14 +16,7 @@ from lib.data.interactions import Interactions
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PreparedDataset(Dataset):
-    """A reader's own ratings.
-
-    Parameters
-    ----------
-    meta : dict
-        What was read and how: ``scale``, ``step``, ``single_valued``, ``has_ratings``, ``has_timestamps``, ``columns``,
-        ``counts``, ``notes``, ``summary`` and more. Without timestamps those of the interactions are all zero.
-    """
+    """A reader's own ratings; `meta` says what was read and how. Without timestamps those are all zero."""
 
     meta: dict[str, Any] = field(default_factory=dict)
 

@@ -35,13 +35,7 @@ class Sittings(NamedTuple):
 
     @classmethod
     def of(cls, train: Interactions, gap: int) -> Sittings:
-        """Find the sittings of all users.
-
-        Raises
-        ------
-        ValueError
-            A negative gap, or a time that is negative or beyond the year 2242.
-        """
+        """Find the sittings of all users; a negative gap, or a time before 1970 or beyond 2242, is a ValueError."""
         if gap < 0:
             raise ValueError(f"gap must be a number of seconds, 0 or more; got {gap}")
         times = train.timestamps

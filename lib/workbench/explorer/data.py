@@ -28,16 +28,8 @@ FAVOURITES = 3
 class Explorer:
     """What can be asked about users and films, which are codes throughout.
 
-    Parameters
-    ----------
-    runs : sequence of StoredRun
-        With what models predicted and listed on the split; labels come from their fact ``contenders``.
-    split : Split
-        Gives the training and the held-out ratings, with the side tables.
-    k : int
-        Length of the lists.
-    threshold : float
-        A rating of this or more is one of a film that the user liked.
+    `runs` hold what models predicted and listed on the `split`, and labels in their fact ``contenders``; lists have
+    length `k`, and a rating of `threshold` or more is one of a film that the user liked.
 
     Raises
     ------
@@ -115,13 +107,9 @@ class Explorer:
         return ", ".join(parts)
 
     def favourite_genres(self, user: int) -> pd.DataFrame:
-        """Count genres among the films that the user liked in train.
+        """Count genres among the films that the user liked in train: ``genre``, ``liked``, ``rated``, ``mean`` rating.
 
-        Returns
-        -------
-        DataFrame
-            ``genre``, ``liked`` (films), ``rated`` (films), ``mean`` (training rating); most liked first, of equally
-            many that with the higher mean. Only genres with a liked film.
+        Most liked first, of equally many that with the higher mean; only genres with a liked film.
         """
         names, flags = self.genres
         rows = self.train.users == user
@@ -134,14 +122,7 @@ class Explorer:
         return found[found["liked"] > 0].sort_values(**order, ignore_index=True)
 
     def marked(self, user: int, items) -> pd.DataFrame:
-        """Say what films are to a user.
-
-        Returns
-        -------
-        DataFrame
-            A row a film: ``item``, ``title``, ``mark`` (key of `MARKS`), ``rating`` (the user's, held out or in
-            train; NaN for none).
-        """
+        """Say what films are to a user: ``item``, ``title``, ``mark`` (key of `MARKS`), ``rating`` (NaN for none)."""
         items = np.asarray(items, dtype=np.int64)
         held, seen = (_dense(data, user)[items] for data in (self.test, self.train))
         kinds = [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)]
@@ -165,17 +146,10 @@ class Explorer:
         return items[np.argsort(-counts, kind="stable")]
 
     def why(self, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
-        """Find what in a user's training ratings speaks for a film.
+        """Find what in a user's training ratings speaks for a film: facts that no model says of itself.
 
-        These are facts about the ratings, the same for every model: no model says them of itself.
-
-        Returns
-        -------
-        neighbours : DataFrame
-            ``item``, ``title``, ``rating`` (the user's), ``similarity``: the n of the user's films that are rated most
-            like the film, nearest first; only those with a positive similarity.
-        genres : list of str
-            The film's genres that are among the user's favourites.
+        Returned are the n of the user's films that are rated most like it, nearest first, if their similarity is
+        positive (``item``, ``title``, ``rating``, ``similarity``), and its genres among the user's favourites.
         """
         mine = self.ratings_of(user, self.train)
         mine = mine[mine["item"] != item]

@@ -24,14 +24,8 @@ from lib.workbench.explorer.data import Explorer
 class FilmSpace:
     """Where a model puts the films.
 
-    Parameters
-    ----------
-    label : str
-    vectors : ndarray, shape (n_items, m)
-        Compared by cosine, or, where `weights`, films x films weights: row i what having rated film i adds to others.
-    among : bool ndarray, shape (n_items,)
-        Films that may be near others.
-    weights : bool
+    The `vectors`, shape (n_items, m), are compared by cosine, or are, where `weights`, films x films weights: row i what
+    having rated film i adds to others. `among`, a mask, are the films that may be near others.
     """
 
     label: str

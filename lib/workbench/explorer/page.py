@@ -55,11 +55,8 @@ def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
 def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
     """Tell what speaks for the n films that most models recommend to a user.
 
-    Returns
-    -------
-    DataFrame
-        ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are rated
-        most like it, liked or not) and ``shared_favourite_genres``.
+    A row has ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are
+    rated most like it, liked or not) and ``shared_favourite_genres``.
     """
     rows = []
     for item in explorer.recommended(user)[:n]:
@@ -83,12 +80,8 @@ def payload(
 ) -> dict:
     """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
-    Models that are `shown` are open at first, the first two compared; `n_near` films are named near a film.
-
-    Returns
-    -------
-    dict
-        Films are numbers into ``films``, models into ``models``.
+    Models that are `shown` are open at first, the first two compared; `n_near` films are named near a film. In the data
+    films are numbers into ``films``, models into ``models``.
     """
     # Films in the order in which they are met: each title stands in the data once.
     numbers: dict[int, int] = {}

@@ -45,23 +45,10 @@ class Candidates:
 def candidates(
     data: Interactions, *, left_out: Iterable[str] = (), only: Iterable[str] = (), limits: bool = True
 ) -> Candidates:
-    """Choose the contenders that these ratings allow.
+    """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 
-    Parameters
-    ----------
-    data : Interactions
-        As `lib.workbench.own_ratings.stars.for_models` gives them.
-    left_out : iterable of str
-        Contenders too slow for this profile.
-    only : iterable of str
-        The only contenders; empty for all.
-    limits : bool
-        Whether data may be too large for a model.
-
-    Raises
-    ------
-    ValueError
-        A name that is no contender's.
+    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits` says
+    whether data may be too large for a model. A name that is no contender's is a ValueError.
     """
     left_out, asked, n_all = set(left_out), chosen_from((), only), len(chosen_from())
     chosen_from(left_out)  # refuses an unknown name

@@ -81,13 +81,9 @@ def user_lists(
 ) -> pd.DataFrame:
     """Put every model's list for n test users, from a quiet one to an active one, under each other.
 
-    `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit.
-
-    Returns
-    -------
-    DataFrame
-        ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` and ``list``, titles in order, hits
-        marked. Of a user first what was rated highest in training, then the lists with most hits first.
+    `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit. A row has ``user``
+    (raw id), ``train`` (number of training ratings), ``model``, ``hits`` and ``list``, titles in order, hits marked. Of a
+    user first what was rated highest in training, then the lists with most hits first.
     """
     train, test = split.train, split.test
     tested = np.unique(test.users)
