@@ -40,8 +40,8 @@ class Wheel:
 class Entry:
     """One data set of the manifest, whose head says what each key means.
 
-    `title` is what readers see, `format` the layout of its files (``ml-100k``, ``ml-1m`` or ``csv``), `scale` the lowest
-    and the highest rating. `substitutes` have the name and sha256 of a rebuilt file by that of the official one.
+    `title` is what readers see, `format` the layout of its files (``ml-100k``, ``ml-1m`` or ``csv``), `scale` the
+    lowest and the highest rating. `substitutes` have the name and sha256 of a rebuilt file by that of the official one.
     """
 
     name: str

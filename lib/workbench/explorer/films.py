@@ -24,8 +24,8 @@ from lib.workbench.explorer.data import Explorer
 class FilmSpace:
     """Where a model puts the films.
 
-    The `vectors`, shape (n_items, m), are compared by cosine, or are, where `weights`, films x films weights: row i what
-    having rated film i adds to others. `among`, a mask, are the films that may be near others.
+    The `vectors`, shape (n_items, m), are compared by cosine, or are, where `weights`, films x films weights: row i
+    what having rated film i adds to others. `among`, a mask, are the films that may be near others.
     """
 
     label: str
@@ -51,7 +51,7 @@ WEIGHTS = "weights_"
 
 
 def spaces() -> dict[str, str]:
-    """Return what a reader sees for each space, by name: of models whose cards say so, and of the study of embeddings."""
+    """Return what a reader sees for each space, by name: of models whose cards say so, and of embeddings' study."""
     found = {RATERS: "Common raters"} | {name: words for name, (words, *_) in VARIANTS.items()}
     return found | {name: card.label for name, card in cards().items() if card.films}
 

@@ -153,5 +153,6 @@ def show(data: dict) -> None:
     """Hand a `payload` to the report; in JupyterLab one line says where to look instead."""
     from IPython.display import display
 
-    text = f"[explorer: {len(data['users'])} users, {len(data['near'])} films; see the controls at the end of the notebook]"
+    sizes = f"{len(data['users'])} users, {len(data['near'])} films"
+    text = f"[explorer: {sizes}; see the controls at the end of the notebook]"
     display({EXPLORER_MIME: data, "text/plain": text}, raw=True)

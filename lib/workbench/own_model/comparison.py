@@ -21,7 +21,7 @@ BETTER, WORSE, SAME = "better", "worse", "not told apart"
 
 
 def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[str, PerUser]]:
-    """Return every model's metric user by user, by metric and protocol in words: where the own one, of `mine`, has a rival.
+    """Return every model's metric user by user, by metric and protocol: where the own one, of `mine`, has a rival.
 
     First the errors of each protocol's first split, published folds pooled (none where the own model predicts no
     ratings), then the lists of each protocol's first split that has them.
@@ -52,8 +52,8 @@ def against_each(
 ) -> pd.DataFrame:
     r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
 
-    `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users for
-    intervals and of sign flips.
+    `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users
+    for intervals and of sign flips.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.D
     Returns
     -------
     DataFrame
-        A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations over
-        the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two
+        A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations
+        over the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two
         lists for the same user share, and ``strangers``, for two different users, which popularity alone gives (NaN
         without lists).
     """

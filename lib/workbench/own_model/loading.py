@@ -69,8 +69,8 @@ def _lack(found: type) -> str:
         lacks = f", and has no {' and no '.join(absent)}" if absent else ""
         return (
             f" is not derived from lib.models.base.Recommender{lacks}; write "
-            f"`class {found.__name__}(Recommender):` with the methods `{FIT}` and `{PREDICT}`; the base class adds fit, "
-            "score, saving and what the comparison asks"
+            f"`class {found.__name__}(Recommender):` with the methods `{FIT}` and `{PREDICT}`; the base class adds "
+            "fit, score, saving and what the comparison asks"
         )
     if abstract := sorted(found.__abstractmethods__):
         forms = {"_fit": FIT, "predict": PREDICT}
@@ -97,8 +97,8 @@ def _lack(found: type) -> str:
         if one.kind is one.POSITIONAL_ONLY:
             return f": {one.name} is positional only; hyperparameters are given by name"
     if required := [one.name for one in parameters if one.default is one.empty]:
-        given = ", ".join(f"{name}=..." for name in required)
-        return f": the constructor asks for {', '.join(required)}; give each a default: `def __init__(self, *, {given})`"
+        form = f"def __init__(self, *, {', '.join(f'{name}=...' for name in required)})"
+        return f": the constructor asks for {', '.join(required)}; give each a default: `{form}`"
     return ""
 
 
@@ -136,8 +136,8 @@ def _import(name: str) -> Any:
             ) from error
         folders = ", ".join([*own_folders(), str(EXAMPLES)])
         raise ImportError(
-            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {folders}, and among what is installed. Type "
-            "the command in the folder that holds it, or put that folder on PYTHONPATH"
+            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {folders}, and among what is installed. "
+            "Type the command in the folder that holds it, or put that folder on PYTHONPATH"
         ) from None
 
 

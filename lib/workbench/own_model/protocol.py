@@ -26,7 +26,7 @@ from lib.workbench.own_model.loading import check_parameters, load_class
 
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
 CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
-"""Functions of the protocol that call a method of the model, by which an error is placed that the method left behind."""
+"""Functions of the protocol that call a method of the model; an error that the method left behind is placed by them."""
 
 
 class OwnModelError(RuntimeError):
@@ -159,8 +159,8 @@ def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame
 def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.DataFrame:
     """Return the first protocol's rows of `boards` with what more is shown of them.
 
-    That is ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of `fits`'
-    splits, and the RMSE under each other protocol, under its name.
+    That is ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of
+    `fits`' splits, and the RMSE under each other protocol, under its name.
     """
     first, *others = dict.fromkeys(boards["protocol"])
     found = boards[boards["protocol"] == first].set_index("name")
@@ -177,8 +177,8 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
     Returns
     -------
     DataFrame
-        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label) and
-        ``best_value``; no row where the own model lacks the metric.
+        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label)
+        and ``best_value``; no row where the own model lacks the metric.
     """
     columns = ["key", "n_test", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
     rows = []

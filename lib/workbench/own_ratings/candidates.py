@@ -1,6 +1,6 @@
 """Which models a reader's ratings allow, and why the others stay out; and what their hyperparameters begin with.
 
-``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from the run ``one_table`` in a folder of runs.
+``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from ``one_table`` in a folder of runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LACKS = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """What runs, with the hyperparameters to begin with; what does not: ``model`` and ``reason``; groups of features."""
+    """What runs, with its first hyperparameters; what does not: ``model`` and ``reason``; groups of features."""
 
     contenders: dict[str, Contender]
     parameters: dict[str, dict[str, Any]]
@@ -47,8 +47,8 @@ def candidates(
 ) -> Candidates:
     """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 
-    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits` says
-    whether data may be too large for a model. A name that is no contender's is a ValueError.
+    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits`
+    says whether data may be too large for a model. A name that is no contender's is a ValueError.
     """
     left_out, asked, n_all = set(left_out), chosen_from((), only), len(chosen_from())
     chosen_from(left_out)  # refuses an unknown name

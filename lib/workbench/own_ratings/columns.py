@@ -53,9 +53,9 @@ def assign(
 ) -> dict[str, int]:
     """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
-    `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's name
-    (case does not matter), its position from 1, or ``none`` to leave it out. A role or column that is unknown, meant
-    twice or not to be found is an `InvalidRatingsFile`.
+    `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's
+    name (case does not matter), its position from 1, or ``none`` to leave it out. A role or column that is unknown,
+    meant twice or not to be found is an `InvalidRatingsFile`.
     """
     given = {role.strip().lower(): str(name).strip() for role, name in (given or {}).items()}
     nameless = f"{len(found)} without names, the first line being {list(found)}"

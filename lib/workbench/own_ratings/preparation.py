@@ -1,4 +1,4 @@
-"""A reader's file brought into the project's form: read, checked, and kept in a folder that `lib.data.dataset.load` takes."""
+"""A reader's file brought into the project's form: read, checked, kept in a folder for `lib.data.dataset.load`."""
 
 from __future__ import annotations
 

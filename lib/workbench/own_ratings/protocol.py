@@ -58,8 +58,8 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
 def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[float, str]:
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
-    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings where
-    fewer than a tenth of them reach that.
+    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings
+    where fewer than a tenth of them reach that.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A reader's ratings as models see them: on a scale of 1 to 5, with the columns of the tables in groups that models know.
+"""A reader's ratings as models see them: on a scale of 1 to 5, with tables in groups of columns that models know.
 
 Learning rates and penalties were chosen for five stars. On a scale of 0 to 100 the same steps would diverge, so models
 learn from ratings brought linearly onto 1 to 5, and their predictions are brought back before anything is measured.
@@ -48,10 +48,10 @@ def for_models(interactions: Interactions) -> Interactions:
 def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame | None, pd.DataFrame]:
     """Bring arbitrary columns into the groups of `lib.data.feature_groups`, and tell which went where.
 
-    Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into fifths,
-    become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places of
-    ``gender`` and ``occupation``, those of these names first. Returned are the table, None where no column can be used,
-    and a row a column: ``column``, ``use`` in words.
+    Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into
+    fifths, become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places
+    of ``gender`` and ``occupation``, those of these names first. Returned are the table, None where no column can be
+    used, and a row a column: ``column``, ``use`` in words.
     """
     if table is None:
         return None, pd.DataFrame(columns=["column", "use"])

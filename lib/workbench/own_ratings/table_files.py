@@ -1,4 +1,4 @@
-"""Files of unknown make as tables: encoding, separator, header; on failure an `InvalidRatingsFile` with the line at fault."""
+"""Files of unknown make as tables; what cannot be read is an `InvalidRatingsFile` with the line at fault."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def to_utf8(path: Path, content: bytes) -> bytes:
 
 
 def sniff(first: str) -> str:
-    """Return the separator of a first line: the one that parts it most often outside quotes; ``::`` wins over others."""
+    """Return what parts a first line most often outside quotes; ``::`` wins over others."""
     bare = "".join(first.split('"')[::2])
     return "::" if "::" in bare else max(SEPARATORS[1:], key=bare.count)
 
@@ -85,8 +85,8 @@ def sniff(first: str) -> str:
 class Table:
     """A file as Arrow's columns: with types of their own from Parquet, else of text, whitespace around values kept.
 
-    Without a `header` the `names` are the first line's fields. `content` is the text; Parquet has none, and rows instead
-    of lines.
+    Without a `header` the `names` are the first line's fields. `content` is the text; Parquet has none, and rows
+    instead of lines.
     """
 
     path: Path

@@ -81,9 +81,9 @@ def user_lists(
 ) -> pd.DataFrame:
     """Put every model's list for n test users, from a quiet one to an active one, under each other.
 
-    `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit. A row has ``user``
-    (raw id), ``train`` (number of training ratings), ``model``, ``hits`` and ``list``, titles in order, hits marked. Of a
-    user first what was rated highest in training, then the lists with most hits first.
+    `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit. A row has
+    ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` and ``list``, titles in order, hits
+    marked. Of a user first what was rated highest in training, then the lists with most hits first.
     """
     train, test = split.train, split.test
     tested = np.unique(test.users)
@@ -129,8 +129,8 @@ def by_user(
 def alike(ratings: pd.DataFrame, lists: pd.DataFrame, k: int) -> tuple[pd.DataFrame | None, float, str]:
     """Tell how alike models are: correlations of predictions, or, where no model predicts ratings, shared items.
 
-    `ratings` and `lists` are of `lib.report.stored_tables`, on one split. Returned are a square of models x models, None
-    for fewer than three, with what it is for equal models, and in words.
+    `ratings` and `lists` are of `lib.report.stored_tables`, on one split. Returned are a square of models x models,
+    None for fewer than three, with what it is for equal models, and in words.
     """
     rated, listed = models_of(ratings), list(dict.fromkeys(lists["model"]))
     if not rated:
