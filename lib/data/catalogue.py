@@ -77,13 +77,7 @@ def entries() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
-    """Return the manifest's entry of a data set.
-
-    Raises
-    ------
-    UnknownDataset
-        No data set has that name; the message names the nearest.
-    """
+    """Return the manifest's entry of a data set; of an unknown name an `UnknownDataset` says the nearest."""
     known = entries()
     if name not in known:
         raise UnknownDataset(f"no data set is called {name!r}{near_miss(name, known)}")

@@ -24,12 +24,7 @@ class PreparedDataset(Dataset):
 def load_prepared(folder: Path) -> PreparedDataset:
     """Load the folder that `lib.workbench.own_ratings.prepare` wrote.
 
-    Raises
-    ------
-    UnknownDataset
-        The folder is not there, or holds no prepared ratings.
-    CorruptDataset
-        A file of it is damaged.
+    Without such files it is an `UnknownDataset`, with a damaged one a `CorruptDataset`.
     """
     try:
         meta = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))

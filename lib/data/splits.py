@@ -145,13 +145,7 @@ def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed:
 
 @traced
 def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> list[Split]:
-    """Part all ratings evenly at random into `n_folds` test sets, each rating in exactly one.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two folds, or more folds than ratings.
-    """
+    """Part all ratings evenly at random into `n_folds` test sets, from 2 to as many as there are ratings."""
     return with_folds(interactions, fold_numbers(len(interactions), n_folds, seed), seed)
 
 
@@ -271,13 +265,7 @@ PROTOCOLS = (*USUAL, "chronological", *FOLDS)
 
 
 def make_split(dataset, name: str, *, seed: int = 42) -> Split:
-    """Make a split by its name, as a notebook's parameter gives it.
-
-    Raises
-    ------
-    ValueError
-        No protocol has that name.
-    """
+    """Make a split by its name, as a notebook's parameter gives it; another name is a ValueError."""
     if name == "chronological":
         return chronological(dataset.interactions)
     if name in FOLDS:

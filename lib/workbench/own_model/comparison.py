@@ -42,11 +42,6 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
     return {title: users for title, users in found.items() if own in users and len(users) > 1}
 
 
-def lower_is_better(users: Mapping[str, PerUser]) -> bool:
-    """Whether a small value of the metric is a good one."""
-    return next(iter(users.values())).metric == "rmse"
-
-
 def against_each(
     users: Mapping[str, PerUser], own: str, *, level: float, n_resamples: int, seed: int
 ) -> pd.DataFrame:
@@ -78,7 +73,7 @@ def against_each(
     turned = {"difference": "difference", "low": "high", "high": "low", "effect_size": "effect_size"}
     found = found.assign(**{name: -table[of] for name, of in turned.items()})
     found[["p_value", "p_adjusted"]] = table[["p_value", "p_adjusted"]]
-    lower = lower_is_better(users)
+    lower = users[own].metric == "rmse"
     gain = -found["difference"] if lower else found["difference"]
     found["verdict"] = np.where(found["p_adjusted"] > level, SAME, np.where(gain > 0, BETTER, WORSE))
     return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from lib import ROOT
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.workbench.own_model.loading import contract_command, own_folders
 
 TIMEOUT = 600

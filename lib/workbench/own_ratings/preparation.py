@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +31,6 @@ FORM = 2
 META = "dataset.json"
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What `prepare` left: the `folder` for ``lib.data.dataset.load``, one line about what was read."""
-
-    folder: Path
-    summary: str
-
-
 def prepare(
     path: Path | str,
     *,
@@ -49,8 +40,8 @@ def prepare(
     duplicates: str = "error",
     items: Path | str | None = None,
     users: Path | str | None = None,
-) -> Prepared:
-    """Read a file of ratings, check it, and write it into `folder` in the project's form.
+) -> str:
+    """Read a file of ratings, check it, and write it into `folder` in the project's form; return what was read in a line.
 
     What was read before, with the same options, is not read again.
 
@@ -79,15 +70,11 @@ def prepare(
     tables = {kind: Path(table) for kind, table in (("item", items), ("user", users)) if table is not None}
     files = {path.name: path} | {f"{kind}s: {table.name}": table for kind, table in tables.items()}
     checksums = {name: digest(read_bytes(file)) for name, file in files.items()}
-    options = {
-        "columns": dict(columns or {}),
-        "scale": scale and list(map(float, scale)),
-        "duplicates": duplicates,
-    }
-    key = digest(json.dumps([FORM, checksums, options], sort_keys=True).encode())
+    asked = [FORM, checksums, dict(columns or {}), scale, duplicates]
+    key = digest(json.dumps(asked, sort_keys=True).encode())
     known = read_json(folder / META) or {}
     if known.get("key") == key:
-        return Prepared(folder, known["summary"])
+        return known["summary"]
 
     frame, how, source = _ratings(path, columns)
     n_rows = len(frame)
@@ -135,7 +122,7 @@ def prepare(
             with whole_file(target) as partial:
                 written[name].to_parquet(partial, index=False)
     write_json(folder / META, meta)
-    return Prepared(folder, meta["summary"])
+    return meta["summary"]
 
 
 def slug(path: Path) -> str:

@@ -67,15 +67,6 @@ def feature_table(ratings: Interactions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["table", "column", "use"]]
 
 
-def rating_counts(ratings: Interactions, most: int = 41) -> pd.DataFrame:
-    """Count ratings by value, or by interval of equal width where there are more than `most` values."""
-    values, counts = np.unique(ratings.ratings, return_counts=True)
-    if len(values) <= most:
-        return pd.DataFrame({"rating": values, "count": counts})
-    counts, edges = np.histogram(ratings.ratings, bins=20)
-    return pd.DataFrame({"rating": (edges[1:] + edges[:-1]) / 2, "count": counts})
-
-
 def user_lists(
     lists: pd.DataFrame, split: Split, n: int, threshold: float, labels: Mapping[str, str]
 ) -> pd.DataFrame:

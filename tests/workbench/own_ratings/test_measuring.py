@@ -28,12 +28,10 @@ MIXED = "side_information_als_features_implicit"
 def shapes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
     ratings, items, users = books(folder)
-    made = {
-        "half": prepare(half_stars(folder), folder=folder / "half"),
-        "books": prepare(ratings, items=items, users=users, scale=(0, 100), folder=folder / "books"),
-        "plays": prepare(plays(folder), folder=folder / "plays"),
-    }
-    return {name: load(str(one.folder)) for name, one in made.items()}
+    prepare(half_stars(folder), folder=folder / "half")
+    prepare(ratings, items=items, users=users, scale=(0, 100), folder=folder / "books")
+    prepare(plays(folder), folder=folder / "plays")
+    return {name: load(str(folder / name)) for name in ("half", "books", "plays")}
 
 
 def reasons(found):

@@ -28,7 +28,8 @@ def write(tmp_path):
 @pytest.fixture
 def got(tmp_path):
     def read(path, **options):
-        return load(str(prepare(path, folder=tmp_path / "out", **options).folder))
+        prepare(path, folder=tmp_path / "out", **options)
+        return load(str(tmp_path / "out"))
 
     return read
 
@@ -276,13 +277,14 @@ def test_files_of_one_name_are_told_apart(tmp_path):
     )
     prepare(path, **options)
     path.write_text(GOOD + "b,y,2\n")
-    assert "4 ratings" in prepare(path, **options).summary
+    assert "4 ratings" in prepare(path, **options)
 
 
 def test_the_three_shapes(tmp_path):
     for path, scale, single, times in (
         (half_stars(tmp_path), [0.5, 5.0], False, True), (books(tmp_path)[0], None, False, True), (plays(tmp_path), [1.0, 1.0], True, False),
     ):  # fmt: skip
-        meta = json.loads((prepare(path, folder=tmp_path / path.stem).folder / "dataset.json").read_text())
+        prepare(path, folder=tmp_path / path.stem)
+        meta = json.loads((tmp_path / path.stem / "dataset.json").read_text())
         assert (meta["single_valued"], meta["has_timestamps"]) == (single, times)
         assert scale is None or meta["scale"] == scale
