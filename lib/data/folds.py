@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def inner_folds(train: Interactions, *, n_folds: int = 3, seed: int = 0) -> list
 
 def _freeze(interactions: Interactions, path: Path, n_folds: int, seed: int) -> None:
     numbers = fold_numbers(len(interactions), n_folds, seed).astype(np.uint8)
-    content = {"format": FORMAT, "folds": numbers, "n_folds": n_folds, "seed": seed}
+    content: dict[str, Any] = {"format": FORMAT, "folds": numbers, "n_folds": n_folds, "seed": seed}
     content["ratings"] = _of_ratings(interactions, _canonical(interactions))
     content["checksum"] = _of_folds(numbers, n_folds, seed)
     with whole_file(path) as partial, open(partial, "wb") as file:

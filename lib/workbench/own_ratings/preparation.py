@@ -41,7 +41,7 @@ def prepare(
     items: Path | str | None = None,
     users: Path | str | None = None,
 ) -> str:
-    """Read a file of ratings, check it, and write it into `folder` in the project's form; return what was read in a line.
+    """Read a file of ratings, check it, write it into `folder` in the project's form, and say in a line what was read.
 
     What was read before, with the same options, is not read again.
 
@@ -103,12 +103,8 @@ def prepare(
         "single_valued": bool(frame["rating"].min() == frame["rating"].max()),
         "has_ratings": "rating" in how["columns"],
         "has_timestamps": bool(frame["timestamp"].min() < frame["timestamp"].max()),
-        "counts": {
-            "rows": n_rows,
-            "ratings": len(frame),
-            "users": len(rated["user"]),
-            "items": len(rated["item"]),
-        },
+        "counts": {"rows": n_rows, "ratings": len(frame)}
+        | {f"{kind}s": len(ids) for kind, ids in rated.items()},
         "tables": {kind: {"file": tables[kind].name, "columns": list(table)} for kind, table in side.items()},
         **how,
     }

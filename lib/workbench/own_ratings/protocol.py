@@ -26,12 +26,8 @@ CALMER = 4
 def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], list[tuple[str, str]]]:
     """Part the ratings: a fifth of each user's, and with `by_time` the last fifth of all where there are timestamps.
 
-    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason.
-
-    Raises
-    ------
-    ValueError
-        There are too few ratings to hold any out.
+    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason. Too few
+    ratings to hold any out are a ValueError.
     """
     left_out = []
     main = make_split(data, "per_user_80_20", seed=seed)
@@ -59,12 +55,7 @@ def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[flo
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
     Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings
-    where fewer than a tenth of them reach that.
-
-    Raises
-    ------
-    ValueError
-        No rating reaches the given threshold.
+    where fewer than a tenth of them reach that. A given one that no rating reaches is a ValueError.
     """
     values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:
@@ -92,7 +83,7 @@ def fit_all(
     *,
     once: Sequence[str] = (),
     changes: Mapping[str, Mapping[str, Any]] | None = None,
-    **options: int,
+    **options: Any,
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Fit every candidate on every split, and bring predictions back onto the reader's scale.
 

@@ -7,6 +7,7 @@ learn from ratings brought linearly onto 1 to 5, and their predictions are broug
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,11 @@ def from_stars(stars: np.ndarray, scale: RatingScale) -> np.ndarray:
 
 def for_models(interactions: Interactions) -> Interactions:
     """Return the same pairs under whole numbers as ids, on the scale of `STARS`, with tables that models know."""
-    changed = {"ratings": to_stars(interactions.ratings, interactions.scale), "scale": STARS, "origin": ()}
+    changed: dict[str, Any] = {
+        "ratings": to_stars(interactions.ratings, interactions.scale),
+        "scale": STARS,
+        "origin": (),
+    }
     for kind in ("user", "item"):
         ids = np.arange(len(getattr(interactions, f"{kind}_ids")))
         known, _ = grouped_columns(getattr(interactions, f"{kind}_table"), kind)
