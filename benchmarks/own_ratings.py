@@ -41,11 +41,11 @@ def _row(folder: Path, ids: str, table: pd.DataFrame) -> dict:
     seconds = []
     for number in range(PAIRS):
         start = time.perf_counter()
-        made = prepare(path, folder=folder / f"{path.stem}{number}")
+        prepare(path, folder=folder / f"{path.stem}{number}")
         middle = time.perf_counter()
         parsed = pd.read_csv(path)
         seconds.append((middle - start, time.perf_counter() - middle))
-        if len(pd.read_parquet(made.folder / "ratings.parquet")) != len(parsed):
+        if len(pd.read_parquet(folder / f"{path.stem}{number}" / "ratings.parquet")) != len(parsed):
             raise AssertionError("both must read as many ratings")
     ours, peer = np.median(seconds, axis=0)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from lib.data.dataset import FOLDS
+from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import StoredRun, metrics_frame
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
@@ -75,7 +75,7 @@ def gather(
     """Put the runs' metrics together, and what a reader sees for models that are not registered.
 
     `runs` are the stored ones by name; the one called `folds_run`, where it is there, gives means over `n_folds` (at least 2)
-    random folds, as of `lib.studies.koren_folds.compare_on_folds`, in the place of its metrics.
+    random folds, as of `lib.studies.koren_study.compare_on_folds`, in the place of its metrics.
     """
     frames = [run.metrics for name, run in runs.items() if name != folds_run]
     labels = {"ensemble": "Ensemble"}

@@ -15,8 +15,8 @@ from lib import ROOT
 from lib.claims.anchor_measurements import measured
 from lib.claims.published import InvalidClaims, check_keys, read_toml, rounding_of
 from lib.data.catalogue import entry
-from lib.data.dataset import FOLDS
 from lib.data.errors import UnknownDataset
+from lib.data.splits import FOLDS
 
 PATH = ROOT / "data" / "anchors.toml"
 METRICS = ("rmse", "mae")

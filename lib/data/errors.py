@@ -1,12 +1,27 @@
-"""What can go wrong between a data set's name and its ratings."""
+"""Errors that are an answer: Jupyter shows their sentence in place of a traceback; data sets have some."""
 
 from __future__ import annotations
 
-from lib.data.one_sentence import OneSentence
+import os
+
+RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"
+"""The runner sets this to have a run write into a folder of its own until it has ended well."""
+
+
+class OneSentence:
+    """Mixed into an exception whose message already says what is missing and what to type.
+
+    A traceback through the library would bury that. Under the runner, which prints the message by itself, the
+    traceback stays empty.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints in the place of a traceback."""
+        return [] if os.environ.get(RUN_FOLDER_VARIABLE) else [str(self)]
 
 
 class UnknownDataset(OneSentence, ValueError):
-    """No data set has that name; the message names the nearest one and all that are known."""
+    """No data set has that name; the message names the nearest one, or all that are known."""
 
 
 class DatasetUnavailable(OneSentence, RuntimeError):

@@ -6,13 +6,8 @@ import numpy as np
 import pandas as pd
 
 
-def genre_matrix(item_table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
-    """Turn the genre names of films into indicator columns.
-
-    Parameters
-    ----------
-    item_table : DataFrame
-        With a column ``genres`` of names joined by ``|``; an empty or missing entry has no genre.
+def genre_matrix(item_table: pd.DataFrame | None) -> tuple[list[str], np.ndarray]:
+    """Turn the column ``genres`` of films into indicators; an empty or missing entry has no genre.
 
     Returns
     -------
@@ -28,11 +23,16 @@ def genre_matrix(item_table: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     """
     if item_table is None or "genres" not in item_table:
         raise ValueError("this data set has no genres: its item_table is missing or lacks a column 'genres'")
-    listed = [text.split("|") if isinstance(text, str) and text else [] for text in item_table["genres"]]
-    names = sorted({name for genres in listed for name in genres})
+    found = listed(item_table["genres"])
+    names = sorted({name for genres in found for name in genres})
     column = {name: place for place, name in enumerate(names)}
-    indicators = np.zeros((len(listed), len(names)), dtype=np.float32)
-    for row, genres in enumerate(listed):
+    indicators = np.zeros((len(found), len(names)), dtype=np.float32)
+    for row, genres in enumerate(found):
         for name in genres:
             indicators[row, column[name]] = 1
     return names, indicators
+
+
+def listed(column: pd.Series) -> list[list[str]]:
+    """Part the names that each entry of a column joins by ``|``; none where it is empty or missing."""
+    return [text.split("|") if isinstance(text, str) and text else [] for text in column]

@@ -49,8 +49,8 @@ class Interactions:
     user_table, item_table : DataFrame, optional
         Side information, one row a code in code order, indexed by raw id.
     origin : tuple
-        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split; empty
-        where nothing is known of it. No part of the content.
+        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split;
+        empty where nothing is known of it. No part of the content.
     """
 
     users: np.ndarray
@@ -65,24 +65,20 @@ class Interactions:
     origin: tuple = field(default=(), repr=False, compare=False)
 
     def __post_init__(self):
-        for name, dtype in (
-            ("users", np.int32), ("items", np.int32), ("ratings", np.float32), ("timestamps", np.int64),
-        ):  # fmt: skip
+        types = {"users": np.int32, "items": np.int32, "ratings": np.float32, "timestamps": np.int64}
+        for name, dtype in types.items():
             array = np.ascontiguousarray(getattr(self, name), dtype=dtype).view()
             array.flags.writeable = False
             object.__setattr__(self, name, array)
-        lengths = {len(self.users), len(self.items), len(self.ratings), len(self.timestamps)}
+        lengths = {len(getattr(self, name)) for name in types}
         if len(lengths) != 1:
             raise InvalidRatings(f"users, items, ratings and timestamps differ in length: {sorted(lengths)}")
-        for kind, codes, ids in (("user", self.users, self.user_ids), ("item", self.items, self.item_ids)):
+        for kind in ("user", "item"):
+            codes, ids, table = (getattr(self, f"{kind}{part}") for part in ("s", "_ids", "_table"))
             if len(codes) and (codes.min() < 0 or codes.max() >= len(ids)):
                 raise InvalidRatings(
                     f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range"
                 )
-        for kind, table, ids in (
-            ("user", self.user_table, self.user_ids),
-            ("item", self.item_table, self.item_ids),
-        ):
             if table is not None and not np.array_equal(table.index.to_numpy(), ids):
                 raise InvalidRatings(f"{kind}_table must have one row a {kind} id, in the id map's order")
 
@@ -97,17 +93,16 @@ class Interactions:
         item_table: pd.DataFrame | None = None,
         source: str = "the ratings",
     ) -> Interactions:
-        """Check a table of ratings and code its ids, keeping the rows' order.
+        """Check a table of ratings and code its ids by their sorted order, keeping the rows' order.
 
         Parameters
         ----------
         frame : DataFrame
             Columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``.
         scale : (low, high)
-            The source's rating scale, ends included.
         user_table, item_table : DataFrame, optional
-            Side information indexed by raw id. Ids that nobody rated are kept at the end of the id map (the
-            catalogue is what can be recommended); rated ids missing from the table get a row of missing values.
+            Indexed by raw id. Ids that nobody rated are kept at the end of the id map (the catalogue is what can be
+            recommended); rated ids missing from the table get a row of missing values.
         source : str
             What to call the data in an error.
 
@@ -121,17 +116,14 @@ class Interactions:
         users, user_ids = _code(frame["user"], user_table)
         items, item_ids = _code(frame["item"], item_table)
         timestamps = frame["timestamp"] if "timestamp" in frame else np.zeros(len(frame))
-        return cls(
-            users, items, frame["rating"].to_numpy(), np.asarray(timestamps), user_ids, item_ids,
-            RatingScale(*map(float, scale)), _align(user_table, user_ids), _align(item_table, item_ids),
-        )  # fmt: skip
+        tables = _align(user_table, user_ids), _align(item_table, item_ids)
+        coded = users, items, frame["rating"].to_numpy(), np.asarray(timestamps)
+        return cls(*coded, user_ids, item_ids, RatingScale(*map(float, scale)), *tables)
 
     def take(self, rows: np.ndarray) -> Interactions:
         """Return the rows (indices or a mask) as Interactions over the same id maps."""
-        return replace(
-            self, users=self.users[rows], items=self.items[rows], ratings=self.ratings[rows],
-            timestamps=self.timestamps[rows], origin=(),
-        )  # fmt: skip
+        taken = {name: getattr(self, name)[rows] for name in ("users", "items", "ratings", "timestamps")}
+        return replace(self, **taken, origin=())
 
     def with_ratings(self, ratings: np.ndarray, scale: tuple[float, float]) -> Interactions:
         """Return the same pairs with other values, such as centred ratings."""
@@ -149,12 +141,12 @@ class Interactions:
 
     @property
     def n_users(self) -> int:
-        """Length of the user id map, users without a rating here included."""
+        """Length of the user id map."""
         return len(self.user_ids)
 
     @property
     def n_items(self) -> int:
-        """Length of the item id map, items without a rating here included."""
+        """Length of the item id map."""
         return len(self.item_ids)
 
     @cached_property
@@ -175,21 +167,13 @@ class Interactions:
         """
         order = np.lexsort((self.items, self.users))
         pointers = np.concatenate(([0], np.cumsum(self.user_counts)))
-        return sparse.csr_array(
-            (self.ratings[order].astype(np.float64), self.items[order], pointers),
-            shape=(self.n_users, self.n_items),
-        )
+        stored = self.ratings[order].astype(np.float64), self.items[order], pointers
+        return sparse.csr_array(stored, shape=(self.n_users, self.n_items))
 
     def frame(self) -> pd.DataFrame:
         """Return a table of raw ids: user, item, rating, timestamp."""
-        return pd.DataFrame(
-            {
-                "user": self.user_ids[self.users],
-                "item": self.item_ids[self.items],
-                "rating": self.ratings,
-                "timestamp": self.timestamps,
-            }
-        )
+        ids = {"user": self.user_ids[self.users], "item": self.item_ids[self.items]}
+        return pd.DataFrame({**ids, "rating": self.ratings, "timestamp": self.timestamps})
 
     def user_codes(self, raw_ids) -> np.ndarray:
         """Codes of raw user ids; -1 for an id that is not in the map."""
@@ -200,7 +184,7 @@ class Interactions:
         return pd.Index(self.item_ids).get_indexer(np.asarray(raw_ids)).astype(np.int32)
 
 
-def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str = "the ratings") -> None:
+def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str) -> None:
     """Raise `InvalidRatings`, naming the first offending rows, unless `frame` can be trained on."""
     missing = [column for column in COLUMNS if column not in frame]
     if missing:
@@ -213,28 +197,22 @@ def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str =
     if not pd.api.types.is_numeric_dtype(frame["rating"]):
         text = pd.to_numeric(frame["rating"], errors="coerce").isna()
         raise InvalidRatings(f"{source}: a rating is not a number {_rows(frame, text)}.")
-    for column in ("user", "item"):
-        if frame[column].isna().any():
-            raise InvalidRatings(f"{source}: a {column} id is missing {_rows(frame, frame[column].isna())}.")
-    ratings = frame["rating"].to_numpy(dtype=np.float64)
-    if not np.isfinite(ratings).all():
-        bad = ~np.isfinite(ratings)
-        raise InvalidRatings(
-            f"{source}: a rating is NaN or infinite {_rows(frame, bad)}. Drop or mend the rows."
-        )
-    low, high = scale
-    outside = (ratings < low) | (ratings > high)
-    if outside.any():
-        raise InvalidRatings(
-            f"{source}: {outside.sum():,} ratings lie off the scale {low:g} to {high:g} {_rows(frame, outside)}. "
-            "Mend the rows or give the right scale."
-        )
-    twice = frame.duplicated(["user", "item"], keep=False)
-    if twice.any():
-        raise InvalidRatings(
-            f"{source}: {twice.sum():,} rows repeat a (user, item) pair {_rows(frame, twice)}. "
-            "Keep one rating a pair, such as the last or the mean."
-        )
+    ratings, (low, high) = frame["rating"].to_numpy(dtype=np.float64), scale
+    outside, twice = (ratings < low) | (ratings > high), frame.duplicated(["user", "item"], keep=False)
+    off = f"{outside.sum():,} ratings lie off the scale {low:g} to {high:g}"
+    for mask, what, fix in (
+        (frame["user"].isna(), "a user id is missing", ""),
+        (frame["item"].isna(), "an item id is missing", ""),
+        (~np.isfinite(ratings), "a rating is NaN or infinite", " Drop or mend the rows."),
+        (outside, off, " Mend the rows or give the right scale."),
+        (
+            twice,
+            f"{twice.sum():,} rows repeat a (user, item) pair",
+            " Keep one, such as the last or the mean.",
+        ),
+    ):
+        if mask.any():
+            raise InvalidRatings(f"{source}: {what} {_rows(frame, mask)}.{fix}")
 
 
 def _rows(frame: pd.DataFrame, mask, most: int = 3) -> str:
@@ -248,7 +226,7 @@ def _rows(frame: pd.DataFrame, mask, most: int = 3) -> str:
 
 
 def _code(column: pd.Series, table: pd.DataFrame | None) -> tuple[np.ndarray, np.ndarray]:
-    """Code raw ids by their sorted order; ids that only the side table knows come after the rated ones."""
+    """Code raw ids; ids that only the side table knows come after the rated ones."""
     codes, ids = pd.factorize(column.to_numpy(), sort=True)
     ids = np.asarray(ids)
     if table is not None:

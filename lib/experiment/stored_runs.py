@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lib import ROOT
-from lib.data.one_sentence import OneSentence
+from lib.data.errors import OneSentence
 from lib.statistics.agreement import ScoreMatrix
 
 METRIC_COLUMNS = (

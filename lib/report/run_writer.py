@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.data.files import whole_file, write_json
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
 from lib.experiment.provenance import collect_provenance
 from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder
 from lib.report import display

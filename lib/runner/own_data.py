@@ -62,12 +62,12 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     folder = output_dir / RATINGS
     if options.describe is None:
         try:
-            prepared = prepare(path, folder=folder, **told(options))
+            summary = prepare(path, folder=folder, **told(options))
         except InvalidRatingsFile as error:
             raise BadRatings(str(error)) from None
         except FileNotFoundError as error:
             raise BadRatings(f"there is no file {shown(Path(error.filename or path))}") from None
-        print(f"data   {prepared.summary}")
+        print(f"data   {summary}")
     # As the notebooks see it from their folder: then no page shows where this machine keeps it.
     inside = folder.is_relative_to(plan.root)
     dataset = Path(os.path.relpath(folder, plan.notebooks) if inside else folder).as_posix()

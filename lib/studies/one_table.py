@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.data.splits import Split
+from lib.data.splits import FOLDS, Split
 from lib.experiment.evaluation import RATING_METRICS, Evaluation, evaluation_of
 from lib.studies.contenders import Contender
 
@@ -17,7 +17,6 @@ COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak
 MEASURED = (*RATING_METRICS, *LIST_METRICS, *COSTS)
 INTERVALS = (*RATING_METRICS, "ndcg")
 """Metrics that get an interval."""
-FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
 
 def protocol_of(split: str) -> str:

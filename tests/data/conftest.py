@@ -1,15 +1,16 @@
 import pytest
 from toy_dataset import FILES
 
-from lib.data import catalogue
+from lib.data import catalogue, sources
 from lib.data.archives import digest
 from lib.data.catalogue import Entry
 
 
 @pytest.fixture
 def toy(monkeypatch, tmp_path):
-    """A three-rating data set of ml-100k's format, known to the loader as "toy"; every outside source is shut."""
+    """A three-rating data set of ml-100k's format, known to the loader as "toy"; the cache is empty."""
     monkeypatch.delenv("MOVIELENS_DIR", raising=False)
+    monkeypatch.setattr(sources, "CACHE", tmp_path / "raw")
     entry = Entry(
         name="toy", title="Toy", format="ml-100k", scale=(1.0, 5.0),
         counts={"ratings": 3, "users": 2, "items": 2}, url="https://127.0.0.1:1/toy.zip", archive="",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lib.data.folds import WrongFolds, freeze, inner_folds, load_or_freeze, thaw
+from lib.data.folds import WrongFolds, frozen_folds, inner_folds
 from lib.data.splits import k_fold
 
 
@@ -10,14 +10,15 @@ def pairs(part):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "folds.npz"
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.data.folds.FOLDS", tmp_path)
+    return tmp_path / "toy.npz"
 
 
 def test_folds_are_those_of_k_fold_on_sorted_rows(planted, path):
     order = np.lexsort((planted.item_ids[planted.items], planted.user_ids[planted.users]))
     expected = k_fold(planted.take(order), n_folds=5, seed=7)
-    found = freeze(planted, path, n_folds=5, seed=7)
+    found = frozen_folds(planted, name="toy", n_folds=5, seed=7)
     assert [str(s) for s in found] == [str(s) for s in expected]
     for ours, theirs in zip(found, expected, strict=True):
         assert pairs(ours.test) == pairs(theirs.test)
@@ -25,14 +26,15 @@ def test_folds_are_those_of_k_fold_on_sorted_rows(planted, path):
 
 
 def test_the_order_of_rows_does_not_matter(planted, path):
-    freeze(planted, path)
+    frozen_folds(planted, name="toy")
     shuffled = planted.take(np.random.default_rng(0).permutation(len(planted)))
-    for first, second in zip(thaw(path, planted), thaw(path, shuffled), strict=True):
+    found = (frozen_folds(rows, name="toy") for rows in (planted, shuffled))
+    for first, second in zip(*found, strict=True):
         assert pairs(first.test) == pairs(second.test)
 
 
 def test_the_file_holds_no_id_and_no_rating(planted, path):
-    freeze(planted, path)
+    frozen_folds(planted, name="toy")
     with np.load(path, allow_pickle=False) as file:
         assert file["folds"].shape == (len(planted),)
         assert set(np.unique(file["folds"])) == set(range(5))
@@ -41,35 +43,35 @@ def test_the_file_holds_no_id_and_no_rating(planted, path):
 
 
 def test_other_ratings_are_refused(planted, path):
-    freeze(planted, path)
+    frozen_folds(planted, name="toy")
     changed = planted.ratings.copy()
     changed[3] = 2.0 if changed[3] > 3 else 4.0
     with pytest.raises(WrongFolds, match="other ratings"):
-        thaw(path, planted.with_ratings(changed, planted.scale))
+        frozen_folds(planted.with_ratings(changed, planted.scale), name="toy")
     with pytest.raises(WrongFolds, match="other ratings"):
-        thaw(path, planted.take(np.arange(len(planted) - 1)))
+        frozen_folds(planted.take(np.arange(len(planted) - 1)), name="toy")
 
 
 def test_a_damaged_file_is_refused(planted, path):
-    freeze(planted, path)
+    frozen_folds(planted, name="toy")
     with np.load(path) as file:
         content = dict(file)
     content["folds"][0] = (content["folds"][0] + 1) % 5
     np.savez_compressed(path, **content)
     with pytest.raises(WrongFolds, match="damaged"):
-        thaw(path, planted)
+        frozen_folds(planted, name="toy")
     path.write_bytes(b"no folds")
     with pytest.raises(WrongFolds, match="not a file of folds"):
-        thaw(path, planted)
+        frozen_folds(planted, name="toy")
 
 
-def test_load_or_freeze_keeps_what_is_there(planted, path):
-    load_or_freeze(path, planted, seed=3)
+def test_what_is_frozen_is_kept(planted, path):
+    frozen_folds(planted, name="toy", seed=3)
     before = path.read_bytes()
-    load_or_freeze(path, planted, seed=3)
+    frozen_folds(planted, name="toy", seed=3)
     assert path.read_bytes() == before
     with pytest.raises(WrongFolds, match="seed 3"):
-        load_or_freeze(path, planted, seed=4)
+        frozen_folds(planted, name="toy", seed=4)
 
 
 def test_inner_folds_part_the_training_ratings_alone(planted):

@@ -80,7 +80,7 @@ def test_codes_of_raw_ids(frame):
         (lambda f: f.assign(rating=[4, 1, np.inf, 3]), "NaN or infinite .row 3"),
         (lambda f: f.assign(rating=[4, 0.5, 5, 3]), r"1 ratings lie off the scale 1 to 5 \(row 2"),
         (lambda f: f.assign(item=["a", "a", "a", "c"]), r"2 rows repeat a .user, item. pair \(row 1"),
-        (lambda f: f.assign(item=["a", None, "b", "c"]), "a item id is missing .row 2"),
+        (lambda f: f.assign(item=["a", None, "b", "c"]), "an item id is missing .row 2"),
     ],
 )
 def test_bad_ratings_are_named(frame, change, message):

@@ -13,8 +13,7 @@ def toy(tmp_path, monkeypatch):
     files, substitutes = {"u.data": "", "u.item": "official"}, {"u.item": ("items.tsv", "rebuilt")}
     entry = Entry("toy", "Toy", "csv", (1, 5), {}, "", "", "", "", files, substitutes)
     monkeypatch.setattr(present, "entries", lambda: {"toy": entry})
-    monkeypatch.setattr(present, "entry", {"toy": entry}.get)
-    monkeypatch.setattr(present, "RAW", tmp_path / "raw")
+    monkeypatch.setattr(present.sources, "CACHE", tmp_path / "raw")
     (tmp_path / "raw" / "toy").mkdir(parents=True)
     return tmp_path / "raw" / "toy"
 

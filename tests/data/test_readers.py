@@ -27,9 +27,9 @@ def test_ratings_keep_the_file_s_order_and_types():
 )
 def test_a_line_that_cannot_be_read_is_named(bad):
     content = RATINGS + bad + RATINGS
-    with pytest.raises(CorruptDataset, match=r"/data/u\.data, line 4: expected user, item, rating"):
+    with pytest.raises(CorruptDataset, match=r"/data/u\.data: .*Row #4: .*Mend the line"):
         readers.read_ratings(content, "/data/u.data", separator="\t")
-    with pytest.raises(CorruptDataset, match="r, line 5: "):
+    with pytest.raises(CorruptDataset, match=r"r: .*Row #5: "):
         readers.read_ratings(
             b"h\n" + content.replace(b"\t", b","), "r", separator=",", header="h"
         )  # the header counts as a line

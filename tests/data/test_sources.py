@@ -11,40 +11,49 @@ from lib.data.dataset import load
 from lib.data.errors import CorruptDataset, DatasetUnavailable
 
 
-def test_a_folder_of_the_users_is_asked_first(toy, unpacked, tmp_path, monkeypatch):
+@pytest.fixture
+def load_from(monkeypatch):
+    """Load the toy data from a folder of the user's."""
+
+    def loaded(folder):
+        monkeypatch.setenv("MOVIELENS_DIR", str(folder))
+        return load("toy")
+
+    return loaded
+
+
+def test_a_folder_of_the_users_is_asked_first(toy, unpacked, load_from, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_from_grouplens", lambda entry: pytest.fail("asked GroupLens"))
-    dataset = load("toy", directory=unpacked.parent, cache=tmp_path / "raw")
+    dataset = load_from(unpacked.parent)
     assert dataset.source == "MOVIELENS_DIR"
     assert dataset.checksums == {name: hashlib.sha256(body).hexdigest() for name, body in FILES.items()}
-    assert str(tmp_path) not in repr(dataset) + dataset.origin
-    # The data set's own folder is understood too, and so is the environment variable.
-    assert load("toy", directory=unpacked, cache=tmp_path / "raw").source == "MOVIELENS_DIR"
-    monkeypatch.setenv("MOVIELENS_DIR", str(unpacked.parent))
-    assert load("toy", cache=tmp_path / "raw").source == "MOVIELENS_DIR"
+    assert str(tmp_path) not in repr(dataset)
+    # The data set's own folder is understood too.
+    assert load_from(unpacked).source == "MOVIELENS_DIR"
 
 
 @pytest.mark.parametrize("place", ["toy.zip", "toy/toy.zip"])
-def test_an_official_zip_in_the_users_folder(toy, tmp_path, place):
+def test_an_official_zip_in_the_users_folder(toy, load_from, tmp_path, place):
     (tmp_path / "toy").mkdir()
     zip_of(tmp_path / place, {f"toy/{name}": body for name, body in FILES.items()})
-    dataset = load("toy", directory=tmp_path, cache=tmp_path / "raw")
+    dataset = load_from(tmp_path)
     assert dataset.source == "MOVIELENS_DIR" and len(dataset.interactions) == 3
 
 
 def test_a_fetched_archive_is_cached_and_the_next_load_reads_the_cache(toy, tmp_path, monkeypatch):
     content = {**FILES, "README": b"licence"}
-    monkeypatch.setattr(sources, "_from_grouplens", lambda entry: (content, "the official archive"))
-    assert load("toy", cache=tmp_path / "raw").source == "GroupLens"
+    monkeypatch.setattr(sources, "_from_grouplens", lambda entry: content)
+    assert load("toy").source == "GroupLens"
     monkeypatch.setattr(sources, "_from_grouplens", lambda entry: pytest.fail("asked again"))
-    again = load("toy", cache=tmp_path / "raw")
-    assert (again.source, again.origin) == ("data/raw", "the official archive")
+    assert load("toy").source == "data/raw"
+    assert (tmp_path / "raw/toy/origin.txt").read_text() == "GroupLens\n"
     assert sorted(path.name for path in (tmp_path / "raw/toy").iterdir()) == sorted([*content, "origin.txt"])
 
 
-def test_each_source_s_answer_and_the_way_out_are_told(toy, tmp_path, monkeypatch):
+def test_each_source_s_answer_and_the_way_out_are_told(toy, load_from, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "TIMEOUT", (0.5, 0.5))
     with pytest.raises(DatasetUnavailable) as error:
-        load("toy", directory=tmp_path, cache=tmp_path / "raw")
+        load_from(tmp_path)
     message = str(error.value)
     for part in (
         "1. MOVIELENS_DIR",
@@ -57,35 +66,36 @@ def test_each_source_s_answer_and_the_way_out_are_told(toy, tmp_path, monkeypatc
     assert not (tmp_path / "raw").exists()
 
 
-def test_a_folder_that_does_not_exist_is_not_passed_over(toy, tmp_path):
+def test_a_folder_that_does_not_exist_is_not_passed_over(toy, load_from, tmp_path):
     with pytest.raises(DatasetUnavailable, match="not a folder here"):
-        load("toy", directory=tmp_path / "nowhere", cache=tmp_path / "raw")
+        load_from(tmp_path / "nowhere")
 
 
-def test_a_folder_without_one_file_names_it(toy, unpacked, tmp_path):
+def test_a_folder_without_one_file_names_it(toy, unpacked, load_from):
     (unpacked / "u.user").unlink()
     with pytest.raises(CorruptDataset, match=r"lacks u\.user"):
-        load("toy", directory=unpacked.parent, cache=tmp_path / "raw")
+        load_from(unpacked.parent)
 
 
-def test_a_wrong_checksum_says_expected_found_and_what_to_do(toy, unpacked, tmp_path):
+def test_a_wrong_checksum_says_expected_found_and_what_to_do(toy, unpacked, load_from):
     (unpacked / "u.data").write_bytes(FILES["u.data"].replace(b"5", b"4", 1))
     found = hashlib.sha256((unpacked / "u.data").read_bytes()).hexdigest()
     with pytest.raises(CorruptDataset) as error:
-        load("toy", directory=unpacked.parent, cache=tmp_path / "raw")
+        load_from(unpacked.parent)
     message = str(error.value)
     assert toy.files["u.data"] in message and found in message and str(unpacked) in message
     assert "Put the official file there" in message
 
 
 def test_a_damaged_cache_is_an_error_and_an_incomplete_one_is_fetched_anew(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "_from_grouplens", lambda entry: (dict(FILES), "the official archive"))
-    load("toy", cache=tmp_path)
-    (tmp_path / "toy/u.data").write_bytes(FILES["u.data"][:-8])
+    monkeypatch.setattr(sources, "_from_grouplens", lambda entry: dict(FILES))
+    load("toy")
+    cached = tmp_path / "raw/toy/u.data"
+    cached.write_bytes(FILES["u.data"][:-8])
     with pytest.raises(CorruptDataset, match="Delete it and run again"):
-        load("toy", cache=tmp_path)
-    (tmp_path / "toy/u.data").unlink()
-    assert load("toy", cache=tmp_path).source == "GroupLens"
+        load("toy")
+    cached.unlink()
+    assert load("toy").source == "GroupLens"
 
 
 def test_a_cut_off_download_leaves_nothing(toy, tmp_path, monkeypatch):
@@ -99,11 +109,11 @@ def test_a_cut_off_download_leaves_nothing(toy, tmp_path, monkeypatch):
 
     monkeypatch.setattr("pooch.retrieve", retrieve)
     with pytest.raises(CorruptDataset, match="not a whole zip archive"):
-        load("toy", cache=tmp_path / "raw")
+        load("toy")
     pinned = replace(toy, archive="md5:" + hashlib.md5(whole).hexdigest())
     monkeypatch.setattr(catalogue, "entries", lambda: {"toy": pinned})
     with pytest.raises(CorruptDataset, match="expected md5"):
-        load("toy", cache=tmp_path / "raw")
+        load("toy")
     assert not (tmp_path / "raw").exists()
 
 
@@ -120,7 +130,7 @@ def test_verification_of_the_connection_is_never_switched_off(toy, tmp_path, mon
 
     monkeypatch.setattr("requests.get", get)
     with pytest.raises(DatasetUnavailable, match=r"certificate failed verification \(expired\)"):
-        load("toy", cache=tmp_path)
+        load("toy")
     assert asked["url"].startswith("https://") and asked.get("verify", True) is True
     assert asked["timeout"] == sources.TIMEOUT
 
@@ -128,16 +138,17 @@ def test_verification_of_the_connection_is_never_switched_off(toy, tmp_path, mon
 def _load_repeatedly(entry, folder, barrier):
     def fetched(entry):
         barrier.wait(timeout=30)
-        return {**FILES, "big": b"x" * (1 << 20)}, "the official archive"
+        return {**FILES, "big": b"x" * (1 << 20)}
 
     catalogue.entries = lambda: {"toy": entry}
     sources._from_grouplens = fetched
     for turn in range(10):
         barrier.wait(timeout=30)
-        assert load("toy", cache=folder / str(turn)).source == "GroupLens"
+        sources.CACHE = folder / str(turn)
+        assert load("toy").source == "GroupLens"
 
 
-def test_two_processes_that_fetch_at_once_both_load_and_leave_a_whole_cache(toy, tmp_path):
+def test_two_processes_that_fetch_at_once_both_load_and_leave_a_whole_cache(toy, tmp_path, monkeypatch):
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(2)
     workers = [context.Process(target=_load_repeatedly, args=(toy, tmp_path, barrier)) for _ in range(2)]
@@ -147,7 +158,8 @@ def test_two_processes_that_fetch_at_once_both_load_and_leave_a_whole_cache(toy,
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
     for turn in range(10):
-        assert load("toy", cache=tmp_path / str(turn)).source == "data/raw"
+        monkeypatch.setattr(sources, "CACHE", tmp_path / str(turn))
+        assert load("toy").source == "data/raw"
         left = {path.name: path.read_bytes() for path in (tmp_path / str(turn) / "toy").iterdir()}
         assert set(left) == {*FILES, "big", "origin.txt"} and left["big"] == b"x" * (1 << 20)
 

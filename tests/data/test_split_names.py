@@ -2,9 +2,8 @@
 
 import pytest
 
-from lib.data.dataset import FOLDS
 from lib.data.split_names import NAMES, split_heading, split_name
-from lib.data.splits import PROTOCOLS
+from lib.data.splits import FOLDS, PROTOCOLS
 
 
 @pytest.mark.parametrize(

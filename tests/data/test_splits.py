@@ -53,8 +53,9 @@ def test_project_a_split_has_the_published_sizes(ml_100k):
     assert (len(split.train), len(split.test), cold.sum()) == (79_619, 20_381, 35)
 
 
-def test_users_with_few_ratings_stay_in_train(data):
-    split = splits.per_user_holdout(data, min_ratings=10)
+def test_users_with_few_ratings_stay_in_train(data, monkeypatch):
+    monkeypatch.setattr(splits, "MIN_RATINGS", 10)
+    split = splits.per_user_holdout(data)
     few = np.flatnonzero(data.user_counts < 10)
     assert not np.isin(split.test.users, few).any()
     assert (split.test.user_counts[data.user_counts >= 10] > 0).all()
@@ -183,12 +184,14 @@ def test_per_user_chronological_breaks_ties_by_the_order_of_rows():
     assert split.test.frame()["item"].tolist() == [4, 8, 7]
 
 
-def test_per_user_chronological_leaves_short_histories_in_train(data):
-    split = splits.per_user_chronological(data, test_share=0.5, min_ratings=20)
-    assert np.array_equal(np.unique(split.test.users), np.flatnonzero(data.user_counts >= 20))
-    nobody = splits.per_user_chronological(data, min_ratings=1_000)
-    assert (len(nobody.train), len(nobody.test)) == (len(data), 0)
+def test_per_user_chronological_leaves_short_histories_in_train(data, monkeypatch):
     assert len(splits.per_user_chronological(data, test_share=0.01).test) == 0  # nobody has a hundred ratings
+    monkeypatch.setattr(splits, "MIN_RATINGS", 20)
+    split = splits.per_user_chronological(data, test_share=0.5)
+    assert np.array_equal(np.unique(split.test.users), np.flatnonzero(data.user_counts >= 20))
+    monkeypatch.setattr(splits, "MIN_RATINGS", 1_000)
+    nobody = splits.per_user_chronological(data)
+    assert (len(nobody.train), len(nobody.test)) == (len(data), 0)
 
 
 def test_per_user_chronological_needs_times(data):

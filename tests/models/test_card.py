@@ -104,9 +104,9 @@ def test_a_models_file_brings_it_into_the_contract_tables_figures_explorer_and_o
     plt.close(figure)
 
     assert spaces()["toy"] == "A toy"
-    left_out = candidates(planted, single_valued=False).skipped.set_index("model")["reason"]
+    left_out = candidates(planted).skipped.set_index("model")["reason"]
     assert "60 items, more than 59" in left_out["A toy"]
-    assert "toy" in candidates(planted, single_valued=False, limits=False).contenders
+    assert "toy" in candidates(planted, limits=False).contenders
 
 
 @pytest.mark.parametrize(

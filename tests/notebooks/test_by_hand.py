@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lib import ROOT
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.experiment import stored_runs
 from lib.report import run_writer as results
 from lib.runner.notebook import parse, read_notebook

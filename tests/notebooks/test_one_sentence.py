@@ -6,7 +6,7 @@ import io
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.data.errors import RUN_FOLDER_VARIABLE
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lib.data import files
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.data.splits import per_user_holdout
 from lib.experiment import stored_runs
 from lib.experiment.evaluation import evaluate

@@ -4,7 +4,6 @@ import json
 import sys
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +16,7 @@ from lib.experiment.stored_runs import load_run
 from lib.metrics.per_user import PerUser
 from lib.models import create, model_class
 from lib.models.fitting import fit_model
+from lib.report.columns import interval_text
 from lib.report.run_writer import start_run
 from lib.report.stored_tables import list_table, rating_table
 from lib.statistics.indistinguishable import Standing
@@ -24,15 +24,12 @@ from lib.studies.contenders import chosen_from
 from lib.studies.one_table import evaluations_of
 from lib.workbench.own_model.comparison import (
     BETTER,
-    NOTHING,
     SAME,
     WORSE,
     against_each,
     agreement_with,
-    differences_figure,
     measured,
     sharing,
-    tally,
     verdict_words,
 )
 from lib.workbench.own_model.contract import contract_results
@@ -300,7 +297,7 @@ def test_a_run_that_can_not_be_compared_with_is_refused(stored, data, tmp_path):
 def test_a_model_of_the_table_gets_its_own_row_again(module, protocol, recorded):
     own, mine = recorded(f"{module(MINE)}:Wrapped", protocol, n_resamples=60)
     table, runs = table_with(own, mine, protocol), [protocol.stored, mine]
-    columns = ["key", "protocol", "rmse", "mae", "ndcg", "precision", "recall", "mrr", "coverage", "n_parameters", "rmse_low", "rmse_high", "ndcg_low", "ndcg_high"]  # fmt: skip
+    columns = ["key", "protocol", "rmse", "mae", "ndcg", "precision", "recall", "mrr", "coverage", "n_parameters", "rmse_interval", "ndcg_interval"]  # fmt: skip
     ours, theirs = (table[table["name"] == n][columns].reset_index(drop=True) for n in ("Wrapped", "bias"))
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
     assert ours["rmse"].notna().all() and ours["ndcg"].notna().tolist() == [True, False, True]
@@ -472,25 +469,9 @@ def test_too_few_resamples_are_refused():
         against_each(users, "0", level=0.05, n_resamples=100, seed=0)
 
 
-def test_the_figure_has_a_row_a_model_and_names_what_the_tests_find():
-    tests = pd.DataFrame({"model": ["a", "b"], "difference": [-0.1, 0.1], "low": [-0.2, 0.0], "high": [0.0, 0.2], "verdict": [BETTER, WORSE], "label": ["Model A", "b"]})  # fmt: skip
-    figure, numbers = differences_figure(tests, "Mine", "difference")
-    assert numbers is tests
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["Model A", "b"]
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["Mine: better", "Mine: worse"]
-    plt.close(figure)
-
-
-def test_without_another_model_the_figure_says_so():
-    figure, numbers = differences_figure(None, "Mine", "difference")
-    assert numbers["note"].tolist() == [NOTHING] == [figure.axes[0].texts[0].get_text()]
-    plt.close(figure)
-
-
 def test_what_the_tests_find_is_counted_and_told():
     found = pd.DataFrame({"verdict": [BETTER, SAME, SAME, WORSE], "label": list("ABCD")})
     tests = {"RMSE, u1": found, "nDCG@5, u1": found.loc[[0, 3]]}
-    assert tally(tests).to_numpy().tolist() == [["RMSE, u1", 4, 1, 2, 1], ["nDCG@5, u1", 2, 1, 0, 1]]
     assert verdict_words(tests).splitlines() == [
         "- RMSE, u1: better than 1, worse than 1 of 4; not told apart from B and C.",
         "- nDCG@5, u1: better than 1, worse than 1 of 2; told apart from every other.",
@@ -510,7 +491,7 @@ def test_places_and_the_protocols_rows(protocol, stored):
     keys = list(protocol.splits)
     rows = [
         {"name": name, "label": name.upper(), "key": key, "protocol": key, "rmse": rmse, "mae": rmse / 2, "ndcg": ndcg,
-         "rmse_low": rmse - 0.1, "rmse_high": rmse + 0.1, "ndcg_low": np.nan, "ndcg_high": np.nan}
+         "rmse_interval": interval_text(rmse - 0.1, rmse + 0.1, "ndcg"), "ndcg_interval": "–"}
         for key in keys for name, rmse, ndcg in (("a", 0.9, np.nan), (own.name, 1.0, 0.25), ("b", np.nan, 0.5))
     ]  # fmt: skip
     fits = pd.DataFrame(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
@@ -35,7 +35,6 @@ class FactorisationMachine(Recommender):
     n_factors : int
     groups : sequence of str
         Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    normalisations : mapping of str to str, optional
     n_iterations : int
         Gibbs sweeps.
     n_samples : int
@@ -61,7 +60,6 @@ class FactorisationMachine(Recommender):
         *,
         n_factors: int = 10,
         groups: Sequence[str] = ("raters", "rated"),
-        normalisations: Mapping[str, str] | None = None,
         n_iterations: int = 200,
         n_samples: int = 150,
         seed: int = 0,
@@ -77,7 +75,7 @@ class FactorisationMachine(Recommender):
             warnings.simplefilter("ignore", UserWarning)  # myfm asks pkg_resources for its version
             import myfm
 
-        groups = feature_groups(train, list(self.groups), normalisations=self.normalisations)
+        groups = feature_groups(train, list(self.groups))
         blocks, sizes = [], []
         for side, codes, n in (("user", train.users, train.n_users), ("item", train.items, train.n_items)):
             rated = np.bincount(codes, minlength=n) > 0

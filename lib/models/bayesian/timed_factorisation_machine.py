@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
@@ -46,7 +46,6 @@ class TimedFactorisationMachine(Recommender):
     n_factors : int
     groups : sequence of str
         Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    normalisations : mapping of str to str, optional
     day : bool
         Whether the calendar day is a feature.
     gaps : sequence of int
@@ -84,7 +83,6 @@ class TimedFactorisationMachine(Recommender):
         *,
         n_factors: int = 10,
         groups: Sequence[str] = ("raters", "rated"),
-        normalisations: Mapping[str, str] | None = None,
         day: bool = True,
         gaps: Sequence[int] = (30,),
         ordinal: bool = False,
@@ -146,7 +144,7 @@ class TimedFactorisationMachine(Recommender):
 
     def _blocks(self, train: Interactions) -> tuple[list[sparse.csr_matrix], list[int]]:
         """Return the features of users and of films, and the sizes of their groups; who has no rating has no indicator."""
-        groups = feature_groups(train, list(self.groups), normalisations=self.normalisations)
+        groups = feature_groups(train, list(self.groups))
         blocks, sizes = [], []
         for side, codes, n in (("user", train.users, train.n_users), ("item", train.items, train.n_items)):
             rated = np.bincount(codes, minlength=n) > 0

@@ -50,8 +50,6 @@ class SideInformationALS(Recommender):
     groups : sequence of str, optional
         Groups of features, of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year,
         as far as the data has them.
-    normalisations : mapping of str to str, optional
-        By group, where it is not to be the group's default.
     user_penalty, item_penalty : float
         :math:`\lambda_u, \lambda_v`, in ratings: not scaled by a row's count. 0 switches a penalty off.
     user_bias_penalty, item_bias_penalty : float
@@ -132,7 +130,6 @@ class SideInformationALS(Recommender):
         *,
         n_factors: int = 16,
         groups: Sequence[str] | None = None,
-        normalisations: Mapping[str, str] | None = None,
         user_penalty: float = 5.0,
         item_penalty: float = 50.0,
         user_bias_penalty: float = 2.0,
@@ -268,8 +265,7 @@ class SideInformationALS(Recommender):
         wanted = list(self.groups_)
         if self.graph_group is not None and self.graph_group not in wanted:
             wanted.append(self.graph_group)
-        chosen = {n: m for n, m in dict(self.normalisations or {}).items() if n in wanted}
-        found = feature_groups(train, wanted, normalisations=chosen)
+        found = feature_groups(train, wanted)
         for group in found:
             if group.name == self.graph_group and group.side != "item":
                 raise ValueError(f"graph_group={self.graph_group!r} describes users; the graph joins items")

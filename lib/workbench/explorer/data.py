@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,22 +26,10 @@ FAVOURITES = 3
 
 
 class Explorer:
-    """What can be asked about users and films.
+    """What can be asked about users and films, which are codes throughout.
 
-    Parameters
-    ----------
-    split : Split
-        Gives the training and the held-out ratings, with the side tables.
-    lists : DataFrame
-        ``model``, ``user``, ``rank`` (from 1), ``item``, raw ids, as of `lib.report.stored_tables.list_table`.
-    ratings : DataFrame
-        Held-out ratings with a column of predictions a model, as of `lib.report.stored_tables.rating_table`.
-    labels : mapping of str to str, optional
-        What readers see for a model; the registered labels otherwise.
-    k : int
-        Length of the lists.
-    threshold : float
-        A rating of this or more is one of a film that the user liked.
+    `runs` hold what models predicted and listed on the `split`, and labels in their fact ``contenders``; lists have
+    length `k`, and a rating of `threshold` or more is one of a film that the user liked.
 
     Raises
     ------
@@ -49,45 +37,29 @@ class Explorer:
         There are no lists, or they name a user or film that the split does not have.
     """
 
-    def __init__(
-        self, split: Split, lists: pd.DataFrame, ratings: pd.DataFrame, *, labels: Mapping[str, str] | None = None, k: int = 10,
-        threshold: float = 4.0,
-    ):  # fmt: skip
+    def __init__(self, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float):
+        ratings = rating_table(runs, split)
+        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
         if lists.empty:
             raise ValueError(
                 f"no model has lists on {split}; make them with: python run_notebooks.py --only one_table"
             )
-        self.split, self.train, self.test = split, split.train, split.test
-        self.k, self.threshold = k, float(threshold)
+        self.split, self.train, self.test, self.threshold = split, split.train, split.test, float(threshold)
         self.models = list(dict.fromkeys(lists["model"]))
         users, items = self.train.user_codes(lists["user"]), self.train.item_codes(lists["item"])
         for kind, codes, column in (("user", users, "user"), ("film", items, "item")):
             if (codes < 0).any():
-                raise ValueError(
-                    f"{kind} {lists[column].to_numpy()[codes < 0][0]} of a list is not in {split}"
-                )
+                unknown = lists[column].to_numpy()[codes < 0][0]
+                raise ValueError(f"{kind} {unknown} of a list is not in {split}")
         self._lists = np.full((len(self.models), self.train.n_users, k), -1, dtype=np.int32)
-        kept = lists["rank"].to_numpy() <= k
         models = pd.Index(self.models).get_indexer(lists["model"])
-        self._lists[models[kept], users[kept], lists["rank"].to_numpy()[kept] - 1] = items[kept]
+        self._lists[models, users, lists["rank"].to_numpy() - 1] = items
         self.predicting = models_of(ratings)
-        self._held = ratings[["user", "item", "rating", *self.predicting]].assign(
-            user=self.train.user_codes(ratings["user"]), item=self.train.item_codes(ratings["item"])
-        )
-        given = labels or {}
-        self.labels = {name: given.get(name) or label(name) for name in (*self.models, *self.predicting)}
-
-    @classmethod
-    def from_runs(cls, runs: Sequence[StoredRun], split: Split, *, k: int = 10, **options) -> Explorer:
-        """Read what runs stored on a split; labels come from the runs' fact ``contenders`` where they have it."""
-        ratings = rating_table(runs, split)
-        lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
-        labels = {
-            name: one.get("label", "")
-            for run in reversed(runs)
-            for name, one in run.facts.get("contenders", {}).items()
-        }
-        return cls(split, lists, ratings, labels=labels, k=k, **options)
+        # The rows are the test ratings in their order.
+        self._held = ratings.assign(user=self.test.users, item=self.test.items)
+        known = [run.facts.get("contenders", {}) for run in reversed(runs)]
+        labels = {name: one.get("label", "") for contenders in known for name, one in contenders.items()}
+        self.labels = {name: labels.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
     # -- films ---------------------------------------------------------------------------------------------------
     @cached_property
@@ -115,9 +87,8 @@ class Explorer:
         return similarity_matrix(self.train)
 
     # -- one user ------------------------------------------------------------------------------------------------
-    def ratings_of(self, user: int, part: str = "train") -> pd.DataFrame:
-        """Return a user's training (``train``) or held-out (``test``) ratings: item, title, rating; best first."""
-        data: Interactions = {"train": self.train, "test": self.test}[part]
+    def ratings_of(self, user: int, data: Interactions) -> pd.DataFrame:
+        """Return a user's ratings in `train` or `test`: item, title, rating; best first."""
         rows = np.flatnonzero(data.users == user)
         rows = rows[np.lexsort((data.items[rows], -data.ratings[rows]))]
         return self._films(data.items[rows], rating=data.ratings[rows].astype(float))
@@ -130,18 +101,15 @@ class Explorer:
         parts = [called or f"user {self.train.user_ids[user]}"]
         table = self.train.user_table
         if table is not None:
-            row = table.iloc[user].drop(labels=["zip_code", *(["age"] if called else [])], errors="ignore")
+            hidden = ["zip_code", "age"] if called else ["zip_code"]
+            row = table.iloc[user].drop(labels=hidden, errors="ignore")
             parts += [_feature(name, value) for name, value in row.items() if pd.notna(value) and value != ""]
         return ", ".join(parts)
 
     def favourite_genres(self, user: int) -> pd.DataFrame:
-        """Count genres among the films that the user liked in train.
+        """Count genres among the films that the user liked in train: ``genre``, ``liked``, ``rated``, ``mean`` rating.
 
-        Returns
-        -------
-        DataFrame
-            ``genre``, ``liked`` (films), ``rated`` (films), ``mean`` (training rating); most liked first, of equally
-            many that with the higher mean. Only genres with a liked film.
+        Most liked first, of equally many that with the higher mean; only genres with a liked film.
         """
         names, flags = self.genres
         rows = self.train.users == user
@@ -154,56 +122,36 @@ class Explorer:
         return found[found["liked"] > 0].sort_values(**order, ignore_index=True)
 
     def marked(self, user: int, items) -> pd.DataFrame:
-        """Say what films are to a user.
-
-        Returns
-        -------
-        DataFrame
-            A row a film: ``item`` (code), ``title``, ``mark`` (key of `MARKS`), ``rating`` (the user's, held out or in
-            train; NaN for none).
-        """
+        """Say what films are to a user: ``item``, ``title``, ``mark`` (key of `MARKS`), ``rating`` (NaN for none)."""
         items = np.asarray(items, dtype=np.int64)
         held, seen = (_dense(data, user)[items] for data in (self.test, self.train))
-        mark = np.select(
-            [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)], ["hit", "low", "seen"], "new"
-        )
+        kinds = [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)]
+        mark = np.select(kinds, ["hit", "low", "seen"], "new")
         return self._films(items, mark=mark, rating=np.where(np.isnan(held), seen, held))
 
     def titled(self, marked: pd.DataFrame, *, ratings: bool = False) -> list[str]:
         """Return the titles of films of `marked` with their marks in words, and with the user's ratings if asked."""
-        found = []
-        for row in marked.itertuples():
-            words = MARKS[row.mark] + (f": {row.rating:g}" if ratings else "")
-            found.append(f"{row.title} [{words}]" if MARKS[row.mark] else row.title)
-        return found
+        words = [MARKS[row.mark] + (f": {row.rating:g}" if ratings else "") for row in marked.itertuples()]
+        shown = zip(marked["title"], marked["mark"], words, strict=True)
+        return [title if mark == "new" else f"{title} [{said}]" for title, mark, said in shown]
 
     def top(self, user: int, model: str) -> pd.DataFrame:
-        """Return the list of one of `models` for a user: ``rank``, the columns of `marked`; empty where it made none."""
+        """Return the list of one of `models` for a user in its order, as of `marked`; empty where it made none."""
         items = self._lists[self.models.index(model), user]
-        ranks = np.flatnonzero(items >= 0)
-        found = self.marked(user, items[ranks])
-        found.insert(0, "rank", ranks + 1)
-        return found
+        return self.marked(user, items[items >= 0])
 
     def recommended(self, user: int) -> np.ndarray:
-        """Codes of the films that any model lists for a user, those that most models list first."""
+        """Films that any model lists for a user, those that most models list first."""
         items, counts = np.unique(self._lists[:, user][self._lists[:, user] >= 0], return_counts=True)
         return items[np.argsort(-counts, kind="stable")]
 
     def why(self, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
-        """Find what in a user's training ratings speaks for a film.
+        """Find what in a user's training ratings speaks for a film: facts that no model says of itself.
 
-        These are facts about the ratings, the same for every model: no model says them of itself.
-
-        Returns
-        -------
-        neighbours : DataFrame
-            ``item``, ``title``, ``rating`` (the user's), ``similarity``: the n of the user's films that are rated most
-            like the film, nearest first; only those with a positive similarity.
-        genres : list of str
-            The film's genres that are among the user's favourites.
+        Returned are the n of the user's films that are rated most like it, nearest first, if their similarity is
+        positive (``item``, ``title``, ``rating``, ``similarity``), and its genres among the user's favourites.
         """
-        mine = self.ratings_of(user, "train")
+        mine = self.ratings_of(user, self.train)
         mine = mine[mine["item"] != item]
         near = self.similarity[item, mine["item"].to_numpy()]
         order = np.argsort(-near, kind="stable")[:n]
@@ -214,7 +162,7 @@ class Explorer:
 
     @property
     def listed_users(self) -> np.ndarray:
-        """Codes of the users for whom some model made a list."""
+        """Users for whom some model made a list."""
         return np.flatnonzero((self._lists >= 0).any(axis=(0, 2)))
 
     def listed_by(self, user: int, item: int) -> list[str]:
@@ -223,18 +171,17 @@ class Explorer:
 
     def predictions(self, user: int) -> pd.DataFrame:
         """Return a user's held-out ratings with every model's predictions: item, title, rating, a column a model."""
-        mine = self._held[self._held["user"] == user].drop(columns="user").astype({"rating": float})
+        mine = self._held[self._held["user"] == user].astype({"rating": float})
         mine = mine.sort_values(["rating", "item"], ascending=[False, True], ignore_index=True)
-        mine.insert(1, "title", [self.titles[item] for item in mine["item"]])
-        return mine
+        others = {name: mine[name] for name in ("rating", *self.predicting)}
+        return self._films(mine["item"].to_numpy(), **others)
 
     def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
         return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})
 
 
 def _dense(data: Interactions, user: int) -> np.ndarray:
-    found = np.full(data.n_items, np.nan)
-    rows = data.users == user
+    found, rows = np.full(data.n_items, np.nan), data.users == user
     found[data.items[rows]] = data.ratings[rows]
     return found
 

@@ -15,7 +15,7 @@ from lib.metrics.lists import best_columns
 from lib.models import cards
 from lib.models.fitting import fit_model
 from lib.studies.embeddings.measures import co_rating_embeddings
-from lib.studies.embeddings.neighbours import nearest
+from lib.studies.embeddings.neighbours import unit_rows
 from lib.studies.embeddings.study import VARIANTS, variant_fit
 from lib.workbench.explorer.data import Explorer
 
@@ -24,31 +24,23 @@ from lib.workbench.explorer.data import Explorer
 class FilmSpace:
     """Where a model puts the films.
 
-    Parameters
-    ----------
-    name, label : str
-    vectors : ndarray, shape (n_items, m)
-        Compared by cosine, or, where `weights`, films x films weights: row i what having rated film i adds to others.
-    weights : bool
+    The `vectors`, shape (n_items, m), are compared by cosine, or are, where `weights`, films x films weights: row i
+    what having rated film i adds to others. `among`, a mask, are the films that may be near others.
     """
 
-    name: str
     label: str
     vectors: np.ndarray
+    among: np.ndarray
     weights: bool = False
 
-    def near(self, item: int, n: int, among: np.ndarray) -> np.ndarray:
-        """Return codes of the n nearest films among those allowed (a mask), nearest first; all where these are fewer."""
-        allowed = among.copy()
+    def near(self, item: int, n: int) -> np.ndarray:
+        """Return the n nearest films, nearest first; all where these are fewer."""
+        allowed = self.among.copy()
         allowed[item] = False
-        n = min(n, int(allowed.sum()))
-        if n < 1:
-            return np.empty(0, np.int64)
-        if self.weights:
-            items, _ = best_columns(np.where(allowed, self.vectors[[item]].astype(np.float64), -np.inf), n)
-        else:
-            items, _ = nearest(self.vectors[[item]], self.vectors, n, among=allowed)
-        return items[0].astype(np.int64)
+        row = self.vectors[[item]]
+        closeness = row.astype(np.float64) if self.weights else unit_rows(row) @ unit_rows(self.vectors).T
+        items, _ = best_columns(np.where(allowed, closeness, -np.inf), n)
+        return items[items >= 0].astype(np.int64)
 
 
 RATERS = "raters"
@@ -59,23 +51,24 @@ WEIGHTS = "weights_"
 
 
 def spaces() -> dict[str, str]:
-    """Return what a reader sees for each space, by name: of the models whose cards say so, and of the study of embeddings."""
+    """Return what a reader sees for each space, by name: of models whose cards say so, and of embeddings' study."""
     found = {RATERS: "Common raters"} | {name: words for name, (words, *_) in VARIANTS.items()}
     return found | {name: card.label for name, card in cards().items() if card.films}
 
 
-def film_spaces(train: Interactions, names: Iterable[str], *, seed: int = 42) -> list[FilmSpace]:
+def film_spaces(train: Interactions, names: Iterable[str], *, seed: int, least: int) -> list[FilmSpace]:
     """Fit the models of some `spaces` with their defaults; the seed is that of every random start.
+
+    Films with fewer than `least` training ratings are near none.
 
     Raises
     ------
     ValueError
         A name that is not among `spaces`.
     """
-    names, known = list(names), spaces()
+    names, known, models = list(names), spaces(), cards()
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"films have no space called {', '.join(unknown)}; there are {', '.join(known)}")
-    models = cards()
     # Weights are as many as the square of the catalogue, and quicker made than read: no record.
     weighing = [name for name in names if name in models and models[name].films == WEIGHTS]
     fits = {name: _fit(name, seed) for name in names if name not in (RATERS, *weighing)}
@@ -84,30 +77,29 @@ def film_spaces(train: Interactions, names: Iterable[str], *, seed: int = 42) ->
     found |= {name: fit_model(name, train).weights_.astype(np.float32) for name in weighing}
     if RATERS in names:
         found[RATERS] = co_rating_embeddings(train).toarray().astype(np.float32)
-    return [FilmSpace(name, known[name], found[name], weights=name in weighing) for name in names]
+    among = train.item_counts >= least
+    return [FilmSpace(known[name], found[name], among, name in weighing) for name in names]
 
 
-def nearest_films(
-    explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int], *, least: int
-) -> pd.DataFrame:
-    """Name each film (code) and the one nearest to it in each space, of those with at least `least` training ratings."""
-    films, among = list(map(int, films)), explorer.train.item_counts >= least
-    near = {space.label: [space.near(film, 1, among) for film in films] for space in spaces}
-    return pd.DataFrame(
-        {"Film": [explorer.titles[film] for film in films]}
-        | {
-            label: [explorer.titles[one[0]] if len(one) else "none" for one in found]
-            for label, found in near.items()
-        }
-    )
+def nearest_films(explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int]) -> pd.DataFrame:
+    """Name each film and the one nearest to it in each space."""
+    films, titles = list(map(int, films)), explorer.titles
+    found = {"Film": [titles[film] for film in films]}
+    for space in spaces:
+        near = [space.near(film, 1) for film in films]
+        found[space.label] = [titles[one[0]] if len(one) else "none" for one in near]
+    return pd.DataFrame(found)
 
 
 def _fit(name: str, seed: int) -> Fit:
     model = VARIANTS[name][1] if name in VARIANTS else name
     measure = {f"{__name__}:film_vectors": {"attribute": cards()[model].films}}
-    if name in VARIANTS:
-        return replace(variant_fit(name, seed=seed, measure=measure), test="")
-    return Fit(name, seed=seed, test="", measure=measure)
+    fit = (
+        variant_fit(name, seed=seed, measure=measure)
+        if name in VARIANTS
+        else Fit(name, seed=seed, measure=measure)
+    )
+    return replace(fit, test="")
 
 
 def film_vectors(fitted: Fitted, *, attribute: str) -> dict[str, np.ndarray]:

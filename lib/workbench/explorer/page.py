@@ -7,6 +7,7 @@ what they rated is told as liked or not; JupyterLab, where the data lies anyway,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import ascii_uppercase
 
 import numpy as np
 import pandas as pd
@@ -21,101 +22,66 @@ MOST_HELD_OUT = 15
 """Held-out ratings of a user that are shown, the first in the order of film codes."""
 
 
-def sample_users(explorer: Explorer, n: int, *, least: int = 5, most: int = 60, seed: int = 42) -> np.ndarray:
-    """Draw n users who have lists, and from `least` to `most` held-out ratings; codes as of `drawn`."""
+def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:
+    """Draw n users who have lists, and from `least` to `most` held-out ratings, as `_drawn` does."""
     counts = explorer.test.user_counts[explorer.listed_users]
     fitting = explorer.listed_users[(counts >= least) & (counts <= most)]
-    return drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
+    return _drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
 
 
-def sample_films(explorer: Explorer, n: int, *, least: int = 50, seed: int = 42) -> np.ndarray:
-    """Draw n films with at least `least` training ratings; codes as of `drawn`."""
+def sample_films(explorer: Explorer, n: int, *, least: int, seed: int) -> np.ndarray:
+    """Draw n films with at least `least` training ratings, as `_drawn` does."""
     fitting = np.flatnonzero(explorer.train.item_counts >= least)
-    return drawn(fitting, n, seed, f"film has {least} training ratings")
+    return _drawn(fitting, n, seed, f"film has {least} training ratings")
 
 
-def drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
-    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer.
-
-    Raises
-    ------
-    ValueError
-        There is none, or n is below 1.
-    """
-    if n < 1:
-        raise ValueError(f"a sample has at least one member; got n={n}")
+def _drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
+    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer."""
     if not len(codes):
         raise ValueError(f"no {wanted}; lower the least number")
     return np.sort(np.random.default_rng(seed).choice(codes, min(n, len(codes)), replace=False))
 
 
 def lettered(place: int) -> str:
-    """Name the user at a place of the sample: user A, user B, ..., user Z, user AA, ..."""
-    letters = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return f"user {letters}"
+    """Name the user at a place of the sample: user A, user B, ..., user Z."""
+    return f"user {ascii_uppercase[place]}"
 
 
-def opinion(rating: float, threshold: float) -> str:
-    """Say a rating without its stars."""
-    return "liked" if rating >= threshold else "not liked"
+def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
+    """Say a user's ratings of films without their stars."""
+    return ["liked" if rating >= explorer.threshold else "not liked" for rating in films["rating"]]
 
 
 def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
     """Tell what speaks for the n films that most models recommend to a user.
 
-    Returns
-    -------
-    DataFrame
-        ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are rated most
-        like it, liked or not) and ``shared_favourite_genres``.
+    A row has ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are
+    rated most like it, liked or not) and ``shared_favourite_genres``.
     """
     rows = []
     for item in explorer.recommended(user)[:n]:
         near, genres = explorer.why(user, item)
-        said = [f"{one.title} ({opinion(one.rating, explorer.threshold)})" for one in near.itertuples()]
+        said = zip(near["title"], opinions(explorer, near), strict=True)
         (film,) = explorer.titled(explorer.marked(user, [item]))
-        models = len(explorer.listed_by(user, item))
-        rows.append((film, models, "; ".join(said) or "none", ", ".join(genres) or "none"))
+        nearest = "; ".join(f"{title} ({opinion})" for title, opinion in said)
+        rows.append(
+            (film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none")
+        )
     return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
 
 
-def hit_table(explorer: Explorer, users: Sequence[int], models: Sequence[str]) -> pd.DataFrame:
-    """Return a row a user of the sample: ``user``, ``training_ratings``, ``held_out``, and each model's held-out hits."""
-    hits = {name: [int((explorer.top(one, name)["mark"] == "hit").sum()) for one in users] for name in models}
-    return pd.DataFrame(
-        {
-            "user": [
-                explorer.describe(one, lettered(place)).removeprefix("user ")
-                for place, one in enumerate(users)
-            ],
-            "training_ratings": explorer.train.user_counts[users],
-            "held_out": explorer.test.user_counts[users],
-            **hits,
-        }
-    )
-
-
 def payload(
-    explorer: Explorer, spaces: Sequence[FilmSpace], users: Sequence[int], films: Sequence[int], *,
-    shown: Sequence[str] = (), n_near: int = 8, least_ratings: int = 20,
-) -> dict:  # fmt: skip
+    explorer: Explorer,
+    spaces: Sequence[FilmSpace],
+    users: Sequence[int],
+    films: Sequence[int],
+    shown: Sequence[str],
+    n_near: int,
+) -> dict:
     """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
-    Parameters
-    ----------
-    shown : sequence of str
-        Models whose lists are open at first; the first two are compared first. Those that have no lists are skipped.
-    n_near : int
-        Films named near a film; only ones with `least_ratings` training ratings.
-
-    Returns
-    -------
-    dict
-        Films are numbers into ``films``, models into ``models``.
+    Models that are `shown` are open at first, the first two compared; `n_near` films are named near a film. In the data
+    films are numbers into ``films``, models into ``models``.
     """
     # Films in the order in which they are met: each title stands in the data once.
     numbers: dict[int, int] = {}
@@ -123,22 +89,20 @@ def payload(
     def number(item: int) -> int:
         return numbers.setdefault(int(item), len(numbers))
 
-    names = list(dict.fromkeys([*explorer.models, *explorer.predicting]))
-    at_first = [names.index(name) for name in shown if name in explorer.models]
-    among = explorer.train.item_counts >= least_ratings
+    names = list(explorer.labels)
     people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
     near = [
         {
             "film": number(film),
-            "genres": explorer.genres_of(int(film)),
+            "genres": explorer.genres_of(film),
             "ratings": int(explorer.train.item_counts[film]),
-            "near": [[number(item) for item in space.near(int(film), n_near, among)] for space in spaces],
+            "near": [list(map(number, space.near(film, n_near))) for space in spaces],
         }
-        for film in films
+        for film in map(int, films)
     ]
     return {
         "models": [explorer.labels[name] for name in names],
-        "shown": at_first or list(range(min(4, len(names)))),
+        "shown": [names.index(name) for name in shown],
         "marks": MARKS,
         "users": people,
         "near": near,
@@ -148,14 +112,15 @@ def payload(
 
 
 def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
-    def said(films) -> list[list]:
-        opinions = [opinion(rating, explorer.threshold) for rating in films["rating"]]
-        return [[number(item), words] for item, words in zip(films["item"], opinions, strict=True)]
+    def said(films: pd.DataFrame) -> list[list]:
+        return [
+            [number(item), words]
+            for item, words in zip(films["item"], opinions(explorer, films), strict=True)
+        ]
 
-    lists, marks, reasons = [], {}, {}
-    for name in names:
-        top = explorer.top(user, name)["item"] if name in explorer.models else []
-        lists.append([number(item) for item in top])
+    tops = [explorer.top(user, name)["item"] if name in explorer.models else [] for name in names]
+    lists = [list(map(number, top)) for top in tops]
+    marks, reasons = {}, {}
     for row in explorer.marked(user, explorer.recommended(user)).itertuples():
         near, genres = explorer.why(user, row.item)
         place = number(row.item)
@@ -164,8 +129,9 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
             marks[place] = row.mark
     # Not by rating: the order would tell it.
     held = explorer.predictions(user).sort_values("item", kind="stable")
-    shown = held.head(MOST_HELD_OUT)
-    train = explorer.ratings_of(user, "train")
+    shown, train = held.head(MOST_HELD_OUT), explorer.ratings_of(user, explorer.train)
+    predicting = [name in held and len(held) > 0 for name in names]
+    told = list(zip(names, predicting, strict=True))
     return {
         "name": explorer.describe(user, called),
         "genres": list(explorer.favourite_genres(user)["genre"][:FAVOURITES]),
@@ -176,8 +142,10 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
         "marks": marks,
         "why": reasons,
         "held": said(shown),
-        "predicted": [np.round(shown[m].to_numpy(float), 1).tolist() if m in shown else [] for m in names],
-        "rmse": [round(rmse(held["rating"], held[m]), 2) if m in held and len(held) else None for m in names],
+        "predicted": [
+            np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told
+        ],
+        "rmse": [round(rmse(held["rating"], held[name]), 2) if there else None for name, there in told],
     }
 
 
@@ -185,5 +153,6 @@ def show(data: dict) -> None:
     """Hand a `payload` to the report; in JupyterLab one line says where to look instead."""
     from IPython.display import display
 
-    text = f"[explorer: {len(data['users'])} users, {len(data['near'])} films; see the controls at the end of the notebook]"
+    sizes = f"{len(data['users'])} users, {len(data['near'])} films"
+    text = f"[explorer: {sizes}; see the controls at the end of the notebook]"
     display({EXPLORER_MIME: data, "text/plain": text}, raw=True)

@@ -21,70 +21,55 @@ FOUND = 30
 class Workbench:
     """Controls and answers; ``workbench.view`` is what a notebook shows.
 
-    Parameters
-    ----------
-    explorer : Explorer
-    spaces : sequence of FilmSpace
-    shown : sequence of str
-        Models chosen at first; those without lists are skipped.
-    n_near : int
-        Films named near a film.
-    least_ratings : int
-        Films with fewer training ratings are nobody's neighbours.
+    `shown` are the models chosen at first; `n_near` films are named near a film.
     """
 
-    def __init__(
-        self, explorer: Explorer, spaces: Sequence[FilmSpace], *, shown: Sequence[str] = (), n_near: int = 10,
-        least_ratings: int = 20,
-    ):  # fmt: skip
+    def __init__(self, explorer: Explorer, spaces: Sequence[FilmSpace], shown: Sequence[str], n_near: int):
         self.explorer, self.spaces, self.n_near = explorer, list(spaces), n_near
-        self.among = explorer.train.item_counts >= least_ratings
-        chosen = [name for name in shown if name in explorer.models] or explorer.models[:4]
-        options = [(explorer.labels[name], name) for name in explorer.models]
         people = [explorer.describe(user) for user in range(explorer.train.n_users)]
         by_ratings = np.argsort(-explorer.train.item_counts, kind="stable")
         self.user_text, self.users = _finder("User", "id, occupation, age", people, range(len(people)))
         self.film_text, self.films = _finder("Film", "words of the title", explorer.titles, by_ratings)
+        options = [(explorer.labels[name], name) for name in explorer.models]
         wide = ipywidgets.Layout(width="22em")
         self.models = ipywidgets.SelectMultiple(
-            options=options, value=chosen, rows=8, description="Models", layout=wide
+            options=options, value=shown, rows=8, description="Models", layout=wide
         )
         self.answers = {name: ipywidgets.HTML() for name in TABS}
-        above = {"Lists": [self.models]}
-        pages = [ipywidgets.VBox([*above.get(name, []), self.answers[name]]) for name in TABS]
-        finders = ipywidgets.HBox(
-            [ipywidgets.VBox([self.user_text, self.users]), ipywidgets.VBox([self.film_text, self.films])],
-            layout=ipywidgets.Layout(flex_flow="row wrap"),
-        )
-        self.view = ipywidgets.VBox([finders, ipywidgets.Tab(children=pages, titles=TABS)])
+        pages = [
+            ipywidgets.VBox([self.models, one] if n == "Lists" else [one]) for n, one in self.answers.items()
+        ]
+        finders = ((self.user_text, self.users), (self.film_text, self.films))
+        top = ipywidgets.HBox([ipywidgets.VBox(one) for one in finders])
+        self.view = ipywidgets.VBox([top, ipywidgets.Tab(children=pages, titles=TABS)])
         for control in (self.users, self.films, self.models):
             control.observe(self._refresh, names="value")
         self._refresh()
 
     def _refresh(self, _change=None) -> None:
         user, item = self.users.value, self.films.value
-        nobody, nothing = _paragraph("No user is chosen."), _paragraph("No film is chosen.")
-        self.answers["The user"].value = nobody if user is None else self._profile(user)
-        self.answers["Lists"].value = nobody if user is None else self._lists(user)
-        no_reason = nobody if user is None else nothing
-        self.answers["Why"].value = no_reason if user is None or item is None else self._why(user, item)
-        self.answers["Near films"].value = nothing if item is None else self._near(user, item)
+        nobody = "" if user is not None else _paragraph("No user is chosen.")
+        nothing = "" if item is not None else _paragraph("No film is chosen.")
+        self.answers["The user"].value = nobody or self._profile(user)
+        self.answers["Lists"].value = nobody or self._lists(user)
+        self.answers["Why"].value = nobody or nothing or self._why(user, item)
+        self.answers["Near films"].value = nothing or self._near(user, item)
 
     # -- answers -------------------------------------------------------------------------------------------------
     def _profile(self, user: int) -> str:
-        train, test = (self.explorer.ratings_of(user, part) for part in ("train", "test"))
-        text = f"{self.explorer.describe(user)}: {len(train)} training ratings"
-        text += f" with mean {train['rating'].mean():.2f}" if len(train) else ""
-        liked = self.explorer.favourite_genres(user).head(8)
-        genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"],
-                  "Mean rating": liked["mean"].map("{:.2f}".format)}  # fmt: skip
-        found = _paragraph(f"{text}; {len(test)} ratings held out.")
-        found += _table(genres, "Genres of the films that the user liked") if len(liked) else ""
-        for part, words in ((train, "training"), (test, "held out")):
-            best = part.head(15)
-            columns = {"Film": best["title"], "Rating": best["rating"].map("{:g}".format)}
-            found += _table(columns, f"Best-rated films, {words}")
-        return found
+        explorer = self.explorer
+        train, test = explorer.ratings_of(user, explorer.train), explorer.ratings_of(user, explorer.test)
+        mean = f" with mean {train['rating'].mean():.2f}" if len(train) else ""
+        text = (
+            f"{explorer.describe(user)}: {len(train)} training ratings{mean}; {len(test)} ratings held out."
+        )
+        liked = explorer.favourite_genres(user).head(8)
+        genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"]}
+        genres["Mean rating"] = _numbers(liked["mean"])
+        found = _paragraph(text) + _table(genres, "Genres of the films that the user liked")
+        best = train.head(15)
+        columns = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
+        return found + _table(columns, "Best-rated films, training")
 
     def _lists(self, user: int) -> str:
         if not self.models.value:
@@ -92,13 +77,10 @@ class Workbench:
         tops = {name: self.explorer.top(user, name) for name in self.models.value}
         if not any(map(len, tops.values())):
             return _paragraph("None of these models made a list for this user.")
-        columns = {
-            self.explorer.labels[n]: self.explorer.titled(top, ratings=True) for n, top in tops.items()
-        }
-        held = self.explorer.predictions(user)
-        rated = {"Film": held["title"], "Rating": held["rating"].map("{:g}".format)}
-        for name in [name for name in self.models.value if name in held]:
-            rated[self.explorer.labels[name]] = held[name].map("{:.2f}".format)
+        labels, held = self.explorer.labels, self.explorer.predictions(user)
+        columns = {labels[name]: self.explorer.titled(top, ratings=True) for name, top in tops.items()}
+        rated = {"Film": held["title"], "Rating": _numbers(held["rating"], "g")}
+        rated |= {labels[name]: _numbers(held[name]) for name in tops if name in held}
         return _table(columns, ranked=True) + _table(rated, "Held-out ratings and predictions")
 
     def _why(self, user: int, item: int) -> str:
@@ -111,15 +93,14 @@ class Workbench:
         found += _paragraph(f"Genres shared with the user's favourites: {', '.join(genres) or 'none'}.")
         if near.empty:
             return found + _paragraph("No film of the user's is rated like it.")
-        return found + _table(
-            {"The user's films that are rated most like it": near["title"], "The user's rating": near["rating"].map("{:g}".format),
-             "Similarity": near["similarity"].map("{:.2f}".format)}
-        )  # fmt: skip
+        columns = {"The user's films that are rated most like it": near["title"]}
+        columns["The user's rating"] = _numbers(near["rating"], "g")
+        return found + _table({**columns, "Similarity": _numbers(near["similarity"])})
 
     def _near(self, user: int | None, item: int) -> str:
         explorer, columns = self.explorer, {}
         for space in self.spaces:
-            items = space.near(item, self.n_near, self.among)
+            items = space.near(item, self.n_near)
             marked = explorer.titled(explorer.marked(user, items), ratings=True) if user is not None else None
             columns[space.label] = marked or [explorer.titles[i] for i in items]
         genres = ", ".join(explorer.genres_of(item)) or "no genre known"
@@ -160,6 +141,10 @@ def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
 
 
+def _numbers(column: pd.Series, form: str = ".2f") -> list[str]:
+    return [format(value, form) for value in column]
+
+
 def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool = False) -> str:
     """Set columns as HTML, every text of the data escaped; where one is shorter than others stands a dash."""
     frame = pd.DataFrame({name: pd.Series(list(of), dtype=object) for name, of in columns.items()})
@@ -167,5 +152,5 @@ def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool =
         frame.insert(0, "Rank", np.arange(1, len(frame) + 1))
     with pd.option_context("display.max_colwidth", None):
         text = frame.to_html(index=False, border=0, justify="left", na_rep="–")
-    above = f"<p>{html.escape(caption)}</p>" if caption else ""
+    above = _paragraph(caption) if caption else ""
     return f"{above}<div style='overflow-x:auto'>{text}</div>"

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
 from lib.report.charts.agreement_map import correlation_maps, list_maps
-from lib.report.charts.apart_figure import note_figure
-from lib.report.figures import PALETTE, interval_plot
 from lib.report.prose import enumerated
 from lib.report.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
 from lib.statistics.indistinguishable import Standing
@@ -23,40 +18,28 @@ from lib.studies.one_table import FOLDS, protocol_of
 from lib.workbench.own_model.protocol import Protocol
 
 BETTER, WORSE, SAME = "better", "worse", "not told apart"
-NOTHING = "Nothing to compare: no other model was measured on the same."
-SHADES = {BETTER: PALETTE["blue"], SAME: PALETTE["grey"], WORSE: PALETTE["vermilion"]}
 
 
 def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[str, PerUser]]:
-    """Bring every protocol on which the own model, of the run `mine`, and another were measured into the form of tests.
+    """Return every model's metric user by user, by metric and protocol: where the own one, of `mine`, has a rival.
 
-    Returns
-    -------
-    dict of str to dict
-        By metric and protocol in words, every model's metric user by user. First the errors of each protocol's first
-        split, published folds pooled (none where the own model predicts no ratings), then the lists of each protocol's
-        first split that has them.
+    First the errors of each protocol's first split, published folds pooled (none where the own model predicts no
+    ratings), then the lists of each protocol's first split that has them.
     """
-    runs, groups, found = [protocol.stored, mine], {}, {}
+    runs, k, groups, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}, {}
     for key, split in protocol.splits.items():
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():
         folds = [key for key in keys if key in FOLDS] or keys[:1]
         table = pool([rating_table(runs, protocol.splits[key]) for key in folds])
         words = f"{', '.join(folds)} pooled" if len(folds) > 1 else folds[0]
-        found[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
-    for keys in groups.values():
+        errors[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
         for key in [key for key in keys if key in protocol.listed][:1]:
             split = protocol.splits[key]
-            lists = list_table(runs, split, protocol.k)
-            rankings = rankings_of(lists, split, protocol.k, threshold=protocol.threshold)
-            found[f"nDCG@{protocol.k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+            rankings = rankings_of(list_table(runs, split, k), split, k, threshold=protocol.threshold)
+            ranked[f"nDCG@{k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+    found = errors | ranked
     return {title: users for title, users in found.items() if own in users and len(users) > 1}
-
-
-def lower_is_better(users: Mapping[str, PerUser]) -> bool:
-    """Whether a small value of the metric is a good one."""
-    return next(iter(users.values())).metric == "rmse"
 
 
 def against_each(
@@ -64,20 +47,14 @@ def against_each(
 ) -> pd.DataFrame:
     r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
 
-    Parameters
-    ----------
-    users : mapping of str to PerUser
-        By model, of one metric; `own` is the model that is compared with each.
-    level : float
-        Family-wise error rate.
-    n_resamples : int
-        Of users for intervals, and sign flips of the tests.
+    `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users
+    for intervals and of sign flips.
 
     Returns
     -------
     DataFrame
-        A row another model, best first: ``model``, ``value``, ``own``, ``difference`` (own minus other, in the metric's
-        units), ``low``, ``high`` (95% interval over users, not corrected), ``effect_size`` (:math:`d_z`),
+        A row another model, best first: ``model``, ``value``, ``difference`` (own minus other, in the metric's units),
+        ``low``, ``high`` (95% interval over users, not corrected), ``effect_size`` (:math:`d_z`),
         ``p_value``, ``p_adjusted``, and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
 
     Raises
@@ -92,40 +69,28 @@ def against_each(
             f"{level:g}; take at least {int(np.ceil(n_pairs / level))}"
         )
     table = compare_models(users, reference=own, n_resamples=n_resamples, seed=seed)
-    found = pd.DataFrame(
-        {
-            "model": table["model_a"], "value": table["first"], "own": table["second"],
-            "difference": -table["difference"], "low": -table["high"], "high": -table["low"],
-            "effect_size": -table["effect_size"], "p_value": table["p_value"], "p_adjusted": table["p_adjusted"],
-        }
-    )  # fmt: skip
-    lower = lower_is_better(users)
+    found = table.rename(columns={"model_a": "model", "first": "value"})[["model", "value"]]
+    turned = {"difference": "difference", "low": "high", "high": "low", "effect_size": "effect_size"}
+    found = found.assign(**{name: -table[of] for name, of in turned.items()})
+    found[["p_value", "p_adjusted"]] = table[["p_value", "p_adjusted"]]
+    lower = users[own].metric == "rmse"
     gain = -found["difference"] if lower else found["difference"]
     found["verdict"] = np.where(found["p_adjusted"] > level, SAME, np.where(gain > 0, BETTER, WORSE))
     return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")
 
 
-def tally(tests: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count by metric and protocol with how many models one was compared, and what the tests of `against_each` found."""
-    rows = [
-        (title, len(found), *(int((found["verdict"] == one).sum()) for one in (BETTER, SAME, WORSE)))
-        for title, found in tests.items()
-    ]
-    columns = ["measured", "n_models", "better_than", "not_told_apart_from", "worse_than"]
-    return pd.DataFrame(rows, columns=columns)
-
-
 def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
-    """Write what tests found as a Markdown list; a ``label`` stands beside each model."""
+    """Write what the tests of `against_each` found as a Markdown list; a ``label`` stands beside each model."""
     if not tests:
         return "No other model was measured on the same ratings or lists, so there is nothing to test."
     lines = []
-    for row in tally(tests).itertuples():
-        found = tests[row.measured]
-        same = found.loc[found["verdict"] == SAME, "label"].tolist()
+    for title, found in tests.items():
+        better, same, worse = (
+            found.loc[found["verdict"] == one, "label"].tolist() for one in (BETTER, SAME, WORSE)
+        )
         apart = f"not told apart from {enumerated(same)}" if same else "told apart from every other"
         lines.append(
-            f"- {row.measured}: better than {row.better_than}, worse than {row.worse_than} of {row.n_models}; {apart}."
+            f"- {title}: better than {len(better)}, worse than {len(worse)} of {len(found)}; {apart}."
         )
     return "\n".join(lines)
 
@@ -136,47 +101,14 @@ def sharing(found: Standing, own: str) -> list[str]:
     return [name for name in found.table["model"] if name in together]
 
 
-def differences_figure(tests: pd.DataFrame | None, own: str, xlabel: str) -> tuple[Figure, pd.DataFrame]:
-    """Draw the differences of `against_each` with their intervals; colours tell what the tests find.
-
-    A ``label`` stands beside each model. Without tests the figure says `NOTHING`. Returned with the numbers behind it.
-    """
-    if tests is None:
-        return note_figure(NOTHING)
-    figure, axis = plt.subplots(figsize=(7.2, 0.185 * len(tests) + 1.1))
-    colours = tests["verdict"].map(SHADES).tolist()
-    interval_plot(axis, tests["label"], tests["difference"], tests["low"], tests["high"], colours=colours)
-    axis.tick_params(axis="y", labelsize=7)
-    axis.axvline(0, color=PALETTE["black"], linewidth=0.8)
-    axis.set(xlabel=xlabel)
-    # A model far off would press all others together.
-    low, high = np.quantile(tests["difference"], [0.25, 0.75])
-    near = tests[tests["difference"].between(low - 4 * (high - low), high + 4 * (high - low))]
-    left, right = min(near["low"].min(), 0), max(near["high"].max(), 0)
-    axis.set_xlim(left - 0.05 * (right - left), right + 0.05 * (right - left))
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=shade, label=f"{own}: {verdict}")
-        for verdict, shade in SHADES.items()
-        if verdict in set(tests["verdict"])
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7)
-    return figure, tests
-
-
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
-    """Tell how far each other model says the same as the own one.
-
-    Parameters
-    ----------
-    own : str
-    ratings, lists : DataFrame
-        Of `lib.report.stored_tables`, all on one split.
+    """Tell how far each other model says the same as the own one, by tables of `lib.report.stored_tables` on one split.
 
     Returns
     -------
     DataFrame
-        A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations over
-        the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two
+        A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations
+        over the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two
         lists for the same user share, and ``strangers``, for two different users, which popularity alone gives (NaN
         without lists).
     """

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pandas as pd
 
 from lib import ROOT
-from lib.data.one_sentence import RUN_FOLDER_VARIABLE
+from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.workbench.own_model.loading import contract_command, own_folders
 
 TIMEOUT = 600
@@ -21,9 +21,7 @@ TIMEOUT = 600
 
 
 def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Run the contract on a class in a process of its own.
-
-    `spec` and `parameters` are those of `lib.workbench.own_model.loading.contract_command`.
+    """Run `lib.workbench.own_model.loading.contract_command` on a class in a process of its own.
 
     Returns
     -------
@@ -41,16 +39,11 @@ def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> 
     environment.pop(RUN_FOLDER_VARIABLE, None)
     with tempfile.TemporaryDirectory(prefix="contract-") as folder:
         report = Path(folder) / "report.xml"
-        command = [
-            *contract_command(spec, parameters),
-            "-q",
-            f"--junitxml={report}",
-            "-p",
-            "no:cacheprovider",
-        ]
-        options = {"capture_output": True, "text": True, "check": False}
+        options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command = [*contract_command(spec, parameters), *options]
+        told: dict[str, Any] = {"capture_output": True, "text": True, "cwd": ROOT, "env": environment}
         try:
-            done = subprocess.run(command, cwd=ROOT, env=environment, timeout=TIMEOUT, **options)
+            done = subprocess.run(command, timeout=TIMEOUT, check=False, **told)
         except subprocess.TimeoutExpired:
             raise RuntimeError(
                 f"the contract of {spec} took longer than {TIMEOUT} s on planted data of 80 users; make its fit faster "

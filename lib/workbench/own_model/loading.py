@@ -25,18 +25,10 @@ FIT, PREDICT = "_fit(self, train, validation)", "predict(self, users, items, tim
 
 
 def load_class(spec: str) -> type[Recommender]:
-    """Import a model's class and check that the project can use it.
+    """Import a model's class and check that the project can use it, and make it without arguments.
 
-    Parameters
-    ----------
-    spec : str
-        ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed, or is the
-        notebooks' example.
-
-    Returns
-    -------
-    type
-        Its constructor can be called without arguments.
+    `spec` is such as ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed,
+    or is the notebooks' example.
 
     Raises
     ------
@@ -51,7 +43,7 @@ def load_class(spec: str) -> type[Recommender]:
         be read from the constructor.
     """
     module_name, colon, name = str(spec).strip().partition(":")
-    if not colon or not name.isidentifier() or not all(p.isidentifier() for p in module_name.split(".")):
+    if not colon or not all(part.isidentifier() for part in (name, *module_name.split("."))):
         raise ValueError(
             f"a model is given as module:Class, such as my_module:MyModel for the class MyModel in my_module.py; "
             f"got {spec!r}"
@@ -77,8 +69,8 @@ def _lack(found: type) -> str:
         lacks = f", and has no {' and no '.join(absent)}" if absent else ""
         return (
             f" is not derived from lib.models.base.Recommender{lacks}; write "
-            f"`class {found.__name__}(Recommender):` with the methods `{FIT}` and `{PREDICT}`; the base class adds fit, "
-            "score, saving and what the comparison asks"
+            f"`class {found.__name__}(Recommender):` with the methods `{FIT}` and `{PREDICT}`; the base class adds "
+            "fit, score, saving and what the comparison asks"
         )
     if abstract := sorted(found.__abstractmethods__):
         forms = {"_fit": FIT, "predict": PREDICT}
@@ -95,16 +87,13 @@ def _lack(found: type) -> str:
     parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-            return (
-                f": the constructor takes {str(one).partition(':')[0]}; name each hyperparameter, with a default, as its "
-                "names are read from there"
-            )
+            named = str(one).partition(":")[0]
+            return f": the constructor takes {named}; name each hyperparameter, with a default, as they are read there"
         if one.kind is one.POSITIONAL_ONLY:
             return f": {one.name} is positional only; hyperparameters are given by name"
-    required = [one.name for one in parameters if one.default is one.empty]
-    if required:
-        given = ", ".join(f"{name}=..." for name in required)
-        return f": the constructor asks for {', '.join(required)}; give each a default: `def __init__(self, *, {given})`"
+    if required := [one.name for one in parameters if one.default is one.empty]:
+        form = f"def __init__(self, *, {', '.join(f'{name}=...' for name in required)})"
+        return f": the constructor asks for {', '.join(required)}; give each a default: `{form}`"
     return ""
 
 
@@ -120,12 +109,8 @@ def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> N
 def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> list[str]:
     """Return the command that runs the tests every model must pass on one class alone, in the project's folder.
 
-    Parameters
-    ----------
-    spec : str
-        As in `load_class`.
-    parameters : mapping, optional
-        Hyperparameters, plain values that JSON can hold; the class's own defaults where not given.
+    `spec` as in `load_class`; `parameters` are hyperparameters that differ from the class's defaults, plain values that
+    JSON can hold.
     """
     command = [sys.executable, "-m", "pytest", CONTRACT, "--own-model", str(spec)]
     return [*command, "--own-model-parameters", json.dumps(dict(parameters))] if parameters else command
@@ -144,9 +129,10 @@ def _import(name: str) -> Any:
             raise ImportError(
                 f"{name} imports {absent!r}, which was not found; install it into .venv, or mend the import"
             ) from error
+        folders = ", ".join([*own_folders(), str(EXAMPLES)])
         raise ImportError(
-            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {', '.join([*own_folders(), str(EXAMPLES)])}, and among what "
-            "is installed. Type the command in the folder that holds it, or put that folder on PYTHONPATH"
+            f"no module {name!r}; looked for {name.replace('.', '/')}.py in {folders}, and among what is installed. "
+            "Type the command in the folder that holds it, or put that folder on PYTHONPATH"
         ) from None
 
 

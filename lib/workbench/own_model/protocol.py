@@ -26,7 +26,7 @@ from lib.workbench.own_model.loading import check_parameters, load_class
 
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
 CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
-"""Functions of the protocol that call a method of the model, by which an error is placed that the method left behind."""
+"""Functions of the protocol that call a method of the model; an error that the method left behind is placed by them."""
 
 
 class OwnModelError(RuntimeError):
@@ -53,23 +53,19 @@ class Protocol:
 class OwnRow:
     """A reader's model as a row of the table, in the place of a `lib.studies.contenders.Contender`.
 
-    `model` is ``"my_module:MyModel"``, the module being the one in which the class is written; `parameters` are those that
-    differ from the class's defaults; the rest is what its card says, or what is known without one
-    (`lib.models.card_of_class`). Nothing here finds a number of epochs for it, so that there is no `stopping`.
+    `name` is also what a reader sees; `model` is ``"my_module:MyModel"``, the module being the one in which the class
+    is written; `parameters` are those that differ from the class's defaults; the rest is what its card says, or what is
+    known without one (`lib.models.card_of_class`). Nothing finds a number of epochs for it: no `stopping`.
     """
 
     name: str
+    label: str
     model: str
     parameters: Mapping[str, Any]
     starts: bool
     family: str
     project: str
     stopping: None = None
-
-    @property
-    def label(self) -> str:
-        """What a reader sees."""
-        return self.name
 
 
 def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protocol:
@@ -80,55 +76,39 @@ def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protoc
     ValueError
         The run is of another notebook or another data set, or has no split of such a name.
     """
-    settings = stored.provenance.get("parameters", {})
-    absent = {"splits", "k", "threshold", "seed"} - set(settings)
-    if absent or "contenders" not in stored.facts:
-        raise ValueError(
-            f"run {stored.run!r} is no table of models; name a run of one_table.ipynb, such as one_table"
-        )
+    settings, run = stored.provenance.get("parameters", {}), f"run {stored.run!r}"
+    if {"splits", "k", "threshold", "seed"} - set(settings) or "contenders" not in stored.facts:
+        raise ValueError(f"{run} is no table of models; name a run of one_table.ipynb, such as one_table")
     if stored.provenance["dataset"] != data.name:
         raise ValueError(
-            f"run {stored.run!r} was measured on {stored.provenance['dataset']}, not on {data.name}; load that one"
+            f"{run} was measured on {stored.provenance['dataset']}, not on {data.name}; load that one"
         )
     splits, only = make_splits(data, settings["splits"]), list(only)
-    unknown = set(only) - set(splits)
-    if unknown:
-        raise ValueError(
-            f"run {stored.run!r} has no split {', '.join(sorted(unknown))}; it has {', '.join(splits)}"
-        )
+    if unknown := set(only) - set(splits):
+        raise ValueError(f"{run} has no split {', '.join(sorted(unknown))}; it has {', '.join(splits)}")
     drawn = set(zip(stored.top_k["split"], stored.top_k["fold"].fillna(""), strict=True))
     splits = {key: split for key, split in splits.items() if not only or key in only}
     listed = tuple(key for key, split in splits.items() if (split.name, split.fold) in drawn)
-    return Protocol(
-        stored, splits, listed, int(settings["k"]), float(settings["threshold"]), int(settings["seed"])
-    )
+    measured = int(settings["k"]), float(settings["threshold"]), int(settings["seed"])
+    return Protocol(stored, splits, listed, *measured)
 
 
 def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnRow:
-    """Name a class for the table of a stored run.
-
-    Raises
-    ------
-    ValueError, ImportError, AttributeError, TypeError
-        Of `lib.workbench.own_model.loading.load_class`; TypeError also for a hyperparameter that the class lacks.
-    """
+    """Name a class for the table of a stored run; what is wrong with it raises as in `load_class`."""
     cls = load_class(spec)
     check_parameters(cls, parameters)
-    taken = {*stored.facts["contenders"], *(one["label"] for one in stored.facts["contenders"].values())}
+    known = stored.facts["contenders"]
+    taken = {*known, *(one["label"] for one in known.values())}
     card, model = card_of_class(cls), f"{cls.__module__}:{cls.__name__}"
     name = f"{card.label} (yours)" if card.label in taken else card.label
-    return OwnRow(name, model, dict(parameters), card.starts, card.family, card.project)
+    return OwnRow(name, name, model, dict(parameters), card.starts, card.family, card.project)
 
 
 def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """Fit a class on every split by the very function that fitted the others, in this process.
 
-    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another.
-
-    Returns
-    -------
-    dict of str to Record
-        By split's key.
+    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another. Records are by
+    split's key.
 
     Raises
     ------
@@ -137,11 +117,10 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """
     parameters, cls, found = dict(own.parameters), load_class(own.model), {}
     seed = int(parameters.pop("seed", protocol.seed))
-    choices = {own.name: {"parameters": parameters}}
-    fits = table_fits(
-        {own.name: own}, choices, protocol.splits, k=protocol.k, listed=protocol.listed, seed=seed
-    )
-    for fit in fits:
+    options: dict[str, Any] = {"k": protocol.k, "listed": protocol.listed, "seed": seed}
+    for fit in table_fits(
+        {own.name: own}, {own.name: {"parameters": parameters}}, protocol.splits, **options
+    ):
         key = fit.labels["split"]
         split = protocol.splits[key]
         try:
@@ -162,52 +141,34 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
 
 
 def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame:
-    """Put a class's fits, of the run `mine`, beside those of the stored table.
+    """Put a class's fits, of the run `mine`, below those of the stored table.
 
-    Returns
-    -------
-    DataFrame
-        A row a fit with the columns of `lib.studies.one_table.fit_table`, and ``rmse_low``, ``rmse_high``, ``ndcg_low``,
-        ``ndcg_high``: 95% intervals over users (NaN where a metric was not measured). The class's rows come last.
+    A row a fit has the columns of `lib.studies.one_table.fit_table`, and ``rmse_interval``, ``ndcg_interval``: 95%
+    intervals over users, as text.
     """
-    theirs, ours = (
-        protocol.stored.facts["contenders"],
-        {own.name: {c: getattr(own, c) for c in ("label", "family", "project")}},
-    )
+    ours = {own.name: {"label": own.label, "family": own.family, "project": own.project}}
+    known = ((protocol.stored, protocol.stored.facts["contenders"]), (mine, ours))
     rows = [
-        _rows(run.metrics, known, key, split, protocol.k)
-        for run, known in ((protocol.stored, theirs), (mine, ours))
+        _rows(run.metrics, contenders, key, split, protocol.k)
+        for run, contenders in known
         for key, split in protocol.splits.items()
     ]
     return pd.concat(rows, ignore_index=True)
 
 
-def intervals_of(fits: pd.DataFrame, metric: str) -> list[str]:
-    """Return a metric's intervals in `table_with` as texts."""
-    ends = {f"{metric}_low": "low", f"{metric}_high": "high"}
-    return interval_texts(fits[list(ends)].rename(columns=ends), "ndcg")
-
-
 def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.DataFrame:
     """Return the first protocol's rows of `boards` with what more is shown of them.
 
-    Returns
-    -------
-    DataFrame
-        Also ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of `fits`'
-        splits, and the RMSE under each other protocol, under its name.
+    That is ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of
+    `fits`' splits, and the RMSE under each other protocol, under its name.
     """
     first, *others = dict.fromkeys(boards["protocol"])
-    found = boards[boards["protocol"] == first].reset_index(drop=True)
-    on_first = fits[fits["key"] == fits["key"].iloc[0]].set_index("name").reindex(found["name"])
-    rmse = boards.pivot_table(index="name", columns="protocol", values="rmse", sort=False, dropna=False)
-    return found.assign(
-        mark=np.where(found["name"] == own.name, "yours", ""),
-        rmse_interval=intervals_of(on_first, "rmse"),
-        mae=on_first["mae"].to_numpy(),
-        ndcg_interval=intervals_of(on_first, "ndcg"),
-        **{name: rmse[name].reindex(found["name"]).to_numpy() for name in others},
-    )
+    found = boards[boards["protocol"] == first].set_index("name")
+    on_first = fits[fits["key"] == fits["key"].iloc[0]].set_index("name")
+    found = found.assign(mark=np.where(found.index == own.name, "yours", ""))
+    found = found.assign(**{name: on_first[name] for name in ("rmse_interval", "mae", "ndcg_interval")})
+    rmse = boards.set_index(["protocol", "name"])["rmse"]
+    return found.assign(**{name: rmse[name] for name in others}).reset_index()
 
 
 def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFrame:
@@ -216,8 +177,8 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
     Returns
     -------
     DataFrame
-        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label) and
-        ``best_value``; no row where the own model lacks the metric.
+        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label)
+        and ``best_value``; no row where the own model lacks the metric.
     """
     columns = ["key", "n_test", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
     rows = []
@@ -226,9 +187,8 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
             there = fits[(fits["key"] == key) & fits[metric].notna()]
             there = there.sort_values(metric, ascending=metric == "rmse", ignore_index=True, kind="stable")
             for place, one in there[there["name"] == own.name].iterrows():
-                (interval,) = intervals_of(there.loc[[place]], metric)
-                best = there.loc[0, ["label", metric]]
-                rows.append((key, len(split.test), text, one[metric], interval, place + 1, len(there), *best))
+                mine = text, one[metric], one[f"{metric}_interval"], place + 1, len(there)
+                rows.append((key, len(split.test), *mine, *there.loc[0, ["label", metric]]))
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -238,19 +198,22 @@ def _rows(
     """Lay out the metrics of one split in the columns of `table_with`."""
     rows = metrics[(metrics["split"] == split.name) & (metrics["fold"].fillna("") == split.fold)]
     names = [name for name in known if name in set(rows["model"])]
-    first = rows.drop_duplicates(["model", "metric"]).set_index(["metric", "model"])
-    by_model = rows.drop_duplicates("model").set_index("model").reindex(names)
-
-    def column(metric: str, of: str = "value") -> np.ndarray:
+    cells = rows.drop_duplicates(["model", "metric"]).set_index(["metric", "model"])
+    found = pd.DataFrame(
+        {"name": names} | {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
+    )
+    found = found.assign(key=key, protocol=protocol_of(split.name))
+    for metric in (*RATING_METRICS, *LIST_METRICS, *COSTS):
         full = f"{metric}@{k}" if metric in LIST_METRICS else metric
-        return first[of].reindex([(full, name) for name in names]).to_numpy(dtype=float)
-
-    found = {"name": names} | {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
-    found |= {"key": key, "protocol": protocol_of(split.name)}
-    found |= {metric: column(metric) for metric in (*RATING_METRICS, *LIST_METRICS, *COSTS)}
-    found |= {c: by_model[c].to_numpy(dtype=float) for c in ("seconds_fit", "seconds_predict")}
-    found |= {f"{m}_{end}": column(m, end) for m in ("rmse", "ndcg") for end in ("low", "high")}
-    return pd.DataFrame(found)
+        of = cells.reindex([(full, name) for name in names])
+        found[metric] = of["value"].to_numpy(dtype=float)
+        if metric in ("rmse", "ndcg"):
+            found[f"{metric}_interval"] = interval_texts(of, "ndcg")
+    seconds = ["seconds_fit", "seconds_predict"]
+    found[seconds] = (
+        rows.drop_duplicates("model").set_index("model")[seconds].reindex(names).to_numpy(dtype=float)
+    )
+    return found
 
 
 def _where(error: BaseException, cls: type[Recommender]) -> tuple[str, str]:

@@ -4,9 +4,7 @@
 >>> prepare("ratings.csv", folder="reports/own/data")  # doctest: +SKIP
 """
 
-from __future__ import annotations
-
 from lib.workbench.own_ratings.errors import InvalidRatingsFile
-from lib.workbench.own_ratings.preparation import Prepared, prepare
+from lib.workbench.own_ratings.preparation import prepare
 
-__all__ = ["InvalidRatingsFile", "Prepared", "prepare"]
+__all__ = ["InvalidRatingsFile", "prepare"]

@@ -1,11 +1,10 @@
 """Which models a reader's ratings allow, and why the others stay out; and what their hyperparameters begin with.
 
-``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from the run ``one_table`` in a folder of runs.
+``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from ``one_table`` in a folder of runs.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.data.feature_groups import IMPLICIT, available_groups
-from lib.data.files import write_json
+from lib.data.files import read_json, write_json
 from lib.data.interactions import Interactions
 from lib.experiment.stored_runs import load_run
 from lib.models import model_class
@@ -34,7 +34,7 @@ LACKS = {
 
 @dataclass(frozen=True)
 class Candidates:
-    """What runs, with the hyperparameters to begin with; what does not: ``model`` and ``reason``; groups of features."""
+    """What runs, with its first hyperparameters; what does not: ``model`` and ``reason``; groups of features."""
 
     contenders: dict[str, Contender]
     parameters: dict[str, dict[str, Any]]
@@ -43,72 +43,51 @@ class Candidates:
 
 
 def candidates(
-    interactions: Interactions, *, single_valued: bool, left_out: Iterable[str] = (), only: Iterable[str] = (), limits: bool = True
-) -> Candidates:  # fmt: skip
-    """Choose the contenders that these ratings allow.
+    data: Interactions, *, left_out: Iterable[str] = (), only: Iterable[str] = (), limits: bool = True
+) -> Candidates:
+    """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 
-    Parameters
-    ----------
-    interactions : Interactions
-        As `lib.workbench.own_ratings.stars.for_models` gives them.
-    single_valued : bool
-        Whether all ratings are the same, so that only lists mean anything.
-    left_out : iterable of str
-        Contenders too slow for this profile.
-    only : iterable of str
-        The only contenders; empty for all.
-    limits : bool
-        Whether data may be too large for a model.
-
-    Raises
-    ------
-    ValueError
-        A name that is no contender's.
+    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits`
+    says whether data may be too large for a model. A name that is no contender's is a ValueError.
     """
-    left_out, only, kept, parameters, rows = set(left_out), list(only), {}, {}, []
-    n_all, asked = len(chosen_from()), chosen_from((), only)
+    left_out, asked, n_all = set(left_out), chosen_from((), only), len(chosen_from())
     chosen_from(left_out)  # refuses an unknown name
-    times = interactions.timestamps
-    groups = tuple(sorted(set(available_groups(interactions)) - set(IMPLICIT)))
-    there = {
-        "tables": interactions.user_table is not None and interactions.item_table is not None,
-        "features": bool(groups),
-        "times": len(times) > 0 and times.min() < times.max(),
-        "ratings that differ": not single_valued,
-    }
+    groups = tuple(sorted(set(available_groups(data)) - set(IMPLICIT)))
+    kept, parameters, skipped = {}, {}, {}
     for name, one in asked.items():
         one = replace(one, label=one.label.replace("Film", "Item"))
-        why = _unsuited(one, there)
+        why = _unsuited(one, data, groups)
         if not why and name in left_out:
             why = "too slow for this profile: add --profile large"
-        if not why and limits and (over := excess(one.most, interactions)):
+        if not why and limits and (over := excess(one.most, data)):
             why = f"too slow here ({over}): add --profile large"
         if why:
-            rows.append({"model": one.label, "reason": why})
+            skipped[one.label] = why
         else:
             kept[name], parameters[name] = one, _parameters(one, groups)
-    if only:
-        others = f"{n_all - len(asked)} other models"
-        rows.append({"model": others, "reason": "not among those asked for (parameter models)"})
-    return Candidates(kept, parameters, pd.DataFrame(rows, columns=["model", "reason"]), groups)
+    if len(asked) < n_all:
+        skipped[f"{n_all - len(asked)} other models"] = "not among those asked for (parameter models)"
+    return Candidates(kept, parameters, pd.DataFrame(skipped.items(), columns=["model", "reason"]), groups)
 
 
 def excess(most: Mapping[str, int], data: Interactions) -> str:
     """Say in what data are larger than a card allows, ``"50 items, more than 49"``; nothing where they are not."""
     sizes = {"ratings": len(data), "items": data.n_items, "cells": data.n_users * data.n_items}
-    over = [
+    over = (
         f"{sizes[what]:,} {what}, more than {limit:,}" for what, limit in most.items() if sizes[what] > limit
-    ]
-    return over[0] if over else ""
+    )
+    return next(over, "")
 
 
-def _unsuited(one: Contender, there: Mapping[str, bool]) -> str:
+def _unsuited(one: Contender, data: Interactions, groups: tuple[str, ...]) -> str:
     cls = model_class(one.model)
-    if cls.predicts_ratings and not there["ratings that differ"]:
+    if cls.predicts_ratings and np.ptp(data.ratings) == 0:
         return "predicts ratings, and all ratings here are the same"
-    if cls.uses_time and not there["times"]:
+    if cls.uses_time and np.ptp(data.timestamps) == 0:
         return "learns from timestamps, and there are none"
-    return "" if there.get(one.needs, True) else LACKS[one.needs]
+    tables = data.user_table is not None and data.item_table is not None
+    there = {"tables": tables, "features": bool(groups)}.get(one.needs, True)
+    return "" if there else LACKS[one.needs]
 
 
 def _parameters(one: Contender, groups: tuple[str, ...]) -> dict[str, Any]:
@@ -124,7 +103,7 @@ def _parameters(one: Contender, groups: tuple[str, ...]) -> dict[str, Any]:
 @cache
 def stored() -> dict[str, Any]:
     """Return `STORED`: ``dataset``, and hyperparameters by name of the ``contenders``."""
-    return json.loads(STORED.read_text(encoding="utf-8"))
+    return read_json(STORED)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import optuna
 
 from lib.data.splits import Split, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.run import run_fits
-from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
+from lib.experiment.search_result import quiet
+from lib.experiment.space import PROJECTION, Space
 from lib.studies import koren_study, ranking_study, side_information_study
-from lib.studies.contenders import chosen_from
+from lib.studies.contenders import NOT_SEARCHED, chosen_from
 from lib.studies.variants import Variant
 from lib.workbench.own_ratings.candidates import Candidates, excess, stored
 
@@ -22,21 +24,17 @@ STEPS = 30
 """Most epochs of a fit that only chooses."""
 
 
-def searched(
-    groups: Sequence[str] = (), *, k: int = 10, threshold: float = 4.0
-) -> dict[str, tuple[Fit, Variant]]:
+def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tuple[Fit, Variant]]:
     """Return the contenders whose hyperparameters are searched: the fit that tries a point, and the variant.
 
     `groups` are those of features, implicit ones left out; `k` and `threshold` as in `choose`.
     """
     ranked = partial(ranking_study.validation_fit, k=k, threshold=threshold)
+    sides = side_information_study.further_variants(tuple(groups), most_factors=32)
     studies = {
         "koren": (koren_study.variants(), partial(koren_study.validation_fit, most_epochs=STEPS, patience=2)),
         "ranking": (ranking_study.rating_variants() | ranking_study.list_variants(4.0), ranked),
-        "side_information": (
-            side_information_study.further_variants(tuple(groups), most_factors=32),
-            side_information_study.validation_fit,
-        ),
+        "side_information": (sides, side_information_study.validation_fit),
     }
     found = {}
     for name, one in chosen_from().items():
@@ -53,33 +51,25 @@ def searched(
 
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     """Draw points of a space at random; the same seed gives the same points."""
-    rng = np.random.default_rng(seed)
-
-    def one(dimension: Real | Integer | Choice) -> Any:
-        if isinstance(dimension, Choice):
-            return dimension.choices[rng.integers(len(dimension.choices))]
-        ends = np.array([dimension.low, dimension.high], dtype=np.float64)
-        value = float(np.exp(rng.uniform(*np.log(ends))) if dimension.log else rng.uniform(*ends))
-        value = min(max(value, dimension.low), dimension.high)  # exp(log(x)) may be past x by a rounding
-        return round(value) if isinstance(dimension, Integer) else value
-
-    return [{name: one(dimension) for name, dimension in space.items()} for _ in range(n)]
+    with quiet():
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+        return [study.ask(space.distributions()).params for _ in range(n)]
 
 
 def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Bring hyperparameters into the form of a search's point: one number a name."""
-    found = {name: value for name, value in parameters.items() if name != "projection_penalties"}
-    penalties = parameters.get("projection_penalties", {})
+    found = dict(parameters)
+    penalties = found.pop("projection_penalties", {})
     return {**found, **{f"{PROJECTION}{group}": value for group, value in penalties.items()}}
 
 
 def choose(
     found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Choose hyperparameters on a tenth of each user's training ratings.
+    """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.contenders.choose`.
 
-    For each model of `searched` the report's own choice competes with points drawn at random; the others, and those whose
-    card says that these data are too large for that, keep the report's choice.
+    For each model of `searched` the report's own choice competes with points drawn at random; the others, and those
+    whose card says that these data are too large for that, keep the report's choice.
 
     Parameters
     ----------
@@ -92,11 +82,6 @@ def choose(
         Length of the lists, and the least rating, of 1 to 5, that is relevant.
     seed : int
         Of the points drawn.
-
-    Returns
-    -------
-    dict
-        By contender what `lib.studies.contenders.choose` returns.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)
@@ -106,31 +91,29 @@ def choose(
             if name in tries and not excess(one.card.most_searched, split.train):
                 drawn = draw(tries[name][1].space, n_trials - 1, seed)
                 points[name] = [as_point(found.parameters[name]), *drawn]
-    fits = [
-        replace(
-            tries[name][0],
-            parameters=tries[name][1].parameters(point),
-            records_errors=("Exception",),  # hyperparameters that do not work are not chosen
-            labels={"contender": name, **point},
-        )
-        for name, tried in points.items()
-        for point in tried
-    ]
-    tried = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))
+    fits = []
+    for name, tried in points.items():
+        for point in tried:
+            fit, variant = tries[name]
+            told: dict[str, Any] = {
+                "parameters": variant.parameters(point),
+                "labels": {"contender": name, **point},
+            }
+            # Hyperparameters that do not work are not chosen.
+            fits.append(replace(fit, records_errors=("Exception",), **told))
+    records = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))
     choices = {}
     for name, parameters in found.parameters.items():
-        mine = [next(tried).get("score") for _ in points[name]]
-        scores = [np.inf if score is None else score for score in mine]
-        best = int(np.argmin(scores)) if mine else 0
-        there = bool(mine) and bool(np.isfinite(scores[best]))
-        if there and best:
+        scores = [next(records).get("score") for _ in points[name]]
+        finite = [np.inf if score is None else score for score in scores] or [np.inf]
+        best, score = int(np.argmin(finite)), min(finite)
+        how = f"as chosen on {stored()['dataset']}" if parameters else "nothing to choose"
+        if best:
             parameters = {**tries[name][1].parameters(points[name][best]), **found.contenders[name].fixed}
-        usual = f"as chosen on {stored()['dataset']}" if parameters else "nothing to choose"
-        choices[name] = {
-            "parameters": parameters, "n_epochs": None, "trials": len(mine) or None,
-            "validation": abs(scores[best]) if there else np.nan,
-            "metric": "" if not there else "RMSE, 1 to 5" if scores[best] > 0 else f"nDCG@{k}",
-            "chosen_on": "a tenth of each user's training ratings" if there else "",
-            "how": "drawn at random" if there and best else usual,
-        }  # fmt: skip
+            how = "drawn at random"
+        choices[name] = {"parameters": parameters, **NOT_SEARCHED, "trials": len(scores) or None, "how": how}
+        if np.isfinite(score):
+            metric = "RMSE, 1 to 5" if score > 0 else f"nDCG@{k}"
+            where = "a tenth of each user's training ratings"
+            choices[name] |= {"validation": abs(score), "metric": metric, "chosen_on": where}
     return choices

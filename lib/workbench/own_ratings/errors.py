@@ -9,12 +9,6 @@ class InvalidRatingsFile(ValueError):
     """A file that cannot be read as ratings, or as a table of items or users; nothing was written."""
 
 
-def problem(
-    path: Path, what: str, fix: str, *, line: int | None = None, unit: str = "line"
-) -> InvalidRatingsFile:
-    """Make the error: ``ratings.csv, line 7: what. Fix``.
-
-    A `line` counts from 1, the header included; the `unit` of Parquet, which has no lines, is "row".
-    """
-    where = f", {unit} {line:,}" if line is not None else ""
-    return InvalidRatingsFile(f"{path.name}{where}: {what}. {fix}")
+def problem(path: Path, what: str, fix: str, *, place: str = "") -> InvalidRatingsFile:
+    """Make the error, such as ``ratings.csv, line 7: what. Fix``."""
+    return InvalidRatingsFile(f"{path.name}{place and f', {place}'}: {what}. {fix}")

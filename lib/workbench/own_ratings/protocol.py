@@ -26,22 +26,14 @@ CALMER = 4
 def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], list[tuple[str, str]]]:
     """Part the ratings: a fifth of each user's, and with `by_time` the last fifth of all where there are timestamps.
 
-    Returns
-    -------
-    splits : dict of str to Split
-        The main one first.
-    left_out : list of (str, str)
-        Protocols that these ratings do not allow, and why.
-
-    Raises
-    ------
-    ValueError
-        There are too few ratings to hold any out.
+    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason. Too few
+    ratings to hold any out are a ValueError.
     """
     left_out = []
     main = make_split(data, "per_user_80_20", seed=seed)
     if len(main.test) < LEAST:
-        left_out.append(("per_user_80_20", "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"))  # fmt: skip
+        why = "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"
+        left_out.append((main.name, why))
         main = make_split(data, "random_80_20", seed=seed)
     if len(main.test) < LEAST:
         raise ValueError(
@@ -51,33 +43,26 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
     if by_time:
         try:
             late = make_split(data, "chronological")
+            if len(late.test) < LEAST:
+                raise ValueError(f"only {len(late.test)} ratings are later than the others")
+            splits[late.name] = late
         except ValueError as error:
             left_out.append(("chronological", str(error)))
-        else:
-            if len(late.test) < LEAST:
-                left_out.append(("chronological", f"only {len(late.test)} ratings are later than the others"))
-            else:
-                splits[late.name] = late
     return splits, left_out
 
 
 def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[float, str]:
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
-    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings where
-    fewer than a tenth of them reach that.
-
-    Raises
-    ------
-    ValueError
-        No rating reaches the given threshold.
+    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings
+    where fewer than a tenth of them reach that. A given one that no rating reaches is a ValueError.
     """
     values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:
         if not (values >= given).any():
             raise ValueError(f"threshold={given:g}: no rating reaches it; the highest is {values.max():g}")
         return float(given), "given"
-    if low == high or values.min() == values.max():
+    if values.min() == values.max():
         return float(values.min()), "every pair counts"
     usual = low + 0.75 * (high - low)
     if (values >= usual).mean() >= SHARE:
@@ -92,19 +77,19 @@ def starred(split: Split) -> Split:
 
 
 def fit_all(
-    found: Candidates, choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, k: int, once: Sequence[str] = (),
-    most_epochs: int = 0, changes: Mapping[str, Mapping[str, Any]] | None = None, seed: int = 0,
-) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:  # fmt: skip
+    found: Candidates,
+    choices: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Split],
+    *,
+    once: Sequence[str] = (),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Fit every candidate on every split, and bring predictions back onto the reader's scale.
 
-    Parameters
-    ----------
-    splits : mapping
-        On the reader's own scale; models see `starred` ones.
-    once : sequence of str
-        Slow contenders, fitted on the first split only.
-    changes : mapping, optional
-        By contender, hyperparameters that differ; those of contenders that are not fitted do not count.
+    `splits` are on that scale; models see `starred` ones. The contenders `once` are slow, and fitted on the first split
+    only; `changes` has hyperparameters that differ, by contender, `options` what else
+    `lib.experiment.protocol.table_fits` takes.
 
     Returns
     -------
@@ -113,21 +98,20 @@ def fit_all(
     remarks : dict
         By contender and split, why it failed, or what was done otherwise so that it did not.
     """
-    changes = {name: change for name, change in (changes or {}).items() if name in found.contenders}
-    wanted = table_fits(
-        found.contenders, choices, splits, k=k, listed=list(splits), once=[n for n in once if n in found.contenders],
-        once_on=list(splits)[:1], most_epochs=most_epochs, changes=changes, seed=seed,
-    )  # fmt: skip
+    known = found.contenders
+    options |= {"once": [name for name in once if name in known], "once_on": list(splits)[:1]}
+    changes = {name: change for name, change in (changes or {}).items() if name in known}
+    wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.
     wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
-    seen = {key: starred(split) for key, split in splits.items()}
     fits, remarks = [], {}
-    for fit in run_fits(wanted, parts_of(seen)):
+    for fit in run_fits(wanted, parts_of({key: starred(split) for key, split in splits.items()})):
+        where = fit["contender"], fit["split"]
         if "failure" in fit:
-            remarks[fit["contender"], fit["split"]] = f"failed: {fit['failure']}"[:300]
+            remarks[where] = f"failed: {fit['failure']}"[:300]
             continue
         if "note" in fit:
-            remarks[fit["contender"], fit["split"]] = fit["note"]
+            remarks[where] = fit["note"]
         if "predictions" in fit:
             fit["predictions"] = from_stars(fit["predictions"], splits[fit["split"]].test.scale)
         fits.append(fit)

@@ -6,69 +6,59 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from lib.data.readers import split_title
-from lib.workbench.own_ratings.checking import whole_numbers
+from lib.workbench.own_ratings.checking import ids_of
 from lib.workbench.own_ratings.columns import SYNONYMS, plain_name
 from lib.workbench.own_ratings.errors import problem
-from lib.workbench.own_ratings.table_files import Table, open_table
+from lib.workbench.own_ratings.table_files import open_table
 
 KNOWN = {
     "item": {
-        "title": ("title", "name", "itemname", "booktitle", "movietitle", "producttitle", "originaltitle"),
-        "genres": ("genres", "genre", "categories", "category", "subjects", "shelves"),
-        "year": ("year", "releaseyear", "publicationyear", "originalpublicationyear", "yearofpublication"),
-        "tags": ("tags", "keywords"),
+        "title": "title name itemname booktitle movietitle producttitle originaltitle",
+        "genres": "genres genre categories category subjects shelves",
+        "year": "year releaseyear publicationyear originalpublicationyear yearofpublication",
+        "tags": "tags keywords",
     },
-    "user": {"age": ("age",), "gender": ("gender", "sex"), "occupation": ("occupation", "job", "profession")},
-}  # fmt: skip
-"""Columns that models and pages know by name; others keep theirs."""
+    "user": {"age": "age", "gender": "gender sex", "occupation": "occupation job profession"},
+}
+"""Columns that models and pages know by name, under the names they may have; others keep theirs."""
+LISTS = ("genres", "tags")
+TEXTS = ("title", "gender", "occupation")
 
 
 def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of items or users.
-
-    Parameters
-    ----------
-    path : Path
-        Text with a header, or Parquet.
-    kind : {"item", "user"}
-    rated : ndarray
-        Ids of the ratings, unique; others of the table are left out.
+    """Read a table of ``item`` or ``user`` (`kind`), text with a header or Parquet.
 
     Returns
     -------
     frame : DataFrame
-        In the order of the rated ids, indexed by them; rows of ids that the file lacks are missing values.
+        Indexed by the `rated` ids, in their order; rows of ids that the file lacks are missing values.
     notes : list of str
         What was read how, in words.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        There is no column of ids, an id is empty or stands twice, or no id is among the rated ones.
     """
     source = open_table(path, header=True)
     frame = source.frame()
     plain = [plain_name(name) for name in frame.columns]
     place = next((plain.index(name) for name in (*SYNONYMS[kind], "id") if name in plain), None)
     if place is None:
-        raise problem(path, f"no column with the {kind}'s id; its columns are {', '.join(map(repr, frame.columns))}",
-                      f"Rename the one that holds it to {kind!r}", line=1)  # fmt: skip
-    ids = _ids(frame.pop(frame.columns[place]), rated, kind, source)
+        what = f"no column with the {kind}'s id; its columns are {', '.join(map(repr, frame.columns))}"
+        raise problem(path, what, f"Rename the one that holds it to {kind!r}", place="line 1")
+    ids = pd.Index(ids_of(source.columns[place], kind, source))
+    if ids.dtype != rated.dtype:
+        ids = ids.astype(str).astype(object)
     twice = ids.duplicated()
     if twice.any():
         row = int(np.argmax(twice))
-        first = source.line(int(np.argmax(ids == ids[row])))
-        raise source.wrong(row, f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {source.unit} {first:,}",
-                           f"Keep one row for each {kind}")  # fmt: skip
-    frame.index = ids
-    known = pd.Index(rated).intersection(ids)
-    if len(known) == 0:
+        first = source.place(int(np.argmax(ids == ids[row])))
+        what = f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {first}"
+        raise source.wrong(row, what, f"Keep one row for each {kind}")
+    frame = frame.drop(columns=frame.columns[place]).set_axis(ids)
+    n_known = len(pd.Index(rated).intersection(ids))
+    if n_known == 0:
         fix = f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}"
         raise source.wrong(None, f"none of its {len(ids):,} ids is a rated {kind}'s", fix)
-    notes, more, absent = [], len(ids) - len(known), len(rated) - len(known)
+    notes, more, absent = [], len(ids) - n_known, len(rated) - n_known
     if more:
         why = "nobody rated that item" if kind == "item" else "that user rated nothing"
         notes.append(f"{more:,} rows of {path.name} left out, as {why}")
@@ -77,44 +67,16 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFr
     return _shape(frame.reindex(pd.Index(rated, name=kind)), kind), notes
 
 
-def _ids(column: pd.Series, rated: np.ndarray, kind: str, source: Table) -> pd.Index:
-    """Ids in the form that the ratings have them."""
-    text = column.map(lambda value: "" if value is None or value != value else str(value).strip())
-    if (text == "").any():
-        row = int(np.argmax((text == "").to_numpy()))
-        raise source.wrong(row, f"the {kind}'s id is empty", "Give the id, or take the row out")
-    if np.issubdtype(np.asarray(rated).dtype, np.integer):
-        whole = whole_numbers(pa.array(text))
-        if whole is not None:
-            return pd.Index(whole)
-    return pd.Index(text.astype(object))
-
-
 def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Give the known columns their names, and every column its type."""
     plain = {plain_name(name): name for name in reversed(frame.columns)}
-    named = {}
+    named: dict[str, str] = {}
     for role, names in KNOWN[kind].items():
-        hit = next((plain[name] for name in names if name in plain and plain[name] not in named), None)
-        if hit is not None:
-            named[hit] = role
-    frame = frame.drop(columns=[c for c in frame.columns if c in named.values() and c not in named]).rename(
-        columns=named
-    )
-    listed = {name for name in ("genres", "tags") if name in frame}
-    found = {}
-    for name in frame.columns:
-        values = frame[name].map(
-            lambda v: "|".join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v
-        )
-        if name == "title" or name in listed or name in ("gender", "occupation"):
-            found[name] = _text(values, name in listed)
-            continue
-        numbers = pd.to_numeric(values.replace("", None), errors="coerce")
-        given = values.notna() & (values != "")
-        is_number = given.any() and numbers[given].notna().all()
-        found[name] = numbers.astype(float) if is_number else _text(values, False)
-    shaped = pd.DataFrame(found, index=frame.index)
+        hits = [plain[name] for name in names.split() if name in plain and plain[name] not in named]
+        named |= dict.fromkeys(hits[:1], role)
+    others = [name for name in frame.columns if name in named.values() and name not in named]
+    frame = frame.drop(columns=others).rename(columns=named)
+    shaped = pd.DataFrame({name: _typed(name, frame[name]) for name in frame.columns}, index=frame.index)
     if "year" in shaped:
         year = pd.to_numeric(shaped["year"], errors="coerce")
         shaped["year"] = year.where(np.isfinite(year)).round().astype("Int64")
@@ -126,16 +88,25 @@ def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     return shaped
 
 
-def _text(values: pd.Series, listed: bool) -> pd.Series:
-    text = values.map(lambda v: v if isinstance(v, str) else (None if v is None or v != v else str(v)))
-    if listed:
-        return text.map(
-            lambda v: "" if v is None or v == "(no genres listed)" else "|".join(p.strip() for p in _parts(v))
-        )
-    return text.map(lambda v: v if v else None)
+def _typed(name: str, values: pd.Series) -> pd.Series:
+    """Return a column of numbers where all that is given is one, else of text; a list's entries joined by ``|``."""
+    values = values.map(_joined)
+    given = values.notna() & (values != "")
+    if name not in (*LISTS, *TEXTS) and given.any():
+        numbers = pd.to_numeric(values.where(given), errors="coerce")
+        if numbers[given].notna().all():
+            return numbers.astype(float)
+    text = values.map(str).where(given, None)
+    return text.map(_entries) if name in LISTS else text
 
 
-def _parts(value: str) -> list[str]:
-    """Part the entries of a list, by ``|`` or else by ``;``."""
-    parts = value.split("|") if "|" in value else value.split(";")
-    return [part for part in dict.fromkeys(parts) if part.strip()]
+def _joined(value):
+    return "|".join(map(str, value)) if isinstance(value, (list, tuple, np.ndarray)) else value
+
+
+def _entries(value: str | None) -> str:
+    """Part the entries of a list, by ``|`` or else by ``;``, and join each once."""
+    if not isinstance(value, str) or value == "(no genres listed)":
+        return ""
+    parts = value.split("|" if "|" in value else ";")
+    return "|".join(part.strip() for part in dict.fromkeys(parts) if part.strip())

@@ -1,4 +1,4 @@
-"""A reader's ratings as models see them: on a scale of 1 to 5, with the columns of the tables in groups that models know.
+"""A reader's ratings as models see them: on a scale of 1 to 5, with tables in groups of columns that models know.
 
 Learning rates and penalties were chosen for five stars. On a scale of 0 to 100 the same steps would diverge, so models
 learn from ratings brought linearly onto 1 to 5, and their predictions are brought back before anything is measured.
@@ -7,6 +7,7 @@ learn from ratings brought linearly onto 1 to 5, and their predictions are broug
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,11 @@ def from_stars(stars: np.ndarray, scale: RatingScale) -> np.ndarray:
 
 def for_models(interactions: Interactions) -> Interactions:
     """Return the same pairs under whole numbers as ids, on the scale of `STARS`, with tables that models know."""
-    changed = {"ratings": to_stars(interactions.ratings, interactions.scale), "scale": STARS, "origin": ()}
+    changed: dict[str, Any] = {
+        "ratings": to_stars(interactions.ratings, interactions.scale),
+        "scale": STARS,
+        "origin": (),
+    }
     for kind in ("user", "item"):
         ids = np.arange(len(getattr(interactions, f"{kind}_ids")))
         known, _ = grouped_columns(getattr(interactions, f"{kind}_table"), kind)
@@ -48,78 +53,68 @@ def for_models(interactions: Interactions) -> Interactions:
 def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame | None, pd.DataFrame]:
     """Bring arbitrary columns into the groups of `lib.data.feature_groups`, and tell which went where.
 
-    Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into fifths,
-    become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places of
-    ``gender`` and ``occupation``, those of these names first.
-
-    Returns
-    -------
-    table : DataFrame or None
-        None where no column can be used.
-    uses : DataFrame
-        A row a column: ``column``, ``use`` in words.
+    Items: ``genres`` and ``year`` as they are; every other column of few distinct texts, and numbers parted into
+    fifths, become entries of ``tags``. Users: ``age`` is a number; two columns of few distinct values take the places
+    of ``gender`` and ``occupation``, those of these names first. Returned are the table, None where no column can be
+    used, and a row a column: ``column``, ``use`` in words.
     """
     if table is None:
         return None, pd.DataFrame(columns=["column", "use"])
     found, uses = (_item_groups if kind == "item" else _user_groups)(table)
-    frame = pd.DataFrame(uses.items(), columns=["column", "use"])
+    frame = pd.DataFrame({"column": list(table), "use": [uses[name] for name in table]})
     return (pd.DataFrame(found, index=table.index) if found else None), frame
 
 
 def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
-    found, uses, entries = {}, {}, []
-    for name in table.columns:
-        column = table[name]
+    found, uses, tags = {}, {}, []
+    for name, column in table.items():
         if name == "title":
             uses[name] = "shown to readers"
-            continue
-        if name == "year" and column.notna().any():
+        elif name == "year" and column.notna().any():
             found[name], uses[name] = column, "a number"
-            continue
-        if name in ("genres", "tags"):
+        elif name in ("genres", "tags"):
             text = column.fillna("").astype(str)
             given = (text != "").any()
-            values, uses[name] = (text, "each entry a feature") if given else (None, "not used: empty")
+            uses[name] = "each entry a feature" if given else "not used: empty"
+            if name == "genres" and given:
+                found[name] = text
+            elif given:
+                tags.append(text)
         else:
             values, uses[name] = _in_words(name, column)
-        if values is not None and name == "genres":
-            found[name] = values
-        elif values is not None:
-            entries.append(values)
-    if entries:
-        joined = entries[0].str.cat(entries[1:], sep="|") if len(entries) > 1 else entries[0]
-        found["tags"] = joined.map(lambda text: "|".join(part for part in text.split("|") if part))
+            tags += [] if values is None else [values]
+    if tags:
+        found["tags"] = pd.concat(tags, axis=1).agg(lambda row: "|".join(filter(None, row)), axis=1)
     return found, uses
 
 
 def _user_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
     found, uses, places = {}, {}, ["gender", "occupation"]
-    ordered = sorted(table.columns, key=lambda name: name not in ("age", "gender", "occupation"))
-    for name in ordered:
+    for name in sorted(table, key=lambda name: name not in ("age", "gender", "occupation")):
         column = table[name]
         if name == "age" and pd.api.types.is_numeric_dtype(column) and column.notna().any():
             found["age"], uses[name] = column, "a number"
             continue
-        values, words = _in_words(name, column)
-        if values is None or not places:
-            uses[name] = words if values is None else "not used: models know two such columns of users"
-            continue
-        place = name if name in places else places[0]
-        places.remove(place)
-        found[place], uses[name] = values.where(values != ""), words
-    return found, {name: uses[name] for name in table.columns}
+        values, uses[name] = _in_words(name, column)
+        if values is not None and not places:
+            uses[name] = "not used: models know two such columns of users"
+        elif values is not None:
+            place = name if name in places else places[0]
+            places.remove(place)
+            found[place] = values.where(values != "")
+    return found, uses
 
 
 def _in_words(name: str, column: pd.Series) -> tuple[pd.Series | None, str]:
     """Write a column as ``name: value``, empty where unknown; None, and why, where that is of no use."""
-    if column.nunique(dropna=True) < 2:
+    distinct = column.nunique()
+    if distinct < 2:
         return None, "not used: it has one value"
-    if pd.api.types.is_numeric_dtype(column) and column.nunique() > PARTS:
-        rank = column.astype(float).rank(pct=True)
-        parts = np.ceil(rank * PARTS)
+    if pd.api.types.is_numeric_dtype(column) and distinct > PARTS:
+        parts = np.ceil(column.astype(float).rank(pct=True) * PARTS)
         text = parts.map(lambda part: "" if pd.isna(part) else f"{name}: part {int(part)} of {PARTS}")
         return text, f"a number, in {PARTS} parts of equal size"
-    if column.nunique(dropna=True) > MOST_VALUES:
+    if distinct > MOST_VALUES:
         return None, f"not used: more than {MOST_VALUES} distinct texts"
     text = column.map(lambda value: "" if pd.isna(value) else f"{name}: {str(value).replace('|', '/')}")
     return text, "each value a feature"

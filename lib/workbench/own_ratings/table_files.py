@@ -1,12 +1,13 @@
-"""Files of unknown make as tables: encoding, separator, header; and, on failure, the line at fault."""
+"""Files of unknown make as tables; what cannot be read is an `InvalidRatingsFile` with the line at fault."""
 
 from __future__ import annotations
 
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -26,13 +27,7 @@ UNIT = "\x1f"
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unpacked where it is gzip.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        There is no such file (the message names the nearest one), it is empty, a folder, or a damaged archive.
-    """
+    """Return a file's content, unpacked where it is gzip."""
     if path.is_dir():
         raise problem(path, "is a folder", "Name the file in it that holds the table")
     try:
@@ -55,13 +50,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def to_utf8(path: Path, content: bytes) -> bytes:
-    """Return the text as UTF-8 without a byte order mark; UTF-16 with its mark is turned into it.
+    """Return the text as UTF-8 without a byte order mark; UTF-16 with its mark is turned into it."""
 
-    Raises
-    ------
-    InvalidRatingsFile
-        It is in another encoding; the message names the line and the byte.
-    """
+    def line(offset: int) -> str:
+        breaks = content.count(b"\n", 0, offset)
+        return f"line {breaks + 1:,}"
+
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return content.decode("utf-16").encode()
@@ -71,133 +65,60 @@ def to_utf8(path: Path, content: bytes) -> bytes:
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise problem(
-            path, f"not UTF-8 text (byte 0x{content[error.start]:02x} at offset {error.start:,})",
-            f"Save it as UTF-8, for instance with: iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}",
-            line=content.count(b"\n", 0, error.start) + 1,
-        ) from None  # fmt: skip
+        what = f"not UTF-8 text (byte 0x{content[error.start]:02x} at offset {error.start:,})"
+        command = f"iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}"
+        fix = f"Save it as UTF-8, for instance with: {command}"
+        raise problem(path, what, fix, place=line(error.start)) from None
     if b"\x00" in content:
-        raise problem(path, "holds zero bytes, as UTF-16 text without a mark or a binary file does", "Save it as UTF-8 text",
-                      line=content.count(b"\n", 0, content.index(b"\x00")) + 1)  # fmt: skip
+        what = "holds zero bytes, as UTF-16 text without a mark or a binary file does"
+        raise problem(path, what, "Save it as UTF-8 text", place=line(content.index(b"\x00")))
     return content
 
 
 def sniff(first: str) -> str:
-    """Return the separator of a first line: the one that parts it most often outside quotes; ``::`` wins over others."""
+    """Return what parts a first line most often outside quotes; ``::`` wins over others."""
     bare = "".join(first.split('"')[::2])
-    counts = {separator: bare.count(separator) for separator in SEPARATORS}
-    if counts["::"]:
-        return "::"
-    return max(SEPARATORS[1:], key=lambda separator: counts[separator])
+    return "::" if "::" in bare else max(SEPARATORS[1:], key=bare.count)
 
 
+@dataclass(frozen=True)
 class Table:
-    """What both kinds of file have: `path`, `names` of the columns, `header` (whether the file has them), `separator`."""
+    """A file as Arrow's columns: with types of their own from Parquet, else of text, whitespace around values kept.
 
-    unit = "line"
+    Without a `header` the `names` are the first line's fields. `content` is the text; Parquet has none, and rows
+    instead of lines.
+    """
+
+    path: Path
+    names: list[str]
+    columns: list[pa.ChunkedArray] = field(repr=False)
+    header: bool = True
+    separator: str = ""
+    content: bytes = field(default=b"", repr=False)
 
     def wrong(self, row: int | None, what: str, fix: str) -> InvalidRatingsFile:
-        """Make the error about a row (from 0; None: the file), which it names as a person counts lines or rows."""
-        return problem(self.path, what, fix, line=None if row is None else self.line(row), unit=self.unit)
+        """Make the error about a row (from 0; None: the file)."""
+        return problem(self.path, what, fix, place="" if row is None else self.place(row))
 
-
-@dataclass(frozen=True)
-class ParquetTable(Table):
-    """A Parquet file; its columns keep their types."""
-
-    path: Path
-    table: pa.Table = field(repr=False)
-    header, separator, unit = True, "", "row"
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns."""
-        return self.table.column_names
-
-    def columns(self, places: Sequence[int]) -> list[pa.ChunkedArray]:
-        """Return columns as they are."""
-        return [self.table.column(place) for place in places]
-
-    def frame(self) -> pd.DataFrame:
-        """Return all columns; what pandas kept as the index is none."""
-        return self.table.to_pandas().reset_index(drop=True)
-
-    def line(self, row: int) -> int:
-        """Count a row from 1."""
-        return row + 1
-
-
-@dataclass(frozen=True)
-class TextTable(Table):
-    """A text file in UTF-8, parted into columns of text; without a header its `names` are the first line's fields."""
-
-    path: Path
-    content: bytes = field(repr=False)
-    separator: str
-    header: bool
-    names: list[str]
-
-    def columns(self, places: Sequence[int]) -> list[pa.ChunkedArray]:
-        """Return columns as text, whitespace around values kept.
-
-        Raises
-        ------
-        InvalidRatingsFile
-            A line has more or fewer fields than the first, or a quote is left open.
-        """
-        names = [str(place) for place in range(len(self.names))]
-        wanted = [str(place) for place in places]
-        body, delimiter = self.content, self.separator
-        if delimiter == "::":
-            body, delimiter = body.replace(b"::", UNIT.encode()), UNIT
-        quoted = self.separator != "::" and b'"' in body
-        try:
-            table = arrow_csv.read_csv(
-                pa.BufferReader(body),
-                read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=0, block_size=1 << 24),
-                parse_options=arrow_csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False, newlines_in_values=quoted),
-                convert_options=arrow_csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), null_values=[], strings_can_be_null=False,
-                ),
-            )  # fmt: skip
-        except pa.ArrowInvalid as error:
-            raise self._ragged() or problem(self.path, str(error)[:200], "Mend the file") from error
-        if self.header:
-            table = table.slice(1)
-        if len(table) == 0:
-            raise problem(self.path, "holds a header and no rows", "Give a file with a line a rating")
-        return [table.column(name) for name in wanted]
+    def place(self, row: int) -> str:
+        """Name a row (from 0, the header not among them) as a person counts: ``line 7``, in Parquet ``row 6``."""
+        if not self.content:
+            return f"row {row + 1:,}"
+        number, _ = next(islice(_records(self.content, self.separator), row + self.header, None))
+        return f"line {number:,}"
 
     def frame(self) -> pd.DataFrame:
         """Return all columns; one without a name is called after its place."""
-        names = [name or f"column {place + 1}" for place, name in enumerate(self.names)]
+        names = [name or f"column {place}" for place, name in enumerate(self.names, start=1)]
         if len(set(names)) < len(names):
             what = f"two columns have one name: {', '.join(names)}"
-            raise problem(self.path, what, "Rename one of them", line=1)
-        columns = self.columns(range(len(names)))
-        return pd.DataFrame({name: column.to_pandas() for name, column in zip(names, columns, strict=True)})
-
-    def line(self, row: int) -> int:
-        """Return the line on which a row begins; rows count from 0, the header not among them."""
-        number, _ = next(islice(_records(self.content, self.separator), row + self.header, None))
-        return number
-
-    def _ragged(self) -> InvalidRatingsFile | None:
-        number = 1
-        try:
-            for number, fields in _records(self.content, self.separator, strict=True):
-                if len(fields) != len(self.names):
-                    return problem(
-                        self.path, f"{len(fields)} fields where the first line has {len(self.names)}: {self.separator.join(fields)[:80]!r}",
-                        f"Mend the line; a field that holds {self.separator!r} stands in double quotes", line=number,
-                    )  # fmt: skip
-        except csv.Error as error:
-            fix = 'Close them; a quote inside quotes is written ""'
-            return problem(self.path, f"quotes are not closed ({error})", fix, line=number)
-        return None
+            raise problem(self.path, what, "Rename one of them", place="line 1")
+        return pd.DataFrame(
+            {name: column.to_pandas() for name, column in zip(names, self.columns, strict=True)}
+        )
 
 
-def open_table(path: Path, *, header: bool | None = None) -> ParquetTable | TextTable:
+def open_table(path: Path, *, header: bool | None = None) -> Table:
     """Read a file, Parquet by its ending; with `header` None a text's first line tells whether it names columns."""
     content = read_bytes(path)
     if path.suffix.lower() in (".parquet", ".pq"):
@@ -208,15 +129,57 @@ def open_table(path: Path, *, header: bool | None = None) -> ParquetTable | Text
             raise problem(path, what, "Write it again, or give text") from None
         if len(table) == 0:
             raise problem(path, "holds no rows", "Give a file with a row a rating")
-        return ParquetTable(path, table)
-    content = to_utf8(path, content)
+        names = [name for name in table.column_names if not name.startswith("__index_level_")]
+        columns = [table.column(name) for name in names]
+        coded = [pa.types.is_dictionary(column.type) for column in columns]
+        plain = [c.cast(c.type.value_type) if of else c for c, of in zip(columns, coded, strict=True)]
+        return Table(path, names, plain)
+    content = re.sub(rb"\Asep=.(?=\r?\n)", b"", to_utf8(path, content))  # Excel's first line, here blank
     separator = sniff(next(line for line in io.BytesIO(content) if line.strip()).decode())
     number, first = next(_records(content, separator))
     if len(first) < 2:
-        raise problem(path, f"no separator in the first line {' '.join(first)[:60]!r}",
-                      f"Part the columns by one of {', '.join(map(repr, SEPARATORS))}", line=number)  # fmt: skip
+        what = f"no separator in the first line {' '.join(first)[:60]!r}"
+        fix = f"Part the columns by one of {', '.join(map(repr, SEPARATORS))}"
+        raise problem(path, what, fix, place=f"line {number:,}")
     first = [name.strip() for name in first]
-    return TextTable(path, content, separator, has_header(first) if header is None else header, first)
+    header = has_header(first) if header is None else header
+    columns = _columns(path, content, separator, len(first))
+    if len(columns[0]) == header:
+        raise problem(path, "holds a header and no rows", "Give a file with a line a rating")
+    return Table(path, first, [column[header:] for column in columns], header, separator, content)
+
+
+def _columns(path: Path, content: bytes, separator: str, n_columns: int) -> list[pa.ChunkedArray]:
+    body, delimiter = content, separator
+    if separator == "::":
+        body, delimiter = content.replace(b"::", UNIT.encode()), UNIT
+    quoted = separator != "::" and b'"' in body
+    types = {str(place): pa.string() for place in range(n_columns)}
+    quotes = {"quote_char": '"' if quoted else False, "newlines_in_values": quoted}
+    try:
+        return arrow_csv.read_csv(
+            pa.BufferReader(body),
+            read_options=arrow_csv.ReadOptions(column_names=list(types), block_size=1 << 24),
+            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, **quotes),
+            convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
+        ).columns
+    except pa.ArrowInvalid as error:
+        raise _ragged(path, content, separator) or problem(path, str(error)[:200], "Mend the file") from error
+
+
+def _ragged(path: Path, content: bytes, separator: str) -> InvalidRatingsFile | None:
+    number, n_columns = 1, 0
+    try:
+        for number, fields in _records(content, separator, strict=True):
+            n_columns = n_columns or len(fields)
+            if len(fields) != n_columns:
+                what = f"{len(fields)} fields where the first line has {n_columns}: {separator.join(fields)[:80]!r}"
+                fix = f"Mend the line; a field that holds {separator!r} stands in double quotes"
+                return problem(path, what, fix, place=f"line {number:,}")
+    except csv.Error as error:
+        fix = 'Close them; a quote inside quotes is written ""'
+        return problem(path, f"quotes are not closed ({error})", fix, place=f"line {number:,}")
+    return None
 
 
 def _records(content: bytes, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:

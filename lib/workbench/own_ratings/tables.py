@@ -11,10 +11,10 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.experiment.evaluation import Evaluation
-from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser
 from lib.models.recommendations import HIT, titles_of
 from lib.report.charts.agreement_map import correlation_maps, list_maps
+from lib.report.stored_tables import models_of
 from lib.workbench.own_ratings.stars import grouped_columns
 
 
@@ -22,31 +22,40 @@ def reading_table(data) -> pd.DataFrame:
     """Tell what was read and how: ``what``, ``value``; for a data set of the project its source."""
     meta: Mapping[str, Any] = getattr(data, "meta", {})
     if not meta:
-        return pd.DataFrame({"what": ["data set", "source"], "value": [data.title, data.source]})
-    separator = {"\t": "tab", "": "none (Parquet)"}.get(meta["separator"], meta["separator"])
-    rows = [
-        ("columns", ", ".join(f"{role}: {name}" for role, name in meta["columns"].items())), ("separator", separator),
-        ("rows", f"{meta['counts']['rows']:,}"), ("read as", meta["summary"]),
-        *((f"table of {kind}s", f"{table['file']}: {', '.join(table['columns'])}") for kind, table in meta["tables"].items()),
-        ("sha256", meta["checksums"][meta["title"]]),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["what", "value"])
+        return _words({"data set": data.title, "source": data.source})
+    named = {"\t": "tab", "": "none (Parquet)"}
+    found = {
+        "columns": ", ".join(f"{role}: {name}" for role, name in meta["columns"].items()),
+        "separator": named.get(meta["separator"], meta["separator"]),
+        "rows": f"{meta['counts']['rows']:,}",
+        "read as": meta["summary"],
+    }
+    for kind, table in meta["tables"].items():
+        found[f"table of {kind}s"] = f"{table['file']}: {', '.join(table['columns'])}"
+    return _words(found | {"sha256": meta["checksums"][meta["title"]]})
 
 
 def count_table(ratings: Interactions) -> pd.DataFrame:
     """Count: ``what``, ``value`` in words."""
     users, items = ratings.user_counts[ratings.user_counts > 0], ratings.item_counts[ratings.item_counts > 0]
-    top = np.sort(items)[::-1][: max(1, len(items) // 10)].sum() / len(ratings)
-    return pd.DataFrame(
-        [
-            ("ratings", f"{len(ratings):,}"), ("users", f"{len(users):,}"), ("items", f"{len(items):,}"),
-            ("share of all pairs that is rated", f"{len(ratings) / (len(users) * len(items)):.2%}"),
-            ("ratings a user, median", f"{np.median(users):g}"), ("ratings an item, median", f"{np.median(items):g}"),
-            ("items with one rating", f"{(items == 1).mean():.1%}"), ("ratings on the most rated tenth of the items", f"{top:.1%}"),
-            ("mean rating", f"{ratings.ratings.astype(float).mean():.3f}"), ("standard deviation", f"{ratings.ratings.astype(float).std():.3f}"),
-        ],
-        columns=["what", "value"],
-    )  # fmt: skip
+    top, values = np.sort(items)[::-1][: max(1, len(items) // 10)].sum(), ratings.ratings.astype(float)
+    found = {
+        "ratings": f"{len(ratings):,}",
+        "users": f"{len(users):,}",
+        "items": f"{len(items):,}",
+        "share of all pairs that is rated": f"{len(ratings) / (len(users) * len(items)):.2%}",
+        "ratings a user, median": f"{np.median(users):g}",
+        "ratings an item, median": f"{np.median(items):g}",
+        "items with one rating": f"{(items == 1).mean():.1%}",
+        "ratings on the most rated tenth of the items": f"{top / len(ratings):.1%}",
+        "mean rating": f"{values.mean():.3f}",
+        "standard deviation": f"{values.std():.3f}",
+    }
+    return _words(found)
+
+
+def _words(found: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(found.items(), columns=["what", "value"])
 
 
 def feature_table(ratings: Interactions) -> pd.DataFrame:
@@ -58,26 +67,14 @@ def feature_table(ratings: Interactions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["table", "column", "use"]]
 
 
-def rating_counts(ratings: Interactions, most: int = 41) -> pd.DataFrame:
-    """Count ratings by value, or by interval of equal width where there are more than `most` values."""
-    values, counts = np.unique(ratings.ratings, return_counts=True)
-    if len(values) <= most:
-        return pd.DataFrame({"rating": values, "count": counts})
-    counts, edges = np.histogram(ratings.ratings, bins=20)
-    return pd.DataFrame({"rating": (edges[1:] + edges[:-1]) / 2, "count": counts})
-
-
 def user_lists(
-    lists: Mapping[str, TopK], split: Split, n: int, k: int, threshold: float, labels: Mapping[str, str]
+    lists: pd.DataFrame, split: Split, n: int, threshold: float, labels: Mapping[str, str]
 ) -> pd.DataFrame:
     """Put every model's list for n test users, from a quiet one to an active one, under each other.
 
-    Returns
-    -------
-    DataFrame
-        ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` (test items rated `threshold` or more
-        among the first k) and ``list``, titles in order, hits marked. Of a user first what was rated highest in training,
-        then the lists with most hits first.
+    `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit. A row has
+    ``user`` (raw id), ``train`` (number of training ratings), ``model``, ``hits`` and ``list``, titles in order, hits
+    marked. Of a user first what was rated highest in training, then the lists with most hits first.
     """
     train, test = split.train, split.test
     tested = np.unique(test.users)
@@ -89,9 +86,8 @@ def user_lists(
         mine = np.flatnonzero(train.users == user)
         best = train.items[mine[np.argsort(-train.ratings[mine], kind="stable")[:3]]]
         shown = []
-        for name, top in lists.items():
-            items = top.items[np.flatnonzero(top.users == user)[0], :k]
-            items = items[items >= 0]
+        for name, listed in lists[lists["user"] == train.user_ids[user]].groupby("model", sort=False):
+            items = train.item_codes(listed.sort_values("rank")["item"])
             hits = [int(item) in liked for item in items]
             titles = [title + HIT * hit for title, hit in zip(titles_of(train, items), hits, strict=True)]
             shown.append((labels[name], sum(hits), titles))
@@ -105,55 +101,32 @@ def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) 
     """Bring together what did not run, or ran otherwise: ``what``, ``reason``; models with one reason in one row."""
     rows = [(f"protocol {name}", reason) for name, reason in left_out]
     rows += [(f"{candidates.contenders[name].label}, {split}", why) for (name, split), why in remarks.items()]
-    for reason, models in candidates.skipped.groupby("reason", sort=False)["model"]:
-        rows.append(("; ".join(models), reason))
+    skipped = candidates.skipped.groupby("reason", sort=False)["model"]
+    rows += [("; ".join(models), reason) for reason, models in skipped]
     return pd.DataFrame(rows, columns=["what", "reason"])
 
 
 def by_user(
-    evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int, *, single: bool = False
+    evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int
 ) -> dict[str, dict[str, PerUser]]:
-    """Return every model's RMSE and nDCG user by user on a split, by metric; only metrics that can be tested.
-
-    Where all ratings are the same (`single`) there are no errors; nothing is tested of fewer than two models or users.
-    """
+    """Return every model's RMSE and nDCG user by user on a split, by metric; only of two models and users or more."""
     there = {name: one for (name, split), one in evaluations.items() if split == key}
     errors = {name: one.errors.per_user("rmse") for name, one in there.items() if one.errors is not None}
     lists = {name: one.ranking[k].per_user("ndcg") for name, one in there.items() if one.ranking}
-    found = {"RMSE": {} if single else errors, f"nDCG@{k}": lists}
+    found = {"RMSE": errors, f"nDCG@{k}": lists}
     return {metric: of for metric, of in found.items() if len(of) > 1 and len(next(iter(of.values()))) > 1}
 
 
-def alike(
-    evaluations: Mapping[tuple[str, str], Evaluation],
-    lists: Mapping[str, TopK],
-    split: Split,
-    k: int,
-    *,
-    single: bool = False,
-) -> tuple[pd.DataFrame | None, float, str]:
-    """Tell how alike models are: correlations of predictions, or, where all ratings are the same, shared items.
+def alike(ratings: pd.DataFrame, lists: pd.DataFrame, k: int) -> tuple[pd.DataFrame | None, float, str]:
+    """Tell how alike models are: correlations of predictions, or, where no model predicts ratings, shared items.
 
-    Returns
-    -------
-    square : DataFrame or None
-        Models x models; None for fewer than three.
-    most : float
-        What it is for equal models.
-    title : str
-        What it is, in words.
+    `ratings` and `lists` are of `lib.report.stored_tables`, on one split. Returned are a square of models x models,
+    None for fewer than three, with what it is for equal models, and in words.
     """
-    if single:
-        ratings = split.train
-        frames = [top.frame(ratings.user_ids, ratings.item_ids).assign(model=n) for n, top in lists.items()]
-        square = list_maps(pd.concat(frames, ignore_index=True), list(lists))[0] if len(frames) > 2 else None
+    rated, listed = models_of(ratings), list(dict.fromkeys(lists["model"]))
+    if not rated:
+        square = list_maps(lists, listed)[0] if len(listed) > 2 else None
         return square, float(k), "items that two lists share"
-    wide = {
-        name: one.predictions["prediction"].to_numpy(dtype=float)
-        for (name, key), one in evaluations.items()
-        if key == split.name and one.predictions is not None
-    }
-    wide = {name: of for name, of in wide.items() if np.ptp(of) > 0}
-    table = split.test.frame()[["user", "item", "rating"]].reset_index(drop=True).assign(**wide)
-    square = correlation_maps(table, list(wide))[0] if len(wide) > 2 else None
+    rated = [name for name in rated if np.ptp(ratings[name]) > 0]
+    square = correlation_maps(ratings, rated)[0] if len(rated) > 2 else None
     return square, 1.0, "correlation of predictions"

@@ -1,5 +1,7 @@
 """A few users and films written out by hand, and what two models would say of them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,9 +39,23 @@ def split() -> Split:
 @pytest.fixture
 def explorer(split) -> Explorer:
     """Model a lists films 3, 4, 5 for ann, model b 5, 3, 6; a predicts, and c predicts without lists."""
-    lists = pd.DataFrame(
-        [("a", "ann", 1, 3), ("a", "ann", 2, 4), ("a", "ann", 3, 5), ("b", "ann", 1, 5), ("b", "ann", 2, 3), ("b", "ann", 3, 6)],
-        columns=["model", "user", "rank", "item"],
-    )  # fmt: skip
-    ratings = split.test.frame()[["user", "item", "rating"]].assign(a=[3.0, 4.0, 3.0], c=[4.0, 2.0, 3.0])
-    return Explorer(split, lists, ratings, labels={"a": "Model <A>"}, k=3)
+    lists = {"a": [3, 4, 5], "b": [5, 3, 6]}
+    run = run_of(split, lists, {"a": [3.0, 4.0, 3.0], "c": [4.0, 2.0, 3.0]}, {"a": {"label": "Model <A>"}})
+    return Explorer([run], split, k=3, threshold=4.0)
+
+
+def run_of(split, lists, predictions, contenders):
+    """What a stored run holds, of lists for ann and of predictions by model."""
+    where = {"split": split.name, "fold": "", "seed": None}
+    held = split.test.frame()[["user", "item", "rating"]]
+    return SimpleNamespace(
+        run="by_hand",
+        facts={"contenders": contenders},
+        top_k=pd.concat(
+            pd.DataFrame({"user": "ann", "rank": range(1, len(items) + 1), "item": items}).assign(
+                model=model, **where
+            )
+            for model, items in lists.items()
+        ),
+        predictions=pd.concat(held.assign(model=m, prediction=of, **where) for m, of in predictions.items()),
+    )

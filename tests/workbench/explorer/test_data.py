@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from lib.data.splits import per_user_holdout
@@ -7,6 +6,7 @@ from lib.experiment.evaluation import evaluate
 from lib.experiment.stored_runs import load_run
 from lib.report.run_writer import start_run
 from lib.workbench.explorer.data import Explorer
+from tests.workbench.explorer.conftest import run_of
 
 ANN = 0
 
@@ -21,7 +21,7 @@ def test_marks_are_hit_low_seen_and_new(explorer):
 
 def test_lists_come_in_their_order_with_titles(explorer):
     top = explorer.top(ANN, "b")
-    assert top["rank"].tolist() == [1, 2, 3] and top["item"].tolist() == [4, 2, 5]
+    assert top["item"].tolist() == [4, 2, 5]
     assert top["title"].tolist() == ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"]
     assert explorer.top(1, "a").empty
 
@@ -69,18 +69,19 @@ def test_without_side_tables_ids_stand_for_titles(split, explorer):
     bare = replace(
         split, **{part: replace(getattr(split, part), item_table=None, user_table=None) for part in ("train", "test")}
     )  # fmt: skip
-    lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [3]})
-    found = Explorer(bare, lists, split.test.frame()[["user", "item", "rating"]])
+    run = run_of(split, {"a": [3]}, {"a": [3.0, 4.0, 3.0]}, {})
+    found = Explorer([run], bare, k=3, threshold=4.0)
     assert found.top(ANN, "a")["title"].tolist() == ["3"]
     assert found.favourite_genres(ANN).empty and found.describe(ANN) == "user ann"
 
 
 def test_what_is_wrong_is_named(split, explorer):
-    lists = pd.DataFrame({"model": ["a"], "user": ["ann"], "rank": [1], "item": [99]})
+    run = run_of(split, {"a": [99]}, {"a": [3.0, 4.0, 3.0]}, {})
     with pytest.raises(ValueError, match="film 99 of a list"):
-        Explorer(split, lists, split.test.frame())
+        Explorer([run], split, k=3, threshold=4.0)
+    run.top_k = run.top_k.iloc[:0]
     with pytest.raises(ValueError, match="--only one_table"):
-        Explorer(split, lists.iloc[:0], split.test.frame())
+        Explorer([run], split, k=3, threshold=4.0)
 
 
 def test_it_reads_what_a_run_stored(planted, tmp_path):
@@ -92,7 +93,7 @@ def test_it_reads_what_a_run_stored(planted, tmp_path):
         writer.record(evaluations[name])
     writer.fact("contenders", {"bias": {"label": "The bias"}})
     writer.finish()
-    found = Explorer.from_runs([load_run("one_table", runs_dir=tmp_path)], split, k=5)
+    found = Explorer([load_run("one_table", runs_dir=tmp_path)], split, k=5, threshold=4.0)
     assert found.models == ["bias", "most_popular"] and found.predicting == ["bias"]
     assert found.labels["bias"] == "The bias"
     expected = evaluations["bias"].top_k.query("user == 1003").sort_values("rank")["item"]

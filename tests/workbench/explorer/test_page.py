@@ -9,7 +9,7 @@ import pytest
 from lib.report.build import build
 from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
 from lib.workbench.explorer.films import FilmSpace
-from lib.workbench.explorer.page import EXPLORER_MIME, hit_table, lettered, payload, reason_table, show
+from lib.workbench.explorer.page import EXPLORER_MIME, payload, reason_table, show
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "report"))
 from toy_notebooks import Notebook, make_plan, run
@@ -19,15 +19,14 @@ from toy_notebooks import shown as shown_output
 @pytest.fixture
 def data(explorer):
     vectors = np.array([[1.0, 0], [0, 1], [1, 0.1], [1, 0.5], [1, 0.2], [0, 1]])
-    return payload(
-        explorer, [FilmSpace("s", "S", vectors)], [0], [0, 1], shown=["b", "c"], n_near=2, least_ratings=0
-    )
+    space = FilmSpace("S", vectors, np.ones(6, bool))
+    return payload(explorer, [space], [0], [0, 1], shown=["b"], n_near=2)
 
 
 def test_the_data_say_what_the_explorer_says(data):
     (ann,) = data["users"]
     titles = data["films"]
-    assert data["models"] == ["Model <A>", "b", "c"] and data["shown"] == [1]  # c has no lists
+    assert data["models"] == ["Model <A>", "b", "c"] and data["shown"] == [1]
     assert [[titles[film] for film in films] for films in ann["lists"]] == [
         ["Godfather, The (1972)", "映画", 'Plain & "Simple" (1999)'],
         ['Plain & "Simple" (1999)', "Godfather, The (1972)", "Last (2000)"],
@@ -59,17 +58,6 @@ def test_what_speaks_for_a_film_is_told_without_stars(explorer):
     first = table.iloc[0]
     assert first["nearest"] == "<script>alert(1)</script> (1990) (liked)"
     assert first["shared_favourite_genres"] == "Crime"
-
-
-def test_hits_are_counted_by_user_and_model(explorer):
-    table = hit_table(explorer, [0, 1], ["a", "b"])
-    assert table["user"].tolist() == ["A, woman, <b>artist", "B, man, writer"]
-    assert table["training_ratings"].tolist() == [2, 3] and table["held_out"].tolist() == [2, 1]
-    assert table["a"].tolist() == table["b"].tolist() == [1, 0]
-
-
-def test_users_of_a_sample_have_letters():
-    assert [lettered(place) for place in (0, 25, 26, 52)] == ["user A", "user Z", "user AA", "user BA"]
 
 
 def test_it_is_plain_json_and_published_under_the_reports_type(data, shown):

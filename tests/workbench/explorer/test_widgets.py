@@ -8,7 +8,8 @@ from lib.workbench.explorer.widgets import TABS, Workbench
 @pytest.fixture
 def bench(explorer):
     vectors = np.array([[1.0, 0], [0, 1], [1, 0.1], [1, 0.5], [1, 0.2], [0, 1]])
-    return Workbench(explorer, [FilmSpace("s", "The <space>", vectors)], n_near=2, least_ratings=0)
+    space = FilmSpace("The <space>", vectors, np.ones(6, bool))
+    return Workbench(explorer, [space], shown=["a", "b"], n_near=2)
 
 
 def answers(bench):

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib.data.dataset import load
 from lib.data.splits import per_user_holdout
 from lib.experiment.evaluation import evaluate
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
-from lib.metrics.lists import TopK
 from lib.metrics.rating import rmse
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
@@ -28,12 +28,10 @@ MIXED = "side_information_als_features_implicit"
 def shapes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shapes")
     ratings, items, users = books(folder)
-    made = {
-        "half": prepare(half_stars(folder), folder=folder / "half"),
-        "books": prepare(ratings, items=items, users=users, scale=(0, 100), folder=folder / "books"),
-        "plays": prepare(plays(folder), folder=folder / "plays"),
-    }
-    return {name: load(str(one.folder)) for name, one in made.items()}
+    prepare(half_stars(folder), folder=folder / "half")
+    prepare(ratings, items=items, users=users, scale=(0, 100), folder=folder / "books")
+    prepare(plays(folder), folder=folder / "plays")
+    return {name: load(str(folder / name)) for name in ("half", "books", "plays")}
 
 
 def reasons(found):
@@ -41,22 +39,22 @@ def reasons(found):
 
 
 def test_what_runs_depends_on_the_columns(shapes):
-    half = candidates(for_models(shapes["half"].interactions), single_valued=False)
+    half = candidates(for_models(shapes["half"].interactions))
     assert "timesvdpp" in half.contenders and MIXED not in half.contenders
     assert "--items" in reasons(half)["Two-tower"]
-    with_tables = candidates(for_models(shapes["books"].interactions), single_valued=False)
+    with_tables = candidates(for_models(shapes["books"].interactions))
     assert {"two_tower", MIXED} <= set(with_tables.contenders)
     parameters = with_tables.parameters[MIXED]
     assert set(parameters["groups"]) == {"genres", "tags", "age", "gender", "raters", "rated"}
     assert set(parameters["projection_penalties"]) == set(parameters["groups"])
-    listed = candidates(for_models(shapes["plays"].interactions), single_valued=True)
+    listed = candidates(for_models(shapes["plays"].interactions))
     assert {"ease", "implicit_als", "bpr", "item_knn", "most_popular"} <= set(listed.contenders)
     assert "all ratings here are the same" in reasons(listed)["Bias model"]
 
 
 def test_without_timestamps_models_of_time_stay_out(shapes):
     seen = for_models(shapes["half"].interactions)
-    found = candidates(replace(seen, timestamps=np.zeros(len(seen))), single_valued=False)
+    found = candidates(replace(seen, timestamps=np.zeros(len(seen))))
     assert "timestamps" in reasons(found)["timeSVD++"]
 
 
@@ -68,8 +66,8 @@ def test_data_too_large_for_a_model_are_told(shapes, monkeypatch):
     assert excess({"items": 50, "ratings": len(seen), "cells": cells}, seen) == excess({}, seen) == ""
     small = {name: replace(one, most={"items": 49}) for name, one in chosen_from(only=["ease"]).items()}
     monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_: small)
-    assert "50 items, more than 49" in reasons(candidates(seen, single_valued=False))["EASE"]
-    assert "ease" in candidates(seen, single_valued=False, limits=False).contenders
+    assert "50 items, more than 49" in reasons(candidates(seen))["EASE"]
+    assert "ease" in candidates(seen, limits=False).contenders
 
 
 def test_points_are_drawn_inside_the_space_and_alike_for_a_seed():
@@ -81,7 +79,7 @@ def test_points_are_drawn_inside_the_space_and_alike_for_a_seed():
 
 
 def test_nested_penalties_become_a_point_and_come_back():
-    _, variant = searched(("genres",))[MIXED]
+    _, variant = searched(("genres",), k=5, threshold=4.0)[MIXED]
     stored = {"n_factors": 3, "projection_penalties": {"genres": 2.0, "raters": 3.0, "rated": 4.0}}
     point = as_point(stored)
     assert point[f"{PROJECTION}raters"] == 3.0
@@ -91,7 +89,7 @@ def test_nested_penalties_become_a_point_and_come_back():
 def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
-    found = candidates(seen.train, single_valued=False, only=["bias", "item_mean"])
+    found = candidates(seen.train, only=["bias", "item_mean"])
     options = {"k": 5, "threshold": 4.0, "seed": 0}
     chosen = choose(found, seen, n_trials=4, **options)
     assert chosen["bias"]["trials"] == 4 and chosen["item_mean"]["trials"] is None
@@ -100,7 +98,7 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
     from lib.data.splits import validation_from
 
     inner = validation_from(seen.train)
-    points = [found.parameters["bias"], *draw(searched()["bias"][1].space, 3, 0)]
+    points = [found.parameters["bias"], *draw(searched((), k=5, threshold=4.0)["bias"][1].space, 3, 0)]
     errors = []
     for point in points:
         model = fit_model("bias", inner.train, **point)
@@ -113,7 +111,7 @@ def test_the_best_of_the_tried_is_chosen_on_validation_ratings(shapes):
 def test_a_model_whose_fits_take_too_long_is_not_tried(shapes, monkeypatch):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
     seen = starred(splits["per_user_80_20"])
-    found = candidates(seen.train, single_valued=False, only=["ease", "bias"])
+    found = candidates(seen.train, only=["ease", "bias"])
     options = {"k": 5, "threshold": 4.0, "seed": 0}
     assert choose(found, seen, n_trials=2, **options)["ease"]["trials"] == 2
     assert found.contenders["ease"].card.most_searched == {"items": 5_000}
@@ -127,7 +125,7 @@ def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes)
     data = shapes["books"]
     splits, left_out = parted(data, seed=42, by_time=False)
     split = splits["per_user_80_20"]
-    found = candidates(starred(split).train, single_valued=False, only=["item_mean", "svd", "bias"])
+    found = candidates(starred(split).train, only=["item_mean", "svd", "bias"])
     choices = choose(found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0)
     fits, remarks = fit_all(found, choices, splits, k=5, changes={"svd": {"n_factors": -1}})
     assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [
@@ -142,9 +140,7 @@ def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes)
 
 def test_a_diverging_model_gets_a_smaller_learning_rate(shapes):
     splits, _ = parted(shapes["half"], seed=42, by_time=False)
-    found = candidates(
-        starred(splits["per_user_80_20"]).train, single_valued=False, only=["matrix_factorisation"]
-    )
+    found = candidates(starred(splits["per_user_80_20"]).train, only=["matrix_factorisation"])
     choices = {
         "matrix_factorisation": {
             "parameters": {**found.parameters["matrix_factorisation"], "n_epochs": 30, "learning_rate": 80.0}
@@ -172,14 +168,15 @@ def test_protocols_that_the_ratings_do_not_allow_are_told(shapes):
 
 
 def test_lists_name_titles_and_mark_hits(shapes):
-    from lib.metrics.lists import TopK
-
     splits, _ = parted(shapes["books"], seed=42, by_time=False)
     split = splits["per_user_80_20"]
-    train, users = split.train, np.arange(split.train.n_users, dtype=np.int32)
-    items = np.tile([4, 7], (len(users), 1))
-    top = TopK(users, items, np.tile([2.0, 1.0], (len(users), 1)), train.n_items)
-    table = user_lists({"m": top, "n": top}, split, 3, 2, 0.0, {"m": "Model", "n": "Other"})
+    train = split.train
+    lists = pd.concat(
+        pd.DataFrame({"user": train.user_ids, "rank": rank, "item": train.item_ids[item]}).assign(model=model)
+        for model in ("m", "n")
+        for rank, item in ((1, 4), (2, 7))
+    )
+    table = user_lists(lists, split, 3, 0.0, {"m": "Model", "n": "Other"})
     best = table["model"] == "rated highest in training"
     assert table["model"].tolist() == ["rated highest in training", "Model", "Other"] * 3
     assert table["train"].is_monotonic_increasing
@@ -205,16 +202,18 @@ def test_models_are_compared_on_one_split_by_user_and_with_each_other(planted):
     found = by_user(evaluations, split.name, 5)
     assert list(found) == ["RMSE", "nDCG@5"]
     assert list(found["RMSE"]) == list(names[:3]) and list(found["nDCG@5"]) == list(names)
-    assert list(by_user(evaluations, split.name, 5, single=True)) == ["nDCG@5"]
     assert by_user({("bias", "u1"): evaluations["bias", split.name]}, "u1", 5) == {}
-    square, most, _ = alike(evaluations, {}, split, 5)
+    lists = pd.concat(
+        pd.DataFrame({"user": planted.user_ids, "item": item}).assign(model=name)
+        for name in names[:3]
+        for item in range(5)
+    )
+    predicted = {n: evaluations[n, split.name].predictions["prediction"].to_numpy() for n in names[:3]}
+    bare = split.test.frame()[["user", "item", "rating"]]
+    square, most, _ = alike(bare.assign(**predicted, constant=3.0), lists, 5)
     assert square.columns.tolist() == list(names[:3]) and most == 1
-    predicted = [evaluations[n, split.name].predictions["prediction"] for n in ("bias", "item_mean")]
-    assert square.loc["bias", "item_mean"] == pytest.approx(np.corrcoef(*predicted)[0, 1])
-    users = np.arange(planted.n_users, dtype=np.int32)
-    items = np.tile(np.arange(5, dtype=np.int32), (len(users), 1))
-    scores = np.tile(np.arange(5.0)[::-1], (len(users), 1))
-    lists = {n: TopK(users, items, scores, planted.n_items) for n in names[:3]}
-    square, most, _ = alike(evaluations, lists, split, 5, single=True)
+    correlation = np.corrcoef(predicted["bias"], predicted["item_mean"])[0, 1]
+    assert square.loc["bias", "item_mean"] == pytest.approx(correlation)
+    square, most, _ = alike(bare, lists, 5)
     assert square.columns.tolist() == list(names[:3]) and most == 5 and (np.diag(square) == 5).all()
-    assert alike(evaluations, {"bias": lists["bias"]}, split, 5, single=True)[0] is None
+    assert alike(bare, lists[lists["model"] == "bias"], 5)[0] is None

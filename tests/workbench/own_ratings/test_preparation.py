@@ -28,7 +28,8 @@ def write(tmp_path):
 @pytest.fixture
 def got(tmp_path):
     def read(path, **options):
-        return load(str(prepare(path, folder=tmp_path / "out", **options).folder))
+        prepare(path, folder=tmp_path / "out", **options)
+        return load(str(tmp_path / "out"))
 
     return read
 
@@ -40,6 +41,19 @@ def rows(data):
 
 
 # -- what is read --------------------------------------------------------------------------------------------------
+def test_the_first_line_of_an_excel_file_is_passed_over(write, got):
+    path = write("sep=;\r\n" + GOOD.replace(",", ";"))
+    assert rows(got(path))[2] == ("b", "x", 3.0)
+
+
+def test_names_of_any_alphabet_are_compared(write, got):
+    path = write(GOOD.replace("user,item,rating", "Дата,Фильм,Оценка"))
+    found = {"user": "Дата", "item": "фильм", "rating": "оценка"}
+    assert rows(got(path, columns=found))[2] == ("b", "x", 3.0)
+    with pytest.raises(InvalidRatingsFile, match="no column '評分' for the rating"):
+        got(path, columns={**found, "rating": "評分"})
+
+
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|", "::"])
 def test_every_separator_gives_the_same_ratings(write, got, separator):
     data = got(write(GOOD.replace(",", separator)))
@@ -134,12 +148,12 @@ def test_duplicates_by_policy(write, got):
         (GOOD, {"columns": {"rating": "mark"}}, ["no column 'mark'", "'rating'", "--columns rating="]),
         (GOOD, {"columns": {"colour": "x"}}, ["'colour'", "user, item, rating, timestamp"]),
         ("1,2\n3,4\n", {}, ["line 1: no header, and 2 columns", "--columns user=1,item=2"]),
-        ("user,item,rating\na,x,1\na,y,good\nb,x,3\n", {}, ["r.csv, line 3: the rating 'good' is not a number"]),
+        ("user,item,rating\na,x,1\na,y,good\nb,x,3\n", {}, ["r.csv, line 3: the rating 'good' is not a finite number"]),
         ("user;item;rating\na;x;1\na;y;4,5\nb;x;3\n", {}, ["line 3: the rating '4,5'", "decimals with a point"]),
         ("user,item,rating\na,x,1\na,y,\nb,x,3\n", {}, ["line 3: the rating is empty"]),
-        ("user,item,rating\na,x,1\n\nb,x,NaN\n", {}, ["line 4: the rating is not a number (NaN)"]),
-        ("user,item,rating\na,x,1\nb,x,inf\n", {}, ["line 3: the rating is infinite"]),
-        ("user,item,rating\na,x,1\n,x,2\n", {}, ["line 3: the user is empty"]),
+        ("user,item,rating\na,x,1\n\nb,x,NaN\n", {}, ["line 4: the rating 'NaN' is not a finite number"]),
+        ("user,item,rating\na,x,1\nb,x,inf\n", {}, ["line 3: the rating 'inf' is not a finite number"]),
+        ("user,item,rating\na,x,1\n,x,2\n", {}, ["line 3: the user's id is empty"]),
         (GOOD, {"scale": (1, 2)}, ["line 4: the rating 3 lies off the scale 1 to 2", "--scale 1,3"]),
         (GOOD, {"scale": (5, 1)}, ["5 to 1", "--scale"]),
         ("user,item,rating\na,x,1\nb,x,2\na,x,3\na,x,4\n", {}, ["line 4", "first on line 2; 2 rows repeat", "--duplicates last"]),
@@ -176,7 +190,9 @@ def test_parquet_counts_rows(tmp_path):
     pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, np.nan]}).to_parquet(
         tmp_path / "r.parquet"
     )
-    with pytest.raises(InvalidRatingsFile, match=r"r.parquet, row 2: the rating is not a number"):
+    with pytest.raises(
+        InvalidRatingsFile, match=r"r.parquet, row 2: the rating 'nan' is not a finite number"
+    ):
         prepare(tmp_path / "r.parquet", folder=tmp_path / "out")
 
 
@@ -251,10 +267,24 @@ def test_what_did_not_change_is_not_read_again(write, tmp_path):
     assert len(load(str(folder)).interactions) == 3
 
 
+def test_files_of_one_name_are_told_apart(tmp_path):
+    for kind, content in (("r", GOOD), ("i", "item,title\nx,Ex\n")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "data.csv").write_text(content)
+    path, options = (
+        tmp_path / "r" / "data.csv",
+        {"items": tmp_path / "i" / "data.csv", "folder": tmp_path / "out"},
+    )
+    prepare(path, **options)
+    path.write_text(GOOD + "b,y,2\n")
+    assert "4 ratings" in prepare(path, **options)
+
+
 def test_the_three_shapes(tmp_path):
     for path, scale, single, times in (
         (half_stars(tmp_path), [0.5, 5.0], False, True), (books(tmp_path)[0], None, False, True), (plays(tmp_path), [1.0, 1.0], True, False),
     ):  # fmt: skip
-        meta = json.loads((prepare(path, folder=tmp_path / path.stem).folder / "dataset.json").read_text())
+        prepare(path, folder=tmp_path / path.stem)
+        meta = json.loads((tmp_path / path.stem / "dataset.json").read_text())
         assert (meta["single_valued"], meta["has_timestamps"]) == (single, times)
         assert scale is None or meta["scale"] == scale
