@@ -26,7 +26,7 @@ class PerUser:
     numerators, denominators : ndarray of float64, shape (n,)
         Finite; denominators positive.
     root : bool
-        Whether the metric is the square root of the ratio.
+        Whether f is the square root.
 
     Raises
     ------

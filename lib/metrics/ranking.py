@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.metrics.lists import TopK
@@ -47,15 +46,11 @@ class Ranking:
         return {**means, f"coverage@{self.k}": self.coverage}
 
     def per_user(self, metric: str) -> PerUser:
-        """Return one metric (``"ndcg"`` or ``"ndcg@10"``) in the form that bootstraps resample."""
+        """Return one metric (``"ndcg"`` or ``"ndcg@10"``) in the form that bootstraps resample; ValueError if unknown."""
         name = metric.removesuffix(f"@{self.k}")
         if name not in self.values:
             raise ValueError(f"no ranking metric is called {metric!r}; there are {', '.join(self.values)}")
         return PerUser.mean(f"{name}@{self.k}", self.users, self.values[name])
-
-    def frame(self) -> pd.DataFrame:
-        """Return a table with one row a user code and one column a metric."""
-        return pd.DataFrame(self.values, index=pd.Index(self.users, name="user"))
 
 
 def evaluate_ranking(
@@ -125,7 +120,7 @@ def evaluate_ranking(
         )
     users, items, n_relevant = top.users[kept], top.items[kept], n_relevant[kept]
     hits = _hits(users, items, test, relevant)
-    values = relevance_metrics(hits, n_relevant)
+    values = _relevance_metrics(hits, n_relevant)
     if train is not None:
         values["novelty"] = _novelty(items, train)
     listed = np.unique(top.items)
@@ -133,21 +128,8 @@ def evaluate_ranking(
     return Ranking(k, float(threshold), users, values, int((~kept).sum()), float(coverage))
 
 
-def relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute `METRICS` for each user from the hit matrix.
-
-    Parameters
-    ----------
-    hits : bool array, shape (n, k)
-        Whether the film at each rank is relevant, best rank first.
-    n_relevant : int array, shape (n,)
-        Relevant test films of each user, at least 1.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (n,)
-        Conventions as in `evaluate_ranking`.
-    """
+def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute `METRICS` for each user from the hits by rank, shape (n, k), and the numbers of relevant films, at least 1."""
     k = hits.shape[1]
     ranks = np.arange(1, k + 1)
     found = hits.sum(axis=1)
