@@ -85,9 +85,8 @@ def standing(
 ) -> Standing:
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
 
-    Every pair is tested by flipping the signs of the users' differences (`lib.statistics.significance.sign_flip_test`; all pairs
-    share the flips), and the p-values are corrected by Holm for all pairs. Only p-values are computed for pairs, not
-    intervals, so that the many flips that this correction asks for stay cheap.
+    Only p-values are computed for pairs, not intervals, so that the many flips that the correction by Holm asks for stay
+    cheap; all pairs share the flips.
 
     Parameters
     ----------
