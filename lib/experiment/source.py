@@ -40,16 +40,10 @@ Origin = tuple[str, str]
 
 
 class Read(NamedTuple):
-    """What reading a definition gave.
+    """What reading a definition gave: what counts of it, whatever the layout, and what it leads to.
 
-    Parameters
-    ----------
-    text : str
-        What counts of it, whatever the layout.
-    mentions : frozenset
-        Names that it does not bind itself, each with where it imports them from (None: as its module has them).
-    attributes, texts, made : frozenset of str
-        Attributes of its own objects, text constants, and models made by name.
+    Names that it does not bind itself, each with where it imports them from (None: as its module has them); attributes of
+    its own objects; text constants; models made by name.
     """
 
     text: str
@@ -60,9 +54,9 @@ class Read(NamedTuple):
 
 
 class Module:
-    """A file's definitions: the statements that bind each name at its top level, and where imported names come from.
+    """A file's statements that bind each name at its top level, and where imported names come from; of a signpost only that.
 
-    With `signpost`, only the second counts. `stamp` tells the file's state when it was read.
+    `stamp` tells the file's state when it was read.
     """
 
     def __init__(self, name: str, tree: ast.Module, path: Path | None = None, signpost=False, stamp=(0, 0)):
@@ -81,8 +75,7 @@ class Module:
             for other in statement.orelse:
                 self._index(other)
             return
-        nodes = list(_top_level(statement))
-        names: set[str] = set()
+        nodes, names = list(_top_level(statement)), set[str]()
         for node in nodes:
             if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 names.add(node.name)
@@ -126,8 +119,7 @@ class Module:
                     reader.value(members[member])
             for statement in () if member else self.definitions[name]:
                 if isinstance(statement, ast.ClassDef):
-                    rest = [one for one in statement.body if not _member(one)]
-                    reader.class_without(statement, rest, members)
+                    reader.visit_ClassDef(statement, members)
                 else:
                     reader.visit(statement)
             self._reads[name, member] = reader.close()
@@ -266,15 +258,14 @@ class _Reader(ast.NodeVisitor):
                 self.value([part.target, *([part.iter] if number else []), part.ifs, part.is_async])
             self.value([getattr(node, field) for field in node._fields if field != "generators"])
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self.scope.bound.add(node.name)
-        self.class_without(node, node.body)
-
-    def class_without(self, node: ast.ClassDef, body: list[ast.stmt], members: Iterable[str] = ()) -> None:
+    def visit_ClassDef(self, node: ast.ClassDef, members: Iterable[str] | None = None) -> None:
+        """Read a class; where its members are given, without them."""
+        if members is None:
+            self.scope.bound.add(node.name)
         self.text += ["ClassDef", node.name]
         self.value([node.decorator_list, node.bases, node.keywords])
-        with self.scope_of(members, of_class=True):
-            self.value(body)
+        with self.scope_of(members or (), of_class=True):
+            self.value([one for one in node.body if members is None or not _member(one)])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.text.append("Assign")
@@ -330,7 +321,7 @@ def _top_level(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _idle(node: object) -> bool:
-    """Whether a statement does nothing, as docstrings do."""
+    """Whether a statement does nothing, as docstrings."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
