@@ -25,7 +25,7 @@ from lib import ROOT
 from lib.data.files import plain, whole_file
 from lib.experiment.fit import Fit, Parts, model_class
 from lib.experiment.key import code_digest, fingerprint, spec_digest
-from lib.experiment.provenance import collect_provenance
+from lib.experiment.provenance import FITTING, collect_provenance, versions
 from lib.models.base import Recommender
 
 KEPT = ROOT / "data" / "kept"
@@ -99,10 +99,8 @@ def since(kind: str) -> float:
 def made_here() -> dict[str, Any]:
     """Say where and by which code records are made in this process."""
     found = collect_provenance()
-    return {
-        "machine": found["processor"], "day": found["finished"][:10], "commit": found["commit"],
-        "versions": {n: found["versions"][n] for n in ("numpy", "numba", "tensorflow", "tensorflow-cpu", "myfm", "implicit") if n in found["versions"]},
-    }  # fmt: skip
+    made = {"machine": found["processor"], "day": found["finished"][:10], "commit": found["commit"]}
+    return {**made, "versions": versions(FITTING)}
 
 
 # -- one record a file: what was made here -------------------------------------------------------------------------

@@ -60,13 +60,8 @@ def run_fits(
 
 def _made(todo: dict[str, Fit], parts: Parts, here: bool, progress: Progress) -> Iterator[tuple[str, Fit, dict]]:  # fmt: skip
     keys, jobs = list(todo), list(todo.values())
-
-    def there(fit: Fit) -> list[str]:  # the rest is made by the fit's preparation
-        return [name for name in fit.needs() if name in parts]
-
     # One fit alone is made where its caller has a core already: on the cluster it would stand behind others' fits.
-    alone = here or len(jobs) == 1
-    for index, result in run_jobs(fit_and_measure, jobs, parts, needs=there, name=str, here=alone):
+    for index, result in run_jobs(fit_and_measure, jobs, parts, here=here or len(jobs) == 1):
         yield keys[index], jobs[index], result
         progress.step()
 

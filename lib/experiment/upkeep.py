@@ -112,7 +112,7 @@ def make_anew(kept: list[Kept], say: Say) -> list[str]:
             verdicts[place] = f"not made: {str(error).splitlines()[0]}"
             say(f"{verdicts[place]}: {one.name}")
     places = list(jobs)
-    for index, found in run_jobs(_fit_again, list(jobs.values()), parts, needs=_Again.needs, name=str):
+    for index, found in run_jobs(_fit_again, list(jobs.values()), parts):
         place = places[index]
         verdicts[place] = agreement(kept[place].found, plain(dict(found)))
         say(f"{verdicts[place]}: {kept[place].name}")
@@ -127,6 +127,7 @@ class _Again:
     digests: Mapping[str, str]
 
     def needs(self) -> list[str]:
+        """Name the data by their digests."""
         return list(self.digests.values())
 
     def __str__(self) -> str:
