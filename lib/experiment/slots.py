@@ -25,14 +25,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05
 
 
 class Slots:
-    """What one holder sees of the slots: it holds none, one, or all.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Has a file a slot; made where it is missing.
-    count : int
-    """
+    """What one holder sees of the slots, of which it holds none, one, or all; `folder` has a file a slot."""
 
     def __init__(self, folder: Path | str, count: int):
         self.folder, self.count = Path(folder), count
@@ -44,39 +37,27 @@ class Slots:
         return bool(self._files)
 
     def take(self, patience: float | None = None) -> bool:
-        """Wait for a slot and take it; with one already held, nothing happens.
-
-        Parameters
-        ----------
-        patience : float, optional
-            Seconds after which to go without; by default however long it takes.
-
-        Returns
-        -------
-        bool
-            Whether a slot is held now.
-        """
-        return self.holds or self._take([self._names], patience)
+        """Wait for a slot, for so many seconds or however long it takes, unless one is held already; say if one is now."""
+        return self.holds or self._take([self._names()], patience)
 
     def take_all(self) -> None:
         """Wait until this holder has every slot: nothing else computes then."""
         self.give_back()
-        self._take([[name] for name in self._names], None)
+        self._take([[name] for name in self._names()], None)
 
     def give_back(self) -> None:
         """Give back what is held, if anything."""
         while self._files:
             _unlock(self._files.pop())
 
-    @property
     def _names(self) -> list[str]:
         return [str(n) for n in range(self.count)]
 
     def _take(self, wanted: list[list[str]], patience: float | None) -> bool:
         """Take one of each of the lists in its turn: who waits keeps the queue's file locked, and others wait for that.
 
-        Without a queue a process that ends one fit and begins the next would have its slot again before anyone who looks
-        every few hundredths of a second sees it free; and two who want all slots would each hold half of them.
+        Without a queue a process that goes from fit to fit would have its slot again before anyone who looks every few
+        hundredths of a second sees it free; and two who want all slots would each hold half of them.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         end = float("inf") if patience is None else time.monotonic() + patience
