@@ -143,16 +143,9 @@ def score_matrix(fitted: Fitted) -> dict[str, Any]:
     return {"score_matrix": fitted.scores}
 
 
-def cost(fitted: Fitted) -> dict[str, Any]:
-    """Return the growth of the process's memory during training, and the most it held (`PeakMemory`).
-
-    Returns
-    -------
-    dict
-        ``peak_mib``, ``held_mib`` and ``memory_method``, how they were told.
-    """
-    memory = fitted.memory
-    return {"peak_mib": memory.mib, "held_mib": memory.held, "memory_method": memory.method}
+def cost(fitted: Fitted) -> dict[str, float]:
+    """Return ``peak_mib``, by how much the process's memory grew in training, and ``held_mib``, the most that it held."""
+    return {"peak_mib": fitted.memory.mib, "held_mib": fitted.memory.held}
 
 
 def score(fitted: Fitted, *, by: str = "rmse", k: int = 10, threshold: float = 4.0) -> dict[str, float]:
