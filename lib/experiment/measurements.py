@@ -5,6 +5,7 @@ Each takes a `lib.experiment.fit.Fitted` and its options, and returns numbers, t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from lib.experiment.fit import Fitted
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.rating import mae, rmse, user_errors
-from lib.metrics.sampled import sampled_ranks
+from lib.metrics.sampled import EXCLUDED, sampled_ranks
 from lib.models.fitting import answers
 
 
@@ -31,8 +32,6 @@ def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
     ValueError
         A prediction is not finite.
     """
-    import time
-
     if not fitted.model.predicts_ratings:
         return {"seconds_predict": np.nan}
     start = time.perf_counter()
@@ -48,7 +47,7 @@ def errors(
     *,
     parts: Sequence[str] = ("test", "train"),
     metrics: Sequence[str] = ("rmse",),
-    by_user: bool = False,
+    by_user=False,
 ) -> dict[str, float]:
     """Return ``<part>_rmse`` and, if asked for, ``<part>_mae`` of clipped predictions; NaN where none are made.
 
@@ -76,13 +75,9 @@ def validation_error(fitted: Fitted) -> dict[str, float]:
 
 
 def curve(fitted: Fitted) -> dict[str, Any]:
-    """Return the validation RMSE by epoch, unclipped.
+    """Return the unclipped validation RMSE by epoch, ``curve`` (empty without epochs), and what it tells.
 
-    Returns
-    -------
-    dict
-        ``curve`` (empty without epochs), ``epochs_run``, and its lowest value as ``validation_rmse``, NaN where nothing was
-        validated.
+    ``epochs_run`` is its length, ``validation_rmse`` its lowest value, NaN where nothing was validated.
     """
     model = fitted.stopped if fitted.stopped is not None else fitted.model
     history = np.asarray(model.history_) if hasattr(model, "history_") else np.empty((0, 2))
@@ -99,8 +94,6 @@ def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
     dict
         ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
     """
-    import time
-
     start = time.perf_counter()
     top = recommend(fitted.model, fitted.train, k)
     found = {"items": top.items.astype(np.int32), "scores": top.scores.astype(dtype)}
@@ -116,25 +109,21 @@ class _Scores(NamedTuple):
         return self.values[users]
 
 
-def sampled(
-    fitted: Fitted, *, k: int, n_sampled: int, seed: int, exclude: Sequence[str] = ("none", "rated")
-) -> dict[str, Any]:
+def sampled(fitted: Fitted, *, k: int, n_sampled: int, seed: int) -> dict[str, Any]:
     """Rank held-out favourites among random films, and draw everybody's list, both from one matrix of scores.
 
     Returns
     -------
     dict
-        ``items`` and ``scores`` of the lists; for what is kept out of the samples (`exclude`) ``above_<exclude>`` and
-        ``level_<exclude>``, as in `lib.metrics.sampled.SampledRanks`.
+        ``items`` and ``scores`` of the lists; for what is kept out of the samples (`lib.metrics.sampled.EXCLUDED`)
+        ``above_<excluded>`` and ``level_<excluded>``, as in `lib.metrics.sampled.SampledRanks`.
     """
     scores = _Scores(fitted.scores)
     top = recommend(scores, fitted.train, k)
     found = {"items": top.items, "scores": top.scores.astype(np.float32)}
-    for left_out in exclude:
-        ranks = sampled_ranks(
-            scores, fitted.train, fitted.test, n_sampled=n_sampled, exclude=left_out, seed=seed
-        )
-        found |= {f"above_{left_out}": ranks.above, f"level_{left_out}": ranks.level}
+    for out in EXCLUDED:
+        ranks = sampled_ranks(scores, fitted.train, fitted.test, n_sampled=n_sampled, exclude=out, seed=seed)
+        found |= {f"above_{out}": ranks.above, f"level_{out}": ranks.level}
     return found
 
 
@@ -151,12 +140,8 @@ def cost(fitted: Fitted) -> dict[str, float]:
 def score(fitted: Fitted, *, by: str = "rmse", k: int = 10, threshold: float = 4.0) -> dict[str, float]:
     """Return ``score``, what a search makes as low as it can, on the test part (which is validation data there).
 
-    Parameters
-    ----------
-    by : {"rmse", "ndcg", "purpose"}
-        Clipped RMSE; minus nDCG at `k`; or the one of the two that the model is for.
-    k, threshold
-        Length of the lists, and the least rating that is relevant.
+    That is the clipped RMSE (`by` ``"rmse"``), minus the nDCG of lists of length `k`, where ratings of at least `threshold`
+    are relevant (``"ndcg"``), or the one of the two that the model is for (``"purpose"``).
     """
     held_out = fitted.test
     if by == "rmse" or (by == "purpose" and fitted.model.predicts_ratings):

@@ -165,7 +165,6 @@ def evaluate_starts(
             model,
             split,
             name=name,
-            fitted=True,
             seconds_fit=record["seconds_fit"],
             keep=start == 0,
             ks=(k,) if start == 0 else (),
