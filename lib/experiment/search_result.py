@@ -16,8 +16,6 @@ from optuna.trial import TrialState
 
 from lib.data.files import plain
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-
 
 @dataclass(frozen=True)
 class Search:
@@ -27,9 +25,9 @@ class Search:
     ----------
     name : str
     trials : DataFrame
-        A row an ended trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were
-        run; infinite where it failed), ``seconds``, a column ``score_<fold>`` a fold, one a further value of the
-        objective (its mean over folds), one a hyperparameter.
+        A row a trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were run;
+        infinite where it failed), ``seconds``, ``score_<fold>`` of each fold, ``n_epochs`` (mean over the folds), ``reason``
+        of a failure, and the hyperparameters.
     parameters : tuple of str
         The hyperparameters' columns.
     """
@@ -39,15 +37,12 @@ class Search:
     parameters: tuple[str, ...]
 
     @classmethod
-    def of(cls, study: optuna.Study, name: str, n_folds: int, n_trials: int) -> Search:
-        """Read a study's ended trials, the first `n_trials` of them: what a search with that budget would have found."""
-        rows = []
-        for trial in study.get_trials(deepcopy=False, states=ENDED):
-            if trial.number >= n_trials:
-                continue
+    def of(cls, study: optuna.Study, name: str, n_folds: int) -> Search:
+        """Read a study's trials, all of which have ended."""
+        rows, trials = [], study.get_trials(deepcopy=False)
+        for trial in trials:
             found = json.loads(trial.user_attrs.get("found", "[]"))
             scores = [fold["score"] for fold in found]
-            further = {key for fold in found for key in fold} - {"score", "seconds"}
             failed = trial.state == TrialState.FAIL
             rows.append(
                 {
@@ -56,7 +51,7 @@ class Search:
                     "score": np.inf if failed else float(np.mean(scores)),
                     "seconds": sum(fold["seconds"] for fold in found),
                     **{f"score_{n}": scores[n] if n < len(scores) else np.nan for n in range(n_folds)},
-                    **{key: float(np.mean([fold[key] for fold in found])) for key in sorted(further)},
+                    **({"n_epochs": float(np.mean([fold["n_epochs"] for fold in found]))} if found else {}),
                     "reason": trial.user_attrs.get("reason", ""),
                     **trial.params,
                 }
@@ -64,8 +59,7 @@ class Search:
         if not any(row["state"] == "complete" for row in rows):
             reasons = {row["reason"] for row in rows if row["reason"]}
             raise ValueError(f"the search {name!r} has no complete trial; {'; '.join(sorted(reasons))}")
-        parameters = tuple(study.get_trials(deepcopy=False)[0].params)
-        return cls(name, pd.DataFrame(rows).sort_values("trial", ignore_index=True), parameters)
+        return cls(name, pd.DataFrame(rows), tuple(trials[0].params))
 
     @property
     def best(self) -> pd.Series:
@@ -91,31 +85,20 @@ class Search:
     def importance(self, *, seed: int = 0) -> pd.DataFrame:
         """Share of the scores' variance that each hyperparameter explains, by functional ANOVA (Hutter et al. 2014).
 
-        Returns
-        -------
-        DataFrame
-            ``parameter`` and ``importance``, largest first; they add up to 1.
-
-        Raises
-        ------
-        ValueError
-            Fewer than two complete trials.
+        The table has ``parameter`` and ``importance``, largest first; they add up to 1. Optuna's error tells where there are
+        too few complete trials.
         """
-        complete = self.trials[self.trials["state"] == "complete"]
-        if len(complete) < 2:
-            raise ValueError("importance needs at least two complete trials")
+        evaluator, distributions = (
+            optuna.importance.FanovaImportanceEvaluator(seed=seed),
+            self._distributions(),
+        )
         with quiet():
             study = optuna.create_study()
-            for _, row in complete.iterrows():
-                study.add_trial(
-                    optuna.trial.create_trial(
-                        params={name: plain(row[name]) for name in self.parameters},
-                        distributions=self._distributions(), value=float(row["score"]),
-                    )
-                )  # fmt: skip
-            found = optuna.importance.get_param_importances(
-                study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed)
-            )
+            for _, row in self.trials[self.trials["state"] == "complete"].iterrows():
+                point = {name: plain(row[name]) for name in self.parameters}
+                made = {"params": point, "distributions": distributions, "value": float(row["score"])}
+                study.add_trial(optuna.trial.create_trial(**made))
+            found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
         return table.sort_values("importance", ascending=False, ignore_index=True)
 

@@ -26,10 +26,6 @@ class Space(dict[str, BaseDistribution]):
             raise ValueError("a space needs at least one hyperparameter")
         super().__init__(dimensions)
 
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return what Optuna asks for."""
-        return dict(self)
-
     def as_text(self) -> dict[str, Any]:
         """Return every dimension in what JSON can hold."""
         found: dict[str, Any] = {}

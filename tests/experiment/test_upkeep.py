@@ -110,7 +110,7 @@ def test_progress_goes_to_the_runner_or_into_a_line(tmp_path, monkeypatch, capsy
     progress.step()
     assert "1 of 2 trials, about" in capsys.readouterr().out
     monkeypatch.setenv("REPORT_RUN_FOLDER", str(tmp_path))
-    progress = Progress(3)
+    progress = Progress(3, "fits")
     progress.step()
     told = json.loads((tmp_path / "fits.json").read_text())
     assert (told["done"], told["total"], told["what"]) == (1, 3, "fits")
