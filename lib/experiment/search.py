@@ -178,15 +178,8 @@ def _judge(
         going = [trial for trial in batch if states[trial.number] == TrialState.RUNNING]
         outcomes = {t.number: _known(known[t.number], place) for t in going if t.number < len(known)}
         new = [trial for trial in going if trial.number not in outcomes]
-        fits = [
-            replace(
-                fold,
-                parameters={**hyperparameters(trial.params, fold.parameters), **fold.parameters},
-                labels={"trial": trial.number, **trial.params},
-            )
-            for trial in new
-        ]
-        outcomes |= {record["trial"]: record for record in run_fits(fits, parts, progress=progress)}
+        made = run_fits([at_point(fold, trial.params) for trial in new], parts, progress=progress)
+        outcomes |= {trial.number: record for trial, record in zip(new, made, strict=True)}
         for trial in going:
             number, record = trial.number, outcomes[trial.number]
             reasons[number] = record.get("failure", "")
@@ -198,6 +191,12 @@ def _judge(
     for trial in batch:
         trials.tell(trial, found[trial.number], states[trial.number], reasons[trial.number])
         progress.step()
+
+
+def at_point(fold: Fit, point: Mapping[str, Any]) -> Fit:
+    """Return the fit of a fold at a point of the search."""
+    parameters = {**hyperparameters(point, fold.parameters), **fold.parameters}
+    return replace(fold, parameters=parameters, labels=dict(point), records_errors=DIVERGED)
 
 
 def _known(row: Mapping[str, Any], place: int) -> dict[str, Any]:
