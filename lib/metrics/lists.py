@@ -15,23 +15,18 @@ CELLS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class TopK:
-    """Recommendation lists.
+    """Recommendation lists; ValueError unless shapes fit, users and a list's items are unique, and items of the catalogue.
 
     Parameters
     ----------
     users : ndarray of int32, shape (n,)
-        User codes, unique.
+        User codes.
     items : ndarray of int32, shape (n, k)
         Item codes, best first; -1 past the end of a list, for a user with fewer than k films left to recommend.
     scores : ndarray, shape (n, k)
         The model's scores of those; NaN past the end of a list.
     n_items : int
         Size of the catalogue that was ranked.
-
-    Raises
-    ------
-    ValueError
-        Shapes do not fit, a user or an item of a list stands twice, or an item is outside the catalogue.
     """
 
     users: np.ndarray
@@ -65,9 +60,7 @@ class TopK:
     def first(self, k: int) -> TopK:
         """Return the lists cut to their k best; ValueError where they are shorter."""
         if not 1 <= k <= self.k:
-            raise ValueError(
-                f"k={k}, but the lists hold {self.k} films; choose k from 1 to {self.k} or rank more"
-            )
+            raise ValueError(f"k={k}, but the lists hold {self.k} films; choose k from 1 to {self.k}")
         return TopK(self.users, self.items[:, :k], self.scores[:, :k], self.n_items)
 
     def frame(self, user_ids: np.ndarray, item_ids: np.ndarray) -> pd.DataFrame:
@@ -84,7 +77,7 @@ class TopK:
 
 
 def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
-    """Rank the catalogue of each row.
+    """Rank the catalogue of each row by score, equal scores by item code, so that the same scores give the same lists.
 
     Parameters
     ----------
@@ -97,11 +90,6 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
     users : int array, shape (n,), optional
         User codes of the rows; 0 to n - 1 by default.
 
-    Returns
-    -------
-    TopK
-        Ordered by score, equal scores by item code, so that the same scores give the same lists.
-
     Raises
     ------
     ValueError
@@ -113,9 +101,7 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
     n, n_items = scores.shape
     _check_k(k, n_items)
     if mask is not None and mask.shape != scores.shape:
-        raise ValueError(
-            f"the mask has shape {mask.shape}, the scores {scores.shape}; take the same users' rows"
-        )
+        raise ValueError(f"the mask has shape {mask.shape}, the scores {scores.shape}: of other users?")
     users = np.arange(n, dtype=np.int32) if users is None else np.asarray(users)
     mask = None if mask is None else mask.tocsr()
     dtype = scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64)
@@ -133,12 +119,8 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
 def recommend(model, train: Interactions, k: int) -> TopK:
     """Recommend to every user k films that the user has not rated in train, over the whole catalogue.
 
-    `model` is fitted, and asked for ``score(users)`` as many users at a time as keep scores near 32 MB.
-
-    Raises
-    ------
-    ValueError
-        k is larger than the catalogue, or the model's scores have the wrong shape or are not finite.
+    `model` is fitted, and asked for ``score(users)`` as many users at a time as keep scores near 32 MB. ValueError where k
+    is larger than the catalogue, or the model's scores have the wrong shape or are not finite.
     """
     _check_k(k, train.n_items)
     users = np.arange(train.n_users, dtype=np.int32)
@@ -179,12 +161,7 @@ def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
 def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Pick the k best columns of each row in order; ties go to the lower one, at the edge too.
 
-    Returns
-    -------
-    columns : ndarray of int32, shape (n, k)
-        -1 in the place of a hidden score, -inf.
-    values : ndarray, shape (n, k)
-        NaN there.
+    Returns columns (int32) and values, both of shape (n, k): -1 and NaN in the place of a hidden score, -inf.
     """
     n_items = scores.shape[1]
     if k < n_items:
@@ -221,6 +198,4 @@ def _check_k(k: int, n_items: int) -> None:
     if k < 1:
         raise ValueError(f"k={k} must be at least 1")
     if k > n_items:
-        raise ValueError(
-            f"k={k} is larger than the catalogue of {n_items} films; choose k of at most {n_items}"
-        )
+        raise ValueError(f"k={k} is larger than the catalogue of {n_items} films; choose at most that")

@@ -22,16 +22,11 @@ class PerUser:
     metric : str
         Its name, such as ``"rmse"`` or ``"ndcg@10"``.
     users : ndarray of int, shape (n,)
-        User codes, unique; sorted on construction, with the sums along.
+        User codes, at least one, unique; sorted on construction, with the sums along.
     numerators, denominators : ndarray of float64, shape (n,)
-        Finite; denominators positive.
+        Finite; denominators positive. Else, a ValueError.
     root : bool
         Whether f is the square root.
-
-    Raises
-    ------
-    ValueError
-        No users, a user twice, lengths that differ, a NaN, or a denominator that is not positive.
     """
 
     metric: str
@@ -50,17 +45,11 @@ class PerUser:
                 f"{users.shape}, {numerators.shape} and {denominators.shape}"
             )
         if len(users) == 0:
-            raise ValueError(
-                f"{self.metric}: no user has anything to measure; check the split and the threshold"
-            )
+            raise ValueError(f"{self.metric}: no user has anything to measure; check split and threshold")
         if not np.isfinite(numerators).all() or not np.isfinite(denominators).all():
-            raise ValueError(
-                f"{self.metric}: a user's sum is NaN or infinite; leave such users out and count them"
-            )
+            raise ValueError(f"{self.metric}: a user's sum is NaN or infinite; leave such users out")
         if (denominators <= 0).any():
-            raise ValueError(
-                f"{self.metric}: a user's denominator is not positive; leave out users without ratings"
-            )
+            raise ValueError(f"{self.metric}: a denominator is not positive; leave out users without ratings")
         order = np.argsort(users, kind="stable")
         if (np.diff(users[order]) == 0).any():
             raise ValueError(f"{self.metric}: a user occurs twice; add up the user's sums first")

@@ -16,13 +16,11 @@ METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Ranking metrics at k of one model.
+    """Ranking metrics at k of one model, test ratings of at least `threshold` being relevant.
 
     Parameters
     ----------
-    k : int
-    threshold : float
-        Test ratings of at least this count as relevant.
+    k, threshold : int, float
     users : ndarray of int, shape (n,)
         Codes of the users that have a relevant test film.
     values : dict of str to ndarray of float64, shape (n,)
@@ -54,12 +52,7 @@ class Ranking:
 
 
 def evaluate_ranking(
-    top: TopK,
-    test: Interactions,
-    *,
-    k: int | None = None,
-    threshold: float = 4.0,
-    train: Interactions | None = None,
+    top: TopK, test: Interactions, *, k: int | None = None, threshold=4.0, train: Interactions | None = None
 ) -> Ranking:
     r"""Measure recommendation lists against the relevant test ratings.
 
@@ -83,19 +76,12 @@ def evaluate_ranking(
     ----------
     top : TopK
         Lists over the full catalogue, training films masked.
-    test : Interactions
-        Over the same id maps.
+    test, train : Interactions
+        Over the same id maps; `train` only for novelty.
     k : int, optional
         At most the lists' length, which is the default.
     threshold : float
         On the rating scale: a test rating of at least this is relevant.
-    train : Interactions, optional
-        For novelty.
-
-    Returns
-    -------
-    Ranking
-        For the users with a list and a relevant test film; the others are counted in ``n_left_out``.
 
     Raises
     ------
@@ -105,8 +91,7 @@ def evaluate_ranking(
     for name, other in (("test", test), ("train", train)):
         if other is not None and other.n_items != top.n_items:
             raise ValueError(
-                f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}; "
-                "use Interactions of one split"
+                f"the lists rank {top.n_items} films, {name} has {other.n_items}; use Interactions of one split"
             )
     top = top if k is None else top.first(k)
     k = top.k

@@ -46,15 +46,10 @@ class UserErrors:
         return self.per_user("mae").value
 
     def per_user(self, metric: str) -> PerUser:
-        r"""Return what each user contributes to one of `METRICS`, ready to be resampled.
+        r"""Return what each user contributes to one of `METRICS`, ready to be resampled; ValueError for another metric.
 
         Over N ratings ``rmse`` is :math:`\sqrt{\sum e^2 / N}`, ``mae`` :math:`\sum |e| / N`, and ``mean_error``
         :math:`\sum e / N`, above zero where the model rates too high.
-
-        Raises
-        ------
-        ValueError
-            No such metric.
         """
         if metric not in METRICS:
             raise ValueError(f"no rating metric is called {metric!r}; there are {', '.join(METRICS)}")
@@ -70,11 +65,6 @@ def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray)
         User codes of the test pairs, in any order.
     ratings, predictions : float arrays, shape (n,)
         On the rating scale; sums are in float64 whatever the input's precision.
-
-    Returns
-    -------
-    UserErrors
-        One entry a user that occurs in `users`.
 
     Raises
     ------

@@ -14,11 +14,8 @@ import pandas as pd
 from numba import njit
 
 from lib.data.interactions import Interactions
-from lib.metrics.lists import check_finite, scores_of
+from lib.metrics.lists import CELLS, check_finite, scores_of
 from lib.metrics.per_user import PerUser
-
-CELLS = 4_000_000
-"""Scores and random numbers held at once: 32 MB each."""
 
 EXCLUDED = ("none", "rated")
 """What `exclude` may be; see `sampled_ranks`."""
@@ -55,7 +52,7 @@ class SampledRanks:
         """Probability that each case stands among the first k of its n_sampled + 1 films, shape (n,)."""
         if not 1 <= k <= self.n_sampled + 1:
             raise ValueError(
-                f"k={k}, but a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
+                f"k={k}: a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
             )
         return np.clip((k - self.above) / (self.level + 1), 0.0, 1.0)
 
@@ -82,11 +79,8 @@ class SampledRanks:
     def curve(self, up_to: float = 100.0) -> pd.DataFrame:
         """Return the cumulative distribution of percentile ranks up to one of them (Koren 2008, figure 5; there 2).
 
-        Returns
-        -------
-        DataFrame
-            ``sampled_percentile_rank`` (0 to `up_to`, in steps of 100 / n_sampled) and ``share`` of the cases at or
-            before it. At 0 that is the hit rate at 1; a model that scores at random has (1 + x n / 100) / (1 + n).
+        It has ``sampled_percentile_rank``, in steps of 100 / n_sampled, and ``share`` of the cases at or before it. At 0
+        that is the hit rate at 1; a model that scores at random has (1 + x n / 100) / (1 + n).
         """
         if not 0 <= up_to <= 100:
             raise ValueError(f"up_to is a percentile rank from 0 to 100; got {up_to}")
@@ -126,7 +120,6 @@ def sampled_ranks(
     model : Recommender
         Fitted on `train`; asked for ``score(users)`` a batch of users at a time.
     train, test : Interactions
-        Over the same id maps.
     n_sampled : int
         n.
     exclude : {"none", "rated"}

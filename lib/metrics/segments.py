@@ -56,13 +56,7 @@ def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical:
 
 
 def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categorical]:
-    """Label each test pair three ways.
-
-    Returns
-    -------
-    dict of str to Categorical, shape (len(test),)
-        ``"user_activity"``, ``"film_popularity"`` (both counted in train) and ``"cold"``.
-    """
+    """Label each test pair by ``user_activity``, ``film_popularity`` (both counted in train) and ``cold``."""
     return {
         "user_activity": user_bins(train)[test.users],
         "film_popularity": item_bins(train)[test.items],
@@ -75,21 +69,13 @@ def rating_by_segment(
 ) -> pd.DataFrame:
     """Measure errors within each segment; `users`, `ratings`, `predictions` as for `lib.metrics.rating.user_errors`.
 
-    Parameters
-    ----------
-    labels : Categorical, shape (n,)
-        One label a test pair; a pair without one is left out.
+    There is one label a test pair; a pair without one is left out. ValueError where lengths differ, or a value is NaN.
 
     Returns
     -------
     DataFrame
         Indexed by segment in its order: ``n_ratings``, ``n_users``, ``share`` of the ratings, ``rmse``, ``mae``,
         ``mean_error``. A segment without ratings stays, with NaN errors.
-
-    Raises
-    ------
-    ValueError
-        Lengths differ, or a value is NaN.
     """
     users, ratings, predictions = np.asarray(users), np.asarray(ratings), np.asarray(predictions)
     if len(labels) != len(ratings):
