@@ -27,14 +27,9 @@ class ScoreMatrix:
     Parameters
     ----------
     user_ids, item_ids : ndarray, shape (n_users,), (n_items,)
-        Raw ids, unique.
+        Raw ids; a ValueError if one occurs twice.
     values : ndarray of float32, shape (n_users, n_items)
-        Finite.
-
-    Raises
-    ------
-    ValueError
-        Shapes do not fit, an id occurs twice, or a value is NaN or infinite.
+        A ValueError if one is NaN or infinite.
     """
 
     user_ids: np.ndarray
@@ -74,9 +69,7 @@ def align(*matrices: ScoreMatrix) -> list[ScoreMatrix]:
             common = common[common.isin(other)]
         apart = sum(len(index) - len(common) for index in ids)
         if len(common) == 0:
-            raise ValueError(
-                f"the matrices have no {kind} id in common; check that all hold raw ids of one type"
-            )
+            raise ValueError(f"the matrices have no {kind} id in common; are all raw, of one type?")
         if apart:
             raise ValueError(f"{apart} {kind} ids are not in every matrix; score the same {kind}s")
         kept.append(common.to_numpy())
@@ -120,19 +113,14 @@ def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the
     lost = np.asarray(wanted)[places < 0].tolist()
     if lost:
         raise KeyError(
-            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; check that both use raw ids of the "
-            "same type"
+            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids of the same type?"
         )
     return places
 
 
 # -- how they agree ------------------------------------------------------------------------------------------------
 def agreement(
-    matrices: Mapping[str, ScoreMatrix],
-    train: Interactions | None = None,
-    *,
-    k: int = 10,
-    n_resamples: int = 2000,
+    matrices: Mapping[str, ScoreMatrix], train: Interactions | None = None, *, k: int = 10, n_resamples=2000
 ) -> pd.DataFrame:
     """Compare every pair of models, user by user.
 
@@ -145,10 +133,8 @@ def agreement(
         At least two; aligned by id here.
     train : Interactions, optional
         Its pairs are left out of correlations and lists. Without it both see the whole catalogue.
-    k : int
-        Length of the lists.
-    n_resamples : int
-        Of the intervals.
+    k, n_resamples : int
+        Length of the lists; resamples for the intervals.
 
     Returns
     -------

@@ -31,23 +31,12 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    r"""A paired difference, first model minus second, in the metric's units.
+    r"""A paired difference between two models' values, ``first - second``, in the metric's units.
 
-    Parameters
-    ----------
-    metric : str
-    first, second : float
-        The models' values.
-    difference, low, high : float
-        ``first - second`` with its 95% bootstrap interval.
-    effect_size : float
-        Cohen's :math:`d_z = \bar d / s_d`: :math:`d_u` is the user's own metric under the first model minus that under
-        the second, :math:`s_d` its standard deviation over users (n - 1). About 0.2 is called small, 0.5 medium, 0.8
-        large (Cohen 1988). 0 where the models differ for no user; infinite where they differ by the same amount for
-        every user.
-    p_value : float
-        Of the sign-flip permutation test, two-sided, not corrected.
-    n_users : int
+    `low` and `high` are the ends of its 95% bootstrap interval; `p_value` is that of `sign_flip_test`, not corrected.
+    `effect_size` is Cohen's :math:`d_z = \bar d / s_d`: :math:`d_u` is the user's own metric under the first model minus
+    that under the second, :math:`s_d` its standard deviation over users (n - 1). About 0.2 is called small, 0.5 medium, 0.8
+    large (Cohen 1988). 0 where the models differ for no user; infinite where they differ by the same amount for every user.
     """
 
     metric: str
@@ -70,9 +59,8 @@ def bootstrap_interval(sample: PerUser, *, n_resamples: int = 2000, seed: int = 
     """
     _check(len(sample), n_resamples)
     resampled = resample_metrics([sample], n_resamples, seed)[:, 0]
-    return Interval(
-        sample.value, *interval(resampled, sample.value, leave_one_out(sample)), n_users=len(sample)
-    )
+    ends = interval(resampled, sample.value, leave_one_out(sample))
+    return Interval(sample.value, *ends, n_users=len(sample))
 
 
 def paired_difference(
@@ -107,11 +95,11 @@ def compare_models(
     models : mapping of str to PerUser
         At least two, all on the same metric, users and ratings.
     reference : str, optional
-        Every other model is compared with this one only.
+        The one with which every other model is compared.
     pairs : sequence of (str, str), optional
-        These are compared only, the first minus the second.
+        What is compared, the first minus the second.
     correction : {"holm", "bh"}
-        Of ``p_adjusted``: Holm (family-wise error) or Benjamini-Hochberg (false discovery rate).
+        As in `lib.statistics.multiple_testing.adjust`.
     n_resamples, seed
         As in `paired_difference`.
 
@@ -123,23 +111,19 @@ def compare_models(
     Raises
     ------
     ValueError
-        Fewer than two models, an unknown reference, models measured differently, or a parameter out of range.
+        Fewer than two models, an unknown name, or models measured differently.
     """
-    names = list(models)
+    names, samples = list(models), list(models.values())
     if len(names) < 2:
         raise ValueError(f"a comparison needs at least two models, got {names}")
-    if reference is not None and reference not in models:
-        raise ValueError(f"the reference {reference!r} is not among the models: {', '.join(names)}")
-    if unknown := {name for pair in pairs or () for name in pair} - set(models):
+    if reference is not None:
+        pairs = [(name, reference) for name in names if name != reference]
+    pairs = list(combinations(names, 2)) if pairs is None else pairs
+    if unknown := {name for pair in pairs for name in pair} - set(models):
         raise ValueError(f"{', '.join(sorted(unknown))} is not among the models: {', '.join(names)}")
-    samples = list(models.values())
     for sample in samples[1:]:
         check_paired(samples[0], sample)
     _check(len(samples[0]), n_resamples)
-    if pairs is None and reference is None:
-        pairs = list(combinations(names, 2))
-    elif pairs is None:
-        pairs = [(name, reference) for name in names if name != reference]
     places = [(names.index(first), names.index(second)) for first, second in pairs]
     resampled = resample_metrics(samples, n_resamples, seed)
     left_out = [leave_one_out(sample) for sample in samples]
@@ -170,8 +154,8 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     Parameters
     ----------
     differences : ndarray of float, shape (n,) or (n, m)
-        Differences a user, for m comparisons that share the flips. A user's difference of summed squared errors tests
-        the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
+        Differences a user, at least one and finite, for m comparisons that share the flips. A user's difference of summed
+        squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
     n_resamples : int
         B; p cannot fall below 1 / (1 + B).
     seed : int
@@ -180,11 +164,6 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     -------
     ndarray of float64, shape () or (m,)
         1 where the models never differ.
-
-    Raises
-    ------
-    ValueError
-        No users, or a NaN.
     """
     differences = np.asarray(differences, dtype=np.float64)
     if len(differences) == 0 or not np.isfinite(differences).all():

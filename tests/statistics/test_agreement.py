@@ -65,7 +65,7 @@ def test_align_names_what_is_not_shared():
     fewer = a.take(USERS[1:], ITEMS[:7])
     with pytest.raises(ValueError, match="1 user ids are not in every matrix"):
         align(a, fewer)
-    with pytest.raises(ValueError, match="no item id in common; check that all hold raw ids of one type"):
+    with pytest.raises(ValueError, match="no item id in common"):
         align(a, ScoreMatrix(USERS, ITEMS.astype(str), a.values))
     with pytest.raises(ValueError, match="align them first"):
         user_correlations([a, a.take(USERS[::-1], ITEMS)])
