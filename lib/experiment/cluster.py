@@ -48,9 +48,8 @@ def run_jobs(
     ----------
     work : callable
         ``work(parts, job)`` of a module; it must not change `parts`, which jobs share.
-    jobs : sequence of Job
-    data : mapping
-        What jobs need, by name. Sent to a worker once.
+    jobs, data : sequence of Job, mapping
+        What is to be done, and what jobs need for it, by name; a worker is sent each of the data once.
     address : str, optional
         Of a scheduler; by default what the environment's `ADDRESS` says. Without either, jobs run one after the other in
         this process; those that are left after `SHORT` seconds go to a cluster of this machine's own.

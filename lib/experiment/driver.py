@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.experiment.alone import Work, code, do, end_worker, identity, quiet
-from lib.experiment.slots import NoSlots, held
+from lib.experiment.slots import Slots, held
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -73,7 +73,7 @@ class Driver:
         self, work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, *, shares=True
     ):
         self.work, self.jobs, self.data, self.address = work, jobs, data, address
-        self.slots = held() if shares else NoSlots()
+        self.slots = held() if shares else Slots()
         self.client = connected(address)
         self.running: dict[str, tuple[int, Future]] = {}
         self.killed: list[int] = []

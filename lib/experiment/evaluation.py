@@ -36,18 +36,14 @@ ERRORS: dict[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one fitted model did on one split.
+    """What one fitted model, `model` by its name in results, did on one split.
 
     Parameters
     ----------
-    model : str
-        The name that results, tables and figures use.
-    split : Split
     seed : int or None
         The model's own seed; None where it has none.
     values : dict of str to (value, low, high)
         Every metric with its interval (NaN where none was asked for).
-    seconds_fit, seconds_predict : float
     errors : lib.metrics.UserErrors or None
         Test errors of clipped predictions by user; None for a model that does not predict ratings.
     ranking : dict of int to lib.metrics.Ranking
@@ -111,18 +107,15 @@ def evaluation_of(
     found : mapping
         A record, of which count: ``predictions`` (clipped, in the order of the test ratings), ``items`` and ``scores`` of
         everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
-    split : Split
     ks : sequence of int
         List lengths; empty for no ranking.
-    threshold : float
     n_resamples : int
         Resamples of users for 95% intervals; 0 for none.
     seed : int, optional
         Of the model's random start.
-    list_metrics : collection of str, optional
-        Metrics of lists that are kept, such as ``ndcg``; all by default.
-    intervals : collection of str, optional
-        Metrics, without k, that get an interval; all but coverage by default.
+    list_metrics, intervals : collection of str, optional
+        Metrics of lists that are kept, such as ``ndcg``, and metrics, without k, that get an interval; all by default, but
+        for an interval of coverage.
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
@@ -187,15 +180,13 @@ def evaluate(
 ) -> Evaluation:
     """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
-    Predictions are clipped to the rating scale before errors are taken; cold pairs get the model's documented answer
-    and count like all others.
+    Cold pairs get the model's documented answer and count like all others.
 
     Parameters
     ----------
     model : str or Recommender
         A registered name (`parameters` are its hyperparameters), whose record is kept, or a model that is fitted already
         (`seconds_fit` says how long that took).
-    split : Split
     name : str
         What results call it; the registered name by default.
     ks, threshold, n_resamples

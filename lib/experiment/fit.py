@@ -36,10 +36,8 @@ class Stopping:
     limit : str
         The hyperparameter that ends training, such as ``n_epochs``; empty for a model that has none, which is then fitted
         on the inner training ratings only to be measured on the validation ratings.
-    most : int
-        Its largest value; 0 leaves the model's own.
-    patience : int, optional
-        By default the model's own.
+    most, patience : int, int or None
+        Its largest value, and how long no better one is waited for; 0 and None leave the model's own.
     train, validation : str
         Parts to learn from and to stop on; no validation part: a tenth of each user's training ratings is cut off.
     refit : bool
@@ -126,19 +124,9 @@ def address(measurement: str) -> str:
 class Fitted:
     """A fitted model with its data, as measurements see it.
 
-    Parameters
-    ----------
-    fit : Fit
-    model, stopped : Recommender, Recommender or None
-        The one that counts, and the one that was stopped on validation ratings.
-    parts, given : Parts
-        As the model saw them, and as they were before the preparation.
-    n_epochs : int
-        Found on validation ratings; 0 where none were to be found.
-    seconds_fit, seconds_refit : float
-        All training, and the last one alone.
-    memory : PeakMemory, optional
-        Of the training, where costs are measured.
+    `model` is the one that counts, `stopped` the one that was stopped on validation ratings, after `n_epochs` (0 where none
+    were to be found). `parts` are the data as the model saw them, `given` as they were before the preparation. The seconds
+    are those of all training, and of the last one alone; `memory` is that of training, where costs are measured.
     """
 
     fit: Fit
@@ -189,12 +177,7 @@ def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:
     dict
         ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
         (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
-        nothing else but seconds) or ``note`` (what was done so that there was none).
-
-    Raises
-    ------
-    FitFailed
-        Whatever the fit raised, in words, unless `Fit.records_errors` has it.
+        nothing else but seconds) or ``note`` (what was done so that there was none). Other errors are raised, as `FitFailed`.
     """
     start = time.perf_counter()
     note, asked = "", fit

@@ -17,16 +17,9 @@ def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
     The first split of a name keeps its fold; further ones of the same name, with other seeds, have their seed as their
     fold, so that results tell them apart. ``kfold_5`` stands for the project's five frozen folds.
 
-    Returns
-    -------
-    dict of str to Split
-        By name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``; folds
-        are ``"kfold_5/1"`` and so on, and come first.
-
-    Raises
-    ------
-    ValueError
-        An entry is not a name and a seed, or a split occurs twice.
+    Returns splits by name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``;
+    folds are ``"kfold_5/1"`` and so on, and come first. ValueError where an entry is not a name and a seed, or a split
+    occurs twice.
     """
     found: dict[str, Split] = {}
     folds: dict[str, Split] = {}

@@ -25,9 +25,12 @@ FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05
 
 
 class Slots:
-    """What one holder sees of the slots, of which it holds none, one, or all; `folder` has a file a slot."""
+    """What one holder sees of the slots, of which it holds none, one, or all; `folder` has a file a slot.
 
-    def __init__(self, folder: Path | str, count: int):
+    Where there are none, as nobody shares cores or the system has no file locks, nobody waits.
+    """
+
+    def __init__(self, folder: Path | str = "", count: int = 0):
         self.folder, self.count = Path(folder), count
         self._files: list[int] = []
 
@@ -59,6 +62,8 @@ class Slots:
         Without a queue a process that goes from fit to fit would have its slot again before anyone who looks every few
         hundredths of a second sees it free; and two who want all slots would each hold half of them.
         """
+        if not self.count:
+            return True
         self.folder.mkdir(parents=True, exist_ok=True)
         end = float("inf") if patience is None else time.monotonic() + patience
         turn = self._lock(["queue"], end)
@@ -93,7 +98,7 @@ class Slots:
             wait = min(wait * 1.25, LONGEST_WAIT)
 
     def __str__(self) -> str:
-        return f"{self.folder}:{self.count}"
+        return f"{self.folder}:{self.count}" if self.count else ""
 
     def __enter__(self) -> Slots:
         self.take()
@@ -101,19 +106,6 @@ class Slots:
 
     def __exit__(self, *_: object) -> None:
         self.give_back()
-
-
-class NoSlots(Slots):
-    """Where nobody shares cores, or where the system has no file locks: nobody waits."""
-
-    def __init__(self):
-        super().__init__("", 0)
-
-    def __str__(self) -> str:
-        return ""
-
-    def _take(self, wanted: list[list[str]], patience: float | None) -> bool:
-        return True
 
 
 def _unlock(file: int) -> None:
@@ -124,7 +116,7 @@ def _unlock(file: int) -> None:
 def slots(text: str) -> Slots:
     """Return a new holder of the slots that a value of `SLOTS` names."""
     folder, _, count = text.rpartition(":")
-    return Slots(folder, int(count)) if folder and fcntl is not None else NoSlots()
+    return Slots(folder, int(count)) if folder and fcntl is not None else Slots()
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +74,15 @@ def kept_files() -> list[Path]:
     return sorted(p for kind in ("records", "searches") for p in (records.KEPT / kind).glob("*.json.gz"))
 
 
-def kept_in(file: Path) -> list[Kept]:
-    """Read all that a file of the kept layer holds."""
+def kept_in(file: Path) -> Iterator[Kept]:
+    """Read what a file of the kept layer holds."""
     content = records.read_kept(file)
-    return list(_of_search(file, content) if file.parent.name == "searches" else _of_group(file, content))
-
-
-def _of_group(file: Path, content: Mapping[str, Any]) -> Iterator[Kept]:
-    for key, one in content.items():
-        text, fit = one["fit"], records.fit_from_text(one["fit"])
-        name = f"{file.name.partition('.')[0]} {key[:8]} ({fit})"
-        yield Kept(file, name, fit, text["parts"], one["found"], one["code"], one["made"])
-
-
-def _of_search(file: Path, content: Mapping[str, Any]) -> Iterator[Kept]:
+    if file.parent.name != "searches":
+        for key, one in content.items():
+            fit = records.fit_from_text(one["fit"])
+            name = f"{file.name.partition('.')[0]} {key[:8]} ({fit})"
+            yield Kept(file, name, fit, one["fit"]["parts"], one["found"], one["code"], one["made"])
+        return
     found = Search.from_text(content)
     for row in found.trials.to_dict("records"):
         for number, text in enumerate(content["folds"]):
@@ -101,7 +97,7 @@ def _of_search(file: Path, content: Mapping[str, Any]) -> Iterator[Kept]:
 
 def stale_files() -> list[Path]:
     """Return the kept files that other code has made: publishing refuses while there is one."""
-    return [file for file in kept_files() if any(one.stale for one in kept_in(file)[:1])]
+    return [file for file in kept_files() if any(one.stale for one in islice(kept_in(file), 1))]
 
 
 # -- making anew ---------------------------------------------------------------------------------------------------
@@ -165,18 +161,15 @@ def verify(n: int, say: Say = print, *, seed: int | None = None) -> int:
     for one, verdict in zip(drawn, make_anew(drawn, say), strict=True):
         same_machine = one.made.get("machine") == here
         failed += verdict == "different" or (same_machine and verdict.startswith("within"))
-    say(
-        "All agree."
-        if not failed
-        else f"{failed} do not agree; bits are asked for on the machine that made a record."
-    )
+    wrong = f"{failed} do not agree; bits are asked for on the machine that made a record."
+    say(wrong if failed else "All agree.")
     return int(failed > 0)
 
 
-def rekey(say: Say = print, *, seed: int = 0) -> int:
+def rekey(say: Say = print) -> int:
     """Sign stale groups again, where a sample of each, made anew, agrees; return 1 where a group is left stale, else 0."""
-    held = {file: kept_in(file) for file in stale_files()}
-    draw = random.Random(seed)
+    held = {file: list(kept_in(file)) for file in stale_files()}
+    draw = random.Random(0)
     samples = {file: draw.sample(all_of, min(SAMPLE, len(all_of))) for file, all_of in held.items()}
     verdicts = iter(make_anew([one for sample in samples.values() for one in sample], say))
     left = 0
@@ -238,17 +231,14 @@ def _keep_record(path: Path) -> bool:
 
 
 # -- ratings made again --------------------------------------------------------------------------------------------
-class UnknownOrigin(ValueError):
-    """Ratings of which nothing tells how they came about: a reader's own, or changed since they were split."""
-
-
 def rebuild(origin: Sequence[Any]) -> Interactions:
     """Make ratings again from `Interactions.origin`, as it is or as JSON has kept it.
 
-    `UnknownOrigin` where that is empty, `lib.data.errors.DatasetUnavailable` where no source serves its data set.
+    ValueError where that is empty, as of a reader's own, `lib.data.errors.DatasetUnavailable` where no source serves its
+    data set.
     """
     if not origin:
-        raise UnknownOrigin("nothing tells how these ratings came about")
+        raise ValueError("nothing tells how these ratings came about")
     data = load(origin[0])
     found = data.interactions
     for name, arguments, options, fold, side in origin[1:]:
