@@ -23,11 +23,8 @@ if TYPE_CHECKING:
 ADDRESS = "REPORT_CLUSTER"
 """Environment variable: the address of a scheduler, such as ``tcp://127.0.0.1:8786``."""
 
-SHORT = 20.0
-"""Seconds of jobs in this process after which a cluster is worth its start."""
-
-PATIENCE = 0.1
-"""Seconds to wait for a slot before a result is told."""
+SHORT = 20.0  # seconds of jobs in this process after which a cluster is worth its start
+PATIENCE = 0.1  # seconds to wait for a slot before a result is told
 
 
 class WorkerDied(RuntimeError):

@@ -27,11 +27,8 @@ ENTRIES = ("fit", "predict")
 HARMLESS = frozenset({"abc", "typing", "typing_extensions", "enum", "collections"})
 """Packages whose base classes call special methods only; any other base may call every method of a class."""
 
-EVERY = "cards"
-"""The function that hands out the cards of all models."""
-
-MAGIC = re.compile(r"^(\s*)(?:[\w, ]+=\s*)?[%!].*$", re.MULTILINE)
-"""A line in a cell that is IPython's."""
+EVERY = "cards"  # the function that hands out the cards of all models
+MAGIC = re.compile(r"^(\s*)(?:[\w, ]+=\s*)?[%!].*$", re.MULTILINE)  # a line in a cell that is IPython's
 
 
 class Definitions:

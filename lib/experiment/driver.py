@@ -19,18 +19,10 @@ from lib.experiment.slots import Slots, held
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-REACHED_IN = 30
-"""Seconds in which a scheduler has to answer."""
-
-WITHOUT_WORKERS = 300.0
-"""Seconds that a cluster may be without any worker."""
-
-LOOK, GATHER = 1.0, 30.0
-"""Seconds: between two looks at a cluster that has no news, for one result to arrive."""
-
-LOST = 20
-"""How often a job is handed in again that was lost without its worker's death being its own."""
-
+REACHED_IN = 30  # seconds in which a scheduler has to answer
+WITHOUT_WORKERS = 300.0  # seconds that a cluster may be without any worker
+LOOK, GATHER = 1.0, 30.0  # seconds between two looks at a cluster without news, and for one result to arrive
+LOST = 20  # how often a job is handed in again that was lost without its worker's death being its own
 FIX = (
     "If lib was edited since this process or the cluster started, start them again; on another machine, check out the same "
     "commit and install its requirements.txt first."

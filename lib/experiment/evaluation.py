@@ -24,9 +24,7 @@ from lib.statistics.significance import bootstrap_interval
 
 RATING_METRICS = ("rmse", "mae")
 COSTS = ("n_parameters", "peak_mib", "seconds_rank")
-MAX_SCORE_CELLS = 30_000_000
-"""Score matrices above this size (120 MB in single precision) are not kept."""
-
+MAX_SCORE_CELLS = 30_000_000  # larger score matrices (120 MB in single precision) are not kept
 ERRORS: dict[str, Mapping[str, Any]] = {
     "predictions": {"dtype": "float64"},
     "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},

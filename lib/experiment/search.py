@@ -22,17 +22,14 @@ from lib.experiment import records
 from lib.experiment.fit import Fit, Parts
 from lib.experiment.key import code_digest, spec_digest
 from lib.experiment.run import Progress, run_fits, tell
-from lib.experiment.search_result import Search, quiet
+from lib.experiment.search_result import Search
 from lib.experiment.space import Space, hyperparameters
 
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
 """Errors that only say that these hyperparameters are no good; the trial counts as failed, the search goes on."""
 
-BATCH = 4
-"""Trials proposed at a time."""
-
-STARTUP_TRIALS = 20
-"""Trials drawn at random, and not pruned, before the estimator and the pruner have something to go by."""
+BATCH = 4  # trials proposed at a time
+STARTUP_TRIALS = 20  # drawn at random, and not pruned, before estimator and pruner have something to go by
 
 
 def search(
@@ -117,15 +114,11 @@ class Trials:
 
     def __init__(self, space: Space, n_folds: int, *, seed: int, jointly: bool):
         self.space, self.n_folds, self.seed, self.jointly, self.ended = space, n_folds, seed, jointly, 0
-        with quiet():
-            self.study = optuna.create_study(
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS)
-            )
+        self.study = optuna.create_study(pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS))
 
     def ask(self, count: int) -> list[optuna.Trial]:
         """Propose so many points; with the constant liar those of a batch keep apart."""
-        with quiet():
-            return [self._propose(number) for number in range(self.ended, self.ended + count)]
+        return [self._propose(number) for number in range(self.ended, self.ended + count)]
 
     def _propose(self, number: int) -> optuna.Trial:
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
@@ -138,11 +131,10 @@ class Trials:
         """Say whether a trial goes on (RUNNING), is dropped, has failed, or is complete, by its folds so far."""
         if reason:
             return TrialState.FAIL
-        with quiet():
-            trial.report(float(np.mean([fold["score"] for fold in found])), len(found) - 1)
-            if len(found) == self.n_folds:
-                return TrialState.COMPLETE
-            return TrialState.PRUNED if trial.should_prune() else TrialState.RUNNING
+        trial.report(float(np.mean([fold["score"] for fold in found])), len(found) - 1)
+        if len(found) == self.n_folds:
+            return TrialState.COMPLETE
+        return TrialState.PRUNED if trial.should_prune() else TrialState.RUNNING
 
     def tell(
         self, trial: optuna.Trial, found: Sequence[Mapping], state: TrialState, reason: str = ""
@@ -153,8 +145,7 @@ class Trials:
             trial.set_user_attr("reason", reason)
         complete = state == TrialState.COMPLETE
         value = float(np.mean([fold["score"] for fold in found])) if complete else None
-        with quiet():
-            self.study.tell(trial, value, state=state)
+        self.study.tell(trial, value, state=state)
         self.ended += 1
 
     def result(self, name: str) -> Search:

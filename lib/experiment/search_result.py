@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +14,10 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from lib.data.files import plain
+
+# Optuna's log lines and its notes on experimental features are not for readers.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,12 @@ class Search:
             optuna.importance.FanovaImportanceEvaluator(seed=seed),
             self._distributions(),
         )
-        with quiet():
-            study = optuna.create_study()
-            for _, row in self.trials[self.trials["state"] == "complete"].iterrows():
-                point = {name: plain(row[name]) for name in self.parameters}
-                made = {"params": point, "distributions": distributions, "value": float(row["score"])}
-                study.add_trial(optuna.trial.create_trial(**made))
-            found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        study = optuna.create_study()
+        for _, row in self.trials[self.trials["state"] == "complete"].iterrows():
+            point = {name: plain(row[name]) for name in self.parameters}
+            made = {"params": point, "distributions": distributions, "value": float(row["score"])}
+            study.add_trial(optuna.trial.create_trial(**made))
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
@@ -131,16 +133,3 @@ class Search:
                 positive = min(values) > 0 and max(values) > 100 * min(values)
                 found[name] = optuna.distributions.FloatDistribution(min(values), max(values), log=positive)
         return found
-
-
-@contextmanager
-def quiet():
-    """Keep Optuna's log lines and its notes on experimental features to itself."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

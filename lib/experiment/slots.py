@@ -20,8 +20,7 @@ except ImportError:  # Windows
 SLOTS = "REPORT_SLOTS"
 """Environment variable ``FOLDER:COUNT``: where the slots are; without it nobody waits for any."""
 
-FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05
-"""Seconds between two looks for a free slot."""
+FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05  # seconds between two looks for a free slot
 
 
 class Slots:

@@ -13,7 +13,7 @@ CARDS = frozenset({"card", "CARD", "loaded_first"})
 """Names of class attributes and constants that no result depends on: labels and colours, what is imported early."""
 
 MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})
-"""Functions whose first argument is a model's name."""
+"""Functions whose first argument is a model\'s name."""
 
 ON_IMPORT = "on import"
 """Stands for the statements of a module that act when it is imported, and count for all that is defined there."""
@@ -32,9 +32,7 @@ ALIKE |= {kind.__name__: "comprehension" for kind in COMPREHENSIONS}
 
 LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple", "msg"})
 
-Chain = tuple[str, ...]
-"""A dotted name."""
-
+Chain = tuple[str, ...]  # a dotted name
 Origin = tuple[str, str]
 """A module and a name in it, which is empty for the module itself; without a module, a dotted name of elsewhere."""
 

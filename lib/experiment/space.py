@@ -11,8 +11,7 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Real
 from optuna.distributions import IntDistribution as Integer
 
-PROJECTION = "projection_penalty_"
-"""Prefix of a group's penalty in a search, where each parameter is one number."""
+PROJECTION = "projection_penalty_"  # before a group's name: its penalty, where each parameter is one number
 
 
 class Space(dict[str, BaseDistribution]):

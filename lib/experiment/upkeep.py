@@ -28,14 +28,9 @@ from lib.experiment.search_result import Search
 
 Say = Callable[[str], None]
 
-NEAR = 1e-6
-"""Largest relative difference that still counts as agreement, between machines."""
-
-COSTS = ("seconds", "mib", "mebibytes", "memory")
-"""Beginnings and ends of names that tell costs, which are never the same twice."""
-
-SAMPLE = 3
-"""Records of a stale group that are made anew before it is signed again."""
+NEAR = 1e-6  # largest relative difference that still counts as agreement, between machines
+COSTS = ("seconds", "mib", "mebibytes", "memory")  # ends of names of what is never the same twice
+SAMPLE = 3  # records of a stale group that are made anew before it is signed again
 
 
 @dataclass(frozen=True)

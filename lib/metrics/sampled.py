@@ -17,8 +17,7 @@ from lib.data.interactions import Interactions
 from lib.metrics.lists import CELLS, check_finite, scores_of
 from lib.metrics.per_user import PerUser
 
-EXCLUDED = ("none", "rated")
-"""What `exclude` may be; see `sampled_ranks`."""
+EXCLUDED = ("none", "rated")  # what `exclude` may be; see `sampled_ranks`
 
 
 @dataclass(frozen=True, eq=False)

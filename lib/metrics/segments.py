@@ -10,12 +10,8 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.metrics.rating import METRICS, user_errors
 
-USER_EDGES = (0, 1, 20, 40, 80, 160, 320)
-"""Lower ends of the default bins of training ratings a user; the last is open."""
-
-ITEM_EDGES = (0, 1, 5, 20, 50, 100, 200)
-"""Lower ends of the default bins of training ratings a film; the last is open."""
-
+USER_EDGES = (0, 1, 20, 40, 80, 160, 320)  # lower ends of bins of training ratings a user; the last is open
+ITEM_EDGES = (0, 1, 5, 20, 50, 100, 200)  # the same of training ratings a film
 COLD = ("warm", "cold film", "cold user", "cold user and film")
 """Labels of a pair by whether its user and its film have a training rating."""
 

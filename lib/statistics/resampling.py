@@ -10,8 +10,7 @@ from scipy import special  # scipy.stats would take each kernel seconds to impor
 from lib.metrics.lists import blocks
 from lib.metrics.per_user import PerUser
 
-TAILS = np.array([(1 - 0.95) / 2, (1 + 0.95) / 2])
-"""Probabilities of the two ends of a 95% interval."""
+TAILS = np.array([(1 - 0.95) / 2, (1 + 0.95) / 2])  # probabilities of the two ends of a 95% interval
 
 
 def weights_of(n: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
