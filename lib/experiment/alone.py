@@ -111,11 +111,8 @@ def do(task: bytes, *parts: Any) -> tuple[str, Any]:
     `task` is a pickled dictionary: the driver's ``identity``, where its ``slots`` are, the ``names`` of the data and,
     pickled once more since only the same code can read it, ``work`` and job.
 
-    Returns
-    -------
-    kind, value : str, object
-        ``"result"`` and the pickled result; ``"error"`` and what was raised, pickled, if it can be, and in words; or
-        ``"other"``, a sentence about what this process runs instead of the driver's code, and its address.
+    Returns ``"result"`` and the pickled result; ``"error"`` and what was raised, pickled, if it can be, and in words; or
+    ``"other"``, a sentence about what this process runs instead of the driver's code, and its address.
     """
     from distributed import get_worker
 

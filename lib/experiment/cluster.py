@@ -57,11 +57,9 @@ def run_jobs(
     ------
     WorkerDied
         After all other jobs are done.
-    lib.experiment.driver.OtherCode, lib.experiment.driver.NoCluster
-        At once.
     Exception
-        Whatever a job raised, with a note that names the job. As with every error, and when the caller stops asking, no
-        job of this call is at work any more.
+        At once: whatever a job raised, with a note that names it, `lib.experiment.driver.OtherCode` or
+        `lib.experiment.driver.NoCluster`. As when the caller stops asking, no job of this call is at work any more.
     """
     jobs, inside = list(jobs), current_process().daemon  # a worker whose job has jobs would wait for itself
     address = address or (None if inside else os.environ.get(ADDRESS)) or None

@@ -51,7 +51,7 @@ class Evaluation:
     scores : ScoreMatrix or None
         Unclipped scores of every user and film.
     fitted : Recommender or None
-        The model, where `evaluate` has it.
+        The model itself, of `evaluate`.
     """
 
     model: str
@@ -105,10 +105,8 @@ def evaluation_of(
     found : mapping
         A record, of which count: ``predictions`` (clipped, in the order of the test ratings), ``items`` and ``scores`` of
         everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
-    ks : sequence of int
-        List lengths; empty for no ranking.
-    n_resamples : int
-        Resamples of users for 95% intervals; 0 for none.
+    ks, n_resamples : sequence of int, int
+        List lengths; empty for no ranking. Resamples of users for 95% intervals; 0 for none.
     seed : int, optional
         Of the model's random start.
     list_metrics, intervals : collection of str, optional
@@ -178,7 +176,9 @@ def evaluate(
 ) -> Evaluation:
     """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
-    Cold pairs get the model's documented answer and count like all others.
+    Predictions are clipped to the rating scale; cold pairs get the model's documented answer and count like all others.
+    Options are those of `evaluation_of`. `lib.experiment.fit.FitFailed` where the model raised an error, or gave a
+    prediction that is not finite.
 
     Parameters
     ----------
@@ -187,15 +187,8 @@ def evaluate(
         (`seconds_fit` says how long that took).
     name : str
         What results call it; the registered name by default.
-    ks, threshold, n_resamples
-        As in `evaluation_of`.
     keep : bool
         Keep predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix.
-
-    Raises
-    ------
-    lib.experiment.fit.FitFailed
-        The model raised an error, or gave a prediction that is not finite.
     """
     parts = {"train": split.train, "test": split.test}
     measure = {**ERRORS}
@@ -213,14 +206,15 @@ def evaluate(
         raise TypeError("give the evaluated model a name: evaluate(model, split, name='...')")
     else:
         fitted = model
-        one = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
+        held = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
         found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds_fit}
-        found |= predictions_of(one, **measure["predictions"]) | errors_of(one, **measure["errors"])
-        found |= lists_of(one, **measure["lists"]) if ks else {}
-        found |= {"score_matrix": one.scores} if "score_matrix" in measure else {}
-    options = {"ks": ks, "threshold": threshold, "n_resamples": n_resamples}
-    outcome = evaluation_of(name, found, split, seed=getattr(fitted, "seed", None), **options)
-    return replace(outcome, fitted=fitted, **({} if keep else {"predictions": None, "top_k": None}))
+        found |= predictions_of(held, **measure["predictions"]) | errors_of(held, **measure["errors"])
+        found |= lists_of(held, **measure["lists"]) if ks else {}
+        found |= {"score_matrix": held.scores} if "score_matrix" in measure else {}
+    seed = getattr(fitted, "seed", None)
+    one = evaluation_of(name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, seed=seed)
+    one = one if keep else replace(one, predictions=None, top_k=None)
+    return replace(one, fitted=fitted)
 
 
 def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split) -> list[Evaluation]:

@@ -172,12 +172,9 @@ class Fitted:
 def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:
     """Fit a model and measure it: every figure of the report that a model is behind is made here.
 
-    Returns
-    -------
-    dict
-        ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
-        (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
-        nothing else but seconds) or ``note`` (what was done so that there was none). Other errors are raised, as `FitFailed`.
+    Returns ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
+    (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
+    nothing else but seconds) or ``note`` (what was done so that there was none). Other errors are raised, as `FitFailed`.
     """
     start = time.perf_counter()
     note, asked = "", fit

@@ -19,18 +19,10 @@ from lib.models.fitting import answers
 
 
 def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
-    """Predict the test ratings.
+    """Predict the test ratings; ValueError where a prediction is not finite.
 
-    Returns
-    -------
-    dict
-        ``predictions`` (shape (n,), clipped to the scale, in the order of the test ratings) and ``seconds_predict``; NaN
-        seconds alone for a model that predicts no ratings.
-
-    Raises
-    ------
-    ValueError
-        A prediction is not finite.
+    Returns ``predictions`` (shape (n,), clipped to the scale, in the order of the test ratings) and ``seconds_predict``; NaN
+    seconds alone for a model that predicts no ratings.
     """
     if not fitted.model.predicts_ratings:
         return {"seconds_predict": np.nan}
@@ -43,11 +35,7 @@ def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
 
 
 def errors(
-    fitted: Fitted,
-    *,
-    parts: Sequence[str] = ("test", "train"),
-    metrics: Sequence[str] = ("rmse",),
-    by_user=False,
+    fitted: Fitted, *, parts: Sequence[str] = ("test", "train"), metrics=("rmse",), by_user: bool = False
 ) -> dict[str, float]:
     """Return ``<part>_rmse`` and, if asked for, ``<part>_mae`` of clipped predictions; NaN where none are made.
 
@@ -59,12 +47,10 @@ def errors(
     for part in parts:
         name = {"test": fitted.fit.test, "train": fitted.learned}[part]
         data, answered = fitted.parts[name], fitted.answers(name)
+        by_users = user_errors(data.users, data.ratings, answered) if by_user else None
         for metric in metrics:
-            found[f"{part}_{metric}"] = (
-                user_errors(data.users, data.ratings, answered).per_user(metric).value
-                if by_user
-                else functions[metric](data.ratings, answered)
-            )
+            value = by_users.per_user(metric).value if by_users else functions[metric](data.ratings, answered)
+            found[f"{part}_{metric}"] = value
     return found
 
 
@@ -89,10 +75,7 @@ def curve(fitted: Fitted) -> dict[str, Any]:
 def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
     """Draw everybody's list from the whole catalogue, films rated in train left out.
 
-    Returns
-    -------
-    dict
-        ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
+    Returns ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
     """
     start = time.perf_counter()
     top = recommend(fitted.model, fitted.train, k)
@@ -112,11 +95,8 @@ class _Scores(NamedTuple):
 def sampled(fitted: Fitted, *, k: int, n_sampled: int, seed: int) -> dict[str, Any]:
     """Rank held-out favourites among random films, and draw everybody's list, both from one matrix of scores.
 
-    Returns
-    -------
-    dict
-        ``items`` and ``scores`` of the lists; for what is kept out of the samples (`lib.metrics.sampled.EXCLUDED`)
-        ``above_<excluded>`` and ``level_<excluded>``, as in `lib.metrics.sampled.SampledRanks`.
+    Returns ``items`` and ``scores`` of the lists; for what is kept out of the samples (`lib.metrics.sampled.EXCLUDED`)
+    ``above_<excluded>`` and ``level_<excluded>``, as in `lib.metrics.sampled.SampledRanks`.
     """
     scores = _Scores(fitted.scores)
     top = recommend(scores, fitted.train, k)

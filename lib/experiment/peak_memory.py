@@ -22,12 +22,8 @@ class PeakMemory:
     the mark at the end of the block is the block's own. Before the block garbage is collected and freed memory given back
     to the system (glibc's ``malloc_trim``), or a fit would find room that an earlier one had left, and seem to need none.
 
-    Attributes
-    ----------
-    mib : float
-        MiB of growth, not below zero; NaN where the system has no such mark.
-    held : float
-        MiB that the process held at its peak, what it had before included; NaN there, too.
+    `mib` is the growth in MiB, not below zero, `held` what the process held at its peak, what it had before included; both
+    are NaN where the system has no such mark.
     """
 
     mib = held = np.nan

@@ -75,10 +75,8 @@ def table_fits(
         Contenders that are fitted on some splits only, and these splits.
     changes : mapping, optional
         By contender, hyperparameters that differ from what was chosen.
-    most_epochs : int
-        No training that stops early lasts longer; 0 leaves each model its own limit.
-    seed : int
-        Of the random starts.
+    most_epochs, seed : int
+        No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
 
     Raises
     ------

@@ -3,8 +3,7 @@
 A record is told by its *identity* (model, hyperparameters, data by content, what is measured) and holds while the code that
 it depends on is the same (`lib.experiment.key`). Records made here lie in ``reports/runs/.records``, a file each, with
 their arrays; one made by other code is made anew. Records that take hours are kept with the project, in
-``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken even when the code has changed
-since, and says so.
+``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken, and marked, even then.
 """
 
 from __future__ import annotations

@@ -33,10 +33,8 @@ def run_fits(
 
     Raises
     ------
-    FitFailed
-        A fit raised an error; the message names both. What was finished is kept.
-    lib.experiment.cluster.WorkerDied
-        The process of a fit died three times.
+    lib.experiment.fit.FitFailed, lib.experiment.cluster.WorkerDied
+        A fit raised an error, or its process died three times; the message names it. What was finished is kept.
     """
     keys = [records.identity(fit, parts) for fit in fits]
     found = {key: records.find(fit, key) for key, fit in dict(zip(keys, fits, strict=True)).items()}

@@ -55,13 +55,11 @@ def search(
 
     Parameters
     ----------
-    name : str
-        Of the search, for people.
-    space : Space
-    folds : sequence of Fit
+    name, space : str, Space
+        Of the search, for people; what may be chosen.
+    folds, parts : sequence of Fit, mapping of str to Interactions
         One a fold, with the hyperparameters that are fixed; its ``test`` is validation data cut from a training set, and
         its only measurement ``score``, lower being better.
-    parts : mapping of str to Interactions
     n_trials : int
         The budget: completed, pruned and failed trials together.
     seed : int
@@ -118,14 +116,14 @@ class Trials:
 
     def ask(self, count: int) -> list[optuna.Trial]:
         """Propose so many points; with the constant liar those of a batch keep apart."""
-        return [self._propose(number) for number in range(self.ended, self.ended + count)]
-
-    def _propose(self, number: int) -> optuna.Trial:
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
-        self.study.sampler = optuna.samplers.TPESampler(
-            multivariate=self.jointly, constant_liar=True, n_startup_trials=STARTUP_TRIALS, seed=seed
-        )
-        return self.study.ask(dict(self.space))
+        asked = []
+        for number in range(self.ended, self.ended + count):
+            seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+            self.study.sampler = optuna.samplers.TPESampler(
+                multivariate=self.jointly, constant_liar=True, n_startup_trials=STARTUP_TRIALS, seed=seed
+            )
+            asked.append(self.study.ask(dict(self.space)))
+        return asked
 
     def judge(self, trial: optuna.Trial, found: Sequence[Mapping[str, Any]], reason: str = "") -> TrialState:
         """Say whether a trial goes on (RUNNING), is dropped, has failed, or is complete, by its folds so far."""
@@ -154,12 +152,7 @@ class Trials:
 
 
 def _judge(
-    trials: Trials,
-    batch: Sequence[optuna.Trial],
-    folds: Sequence[Fit],
-    parts: Parts,
-    known: Sequence[Mapping[str, Any]],
-    progress: Progress,
+    trials: Trials, batch: list[optuna.Trial], folds: list[Fit], parts: Parts, known: list, progress: Progress
 ) -> None:
     """Fit a batch fold by fold, but for what is known of a shorter search, and tell how each of its trials ended."""
     found: dict[int, list[dict]] = {trial.number: [] for trial in batch}
@@ -195,11 +188,8 @@ def _known(row: Mapping[str, Any], place: int) -> dict[str, Any]:
     scores = [value for name, value in row.items() if name.startswith("score_") and not np.isnan(value)]
     if place >= len(scores):
         return {"failure": row["reason"]}
-    return {
-        "score": scores[place],
-        "n_epochs": row["n_epochs"],
-        "seconds": row["seconds"] / len(scores),
-    }
+    shared = {"n_epochs": row["n_epochs"], "seconds": row["seconds"] / len(scores)}
+    return {"score": scores[place], **shared}
 
 
 def _found(file: str, code: str) -> dict[str, Any] | None:

@@ -24,15 +24,9 @@ warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 class Search:
     """What a search found.
 
-    Parameters
-    ----------
-    name : str
-    trials : DataFrame
-        A row a trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were run;
-        infinite where it failed), ``seconds``, ``score_<fold>`` of each fold, ``n_epochs`` (mean over the folds), ``reason``
-        of a failure, and the hyperparameters.
-    parameters : tuple of str
-        The hyperparameters' columns.
+    `trials` has a row a trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were run;
+    infinite where it failed), ``seconds``, ``score_<fold>`` of each fold, ``n_epochs`` (mean over the folds), ``reason`` of a
+    failure, and the hyperparameters, whose columns are `parameters`.
     """
 
     name: str
@@ -91,15 +85,11 @@ class Search:
         The table has ``parameter`` and ``importance``, largest first; they add up to 1. Optuna's error tells where there are
         too few complete trials.
         """
-        evaluator, distributions = (
-            optuna.importance.FanovaImportanceEvaluator(seed=seed),
-            self._distributions(),
-        )
-        study = optuna.create_study()
+        study, space = optuna.create_study(), self._distributions()
         for _, row in self.trials[self.trials["state"] == "complete"].iterrows():
-            point = {name: plain(row[name]) for name in self.parameters}
-            made = {"params": point, "distributions": distributions, "value": float(row["score"])}
-            study.add_trial(optuna.trial.create_trial(**made))
+            point, score = {name: plain(row[name]) for name in self.parameters}, float(row["score"])
+            study.add_trial(optuna.trial.create_trial(params=point, distributions=space, value=score))
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
         return table.sort_values("importance", ascending=False, ignore_index=True)

@@ -103,14 +103,9 @@ def check_paired(first: PerUser, second: PerUser) -> None:
     """Raise ValueError unless both measure the same metric on the same users and the same number of ratings each."""
     if first.metric != second.metric:
         raise ValueError(f"cannot compare {first.metric} with {second.metric}: measure both models alike")
-    if not np.array_equal(first.users, second.users):
-        apart = len(np.setxor1d(first.users, second.users))
+    if len(apart := np.setxor1d(first.users, second.users)):
         raise ValueError(
-            f"{first.metric}: {apart} users are measured for one model only; "
-            "a paired comparison needs the same test users"
+            f"{first.metric}: {len(apart)} users are measured for one model only; pairs need both"
         )
     if not np.array_equal(first.denominators, second.denominators):
-        raise ValueError(
-            f"{first.metric}: the models were measured on different numbers of ratings a user; "
-            "predict the same test pairs with both"
-        )
+        raise ValueError(f"{first.metric}: the models have different numbers of ratings a user")

@@ -10,9 +10,6 @@ from lib.data.interactions import Interactions
 from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser
 
-METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
-"""Per-user metrics of relevance; ``novelty`` joins them where the training ratings are given."""
-
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
@@ -114,7 +111,7 @@ def evaluate_ranking(
 
 
 def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute `METRICS` for each user from the hits by rank, shape (n, k), and the numbers of relevant films, at least 1."""
+    """Compute the metrics of relevance for each user from the hits by rank, shape (n, k), and the numbers of relevant films, at least 1."""
     k = hits.shape[1]
     ranks = np.arange(1, k + 1)
     found = hits.sum(axis=1)

@@ -16,8 +16,7 @@ METRICS = {"rmse": "squared", "mae": "absolute", "mean_error": "signed"}
 class UserErrors:
     r"""Sums of the errors :math:`e = \hat r - r` of each user with at least one rating.
 
-    Nothing is clipped here: clip predictions first where the protocol says so. All errors are in units of the rating
-    scale.
+    Nothing is clipped here: clip predictions first where the protocol says so. Errors are in units of the rating scale.
 
     Parameters
     ----------

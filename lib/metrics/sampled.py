@@ -28,14 +28,8 @@ class SampledRanks:
     :math:`a + 1, \dots, a + e + 1`: equal scores are taken in random order, and every number here is the exact mean
     over those orders.
 
-    Parameters
-    ----------
-    users, items : ndarray of int32, shape (n,)
-        Codes, sorted by user, then item.
-    above, level : ndarray of int32, shape (n,)
-        :math:`a` and :math:`e`.
-    n_sampled : int
-        Films in each sample.
+    `users` and `items` (int32, shape (n,)) are codes, sorted by user, then item; `above` and `level` (int32, shape (n,)) are
+    :math:`a` and :math:`e`, `n_sampled` is the number of films in each sample.
     """
 
     users: np.ndarray
@@ -118,9 +112,8 @@ def sampled_ranks(
     ----------
     model : Recommender
         Fitted on `train`; asked for ``score(users)`` a batch of users at a time.
-    train, test : Interactions
-    n_sampled : int
-        n.
+    train, test, n_sampled : Interactions, Interactions, int
+        Over the same id maps; n.
     exclude : {"none", "rated"}
         Films never drawn for a user, besides the case's own: none (the paper), or those that the user has rated in train
         and test (Cremonesi, Koren and Turrin 2010).

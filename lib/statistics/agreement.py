@@ -81,17 +81,10 @@ def mislabelled(
 ) -> ScoreMatrix:
     """Put the scores in another order under unchanged ids: the mistake of matching matrices by position.
 
-    Row r of the result holds the scores of row ``rows[r]``; likewise the columns. ValueError unless both are permutations.
+    Row r of the result holds the scores of row ``rows[r]``; likewise the columns. Both are permutations.
     """
-    values = matrix.values
-    for axis, order in enumerate((rows, columns)):
-        if order is None:
-            continue
-        if not np.array_equal(np.sort(order), np.arange(values.shape[axis])):
-            kind = ("rows", "columns")[axis]
-            raise ValueError(f"{kind} must be a permutation of 0..{values.shape[axis] - 1}")
-        values = np.take(values, order, axis=axis)
-    return replace(matrix, values=values)
+    values = matrix.values if rows is None else matrix.values[rows]
+    return replace(matrix, values=values if columns is None else values[:, columns])
 
 
 def shuffled(matrix: ScoreMatrix, *, seed: int, axis: str = "users") -> ScoreMatrix:

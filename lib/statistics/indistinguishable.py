@@ -25,10 +25,8 @@ class Standing:
     pairs : DataFrame
         A row a pair: ``model_a`` (the better one), ``model_b``, ``difference`` (a minus b, in the metric's units),
         ``p_value``, ``p_adjusted`` (Holm over all pairs), ``differs``.
-    groups : list of list of str
-        Of `maximal_groups`: best group first, models best first.
-    level : float
-        Family-wise error rate of ``differs``.
+    groups, level : list of list of str, float
+        Of `maximal_groups`: best group first, models best first. Family-wise error rate of ``differs``.
     """
 
     table: pd.DataFrame
@@ -90,9 +88,8 @@ def standing(
     lower_is_better : bool
     level : float
         Family-wise error rate, between 0 and 1.
-    n_flips, n_resamples : int
+    n_flips, n_resamples, seed : int
         Of the tests, where, corrected for m pairs, no p-value is below m / (1 + n_flips); of each model's own interval.
-    seed : int
 
     Raises
     ------

@@ -100,8 +100,6 @@ def compare_models(
         What is compared, the first minus the second.
     correction : {"holm", "bh"}
         As in `lib.statistics.multiple_testing.adjust`.
-    n_resamples, seed
-        As in `paired_difference`.
 
     Returns
     -------
@@ -156,9 +154,8 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     differences : ndarray of float, shape (n,) or (n, m)
         Differences a user, at least one and finite, for m comparisons that share the flips. A user's difference of summed
         squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
-    n_resamples : int
+    n_resamples, seed : int
         B; p cannot fall below 1 / (1 + B).
-    seed : int
 
     Returns
     -------

@@ -4,7 +4,8 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import TopK, evaluate_ranking, top_k
-from lib.metrics.ranking import METRICS
+
+METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 
 
 def interactions(rows, n_users, n_items, scale=(1, 5)):

@@ -154,7 +154,9 @@ def test_lists_are_judged_by_means_over_starts(parts, split):
         parts,
     )
     assert all(fit["seconds_fit"] == fit["seconds_refit"] for fit in fits)
-    ranks = {out: [sampled_of(fit, split.test, out, n_sampled=20) for fit in fits] for out in ("none", "rated")}
+    ranks = {
+        out: [sampled_of(fit, split.test, out, n_sampled=20) for fit in fits] for out in ("none", "rated")
+    }
     lists = [evaluate_ranking(top_of(fit, split.train), split.test, k=5) for fit in fits]
     found = list_quality(ranks, lists)
     assert set(found) == set(IN_LISTS)
