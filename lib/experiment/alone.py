@@ -36,10 +36,9 @@ def usable_cores() -> int:
 
 def by_memory(most: int, gib_a_job: float = 3.0) -> int:
     """Return how many processes that compute memory is enough for: one at least, at most as many as given."""
-    try:
+    memory = gib_a_job
+    with suppress(AttributeError, ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        memory = gib_a_job
     return max(1, min(most, int(memory / gib_a_job)))
 
 

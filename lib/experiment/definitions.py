@@ -14,6 +14,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -278,11 +279,10 @@ def _inside(name: str) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    try:
+    with suppress(OSError):
         found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size
+    return 0, 0
 
 
 def _parse(path: Path) -> ast.Module:
@@ -294,10 +294,8 @@ def _parse(path: Path) -> ast.Module:
 
 def _cell(source: str) -> ast.Module:
     for text in (source, MAGIC.sub(r"\1pass", source)):
-        try:
+        with suppress(SyntaxError, ValueError):
             return ast.parse(text)
-        except (SyntaxError, ValueError):
-            continue
     return ast.Module([], [])
 
 

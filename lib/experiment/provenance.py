@@ -58,12 +58,12 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 
 def _git(*arguments: str) -> str:
-    try:
-        command = ["git", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    command = ["git", *arguments]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
+    return ""
 
 
 def _processor() -> str:

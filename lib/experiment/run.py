@@ -56,10 +56,7 @@ def run_fits(
 
 
 class Progress:
-    """Tells how many of what are done and how long the rest will take: to the runner by a file, else in a line.
-
-    Lines come no more often than `every` so many seconds.
-    """
+    """Tells how many of what are done and how long the rest will take: to the runner by a file, else in lines, not too many."""
 
     def __init__(self, total: int, what: str, every: float = 20.0):
         self.total, self.what, self.every = total, what, every

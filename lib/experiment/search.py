@@ -55,8 +55,6 @@ def search(
 
     Parameters
     ----------
-    name, space : str, Space
-        Of the search, for people; what may be chosen.
     folds, parts : sequence of Fit, mapping of str to Interactions
         One a fold, with the hyperparameters that are fixed; its ``test`` is validation data cut from a training set, and
         its only measurement ``score``, lower being better.
@@ -74,9 +72,8 @@ def search(
     ValueError
         A budget below 1, no fold, or no trial ended with a score.
     """
-    for label, value in (("n_trials", n_trials), ("folds", len(folds))):
-        if value < 1:
-            raise ValueError(f"{label} must be at least 1; got {value}")
+    if n_trials < 1 or not folds:
+        raise ValueError(f"a search needs a trial and a fold; got n_trials={n_trials} and {len(folds)} folds")
     folds = [replace(fold, records_errors=DIVERGED) for fold in folds]
     settings = {"seed": seed, "batch": BATCH, "startup_trials": STARTUP_TRIALS, "jointly": jointly}
     told = {"space": space.as_text(), "folds": [records.identity(fold, parts) for fold in folds], **settings}

@@ -145,8 +145,7 @@ class _Reader(ast.NodeVisitor):
 
     def __init__(self, folder: str):
         self.folder = folder
-        self.scope = _Scope()
-        self.text: list[str] = []
+        self.scope, self.text = _Scope(), list[str]()
         self.mentions: set[tuple[Chain, frozenset[Origin] | None]] = set()
         self.attributes: set[str] = set()
         self.texts: set[str] = set()
