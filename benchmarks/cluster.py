@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from lib.data.interactions import Interactions
 from lib.data.made_up import made_up_ratings
 from lib.experiment.alone import THREADS, environment, usable_cores
-from lib.experiment.cluster import connected, disconnect, local_cluster, run_jobs
+from lib.experiment.cluster import local_cluster, run_jobs
+from lib.experiment.driver import connected, disconnect
 from lib.models import create
 
 N_JOBS, PAIRS, KILL_EVERY = 50, 3, 3.0
@@ -95,7 +96,7 @@ def run(n_jobs: int = N_JOBS, pairs: int = PAIRS) -> list[dict]:
 
 
 def _on_engine(jobs: list[Job], data: dict, address: str) -> list[dict]:
-    found = dict(run_jobs(work, jobs, data, needs=Job.needs, name=str, address=address))
+    found = dict(run_jobs(work, jobs, data, address=address))
     return [found[index] for index in range(len(jobs))]
 
 
@@ -116,9 +117,7 @@ def _with_kills(jobs: list[Job], data: dict, right: list[dict], workers: int) ->
         killer.start()
         start, found = time.perf_counter(), {}
         try:
-            for index, result in run_jobs(
-                work, jobs, data, needs=Job.needs, name=str, address=cluster.scheduler_address
-            ):
+            for index, result in run_jobs(work, jobs, data, address=cluster.scheduler_address):
                 found[index] = result
         finally:
             done.set()

@@ -49,8 +49,8 @@ class Interactions:
     user_table, item_table : DataFrame, optional
         Side information, one row a code in code order, indexed by raw id.
     origin : tuple
-        How these ratings are made again (`lib.experiment.origin.rebuild`): a data set's name, then a step a split;
-        empty where nothing is known of it. No part of the content.
+        How these ratings are made again (`lib.experiment.upkeep.rebuild`): a data set's name, then a step a split; empty
+        where nothing is known of it. No part of the content.
     """
 
     users: np.ndarray

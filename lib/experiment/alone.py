@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import logging
 import os
 import pickle
@@ -18,31 +17,14 @@ from functools import cache
 from typing import Any
 
 from lib import ROOT
+from lib.experiment.provenance import versions
 from lib.experiment.slots import slots
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
-THREADS = dict.fromkeys(THREAD_VARIABLES, "1")
+THREADS = {
+    f"{name}_THREADS": "1"
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
+}
 """What keeps libraries to one thread. They read it when they load, so it stands in a process's environment from the start."""
-
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "numba",
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "myfm",
-    "implicit",
-    "scikit-surprise",
-)
 
 Work = Callable[[Mapping[str, Any], Any], dict]
 
@@ -53,11 +35,10 @@ def usable_cores() -> int:
 
 
 def by_memory(most: int, gib_a_job: float = 3.0) -> int:
-    """Return how many processes that compute may be open, at most as many as given: one at least, as memory is enough for."""
-    try:
+    """Return how many processes that compute memory is enough for: one at least, at most as many as given."""
+    memory = gib_a_job
+    with suppress(AttributeError, ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    except (AttributeError, ValueError, OSError):
-        memory = gib_a_job
     return max(1, min(most, int(memory / gib_a_job)))
 
 
@@ -96,15 +77,10 @@ def one_thread() -> Iterator[None]:
 # -- the same code -------------------------------------------------------------------------------------------------
 @cache
 def identity() -> dict[str, str]:
-    """Tell what this process runs: the lock, the library's code, Python and the packages that compute."""
-    found = {"requirements.txt": "none", "lib": code(), "Python": platform.python_version()}
+    """Tell what this process runs: the lock, the library's code, Python and packages."""
+    found = {"lib": code(), "Python": platform.python_version(), **versions()}
     with suppress(OSError):
         found["requirements.txt"] = hashlib.sha256((ROOT / "requirements.txt").read_bytes()).hexdigest()
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "none"
     return found
 
 
@@ -131,44 +107,35 @@ def code() -> str:
 def do(task: bytes, *parts: Any) -> tuple[str, Any]:
     """Do a job on a worker of Dask's.
 
-    Parameters
-    ----------
-    task : bytes
-        A pickled dictionary: the driver's ``identity``, where its ``slots`` are, the ``names`` of the parts and, pickled
-        once more since only the same code can read it, ``work`` and job.
-    parts : objects
-        The data.
+    `task` is a pickled dictionary: the driver's ``identity``, where its ``slots`` are, the ``names`` of the data and,
+    pickled once more since only the same code can read it, ``work`` and job.
 
-    Returns
-    -------
-    kind, value : str, object
-        ``"result"`` and the pickled result; ``"error"`` and `what_it_raised`; or ``"other"``, a
-        sentence about what this process runs instead of the driver's code, and its address.
+    Returns ``"result"`` and the pickled result; ``"error"`` and what was raised, pickled, if it can be, and in words; or
+    ``"other"``, a sentence about what this process runs instead of the driver's code, and its address.
     """
-    asked = pickle.loads(task)
+    from distributed import get_worker
+
+    asked, address = pickle.loads(task), get_worker().address
+    here = f"the worker {address} ({socket.gethostname()}, process {os.getpid()}, {sys.executable})"
     if words := differences(asked["identity"], identity()):
-        return "other", (f"the worker {_here()} runs {', '.join(words)}", _address())
+        return "other", (f"{here} runs {', '.join(words)}", address)
+    # A worker that listens on 127.0.0.1 serves no other machine, so the driver's slots are this one's.
+    folder = asked["slots"].rpartition(":")[0]
+    where = asked["slots"] if "//127.0.0.1:" in address and os.path.isdir(folder) else ""
     try:
         work, job = pickle.loads(asked["work"])
-        with slots(asked["slots"] if _shares_a_machine(asked["slots"]) else ""), one_thread():
-            return "result", pickle.dumps(
-                work(dict(zip(asked["names"], parts, strict=True)), job), protocol=5
-            )
+        data = dict(zip(asked["names"], parts, strict=True))
+        with slots(where), one_thread():
+            return "result", pickle.dumps(work(data, job), protocol=5)
     except Exception as error:
-        return "error", what_it_raised(error)
-
-
-def what_it_raised(error: Exception) -> tuple[bytes | None, str]:
-    """Return an error as another process can take it: pickled, if it can be, and in words."""
-    error.add_note(f"on the worker {_here()}:\n{''.join(traceback.format_tb(error.__traceback__))}")
-    try:
-        pickled = pickle.dumps(error)
-        pickle.loads(
-            pickled
-        )  # an error whose __init__ takes other arguments than it hands on doesn't come back
-    except Exception:
-        pickled = None
-    return pickled, f"{type(error).__name__}: {error}"
+        error.add_note(f"on {here}:\n{''.join(traceback.format_tb(error.__traceback__))}")
+        words = f"{type(error).__name__}: {error}"
+        try:
+            pickled = pickle.dumps(error)
+            pickle.loads(pickled)  # fails where __init__ takes other arguments than it hands on
+        except Exception:
+            return "error", (None, words)
+        return "error", (pickled, words)
 
 
 def end_worker(dask_worker: Any, addresses: list[str]) -> None:
@@ -191,26 +158,3 @@ def quiet() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] in ("distributed", "tornado") and name != "tornado.access":
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def _here() -> str:
-    return (
-        f"{_address() or 'in this process'} ({socket.gethostname()}, process {os.getpid()}, {sys.executable})"
-    )
-
-
-def _address() -> str:
-    """Return the address of the worker that this process is, if any."""
-    if "distributed" not in sys.modules:
-        return ""
-    from distributed import get_worker
-
-    try:
-        return get_worker().address
-    except ValueError:
-        return ""
-
-
-def _shares_a_machine(where: str) -> bool:
-    """Whether the driver's slots are this machine's: a worker that listens on 127.0.0.1 serves no other machine."""
-    return where != "" and "//127.0.0.1:" in _address() and os.path.isdir(where.rpartition(":")[0])

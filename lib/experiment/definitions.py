@@ -1,9 +1,7 @@
 """What a result rests on: the definitions reached from some roots, found by reading source files, not importing them.
 
 A definition is a function, a class's head, a method or a constant. Docstrings, comments, annotations, import statements,
-cards and the texts of raised errors belong to none, and no definition of an ``__init__.py`` is ever reached: such a
-file only says where its names come from.
-
+cards and the texts of raised errors belong to none, and of an ``__init__.py`` only counts where its names come from.
 Methods are found by name: one counts if any code that is reached uses an attribute called like it. What is asked for by
 a name put together at run time (``getattr(x, f"_{kind}")``) is not seen.
 """
@@ -16,6 +14,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,41 +28,30 @@ ENTRIES = ("fit", "predict")
 HARMLESS = frozenset({"abc", "typing", "typing_extensions", "enum", "collections"})
 """Packages whose base classes call special methods only; any other base may call every method of a class."""
 
-EVERY = "cards"
-"""The function that hands out the cards of all models."""
-
-MAGIC = re.compile(r"^(\s*)(?:[\w, ]+=\s*)?[%!].*$", re.MULTILINE)
-"""A line in a cell that is IPython's."""
+EVERY = "cards"  # the function that hands out the cards of all models
+MAGIC = re.compile(r"^(\s*)(?:[\w, ]+=\s*)?[%!].*$", re.MULTILINE)  # a line in a cell that is IPython's
 
 
 class Definitions:
-    """The definitions of one source tree. A file is read when it is first needed, and again once it has changed.
+    """The definitions of the library under `root`. A file is read when it is first needed, and again once it has changed.
 
-    Parameters
-    ----------
-    root : Path
-        The folder that holds the package.
-    package : str
-        The package whose definitions count. Of other modules those that a root names are read, and what lies beside them.
+    Of modules outside the library those that a root names are read, and what lies beside them.
     """
 
-    def __init__(self, root: Path = ROOT, package: str = "lib"):
-        self.root, self.package = Path(root), package
+    def __init__(self, root: Path = ROOT):
+        self.root = Path(root)
         self._modules: dict[Path, Module] = {}
         self._known: dict[tuple, tuple[dict[Path, tuple[int, int]], dict[str, str]]] = {}
 
-    def reached(self, roots: Iterable[str], *, cards: bool = False, texts: bool = False) -> dict[str, str]:
+    def reached(self, roots: Iterable[str], *, words: bool = False) -> dict[str, str]:
         """Return the digest of each definition that is reached, by ``module:name`` or ``module:Class.member``.
 
         Parameters
         ----------
         roots : iterable of str
             ``module:name`` of a function, class or constant; ``.name`` for an attribute that is used elsewhere.
-        cards : bool
-            Cards count too.
-        texts : bool
-            A model whose registered name stands as a text in reached code counts, as if it were made there; every one
-            does where the code asks for all cards.
+        words : bool
+            Cards count too, and models that are only named: by a text in reached code, or all where it asks for all cards.
 
         Raises
         ------
@@ -72,34 +60,29 @@ class Definitions:
         SyntaxError
             A file is not Python; the message names it.
         """
-        key = (frozenset(roots), cards, texts)
+        key = (frozenset(roots), words)
         if key in self._known:
             stamps, found = self._known[key]
             if all(_stamp(path) == stamp for path, stamp in stamps.items()):
                 return dict(found)
-        walk = _Walk(self, {root.partition(":")[0] for root in key[0]}, cards=cards, texts=texts)
+        walk = _Walk(self, {root.partition(":")[0] for root in key[0]}, words)
         for root in sorted(key[0]):
             walk.start(root)
         found = dict(sorted(walk.finish().items()))
         self._known[key] = {module.path: module.stamp for module in walk.modules.values() if module}, found
         return dict(found)
 
-    def digest(self, roots: Iterable[str], *, cards: bool = False, texts: bool = False) -> str:
+    def digest(self, roots: Iterable[str]) -> str:
         """Return 16 hexadecimal digits for all that `reached` finds, wherever it is defined."""
-        found = self.reached(roots, cards=cards, texts=texts)
+        found = self.reached(roots)
         return _hash(repr(sorted((key.partition(":")[2], digest) for key, digest in found.items())))
 
     def roots_of(self, sources: Iterable[str], *, texts: bool = False, values: Any = None) -> set[str]:
-        """Return the roots of a notebook: what its cells import from the package and use.
+        """Return the roots of a notebook: what its code cells import from the library and use.
 
-        Parameters
-        ----------
-        sources : iterable of str
-            Code cells. A cell that is not Python even without IPython's commands is passed over.
-        texts : bool
-            A text in a cell that is a registered model's name counts as that model.
-        values : object
-            Parameter values: mappings and sequences, whose texts are looked at in the same way.
+        With `texts`, a text in a cell that is a registered model's name counts as that model; one in the parameters'
+        `values`, in any nest of mappings and sequences, does so always. A cell that is not Python even without IPython's
+        commands is passed over.
         """
         body = [statement for source in sources for statement in _cell(source).body]
         cells, read = Module("cells of a notebook", ast.Module(body, [])), read_cells(body)
@@ -119,13 +102,9 @@ class Definitions:
             attributes.update(() if places else chain[1:])
         return roots | {f".{name}" for name in attributes}
 
-    def inside(self, name: str) -> bool:
-        """Whether a module is one of the package's."""
-        return name == self.package or name.startswith(self.package + ".")
-
     def module(self, name: str, folders: Iterable[Path] = ()) -> Module | None:
-        """Return a module of the package, or another one that lies in one of some folders."""
-        inside = self.inside(name)
+        """Return a module of the library, or another one that lies in one of some folders."""
+        inside = _inside(name)
         for folder in [self.root] if inside else folders if name else ():
             base = folder.joinpath(*name.split("."))
             for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
@@ -142,8 +121,8 @@ class Definitions:
 class _Walk:
     """One search: what is reached so far, what is still to be looked at, and which attributes are used."""
 
-    def __init__(self, tree: Definitions, named: set[str], *, cards: bool = False, texts: bool = False):
-        self.tree, self.cards, self.texts = tree, cards, texts
+    def __init__(self, tree: Definitions, named: set[str], words: bool = False):
+        self.tree, self.words = tree, words
         self.named = {name for name in named if not name.startswith(".")}
         self.modules: dict[str, Module | None] = {}
         self.beside: list[Path] = []
@@ -156,13 +135,13 @@ class _Walk:
         self._waiting: dict[str, list[tuple[Module, str, str]]] = defaultdict(list)
         for name in sorted(self.named):
             self.module(name)
-        folder, place = tree.root / tree.package / "models", f"{tree.package}.models"
-        self.registry = {name: card.place for name, card in read_cards((str(folder),), place).items()}
+        cards = read_cards((str(tree.root / "lib" / "models"),), "lib.models")
+        self.registry = {name: card.place for name, card in cards.items()}
 
     def module(self, name: str) -> Module | None:
-        """Return a module that counts: of the package, named by a root, or, as a reader's helpers do, beside such a one."""
+        """Return a module that counts: of the library, named by a root, or, as a reader's helpers do, beside such a one."""
         if name not in self.modules:
-            named = name in self.named and not self.tree.inside(name)
+            named = name in self.named and not _inside(name)
             found = self.tree.module(name, [Path.cwd(), *map(Path, sys.path)] if named else self.beside)
             self.modules[name] = found
             if named and found is not None and not found.path.is_relative_to(sys.prefix):
@@ -198,8 +177,8 @@ class _Walk:
                         self.use(rest)
                 self.use(() if places else chain[1:])
             self.use(read.attributes)
-            models = read.made | read.texts if self.texts else read.made
-            if self.texts and any(other == EVERY for _, other in bindings):
+            models = read.made | read.texts if self.words else read.made
+            if self.words and any(other == EVERY for _, other in bindings):
                 models = self.registry.keys()
             for model in models & self.registry.keys():
                 self.reach(*self.registry[model].split(":"))
@@ -219,23 +198,24 @@ class _Walk:
             if (place, name) in self._reached or module is None or module.signpost or not name:
                 continue
             self._reached.add((place, name))
-            if name in CARDS and not self.cards:
+            if name in CARDS and not self.words:
                 continue
             self._queue.append((module, name, ""))
             if ON_IMPORT in module.definitions:
                 self.reach(place, ON_IMPORT)
             for member in module.members(name):
                 special = member.startswith("__") and member.endswith("__")
-                if member in CARDS:
-                    taken = self.cards
-                else:
-                    taken = special or member in self._used or self.foreign(place, name)
-                    if not taken:
-                        self._waiting[member].append((module, name, member))
-                self._queue += [(module, name, member)] if taken else []
+                if (
+                    self.words
+                    if member in CARDS
+                    else special or member in self._used or self.foreign(*origin)
+                ):
+                    self._queue.append((module, name, member))
+                elif member not in CARDS:
+                    self._waiting[member].append((module, name, member))
 
     def foreign(self, place: str, name: str) -> bool:
-        """Whether code outside the package may call any method of a class, as Keras does with its layers'."""
+        """Whether code outside the library may call any method of a class, as Keras does with its layers'."""
         if (place, name) not in self._foreign:
             self._foreign[place, name] = False
             module = self.module(place)
@@ -294,12 +274,15 @@ class _Walk:
         return {(place, "")} if self.module(place) else {("", place)}
 
 
+def _inside(name: str) -> bool:
+    return name == "lib" or name.startswith("lib.")
+
+
 def _stamp(path: Path) -> tuple[int, int]:
-    try:
+    with suppress(OSError):
         found = path.stat()
-    except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_size
+    return 0, 0
 
 
 def _parse(path: Path) -> ast.Module:
@@ -311,10 +294,8 @@ def _parse(path: Path) -> ast.Module:
 
 def _cell(source: str) -> ast.Module:
     for text in (source, MAGIC.sub(r"\1pass", source)):
-        try:
+        with suppress(SyntaxError, ValueError):
             return ast.parse(text)
-        except (SyntaxError, ValueError):
-            continue
     return ast.Module([], [])
 
 

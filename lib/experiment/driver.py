@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import atexit
-import os
 import pickle
 import time
 import uuid
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lib.experiment.alone import Work, code, do, end_worker, identity, quiet
-from lib.experiment.slots import NoSlots, held
+from lib.experiment.slots import Slots, held
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-REACHED_IN = 30
-"""Seconds in which a scheduler has to answer."""
-
-WITHOUT_WORKERS = 300.0
-"""Seconds that a cluster may be without any worker."""
-
-LOOK, GATHER = 1.0, 30.0
-"""Seconds: between two looks at a cluster that has no news, for one result to arrive."""
-
-LOST = 20
-"""How often a job is handed in again that was lost without its worker's death being its own."""
+REACHED_IN = 30  # seconds in which a scheduler has to answer
+WITHOUT_WORKERS = 300.0  # seconds that a cluster may be without any worker
+LOOK, GATHER = 1.0, 30.0  # seconds between two looks at a cluster without news, and for one result to arrive
+LOST = 20  # how often a job is handed in again that was lost without its worker's death being its own
+FIX = (
+    "If lib was edited since this process or the cluster started, start them again; on another machine, check out the same "
+    "commit and install its requirements.txt first."
+)
 
 
 class OtherCode(RuntimeError):
@@ -46,55 +41,44 @@ class JobFailed(RuntimeError):
     """A job raised an error that can't be handed from process to process; the message names both."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """What one call of `run_jobs` was asked for."""
+class Job(Protocol):
+    """Anything that pickles; as a text, it is what errors call it."""
 
-    work: Work
-    jobs: Sequence[Any]
-    data: Mapping[str, Any]
-    needs: Callable[[Any], Iterable[str]]
-    name: Callable[[Any], str]
+    def needs(self) -> Iterable[str]:
+        """Name the data that it reads, as far as there are such."""
 
-    def names(self, index: int) -> list[str]:
-        """Names of the data that a job needs, as far as there are such."""
-        return sorted(set(self.needs(self.jobs[index])) & set(self.data))
 
-    def title(self, index: int) -> str:
-        """Name a job as errors do."""
-        return self.name(self.jobs[index])
+def data_of(job: Job, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those data that a job needs, by name."""
+    return {name: data[name] for name in sorted(set(job.needs()) & set(data))}
 
 
 class Driver:
     """Hands in a call's jobs on one cluster, one for each of its threads at a time, and collects what comes of them.
 
     Jobs are marked as producers of data, which Dask keeps at the scheduler until a worker is free, whoever else uses the
-    cluster: a worker's death counts against all jobs that it was given.
-
-    Parameters
-    ----------
-    call : Call
-    address : str
-    shares : bool
-        Whether jobs take slots of this machine's, and this process gives its own back while it waits.
+    cluster: a worker's death counts against all jobs that it was given. Unless a call `shares` this machine, its jobs take
+    no slots of it, and this process keeps its own while it waits.
     """
 
-    def __init__(self, call: Call, address: str, *, shares: bool = True):
-        self.call, self.address = call, address
-        self.slots = held() if shares else NoSlots()
+    def __init__(
+        self, work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, *, shares=True
+    ):
+        self.work, self.jobs, self.data, self.address = work, jobs, data, address
+        self.slots = held() if shares else Slots()
         self.client = connected(address)
         self.running: dict[str, tuple[int, Future]] = {}
         self.killed: list[int] = []
         self._parts: dict[str, Future] = {}
         self._keys: dict[str, str] = {}
-        self._lost: dict[int, int] = {}
+        self._lost: Counter[int] = Counter()
         self._ended: set[str] = set()
         self._arrived: SimpleQueue[Future] = SimpleQueue()
         self._threads, self._asked, self._served = 1, 0.0, time.monotonic()
 
     def results(self, left: Iterable[int]) -> Iterator[tuple[int, dict]]:
         """Yield index and result of each job but those in `killed` at the end."""
-        waiting, complete = deque(left), False
+        waiting = deque(left)
         try:
             while waiting or self.running:
                 self._fill(waiting)
@@ -106,12 +90,8 @@ class Driver:
                 if answer is not None:
                     self._fill(waiting)  # while the caller writes, workers go on
                     yield index, answer
-            complete = True
         finally:
-            if not complete:
-                self._abandon()
-            self.running.clear()
-            self._parts.clear()
+            self._abandon()
 
     # -- in
     def _fill(self, waiting: deque[int]) -> None:
@@ -119,30 +99,28 @@ class Driver:
             self._look()
         while waiting and len(self.running) < self._threads:
             index = waiting.popleft()
-            task = {
-                "identity": identity(),
-                "slots": str(self.slots),
-                "names": self.call.names(index),
-                "work": _pickled((self.call.work, self.call.jobs[index])),
-            }
-            parts = self._sent(task["names"])
-            future = self._submit(f"fit-{uuid.uuid4().hex}", do, pickle.dumps(task), *parts)
-            self.running[future.key] = index, future
-            future.add_done_callback(self._arrived.put)
+            job = self.jobs[index]
+            data = data_of(job, self.data)
+            task = {"identity": identity(), "slots": str(self.slots), "names": list(data)}
+            task["work"] = pickle.dumps((self.work, job), protocol=5)
+            parts = self._sent(data)
+            self._await(index, self._submit(f"fit-{uuid.uuid4().hex}", do, pickle.dumps(task), *parts))
 
-    def _sent(self, names: Sequence[str]) -> list[Future]:
+    def _await(self, index: int, future: Future) -> None:
+        self.running[future.key] = index, future
+        future.add_done_callback(self._arrived.put)
+
+    def _sent(self, data: Mapping[str, Any]) -> list[Future]:
         """Return futures of parts. As a task that any worker can do, a part outlives the workers that have it."""
         from lib.experiment.key import fingerprint
 
-        new = [name for name in names if name not in self._parts]
+        new = [name for name in data if name not in self._parts]
         for name in new:
-            part = self.call.data[name]
-            if name not in self._keys:
-                self._keys[name] = f"part-{fingerprint(part)}"
-            self._parts[name] = self._submit(self._keys[name], pickle.loads, pickle.dumps(part, protocol=5))
+            key = self._keys.setdefault(name, f"part-{fingerprint(data[name])}")
+            self._parts[name] = self._submit(key, pickle.loads, pickle.dumps(data[name], protocol=5))
         if new:
             self._spread([self._parts[name] for name in new])
-        return [self._parts[name] for name in names]
+        return [self._parts[name] for name in data]
 
     def _spread(self, parts: list[Future]) -> None:
         """Let idle workers fetch data before they have work: one that computes may not answer another for long."""
@@ -179,11 +157,11 @@ class Driver:
         """Return a job's result; None where there is none, and the job waits again or is left for its last try."""
         from distributed import CancelledError, KilledWorker, TimeoutError
 
+        title = str(self.jobs[index])
         try:
             kind, value = future.result(timeout=GATHER)
         except TimeoutError:  # its worker died with the result, which is being made again
-            self.running[future.key] = index, future
-            future.add_done_callback(self._arrived.put)
+            self._await(index, future)
             return None
         except KilledWorker as error:
             if error.task == future.key:
@@ -198,8 +176,8 @@ class Driver:
         except Exception as error:  # a job's own errors come as values
             self._look()
             raise OtherCode(
-                f"the cluster at {self.address} can't take {self.call.title(index)} ({type(error).__name__}: {error}). Do "
-                f"its scheduler and workers run this code in this environment? {FIX}"
+                f"the cluster at {self.address} can't take {title} ({type(error).__name__}: {error}). Do its scheduler and "
+                f"workers run this code in this environment? {FIX}"
             ) from error
         if kind == "other":
             self._refuse(*value)
@@ -208,9 +186,9 @@ class Driver:
         if kind == "error":
             pickled, words = value
             if pickled is None:
-                raise JobFailed(f"{self.call.title(index)}: {words}")
+                raise JobFailed(f"{title}: {words}")
             error = pickle.loads(pickled)
-            error.add_note(f"in the job {self.call.title(index)}")
+            error.add_note(f"in the job {title}")
             raise error
         return pickle.loads(value)
 
@@ -220,16 +198,14 @@ class Driver:
         if stale_here or "//127.0.0.1:" not in worker or len(self._ended) >= self._threads:
             raise OtherCode(f"{words}. Results might differ from those made here. {FIX}")
         self._ended.add(worker)
-        self.client.run(end_worker, addresses=[worker], workers=[worker], nanny=True, on_error="ignore")
+        self._end([worker])
 
     def _renew(self, index: int, waiting: deque[int], error: BaseException) -> None:
         """Hand in again what was lost through no fault of its own, its data under new keys."""
-        self._lost[index] = self._lost.get(index, 0) + 1
+        self._lost[index] += 1
         if self._lost[index] > LOST:
-            raise NoCluster(
-                f"the cluster at {self.address} lost {self.call.title(index)} {LOST} times"
-            ) from error
-        for name in self.call.names(index):
+            raise NoCluster(f"the cluster at {self.address} lost {self.jobs[index]} {LOST} times") from error
+        for name in data_of(self.jobs[index], self.data):
             self._parts.pop(name, None)
             self._keys[name] = f"{self._keys[name].partition('/')[0]}/{uuid.uuid4().hex[:8]}"
         waiting.appendleft(index)
@@ -259,54 +235,35 @@ class Driver:
         """See to it that no job of this call is at work. Where a worker has others' jobs, too, it is left to end."""
         keys = set(self.running)
         with suppress(Exception):
-            if self.client.status != "running":
-                return
-            ours = [
-                worker for worker, at_work in self.client.processing().items()
-                if at_work and keys.issuperset(at_work)
-            ]  # fmt: skip
-            self.client.cancel([future for _, future in self.running.values()])
-            self.client.run(end_worker, addresses=ours, workers=ours, nanny=True, on_error="ignore")
+            if keys and self.client.status == "running":
+                at_work = self.client.processing().items()
+                ours = [worker for worker, tasks in at_work if tasks and keys.issuperset(tasks)]
+                self.client.cancel([future for _, future in self.running.values()])
+                self._end(ours)
+        self.running.clear()
+        self._parts.clear()
 
-
-FIX = (
-    "If lib was edited since this process or the cluster started, start them again; on another machine, check out the same "
-    "commit and install its requirements.txt first."
-)
+    def _end(self, workers: list[str]) -> None:
+        self.client.run(end_worker, addresses=workers, workers=workers, nanny=True, on_error="ignore")
 
 
 def _nothing(*parts: Any) -> None:
     """Need parts."""
 
 
-def _pickled(value: Any) -> bytes:
-    try:
-        return pickle.dumps(value, protocol=5)
-    except Exception:  # of a notebook's own, or a lambda
-        import cloudpickle
-
-        return cloudpickle.dumps(value)
-
-
 # -- connections ---------------------------------------------------------------------------------------------------
-_clients: dict[tuple[int, str], Client] = {}
+_clients: dict[str, Client] = {}
 
 
 def connected(address: str) -> Client:
-    """Return this process's connection to a scheduler, the same one each time.
-
-    Raises
-    ------
-    NoCluster
-        Nothing answers there.
-    """
+    """Return this process's connection to a scheduler, the same one each time; `NoCluster` where nothing answers."""
     from distributed import Client
     from distributed.versions import VersionMismatchWarning
 
     quiet()
     if not _clients:
         atexit.register(disconnect)
-    client = _clients.get((os.getpid(), address))
+    client = _clients.get(address)
     if client is None or client.status != "running":
         try:
             with warnings.catch_warnings():
@@ -316,14 +273,12 @@ def connected(address: str) -> Client:
             raise NoCluster(
                 f"no Dask scheduler answers at {address} ({type(error).__name__}: {error})"
             ) from error
-        _clients[os.getpid(), address] = client
+        _clients[address] = client
     return client
 
 
 def disconnect(address: str | None = None) -> None:
     """Close the connection to a scheduler, or all of them."""
-    for key in [key for key in _clients if address in (None, key[1])]:
-        client = _clients.pop(key)
-        if key[0] == os.getpid():
-            with suppress(Exception):
-                client.close()
+    for key in [key for key in _clients if address in (None, key)]:
+        with suppress(Exception):
+            _clients.pop(key).close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from lib import metrics
 from lib.data.splits import Split
-from lib.experiment.fit import Fit, Fitted, Parts, Stopping
+from lib.experiment.fit import Fit, Fitted
 from lib.experiment.measurements import errors as errors_of
 from lib.experiment.measurements import lists as lists_of
 from lib.experiment.measurements import predictions as predictions_of
@@ -19,15 +19,12 @@ from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics.lists import TopK
 from lib.models import Recommender
-from lib.models.fitting import fit_model
 from lib.statistics.agreement import ScoreMatrix
 from lib.statistics.significance import bootstrap_interval
 
 RATING_METRICS = ("rmse", "mae")
 COSTS = ("n_parameters", "peak_mib", "seconds_rank")
-MAX_SCORE_CELLS = 30_000_000
-"""Score matrices above this size (120 MB in single precision) are not kept."""
-
+MAX_SCORE_CELLS = 30_000_000  # larger score matrices (120 MB in single precision) are not kept
 ERRORS: dict[str, Mapping[str, Any]] = {
     "predictions": {"dtype": "float64"},
     "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},
@@ -37,27 +34,24 @@ ERRORS: dict[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one fitted model did on one split.
+    """What one fitted model, `model` by its name in results, did on one split.
 
     Parameters
     ----------
-    model : str
-        The name that results, tables and figures use.
-    split : Split
     seed : int or None
         The model's own seed; None where it has none.
+    values : dict of str to (value, low, high)
+        Every metric with its interval (NaN where none was asked for).
     errors : lib.metrics.UserErrors or None
         Test errors of clipped predictions by user; None for a model that does not predict ratings.
     ranking : dict of int to lib.metrics.Ranking
         By k; full catalogue, train masked.
-    values : dict of str to (value, low, high)
-        Every metric with its interval (NaN where none was asked for).
     predictions, top_k : DataFrame or None
         By raw id.
     scores : ScoreMatrix or None
         Unclipped scores of every user and film.
     fitted : Recommender or None
-        The model, where `evaluate` has made it.
+        The model itself, of `evaluate`.
     """
 
     model: str
@@ -79,22 +73,26 @@ class Evaluation:
 
     def records(self) -> list[dict]:
         """Tidy metric records, without dataset and run."""
+        key = {"split": self.split.name, "fold": self.split.fold, "seed": self.seed, "model": self.model}
+        seconds = {"seconds_fit": self.seconds_fit, "seconds_predict": self.seconds_predict}
         return [
-            {
-                "split": self.split.name, "fold": self.split.fold, "seed": self.seed, "model": self.model,
-                "metric": metric, "value": value, "low": low, "high": high, "seconds_fit": self.seconds_fit,
-                "seconds_predict": self.seconds_predict,
-            }
+            {**key, "metric": metric, "value": value, "low": low, "high": high, **seconds}
             for metric, (value, low, high) in self.values.items()
-        ]  # fmt: skip
+        ]
 
 
 def evaluation_of(
-    name: str, found: Mapping[str, Any], split: Split, *, ks: Sequence[int] = (), threshold: float = 4.0,
-    n_resamples: int = 1000, resampling_seed: int = 42, seed: int | None = None,
-    list_metrics: Collection[str] | None = None, intervals: Collection[str] | None = None,
-    fitted: Recommender | None = None,
-) -> Evaluation:  # fmt: skip
+    name: str,
+    found: Mapping[str, Any],
+    split: Split,
+    *,
+    ks: Sequence[int] = (),
+    threshold: float = 4.0,
+    n_resamples: int = 1000,
+    seed: int | None = None,
+    list_metrics: Collection[str] | None = None,
+    intervals: Collection[str] | None = None,
+) -> Evaluation:
     """Turn what a fit left into figures: errors of its predictions, quality of its lists, what it cost.
 
     Errors weigh every test rating alike. Lists are of the full catalogue, training films masked; a test rating of
@@ -107,21 +105,13 @@ def evaluation_of(
     found : mapping
         A record, of which count: ``predictions`` (clipped, in the order of the test ratings), ``items`` and ``scores`` of
         everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
-    split : Split
-    ks : sequence of int
-        List lengths; empty for no ranking.
-    threshold : float
-    n_resamples : int
-        Resamples of users for 95% intervals; 0 for none.
-    resampling_seed : int
-        Of the intervals.
+    ks, n_resamples : sequence of int, int
+        List lengths; empty for no ranking. Resamples of users for 95% intervals; 0 for none.
     seed : int, optional
         Of the model's random start.
-    list_metrics : collection of str, optional
-        Metrics of lists that are kept, such as ``ndcg``; all by default.
-    intervals : collection of str, optional
-        Metrics, without k, that get an interval; all but coverage by default.
-    fitted : Recommender, optional
+    list_metrics, intervals : collection of str, optional
+        Metrics of lists that are kept, such as ``ndcg``, and metrics, without k, that get an interval; all by default, but
+        for an interval of coverage.
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
@@ -132,7 +122,7 @@ def evaluation_of(
         if not wanted or n_resamples == 0 or len(sample) < 2:
             values[metric] = (sample.value, np.nan, np.nan)
             return
-        interval = bootstrap_interval(sample, n_resamples=n_resamples, seed=resampling_seed)
+        interval = bootstrap_interval(sample, n_resamples=n_resamples)
         values[metric] = (interval.value, interval.low, interval.high)
 
     if found.get("predictions") is not None:
@@ -162,10 +152,8 @@ def evaluation_of(
             values[cost] = (float(found[cost]), np.nan, np.nan)
     if found.get("score_matrix") is not None:
         matrix = ScoreMatrix(train.user_ids, train.item_ids, found["score_matrix"])
-    return Evaluation(
-        name, split, seed, values, _number(found.get("seconds_fit")), _number(found.get("seconds_predict")), errors,
-        ranking, predictions, lists, matrix, fitted,
-    )  # fmt: skip
+    seconds = _number(found.get("seconds_fit")), _number(found.get("seconds_predict"))
+    return Evaluation(name, split, seed, values, *seconds, errors, ranking, predictions, lists, matrix)
 
 
 def top_of(found: Mapping[str, Any], train) -> TopK:
@@ -175,77 +163,64 @@ def top_of(found: Mapping[str, Any], train) -> TopK:
 
 
 def evaluate(
-    model: str | Recommender, split: Split, *, name: str | None = None, validation=None, ks: Sequence[int] = (10,),
-    threshold: float = 4.0, keep: bool = True, n_resamples: int = 1000, resampling_seed: int = 42, fitted: bool = False,
-    seconds_fit: float | None = None, **parameters,
-) -> Evaluation:  # fmt: skip
+    model: str | Recommender,
+    split: Split,
+    *,
+    name: str = "",
+    ks: Sequence[int] = (10,),
+    threshold: float = 4.0,
+    keep: bool = True,
+    n_resamples: int = 1000,
+    seconds_fit: float | None = None,
+    **parameters,
+) -> Evaluation:
     """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
-    Predictions are clipped to the rating scale before errors are taken; cold pairs get the model's documented answer
-    and count like all others.
+    Predictions are clipped to the rating scale; cold pairs get the model's documented answer and count like all others.
+    Options are those of `evaluation_of`. `lib.experiment.fit.FitFailed` where the model raised an error, or gave a
+    prediction that is not finite.
 
     Parameters
     ----------
     model : str or Recommender
-        A registered name (`parameters` are its hyperparameters), whose record is kept, or a model, which is fitted here.
-    split : Split
-    name : str, optional
+        A registered name (`parameters` are its hyperparameters), whose record is kept, or a model that is fitted already
+        (`seconds_fit` says how long that took).
+    name : str
         What results call it; the registered name by default.
-    validation : Interactions, optional
-        Handed to ``fit`` for early stopping.
-    ks, threshold, n_resamples, resampling_seed
-        As in `evaluation_of`.
     keep : bool
         Keep predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix.
-    fitted : bool
-        `model` is fitted already, on ``split.train``; `seconds_fit` says how long that took.
-
-    Raises
-    ------
-    lib.experiment.fit.FitFailed
-        The model raised an error, or gave a prediction that is not finite.
     """
-    parts = {"train": split.train, "test": split.test} | (
-        {} if validation is None else {"validation": validation}
-    )
-    matrix = keep and split.train.n_users * split.train.n_items <= MAX_SCORE_CELLS
+    parts = {"train": split.train, "test": split.test}
     measure = {**ERRORS}
     if ks:
         measure["lists"] = {"k": max(ks), "dtype": "float64"}
-    if matrix:
+    if keep and split.train.n_users * split.train.n_items <= MAX_SCORE_CELLS:
         measure["score_matrix"] = {}
     if isinstance(model, str):
-        stopping = None if validation is None else Stopping(validation="validation", refit=False)
-        fit = Fit(
-            model, parameters, stopping=stopping, measure={**measure, "fitted_arrays": {}}, labels={"model": model}
-        )  # fmt: skip
+        fit = Fit(model, parameters, measure={**measure, "fitted_arrays": {}}, labels={"model": model})
         (found,) = run_fits([fit], parts)
-        model, name = model_of(found, fit, split.train), name or model
+        fitted, name = model_of(found, fit, split.train), name or model
     elif parameters:
         raise TypeError(f"parameters {sorted(parameters)} go with a model's name, not with a model")
-    elif name is None:
+    elif not name:
         raise TypeError("give the evaluated model a name: evaluate(model, split, name='...')")
     else:
-        found = _measured_here(model, parts, measure, fitted, seconds_fit)
-    one = evaluation_of(
-        name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, resampling_seed=resampling_seed,
-        seed=getattr(model, "seed", None), fitted=model,
-    )  # fmt: skip
-    if not keep:
-        object.__setattr__(one, "predictions", None)
-        object.__setattr__(one, "top_k", None)
-    return one
+        fitted = model
+        held = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
+        found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds_fit}
+        found |= predictions_of(held, **measure["predictions"]) | errors_of(held, **measure["errors"])
+        found |= lists_of(held, **measure["lists"]) if ks else {}
+        found |= {"score_matrix": held.scores} if "score_matrix" in measure else {}
+    seed = getattr(fitted, "seed", None)
+    one = evaluation_of(name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, seed=seed)
+    one = one if keep else replace(one, predictions=None, top_k=None)
+    return replace(one, fitted=fitted)
 
 
 def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split) -> list[Evaluation]:
     """Fit a registered model with several hyperparameters, side by side, and measure errors, without intervals.
 
-    Parameters
-    ----------
-    model : str
-    wanted : sequence of mapping
-        The hyperparameters of each fit, ``seed`` among them where the model has one.
-    split : Split
+    Each of `wanted` has the hyperparameters of a fit, ``seed`` among them where the model has one.
     """
     fits = [Fit(model, dict(one), measure=ERRORS) for one in wanted]
     found = run_fits(fits, {"train": split.train, "test": split.test})
@@ -253,30 +228,6 @@ def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split)
         evaluation_of(model, record, split, n_resamples=0, seed=one.get("seed"))
         for one, record in zip(wanted, found, strict=True)
     ]
-
-
-def _measured_here(
-    model: Recommender,
-    parts: Parts,
-    measure: Mapping[str, Mapping[str, Any]],
-    fitted: bool,
-    seconds: float | None,
-) -> dict[str, Any]:
-    """Measure a model that a notebook has in its hands."""
-    import time
-
-    if not fitted:
-        start = time.perf_counter()
-        fit_model(model, parts["train"], validation=parts.get("validation"))
-        seconds = time.perf_counter() - start
-    one = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
-    found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds}
-    found |= predictions_of(one, **measure["predictions"]) | errors_of(one, **measure["errors"])
-    if "lists" in measure:
-        found |= lists_of(one, **measure["lists"])
-    if "score_matrix" in measure:
-        found["score_matrix"] = one.scores
-    return found
 
 
 def _number(value: Any) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
@@ -23,14 +24,7 @@ Parts = Mapping[str, Interactions]
 
 
 class FitFailed(RuntimeError):
-    """A fit raised an error; the message names both, `kind` is the error's class name."""
-
-    def __init__(self, message: str, kind: str = ""):
-        super().__init__(message, kind)  # both, so that the error travels between processes
-        self.kind = kind
-
-    def __str__(self) -> str:
-        return str(self.args[0])
+    """A fit raised an error; the message names both."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +36,8 @@ class Stopping:
     limit : str
         The hyperparameter that ends training, such as ``n_epochs``; empty for a model that has none, which is then fitted
         on the inner training ratings only to be measured on the validation ratings.
-    most : int
-        Its largest value; 0 leaves the model's own.
-    patience : int, optional
-        Handed on where it is not the model's own that is meant.
+    most, patience : int, int or None
+        Its largest value, and how long no better one is waited for; 0 and None leave the model's own.
     train, validation : str
         Parts to learn from and to stop on; no validation part: a tenth of each user's training ratings is cut off.
     refit : bool
@@ -75,10 +67,8 @@ class Fit:
         Hyperparameters; plain values.
     seed : int, optional
         Of the random start, for a model that takes one.
-    train, test : str
-        Parts: what is learned from, and what is asked for.
-    further : tuple of str
-        Other parts that the preparation or a measurement reads.
+    train, test, further : str, str, tuple of str
+        Parts: what is learned from, what is asked for, and what else the preparation or a measurement reads.
     prepare : str, mapping
         ``module:function`` and its options: ``function(parts, fit, **options)`` returns the parts that the fit sees.
     stopping : Stopping, optional
@@ -134,21 +124,9 @@ def address(measurement: str) -> str:
 class Fitted:
     """A fitted model with its data, as measurements see it.
 
-    Parameters
-    ----------
-    fit : Fit
-    model : Recommender
-        The one that counts.
-    parts : Parts
-        As the model saw them; `given` as they were before the preparation.
-    stopped : Recommender, optional
-        The one that was stopped on validation ratings.
-    n_epochs : int
-        Found there; 0 where none were to be found.
-    seconds_fit, seconds_refit : float
-        All training, and the last one alone.
-    memory : PeakMemory, optional
-        Of the training, where costs are measured.
+    `model` is the one that counts, `stopped` the one that was stopped on validation ratings, after `n_epochs` (0 where none
+    were to be found). `parts` are the data as the model saw them, `given` as they were before the preparation. The seconds
+    are those of all training, and of the last one alone; `memory` is that of training, where costs are measured.
     """
 
     fit: Fit
@@ -194,17 +172,9 @@ class Fitted:
 def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:
     """Fit a model and measure it: every figure of the report that a model is behind is made here.
 
-    Returns
-    -------
-    dict
-        ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
-        (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
-        nothing else but seconds) or ``note`` (what was done so that there was none).
-
-    Raises
-    ------
-    FitFailed
-        Whatever the fit raised, in words, unless `Fit.records_errors` has it.
+    Returns ``n_epochs`` (found by `Stopping`, 0 elsewhere), ``n_parameters``, ``seconds_fit``, ``seconds_refit``, ``seconds``
+    (measurements included), what the measurements return, and, where asked for, ``failure`` (an error in words; then
+    nothing else but seconds) or ``note`` (what was done so that there was none). Other errors are raised, as `FitFailed`.
     """
     start = time.perf_counter()
     note, asked = "", fit
@@ -219,7 +189,7 @@ def fit_and_measure(parts: Parts, fit: Fit) -> dict[str, Any]:
                 note = f"ran with a learning rate of {rate / 4:g}, as training diverged at {rate:g}"
                 continue
             if kind not in asked.records_errors and "Exception" not in asked.records_errors:
-                raise FitFailed(f"{asked}: {kind}: {error}", kind) from error
+                raise FitFailed(f"{asked}: {kind}: {error}") from error
             found, note = {"failure": f"{kind}: {error}"[:300]}, ""
             break
     return {**found, **({"note": note} if note else {}), "seconds": time.perf_counter() - start}
@@ -234,12 +204,9 @@ def _measured(parts: Parts, fit: Fit) -> dict[str, Any]:
     measurements = [(_function(address(name)), options) for name, options in fit.measure.items()]
     for module in model_class(fit.model).loaded_first:
         import_module(module)
-    if "cost" in fit.measure:
-        with PeakMemory() as memory:
-            fitted = _train(prepared, given, fit)
-        fitted.memory = memory
-    else:
+    with PeakMemory() if "cost" in fit.measure else nullcontext() as memory:
         fitted = _train(prepared, given, fit)
+    fitted.memory = memory
     found: dict[str, Any] = {
         "n_epochs": fitted.n_epochs,
         "n_parameters": int(fitted.model.n_parameters_),
@@ -253,38 +220,36 @@ def _measured(parts: Parts, fit: Fit) -> dict[str, Any]:
 
 def _train(parts: Parts, given: Parts, fit: Fit) -> Fitted:
     """Fit the model, its length found as `Stopping` says."""
-    parameters, stopping, train = dict(fit.parameters), fit.stopping, parts[fit.train]
+    parameters, train = dict(fit.parameters), parts[fit.train]
     if fit.seed is not None and "seed" in model_class(fit.model).parameter_names():
         parameters["seed"] = fit.seed
-    start = time.perf_counter()
-
-    def fitted(model: Recommender, since: float, stopped: Recommender | None = None, n: int = 0) -> Fitted:
-        now = time.perf_counter()
-        return Fitted(fit, model, parts, given, stopped, n, now - start, now - since)
-
-    if stopping is None:
-        return fitted(fit_model(fit.model, train, **parameters), start)
+    start = again = time.perf_counter()
+    stopped, n, inner, validation = None, 0, None, None
+    stopping = fit.stopping or Stopping(by_model=True)
     limits: dict[str, Any] = {stopping.limit: stopping.most} if stopping.limit and stopping.most else {}
-    if stopping.by_model:
-        # What a page or a quick profile asks for in so many words is not overruled.
-        model = fit_model(fit.model, train, **{**limits, **parameters})
-        return fitted(model, start, n=_length(model, stopping.limit))
-    if stopping.patience is not None:
-        limits["patience"] = stopping.patience
-    if stopping.validation:
-        inner, validation = parts[stopping.train or fit.train], parts[stopping.validation]
+    if not stopping.by_model:
+        limits |= {} if stopping.patience is None else {"patience": stopping.patience}
+        if stopping.validation:
+            inner, validation = parts[stopping.train or fit.train], parts[stopping.validation]
+        else:
+            cut = validation_from(train)
+            inner, validation = cut.train, cut.test
+    asked = {
+        **limits,
+        **parameters,
+    }  # what a page or a quick profile asks for in so many words is not overruled
+    if validation is None or len(validation) == 0:
+        model = fit_model(fit.model, train, **asked)
+        n = _length(model, stopping.limit) if fit.stopping and stopping.by_model else 0
     else:
-        cut = validation_from(train)
-        inner, validation = cut.train, cut.test
-    if len(validation) == 0:
-        return fitted(fit_model(fit.model, train, **{**limits, **parameters}), start)
-    stopped = fit_model(fit.model, inner, validation=validation, **{**limits, **parameters})
-    n = _length(stopped, stopping.limit)
-    if not stopping.refit:
-        return fitted(stopped, start, stopped, n)
-    again = time.perf_counter()
-    length = {stopping.limit: n} if stopping.limit else {}
-    return fitted(fit_model(fit.model, train, **{**parameters, **length}), again, stopped, n)
+        model = stopped = fit_model(fit.model, inner, validation=validation, **asked)
+        n = _length(stopped, stopping.limit)
+        if stopping.refit:
+            again = time.perf_counter()
+            length = {stopping.limit: n} if stopping.limit else {}
+            model = fit_model(fit.model, train, **{**parameters, **length})
+    now = time.perf_counter()
+    return Fitted(fit, model, parts, given, stopped, n, now - start, now - again)
 
 
 def _length(model: Recommender, limit: str) -> int:
@@ -295,8 +260,3 @@ def _length(model: Recommender, limit: str) -> int:
 def _function(name: str):
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
-
-
-def needed(fits: Iterable[Fit]) -> set[str]:
-    """Return the parts that some fits read."""
-    return {name for fit in fits for name in fit.needs()}

@@ -5,6 +5,7 @@ Each takes a `lib.experiment.fit.Fitted` and its options, and returns numbers, t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,26 +14,16 @@ import numpy as np
 from lib.experiment.fit import Fitted
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.rating import mae, rmse, user_errors
-from lib.metrics.sampled import sampled_ranks
+from lib.metrics.sampled import EXCLUDED, sampled_ranks
 from lib.models.fitting import answers
 
 
 def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
-    """Predict the test ratings.
+    """Predict the test ratings; ValueError where a prediction is not finite.
 
-    Returns
-    -------
-    dict
-        ``predictions`` (shape (n,), clipped to the scale, in the order of the test ratings) and ``seconds_predict``; NaN
-        seconds alone for a model that predicts no ratings.
-
-    Raises
-    ------
-    ValueError
-        A prediction is not finite.
+    Returns ``predictions`` (shape (n,), clipped to the scale, in the order of the test ratings) and ``seconds_predict``; NaN
+    seconds alone for a model that predicts no ratings.
     """
-    import time
-
     if not fitted.model.predicts_ratings:
         return {"seconds_predict": np.nan}
     start = time.perf_counter()
@@ -44,11 +35,7 @@ def predictions(fitted: Fitted, *, dtype: str = "float32") -> dict[str, Any]:
 
 
 def errors(
-    fitted: Fitted,
-    *,
-    parts: Sequence[str] = ("test", "train"),
-    metrics: Sequence[str] = ("rmse",),
-    by_user: bool = False,
+    fitted: Fitted, *, parts: Sequence[str] = ("test", "train"), metrics=("rmse",), by_user: bool = False
 ) -> dict[str, float]:
     """Return ``<part>_rmse`` and, if asked for, ``<part>_mae`` of clipped predictions; NaN where none are made.
 
@@ -60,12 +47,10 @@ def errors(
     for part in parts:
         name = {"test": fitted.fit.test, "train": fitted.learned}[part]
         data, answered = fitted.parts[name], fitted.answers(name)
+        by_users = user_errors(data.users, data.ratings, answered) if by_user else None
         for metric in metrics:
-            found[f"{part}_{metric}"] = (
-                user_errors(data.users, data.ratings, answered).per_user(metric).value
-                if by_user
-                else functions[metric](data.ratings, answered)
-            )
+            value = by_users.per_user(metric).value if by_users else functions[metric](data.ratings, answered)
+            found[f"{part}_{metric}"] = value
     return found
 
 
@@ -76,13 +61,9 @@ def validation_error(fitted: Fitted) -> dict[str, float]:
 
 
 def curve(fitted: Fitted) -> dict[str, Any]:
-    """Return the validation RMSE by epoch, unclipped.
+    """Return the unclipped validation RMSE by epoch, ``curve`` (empty without epochs), and what it tells.
 
-    Returns
-    -------
-    dict
-        ``curve`` (empty without epochs), ``epochs_run``, and its lowest value as ``validation_rmse``, NaN where nothing was
-        validated.
+    ``epochs_run`` is its length, ``validation_rmse`` its lowest value, NaN where nothing was validated.
     """
     model = fitted.stopped if fitted.stopped is not None else fitted.model
     history = np.asarray(model.history_) if hasattr(model, "history_") else np.empty((0, 2))
@@ -94,13 +75,8 @@ def curve(fitted: Fitted) -> dict[str, Any]:
 def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
     """Draw everybody's list from the whole catalogue, films rated in train left out.
 
-    Returns
-    -------
-    dict
-        ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
+    Returns ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
     """
-    import time
-
     start = time.perf_counter()
     top = recommend(fitted.model, fitted.train, k)
     found = {"items": top.items.astype(np.int32), "scores": top.scores.astype(dtype)}
@@ -116,25 +92,18 @@ class _Scores(NamedTuple):
         return self.values[users]
 
 
-def sampled(
-    fitted: Fitted, *, k: int, n_sampled: int, seed: int, exclude: Sequence[str] = ("none", "rated")
-) -> dict[str, Any]:
+def sampled(fitted: Fitted, *, k: int, n_sampled: int, seed: int) -> dict[str, Any]:
     """Rank held-out favourites among random films, and draw everybody's list, both from one matrix of scores.
 
-    Returns
-    -------
-    dict
-        ``items`` and ``scores`` of the lists; for what is kept out of the samples (`exclude`) ``above_<exclude>`` and
-        ``level_<exclude>``, as in `lib.metrics.sampled.SampledRanks`.
+    Returns ``items`` and ``scores`` of the lists; for what is kept out of the samples (`lib.metrics.sampled.EXCLUDED`)
+    ``above_<excluded>`` and ``level_<excluded>``, as in `lib.metrics.sampled.SampledRanks`.
     """
     scores = _Scores(fitted.scores)
     top = recommend(scores, fitted.train, k)
     found = {"items": top.items, "scores": top.scores.astype(np.float32)}
-    for left_out in exclude:
-        ranks = sampled_ranks(
-            scores, fitted.train, fitted.test, n_sampled=n_sampled, exclude=left_out, seed=seed
-        )
-        found |= {f"above_{left_out}": ranks.above, f"level_{left_out}": ranks.level}
+    for out in EXCLUDED:
+        ranks = sampled_ranks(scores, fitted.train, fitted.test, n_sampled=n_sampled, exclude=out, seed=seed)
+        found |= {f"above_{out}": ranks.above, f"level_{out}": ranks.level}
     return found
 
 
@@ -143,27 +112,16 @@ def score_matrix(fitted: Fitted) -> dict[str, Any]:
     return {"score_matrix": fitted.scores}
 
 
-def cost(fitted: Fitted) -> dict[str, Any]:
-    """Return the growth of the process's memory during training, and the most it held (`PeakMemory`).
-
-    Returns
-    -------
-    dict
-        ``peak_mib``, ``held_mib`` and ``memory_method``, how they were told.
-    """
-    memory = fitted.memory
-    return {"peak_mib": memory.mib, "held_mib": memory.held, "memory_method": memory.method}
+def cost(fitted: Fitted) -> dict[str, float]:
+    """Return ``peak_mib``, by how much the process's memory grew in training, and ``held_mib``, the most that it held."""
+    return {"peak_mib": fitted.memory.mib, "held_mib": fitted.memory.held}
 
 
 def score(fitted: Fitted, *, by: str = "rmse", k: int = 10, threshold: float = 4.0) -> dict[str, float]:
     """Return ``score``, what a search makes as low as it can, on the test part (which is validation data there).
 
-    Parameters
-    ----------
-    by : {"rmse", "ndcg", "purpose"}
-        Clipped RMSE; minus nDCG at `k`; or the one of the two that the model is for.
-    k, threshold
-        Length of the lists, and the least rating that is relevant.
+    That is the clipped RMSE (`by` ``"rmse"``), minus the nDCG of lists of length `k`, where ratings of at least `threshold`
+    are relevant (``"ndcg"``), or the one of the two that the model is for (``"purpose"``).
     """
     held_out = fitted.test
     if by == "rmse" or (by == "purpose" and fitted.model.predicts_ratings):

@@ -17,16 +17,9 @@ def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
     The first split of a name keeps its fold; further ones of the same name, with other seeds, have their seed as their
     fold, so that results tell them apart. ``kfold_5`` stands for the project's five frozen folds.
 
-    Returns
-    -------
-    dict of str to Split
-        By name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``; folds
-        are ``"kfold_5/1"`` and so on, and come first.
-
-    Raises
-    ------
-    ValueError
-        An entry is not a name and a seed, or a split occurs twice.
+    Returns splits by name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``;
+    folds are ``"kfold_5/1"`` and so on, and come first. ValueError where an entry is not a name and a seed, or a split
+    occurs twice.
     """
     found: dict[str, Split] = {}
     folds: dict[str, Split] = {}
@@ -58,66 +51,66 @@ def parts_of(splits: Mapping[str, Split]) -> dict[str, Any]:
 
 
 def table_fits(
-    contenders: Mapping[str, Any], choices: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Split], *, k: int,
-    listed: Iterable[str], once: Iterable[str] = (), once_on: Iterable[str] = (),
-    changes: Mapping[str, Mapping[str, Any]] | None = None, most_epochs: int = 0, seed: int = 0,
-) -> list[Fit]:  # fmt: skip
-    """Return the fits of a table, the slow ones first.
+    contenders: Mapping[str, Any],
+    choices: Mapping[str, Mapping[str, Any]],
+    splits: Mapping[str, Split],
+    *,
+    k: int,
+    listed: Iterable[str],
+    once: Iterable[str] = (),
+    once_on: Iterable[str] = (),
+    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    most_epochs: int = 0,
+    seed: int = 0,
+) -> list[Fit]:
+    """Return the fits of a table, the slow ones first, labelled ``contender``, ``split`` and ``seed``.
 
     Parameters
     ----------
-    contenders, choices : mapping
-        By name; of `lib.studies.contenders`.
-    splits : mapping
-        Of `make_splits`.
-    k : int
-        Length of the lists.
-    listed : iterable of str
-        Splits whose lists are drawn.
+    contenders, choices, splits : mapping
+        By name; the first two of `lib.studies.contenders`, the last of `make_splits`.
+    k, listed : int, iterable of str
+        Length of the lists, and the splits whose lists are drawn.
     once, once_on : iterable of str
         Contenders that are fitted on some splits only, and these splits.
     changes : mapping, optional
         By contender, hyperparameters that differ from what was chosen.
-    most_epochs : int
-        No training that stops early lasts longer; 0 leaves each model its own limit.
-    seed : int
-        Of the random starts.
-
-    Returns
-    -------
-    list of Fit
-        Labelled ``contender``, ``split`` and ``seed``.
+    most_epochs, seed : int
+        No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
 
     Raises
     ------
     ValueError
         A name that no contender or split has.
     """
-    listed, once, once_on, changes = set(listed), set(once), set(once_on), dict(changes or {})
-    for label, names, known in (
-        ("listed", listed, splits), ("once_on", once_on, splits), ("once", once, contenders), ("changes", set(changes), contenders),
-    ):  # fmt: skip
+    changes = changes or {}
+    named = {"listed": listed, "once_on": once_on, "once": once, "changes": changes}
+    named = {label: set(names) for label, names in named.items()}
+    for label, names in named.items():
+        known = splits if label in ("listed", "once_on") else contenders
         if names - set(known):
             raise ValueError(
                 f"{label}: unknown {', '.join(sorted(names - set(known)))}; there are {', '.join(known)}"
             )
-    order = list(contenders)
     found = []
-    for name in sorted(contenders, key=lambda n: (n not in once, order.index(n))):
+    for name in sorted(contenders, key=lambda name: name not in named["once"]):
         one = contenders[name]
-        start = seed if one.starts else 0
-        stopping = one.stopping
+        parameters = {**choices[name]["parameters"], **changes.get(name, {})}
+        start, stopping = seed if one.starts else 0, one.stopping
         if stopping and most_epochs:
             stopping = replace(stopping, most=min(stopping.most, most_epochs))
         for key in splits:
-            if name in once and key not in once_on:
+            if name in named["once"] and key not in named["once_on"]:
                 continue
-            found.append(
-                Fit(
-                    one.model, {**choices[name]["parameters"], **changes.get(name, {})}, seed=start,
-                    train=f"{key}/train", test=f"{key}/test", stopping=stopping,
-                    measure={"cost": {}, "predictions": {}, **({"lists": {"k": k}} if key in listed else {})},
-                    labels={"contender": name, "split": key, "seed": start},
-                )
-            )  # fmt: skip
+            measure = {
+                "cost": {},
+                "predictions": {},
+                **({"lists": {"k": k}} if key in named["listed"] else {}),
+            }
+            parts = {"train": f"{key}/train", "test": f"{key}/test"}
+            labels = {"contender": name, "split": key, "seed": start}
+            fit = Fit(
+                one.model, parameters, start, **parts, stopping=stopping, measure=measure, labels=labels
+            )
+            found.append(fit)
     return found

@@ -6,66 +6,69 @@ import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 from lib import ROOT
 
-PACKAGES = (
-    "numpy", "scipy", "pandas", "numba", "scikit-learn", "scikit-surprise", "fancyimpute", "keras", "tensorflow-cpu",
-    "tensorflow", "matplotlib", "seaborn", "papermill", "nbconvert",
-)  # fmt: skip
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "myfm", "implicit")
+"""Packages whose versions stand in the records of fits."""
+
+FURTHER = (
+    "scipy",
+    "pandas",
+    "keras",
+    "scikit-learn",
+    "scikit-surprise",
+    "fancyimpute",
+    "matplotlib",
+    "seaborn",
+)
+PACKAGES = (*FITTING, *FURTHER, "papermill", "nbconvert")
 
 
-def collect_provenance() -> dict:
-    """Describe this process's code, machine and packages, for a run's ``provenance.json``."""
+def collect_provenance() -> dict[str, Any]:
+    """Describe this process's code, machine and packages; `commit` is empty outside a git checkout."""
+    commit = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!reports")
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     return {
-        **commit(),
+        "commit": commit,
+        "modified": bool(changed) if commit else None,
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-        "versions": _versions(),
+        "threads": {name: os.environ[name] for name in threads if name in os.environ},
+        "versions": versions(),
     }
 
 
-def commit() -> dict:
-    """Return the checked-out commit and whether tracked files differ from it; empty outside a git checkout."""
-    head = _git("rev-parse", "HEAD")
-    if not head:
-        return {"commit": "", "modified": None}
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!reports")
-    return {"commit": head, "modified": bool(changed)}
+def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    command = ["git", *arguments]
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
+    return ""
 
 
 def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -3,8 +3,7 @@
 A record is told by its *identity* (model, hyperparameters, data by content, what is measured) and holds while the code that
 it depends on is the same (`lib.experiment.key`). Records made here lie in ``reports/runs/.records``, a file each, with
 their arrays; one made by other code is made anew. Records that take hours are kept with the project, in
-``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken even when the code has changed
-since, and says so.
+``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken, and marked, even then.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import gzip
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -23,9 +23,10 @@ import numpy as np
 
 from lib import ROOT
 from lib.data.files import plain, whole_file
-from lib.experiment.fit import Fit, Parts, model_class
+from lib.experiment.fit import Fit, Parts, Stopping
 from lib.experiment.key import code_digest, fingerprint, spec_digest
-from lib.experiment.provenance import collect_provenance
+from lib.experiment.provenance import FITTING, collect_provenance, versions
+from lib.models import model_class
 from lib.models.base import Recommender
 
 KEPT = ROOT / "data" / "kept"
@@ -41,12 +42,7 @@ ANEW = "REPORT_ANEW"
 class Record(dict):
     """What came of a fit: numbers, texts and arrays by name (a number that is not finite is None), and its labels.
 
-    Attributes
-    ----------
-    made : dict
-        ``machine``, ``day``, ``commit`` and ``versions``.
-    stale : bool
-        A kept one that other code has made.
+    `made` tells ``machine``, ``day``, ``commit`` and ``versions``; `stale` is a kept one that other code has made.
     """
 
     def __init__(self, values: Mapping[str, Any], made: Mapping[str, Any], *, stale: bool = False):
@@ -55,7 +51,7 @@ class Record(dict):
 
 
 class DamagedRecord(ValueError):
-    """A file of records that can't be read; the message names it and what to do."""
+    """A file of records that can't be read; the message names it and the way to get it again."""
 
 
 def identity(fit: Fit, parts: Parts) -> str:
@@ -99,20 +95,20 @@ def since(kind: str) -> float:
 def made_here() -> dict[str, Any]:
     """Say where and by which code records are made in this process."""
     found = collect_provenance()
-    return {
-        "machine": found["processor"], "day": found["finished"][:10], "commit": found["commit"],
-        "versions": {n: found["versions"][n] for n in ("numpy", "numba", "tensorflow", "tensorflow-cpu", "myfm", "implicit") if n in found["versions"]},
-    }  # fmt: skip
+    made = {"machine": found["processor"], "day": found["finished"][:10], "commit": found["commit"]}
+    return {**made, "versions": versions(FITTING)}
 
 
-# -- one record a file: what was made here -------------------------------------------------------------------------
+# -- what was made here, a record a file ---------------------------------------------------------------------------
 def find(fit: Fit, key: str) -> Record | None:
     """Return a fit's record, made here by the code as it is now or kept with the project; None where there is none."""
     code = code_digest(fit.roots())
     for folder in folders():
-        path = folder / f"{key}.npz"
-        if path.exists() and (record := _read(path, code)) is not None:
-            return record
+        with suppress(Exception), np.load(folder / f"{key}.npz", allow_pickle=False) as file:
+            head = head_of(file)
+            if head["code"] == code and head["time"] >= since("fits"):
+                arrays = {name: file[name] for name in file.files if name != "__head__"}
+                return Record({**head["found"], **arrays}, head["made"])
     if fit.keep and not since("fits"):
         entry = kept_group(fit.keep).get(key)
         if entry is not None:
@@ -120,37 +116,25 @@ def find(fit: Fit, key: str) -> Record | None:
     return None
 
 
-def write(fit: Fit, key: str, found: Mapping[str, Any]) -> Record:
+def write(fit: Fit, key: str, found: Mapping[str, Any], parts: Parts) -> Record:
     """Keep what came of a fit, and return it as it will be read; the file appears whole or not at all."""
     arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
     rest = {name: value for name, value in found.items() if name not in arrays}
     head = {"found": plain(rest), "code": code_digest(fit.roots()), "made": made_here(), "time": time.time()}
+    if fit.keep:  # so that `lib.experiment.upkeep.keep` can tell how it is made again
+        head["fit"] = fit_as_text(fit, parts)
     with whole_file(folders()[0] / f"{key}.npz") as partial, open(partial, "wb") as file:
         np.savez(file, __head__=np.array(json.dumps(head)), **arrays)
     return Record({**head["found"], **arrays}, head["made"])
 
 
-def _read(path: Path, code: str) -> Record | None:
-    """Read a record; None for one that doesn't hold any more, or is damaged: it is then made anew."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            head = json.loads(str(file["__head__"]))
-            if head["code"] != code or head["time"] < since("fits"):
-                return None
-            arrays = {name: file[name] for name in file.files if name != "__head__"}
-            return Record({**head["found"], **arrays}, head["made"])
-    except Exception:
-        return None
+def head_of(file: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return what a file of a record holds besides arrays: ``found``, ``code``, ``made``, ``time``, ``fit`` of a kept one."""
+    return json.loads(str(file["__head__"]))
 
 
 def model_of(record: Mapping[str, Any], fit: Fit, train) -> Recommender:
-    """Bring a fitted model back from a record that holds its arrays (`lib.experiment.measurements.fitted_arrays`).
-
-    Raises
-    ------
-    ValueError
-        The record holds no model.
-    """
+    """Bring a fitted model back from its record; ValueError unless `lib.experiment.measurements.fitted_arrays` was measured."""
     state = {name.removeprefix("model/"): a for name, a in record.items() if name.startswith("model/")}
     if not state:
         raise ValueError("the record holds no model: measure it with fitted_arrays")
@@ -162,7 +146,7 @@ def model_of(record: Mapping[str, Any], fit: Fit, train) -> Recommender:
     return model
 
 
-# -- a group a file: what the project keeps ------------------------------------------------------------------------
+# -- what the project keeps, a group a file ------------------------------------------------------------------------
 def group_file(group: str) -> Path:
     """Return the file of a group of kept records."""
     return KEPT / "records" / f"{group}.json.gz"
@@ -180,13 +164,7 @@ def _group(path: Path, _: int) -> dict[str, dict[str, Any]]:
 
 
 def read_kept(path: Path) -> dict[str, Any]:
-    """Read a file of the kept layer.
-
-    Raises
-    ------
-    DamagedRecord
-        It can't be read; the message names it and the way to get it again.
-    """
+    """Read a file of the kept layer; `DamagedRecord` where that can't be."""
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
         if not isinstance(content, dict):
@@ -207,31 +185,18 @@ def write_kept(path: Path, content: Mapping[str, Any]) -> None:
 
 def fit_as_text(fit: Fit, parts: Parts) -> dict[str, Any]:
     """Return a fit in what JSON can hold, with the way to its parts (`Interactions.origin`) and their digests."""
-    return {**plain(asdict(fit)), "parts": parts_as_text(parts, fit.needs())}
-
-
-def parts_as_text(parts: Parts, names: Iterable[str]) -> dict[str, Any]:
-    """Return how some parts are made again, how many ratings each holds, and the digest of its content."""
-    return {
-        name: {
-            "origin": plain(list(parts[name].origin)),
-            "ratings": len(parts[name]),
-            "digest": fingerprint(parts[name]),
-        }
-        for name in names
-        if name in parts
+    given = {name: parts[name] for name in fit.needs() if name in parts}
+    told = {
+        name: {"origin": plain(list(part.origin)), "ratings": len(part), "digest": fingerprint(part)}
+        for name, part in given.items()
     }
+    return {**plain(asdict(fit)), "parts": told}
 
 
 def fit_from_text(text: Mapping[str, Any]) -> Fit:
     """Return the fit that `fit_as_text` has written."""
-    from lib.experiment.fit import Stopping
-
-    values = {name: text[name] for name in text if name != "parts"}
-    stopping, prepare = values.pop("stopping"), values.pop("prepare")
-    return Fit(
-        **{
-            **values, "further": tuple(values["further"]), "records_errors": tuple(values["records_errors"]),
-            "stopping": Stopping(**stopping) if stopping else None, "prepare": tuple(prepare) if prepare else None,
-        }
-    )  # fmt: skip
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in text.items()}
+    del values["parts"]
+    if values["stopping"]:
+        values["stopping"] = Stopping(**values["stopping"])
+    return Fit(**values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,22 +15,18 @@ from optuna.trial import TrialState
 
 from lib.data.files import plain
 
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+# Optuna's log lines and its notes on experimental features are not for readers.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
 
 
 @dataclass(frozen=True)
 class Search:
     """What a search found.
 
-    Parameters
-    ----------
-    name : str
-    trials : DataFrame
-        A row an ended trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were
-        run; infinite where it failed), ``seconds``, a column ``score_<fold>`` a fold, one a further value of the
-        objective (its mean over folds), one a hyperparameter.
-    parameters : tuple of str
-        The hyperparameters' columns.
+    `trials` has a row a trial: ``trial``, ``state`` (complete, pruned, failed), ``score`` (mean over the folds that were run;
+    infinite where it failed), ``seconds``, ``score_<fold>`` of each fold, ``n_epochs`` (mean over the folds), ``reason`` of a
+    failure, and the hyperparameters, whose columns are `parameters`.
     """
 
     name: str
@@ -39,15 +34,12 @@ class Search:
     parameters: tuple[str, ...]
 
     @classmethod
-    def of(cls, study: optuna.Study, name: str, n_folds: int, n_trials: int) -> Search:
-        """Read a study's ended trials, the first `n_trials` of them: what a search with that budget would have found."""
-        rows = []
-        for trial in study.get_trials(deepcopy=False, states=ENDED):
-            if trial.number >= n_trials:
-                continue
+    def of(cls, study: optuna.Study, name: str, n_folds: int) -> Search:
+        """Read a study's trials, all of which have ended."""
+        rows, trials = [], study.get_trials(deepcopy=False)
+        for trial in trials:
             found = json.loads(trial.user_attrs.get("found", "[]"))
             scores = [fold["score"] for fold in found]
-            further = {key for fold in found for key in fold} - {"score", "seconds"}
             failed = trial.state == TrialState.FAIL
             rows.append(
                 {
@@ -56,7 +48,7 @@ class Search:
                     "score": np.inf if failed else float(np.mean(scores)),
                     "seconds": sum(fold["seconds"] for fold in found),
                     **{f"score_{n}": scores[n] if n < len(scores) else np.nan for n in range(n_folds)},
-                    **{key: float(np.mean([fold[key] for fold in found])) for key in sorted(further)},
+                    **({"n_epochs": float(np.mean([fold["n_epochs"] for fold in found]))} if found else {}),
                     "reason": trial.user_attrs.get("reason", ""),
                     **trial.params,
                 }
@@ -64,8 +56,7 @@ class Search:
         if not any(row["state"] == "complete" for row in rows):
             reasons = {row["reason"] for row in rows if row["reason"]}
             raise ValueError(f"the search {name!r} has no complete trial; {'; '.join(sorted(reasons))}")
-        parameters = tuple(study.get_trials(deepcopy=False)[0].params)
-        return cls(name, pd.DataFrame(rows).sort_values("trial", ignore_index=True), parameters)
+        return cls(name, pd.DataFrame(rows), tuple(trials[0].params))
 
     @property
     def best(self) -> pd.Series:
@@ -91,31 +82,15 @@ class Search:
     def importance(self, *, seed: int = 0) -> pd.DataFrame:
         """Share of the scores' variance that each hyperparameter explains, by functional ANOVA (Hutter et al. 2014).
 
-        Returns
-        -------
-        DataFrame
-            ``parameter`` and ``importance``, largest first; they add up to 1.
-
-        Raises
-        ------
-        ValueError
-            Fewer than two complete trials.
+        The table has ``parameter`` and ``importance``, largest first; they add up to 1. Optuna's error tells where there are
+        too few complete trials.
         """
-        complete = self.trials[self.trials["state"] == "complete"]
-        if len(complete) < 2:
-            raise ValueError("importance needs at least two complete trials")
-        with quiet():
-            study = optuna.create_study()
-            for _, row in complete.iterrows():
-                study.add_trial(
-                    optuna.trial.create_trial(
-                        params={name: plain(row[name]) for name in self.parameters},
-                        distributions=self._distributions(), value=float(row["score"]),
-                    )
-                )  # fmt: skip
-            found = optuna.importance.get_param_importances(
-                study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed)
-            )
+        study, space = optuna.create_study(), self._distributions()
+        for _, row in self.trials[self.trials["state"] == "complete"].iterrows():
+            point, score = {name: plain(row[name]) for name in self.parameters}, float(row["score"])
+            study.add_trial(optuna.trial.create_trial(params=point, distributions=space, value=score))
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         table = pd.DataFrame({"parameter": list(found), "importance": list(found.values())})
         return table.sort_values("importance", ascending=False, ignore_index=True)
 
@@ -148,16 +123,3 @@ class Search:
                 positive = min(values) > 0 and max(values) > 100 * min(values)
                 found[name] = optuna.distributions.FloatDistribution(min(values), max(values), log=positive)
         return found
-
-
-@contextmanager
-def quiet():
-    """Keep Optuna's log lines and its notes on experimental features to itself."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -20,21 +20,16 @@ except ImportError:  # Windows
 SLOTS = "REPORT_SLOTS"
 """Environment variable ``FOLDER:COUNT``: where the slots are; without it nobody waits for any."""
 
-FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05
-"""Seconds between two looks for a free slot."""
+FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05  # seconds between two looks for a free slot
 
 
 class Slots:
-    """What one holder sees of the slots: it holds none, one, or all.
+    """What one holder sees of the slots, of which it holds none, one, or all; `folder` has a file a slot.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Has a file a slot; made where it is missing.
-    count : int
+    Where there are none, as nobody shares cores or the system has no file locks, nobody waits.
     """
 
-    def __init__(self, folder: Path | str, count: int):
+    def __init__(self, folder: Path | str = "", count: int = 0):
         self.folder, self.count = Path(folder), count
         self._files: list[int] = []
 
@@ -44,40 +39,30 @@ class Slots:
         return bool(self._files)
 
     def take(self, patience: float | None = None) -> bool:
-        """Wait for a slot and take it; with one already held, nothing happens.
-
-        Parameters
-        ----------
-        patience : float, optional
-            Seconds after which to go without; by default however long it takes.
-
-        Returns
-        -------
-        bool
-            Whether a slot is held now.
-        """
-        return self.holds or self._take([self._names], patience)
+        """Wait for a slot, for so many seconds or however long it takes, unless one is held already; say if one is now."""
+        return self.holds or self._take([self._names()], patience)
 
     def take_all(self) -> None:
         """Wait until this holder has every slot: nothing else computes then."""
         self.give_back()
-        self._take([[name] for name in self._names], None)
+        self._take([[name] for name in self._names()], None)
 
     def give_back(self) -> None:
         """Give back what is held, if anything."""
         while self._files:
             _unlock(self._files.pop())
 
-    @property
     def _names(self) -> list[str]:
         return [str(n) for n in range(self.count)]
 
     def _take(self, wanted: list[list[str]], patience: float | None) -> bool:
         """Take one of each of the lists in its turn: who waits keeps the queue's file locked, and others wait for that.
 
-        Without a queue a process that ends one fit and begins the next would have its slot again before anyone who looks
-        every few hundredths of a second sees it free; and two who want all slots would each hold half of them.
+        Without a queue a process that goes from fit to fit would have its slot again before anyone who looks every few
+        hundredths of a second sees it free; and two who want all slots would each hold half of them.
         """
+        if not self.count:
+            return True
         self.folder.mkdir(parents=True, exist_ok=True)
         end = float("inf") if patience is None else time.monotonic() + patience
         turn = self._lock(["queue"], end)
@@ -112,7 +97,7 @@ class Slots:
             wait = min(wait * 1.25, LONGEST_WAIT)
 
     def __str__(self) -> str:
-        return f"{self.folder}:{self.count}"
+        return f"{self.folder}:{self.count}" if self.count else ""
 
     def __enter__(self) -> Slots:
         self.take()
@@ -120,19 +105,6 @@ class Slots:
 
     def __exit__(self, *_: object) -> None:
         self.give_back()
-
-
-class NoSlots(Slots):
-    """Where nobody shares cores, or where the system has no file locks: nobody waits."""
-
-    def __init__(self):
-        super().__init__("", 0)
-
-    def __str__(self) -> str:
-        return ""
-
-    def _take(self, wanted: list[list[str]], patience: float | None) -> bool:
-        return True
 
 
 def _unlock(file: int) -> None:
@@ -143,7 +115,7 @@ def _unlock(file: int) -> None:
 def slots(text: str) -> Slots:
     """Return a new holder of the slots that a value of `SLOTS` names."""
     folder, _, count = text.rpartition(":")
-    return Slots(folder, int(count)) if folder and fcntl is not None else NoSlots()
+    return Slots(folder, int(count)) if folder and fcntl is not None else Slots()
 
 
 @cache

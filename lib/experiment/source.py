@@ -13,7 +13,7 @@ CARDS = frozenset({"card", "CARD", "loaded_first"})
 """Names of class attributes and constants that no result depends on: labels and colours, what is imported early."""
 
 MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})
-"""Functions whose first argument is a model's name."""
+"""Functions whose first argument is a model\'s name."""
 
 ON_IMPORT = "on import"
 """Stands for the statements of a module that act when it is imported, and count for all that is defined there."""
@@ -32,24 +32,16 @@ ALIKE |= {kind.__name__: "comprehension" for kind in COMPREHENSIONS}
 
 LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple", "msg"})
 
-Chain = tuple[str, ...]
-"""A dotted name."""
-
+Chain = tuple[str, ...]  # a dotted name
 Origin = tuple[str, str]
 """A module and a name in it, which is empty for the module itself; without a module, a dotted name of elsewhere."""
 
 
 class Read(NamedTuple):
-    """What reading a definition gave.
+    """What reading a definition gave: what counts of it, whatever the layout, and what it leads to.
 
-    Parameters
-    ----------
-    text : str
-        What counts of it, whatever the layout.
-    mentions : frozenset
-        Names that it does not bind itself, each with where it imports them from (None: as its module has them).
-    attributes, texts, made : frozenset of str
-        Attributes of its own objects, text constants, and models made by name.
+    Names that it does not bind itself, each with where it imports them from (None: as its module has them); attributes of
+    its own objects; text constants; models made by name.
     """
 
     text: str
@@ -60,9 +52,9 @@ class Read(NamedTuple):
 
 
 class Module:
-    """A file's definitions: the statements that bind each name at its top level, and where imported names come from.
+    """A file's statements that bind each name at its top level, and where imported names come from; of a signpost only that.
 
-    With `signpost`, only the second counts. `stamp` tells the file's state when it was read.
+    `stamp` tells the file's state when it was read.
     """
 
     def __init__(self, name: str, tree: ast.Module, path: Path | None = None, signpost=False, stamp=(0, 0)):
@@ -81,8 +73,7 @@ class Module:
             for other in statement.orelse:
                 self._index(other)
             return
-        nodes = list(_top_level(statement))
-        names: set[str] = set()
+        nodes, names = list(_top_level(statement)), set[str]()
         for node in nodes:
             if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
                 names.add(node.name)
@@ -126,8 +117,7 @@ class Module:
                     reader.value(members[member])
             for statement in () if member else self.definitions[name]:
                 if isinstance(statement, ast.ClassDef):
-                    rest = [one for one in statement.body if not _member(one)]
-                    reader.class_without(statement, rest, members)
+                    reader.visit_ClassDef(statement, members)
                 else:
                     reader.visit(statement)
             self._reads[name, member] = reader.close()
@@ -155,8 +145,7 @@ class _Reader(ast.NodeVisitor):
 
     def __init__(self, folder: str):
         self.folder = folder
-        self.scope = _Scope()
-        self.text: list[str] = []
+        self.scope, self.text = _Scope(), list[str]()
         self.mentions: set[tuple[Chain, frozenset[Origin] | None]] = set()
         self.attributes: set[str] = set()
         self.texts: set[str] = set()
@@ -266,15 +255,14 @@ class _Reader(ast.NodeVisitor):
                 self.value([part.target, *([part.iter] if number else []), part.ifs, part.is_async])
             self.value([getattr(node, field) for field in node._fields if field != "generators"])
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        self.scope.bound.add(node.name)
-        self.class_without(node, node.body)
-
-    def class_without(self, node: ast.ClassDef, body: list[ast.stmt], members: Iterable[str] = ()) -> None:
+    def visit_ClassDef(self, node: ast.ClassDef, members: Iterable[str] | None = None) -> None:
+        """Read a class; where its members are given, without them."""
+        if members is None:
+            self.scope.bound.add(node.name)
         self.text += ["ClassDef", node.name]
         self.value([node.decorator_list, node.bases, node.keywords])
-        with self.scope_of(members, of_class=True):
-            self.value(body)
+        with self.scope_of(members or (), of_class=True):
+            self.value([one for one in node.body if members is None or not _member(one)])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.text.append("Assign")
@@ -330,7 +318,7 @@ def _top_level(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _idle(node: object) -> bool:
-    """Whether a statement does nothing, as docstrings do."""
+    """Whether a statement does nothing, as docstrings."""
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 

@@ -11,8 +11,7 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Real
 from optuna.distributions import IntDistribution as Integer
 
-PROJECTION = "projection_penalty_"
-"""Prefix of a group's penalty in a search, where each parameter is one number."""
+PROJECTION = "projection_penalty_"  # before a group's name: its penalty, where each parameter is one number
 
 
 class Space(dict[str, BaseDistribution]):
@@ -25,10 +24,6 @@ class Space(dict[str, BaseDistribution]):
         if not dimensions:
             raise ValueError("a space needs at least one hyperparameter")
         super().__init__(dimensions)
-
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """Return what Optuna asks for."""
-        return dict(self)
 
     def as_text(self) -> dict[str, Any]:
         """Return every dimension in what JSON can hold."""

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +21,8 @@ from lib import ROOT
 from lib.data.errors import OneSentence
 from lib.statistics.agreement import ScoreMatrix
 
-METRIC_COLUMNS = (
-    "dataset", "split", "fold", "seed", "model", "metric", "value", "low", "high", "seconds_fit",
-    "seconds_predict", "run",
-)  # fmt: skip
+NUMBERS = ("value", "low", "high", "seconds_fit", "seconds_predict")
+METRIC_COLUMNS = ("dataset", "split", "fold", "seed", "model", "metric", *NUMBERS, "run")
 
 
 class MissingRun(OneSentence, FileNotFoundError):
@@ -45,17 +44,17 @@ class StoredRun:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Tidy records with the columns of `METRIC_COLUMNS`."""
-        return metrics_frame(json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")))
+        return metrics_frame(self._json("metrics.json"))
 
     @cached_property
     def facts(self) -> dict:
         """Named values that the run kept."""
-        return json.loads((self.folder / "facts.json").read_text(encoding="utf-8"))
+        return self._json("facts.json")
 
     @cached_property
     def provenance(self) -> dict:
         """Commit, data checksums, parameters, versions, threads, seconds."""
-        return json.loads((self.folder / "provenance.json").read_text(encoding="utf-8"))
+        return self._json("provenance.json")
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -75,16 +74,17 @@ class StoredRun:
     @cached_property
     def verdicts(self) -> pd.DataFrame:
         """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
-        return pd.DataFrame(json.loads(self._file("claims.json").read_text(encoding="utf-8")))
+        return pd.DataFrame(self._json("claims.json"))
 
-    def value(self, model: str, metric: str, **where) -> float:
+    def value(self, model: str, metric: str) -> float:
         """Return one metric's value, averaged over whatever seeds and folds it was measured on; KeyError without any."""
         rows = self.metrics.query("model == @model and metric == @metric")
-        for column, wanted in where.items():
-            rows = rows[rows[column] == wanted]
         if rows.empty:
-            raise KeyError(f"run {self.run!r} has no {metric!r} of model {model!r} {where or ''}")
+            raise KeyError(f"run {self.run!r} has no {metric!r} of model {model!r}")
         return float(rows["value"].mean())
+
+    def _json(self, name: str) -> Any:
+        return json.loads(self._file(name).read_text(encoding="utf-8"))
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
@@ -98,14 +98,11 @@ class StoredRun:
 def metrics_frame(records: list[dict]) -> pd.DataFrame:
     """Make a tidy table of metric records, with every column of `METRIC_COLUMNS` present."""
     frame = pd.DataFrame(records, columns=list(METRIC_COLUMNS))
-    numbers = ["value", "low", "high", "seconds_fit", "seconds_predict"]
-    frame[numbers] = frame[numbers].astype(float)
-    frame["seed"] = frame["seed"].astype("Int64")
-    return frame
+    return frame.astype({**dict.fromkeys(NUMBERS, float), "seed": "Int64"})
 
 
 def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
-    """Read a finished run; `MissingRun`, whose message holds the command that makes it, where there is none."""
+    """Read a finished run; `MissingRun` where there is none."""
     folder = runs_folder(runs_dir) / run
     if not (folder / "provenance.json").exists():
         raise MissingRun(
@@ -116,8 +113,5 @@ def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
 
 def stored_runs(*names: str, runs_dir: str | Path = "") -> list[StoredRun]:
     """Read those of some runs that are finished, in this order."""
-    return [
-        load_run(name, runs_dir=runs_dir)
-        for name in names
-        if name and (runs_folder(runs_dir) / name / "provenance.json").exists()
-    ]
+    found = [StoredRun(name, runs_folder(runs_dir) / name) for name in names if name]
+    return [run for run in found if (run.folder / "provenance.json").exists()]

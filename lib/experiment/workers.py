@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -62,24 +61,12 @@ class Nanny(distributed.Nanny):
 class LocalCluster:
     """Workers of one thread each, scheduler and dashboard, all on 127.0.0.1, until `close` or the end of a ``with``.
 
-    They end with the process that made this, however it ends.
-
-    Parameters
-    ----------
-    n_workers : int
-    deaths : int
-        How often a job may take its worker with it before Dask gives it up, less one.
-
-    Attributes
-    ----------
-    scheduler_address : str
-    dashboard_link : str
-        Empty without Bokeh, which draws it.
+    They end with the process that made this, however it ends. Dask gives a job up that has taken a worker with it more
+    than `deaths` times.
     """
 
     def __init__(self, n_workers: int, deaths: int = 1):
         quiet()
-        shows = importlib.util.find_spec("bokeh") is not None
         with ExitStack() as stack:
             folder = stack.enter_context(
                 TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True)
@@ -88,20 +75,19 @@ class LocalCluster:
             stack.enter_context(
                 dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths})
             )
-            self._cluster = distributed.LocalCluster(
+            cluster = distributed.LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": shows},
                 worker_class=Nanny,
                 memory_limit=0,
                 local_directory=folder,
                 silence_logs=False,
             )
-            stack.callback(self._cluster.close)
-            self.scheduler_address: str = self._cluster.scheduler_address
-            self.dashboard_link: str = self._cluster.dashboard_link if shows else ""
+            stack.callback(cluster.close)
+            self.scheduler_address: str = cluster.scheduler_address
+            self.dashboard_link: str = cluster.dashboard_link
             self._stack = stack.pop_all()
 
     def close(self) -> None:

@@ -15,12 +15,12 @@ CELLS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class TopK:
-    """Recommendation lists.
+    """Recommendation lists; ValueError unless shapes fit, users and a list's items are unique, and items of the catalogue.
 
     Parameters
     ----------
     users : ndarray of int32, shape (n,)
-        User codes, unique.
+        User codes.
     items : ndarray of int32, shape (n, k)
         Item codes, best first; -1 past the end of a list, for a user with fewer than k films left to recommend.
     scores : ndarray, shape (n, k)
@@ -35,20 +35,17 @@ class TopK:
     n_items: int
 
     def __post_init__(self):
-        if (
-            self.items.shape != self.scores.shape
-            or self.items.ndim != 2
-            or len(self.users) != len(self.items)
-        ):
+        users, items = self.users, self.items
+        if items.shape != self.scores.shape or items.ndim != 2 or len(users) != len(items):
             raise ValueError(
-                f"TopK needs users (n,), items (n, k) and scores (n, k), got {self.users.shape}, "
-                f"{self.items.shape} and {self.scores.shape}"
+                f"TopK needs users (n,), items (n, k) and scores (n, k), got {users.shape}, {items.shape} and "
+                f"{self.scores.shape}"
             )
-        if len(np.unique(self.users)) != len(self.users):
+        if len(np.unique(users)) != len(users):
             raise ValueError("TopK: a user has two lists; give each user once")
-        if self.items.size and (self.items.min() < -1 or self.items.max() >= self.n_items):
+        if items.size and (items.min() < -1 or items.max() >= self.n_items):
             raise ValueError(f"TopK: an item code lies outside 0..{self.n_items - 1}, the catalogue")
-        ordered = np.sort(self.items, axis=1)
+        ordered = np.sort(items, axis=1)
         if ((np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)).any():
             raise ValueError("TopK: a list holds an item twice, which would count its hit twice")
 
@@ -61,17 +58,9 @@ class TopK:
         return len(self.users)
 
     def first(self, k: int) -> TopK:
-        """Return the lists cut to their k best.
-
-        Raises
-        ------
-        ValueError
-            The lists are shorter than k.
-        """
+        """Return the lists cut to their k best; ValueError where they are shorter."""
         if not 1 <= k <= self.k:
-            raise ValueError(
-                f"k={k}, but the lists hold {self.k} films; choose k from 1 to {self.k} or rank more"
-            )
+            raise ValueError(f"k={k}, but the lists hold {self.k} films; choose k from 1 to {self.k}")
         return TopK(self.users, self.items[:, :k], self.scores[:, :k], self.n_items)
 
     def frame(self, user_ids: np.ndarray, item_ids: np.ndarray) -> pd.DataFrame:
@@ -88,7 +77,7 @@ class TopK:
 
 
 def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
-    """Rank the catalogue of each row.
+    """Rank the catalogue of each row by score, equal scores by item code, so that the same scores give the same lists.
 
     Parameters
     ----------
@@ -101,11 +90,6 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
     users : int array, shape (n,), optional
         User codes of the rows; 0 to n - 1 by default.
 
-    Returns
-    -------
-    TopK
-        Ordered by score, equal scores by item code, so that the same scores give the same lists.
-
     Raises
     ------
     ValueError
@@ -117,82 +101,55 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
     n, n_items = scores.shape
     _check_k(k, n_items)
     if mask is not None and mask.shape != scores.shape:
-        raise ValueError(
-            f"the mask has shape {mask.shape}, the scores {scores.shape}; take the same users' rows"
-        )
+        raise ValueError(f"the mask has shape {mask.shape}, the scores {scores.shape}: of other users?")
     users = np.arange(n, dtype=np.int32) if users is None else np.asarray(users)
     mask = None if mask is None else mask.tocsr()
     dtype = scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64)
     items = np.empty((n, k), dtype=np.int32)
     best = np.empty((n, k), dtype=dtype)
-    step = _block(n_items)
-    for start in range(0, n, step):
-        rows = slice(start, min(start + step, n))
+    for rows in blocks(n, n_items):
         block = scores[rows].astype(dtype, copy=True)
-        if not np.isfinite(block).all():
-            row, item = np.argwhere(~np.isfinite(block))[0]
-            raise ValueError(
-                f"the score of row {start + row}, item {item} is {block[row, item]}; "
-                "a score must be finite, and films to leave out belong in the mask"
-            )
+        check_finite(block, users[rows])
         if mask is not None:
             hide(block, mask[rows])
         items[rows], best[rows] = best_columns(block, k)
     return TopK(users, items, best, n_items)
 
 
-def recommend(
-    model, train: Interactions, k: int, *, users: np.ndarray | None = None, batch_size: int | None = None
-) -> TopK:
-    """Recommend k films that a user has not rated in train, over the whole catalogue.
+def recommend(model, train: Interactions, k: int) -> TopK:
+    """Recommend to every user k films that the user has not rated in train, over the whole catalogue.
 
-    Parameters
-    ----------
-    model : Recommender
-        Fitted; asked for ``score(users)`` a batch at a time.
-    train : Interactions
-        Its pairs are masked.
-    k : int
-        Length of the lists.
-    users : int array, optional
-        User codes, unique; every user of the id map by default.
-    batch_size : int, optional
-        Users scored at once; by default as many as keep a batch's scores near 32 MB.
-
-    Returns
-    -------
-    TopK
-
-    Raises
-    ------
-    ValueError
-        k is larger than the catalogue, a user code is not in the id map, or the model's scores have the wrong shape.
+    `model` is fitted, and asked for ``score(users)`` as many users at a time as keep scores near 32 MB. ValueError where k
+    is larger than the catalogue, or the model's scores have the wrong shape or are not finite.
     """
     _check_k(k, train.n_items)
-    users = np.arange(train.n_users, dtype=np.int32) if users is None else np.asarray(users, dtype=np.int32)
-    if len(users) and (users.min() < 0 or users.max() >= train.n_users):
-        raise ValueError(f"a user code lies outside 0..{train.n_users - 1}; turn raw ids into codes first")
-    step = _block(train.n_items) if batch_size is None else batch_size
-    if step < 1:
-        raise ValueError(f"batch_size={batch_size} must be at least 1")
+    users = np.arange(train.n_users, dtype=np.int32)
     parts = []
-    for start in range(0, len(users), step):
-        batch = users[start : start + step]
-        scores = np.asarray(model.score(batch))
-        if scores.shape != (len(batch), train.n_items):
-            raise ValueError(
-                f"{type(model).__name__}.score returned shape {scores.shape} for {len(batch)} users and "
-                f"{train.n_items} items"
-            )
-        parts.append(top_k(scores, k, train.matrix[batch], users=batch))
-    if not parts:
-        raise ValueError("there are no users to recommend to")
-    return TopK(
-        users,
-        np.concatenate([part.items for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        train.n_items,
-    )
+    for rows in blocks(train.n_users, train.n_items):
+        scores = scores_of(model, users[rows], train.n_items)
+        parts.append(top_k(scores, k, train.matrix[users[rows]], users=users[rows]))
+    items, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "scores"))
+    return TopK(users, items, scores, train.n_items)
+
+
+def scores_of(model, users: np.ndarray, n_items: int) -> np.ndarray:
+    """Ask a model for its scores of the whole catalogue; ValueError where their shape is not (n_users, n_items)."""
+    scores = np.asarray(model.score(users))
+    if scores.shape != (len(users), n_items):
+        raise ValueError(
+            f"{type(model).__name__}.score returned shape {scores.shape} for {len(users)} users and {n_items} items"
+        )
+    return scores
+
+
+def check_finite(scores: np.ndarray, users: np.ndarray) -> None:
+    """Raise ValueError, which names the first place, where a score is NaN or infinite."""
+    if not np.isfinite(scores).all():
+        row, item = np.argwhere(~np.isfinite(scores))[0]
+        raise ValueError(
+            f"the score of user {users[row]}, item {item} is {scores[row, item]}; "
+            "a score must be finite, and films to leave out belong in the mask"
+        )
 
 
 def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
@@ -204,12 +161,7 @@ def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
 def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Pick the k best columns of each row in order; ties go to the lower one, at the edge too.
 
-    Returns
-    -------
-    columns : ndarray of int32, shape (n, k)
-        -1 in the place of a hidden score, -inf.
-    values : ndarray, shape (n, k)
-        NaN there.
+    Returns columns (int32) and values, both of shape (n, k): -1 and NaN in the place of a hidden score, -inf.
     """
     n_items = scores.shape[1]
     if k < n_items:
@@ -235,14 +187,15 @@ def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return items, best
 
 
-def _block(n_items: int) -> int:
-    return max(1, CELLS // max(n_items, 1))
+def blocks(n: int, width: int):
+    """Yield slices of n rows of some width, of at most `CELLS` cells each."""
+    step = max(1, CELLS // max(width, 1))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
 
 
 def _check_k(k: int, n_items: int) -> None:
     if k < 1:
         raise ValueError(f"k={k} must be at least 1")
     if k > n_items:
-        raise ValueError(
-            f"k={k} is larger than the catalogue of {n_items} films; choose k of at most {n_items}"
-        )
+        raise ValueError(f"k={k} is larger than the catalogue of {n_items} films; choose at most that")

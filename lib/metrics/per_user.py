@@ -22,16 +22,11 @@ class PerUser:
     metric : str
         Its name, such as ``"rmse"`` or ``"ndcg@10"``.
     users : ndarray of int, shape (n,)
-        User codes, unique; sorted on construction, with the sums along.
+        User codes, at least one, unique; sorted on construction, with the sums along.
     numerators, denominators : ndarray of float64, shape (n,)
-        Finite; denominators positive.
+        Finite; denominators positive. Else, a ValueError.
     root : bool
-        Whether the metric is the square root of the ratio.
-
-    Raises
-    ------
-    ValueError
-        No users, a user twice, lengths that differ, a NaN, or a denominator that is not positive.
+        Whether f is the square root.
     """
 
     metric: str
@@ -50,17 +45,11 @@ class PerUser:
                 f"{users.shape}, {numerators.shape} and {denominators.shape}"
             )
         if len(users) == 0:
-            raise ValueError(
-                f"{self.metric}: no user has anything to measure; check the split and the threshold"
-            )
+            raise ValueError(f"{self.metric}: no user has anything to measure; check split and threshold")
         if not np.isfinite(numerators).all() or not np.isfinite(denominators).all():
-            raise ValueError(
-                f"{self.metric}: a user's sum is NaN or infinite; leave such users out and count them"
-            )
+            raise ValueError(f"{self.metric}: a user's sum is NaN or infinite; leave such users out")
         if (denominators <= 0).any():
-            raise ValueError(
-                f"{self.metric}: a user's denominator is not positive; leave out users without ratings"
-            )
+            raise ValueError(f"{self.metric}: a denominator is not positive; leave out users without ratings")
         order = np.argsort(users, kind="stable")
         if (np.diff(users[order]) == 0).any():
             raise ValueError(f"{self.metric}: a user occurs twice; add up the user's sums first")
@@ -114,14 +103,9 @@ def check_paired(first: PerUser, second: PerUser) -> None:
     """Raise ValueError unless both measure the same metric on the same users and the same number of ratings each."""
     if first.metric != second.metric:
         raise ValueError(f"cannot compare {first.metric} with {second.metric}: measure both models alike")
-    if not np.array_equal(first.users, second.users):
-        apart = len(np.setxor1d(first.users, second.users))
+    if len(apart := np.setxor1d(first.users, second.users)):
         raise ValueError(
-            f"{first.metric}: {apart} users are measured for one model only; "
-            "a paired comparison needs the same test users"
+            f"{first.metric}: {len(apart)} users are measured for one model only; pairs need both"
         )
     if not np.array_equal(first.denominators, second.denominators):
-        raise ValueError(
-            f"{first.metric}: the models were measured on different numbers of ratings a user; "
-            "predict the same test pairs with both"
-        )
+        raise ValueError(f"{first.metric}: the models have different numbers of ratings a user")

@@ -5,25 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.metrics.lists import TopK
 from lib.metrics.per_user import PerUser
 
-METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
-"""Per-user metrics of relevance; ``novelty`` joins them where the training ratings are given."""
-
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Ranking metrics at k of one model.
+    """Ranking metrics at k of one model, test ratings of at least `threshold` being relevant.
 
     Parameters
     ----------
-    k : int
-    threshold : float
-        Test ratings of at least this count as relevant.
+    k, threshold : int, float
     users : ndarray of int, shape (n,)
         Codes of the users that have a relevant test film.
     values : dict of str to ndarray of float64, shape (n,)
@@ -47,24 +41,15 @@ class Ranking:
         return {**means, f"coverage@{self.k}": self.coverage}
 
     def per_user(self, metric: str) -> PerUser:
-        """Return one metric (``"ndcg"`` or ``"ndcg@10"``) in the form that bootstraps resample."""
+        """Return one metric (``"ndcg"`` or ``"ndcg@10"``) in the form that bootstraps resample; ValueError if unknown."""
         name = metric.removesuffix(f"@{self.k}")
         if name not in self.values:
             raise ValueError(f"no ranking metric is called {metric!r}; there are {', '.join(self.values)}")
         return PerUser.mean(f"{name}@{self.k}", self.users, self.values[name])
 
-    def frame(self) -> pd.DataFrame:
-        """Return a table with one row a user code and one column a metric."""
-        return pd.DataFrame(self.values, index=pd.Index(self.users, name="user"))
-
 
 def evaluate_ranking(
-    top: TopK,
-    test: Interactions,
-    *,
-    k: int | None = None,
-    threshold: float = 4.0,
-    train: Interactions | None = None,
+    top: TopK, test: Interactions, *, k: int | None = None, threshold=4.0, train: Interactions | None = None
 ) -> Ranking:
     r"""Measure recommendation lists against the relevant test ratings.
 
@@ -88,19 +73,12 @@ def evaluate_ranking(
     ----------
     top : TopK
         Lists over the full catalogue, training films masked.
-    test : Interactions
-        Over the same id maps.
+    test, train : Interactions
+        Over the same id maps; `train` only for novelty.
     k : int, optional
         At most the lists' length, which is the default.
     threshold : float
         On the rating scale: a test rating of at least this is relevant.
-    train : Interactions, optional
-        For novelty.
-
-    Returns
-    -------
-    Ranking
-        For the users with a list and a relevant test film; the others are counted in ``n_left_out``.
 
     Raises
     ------
@@ -110,8 +88,7 @@ def evaluate_ranking(
     for name, other in (("test", test), ("train", train)):
         if other is not None and other.n_items != top.n_items:
             raise ValueError(
-                f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}; "
-                "use Interactions of one split"
+                f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}; use one split's"
             )
     top = top if k is None else top.first(k)
     k = top.k
@@ -125,7 +102,7 @@ def evaluate_ranking(
         )
     users, items, n_relevant = top.users[kept], top.items[kept], n_relevant[kept]
     hits = _hits(users, items, test, relevant)
-    values = relevance_metrics(hits, n_relevant)
+    values = _relevance_metrics(hits, n_relevant)
     if train is not None:
         values["novelty"] = _novelty(items, train)
     listed = np.unique(top.items)
@@ -133,21 +110,8 @@ def evaluate_ranking(
     return Ranking(k, float(threshold), users, values, int((~kept).sum()), float(coverage))
 
 
-def relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute `METRICS` for each user from the hit matrix.
-
-    Parameters
-    ----------
-    hits : bool array, shape (n, k)
-        Whether the film at each rank is relevant, best rank first.
-    n_relevant : int array, shape (n,)
-        Relevant test films of each user, at least 1.
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (n,)
-        Conventions as in `evaluate_ranking`.
-    """
+def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute the metrics of relevance for each user from the hits by rank, shape (n, k), and the numbers of relevant films, at least 1."""
     k = hits.shape[1]
     ranks = np.arange(1, k + 1)
     found = hits.sum(axis=1)

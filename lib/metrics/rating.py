@@ -8,16 +8,15 @@ import numpy as np
 
 from lib.metrics.per_user import PerUser
 
-METRICS = ("rmse", "mae", "user_rmse", "user_mae", "mean_error")
-"""Metrics that `UserErrors` knows: the first two weigh every rating alike, ``user_*`` every user."""
+METRICS = {"rmse": "squared", "mae": "absolute", "mean_error": "signed"}
+"""Metrics that `UserErrors` knows, each with the sums that it is made of."""
 
 
 @dataclass(frozen=True, eq=False)
 class UserErrors:
     r"""Sums of the errors :math:`e = \hat r - r` of each user with at least one rating.
 
-    Nothing is clipped here: clip predictions first where the protocol says so. All errors are in units of the rating
-    scale.
+    Nothing is clipped here: clip predictions first where the protocol says so. Errors are in units of the rating scale.
 
     Parameters
     ----------
@@ -37,52 +36,23 @@ class UserErrors:
 
     @property
     def rmse(self) -> float:
-        r"""Root mean squared error a rating, :math:`\sqrt{\sum e^2 / N}`."""
+        """Root mean squared error, each rating weighing alike."""
         return self.per_user("rmse").value
 
     @property
     def mae(self) -> float:
-        r"""Mean absolute error a rating, :math:`\sum |e| / N`."""
+        """Mean absolute error, each rating weighing alike."""
         return self.per_user("mae").value
 
-    @property
-    def user_rmse(self) -> float:
-        """Mean over users of each user's own RMSE: a user with 2 test ratings weighs as much as one with 200."""
-        return self.per_user("user_rmse").value
-
-    @property
-    def user_mae(self) -> float:
-        """Mean over users of each user's own MAE."""
-        return self.per_user("user_mae").value
-
-    @property
-    def mean_error(self) -> float:
-        r"""Mean of :math:`\hat r - r` a rating: above zero where the model rates too high."""
-        return self.per_user("mean_error").value
-
-    def metrics(self) -> dict[str, float]:
-        """Every metric by name."""
-        return {name: self.per_user(name).value for name in METRICS}
-
     def per_user(self, metric: str) -> PerUser:
-        """Return what each user contributes to one of `METRICS`, ready to be resampled.
+        r"""Return what each user contributes to one of `METRICS`, ready to be resampled; ValueError for another metric.
 
-        Raises
-        ------
-        ValueError
-            No such metric.
+        Over N ratings ``rmse`` is :math:`\sqrt{\sum e^2 / N}`, ``mae`` :math:`\sum |e| / N`, and ``mean_error``
+        :math:`\sum e / N`, above zero where the model rates too high.
         """
-        if metric == "rmse":
-            return PerUser(metric, self.users, self.squared, self.counts, root=True)
-        if metric == "mae":
-            return PerUser(metric, self.users, self.absolute, self.counts)
-        if metric == "mean_error":
-            return PerUser(metric, self.users, self.signed, self.counts)
-        if metric == "user_rmse":
-            return PerUser.mean(metric, self.users, np.sqrt(self.squared / self.counts))
-        if metric == "user_mae":
-            return PerUser.mean(metric, self.users, self.absolute / self.counts)
-        raise ValueError(f"no rating metric is called {metric!r}; there are {', '.join(METRICS)}")
+        if metric not in METRICS:
+            raise ValueError(f"no rating metric is called {metric!r}; there are {', '.join(METRICS)}")
+        return PerUser(metric, self.users, getattr(self, METRICS[metric]), self.counts, root=metric == "rmse")
 
 
 def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray) -> UserErrors:
@@ -94,11 +64,6 @@ def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray)
         User codes of the test pairs, in any order.
     ratings, predictions : float arrays, shape (n,)
         On the rating scale; sums are in float64 whatever the input's precision.
-
-    Returns
-    -------
-    UserErrors
-        One entry a user that occurs in `users`.
 
     Raises
     ------
@@ -117,25 +82,13 @@ def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray)
 
 
 def rmse(ratings: np.ndarray, predictions: np.ndarray) -> float:
-    r"""Root mean squared error, :math:`\sqrt{\frac{1}{N}\sum (\hat r - r)^2}`, each rating weighing alike.
-
-    Raises
-    ------
-    ValueError
-        As in `user_errors`.
-    """
+    r"""Root mean squared error, :math:`\sqrt{\frac{1}{N}\sum (\hat r - r)^2}`; raises what `user_errors` does."""
     ratings, predictions = _checked(ratings, predictions)
     return float(np.sqrt(np.mean((predictions - ratings) ** 2)))
 
 
 def mae(ratings: np.ndarray, predictions: np.ndarray) -> float:
-    r"""Mean absolute error, :math:`\frac{1}{N}\sum |\hat r - r|`, each rating weighing alike.
-
-    Raises
-    ------
-    ValueError
-        As in `user_errors`.
-    """
+    r"""Mean absolute error, :math:`\frac{1}{N}\sum |\hat r - r|`; raises what `user_errors` does."""
     ratings, predictions = _checked(ratings, predictions)
     return float(np.mean(np.abs(predictions - ratings)))
 

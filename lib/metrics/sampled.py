@@ -14,13 +14,10 @@ import pandas as pd
 from numba import njit
 
 from lib.data.interactions import Interactions
+from lib.metrics.lists import CELLS, check_finite, scores_of
 from lib.metrics.per_user import PerUser
 
-CELLS = 4_000_000
-"""Scores and random numbers held at once: 32 MB each."""
-
-EXCLUDED = ("none", "train", "rated")
-"""What `exclude` may be; see `sampled_ranks`."""
+EXCLUDED = ("none", "rated")  # what `exclude` may be; see `sampled_ranks`
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +28,8 @@ class SampledRanks:
     :math:`a + 1, \dots, a + e + 1`: equal scores are taken in random order, and every number here is the exact mean
     over those orders.
 
-    Parameters
-    ----------
-    users, items : ndarray of int32, shape (n,)
-        Codes, sorted by user, then item.
-    above, level : ndarray of int32, shape (n,)
-        :math:`a` and :math:`e`.
-    n_sampled : int
-        Films in each sample.
-    threshold : float
-        Test ratings of at least this are cases.
-    exclude : str
-        What was kept out of the samples.
-    seed : int
+    `users` and `items` (int32, shape (n,)) are codes, sorted by user, then item; `above` and `level` (int32, shape (n,)) are
+    :math:`a` and :math:`e`, `n_sampled` is the number of films in each sample.
     """
 
     users: np.ndarray
@@ -51,71 +37,43 @@ class SampledRanks:
     above: np.ndarray
     level: np.ndarray
     n_sampled: int
-    threshold: float
-    exclude: str
-    seed: int
 
     def __len__(self) -> int:
         return len(self.users)
 
-    def __str__(self) -> str:
-        return (
-            f"sampled ranks of {len(self):,} test ratings of at least {self.threshold:g}, each among {self.n_sampled:,} "
-            f"random films (kept out: {self.exclude}; seed {self.seed})"
-        )
+    def hits(self, k: int) -> np.ndarray:
+        """Probability that each case stands among the first k of its n_sampled + 1 films, shape (n,)."""
+        if not 1 <= k <= self.n_sampled + 1:
+            raise ValueError(
+                f"k={k}: a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
+            )
+        return np.clip((k - self.above) / (self.level + 1), 0.0, 1.0)
+
+    def hit_rate(self, k: int) -> PerUser:
+        """Return the share of cases among the first k, ``sampled_hit_rate@k``, each case weighing alike.
+
+        Where users are resampled, a user's cases stay together. ValueError unless k is between 1 and n_sampled + 1.
+        """
+        return self._per_user(f"sampled_hit_rate@{k}", self.hits(k))
 
     @property
     def percentile_ranks(self) -> np.ndarray:
         """Share of the sample that stands before each case, in percent: 0 is best, 100 worst, 50 chance; shape (n,)."""
         return 100.0 * (self.above + self.level / 2) / self.n_sampled
 
-    def hits(self, k: int) -> np.ndarray:
-        """Probability that each case stands among the first k of its n_sampled + 1 films, shape (n,)."""
-        if not 1 <= k <= self.n_sampled + 1:
-            raise ValueError(
-                f"k={k}, but a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
-            )
-        return np.clip((k - self.above) / (self.level + 1), 0.0, 1.0)
-
-    def hit_rate(self, k: int = 10) -> PerUser:
-        """Return the share of cases among the first k, ``sampled_hit_rate@k``, each case weighing alike.
-
-        For `lib.statistics.significance`, a user's cases stay together.
-
-        Raises
-        ------
-        ValueError
-            k is not between 1 and n_sampled + 1.
-        """
-        return self._per_user(f"sampled_hit_rate@{k}", self.hits(k))
-
     def mean_percentile_rank(self) -> PerUser:
-        """Return the mean percentile rank in percent, ``sampled_percentile_rank``; lower is better, chance is 50."""
+        """Return the mean percentile rank, ``sampled_percentile_rank``; lower is better."""
         return self._per_user("sampled_percentile_rank", self.percentile_ranks)
 
     def _per_user(self, metric: str, values: np.ndarray) -> PerUser:
         users, place = np.unique(self.users, return_inverse=True)
         return PerUser(metric, users, np.bincount(place, values), np.bincount(place))
 
-    def metrics(self, ks: tuple[int, ...] = (1, 10, 20)) -> dict[str, float]:
-        """Return the hit rates at some k, and the mean percentile rank, by name."""
-        rates = {sample.metric: sample.value for sample in map(self.hit_rate, ks)}
-        mean = self.mean_percentile_rank()
-        return {**rates, mean.metric: mean.value}
-
     def curve(self, up_to: float = 100.0) -> pd.DataFrame:
-        """Return the cumulative distribution of percentile ranks (Koren 2008, figure 5).
+        """Return the cumulative distribution of percentile ranks up to one of them (Koren 2008, figure 5; there 2).
 
-        Parameters
-        ----------
-        up_to : float
-            Largest percentile rank; the paper zooms in to 2.
-
-        Returns
-        -------
-        DataFrame
-            ``sampled_percentile_rank`` (0 to `up_to`, in steps of 100 / n_sampled) and ``share`` of the cases at or
-            before it. At 0 that is the hit rate at 1; a model that scores at random has (1 + x n / 100) / (1 + n).
+        It has ``sampled_percentile_rank``, in steps of 100 / n_sampled, and ``share`` of the cases at or before it. At 0
+        that is the hit rate at 1; a model that scores at random has (1 + x n / 100) / (1 + n).
         """
         if not 0 <= up_to <= 100:
             raise ValueError(f"up_to is a percentile rank from 0 to 100; got {up_to}")
@@ -131,24 +89,22 @@ class SampledRanks:
         )
 
 
+def cases_of(test: Interactions) -> np.ndarray:
+    """Return the rows of the test ratings at the top of the scale, sorted by user, then item."""
+    rows = np.flatnonzero(test.ratings >= test.scale.high)
+    return rows[np.lexsort((test.items[rows], test.users[rows]))]
+
+
 def sampled_ranks(
-    model,
-    train: Interactions,
-    test: Interactions,
-    *,
-    n_sampled: int = 1000,
-    threshold: float | None = None,
-    exclude: str = "none",
-    candidates: np.ndarray | None = None,
-    seed: int = 0,
+    model, train: Interactions, test: Interactions, *, n_sampled: int, exclude: str = "none", seed: int = 0
 ) -> SampledRanks:
     r"""Rank each best-rated test film among random films (Koren 2008, "Factorization meets the neighborhood", section 5).
 
-    For each test rating of the scale's top, n other films are drawn without replacement, each as likely, and all n + 1
-    are ordered by the model's score for that user. The paper draws "1000 additional random movies", whether the user has
-    rated them or not, and so does the default. On Netflix a user's own films hardly ever come up among 17,770; in a small
-    catalogue they do, and a model that has seen their ratings puts the liked ones first, so that its hit rate suffers for
-    what it knows: `exclude` keeps them out.
+    For each test rating of the scale's top, n other films are drawn without replacement from the catalogue, each as
+    likely, and all n + 1 are ordered by the model's score for that user. The paper draws "1000 additional random movies",
+    whether the user has rated them or not, and so does the default. On Netflix a user's own films hardly ever come up
+    among 17,770; in a small catalogue they do, and a model that has seen their ratings puts the liked ones first, so that
+    its hit rate suffers for what it knows: `exclude` keeps them out.
 
     The samples depend on the test ratings and the seed, not on the model, so that models are compared in pairs.
 
@@ -156,39 +112,32 @@ def sampled_ranks(
     ----------
     model : Recommender
         Fitted on `train`; asked for ``score(users)`` a batch of users at a time.
-    train, test : Interactions
-        Over the same id maps.
-    n_sampled : int
-        n.
-    threshold : float, optional
-        Least test rating that makes a case; the top of the scale by default.
-    exclude : {"none", "train", "rated"}
-        Films never drawn for a user, besides the case's own: none (the paper), those that the user has rated in train,
-        or in train and test (Cremonesi, Koren and Turrin 2010).
-    candidates : int array, optional
-        Codes of the films that may be drawn; the whole catalogue by default, films without a training rating included.
+    train, test, n_sampled : Interactions, Interactions, int
+        Over the same id maps; n.
+    exclude : {"none", "rated"}
+        Films never drawn for a user, besides the case's own: none (the paper), or those that the user has rated in train
+        and test (Cremonesi, Koren and Turrin 2010).
     seed : int
-
-    Returns
-    -------
-    SampledRanks
 
     Raises
     ------
     ValueError
-        No test rating reaches the threshold, a user has fewer than n films to draw from, a score is NaN or infinite, a
-        parameter is out of range, or the id maps differ.
+        No test rating is at the top of the scale, a user has fewer than n films to draw from, a score is NaN or infinite,
+        a parameter is out of range, or the id maps differ.
     """
-    pool = _check(train, test, n_sampled, exclude, candidates)
-    threshold = test.scale.high if threshold is None else float(threshold)
-    rows = np.flatnonzero(test.ratings >= threshold)
+    if (train.n_users, train.n_items) != (test.n_users, test.n_items):
+        raise ValueError("train and test do not share their id maps; use the two parts of one split")
+    if exclude not in EXCLUDED:
+        raise ValueError(f"exclude must be one of {', '.join(EXCLUDED)}; got {exclude!r}")
+    if n_sampled < 1:
+        raise ValueError(f"n_sampled must be at least 1; got {n_sampled}")
+    rows = cases_of(test)
     if len(rows) == 0:
-        raise ValueError(f"no test rating is at least threshold={threshold:g}; lower it")
-    rows = rows[np.lexsort((test.items[rows], test.users[rows]))]
+        raise ValueError(f"no test rating is {test.scale.high:g}, the top of the scale")
     users, items = test.users[rows], test.items[rows]
     asked, starts = np.unique(users, return_index=True)
     starts = np.append(starts, len(rows))
-    hidden = _hidden(train, test, exclude)
+    hidden, pool = _hidden(train, test, exclude), np.arange(train.n_items)
     rng = np.random.default_rng(seed)
     above, level = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
     low = 0
@@ -196,57 +145,27 @@ def sampled_ranks(
         # No more cases at once than random numbers fit, but at least those of one user.
         fits = np.searchsorted(starts, starts[low] + max(1, CELLS // n_sampled), side="right") - 1
         high = min(low + max(1, CELLS // train.n_items), max(int(fits), low + 1), len(asked))
-        scores = _scores(model, asked[low:high], train.n_items)
+        scores = scores_of(model, asked[low:high], train.n_items).astype(np.float64, copy=False)
+        check_finite(scores, asked[low:high])
         cases = slice(starts[low], starts[high])
         draws = rng.random((starts[high] - starts[low], n_sampled))
         mask = hidden[asked[low:high]]
-        short = _rank_cases(
-            scores, starts[low : high + 1] - starts[low], items[cases], pool, mask.indptr.astype(np.int64),
-            mask.indices.astype(np.int64), draws, above[cases], level[cases],
-        )  # fmt: skip
+        begins, films = mask.indptr.astype(np.int64), mask.indices.astype(np.int64)
+        own = starts[low : high + 1] - starts[low]
+        short = _rank_cases(scores, own, items[cases], pool, begins, films, draws, above[cases], level[cases])
         if short >= 0:
             raise ValueError(
                 f"user {asked[low + short]} has fewer than n_sampled={n_sampled} films to draw from; "
                 "lower n_sampled or exclude less"
             )
         low = high
-    return SampledRanks(users, items, above, level, n_sampled, threshold, exclude, seed)
-
-
-def _scores(model, users: np.ndarray, n_items: int) -> np.ndarray:
-    found = np.asarray(model.score(users), dtype=np.float64)
-    if found.shape != (len(users), n_items):
-        raise ValueError(
-            f"{type(model).__name__}.score returned shape {found.shape} for {len(users)} users and {n_items} films"
-        )
-    if not np.isfinite(found).all():
-        row, item = np.argwhere(~np.isfinite(found))[0]
-        raise ValueError(f"the score of user {users[row]}, film {item} is {found[row, item]}")
-    return found
-
-
-def _check(train, test, n_sampled: int, exclude: str, candidates) -> np.ndarray:
-    """Return the films that may be drawn."""
-    if (train.n_users, train.n_items) != (test.n_users, test.n_items):
-        raise ValueError("train and test do not share their id maps; use the two parts of one split")
-    if exclude not in EXCLUDED:
-        raise ValueError(f"exclude must be one of {', '.join(EXCLUDED)}; got {exclude!r}")
-    if n_sampled < 1:
-        raise ValueError(f"n_sampled must be at least 1; got {n_sampled}")
-    pool = (
-        np.arange(train.n_items) if candidates is None else np.unique(np.asarray(candidates, dtype=np.int64))
-    )
-    if len(pool) and (pool[0] < 0 or pool[-1] >= train.n_items):
-        raise ValueError(f"candidates: a code lies outside 0..{train.n_items - 1}")
-    return pool.astype(np.int64)
+    return SampledRanks(users, items, above, level, n_sampled)
 
 
 def _hidden(train: Interactions, test: Interactions, exclude: str):
     """Return a sparse array, shape (n_users, n_items), whose stored entries are never drawn."""
     if exclude == "none":
         return train.take(np.empty(0, dtype=np.int64)).matrix
-    if exclude == "train":
-        return train.matrix
     ones = [data.with_ratings(np.ones(len(data)), (1, 1)).matrix for data in (train, test)]
     return (ones[0] + ones[1]).tocsr()
 
@@ -256,12 +175,8 @@ def _rank_cases(scores, starts, items, pool, hidden_starts, hidden_items, draws,
     """Draw each case's sample and count the films above and level with it.
 
     A sample is the beginning of a shuffle (Fisher and Yates) of the films that may be drawn: in any order that the films
-    come in, each subset is as likely, so a user's next case goes on from where the last one left them.
-
-    Returns
-    -------
-    int
-        The first row with too few films to draw from; -1 if there is none.
+    come in, each subset is as likely, so a user's next case goes on from where the last one left them. Returns the first
+    row with too few films to draw from; -1 if there is none.
     """
     n_sampled = draws.shape[1]
     films, kept_out = np.empty(len(pool), np.int64), np.zeros(scores.shape[1], np.bool_)

@@ -8,14 +8,10 @@ import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
-from lib.metrics.rating import user_errors
+from lib.metrics.rating import METRICS, user_errors
 
-USER_EDGES = (0, 1, 20, 40, 80, 160, 320)
-"""Lower ends of the default bins of training ratings a user; the last is open."""
-
-ITEM_EDGES = (0, 1, 5, 20, 50, 100, 200)
-"""Lower ends of the default bins of training ratings a film; the last is open."""
-
+USER_EDGES = (0, 1, 20, 40, 80, 160, 320)  # lower ends of bins of training ratings a user; the last is open
+ITEM_EDGES = (0, 1, 5, 20, 50, 100, 200)  # the same of training ratings a film
 COLD = ("warm", "cold film", "cold user", "cold user and film")
 """Labels of a pair by whether its user and its film have a training rating."""
 
@@ -23,21 +19,8 @@ COLD = ("warm", "cold film", "cold user", "cold user and film")
 def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
     """Label counts by bin.
 
-    Parameters
-    ----------
-    counts : int array, shape (n,)
-    edges : sequence of int
-        The bins' lower ends, rising from 0: ``(0, 1, 5, 20)`` gives the bins 0, 1-4, 5-19 and 20 or more.
-
-    Returns
-    -------
-    Categorical, shape (n,)
-        Ordered, with every bin among its categories, empty ones too.
-
-    Raises
-    ------
-    ValueError
-        The edges do not start at 0 or do not rise.
+    `edges` are the bins' lower ends, rising from 0 (else a ValueError): ``(0, 1, 5, 20)`` gives the bins 0, 1-4, 5-19 and
+    20 or more. The labels are ordered, with every bin among the categories, empty ones too.
     """
     edges = np.asarray(edges)
     if len(edges) == 0 or edges[0] != 0 or (np.diff(edges) <= 0).any():
@@ -68,23 +51,11 @@ def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical:
     return pd.Categorical.from_codes(2 * no_user + no_item, categories=list(COLD), ordered=True)
 
 
-def pair_segments(
-    train: Interactions,
-    test: Interactions,
-    *,
-    user_edges: Sequence[int] = USER_EDGES,
-    item_edges: Sequence[int] = ITEM_EDGES,
-) -> dict[str, pd.Categorical]:
-    """Label each test pair three ways.
-
-    Returns
-    -------
-    dict of str to Categorical, shape (len(test),)
-        ``"user_activity"``, ``"film_popularity"`` (both counted in train) and ``"cold"``.
-    """
+def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categorical]:
+    """Label each test pair by ``user_activity``, ``film_popularity`` (both counted in train) and ``cold``."""
     return {
-        "user_activity": user_bins(train, user_edges)[test.users],
-        "film_popularity": item_bins(train, item_edges)[test.items],
+        "user_activity": user_bins(train)[test.users],
+        "film_popularity": item_bins(train)[test.items],
         "cold": cold_pairs(train, test),
     }
 
@@ -92,25 +63,15 @@ def pair_segments(
 def rating_by_segment(
     labels: pd.Categorical, users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
 ) -> pd.DataFrame:
-    """Rating errors within each segment.
+    """Measure errors within each segment; `users`, `ratings`, `predictions` as for `lib.metrics.rating.user_errors`.
 
-    Parameters
-    ----------
-    labels : Categorical, shape (n,)
-        One label a test pair; a pair without one is left out.
-    users, ratings, predictions : arrays, shape (n,)
-        As for `lib.metrics.rating.user_errors`.
+    There is one label a test pair; a pair without one is left out. ValueError where lengths differ, or a value is NaN.
 
     Returns
     -------
     DataFrame
         Indexed by segment in its order: ``n_ratings``, ``n_users``, ``share`` of the ratings, ``rmse``, ``mae``,
         ``mean_error``. A segment without ratings stays, with NaN errors.
-
-    Raises
-    ------
-    ValueError
-        Lengths differ, or a value is NaN.
     """
     users, ratings, predictions = np.asarray(users), np.asarray(ratings), np.asarray(predictions)
     if len(labels) != len(ratings):
@@ -121,12 +82,8 @@ def rating_by_segment(
         row = {"n_ratings": int(inside.sum()), "n_users": 0, "share": float(inside.mean())}
         if inside.any():
             errors = user_errors(users[inside], ratings[inside], predictions[inside])
-            row |= {
-                "n_users": len(errors.users),
-                "rmse": errors.rmse,
-                "mae": errors.mae,
-                "mean_error": errors.mean_error,
-            }
+            row["n_users"] = len(errors.users)
+            row |= {metric: errors.per_user(metric).value for metric in METRICS}
         rows.append(row)
-    columns = ["n_ratings", "n_users", "share", "rmse", "mae", "mean_error"]
+    columns = ["n_ratings", "n_users", "share", *METRICS]
     return pd.DataFrame(rows, index=pd.Index(labels.categories, name="segment"), columns=columns)

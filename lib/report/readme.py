@@ -13,8 +13,8 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims import FAILS, VERDICTS, overall
-from lib.data.dataset import FOLDS
 from lib.data.files import whole_file
+from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import runs_folder
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from

@@ -160,7 +160,7 @@ class Cache:
             sources = (cell.source for cell in notebook.counted)
             self._roots[notebook] = known.roots_of(sources, texts=True)
         roots = self._roots[notebook] | known.roots_of((), values=values)
-        found = known.reached(roots, cards=True, texts=True)
+        found = known.reached(roots, words=True)
         return {name: digest[:12] for name, digest in found.items()}
 
 

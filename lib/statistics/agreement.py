@@ -7,6 +7,7 @@ stand in different orders look unrelated.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,34 +15,105 @@ import pandas as pd
 from scipy import sparse
 
 from lib.data.interactions import Interactions
-from lib.metrics.lists import hide, top_k
+from lib.metrics.lists import blocks, hide, top_k
 from lib.metrics.per_user import PerUser
-from lib.statistics.score_matrix import ScoreMatrix, align, mislabelled, places_of, shuffled
 from lib.statistics.significance import bootstrap_interval
 
-__all__ = [
-    "ScoreMatrix",
-    "agreement",
-    "align",
-    "chance_overlap",
-    "mislabelled",
-    "shuffled",
-    "square",
-    "user_correlations",
-    "user_overlaps",
-]
 
-CELLS = 4_000_000
-"""Scores of all models held at once in float64: 32 MB."""
+@dataclass(frozen=True, eq=False)
+class ScoreMatrix:
+    """A model's scores of every film for some users, with the ids they belong to.
+
+    Parameters
+    ----------
+    user_ids, item_ids : ndarray, shape (n_users,), (n_items,)
+        Raw ids; a ValueError if one occurs twice.
+    values : ndarray of float32, shape (n_users, n_items)
+        A ValueError if one is NaN or infinite.
+    """
+
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    values: np.ndarray
+
+    def __post_init__(self):
+        for name in ("user_ids", "item_ids"):
+            object.__setattr__(self, name, np.asarray(getattr(self, name)))
+        values = np.asarray(self.values, dtype=np.float32)
+        object.__setattr__(self, "values", values)
+        if values.shape != (len(self.user_ids), len(self.item_ids)):
+            raise ValueError(
+                f"the scores have shape {values.shape}, but there are {len(self.user_ids)} user ids and "
+                f"{len(self.item_ids)} item ids"
+            )
+        for kind, ids in (("user", self.user_ids), ("item", self.item_ids)):
+            if len(np.unique(ids)) != len(ids):
+                raise ValueError(f"a {kind} id occurs twice, so rows cannot be matched by id")
+        if not np.isfinite(values).all():
+            raise ValueError("a score is NaN or infinite; a model must score every film finitely")
+
+    def take(self, user_ids: np.ndarray, item_ids: np.ndarray) -> ScoreMatrix:
+        """Return the rows and columns of these raw ids, in this order; KeyError where the matrix lacks one."""
+        rows = _places_of("user", self.user_ids, user_ids)
+        columns = _places_of("item", self.item_ids, item_ids)
+        return ScoreMatrix(np.asarray(user_ids), np.asarray(item_ids), self.values[np.ix_(rows, columns)])
 
 
+def align(*matrices: ScoreMatrix) -> list[ScoreMatrix]:
+    """Bring matrices into the first one's order of users and items; ValueError unless all hold the same ids."""
+    kept = []
+    for kind in ("user", "item"):
+        ids = [pd.Index(getattr(matrix, f"{kind}_ids")) for matrix in matrices]
+        common = ids[0]
+        for other in ids[1:]:
+            common = common[common.isin(other)]
+        apart = sum(len(index) - len(common) for index in ids)
+        if len(common) == 0:
+            raise ValueError(f"the matrices have no {kind} id in common; are all raw, of one type?")
+        if apart:
+            raise ValueError(f"{apart} {kind} ids are not in every matrix; score the same {kind}s")
+        kept.append(common.to_numpy())
+    return [matrix.take(*kept) for matrix in matrices]
+
+
+def mislabelled(
+    matrix: ScoreMatrix, *, rows: np.ndarray | None = None, columns: np.ndarray | None = None
+) -> ScoreMatrix:
+    """Put the scores in another order under unchanged ids: the mistake of matching matrices by position.
+
+    Row r of the result holds the scores of row ``rows[r]``; likewise the columns. Both are permutations.
+    """
+    values = matrix.values if rows is None else matrix.values[rows]
+    return replace(matrix, values=values if columns is None else values[:, columns])
+
+
+def shuffled(matrix: ScoreMatrix, *, seed: int, axis: str = "users") -> ScoreMatrix:
+    """Put whole rows, whole columns or both (`axis`: users, items, both) in a random order under unchanged ids.
+
+    Shuffled users keep what all users agree on, such as which films are good; shuffled items lose it.
+    """
+    if axis not in ("users", "items", "both"):
+        raise ValueError(f"axis={axis!r}; choose 'users', 'items' or 'both'")
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(matrix.user_ids)) if axis != "items" else None
+    columns = rng.permutation(len(matrix.item_ids)) if axis != "users" else None
+    return mislabelled(matrix, rows=rows, columns=columns)
+
+
+def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the matrix") -> np.ndarray:
+    """Positions of raw ids among others; an id that is not there is a KeyError that names it."""
+    places = pd.Index(ids).get_indexer(np.asarray(wanted))
+    lost = np.asarray(wanted)[places < 0].tolist()
+    if lost:
+        raise KeyError(
+            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids of the same type?"
+        )
+    return places
+
+
+# -- how they agree ------------------------------------------------------------------------------------------------
 def agreement(
-    matrices: Mapping[str, ScoreMatrix],
-    train: Interactions | None = None,
-    *,
-    k: int = 10,
-    n_resamples: int = 2000,
-    seed: int = 42,
+    matrices: Mapping[str, ScoreMatrix], train: Interactions | None = None, *, k: int = 10, n_resamples=2000
 ) -> pd.DataFrame:
     """Compare every pair of models, user by user.
 
@@ -54,10 +126,8 @@ def agreement(
         At least two; aligned by id here.
     train : Interactions, optional
         Its pairs are left out of correlations and lists. Without it both see the whole catalogue.
-    k : int
-        Length of the lists.
-    n_resamples, seed
-        Of the intervals.
+    k, n_resamples : int
+        Length of the lists; resamples for the intervals.
 
     Returns
     -------
@@ -80,13 +150,12 @@ def agreement(
     correlations = user_correlations(aligned, mask)
     overlaps = user_overlaps(aligned, k, mask)
     chance = chance_overlap(len(aligned[0].item_ids), k, 0 if mask is None else np.diff(mask.indptr))
-    settings = {"n_resamples": n_resamples, "seed": seed}
     rows = []
     for i, j in combinations(range(len(names)), 2):
         row = {"model_a": names[i], "model_b": names[j], "n_users": len(aligned[0].user_ids)}
-        row |= _summary("correlation", correlations[:, i, j], settings)
+        row |= _summary("correlation", correlations[:, i, j], n_resamples)
         row["n_undefined"] = int(np.isnan(correlations[:, i, j]).sum())
-        row |= _summary("overlap", overlaps[:, i, j], settings)
+        row |= _summary("overlap", overlaps[:, i, j], n_resamples)
         row["overlap_chance"] = float(np.mean(chance))
         rows.append(row)
     return pd.DataFrame(rows)
@@ -105,12 +174,7 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
     .. math:: r_u(a, b) = \frac{\sum_i (a_{ui} - \bar a_u)(b_{ui} - \bar b_u)}
                                {\sqrt{\sum_i (a_{ui} - \bar a_u)^2 \sum_i (b_{ui} - \bar b_u)^2}}
 
-    Parameters
-    ----------
-    matrices : list of ScoreMatrix
-        Aligned.
-    mask : sparse array, shape (n_users, n_items), optional
-        Stored entries are left out of all sums.
+    The matrices are aligned; the stored entries of `mask` (sparse, shape (n_users, n_items)) are left out of all sums.
 
     Returns
     -------
@@ -119,7 +183,7 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
     """
     n_users, n_items = _check_aligned(matrices)
     found = np.empty((n_users, len(matrices), len(matrices)))
-    for rows in _blocks(n_users, n_items * len(matrices)):
+    for rows in blocks(n_users, n_items * len(matrices)):
         block = np.stack([matrix.values[rows] for matrix in matrices], axis=1).astype(np.float64)
         absent = None if mask is None else mask[rows]
         units = np.stack([_unit_rows(block[:, m], absent) for m in range(len(matrices))], axis=1)
@@ -131,14 +195,8 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
 def user_overlaps(matrices: list[ScoreMatrix], k: int, mask=None) -> np.ndarray:
     """Count the films that each pair of models shares in a user's k best.
 
-    Parameters
-    ----------
-    matrices : list of ScoreMatrix
-        Aligned.
-    k : int
-        A user with fewer films left has shorter lists. Equal scores rank by column.
-    mask : sparse array, shape (n_users, n_items), optional
-        Stored entries cannot be in a list.
+    The matrices are aligned; the stored entries of `mask` cannot be in a list, so that a user with fewer than k films
+    left has a shorter one. Equal scores rank by column.
 
     Returns
     -------
@@ -148,7 +206,7 @@ def user_overlaps(matrices: list[ScoreMatrix], k: int, mask=None) -> np.ndarray:
     n_users, n_items = _check_aligned(matrices)
     lists = [top_k(matrix.values, k, mask).items for matrix in matrices]
     found = np.empty((n_users, len(matrices), len(matrices)), dtype=np.int64)
-    for rows in _blocks(n_users, (n_items + 1) * len(matrices)):
+    for rows in blocks(n_users, (n_items + 1) * len(matrices)):
         # One column more takes the -1 past the end of a list, and is cut off.
         listed = np.zeros((rows.stop - rows.start, len(matrices), n_items + 1), dtype=np.float32)
         for m, items in enumerate(lists):
@@ -162,10 +220,8 @@ def chance_overlap(n_items: int, k: int, n_masked=0) -> np.ndarray:
     r"""Films that two lists drawn at random would share.
 
     The number shared is hypergeometric, with mean :math:`k_u^2 / n_u`, where :math:`n_u` films are left to recommend
-    to user u and :math:`k_u = \min(k, n_u)`.
-
-    `n_masked` is the number of films, one for all or one a user, that cannot be recommended; the answer, float64, has its
-    shape, and is 0 where nothing is left.
+    to user u and :math:`k_u = \min(k, n_u)`. `n_masked` is the number of films, one for all or one a user, that cannot be
+    recommended; the answer, float64, has its shape, and is 0 where nothing is left.
     """
     left = n_items - np.asarray(n_masked, dtype=np.float64)
     length = np.minimum(k, left)
@@ -187,12 +243,13 @@ def _unit_rows(block: np.ndarray, absent) -> np.ndarray:
     return np.where(constant, np.nan, centred / np.where(constant, 1.0, lengths))
 
 
-def _summary(name: str, values: np.ndarray, settings: dict) -> dict[str, float]:
+def _summary(name: str, values: np.ndarray, n_resamples: int) -> dict[str, float]:
     """Mean with interval, extremes and spread over the users where the value is defined."""
     defined = values[~np.isnan(values)]
     found = dict.fromkeys(("mean", "low", "high", "min", "max", "std"), np.nan)
     if len(defined) > 1:
-        interval = bootstrap_interval(PerUser.mean(name, np.arange(len(defined)), defined), **settings)
+        sample = PerUser.mean(name, np.arange(len(defined)), defined)
+        interval = bootstrap_interval(sample, n_resamples=n_resamples)
         found |= {"low": interval.low, "high": interval.high}
     if len(defined):
         found |= {part: float(getattr(defined, part)()) for part in ("mean", "min", "max", "std")}
@@ -203,8 +260,8 @@ def _mask(matrix: ScoreMatrix, train: Interactions | None) -> sparse.csr_array |
     """Training pairs in the matrix's order of users and items."""
     if train is None:
         return None
-    rows = places_of("user", train.user_ids, matrix.user_ids, where="the training data")
-    columns = places_of("item", train.item_ids, matrix.item_ids, where="the training data")
+    rows = _places_of("user", train.user_ids, matrix.user_ids, where="the training data")
+    columns = _places_of("item", train.item_ids, matrix.item_ids, where="the training data")
     # Ones instead of ratings: column selection must not lose a rating of 0.
     seen = train.matrix.copy()
     seen.data[:] = 1.0
@@ -217,9 +274,3 @@ def _check_aligned(matrices: list[ScoreMatrix]) -> tuple[int, int]:
             if not np.array_equal(getattr(matrices[0], kind), getattr(other, kind)):
                 raise ValueError(f"the matrices' {kind} differ in order; align them first")
     return matrices[0].values.shape
-
-
-def _blocks(n_users: int, width: int):
-    step = max(1, CELLS // max(width, 1))
-    for start in range(0, n_users, step):
-        yield slice(start, min(start + step, n_users))

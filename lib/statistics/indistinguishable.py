@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -25,10 +25,8 @@ class Standing:
     pairs : DataFrame
         A row a pair: ``model_a`` (the better one), ``model_b``, ``difference`` (a minus b, in the metric's units),
         ``p_value``, ``p_adjusted`` (Holm over all pairs), ``differs``.
-    groups : list of list of str
-        Of `maximal_groups`: best group first, models best first.
-    level : float
-        Family-wise error rate of ``differs``.
+    groups, level : list of list of str, float
+        Of `maximal_groups`: best group first, models best first. Family-wise error rate of ``differs``.
     """
 
     table: pd.DataFrame
@@ -45,8 +43,7 @@ class Standing:
     def n_unmarked(self) -> int:
         """Number of pairs that do not differ and yet share no group, because a pair between them does.
 
-        Paired tests need not be monotone: a pair far apart whose differences vary much from user to user may not differ
-        while a closer pair does.
+        Paired tests need not be monotone: differences of a pair far apart may vary more from user to user.
         """
         together = {frozenset(pair) for group in self.groups for pair in combinations(group, 2)}
         same = self.pairs.loc[~self.pairs["differs"], ["model_a", "model_b"]].itertuples(index=False)
@@ -66,12 +63,8 @@ class Standing:
         groups = [group for group in cut if len(group) > 1]
         # A group that reached past the cut may now lie within another.
         groups = [g for g in groups if not any(set(g) < set(other) for other in groups)]
-        return Standing(
-            self.table[:n].reset_index(drop=True),
-            self.pairs[inside].reset_index(drop=True),
-            groups,
-            self.level,
-        )
+        table, pairs = (one.reset_index(drop=True) for one in (self.table[:n], self.pairs[inside]))
+        return replace(self, table=table, pairs=pairs, groups=groups)
 
 
 def standing(
@@ -85,9 +78,8 @@ def standing(
 ) -> Standing:
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
 
-    Every pair is tested by flipping the signs of the users' differences (`lib.statistics.significance.sign_flip_test`; all pairs
-    share the flips), and the p-values are corrected by Holm for all pairs. Only p-values are computed for pairs, not
-    intervals, so that the many flips that this correction asks for stay cheap.
+    Only p-values are computed for pairs, not intervals, so that the many flips that the correction by Holm asks for stay
+    cheap; all pairs share the flips.
 
     Parameters
     ----------
@@ -96,15 +88,8 @@ def standing(
     lower_is_better : bool
     level : float
         Family-wise error rate, between 0 and 1.
-    n_flips : int
-        Of the tests. Corrected for m pairs, no p-value is below m / (1 + n_flips).
-    n_resamples : int
-        Of each model's own interval.
-    seed : int
-
-    Returns
-    -------
-    Standing
+    n_flips, n_resamples, seed : int
+        Of the tests, where, corrected for m pairs, no p-value is below m / (1 + n_flips); of each model's own interval.
 
     Raises
     ------
@@ -146,10 +131,9 @@ def maximal_groups(names: list[str], differs: np.ndarray) -> list[list[str]]:
     """Find the maximal runs of neighbouring models in which no pair differs.
 
     These are the bars of a critical-difference diagram (Demšar 2006, JMLR 7). Groups overlap where the first and the
-    last of three differ but neither differs from the middle one: "not told apart" is not transitive.
-
-    `names` are best first, `differs` is a symmetric bool array in their order, whose diagonal does not count. The groups have
-    at least two models, stand in the order of their best one, and none lies within another.
+    last of three differ but neither differs from the middle one: "not told apart" is not transitive. `names` are best
+    first, `differs` is a symmetric bool array in their order. The groups have at least two models, stand in the order of
+    their best one, and none lies within another.
     """
     upper = np.triu(differs, 1)
     groups, end = [], 0

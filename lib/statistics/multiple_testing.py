@@ -13,12 +13,6 @@ def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
     * ``"holm"`` (Holm 1979), family-wise error: :math:`\max_{j \le i} \min(1, (m - j + 1)\,p_{(j)})`;
     * ``"bh"`` (Benjamini and Hochberg 1995), false discovery rate: :math:`\min_{j \ge i} \min(1, m\,p_{(j)} / j)`.
 
-    Parameters
-    ----------
-    p_values : float array, shape (m,)
-        Empty gives empty.
-    method : {"holm", "bh"}
-
     Returns
     -------
     ndarray of float64, shape (m,)

@@ -16,49 +16,27 @@ import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
 from lib.statistics.multiple_testing import adjust
-from lib.statistics.resampling import (
-    all_signs,
-    interval,
-    leave_one_out,
-    random_signs,
-    resample_effects,
-    resample_metrics,
-    standardise,
-    tails_of,
-)
+from lib.statistics.resampling import all_signs, interval, leave_one_out, random_signs, resample_metrics
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with a bootstrap interval at the given confidence."""
+    """A value with its 95% bootstrap interval."""
 
     value: float
     low: float
     high: float
-    confidence: float
     n_users: int
 
 
 @dataclass(frozen=True)
 class Difference:
-    r"""A paired difference, first model minus second, in the metric's units.
+    r"""A paired difference between two models' values, ``first - second``, in the metric's units.
 
-    Parameters
-    ----------
-    metric : str
-    first, second : float
-        The models' values.
-    difference, low, high : float
-        ``first - second`` with its bootstrap interval.
-    effect_size, effect_low, effect_high : float
-        Cohen's :math:`d_z = \bar d / s_d` with its percentile interval: :math:`d_u` is the user's own metric under the
-        first model minus that under the second, :math:`s_d` its standard deviation over users (n - 1). About 0.2 is
-        called small, 0.5 medium, 0.8 large (Cohen 1988). 0 where the models differ for no user; infinite where they
-        differ by the same amount for every user.
-    p_value : float
-        Of the sign-flip permutation test, two-sided, not corrected.
-    confidence : float
-    n_users : int
+    `low` and `high` are the ends of its 95% bootstrap interval; `p_value` is that of `sign_flip_test`, not corrected.
+    `effect_size` is Cohen's :math:`d_z = \bar d / s_d`: :math:`d_u` is the user's own metric under the first model minus
+    that under the second, :math:`s_d` its standard deviation over users (n - 1). About 0.2 is called small, 0.5 medium, 0.8
+    large (Cohen 1988). 0 where the models differ for no user; infinite where they differ by the same amount for every user.
     """
 
     metric: str
@@ -68,71 +46,33 @@ class Difference:
     low: float
     high: float
     effect_size: float
-    effect_low: float
-    effect_high: float
     p_value: float
-    confidence: float
     n_users: int
 
 
-def bootstrap_interval(
-    sample: PerUser,
-    *,
-    n_resamples: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 42,
-) -> Interval:
-    """Interval of one model's metric, by resampling users with replacement.
+def bootstrap_interval(sample: PerUser, *, n_resamples: int = 2000, seed: int = 42) -> Interval:
+    """Interval of one model's metric, by resampling users with replacement, a user's ratings staying together.
 
     It says how much the value would move with other users of the same kind; not how much with another split or seed.
     It is bias-corrected and accelerated (Efron 1987): second-order accurate for the skewed sums that heavy users make.
-
-    Parameters
-    ----------
-    sample : PerUser
-        Each resample recomputes the ratio of sums, so a user's ratings stay together.
-    n_resamples : int
-    confidence : float
-        Between 0 and 1.
-    seed : int
-
-    Raises
-    ------
-    ValueError
-        Fewer than 2 users, or a parameter out of range.
+    ValueError with fewer than 2 users or no resample.
     """
-    _check(len(sample), n_resamples, confidence)
+    _check(len(sample), n_resamples)
     resampled = resample_metrics([sample], n_resamples, seed)[:, 0]
-    low, high = interval(resampled, sample.value, leave_one_out(sample), confidence)
-    return Interval(sample.value, low, high, confidence, len(sample))
+    ends = interval(resampled, sample.value, leave_one_out(sample))
+    return Interval(sample.value, *ends, n_users=len(sample))
 
 
 def paired_difference(
-    first: PerUser,
-    second: PerUser,
-    *,
-    n_resamples: int = 2000,
-    confidence: float = 0.95,
-    seed: int = 42,
+    first: PerUser, second: PerUser, *, n_resamples: int = 2000, seed: int = 42
 ) -> Difference:
     """Difference between two models with its bootstrap interval, effect size and permutation p-value.
 
-    Both models are measured on the same resampled users, so what makes a user hard for both cancels out.
-
-    Parameters
-    ----------
-    first, second : PerUser
-        The same metric on the same test ratings.
-    n_resamples, confidence, seed
-        As in `bootstrap_interval`; the permutation test uses as many resamples.
-
-    Raises
-    ------
-    ValueError
-        The two were not measured on the same users and ratings, or a parameter is out of range.
+    Both models are measured on the same resampled users, so what makes a user hard for both cancels out. The permutation
+    test uses as many resamples. ValueError unless both were measured on the same users and ratings.
     """
     models = {"first": first, "second": second}
-    row = compare_models(models, n_resamples=n_resamples, confidence=confidence, seed=seed).iloc[0]
+    row = compare_models(models, n_resamples=n_resamples, seed=seed).iloc[0]
     names = Difference.__dataclass_fields__
     return Difference(**{name: row[name] if name == "metric" else row[name].item() for name in names})
 
@@ -144,7 +84,6 @@ def compare_models(
     pairs: Sequence[tuple[str, str]] | None = None,
     correction: str = "holm",
     n_resamples: int = 2000,
-    confidence: float = 0.95,
     seed: int = 42,
 ) -> pd.DataFrame:
     """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
@@ -156,13 +95,11 @@ def compare_models(
     models : mapping of str to PerUser
         At least two, all on the same metric, users and ratings.
     reference : str, optional
-        Compare every other model with this one only.
+        The one with which every other model is compared.
     pairs : sequence of (str, str), optional
-        Compare these only, the first minus the second.
+        What is compared, the first minus the second.
     correction : {"holm", "bh"}
-        Of ``p_adjusted``: Holm (family-wise error) or Benjamini-Hochberg (false discovery rate).
-    n_resamples, confidence, seed
-        As in `paired_difference`.
+        As in `lib.statistics.multiple_testing.adjust`.
 
     Returns
     -------
@@ -172,49 +109,33 @@ def compare_models(
     Raises
     ------
     ValueError
-        Fewer than two models, an unknown reference, models measured differently, or a parameter out of range.
+        Fewer than two models, an unknown name, or models measured differently.
     """
-    names = list(models)
+    names, samples = list(models), list(models.values())
     if len(names) < 2:
         raise ValueError(f"a comparison needs at least two models, got {names}")
-    if reference is not None and reference not in models:
-        raise ValueError(f"the reference {reference!r} is not among the models: {', '.join(names)}")
-    if unknown := {name for pair in pairs or () for name in pair} - set(models):
+    if reference is not None:
+        pairs = [(name, reference) for name in names if name != reference]
+    pairs = list(combinations(names, 2)) if pairs is None else pairs
+    if unknown := {name for pair in pairs for name in pair} - set(models):
         raise ValueError(f"{', '.join(sorted(unknown))} is not among the models: {', '.join(names)}")
-    samples = list(models.values())
     for sample in samples[1:]:
         check_paired(samples[0], sample)
-    n_users = len(samples[0])
-    _check(n_users, n_resamples, confidence)
-
-    if pairs is None and reference is None:
-        pairs = list(combinations(names, 2))
-    elif pairs is None:
-        pairs = [(name, reference) for name in names if name != reference]
+    _check(len(samples[0]), n_resamples)
     places = [(names.index(first), names.index(second)) for first, second in pairs]
     resampled = resample_metrics(samples, n_resamples, seed)
     left_out = [leave_one_out(sample) for sample in samples]
-    gaps = np.stack([samples[i].values - samples[j].values for i, j in places], axis=1)
-    effects = resample_effects(gaps, n_resamples, seed)
     # For equal denominators the difference of the metric grows with the difference of the numerators, root or not.
     flips = np.stack([samples[i].numerators - samples[j].numerators for i, j in places], axis=1)
     p_values = sign_flip_test(flips, n_resamples=n_resamples, seed=seed)
-
     rows = []
-    for place, (i, j) in enumerate(places):
-        difference = samples[i].value - samples[j].value
-        low, high = interval(
-            resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j], confidence
-        )
-        gap = samples[i].values - samples[j].values
-        # An effect may be infinite, and between infinities there is no interpolating.
-        effect_low, effect_high = np.quantile(effects[:, place], tails_of(confidence), method="inverted_cdf")
-        row = Difference(
-            samples[i].metric, samples[i].value, samples[j].value, difference, low, high,
-            float(standardise(gap.mean(), gap.var(ddof=1))), float(effect_low), float(effect_high),
-            float(p_values[place]), confidence, n_users,
-        )  # fmt: skip
-        rows.append({"model_a": names[i], "model_b": names[j], **asdict(row)})
+    for (i, j), p_value in zip(places, p_values.tolist(), strict=True):
+        first, second = samples[i], samples[j]
+        difference = first.value - second.value
+        ends = interval(resampled[:, i] - resampled[:, j], difference, left_out[i] - left_out[j])
+        effect = _effect_size(first.values - second.values)
+        values = (first.value, second.value, difference, *ends, effect, p_value, len(first))
+        rows.append({"model_a": names[i], "model_b": names[j], **asdict(Difference(first.metric, *values))})
     table = pd.DataFrame(rows)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), correction)
     return table
@@ -231,21 +152,15 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     Parameters
     ----------
     differences : ndarray of float, shape (n,) or (n, m)
-        Differences a user, for m comparisons that share the flips. A user's difference of summed squared errors tests
-        the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
-    n_resamples : int
+        Differences a user, at least one and finite, for m comparisons that share the flips. A user's difference of summed
+        squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
+    n_resamples, seed : int
         B; p cannot fall below 1 / (1 + B).
-    seed : int
 
     Returns
     -------
     ndarray of float64, shape () or (m,)
         1 where the models never differ.
-
-    Raises
-    ------
-    ValueError
-        No users, or a NaN.
     """
     differences = np.asarray(differences, dtype=np.float64)
     if len(differences) == 0 or not np.isfinite(differences).all():
@@ -263,10 +178,15 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     return p_values.reshape(differences.shape[1:])
 
 
-def _check(n_users: int, n_resamples: int, confidence: float) -> None:
+def _effect_size(gaps: np.ndarray) -> float:
+    mean, variance = gaps.mean(), gaps.var(ddof=1)
+    if variance <= 1e-24 * mean**2:  # equal for every user, but for rounding
+        return 0.0 if mean == 0 else float(np.copysign(np.inf, mean))
+    return float(mean / np.sqrt(variance))
+
+
+def _check(n_users: int, n_resamples: int) -> None:
     if n_users < 2:
         raise ValueError(f"resampling users needs at least 2 of them, got {n_users}")
     if n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples} must be at least 1")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence} must lie between 0 and 1, such as 0.95")

@@ -31,7 +31,7 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
     rows: dict[float, dict[str, float]] = {}
     for part, data in (("test", split), ("validation", inner)):
         for fitted in path(data.train, values, **parameters):
-            found = evaluate(fitted, data, name=model, ks=(), keep=False, n_resamples=0, fitted=True)
+            found = evaluate(fitted, data, name=model, ks=(), keep=False, n_resamples=0)
             value = fitted.parameters[setting]
             first = {setting: value, "rank": fitted.rank_, "train_rmse": found["train_rmse"]}
             row = rows.setdefault(value, first)

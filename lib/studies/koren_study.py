@@ -17,7 +17,7 @@ from lib.experiment.run import run_fits
 from lib.experiment.space import Real
 from lib.metrics.ranking import Ranking
 from lib.metrics.rating import rmse
-from lib.metrics.sampled import SampledRanks
+from lib.metrics.sampled import SampledRanks, cases_of
 from lib.models import label, model_class
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model
@@ -170,15 +170,12 @@ def transductive(fitted: Fitted) -> dict[str, float]:
 
 
 def sampled_of(
-    record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int, seed: int
+    record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int
 ) -> SampledRanks:
     """Return the sampled ranks that a fit left (`lib.experiment.measurements.sampled`)."""
-    top = float(test.scale.high)
-    rows = np.flatnonzero(test.ratings >= top)
-    rows = rows[np.lexsort((test.items[rows], test.users[rows]))]
+    rows = cases_of(test)
     above, level = (np.asarray(record[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
-    users, items = test.users[rows], test.items[rows]
-    return SampledRanks(users, items, above, level, n_sampled, top, exclude, seed)
+    return SampledRanks(test.users[rows], test.items[rows], above, level, n_sampled)
 
 
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:

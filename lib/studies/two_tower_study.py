@@ -148,8 +148,7 @@ def evaluate_starts(
     found, first = [], {"ks": (k,), "n_resamples": n_resamples, "keep": True}
     for model, record in zip(models, records, strict=True):
         options = {"ks": (), "n_resamples": 0, "keep": False} if found else first
-        seconds = record["seconds_fit"]
-        found.append(evaluate(model, split, name=name, fitted=True, seconds_fit=seconds, **options))
+        found.append(evaluate(model, split, name=name, seconds_fit=record["seconds_fit"], **options))
     return found
 
 

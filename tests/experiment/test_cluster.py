@@ -18,15 +18,8 @@ import pytest
 
 from lib import ROOT
 from lib.experiment import alone, cluster, driver
-from lib.experiment.cluster import (
-    NoCluster,
-    OtherCode,
-    WorkerDied,
-    connected,
-    disconnect,
-    local_cluster,
-    run_jobs,
-)
+from lib.experiment.cluster import WorkerDied, local_cluster, run_jobs
+from lib.experiment.driver import JobFailed, NoCluster, OtherCode, connected, disconnect
 from lib.experiment.slots import SLOTS, held
 from lib.experiment.workers import BEFORE_START
 from tests.experiment.cluster_work import Job, work
@@ -36,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes as P
 
 def run(jobs, data=None, **options):
     """Results by index."""
-    return dict(run_jobs(work, jobs, data or {"base": 10}, needs=Job.needs, name=str, **options))
+    return dict(run_jobs(work, jobs, data or {"base": 10}, **options))
 
 
 def workers(address):
@@ -77,10 +70,8 @@ def nothing_set(monkeypatch):
 # -- where jobs run ------------------------------------------------------------------------------------------------
 def test_a_few_short_jobs_run_in_this_process(monkeypatch):
     monkeypatch.setattr(cluster, "local_cluster", None)
-    told = []
-    found = run([Job(number) for number in range(3)], progress=told.append)
+    found = run([Job(number) for number in range(3)])
     assert found == {n: {"sum": 10 + n, "number": n, "process": os.getpid()} for n in range(3)}
-    assert told == [0, 1, 2]
     assert set(run([Job(0, "threads")])[0]["threads"]) == {1}
     assert run([]) == {}
 
@@ -181,7 +172,7 @@ def test_a_job_that_kills_its_worker_is_named_after_the_rest_is_done(local, tmp_
     ]
     found = {}
     with pytest.raises(WorkerDied, match=r"kill 0 died three times.*memory"):
-        for index, result in run_jobs(work, jobs, {"base": 1}, needs=Job.needs, name=str, address=local):
+        for index, result in run_jobs(work, jobs, {"base": 1}, address=local):
             found[index] = result["sum"]
     assert found == {n: 1 + n for n in range(1, 6)}
     tries = (tmp_path / "0").read_text().split()
@@ -193,7 +184,8 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     script = tmp_path / "start.py"
     script.write_text(
         "import os, time\n"
-        "from lib.experiment.cluster import connected, local_cluster\n"
+        "from lib.experiment.cluster import local_cluster\n"
+        "from lib.experiment.driver import connected\n"
         "if __name__ == '__main__':\n"
         "    started = local_cluster(2)\n"
         "    print(*connected(started.scheduler_address).run(os.getpid).values(), flush=True)\n"
@@ -228,7 +220,7 @@ def test_an_error_names_its_job_and_ends_the_call(where, request, tmp_path):
 
 
 def test_an_error_that_does_not_travel_comes_in_words(local):
-    with pytest.raises(cluster.JobFailed, match="fail_oddly 7: Unpicklable: of its own kind"):
+    with pytest.raises(JobFailed, match="fail_oddly 7: Unpicklable: of its own kind"):
         run([Job(7, "fail_oddly")], address=local)
 
 
@@ -264,7 +256,7 @@ def test_a_scheduler_that_is_not_there_or_goes_away(monkeypatch, tmp_path):
         run([Job(1)], address="tcp://127.0.0.1:1")
     with commands(tmp_path) as address, pytest.raises(NoCluster, match=address):
         for _ in run_jobs(
-            work, [Job(0), Job(1, seconds=60), Job(2, seconds=60)], {"base": 1}, needs=Job.needs, name=str, address=address
+            work, [Job(0), Job(1, seconds=60), Job(2, seconds=60)], {"base": 1}, address=address
         ):  # fmt: skip
             os.kill(connected(address).run_on_scheduler(os.getpid), signal.SIGKILL)
 
@@ -275,7 +267,7 @@ def test_jobs_and_this_process_share_the_slots(local, tmp_path, monkeypatch):
     held().take()
     spans = []
     for _, found in run_jobs(
-        work, [Job(n, "count", seconds=0.2) for n in range(4)], {"base": 1}, needs=Job.needs, name=str, address=local
+        work, [Job(n, "count", seconds=0.2) for n in range(4)], {"base": 1}, address=local
     ):  # fmt: skip
         spans.append((found["start"], found["end"]))
     assert held().holds

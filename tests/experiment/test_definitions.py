@@ -135,12 +135,12 @@ def test_models_made_by_name_count_and_on_request_those_that_are_only_named(tree
     assert "models.svd:SVD._fit" in tree.names("lib.studies:measure")
     assert "models.base:Base.save" not in tree.names("lib.studies:measure")
     assert not any("bias" in name for name in tree.names("lib.studies:by_name"))
-    assert "models.bias:Bias.predict" in tree.names("lib.studies:by_name", texts=True)
+    assert "models.bias:Bias.predict" in tree.names("lib.studies:by_name", words=True)
 
 
 def test_all_models_count_on_request_where_all_cards_are_asked_for(tree):
     assert not any("bias" in name for name in tree.names("lib.studies:every"))
-    found = tree.names("lib.studies:every", texts=True, cards=True)
+    found = tree.names("lib.studies:every", words=True)
     assert {"models.bias:Bias", "models.bias:Bias.card", "models.svd:SVD.card"} <= found
     assert "lib.models.bias:Bias" in tree.definitions.roots_of(
         ["from lib.models import cards\ncards()"], texts=True
@@ -149,7 +149,7 @@ def test_all_models_count_on_request_where_all_cards_are_asked_for(tree):
 
 def test_cards_count_on_request(tree):
     assert "cards:CARD" not in tree.names("lib.studies:measure")
-    assert {"cards:CARD", "models.svd:SVD.card"} <= tree.names("lib.studies:measure", cards=True)
+    assert {"cards:CARD", "models.svd:SVD.card"} <= tree.names("lib.studies:measure", words=True)
 
 
 def test_methods_that_code_from_elsewhere_may_call_count(tree):

@@ -20,6 +20,11 @@ from tests.experiment.toys import traces
 SPACE = Space({"x": Real(0.0, 1.0), "n": Integer(1, 20), "kind": Choice(("a", "b"))})
 
 
+@pytest.fixture(autouse=True)
+def early(monkeypatch):
+    monkeypatch.setattr(searching, "STARTUP_TRIALS", 10)
+
+
 def run(parts, n_trials=40, *, model="Bowl", space=SPACE, n_folds=3, fixed=None, depth="depth", **options):
     folds = [
         Fit(
@@ -28,8 +33,7 @@ def run(parts, n_trials=40, *, model="Bowl", space=SPACE, n_folds=3, fixed=None,
         )
         for fold in range(n_folds)
     ]  # fmt: skip
-    settings = {"n_trials": n_trials, "startup_trials": 10, **options}
-    return search("bowl", space, folds, parts, **settings)
+    return search("bowl", space, folds, parts, n_trials=n_trials, **options)
 
 
 def same(first, second):
@@ -80,6 +84,7 @@ def test_pruned_trials_stop_early_and_are_never_best(store, parts):
 
 def _killed(folder, parts, log):
     os.environ[records.FOLDERS] = str(folder)
+    searching.STARTUP_TRIALS = 10
     run(parts, fixed={"log": str(log), "wait": 0.02})
 
 
@@ -178,9 +183,7 @@ def test_history_importance_and_text(store, parts):
     assert len(found.first(12).trials) == 12
 
 
-@pytest.mark.parametrize(
-    ("wrong", "told"), [({"n_trials": 0}, "n_trials"), ({"batch": 0}, "batch"), ({"n_folds": 0}, "folds")]
-)
+@pytest.mark.parametrize(("wrong", "told"), [({"n_trials": 0}, "n_trials"), ({"n_folds": 0}, "folds")])
 def test_wrong_budgets(store, parts, wrong, told):
     with pytest.raises(ValueError, match=told):
         run(parts, **wrong)

@@ -4,7 +4,8 @@ from sklearn.metrics import average_precision_score, ndcg_score
 
 from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import TopK, evaluate_ranking, top_k
-from lib.metrics.ranking import METRICS
+
+METRICS = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
 
 
 def interactions(rows, n_users, n_items, scale=(1, 5)):
@@ -177,6 +178,5 @@ def test_per_user_values_can_be_resampled(world):
     for metric in (*METRICS, "novelty"):
         assert ranking.per_user(metric).value == pytest.approx(ranking.metrics()[f"{metric}@10"])
     assert ranking.per_user("ndcg@10").metric == "ndcg@10"
-    assert ranking.frame().loc[ranking.users[3], "recall"] == ranking.values["recall"][3]
     with pytest.raises(ValueError, match="no ranking metric is called 'ndcg@5'"):
         ranking.per_user("ndcg@5")

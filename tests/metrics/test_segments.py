@@ -28,9 +28,9 @@ def test_bins_state_their_ends():
 
 
 def test_pairs_are_labelled_from_train_alone():
-    labels = pair_segments(TRAIN, TEST, user_edges=(0, 1, 3), item_edges=(0, 1, 2))
-    assert list(labels["user_activity"]) == ["3 or more", "1–2", "0", "0"]
-    assert list(labels["film_popularity"]) == ["0", "1", "2 or more", "0"]
+    labels = pair_segments(TRAIN, TEST)
+    assert list(labels["user_activity"]) == ["1–19", "1–19", "0", "0"]
+    assert list(labels["film_popularity"]) == ["0", "1–4", "1–4", "0"]
     assert list(labels["cold"]) == ["cold film", "warm", "cold user", "cold user and film"]
 
 

@@ -21,7 +21,7 @@ def axis():
 
 
 def test_intervals_stand_in_the_order_given_in_the_models_colours():
-    found = {n: Interval(v, v - 0.1, v + 0.2, 0.95, 10) for n, v in (("svd", 0.8), ("bias", 0.9))}
+    found = {n: Interval(v, v - 0.1, v + 0.2, 10) for n, v in (("svd", 0.8), ("bias", 0.9))}
     figure, data = draw_intervals(found, "rmse", LABELS, {"svd": "#112233"})
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.get_yticklabels()] == ["SVD", "Bias model"]

@@ -65,7 +65,7 @@ def test_align_names_what_is_not_shared():
     fewer = a.take(USERS[1:], ITEMS[:7])
     with pytest.raises(ValueError, match="1 user ids are not in every matrix"):
         align(a, fewer)
-    with pytest.raises(ValueError, match="no item id in common; check that all hold raw ids of one type"):
+    with pytest.raises(ValueError, match="no item id in common"):
         align(a, ScoreMatrix(USERS, ITEMS.astype(str), a.values))
     with pytest.raises(ValueError, match="align them first"):
         user_correlations([a, a.take(USERS[::-1], ITEMS)])
@@ -176,23 +176,22 @@ def test_chance_is_what_random_lists_share(train):
 def test_blocks_do_not_show(monkeypatch, train):
     matrices = {name: matrix(seed) for seed, name in enumerate("abc")}
     whole = agreement(matrices, train, k=3)
-    monkeypatch.setattr("lib.statistics.agreement.CELLS", 75)
+    monkeypatch.setattr("lib.metrics.lists.CELLS", 75)
     parts = agreement(matrices, train, k=3)
     assert parts.select_dtypes("number").to_numpy() == pytest.approx(
         whole.select_dtypes("number").to_numpy(), nan_ok=True
     )
 
 
-def test_intervals_are_bootstraps_over_users_and_follow_the_seed():
+def test_intervals_are_bootstraps_over_users():
     users = np.arange(200)
     matrices = {name: matrix(seed, users) for seed, name in enumerate("ab")}
-    found = agreement(matrices, seed=5)
+    found = agreement(matrices)
     expected = bootstrap_interval(
-        PerUser.mean("r", users, user_correlations(list(matrices.values()))[:, 0, 1]), seed=5
+        PerUser.mean("r", users, user_correlations(list(matrices.values()))[:, 0, 1])
     )
     row = found.iloc[0]
     assert (row["correlation_low"], row["correlation_high"]) == (expected.low, expected.high)
-    assert agreement(matrices, seed=6)["correlation_low"].item() != row["correlation_low"]
 
 
 def test_square_tables_are_symmetric():
@@ -240,8 +239,6 @@ def test_mislabelling_moves_scores_and_leaves_ids():
     back = mislabelled(moved, rows=np.argsort(rows))
     assert np.array_equal(back.values, a.values)
     assert np.array_equal(shuffled(a, seed=1).values, shuffled(a, seed=1).values)
-    with pytest.raises(ValueError, match=r"columns must be a permutation of 0\.\.11"):
-        mislabelled(a, columns=np.zeros(12, int))
     with pytest.raises(ValueError, match="axis='rows'"):
         shuffled(a, seed=0, axis="rows")
 

@@ -58,9 +58,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         own = rng.gamma(4, 0.25, n_users)  # each user's expected absolute error, mean 1
         absolute = rng.gamma(n_ratings * 4, own / 4)
         sample = PerUser("mae", np.arange(n_users), absolute, np.full(n_users, n_ratings))
-        interval = bootstrap_interval(sample, n_resamples=400, confidence=0.9, seed=run)
+        interval = bootstrap_interval(sample, n_resamples=400, seed=run)
         covered += interval.low <= truth <= interval.high
-    assert 0.85 <= covered / runs <= 0.94
+    assert 0.9 <= covered / runs <= 0.98
 
 
 def test_pairing_makes_the_interval_narrower_than_either_model_alone():
@@ -79,7 +79,7 @@ def test_from_test_errors_to_a_difference():
     assert found.difference == pytest.approx(near.rmse - far.rmse)
     assert found.low < found.difference < found.high < 0
     assert found.p_value == pytest.approx(1 / 2001)
-    assert found.effect_low < found.effect_size < found.effect_high < 0
+    assert found.effect_size < 0
     assert found.n_users == 50
     turned = paired_difference(far.per_user("rmse"), near.per_user("rmse"))
     assert turned.difference == -found.difference
@@ -96,10 +96,9 @@ def test_the_same_seed_gives_the_same_bits():
 def test_blocks_do_not_show(monkeypatch):
     first, second = models(gap=0.02)
     whole = paired_difference(first, second, n_resamples=500)
-    monkeypatch.setattr("lib.statistics.resampling.CELLS", 60 * 7)
+    monkeypatch.setattr("lib.metrics.lists.CELLS", 60 * 7)
     parts = paired_difference(first, second, n_resamples=500)
     assert parts.low == pytest.approx(whole.low, rel=1e-9)
-    assert parts.effect_high == pytest.approx(whole.effect_high, rel=1e-9)
     assert parts.p_value == pytest.approx(whole.p_value, abs=0.05)  # signs are drawn block by block
 
 
@@ -122,27 +121,13 @@ def test_effect_size_by_hand():
     assert paired_difference(*root).effect_size == pytest.approx(1.5 / np.std([1, 2], ddof=1))
 
 
-@pytest.mark.parametrize(("n_users", "gap"), [(60, 0.1), (8, 0.5)])
-def test_effect_interval_agrees_with_scipy(n_users, gap):
-    first, second = models(n_users, gap=gap)
-    gaps = first.values - second.values
-    theirs = stats.bootstrap(
-        (gaps,), lambda x, axis: x.mean(axis=axis) / x.std(axis=axis, ddof=1),
-        vectorized=True, n_resamples=20000, method="percentile", rng=1,
-    ).confidence_interval  # fmt: skip
-    found = paired_difference(first, second, n_resamples=20000)
-    width = theirs.high - theirs.low
-    assert found.effect_low == pytest.approx(theirs.low, abs=0.04 * width)
-    assert found.effect_high == pytest.approx(theirs.high, abs=0.04 * width)
-
-
 def test_a_difference_that_is_the_same_for_everyone():
     users = np.arange(20)
     found = paired_difference(
         PerUser.mean("mrr@10", users, users / 40 + 0.25), PerUser.mean("mrr@10", users, users / 40)
     )
     assert (found.difference, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
-    assert found.effect_size == found.effect_low == found.effect_high == np.inf
+    assert found.effect_size == np.inf
 
 
 # -- permutation test ----------------------------------------------------------------------------------------------
@@ -239,10 +224,9 @@ def test_every_pair_or_every_model_against_one():
     ("call", "message"),
     [
         (lambda a, b: compare_models({"a": a}), "at least two models"),
-        (lambda a, b: compare_models({"a": a, "b": b}, reference="z"), "reference 'z' is not among"),
+        (lambda a, b: compare_models({"a": a, "b": b}, reference="z"), "z is not among"),
         (lambda a, b: compare_models({"a": a, "b": b}, pairs=[("a", "z")]), "z is not among"),
         (lambda a, b: compare_models({"a": a, "b": b}, correction="none"), "no correction is called"),
-        (lambda a, b: paired_difference(a, b, confidence=95), "confidence=95"),
         (lambda a, b: bootstrap_interval(a, n_resamples=0), "n_resamples=0"),
         (lambda a, b: bootstrap_interval(PerUser.mean("x", [1], [1])), "at least 2"),
         (lambda a, b: adjust([0.5, np.nan]), "from 0 to 1"),

@@ -106,7 +106,7 @@ def test_a_fit_takes_its_epochs_from_validation_ratings_and_learns_from_all(part
     assert (found["items"] == top.items).mean() > 0.99
     for exclude in ("none", "rated"):
         expected = sampled_ranks(model, split.train, split.test, n_sampled=20, exclude=exclude, seed=3)
-        ranks = sampled_of(found, split.test, exclude, **SAMPLING)
+        ranks = sampled_of(found, split.test, exclude, n_sampled=20)
         np.testing.assert_array_equal(ranks.users, expected.users)
         assert np.abs(ranks.above - expected.above).mean() < 0.05  # scores are kept in single precision
 
@@ -156,7 +156,9 @@ def test_lists_are_judged_by_means_over_starts(parts, split):
         parts,
     )
     assert all(fit["seconds_fit"] == fit["seconds_refit"] for fit in fits)
-    ranks = {out: [sampled_of(fit, split.test, out, **SAMPLING) for fit in fits] for out in ("none", "rated")}
+    ranks = {
+        out: [sampled_of(fit, split.test, out, n_sampled=20) for fit in fits] for out in ("none", "rated")
+    }
     lists = [evaluate_ranking(top_of(fit, split.train), split.test, k=5) for fit in fits]
     found = list_quality(ranks, lists)
     assert set(found) == set(IN_LISTS)
