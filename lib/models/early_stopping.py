@@ -44,6 +44,7 @@ class EarlyStopping:
         self.learning_rate, self.averaging, self.patience = learning_rate, averaging, patience
         self.plateau_patience, self.plateau_factor = plateau_patience, plateau_factor
         self.least_rate = least_rate
+        self.plateau_margin = PLATEAU_MARGIN
         self.best, self.weights, self.stopped = -1, {}, False
         self.errors: list[float] = []
         self.rates: list[float] = []
@@ -74,7 +75,7 @@ class EarlyStopping:
         self.stopped = self.patience is not None and epoch - self.best >= self.patience
         if error is None or self.plateau_patience is None:
             return
-        if error < self._progress - PLATEAU_MARGIN:
+        if error < self._progress - self.plateau_margin:
             self._progress, self._waited = error, 0
             return
         self._waited += 1

@@ -134,14 +134,7 @@ class AutoRec(StoppedNetwork):
         weights = network.start(rng)
         kernels = [name for name in weights if name.endswith("/kernel")]
         optimiser = Adam(weights, self.learning_rate, dict.fromkeys(kernels, self.l2 / inputs.nnz))
-        stopping = EarlyStopping(
-            self.learning_rate,
-            averaging=self.averaging,
-            patience=self.patience,
-            plateau_patience=self.plateau_patience,
-            plateau_factor=self.plateau_factor,
-            least_rate=LEAST_LEARNING_RATE,
-        )
+        stopping = self._stopping(LEAST_LEARNING_RATE)
 
         def step(rows: np.ndarray) -> tuple[float, Weights]:
             return network.step(weights, inputs[rows], input_dropout=self.input_dropout, rng=rng)

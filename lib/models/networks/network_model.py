@@ -152,8 +152,12 @@ class StoppedNetwork(NetworkModel):
         and learning rate.
     """
 
+    averaging: float
     epochs: int | None
     max_epochs: int
+    patience: int
+    plateau_patience: int | None = None
+    plateau_factor = 1.0
     refit = True
     seed: int
 
@@ -174,6 +178,16 @@ class StoppedNetwork(NetworkModel):
             del stopping  # lets the first weights go before the second ones come
             _, stopping = self._train(train, None, self.n_epochs_, rates)
         self._keep(stopping.weights, part)
+
+    def _stopping(self, least_rate: float = 0.0) -> EarlyStopping:
+        return EarlyStopping(
+            self.learning_rate,
+            averaging=self.averaging,
+            patience=self.patience,
+            plateau_patience=self.plateau_patience,
+            plateau_factor=self.plateau_factor,
+            least_rate=least_rate,
+        )
 
     @abstractmethod
     def _train(

@@ -74,15 +74,8 @@ class SparseRows:
 class DenseLayers:
     r"""Dense layers with activations, :math:`h_l = f_l(h_{l-1} W_l + c_l)`.
 
-    Weights go by names ``{name}_1/kernel``, of shape (before, after), ``{name}_1/bias`` and so on.
-
-    Parameters
-    ----------
-    name : str
-    sizes : sequence of int
-        Widths from the input's on; one width alone stands for no layer.
-    activations : sequence of str
-        Of `ACTIVATIONS`, one a layer.
+    Weights go by names ``{name}_1/kernel``, of shape (before, after), ``{name}_1/bias`` and so on. `sizes` are widths from
+    the input's on, one alone stands for no layer; `activations`, one a layer, are of `ACTIVATIONS`.
     """
 
     def __init__(self, name: str, sizes: Sequence[int], activations: Sequence[str]):
@@ -126,15 +119,7 @@ class SparseInput:
     .. math:: h_1 = f_1(x W_1 + c_1), \quad h_l = f_l(h_{l-1} W_l + c_l)
 
     Weights go by names ``{name}_0/kernel``, of shape (n_inputs, sizes[0]), ``{name}_0/bias``, and those of `DenseLayers`.
-
-    Parameters
-    ----------
-    name : str
-    n_inputs : int
-    sizes : sequence of int
-        Widths of the layers, at least one.
-    activations : sequence of str
-        One a layer.
+    `sizes` are widths of the layers, at least one, with an activation each.
     """
 
     def __init__(self, name: str, n_inputs: int, sizes: Sequence[int], activations: Sequence[str]):
@@ -183,11 +168,6 @@ class ColumnOutput:
     Computed at the entries of sparse rows only (`at`, `backward_at`), or for all columns (`everywhere`,
     `softmax_loss`). Weights go by names ``{name}/kernel``, shape (n_columns, width), a column's side by side, and
     ``{name}/bias``.
-
-    Parameters
-    ----------
-    name : str
-    n_columns, width : int
     """
 
     def __init__(self, name: str, n_columns: int, width: int):
