@@ -29,7 +29,7 @@ PLAIN = {
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
 APPENDIX = {
-    "embedding_size": 64, "user_dense_size": 128, "genre_dense_size": 64, "item_dense_size": 32, "final_size": 128,
+    "embedding_size": 64, "user_dense_size": 128, "item_dense_size": 32, "final_size": 128,
 }  # fmt: skip
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
