@@ -50,6 +50,7 @@ class EarlyStopping:
     least_rate: float = 0.0
 
     def __post_init__(self):
+        self.plateau_margin = PLATEAU_MARGIN
         self.best, self.weights, self.stopped = -1, {}, False
         self.errors, self.rates, self._mean = [], [], {}
         self._least, self._progress, self._waited = np.inf, np.inf, 0
@@ -78,7 +79,7 @@ class EarlyStopping:
         self.stopped = self.patience is not None and epoch - self.best >= self.patience
         if error is None or self.plateau_patience is None:
             return
-        if error < self._progress - PLATEAU_MARGIN:
+        if error < self._progress - self.plateau_margin:
             self._progress, self._waited = error, 0
             return
         self._waited += 1

@@ -32,7 +32,7 @@ UNPENALISED = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0}
 PLAIN: dict[str, Any] = {**UNPENALISED, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5}
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
-APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True)) | {"genre_dense_size": 64}
+APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True))
 """The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
 
 RECIPES: dict[str, dict[str, Any]] = {

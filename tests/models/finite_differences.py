@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 
+def in_double(weights):
+    """Return weights in float64, in which differences show more than rounding."""
+    return {name: value.astype(np.float64) for name, value in weights.items()}
+
+
 def assert_gradients(objective, weights, gradients, *, shift=1e-6, rel=1e-5, abs=1e-8, places=9):
     """Check some places of every array of `weights`; `objective` takes nothing and reads them."""
     assert set(gradients) == set(weights)

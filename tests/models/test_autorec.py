@@ -12,10 +12,10 @@ from lib.metrics import rmse
 from lib.models.adam import Adam
 from lib.models.baselines.bias import Bias
 from lib.models.networks.autorec import AutoRec
-from lib.models.networks.autorec_network import Autoencoder, train, validation_error
+from lib.models.networks.autorec_network import Autoencoder
 from lib.models.networks.row_centring import KINDS, RowCentring
 from tests.conftest import planted_interactions
-from tests.models.finite_differences import assert_gradients
+from tests.models.finite_differences import assert_gradients, in_double
 
 SMALL = {"hidden_sizes": [30], "l2": 2.0, "learning_rate": 0.01, "batch_size": 16, "input_dropout": 0.1}
 FORMS = {"item": {**SMALL, "form": "item"}, "user": {**SMALL, "form": "user"}}
@@ -59,7 +59,7 @@ def test_the_masked_loss_and_its_gradients_are_the_dense_ones(sizes):
     rows, columns = np.nonzero(stored)
     batch = sparse.csr_array((target[stored], (rows, columns)), shape=(7, 9))
     network = Autoencoder(9, sizes, "sigmoid")
-    weights = network.start(rng, np.float64)
+    weights = in_double(network.start(rng))
     kept = np.random.default_rng(8).random(batch.nnz, dtype=np.float32) >= 0.4
 
     def objective():
@@ -85,15 +85,13 @@ def test_the_penalty_is_the_papers(monkeypatch, split):
             made.append(l2)
             super().__init__(weights, learning_rate, l2)
 
-    monkeypatch.setattr("lib.models.networks.autorec_network.Adam", Spied)
+    monkeypatch.setattr("lib.models.networks.autorec.Adam", Spied)
     light = AutoRec(**SMALL, epochs=30).fit(split.train)
     share = SMALL["l2"] / len(split.train)
     assert made == [{"hidden_0/kernel": pytest.approx(share), "output/kernel": pytest.approx(share)}]
     heavy = AutoRec(**{**SMALL, "l2": 1e4}, epochs=30).fit(split.train)
     for name in made[0]:
-        assert np.linalg.norm(heavy.answers_.weights[name]) < 0.3 * np.linalg.norm(
-            light.answers_.weights[name]
-        )
+        assert np.linalg.norm(heavy.weights_[name]) < 0.3 * np.linalg.norm(light.weights_[name])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,7 +100,7 @@ def test_centring_takes_means_and_keeps_every_entry(kind):
     centring = RowCentring.fit(matrix, kind)
     offsets = centring.offsets(matrix)
     centred = centring.centred(matrix, offsets)
-    mean = {"none": 0.0}.get(kind, 3.0)
+    mean = 3.0
     columns = np.array([3 / 7, -1 / 6, -2 / 6]) if kind == "both" else np.zeros(3)
     rows = np.full(3, mean)
     if kind in ("row", "both"):
@@ -114,34 +112,18 @@ def test_centring_takes_means_and_keeps_every_entry(kind):
     np.testing.assert_allclose(centred.toarray()[0, 0], 4 - rows[0] - columns[0], rtol=1e-6)
 
 
-# -- zeros ---------------------------------------------------------------------------------------------------------
 def test_a_rating_at_the_mean_is_learned_like_any_other():
-    """A quarter of the films are rated 3, the mean, by everybody; with project D's mask nothing is learned of them."""
+    """A quarter of the films are rated 3, the mean, by everybody: targets of zero, which project D masks."""
     users, items = np.nonzero(np.ones((60, 24)))
     at_mean = items % 4 == 0
     ratings = np.where(at_mean, 3.0, np.where((users + items // 2) % 2 == 0, 2.0, 4.0))
     data = some_interactions(users, items, ratings, 60, 24)
     settings = {**FORMS["user"], "centre": "global", "epochs": 60, "input_dropout": 0.0, "l2": 0.0}
-    honest, masked = (AutoRec(**settings, lost_zeros=lost).fit(data) for lost in (False, True))
-    matrix = honest._rows(data)
-    centred = honest.answers_.centring.centred(matrix, honest.answers_.centring.offsets(matrix))
+    model = AutoRec(**settings).fit(data)
+    _, centred, _ = model._centred(model._rows(data))
     assert centred.nnz == len(data) and np.count_nonzero(centred.data == 0) == at_mean.sum()
-    part, rest = data.take(at_mean), data.take(~at_mean)
-    assert error_on(honest, part) < 0.1 and error_on(honest, rest) < 0.1 and error_on(masked, rest) < 0.1
-    assert error_on(masked, part) > 3 * error_on(honest, part)
-
-
-def test_lost_zeros_are_lost_and_all_of_them_is_an_error():
-    users, items = np.nonzero(np.ones((6, 5)))
-    ratings = np.where(items == 0, 3.0, np.where(items % 2 == 0, 2.0, 4.0))
-    data = some_interactions(users, items, ratings, 6, 5)
-    settings = {**FORMS["user"], "centre": "global", "epochs": 2}
-    assert AutoRec(**settings).fit(data).answers_.centring.mean == 3.0
-    full = AutoRec(**settings).fit(data).answers_.weights["output/bias"]
-    lost = AutoRec(**settings, lost_zeros=True).fit(data).answers_.weights["output/bias"]
-    assert full[0] != 0 and lost[0] == 0, "the film at the mean had a target, or none"
-    with pytest.raises(ValueError, match="lost_zeros"):
-        AutoRec(**settings, lost_zeros=True).fit(data.take(items == 0))
+    assert error_on(model, data.take(at_mean)) < 0.1 and error_on(model, data.take(~at_mean)) < 0.1
+    assert (model.weights_["output/bias"][:-1][np.arange(24) % 4 == 0] != 0).all()
 
 
 # -- learning ------------------------------------------------------------------------------------------------------
@@ -157,21 +139,16 @@ def test_it_stops_early_and_trains_again_on_everything(split):
         again.predict(split.test.users, split.test.items), model.predict(split.test.users, split.test.items)
     )
     assert np.isnan(again.history_[:, 1]).all()
-    without = AutoRec(**SMALL, max_epochs=200, patience=3, refit=False).fit(split.train)
-    np.testing.assert_array_equal(
-        without.predict(split.test.users, split.test.items),
-        stopped.predict(split.test.users, split.test.items),
-    )
 
 
 def test_the_second_training_takes_the_learning_rates_of_the_first(monkeypatch, split):
-    given = []
+    given, train = [], AutoRec._train
 
-    def spied(*arguments, rates, **others):
+    def spied(self, train_part, validation, epochs, rates):
         given.append(rates)
-        return train(*arguments, rates=rates, **others)
+        return train(self, train_part, validation, epochs, rates)
 
-    monkeypatch.setattr("lib.models.networks.autorec.train", spied)
+    monkeypatch.setattr(AutoRec, "_train", spied)
     settings = {
         **SMALL,
         "learning_rate": 0.05,
@@ -187,7 +164,7 @@ def test_the_second_training_takes_the_learning_rates_of_the_first(monkeypatch, 
 
 # -- answering -----------------------------------------------------------------------------------------------------
 def test_predictions_are_the_written_out_network(fitted, split):
-    answers, train = fitted.answers_, split.train
+    weights, train = fitted.weights_, split.train
     matrix = train.matrix.toarray() if fitted.form == "user" else train.matrix.toarray().T
     rated = matrix != 0
     mean = train.ratings.mean(dtype=np.float64)
@@ -197,10 +174,10 @@ def test_predictions_are_the_written_out_network(fitted, split):
         columns[~rated.any(axis=0)] = columns[rated.any(axis=0)].mean()
     offsets = mean + ((matrix - mean - columns) * rated).sum(axis=1) / (rated.sum(axis=1) + 5)
     inputs = (matrix - offsets[:, None] - columns) * rated
-    sums = inputs @ answers.weights["hidden_0/kernel"] + answers.weights["hidden_0/bias"]
+    sums = inputs @ weights["hidden_0/kernel"] + weights["hidden_0/bias"]
     hidden = 1 / (1 + np.exp(-sums))
     hidden[~rated.any(axis=1)] = hidden[rated.any(axis=1)].mean(axis=0)
-    wanted = hidden @ answers.weights["output/kernel"][:-1].T + answers.weights["output/bias"][:-1]
+    wanted = hidden @ weights["output/kernel"][:-1].T + weights["output/bias"][:-1]
     wanted += offsets[:, None] + columns
     found = fitted.score(np.arange(train.n_users))
     np.testing.assert_allclose(found, wanted if fitted.form == "user" else wanted.T, rtol=2e-5)
@@ -215,26 +192,15 @@ def test_training_ratings_as_inputs_give_the_predictions(fitted, split):
         fitted.reconstruct(planted_interactions(n_users=5, n_items=5), users, items)
 
 
-def test_new_users_are_scored_by_their_ratings(split):
-    model = AutoRec(**FORMS["user"], epochs=30).fit(split.train)
-    users = np.array([0, 4, split.train.n_users - 1])
-    np.testing.assert_allclose(
-        model.score_histories(split.train.matrix[users]), model.score(users), rtol=1e-5
-    )
-    with pytest.raises(ValueError, match="columns"):
-        model.score_histories(sparse.csr_array((2, 3)))
-    with pytest.raises(ValueError, match='form="user"'):
-        AutoRec(**FORMS["item"], epochs=1).fit(split.train).score_histories(split.train.matrix[users])
-
-
-def test_a_film_unseen_in_training_says_nothing_of_a_new_user(split):
+def test_a_film_unseen_in_training_says_nothing_of_a_user(split):
     model = AutoRec(**{**FORMS["user"], "centre": "global"}, epochs=5).fit(split.train)
     unseen = np.flatnonzero(split.train.item_counts == 0)[0]
-    histories = sparse.lil_array((2, split.train.n_items))
-    histories[0, 3] = histories[1, 3] = 5.0
-    histories[1, unseen] = 1.0
-    scores = model.score_histories(histories)
-    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-6)
+    shape = split.train.n_users, split.train.n_items
+    without = some_interactions([0], [3], [5.0], *shape)
+    beside = some_interactions([0, 0], [3, unseen], [5.0, 1.0], *shape)
+    films = np.arange(split.train.n_items)
+    found = [model.reconstruct(given, np.zeros_like(films), films) for given in (without, beside)]
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("form", ["item", "user"])
@@ -287,19 +253,6 @@ def test_stopping_on_the_leak_measures_the_leak(split):
     assert error_on(honest, part) == pytest.approx(honest.history_[:, 1].min(), abs=1e-5)
 
 
-def test_validation_error_without_lost_zeros_is_that_of_all():
-    matrix = sparse.csr_array(np.array([[3.0, 1.0], [0.0, 3.0]]))
-    network = Autoencoder(2, [2], "sigmoid")
-    weights = {name: np.zeros_like(v) for name, v in network.start(np.random.default_rng(0)).items()}
-    centring = RowCentring("global", 3.0, np.zeros(2))
-    inputs, offsets = centring.centred(matrix, np.full(2, 3.0)), np.full(2, 3.0)
-    for lost, wanted in ((False, np.sqrt(4 / 3)), (True, 2.0)):
-        error = validation_error(
-            network, centring, inputs, offsets, matrix, scale=RatingScale(1.0, 5.0), lost_zeros=lost
-        )
-        assert error(weights) == pytest.approx(wanted)
-
-
 # -- size, and what goes wrong -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("form", ["item", "user"])
 def test_nothing_of_users_by_films_is_formed(form):
@@ -322,8 +275,10 @@ def test_deep_networks_save_and_load(split, tmp_path):
     loaded = AutoRec.load(tmp_path / "model.npz")
     users = np.array([0, 5, -1])
     np.testing.assert_array_equal(loaded.score(users), model.score(users))
-    histories = split.train.matrix[users[:2]]
-    np.testing.assert_array_equal(loaded.score_histories(histories), model.score_histories(histories))
+    test = split.test
+    np.testing.assert_array_equal(
+        loaded.reconstruct(test, test.users, test.items), model.reconstruct(test, test.users, test.items)
+    )
     assert loaded.n_parameters_ == model.n_parameters_ == 50 * 12 + 12 + 12 * 6 + 6 + 6 * 50 + 50
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
 from lib.models.baselines.orders import MostPopular
-from lib.models.networks.softmax import Softmax, dropped, rated_films, shares
+from lib.models.networks.softmax import Softmax, shares
 from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
 from lib.models.networks.softmax_network import Network
 from tests.conftest import planted_interactions
@@ -20,18 +20,20 @@ def some_bags(n, n_inputs, seed=0):
 
 
 def loss_of(network, bags, labels):
-    return full_softmax(network.forward(bags).users, network.weights["items"], labels).loss
+    return full_softmax(network.forward(bags)[-1], network.weights["items"], labels).loss
 
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("hidden_sizes", [(), (5,), (5, 4)])
 def test_every_gradient_is_the_finite_difference(shared, hidden_sizes):
     rng = np.random.default_rng(3)
-    network = Network(7, 9, n_factors=3, hidden_sizes=hidden_sizes, shared=shared, initial_scale=0.7, rng=rng)
+    network = Network(7, 9, n_factors=3, hidden_sizes=hidden_sizes, shared=shared, rng=rng)
+    for name in ("items", "inputs"):
+        network.weights[name] *= 7.0
     bags, labels = some_bags(6, 9), some_bags(6, 7, seed=1)
-    done = network.forward(bags)
-    slopes = full_softmax(done.users, network.weights["items"], labels)
-    gradients = network.backward(done, slopes.users)
+    layers = network.forward(bags)
+    slopes = full_softmax(layers[-1], network.weights["items"], labels)
+    gradients = network.backward(bags, layers, slopes.users)
     gradients["items"] = gradients.get("items", 0.0) + slopes.items
     assert set(gradients) == set(network.weights)
     for name, weight in network.weights.items():
@@ -120,12 +122,13 @@ def split():
     return per_user_holdout(planted_interactions(n_users=120, n_items=60, seed=2))
 
 
-@pytest.mark.parametrize("settings", [{}, {"n_samples": 200}, {"shared": False}, {"input_dropout": 0.5}])
+@pytest.mark.parametrize("settings", [{}, {"n_samples": 200}, {"shared": False}])
 def test_it_learns_from_what_was_rated(split, settings):
     model = Softmax(n_factors=8, n_epochs=40, **settings).fit(split.train, validation=split.test)
     assert model.train_loss_[-1] < model.train_loss_[0]
     assert len(model.train_loss_) == len(model.validation_loss_) == 40
-    assert (model.input_embeddings_ is model.item_embeddings_) == settings.get("shared", True)
+    inputs = 0 if settings.get("shared", True) else split.train.n_items
+    assert model.n_parameters_ == (split.train.n_items + inputs) * 8
 
 
 def test_two_crowds_get_their_own_films(two_crowds):
@@ -147,15 +150,6 @@ def two_crowds():
     return split.train, split.test
 
 
-def test_dropout_leaves_every_bag_something(split):
-    rated = rated_films(split.train)
-    kept = dropped(rated, 0.95, np.random.default_rng(0))
-    assert ((np.diff(kept.indptr) > 0) == (np.diff(rated.indptr) > 0)).all()
-    assert kept.nnz < 0.3 * rated.nnz
-    assert (kept.toarray() <= rated.toarray()).all()
-    assert dropped(rated, 0.0, np.random.default_rng(0)) is rated
-
-
 def test_a_cold_user_gets_the_mean_bag(split):
     train = split.train.take(np.flatnonzero(split.train.users != 4))
     model = Softmax(n_factors=4, n_epochs=5).fit(train)
@@ -165,8 +159,8 @@ def test_a_cold_user_gets_the_mean_bag(split):
 
 def test_bad_values_are_named(split):
     for settings, message in (
-        ({"input_dropout": 1.0}, "input_dropout must be"),
-        ({"hidden_sizes": [4, 0]}, "hidden_sizes must be positive"),
+        ({"n_samples": -1}, "n_samples must not be negative"),
+        ({"hidden_sizes": [4, 0]}, "hidden_sizes must hold positive sizes"),
         ({"n_epochs": 0}, "n_epochs must be at least 1"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -17,7 +17,7 @@ from lib.models.networks.sparse_network import (
     dropped,
     glorot,
 )
-from tests.models.finite_differences import assert_gradients
+from tests.models.finite_differences import assert_gradients, in_double
 
 
 def some_rows(n_rows=6, n_columns=11, density=0.5, seed=0, dtype=np.float64):
@@ -40,7 +40,7 @@ def dense_mask(matrix):
 @pytest.mark.parametrize("width", [1, 7, 32])
 def test_products_of_sparse_rows_are_the_dense_ones(dtype, width):
     matrix, rng = some_rows(9, 30, dtype=dtype), np.random.default_rng(1)
-    rows, tolerance = SparseRows.of(matrix), 1e-5 if dtype == np.float32 else 1e-12
+    rows, tolerance = SparseRows(matrix), 1e-5 if dtype == np.float32 else 1e-12
     right, left = rng.normal(size=(30, width)).astype(dtype), rng.normal(size=(9, width)).astype(dtype)
     offsets = rng.normal(size=30).astype(dtype)
     for found, wanted in (
@@ -57,7 +57,7 @@ def test_products_of_sparse_rows_are_the_dense_ones(dtype, width):
 
 def test_any_number_of_threads_gives_the_same_bits():
     matrix, rng = some_rows(40, 60, dtype=np.float32), np.random.default_rng(1)
-    rows, weights = SparseRows.of(matrix), rng.normal(size=(60, 33)).astype(np.float32)
+    rows, weights = SparseRows(matrix), rng.normal(size=(60, 33)).astype(np.float32)
     before = get_num_threads()
     found = []
     try:
@@ -72,7 +72,7 @@ def test_any_number_of_threads_gives_the_same_bits():
 
 def test_an_explicit_zero_is_an_entry():
     matrix = some_rows()
-    rows = SparseRows.of(matrix)
+    rows = SparseRows(matrix)
     assert 0.0 in matrix.data
     assert len(rows.columns) == matrix.nnz == dense_mask(matrix).sum()
     assert len(ColumnOutput("out", 11, 2).at(
@@ -96,10 +96,10 @@ def test_an_activation_and_its_slope(activation):
 def test_gradients_at_the_entries(sizes, activation):
     """Sparse in, sparse out: the mean squared error of the stored entries, an explicit zero among them."""
     matrix, rng = some_rows(), np.random.default_rng(3)
-    rows, mask = SparseRows.of(matrix), dense_mask(matrix)
+    rows, mask = SparseRows(matrix), dense_mask(matrix)
     encoder = SparseInput("hidden", 11, sizes, [activation] * len(sizes))
     output = ColumnOutput("out", 11, sizes[-1])
-    weights = encoder.start(rng, np.float64) | output.start(rng, np.float64)
+    weights = in_double(encoder.start(rng) | output.start(rng))
     for name in weights:
         weights[name] += 0.3 * rng.normal(size=weights[name].shape)
 
@@ -118,14 +118,15 @@ def test_gradients_at_the_entries(sizes, activation):
     gradients, slope = output.backward_at(weights, rows, layers[-1], 2 * errors / len(errors))
     gradients |= encoder.backward(weights, rows, matrix.data, layers, slope)
     assert_gradients(objective, weights, gradients)
+    np.testing.assert_allclose(encoder.last(weights, matrix, block=4), layers[-1], rtol=1e-12)
 
 
 def test_gradients_of_the_softmax_over_all_columns():
     rng, matrix = np.random.default_rng(4), some_rows()
     labels = np.abs(matrix.data)
-    rows, output = SparseRows.of(matrix), ColumnOutput("out", 11, 3)
+    rows, output = SparseRows(matrix), ColumnOutput("out", 11, 3)
     dense = DenseLayers("dense", (2, 5, 3), ("tanh", "identity"))
-    weights = dense.start(rng, np.float64) | output.start(rng, np.float64)
+    weights = in_double(dense.start(rng) | output.start(rng))
     weights["inputs"] = rng.normal(size=(6, 2))
 
     def objective():
@@ -146,7 +147,7 @@ def test_large_logits_do_not_overflow():
     output = ColumnOutput("out", 11, 3)
     weights = {"out/kernel": np.full((11, 3), 500, np.float32), "out/bias": np.zeros(11, np.float32)}
     loss, gradients, slope = output.softmax_loss(
-        weights, SparseRows.of(matrix), np.abs(matrix.data), np.ones((6, 3), np.float32)
+        weights, SparseRows(matrix), np.abs(matrix.data), np.ones((6, 3), np.float32)
     )
     assert np.isfinite(loss) and np.isfinite(slope).all() and np.isfinite(gradients["out/kernel"]).all()
 

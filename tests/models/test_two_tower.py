@@ -17,6 +17,7 @@ import pytest
 from lib import ROOT
 from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
+from lib.models.early_stopping import EarlyStopping
 from lib.models.networks.two_tower import TwoTower, tower_vectors
 from lib.models.networks.two_tower_features import item_features, user_features
 from tests.conftest import planted_interactions
@@ -81,8 +82,8 @@ def towers(features, *, whole):
     }  # fmt: skip
     user, item = features
     return TwoTowerNetwork(
-        Tower(30, user, [2] * len(user), seed=1, name="user", **options),
-        Tower(20, item, [3] * len(item), seed=2, name="item", **options),
+        Tower(30, user, 2, seed=1, name="user", **options),
+        Tower(20, item, 3, seed=2, name="item", **options),
     )
 
 
@@ -102,22 +103,25 @@ def test_network_equals_its_numpy_twin(features):
     np.testing.assert_allclose(np.asarray(network(pairs)), expected, atol=1e-6)
 
 
-def test_whole_catalogue_first_trains_like_batch_first(features):
-    """The same gradient, repeated ids in a batch included, so the same weights after training."""
+def training(features, *, n=300, n_items=20, whole=True, batch_size=64, averaging=0.0, error=None):
+    """Train for three epochs on made-up ratings, and return the losses, and what was kept."""
     from lib.models.networks import keras_training
-    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
     rng = np.random.default_rng(1)
-    pairs = np.column_stack([rng.integers(0, 30, 300), rng.integers(0, 5, 300)]).astype(np.int32)
-    targets = rng.uniform(-1, 1, 300).astype(np.float32)
-    found = []
-    for whole in (True, False):
-        with keras_training.seeded(0):
-            training = keras_training.train(
-                towers(features, whole=whole), pairs, targets, read=TwoTowerNetwork.weights_by_name, epochs=3,
-                batch_size=64, learning_rate=0.01,
-            )  # fmt: skip
-        found.append(training.weights)
+    pairs = np.column_stack([rng.integers(0, 30, n), rng.integers(0, n_items, n)]).astype(np.int32)
+    targets = rng.uniform(-1, 1, n).astype(np.float32)
+    stopping = EarlyStopping(0.01, averaging=averaging)
+    with keras_training.seeded(0):
+        net = towers(features, whole=whole)
+        losses = keras_training.train(
+            net, pairs, targets, stopping, epochs=3, batch_size=batch_size, error=error
+        )
+    return losses, stopping
+
+
+def test_whole_catalogue_first_trains_like_batch_first(features):
+    """The same gradient, repeated ids in a batch included, so the same weights after training."""
+    found = [training(features, n_items=5, whole=whole)[1].weights for whole in (True, False)]
     assert found[0].keys() == found[1].keys()
     for name in found[0]:
         np.testing.assert_allclose(found[0][name], found[1][name], atol=2e-4, err_msg=name)
@@ -125,53 +129,30 @@ def test_whole_catalogue_first_trains_like_batch_first(features):
 
 def test_averaged_weights_by_hand(features):
     """Momentum 0.5 over three epochs weighs them 1 : 2 : 4."""
-    from lib.models.networks import keras_training
-    from lib.models.networks.two_tower_network import TwoTowerNetwork
-
-    rng = np.random.default_rng(1)
-    pairs = np.column_stack([rng.integers(0, 30, 300), rng.integers(0, 20, 300)]).astype(np.int32)
-    targets = rng.uniform(-1, 1, 300).astype(np.float32)
-    options = {"read": TwoTowerNetwork.weights_by_name, "batch_size": 64, "learning_rate": 0.01}
     seen = []
 
     def watch(weights):
         seen.append({name: array.copy() for name, array in weights.items()})
         return -len(seen)
 
-    def training(**changes):
-        with keras_training.seeded(0):
-            return keras_training.train(
-                towers(features, whole=True), pairs, targets, epochs=3, **options, **changes
-            )
-
-    training(error=watch)
-    averaged = training(averaging=0.5)
+    training(features, error=watch)
+    losses, averaged = training(features, averaging=0.5)
     for name, array in averaged.weights.items():
         expected = sum(share * weights[name] for share, weights in zip((1, 2, 4), seen, strict=True)) / 7
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-6, err_msg=name)
-    assert len(averaged.objectives) == 3
-    assert averaged.objectives[0] > averaged.objectives[2]
+    assert len(losses) == 3
+    assert losses[0] > losses[2]
 
 
 def test_objective_is_each_epochs_own_mean(features, monkeypatch):
     """The same trainings in streams of three epochs and of one, so that Keras averages the loss differently."""
     from lib.models.networks import keras_training
-    from lib.models.networks.two_tower_network import TwoTowerNetwork
 
-    rng = np.random.default_rng(1)
-    pairs = np.column_stack([rng.integers(0, 30, 256), rng.integers(0, 20, 256)]).astype(np.int32)
-    targets = rng.uniform(-1, 1, 256).astype(np.float32)
     found = []
     for stream in (10**9, 1):
         monkeypatch.setattr(keras_training, "STREAM_BYTES", stream)
-        with keras_training.seeded(0):
-            found.append(
-                keras_training.train(
-                    towers(features, whole=True), pairs, targets, read=TwoTowerNetwork.weights_by_name, epochs=3,
-                    batch_size=256, learning_rate=0.01,
-                )
-            )  # fmt: skip
-    np.testing.assert_allclose(found[0].objectives, found[1].objectives, rtol=1e-4)
+        found.append(training(features, n=256, batch_size=256)[0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
 def test_l2_is_in_the_loss(features):
@@ -185,6 +166,7 @@ def test_nothing_of_one_backend_in_the_model():
         "two_tower.py",
         "two_tower_network.py",
         "two_tower_features.py",
+        "keras_network.py",
         "keras_training.py",
     ):
         tree = ast.parse((ROOT / "lib" / "models" / "networks" / name).read_text(encoding="utf-8"))

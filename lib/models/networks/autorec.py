@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
-from lib.data.splits import validation_from
-from lib.models.base import Recommender
+from lib.models.adam import Adam
 from lib.models.card import Card
 from lib.models.early_stopping import EarlyStopping
-from lib.models.networks.autorec_answers import RowAnswers, known
-from lib.models.networks.autorec_network import Autoencoder, Training, train, validation_error, without_zeros
+from lib.models.networks.autorec_network import Autoencoder
+from lib.models.networks.network_model import SOME_LAYERS, Rule, StoppedNetwork, Weights, known, with_mean
 from lib.models.networks.row_centring import KINDS, RowCentring
-from lib.models.networks.sparse_network import ACTIVATIONS
+from lib.models.networks.sparse_network import ACTIVATIONS, SparseRows
+from lib.models.sparse_kernels import products_at
+
+LEAST_LEARNING_RATE = 1e-5
 
 
-class AutoRec(Recommender):
+class AutoRec(StoppedNetwork):
     r"""AutoRec (Sedhain, Menon, Sanner and Xie 2015, "AutoRec: Autoencoders meet collaborative filtering").
 
     A row x holds a film's ratings by all users (form "item") or a user's of all films ("user"), each less its offset
@@ -33,12 +35,12 @@ class AutoRec(Recommender):
     .. math:: \frac{1}{|\Omega|} \Big( \sum_{(i,j) \in \Omega} (\hat x_{ij} - x_{ij})^2
         + \frac{\lambda}{2} \big(|W|_F^2 + |V|_F^2\big) \Big)
 
-    A prediction comes from the row's training ratings. Work of an epoch is O(ratings x (first + last width) + rows x
-    dense layers), memory O((users + films) x width); no dense matrix of users x films is ever formed.
+    A prediction is :math:`o_i + c_j + \hat x_{ij}`, o and c being the offsets and the row's input its training ratings.
+    Work of an epoch is O(ratings x (first + last width) + rows x dense layers), memory O((users + films) x width); no
+    dense matrix of users x films is ever formed.
 
     The defaults were chosen on validation data: the paper's I-AutoRec with films' means taken out, input dropout and
-    averaged weights. Project D's user form is ``form="user", hidden_sizes=(512, 256, 128), activation="relu", input_dropout=0.6,
-    l2=0, centre="global", averaging=0, plateau_patience=2, patience=4``.
+    averaged weights. Project D's user form is `lib.studies.neural_study.PUBLISHED_AUTOREC`.
 
     Parameters
     ----------
@@ -51,45 +53,32 @@ class AutoRec(Recommender):
         remain targets.
     l2 : float
         :math:`\lambda`, in ratings; of all kernels, not of biases.
-    centre : {"none", "global", "row", "both"} or None
-        What is taken from ratings: nothing, the mean, the row's (film's in form "item") mean, or its column's too. None
-        takes what does best on validation data: "row" in form "item", "both" in form "user".
-    learning_rate : float
-    batch_size : int
-        Rows a step.
-    averaging : float
-        Momentum, an epoch, of the moving average of the weights that is kept; 0 for the epoch's own weights.
-    epochs : int or None
-        A fixed number, without validation data.
-    max_epochs, patience : int
-        Early stopping: at most `max_epochs`, and `patience` epochs without a lower validation RMSE.
-    plateau_patience : int or None
-        Epochs without progress after which the learning rate is multiplied by `plateau_factor`, down to
-        `least_learning_rate`; None keeps it.
-    plateau_factor, least_learning_rate : float
-    validation_share : float
-        Where ``fit`` gets no validation data: the share of each user's ratings that it cuts from train to find the
-        number of epochs (`lib.data.splits.validation_from`).
-    refit : bool
-        Then train again from the same start on all of train, for that number of epochs at the same learning rates.
+    centre : {"global", "row", "both"} or None
+        What is taken from ratings: the mean, the row's (film's in form "item") mean too, or its column's too. None takes
+        what does best on validation data: "row" in form "item", "both" in form "user".
     leaky_validation : bool
         Feed the validation ratings themselves as the input that they are to be predicted from. Only there to reproduce
         project D, whose early stopping did: the error it stops on is then one of repeating, not of predicting.
-    lost_zeros : bool
-        Drop ratings that are zero once centred from targets and validation, as project D's mask does. Only there to
-        measure what that costs.
-    seed : int
-        Of starting weights, order, dropout and the validation data that it cuts.
+    batch_size : int
+        Rows a step.
+    learning_rate, averaging, epochs, max_epochs, patience, plateau_patience, plateau_factor, seed
+        As in `lib.models.networks.network_model.StoppedNetwork`; the learning rate doesn't fall below
+        `LEAST_LEARNING_RATE`.
 
     Attributes
     ----------
-    n_epochs_ : int
-        Epochs behind the weights that are kept.
-    history_ : ndarray, shape (epochs run, 3)
-        By epoch of the training that stopped early: training RMSE under dropout, validation RMSE of clipped predictions
-        (NaN without validation data), learning rate.
-    answers_ : lib.models.networks.autorec_answers.RowAnswers
-        The network's weights, and the hidden layer of each training row.
+    n_epochs_, history_
+        As there; the objective is the training RMSE under dropout, and validation predictions are clipped.
+    weights_ : dict of str to ndarray
+        The network's. ``output/kernel`` and ``output/bias`` have one column more than there are codes: the last has the
+        mean weights of those with training ratings. It stands for unknown codes, and those without training ratings have
+        its values. Nor do these say anything of a row: their weights as inputs are zero.
+    hidden_ : ndarray h, shape (n_rows + 1, last width)
+        Of each training row; the last is the mean, of which the same goes.
+    row_offsets_, column_offsets_ : ndarray of float64 o, c, shapes (n_rows + 1,) and (n_columns + 1,)
+        The offset of a row without ratings is their mean.
+    centres_ : ndarray of float64, shape (n_columns,)
+        As `column_offsets_`, but 0 for columns without training ratings: what other rows of ratings are centred by.
     """
 
     card = Card(
@@ -122,58 +111,85 @@ class AutoRec(Recommender):
         patience: int = 5,
         plateau_patience: int | None = None,
         plateau_factor: float = 0.5,
-        least_learning_rate: float = 1e-5,
-        validation_share: float = 0.1,
-        refit: bool = True,
         leaky_validation: bool = False,
-        lost_zeros: bool = False,
         seed: int = 0,
     ):
         self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
+    def _check(self, *rules: Rule) -> None:
+        choices = {"form": ("item", "user"), "activation": tuple(ACTIVATIONS), "centre": (None, *KINDS)}
+        own = ((f"be one of {values}", (name,), values.__contains__) for name, values in choices.items())
+        super()._check(SOME_LAYERS, *own)
+
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._check_parameters()
-        epochs, part, refit = self.epochs, train, False
-        if epochs is None and validation is None:
-            cut = validation_from(train, share=self.validation_share, seed=self.seed)
-            if len(cut.test):
-                part, validation, refit = cut.train, cut.test, self.refit
-        if epochs is not None or validation is None or len(validation) == 0:
-            epochs, validation, refit = epochs or self.max_epochs, None, False
-        # Divergence is told by the loss, in words; the dense layers are too small to share out.
-        with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
-            training = self._train(self._rows(part), validation, epochs or self.max_epochs)
-            self.n_epochs_, self.history_ = training.n_epochs, np.array(training.history)
-            if refit:
-                part, training = train, None  # lets the first weights go before the second ones come
-                rates = self.history_[: self.n_epochs_, 2].tolist()
-                training = self._train(self._rows(train), None, self.n_epochs_, rates)
-            self.answers_ = RowAnswers.of(self._network(), training.weights, self._rows(part), self._centre)
+        with threadpool_limits(1, user_api="blas"):  # the dense layers are too small to share out
+            super()._fit(train, validation)
 
     def _train(
-        self, ratings: sparse.csr_array, validation: Interactions | None, epochs: int, rates: list[float] | None = None
-    ) -> Training:  # fmt: skip
+        self, train: Interactions, validation: Interactions | None, epochs: int, rates: list[float] | None
+    ) -> tuple[Sequence[float], EarlyStopping]:
+        centring, inputs, offsets = self._centred(self._rows(train))
+        network, rng = self._network(), np.random.default_rng(self.seed)
+        weights = network.start(rng)
+        kernels = [name for name in weights if name.endswith("/kernel")]
+        optimiser = Adam(weights, self.learning_rate, dict.fromkeys(kernels, self.l2 / inputs.nnz))
+        stopping = self._stopping(LEAST_LEARNING_RATE)
+
+        def step(rows: np.ndarray) -> tuple[float, Weights]:
+            return network.step(weights, inputs[rows], input_dropout=self.input_dropout, rng=rng)
+
+        error = None
+        if validation is not None:
+            error = self._validation_error(network, centring, inputs, offsets, self._rows(validation))
+        active = np.flatnonzero(np.diff(inputs.indptr))
+        squares = self._descend(
+            optimiser, stopping, step, active, rng, epochs=epochs, error=error, rates=rates
+        )
+        return np.sqrt(squares / inputs.nnz), stopping
+
+    def _validation_error(
+        self,
+        network: Autoencoder,
+        centring: RowCentring,
+        inputs: sparse.csr_array,
+        offsets: np.ndarray,
+        held_out: sparse.csr_array,
+    ) -> Callable[[Weights], float]:
+        """Make the function that takes weights and gives the RMSE of clipped predictions of held-out ratings."""
+        if self.leaky_validation:
+            offsets = centring.offsets(held_out)
+            inputs = centring.centred(held_out, offsets)
+        rows = SparseRows(held_out)
+        back = offsets[rows.owners] + centring.columns[rows.columns]
+
+        def error(weights: Weights) -> float:
+            found = network.output.at(weights, rows, network.hidden(weights, inputs)) + back
+            return float(np.sqrt(np.mean((self.scale_.clip(found) - held_out.data) ** 2)))
+
+        return error
+
+    def _keep(self, weights: Weights, train: Interactions) -> None:
+        ratings, network = self._rows(train), self._network()
+        centring, inputs, offsets = self._centred(ratings)
+        seen = np.bincount(ratings.indices, minlength=ratings.shape[1]) > 0
+        self.hidden_ = with_mean(network.hidden(weights, inputs), np.diff(ratings.indptr) > 0)
+        for name in (network.output.kernel, network.output.bias):
+            weights[name] = with_mean(weights[name], seen)
+        weights[network.encoder.kernel] = np.where(seen[:, None], weights[network.encoder.kernel], 0)
+        self.weights_ = weights
+        self.row_offsets_ = np.append(offsets, centring.mean)
+        self.centres_, self.column_offsets_ = centring.columns, with_mean(centring.columns, seen)
+
+    def _centred(self, ratings: sparse.csr_array) -> tuple[RowCentring, sparse.csr_array, np.ndarray]:
+        """Learn the centring, and return it, the centred ratings, and the rows' offsets."""
         centring = RowCentring.fit(ratings, self._centre)
         offsets = centring.offsets(ratings)
-        inputs = centring.centred(ratings, offsets)
-        network, error = self._network(), None
-        if validation is not None:
-            error = validation_error(
-                network, centring, inputs, offsets, self._rows(validation), scale=self.scale_,
-                leaky=self.leaky_validation, lost_zeros=self.lost_zeros,
-            )  # fmt: skip
-        if self.lost_zeros:
-            inputs = without_zeros(inputs)
-        stopping = EarlyStopping(
-            self.learning_rate, averaging=self.averaging, patience=self.patience,
-            plateau_patience=self.plateau_patience, plateau_factor=self.plateau_factor,
-            least_rate=self.least_learning_rate,
-        )  # fmt: skip
-        return train(
-            network, inputs, stopping, epochs=epochs, batch_size=self.batch_size, l2=self.l2, rates=rates,
-            input_dropout=self.input_dropout, error=error, rng=np.random.default_rng(self.seed),
-        )  # fmt: skip
+        return centring, centring.centred(ratings, offsets), offsets
+
+    @property
+    def _centre(self) -> str:
+        return self.centre or {"item": "row", "user": "both"}[self.form]
 
     def _rows(self, data: Interactions) -> sparse.csr_array:
         """Ratings by row, explicit zeros kept."""
@@ -185,75 +201,37 @@ class AutoRec(Recommender):
         """Order a user's and an item's thing as row's and column's; the same call turns them back."""
         return (item, user) if self.form == "item" else (user, item)
 
-    @property
-    def _centre(self) -> str:
-        return self.centre or {"item": "row", "user": "both"}[self.form]
-
     def _network(self) -> Autoencoder:
         _, n_columns = self._sides(self.n_users_, self.n_items_)
         return Autoencoder(n_columns, self.hidden_sizes, self.activation)
 
-    def _check_parameters(self) -> None:
-        choices = {"form": ("item", "user"), "activation": tuple(ACTIVATIONS), "centre": (None, *KINDS)}
-        for name, values in choices.items():
-            if getattr(self, name) not in values:
-                raise ValueError(f"AutoRec: {name} must be one of {values}; got {getattr(self, name)!r}")
-        if not len(self.hidden_sizes) or any(size < 1 for size in self.hidden_sizes):
-            raise ValueError(f"AutoRec: hidden_sizes must hold positive sizes; got {self.hidden_sizes}")
-        for name in ("batch_size", "max_epochs", "patience", "epochs", "plateau_patience"):
-            value = getattr(self, name)
-            if not (value is None and name in ("epochs", "plateau_patience")) and value < 1:
-                raise ValueError(f"AutoRec: {name} must be at least 1; got {value}")
-        for name in ("input_dropout", "averaging"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"AutoRec: {name} must lie in [0, 1); got {getattr(self, name)}")
-        for name in ("l2", "learning_rate", "least_learning_rate"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"AutoRec: {name} must not be negative; got {getattr(self, name)}")
-        if not 0 < self.plateau_factor <= 1:
-            raise ValueError(f"AutoRec: plateau_factor must lie in (0, 1]; got {self.plateau_factor}")
-
     # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs from the training ratings, at the cost of one product of vectors a pair."""
-        users, items = self._pairs(users, items, times)
-        return self.answers_.trained_at(*self._sides(users, items))
+        rows, columns = self._sides(*self._pairs(users, items, times))
+        return self._at(known(rows, len(self.hidden_) - 1), columns, self.hidden_, self.row_offsets_)
+
+    def _at(
+        self, rows: np.ndarray, columns: np.ndarray, hidden: np.ndarray, offsets: np.ndarray
+    ) -> np.ndarray:
+        """Predict pairs of a row of `hidden` and `offsets` and a column's code."""
+        columns = known(columns, len(self.column_offsets_) - 1)
+        found = np.empty(len(rows), dtype=hidden.dtype)
+        kernel, bias = self.weights_["output/kernel"], self.weights_["output/bias"]
+        products_at(rows, columns, hidden, kernel, bias, found)
+        return found + offsets[rows] + self.column_offsets_[columns]
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of matrices."""
         self._check_fitted()
+        users = known(users, self.n_users_)
+        kernel, bias = self.weights_["output/kernel"], self.weights_["output/bias"]
         if self.form == "item":
-            return self.answers_.all_rows(users)
-        rows = known(users, self.n_users_)
-        return self.answers_.all_columns(self.answers_.hidden[rows], self.answers_.row_offsets[rows])
-
-    def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
-        """Score the catalogue for users given by their ratings, whom the model need not know.
-
-        Parameters
-        ----------
-        histories : sparse array, shape (n, n_items)
-            Ratings; a stored entry counts whatever its value. A row without any is a cold user.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_items)
-
-        Raises
-        ------
-        ValueError
-            The form is "item", which answers for the users that it was trained on; or the catalogue differs in size.
-        """
-        self._check_fitted()
-        if self.form != "user":
-            raise ValueError(
-                'AutoRec of form "item" knows its training users only; use form="user" for new ones'
-            )
-        if histories.shape[1] != self.n_items_:
-            raise ValueError(
-                f"histories must have {self.n_items_} columns, a film each; got {histories.shape[1]}"
-            )
-        return self.answers_.all_columns(*self.answers_.encode(sparse.csr_array(histories, dtype=np.float32)))
+            found = (kernel[users] @ self.hidden_[:-1].T).astype(np.float64)
+            found += (bias[users] + self.column_offsets_[users])[:, None]
+            return found + self.row_offsets_[:-1]
+        found = self._network().output.everywhere(self.weights_, self.hidden_[users])[:, :-1]
+        return found.astype(np.float64) + self.row_offsets_[users, None] + self.column_offsets_[:-1]
 
     def reconstruct(self, inputs: Interactions, users, items) -> np.ndarray:
         """Predict pairs with other ratings than the training ones as the network's input.
@@ -282,24 +260,14 @@ class AutoRec(Recommender):
         ratings, (rows, columns) = self._rows(inputs), self._sides(users, items)
         ratings.resize(ratings.shape[0] + 1, ratings.shape[1])  # an empty row for unknown codes
         asked, place = np.unique(known(rows, ratings.shape[0] - 1), return_inverse=True)
-        return self.answers_.at(place, columns, *self.answers_.encode(ratings[asked]))
+        ratings = ratings[asked]
+        centring = RowCentring(self._centre, float(self.row_offsets_[-1]), self.centres_)
+        offsets = centring.offsets(ratings)
+        hidden = self._network().hidden(self.weights_, centring.centred(ratings, offsets))
+        hidden[np.diff(ratings.indptr) == 0] = self.hidden_[-1]
+        return self._at(place, columns, hidden, offsets)
 
     @property
     def n_parameters_(self) -> int:
-        """Trained weights of the network."""
-        self._check_fitted()
-        weights = self.answers_.weights
-        return (
-            sum(array.size for array in weights.values()) - self.answers_.hidden.shape[1] - 1
-        )  # the mean column
-
-    # -- saving ----------------------------------------------------------------------------------------------------
-    def _state(self) -> dict[str, np.ndarray]:
-        answers = {f"answers_/{name}": array for name, array in self.answers_.arrays().items()}
-        return {name: value for name, value in super()._state().items() if name != "answers_"} | answers
-
-    def _restore(self, state: dict[str, np.ndarray]) -> None:
-        own = {name: value for name, value in state.items() if not name.startswith("answers_/")}
-        super()._restore(own)
-        arrays = {name.removeprefix("answers_/"): state[name] for name in state.keys() - own.keys()}
-        self.answers_ = RowAnswers.from_arrays(self._network(), arrays, self._centre)
+        """Trained weights of the network, without the mean column's."""
+        return super().n_parameters_ - self.hidden_.shape[1] - 1

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
+
+from lib.models.early_stopping import EarlyStopping
+from lib.models.networks.network_model import Weights
 
 # Backends read these once, when they load. One thread: steps are too small to share, and the order of sums is fixed.
 for _name, _value in (
@@ -31,29 +33,6 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at eac
 STREAM_BYTES = 100_000_000
 """Shuffled copies of the data, one an epoch, that are laid out in memory at a time."""
 
-Weights = dict[str, np.ndarray]
-
-
-@dataclass
-class Training:
-    """What a training did.
-
-    Parameters
-    ----------
-    objectives : list of float
-        Mean loss by epoch, penalties included.
-    errors : list of float
-        Validation error by epoch; empty without validation.
-    best : int
-        The epoch, from zero, whose weights were kept: the one with the lowest error, or the last.
-    weights : dict of str to ndarray
-    """
-
-    objectives: list[float] = field(default_factory=list)
-    errors: list[float] = field(default_factory=list)
-    best: int = -1
-    weights: Weights = field(default_factory=dict, repr=False)
-
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -69,16 +48,21 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class EachEpoch(keras.callbacks.Callback):
-    """Average, measure and keep weights after each epoch, which is one execution of many steps."""
+    """After each epoch, which is one execution of many steps, measure and keep weights, and set the next learning rate.
+
+    The arguments are those of `train`.
+    """
 
     def __init__(
-        self, read: Callable[[keras.Model], Weights], error: Callable[[Weights], float] | None, epochs: int,
-        averaging: float, patience: int,
-    ):  # fmt: skip
+        self,
+        stopping: EarlyStopping,
+        epochs: int,
+        error: Callable[[Weights], float] | None,
+        rates: Sequence[float] | None,
+    ):
         super().__init__()
-        self.read, self.error, self.epochs = read, error, epochs
-        self.averaging, self.patience = averaging, patience
-        self.training, self.average = Training(), {}
+        self.stopping, self.epochs, self.error, self.rates = stopping, epochs, error, rates
+        self.losses: list[float] = []
         self.executions, self.total = 0, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -89,50 +73,33 @@ class EachEpoch(keras.callbacks.Callback):
         """Do an epoch's end: Keras calls this once an execution."""
         self.executions += 1
         total = self.executions * float((logs or {})["loss"])  # Keras gives the mean since its epoch began
-        objective, self.total = total - self.total, total
-        epoch = len(self.training.objectives)
-        if not np.isfinite(objective):
-            raise FloatingPointError(
-                f"the loss is {objective} in epoch {epoch + 1}; try a smaller learning_rate"
-            )
-        self.training.objectives.append(objective)
-        weights = self._averaged(self.read(self.model), epoch + 1)
-        if self.error:
-            self.training.errors.append(self.error(weights))
-        if (
-            epoch == 0
-            or not self.error
-            or self.training.errors[-1] < self.training.errors[self.training.best]
-        ):
-            self.training.best, self.training.weights = epoch, weights
-        self.model.stop_training = epoch + 1 == self.epochs or epoch - self.training.best >= self.patience
-
-    def _averaged(self, weights: Weights, count: int) -> Weights:
-        """Update the moving average; dividing by the weight that it has so far takes out its start at zero."""
-        if self.averaging == 0:
-            return weights
-        for name, now in weights.items():
-            before = self.average.get(name, 0.0)
-            self.average[name] = self.averaging * before + (1 - self.averaging) * now
-        share = np.float32(1 - self.averaging**count)
-        return {name: mean / share for name, mean in self.average.items()}
+        loss, self.total = total - self.total, total
+        epoch, stopping = len(self.losses), self.stopping
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"the loss is {loss} in epoch {epoch + 1}; try a smaller learning_rate")
+        self.losses.append(loss)
+        weights = stopping.averaged(self.model.weights_by_name())
+        stopping.record(weights, self.error(weights) if self.error else None)
+        self.model.stop_training = epoch + 1 == self.epochs or stopping.stopped
+        if self.rates is not None:
+            stopping.learning_rate = self.rates[min(epoch + 1, len(self.rates) - 1)]
+        if stopping.learning_rate != stopping.rates[-1]:
+            self.model.optimizer.learning_rate = stopping.learning_rate
 
 
 def train(
     network: keras.Model,
     inputs: np.ndarray,
     targets: np.ndarray,
+    stopping: EarlyStopping,
     *,
-    read: Callable[[keras.Model], Weights],
     epochs: int,
     batch_size: int,
-    learning_rate: float,
-    averaging: float = 0.0,
     error: Callable[[Weights], float] | None = None,
-    patience: int = 3,
+    rates: Sequence[float] | None = None,
     seed: int = 0,
-) -> Training:
-    """Train by Adam on mean squared error.
+) -> list[float]:
+    """Train by Adam on mean squared error, and return the mean loss by epoch, penalties included.
 
     An epoch is split into equally large batches of at most `batch_size`; the few ratings that are then left over, fewer
     than there are batches, are others in each epoch.
@@ -140,32 +107,27 @@ def train(
     Parameters
     ----------
     network : keras.Model
-        Built, not compiled.
+        Built, not compiled; its ``weights_by_name()`` returns arrays.
     inputs, targets : ndarray, shape (n, ...)
-    read : callable
-        Takes the network, returns its weights as arrays.
+    stopping : EarlyStopping
+        Says how to go on after each epoch, and is left with weights, errors and learning rates.
     epochs : int
         At most this many.
     batch_size : int
-    learning_rate : float
-    averaging : float
-        Momentum, an epoch, of an average of the weights that is measured and kept in their place; 0 for none.
     error : callable or None
         Takes weights, returns their validation error; None trains for all epochs.
-    patience : int
-        Epochs without a lower error after which training stops.
+    rates : sequence of float or None
+        Learning rates by epoch, in place of what `stopping` says.
     seed : int
         Of the shuffling.
-
-    Returns
-    -------
-    Training
 
     Raises
     ------
     FloatingPointError
         The loss is no longer finite.
     """
+    if rates is not None:
+        stopping.learning_rate = rates[0]
     steps = ceil(len(inputs) / batch_size)
     used = steps * (len(inputs) // steps)
     rng = np.random.default_rng(seed)
@@ -173,7 +135,7 @@ def train(
     laid_out = min(epochs, max(1, STREAM_BYTES // (inputs.nbytes + targets.nbytes)))
     order = np.concatenate([rng.permutation(len(inputs))[:used] for _ in range(laid_out)])
     network.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=keras.optimizers.Adam(stopping.learning_rate),
         loss="mean_squared_error",
         steps_per_execution=steps,
         # TensorFlow's own kernels: compiling by XLA takes longer than training does. JAX cannot do without it.
@@ -181,9 +143,14 @@ def train(
     )
     # Unbuilt, the optimizer would make its variables in the first step's graph, which is then traced a second time.
     network.optimizer.build(network.trainable_variables)
-    each = EachEpoch(read, error, epochs, averaging, patience)
+    each = EachEpoch(stopping, epochs, error, rates)
     network.fit(
-        inputs[order], targets[order], batch_size=used // steps, epochs=ceil(epochs / laid_out), shuffle=False,
-        verbose=0, callbacks=[each],
-    )  # fmt: skip
-    return each.training
+        inputs[order],
+        targets[order],
+        batch_size=used // steps,
+        epochs=ceil(epochs / laid_out),
+        shuffle=False,
+        verbose=0,
+        callbacks=[each],
+    )
+    return each.losses

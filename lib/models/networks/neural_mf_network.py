@@ -26,12 +26,19 @@ class Entities(layers.Layer):
     whole : bool
         Compute the parts of all entities and gather the batch's, instead of gathering embeddings and computing parts
         of those. Output and gradient are the same; the work is `n_entities` rows a step instead of a batch's.
-    seed : int
     """
 
     def __init__(
-        self, n_entities: int, n_factors: int, *, init_scale: float, l2: float, whole: bool, seed: int, name: str
-    ):  # fmt: skip
+        self,
+        n_entities: int,
+        n_factors: int,
+        *,
+        init_scale: float,
+        l2: float,
+        whole: bool,
+        seed: int,
+        name: str,
+    ):
         super().__init__(name=name)
 
         def weight(shape, initializer, name):
@@ -56,41 +63,36 @@ class Entities(layers.Layer):
 class NeuralMFNetwork(KerasModel):
     """Biases plus what dense layers make of a user's and a film's embedding; see `lib.models.networks.neural_mf.NeuralMF`.
 
-    Parameters
-    ----------
-    n_users, n_items, n_factors, hidden_size : int
-    dropout, l2, init_scale : float
-    mean : float
-        Where the learned mean starts.
-    batch_size : int
-        Of the training, by which the faster of two equal ways of computing is chosen.
-    seed : int
-        Of starting weights and dropout.
-
-    Notes
-    -----
     The input is an integer array of shape (n, 2) of user and item codes, the output has shape (n,), in units of the
-    rating scale.
+    rating scale. `mean` is where the learned mean starts; by `batch_size`, of the training, the faster of two equal ways
+    of computing is chosen; `seed` is of starting weights and dropout.
     """
 
     def __init__(
-        self, n_users: int, n_items: int, *, n_factors: int, hidden_size: int, dropout: float, l2: float,
-        init_scale: float, mean: float, batch_size: int, seed: int,
-    ):  # fmt: skip
+        self,
+        n_users: int,
+        n_items: int,
+        *,
+        n_factors: int,
+        hidden_size: int,
+        dropout: float,
+        l2: float,
+        init_scale: float,
+        mean: float,
+        batch_size: int,
+        seed: int,
+    ):
         super().__init__()
         seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
 
         def entities(n_entities: int, name: str) -> Entities:
-            return Entities(
-                n_entities, n_factors, init_scale=init_scale, l2=l2, whole=n_entities <= 1.5 * batch_size,
-                seed=next(seeds), name=name,
-            )  # fmt: skip
+            shared = {"init_scale": init_scale, "l2": l2, "whole": n_entities <= 1.5 * batch_size}
+            return Entities(n_entities, n_factors, **shared, seed=next(seeds), name=name)
 
         def dense(n_inputs: int, n_outputs: int, *, relu: bool = True, bias: bool = True) -> layers.Dense:
-            layer = layers.Dense(
-                n_outputs, "relu" if relu else None, use_bias=bias,
-                kernel_initializer=initializers.GlorotUniform(seed=next(seeds)),
-            )  # fmt: skip
+            start = initializers.GlorotUniform(seed=next(seeds))
+            activation = "relu" if relu else None
+            layer = layers.Dense(n_outputs, activation, use_bias=bias, kernel_initializer=start)
             layer.build((None, n_inputs))
             return layer
 
@@ -147,15 +149,8 @@ def block(dense_layers, x, masks):
 def dropout_masks(shape, count: int, share: float, seeds: random.SeedGenerator) -> list:
     """Draw up to four independent masks of a shape from one array of integers: drawing is what dropout costs.
 
-    Each of an integer's four bytes decides in one mask.
-
-    Parameters
-    ----------
-    shape : tuple
-    count : int
-    share : float
-        Of the entries that are zero, to the nearest 1/256; the others are such that the expectation is one.
-    seeds : keras.random.SeedGenerator
+    Each of an integer's four bytes decides in one mask. A `share` of the entries, to the nearest 1/256, is zero; the
+    others are such that the expectation is one.
     """
     least = min(255, round(256 * share))
     bits = random.randint(shape, -(2**31), 2**31 - 1, dtype="int32", seed=seeds)

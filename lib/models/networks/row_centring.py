@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-KINDS = ("none", "global", "row", "both")
+KINDS = ("global", "row", "both")
 DAMPING = 5.0
 """Ratings at the mean that each row and column is credited with, so that a single rating doesn't set its offset."""
 
@@ -19,14 +19,14 @@ class RowCentring:
     With :math:`\mu` the mean training rating and d = `DAMPING`,
 
     .. math:: c_j = \frac{\sum_i (r_{ij} - \mu)}{n_j + d} \ \text{or} \ 0, \qquad
-        o_i = \mu + \frac{\sum_j (r_{ij} - \mu - c_j)}{n_i + d}, \ \text{or} \ \mu, \ \text{or} \ 0.
+        o_i = \mu + \frac{\sum_j (r_{ij} - \mu - c_j)}{n_i + d} \ \text{or} \ \mu.
 
     Parameters
     ----------
-    kind : {"none", "global", "row", "both"}
-        Nothing; :math:`\mu` alone; a row's own mean too; a column's too.
+    kind : {"global", "row", "both"}
+        :math:`\mu` alone; a row's own mean too; a column's too.
     mean : float
-        :math:`\mu`, or 0 for "none".
+        :math:`\mu`.
     columns : ndarray of float64, shape (n_columns,)
         :math:`c_j`; zero but for "both".
     """
@@ -38,8 +38,7 @@ class RowCentring:
     @classmethod
     def fit(cls, ratings: sparse.csr_array, kind: str) -> RowCentring:
         """Learn from training ratings."""
-        n_columns = ratings.shape[1]
-        mean = 0.0 if kind == "none" else float(ratings.data.mean(dtype=np.float64))
+        n_columns, mean = ratings.shape[1], float(ratings.data.mean(dtype=np.float64))
         columns = np.zeros(n_columns)
         if kind == "both":
             sums = np.bincount(ratings.indices, ratings.data - mean, minlength=n_columns)
@@ -49,14 +48,14 @@ class RowCentring:
     def offsets(self, ratings: sparse.csr_array) -> np.ndarray:
         """Return each row's offset, shape (n_rows,); an empty row's is the mean."""
         n_rows, lengths = ratings.shape[0], np.diff(ratings.indptr)
-        if self.kind in ("none", "global"):
+        if self.kind == "global":
             return np.full(n_rows, self.mean)
         rows = np.repeat(np.arange(n_rows), lengths)
         sums = np.bincount(rows, ratings.data - self.mean - self.columns[ratings.indices], minlength=n_rows)
         return self.mean + sums / (lengths + DAMPING)
 
-    def centred(self, ratings: sparse.csr_array, offsets: np.ndarray, dtype=np.float32) -> sparse.csr_array:
-        """Take the offsets of rows and columns away; an entry that becomes zero stays stored."""
+    def centred(self, ratings: sparse.csr_array, offsets: np.ndarray) -> sparse.csr_array:
+        """Take the offsets of rows and columns away, in float32; an entry that becomes zero stays stored."""
         rows = np.repeat(offsets, np.diff(ratings.indptr))
-        values = (ratings.data - rows - self.columns[ratings.indices]).astype(dtype)
+        values = (ratings.data - rows - self.columns[ratings.indices]).astype(np.float32)
         return sparse.csr_array((values, ratings.indices, ratings.indptr), shape=ratings.shape)

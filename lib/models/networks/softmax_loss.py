@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """A loss and its gradients.
-
-    Parameters
-    ----------
-    loss : float
-        Mean over the batch.
-    users : ndarray, shape (batch, k)
-        By the user embeddings.
-    items : ndarray, shape (n_items, k)
-        By the film embeddings, as outputs.
-    """
+class Slopes(NamedTuple):
+    """A loss, mean over the batch, and its gradients by the user embeddings and by the film embeddings as outputs."""
 
     loss: float
     users: np.ndarray
@@ -56,9 +45,14 @@ def full_softmax(users: np.ndarray, items: np.ndarray, labels: sparse.csr_array)
 
 
 def sampled_softmax(
-    users: np.ndarray, items: np.ndarray, labels: sparse.csr_array, *, n_samples: int, chances: np.ndarray,
+    users: np.ndarray,
+    items: np.ndarray,
+    labels: sparse.csr_array,
+    *,
+    n_samples: int,
+    chances: np.ndarray,
     rng: np.random.Generator,
-) -> Slopes:  # fmt: skip
+) -> Slopes:
     r"""Cross-entropy over each user's own films and a sample of the catalogue, for catalogues too large to score whole.
 
     Films :math:`s_1, \dots, s_S` are drawn with replacement with chances q, the same for the whole batch. The sum over

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
+from lib.models.networks.network_model import Weights
+from lib.models.networks.sparse_network import DenseLayers
 
-@dataclass(frozen=True)
-class Pass:
-    """What a forward pass leaves for the backward one.
-
-    Parameters
-    ----------
-    bags : csr_array, shape (batch, n_inputs)
-    layers : list of ndarray
-        The bag's embedding, then the output of each layer; the last is the user embedding.
-    """
-
-    bags: sparse.csr_array
-    layers: list[np.ndarray]
-
-    @property
-    def users(self) -> np.ndarray:
-        r"""User embeddings :math:`\psi(x)`, shape (batch, k)."""
-        return self.layers[-1]
+INITIAL_SCALE = 0.1
+"""Standard deviation of the embeddings at the start."""
 
 
 class Network:
@@ -36,7 +20,7 @@ class Network:
     .. math:: h_0 = x E, \quad h_l = \operatorname{relu}(h_{l-1} W_l + c_l), \quad \psi = h_{L-1} W_L + c_L
 
     without hidden layers :math:`\psi = h_0`. The first `n_items` inputs are films, further ones features. With `shared`
-    weights the films' rows of E are the film embeddings V themselves.
+    weights the films' rows of E are the film embeddings V themselves. Embeddings start normally, layers by He's rule.
 
     Parameters
     ----------
@@ -45,54 +29,50 @@ class Network:
         Length k of user and film embeddings, and of input embeddings.
     hidden_sizes : sequence of int
     shared : bool
-    initial_scale : float
-        Standard deviation of the embeddings at the start; layers start by He's rule.
     rng : numpy Generator
     """
 
     def __init__(
-        self, n_items: int, n_inputs: int, *, n_factors: int, hidden_sizes: Sequence[int] = (), shared: bool = True,
-        initial_scale: float = 0.1, rng: np.random.Generator,
-    ):  # fmt: skip
+        self,
+        n_items: int,
+        n_inputs: int,
+        *,
+        n_factors: int,
+        hidden_sizes: Sequence[int],
+        shared: bool,
+        rng: np.random.Generator,
+    ):
         self.n_items, self.shared = n_items, shared
-        self.weights: dict[str, np.ndarray] = {
-            "items": rng.normal(0.0, initial_scale, (n_items, n_factors)),
-            "inputs": rng.normal(0.0, initial_scale, (n_inputs - n_items if shared else n_inputs, n_factors)),
+        sizes = [n_factors, *hidden_sizes, n_factors] if hidden_sizes else [n_factors]
+        activations = ["relu"] * len(hidden_sizes) + ["identity"]
+        self.dense = DenseLayers("layer", sizes, activations[: len(sizes) - 1])
+        n_own = n_inputs - n_items if shared else n_inputs
+        self.weights: Weights = {
+            "items": rng.normal(0.0, INITIAL_SCALE, (n_items, n_factors)),
+            "inputs": rng.normal(0.0, INITIAL_SCALE, (n_own, n_factors)),
         }
-        sizes = [n_factors, *hidden_sizes, n_factors] if hidden_sizes else []
-        self.n_layers = max(len(sizes) - 1, 0)
-        for n, (before, after) in enumerate(pairwise(sizes)):
-            self.weights[f"layer_{n}"] = rng.normal(0.0, np.sqrt(2.0 / before), (before, after))
-            self.weights[f"offset_{n}"] = np.zeros(after)
+        for layer, (before, after) in zip(self.dense.names, self.dense.sizes, strict=True):
+            self.weights[f"{layer}/kernel"] = rng.normal(0.0, np.sqrt(2.0 / before), (before, after))
+            self.weights[f"{layer}/bias"] = np.zeros(after)
 
-    def forward(self, bags: sparse.csr_array) -> Pass:
-        """Compute the user embeddings of some bags, shape (batch, n_inputs)."""
+    def forward(self, bags: sparse.csr_array) -> list[np.ndarray]:
+        """Compute the layers of some bags, shape (batch, n_inputs); the last is the user embeddings, shape (batch, k)."""
         if self.shared:
             first = bags[:, : self.n_items] @ self.weights["items"]
             if bags.shape[1] > self.n_items:
                 first += bags[:, self.n_items :] @ self.weights["inputs"]
         else:
             first = bags @ self.weights["inputs"]
-        layers = [first]
-        for n in range(self.n_layers):
-            out = layers[-1] @ self.weights[f"layer_{n}"] + self.weights[f"offset_{n}"]
-            layers.append(np.maximum(out, 0.0) if n < self.n_layers - 1 else out)
-        return Pass(bags, layers)
+        return self.dense.forward(self.weights, first)
 
-    def backward(self, done: Pass, slope: np.ndarray) -> dict[str, np.ndarray]:
+    def backward(self, bags: sparse.csr_array, layers: list[np.ndarray], slope: np.ndarray) -> Weights:
         """Return the gradient of a loss by each weight, given that by the user embeddings, shape (batch, k).
 
         What the loss owes to the film embeddings as outputs is not in it; with `shared` weights the part they have as
         inputs is, under ``items``.
         """
-        gradients: dict[str, np.ndarray] = {}
-        for n in reversed(range(self.n_layers)):
-            if n < self.n_layers - 1:
-                slope = slope * (done.layers[n + 1] > 0)
-            gradients[f"layer_{n}"] = done.layers[n].T @ slope
-            gradients[f"offset_{n}"] = slope.sum(axis=0)
-            slope = slope @ self.weights[f"layer_{n}"].T
-        by_input = sparse.csr_array(done.bags.T) @ slope
+        gradients, slope = self.dense.backward(self.weights, layers, slope)
+        by_input = sparse.csr_array(bags.T) @ slope
         if self.shared:
             gradients["items"], gradients["inputs"] = by_input[: self.n_items], by_input[self.n_items :]
         else:
@@ -103,20 +83,14 @@ class Network:
 class Adagrad:
     """Steps that shrink, weight by weight, with the squared gradients seen so far (Duchi, Hazan and Singer 2011).
 
-    Parameters
-    ----------
-    weights : dict of ndarray
-        Changed in place.
-    learning_rate : float
-    start : float
-        What the sums of squares begin at: keeps first steps from being huge.
+    `weights` are changed in place; the sums of squares begin at a little, which keeps first steps from being huge.
     """
 
-    def __init__(self, weights: dict[str, np.ndarray], learning_rate: float, start: float = 1e-8):
+    def __init__(self, weights: Weights, learning_rate: float):
         self.weights, self.learning_rate = weights, learning_rate
-        self.sums = {name: np.full_like(value, start) for name, value in weights.items()}
+        self.sums = {name: np.full_like(value, 1e-8) for name, value in weights.items()}
 
-    def step(self, gradients: dict[str, np.ndarray]) -> None:
+    def step(self, gradients: Weights) -> None:
         """Take one step against the gradients."""
         for name, gradient in gradients.items():
             self.sums[name] += gradient * gradient

@@ -8,7 +8,6 @@ entry counts as stored whatever its value, zero included.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -17,9 +16,8 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 
+from lib.models.networks.network_model import Weights
 from lib.models.sparse_kernels import products_at, weighted_sums
-
-Weights = dict[str, np.ndarray]
 
 
 class Activation(NamedTuple):
@@ -37,33 +35,15 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
 class SparseRows:
-    """The pattern of some rows of a sparse matrix: which columns each of them has entries in.
+    """The pattern of a sparse matrix, explicit zeros included: row r has ``columns[starts[r]:starts[r + 1]]``.
 
     Values stand beside it, so that several arrays of them (inputs after dropout, errors) share one pattern.
-
-    Parameters
-    ----------
-    starts : int array, shape (n_rows + 1,)
-    columns : int array, shape (n_entries,)
-        Row r has ``columns[starts[r]:starts[r + 1]]``.
-    n_columns : int
     """
 
-    starts: np.ndarray
-    columns: np.ndarray
-    n_columns: int
-
-    @classmethod
-    def of(cls, matrix: sparse.csr_array) -> SparseRows:
-        """Take a matrix's pattern, explicit zeros included."""
-        return cls(matrix.indptr, matrix.indices, matrix.shape[1])
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows, empty ones included."""
-        return len(self.starts) - 1
+    def __init__(self, matrix: sparse.csr_array):
+        self.starts, self.columns = matrix.indptr, matrix.indices
+        self.n_rows, self.n_columns = matrix.shape
 
     @cached_property
     def owners(self) -> np.ndarray:
@@ -94,15 +74,8 @@ class SparseRows:
 class DenseLayers:
     r"""Dense layers with activations, :math:`h_l = f_l(h_{l-1} W_l + c_l)`.
 
-    Weights go by names ``{name}_1/kernel``, of shape (before, after), ``{name}_1/bias`` and so on.
-
-    Parameters
-    ----------
-    name : str
-    sizes : sequence of int
-        Widths from the input's on; one width alone stands for no layer.
-    activations : sequence of str
-        Of `ACTIVATIONS`, one a layer.
+    Weights go by names ``{name}_1/kernel``, of shape (before, after), ``{name}_1/bias`` and so on. `sizes` are widths from
+    the input's on, one alone stands for no layer; `activations`, one a layer, are of `ACTIVATIONS`.
     """
 
     def __init__(self, name: str, sizes: Sequence[int], activations: Sequence[str]):
@@ -110,12 +83,12 @@ class DenseLayers:
         self.names = [f"{name}_{n}" for n in range(1, len(sizes))]
         self.activations = [ACTIVATIONS[activation] for activation in activations]
 
-    def start(self, rng: np.random.Generator, dtype=np.float32) -> Weights:
+    def start(self, rng: np.random.Generator) -> Weights:
         """Draw weights: kernels by `glorot`, biases zero."""
         weights: Weights = {}
         for layer, (before, after) in zip(self.names, self.sizes, strict=True):
-            weights[f"{layer}/kernel"] = glorot(before, after, rng, dtype)
-            weights[f"{layer}/bias"] = np.zeros(after, dtype=dtype)
+            weights[f"{layer}/kernel"] = glorot(before, after, rng)
+            weights[f"{layer}/bias"] = np.zeros(after, dtype=np.float32)
         return weights
 
     def forward(self, weights: Weights, inputs: np.ndarray) -> list[np.ndarray]:
@@ -146,29 +119,18 @@ class SparseInput:
     .. math:: h_1 = f_1(x W_1 + c_1), \quad h_l = f_l(h_{l-1} W_l + c_l)
 
     Weights go by names ``{name}_0/kernel``, of shape (n_inputs, sizes[0]), ``{name}_0/bias``, and those of `DenseLayers`.
-
-    Parameters
-    ----------
-    name : str
-    n_inputs : int
-    sizes : sequence of int
-        Widths of the layers, at least one.
-    activations : sequence of str
-        One a layer.
+    `sizes` are widths of the layers, at least one, with an activation each.
     """
 
     def __init__(self, name: str, n_inputs: int, sizes: Sequence[int], activations: Sequence[str]):
         self.kernel, self.bias, self.shape = f"{name}_0/kernel", f"{name}_0/bias", (n_inputs, sizes[0])
-        self.activation = ACTIVATIONS[activations[0]]
+        self.activation, self.width = ACTIVATIONS[activations[0]], sizes[-1]
         self.dense = DenseLayers(name, sizes, activations[1:])
 
-    def start(self, rng: np.random.Generator, dtype=np.float32) -> Weights:
+    def start(self, rng: np.random.Generator) -> Weights:
         """Draw weights: kernels by `glorot`, biases zero."""
-        first = {
-            self.kernel: glorot(*self.shape, rng, dtype),
-            self.bias: np.zeros(self.shape[1], dtype=dtype),
-        }
-        return first | self.dense.start(rng, dtype)
+        first = {self.kernel: glorot(*self.shape, rng), self.bias: np.zeros(self.shape[1], dtype=np.float32)}
+        return first | self.dense.start(rng)
 
     def forward(self, weights: Weights, rows: SparseRows, values: np.ndarray) -> list[np.ndarray]:
         """Compute all layers' outputs, the last one last; an empty row gives what the biases give."""
@@ -176,9 +138,22 @@ class SparseInput:
         sums += weights[self.bias]
         return self.dense.forward(weights, self.activation.apply(sums))
 
+    def last(self, weights: Weights, inputs: sparse.csr_array, block: int) -> np.ndarray:
+        """Compute the last layer of many rows, shape (n_rows, sizes[-1]), a block of them at a time."""
+        found = np.empty((inputs.shape[0], self.width), dtype=weights[self.bias].dtype)
+        for low in range(0, len(found), block):
+            part = inputs[low : low + block]
+            found[low : low + block] = self.forward(weights, SparseRows(part), part.data)[-1]
+        return found
+
     def backward(
-        self, weights: Weights, rows: SparseRows, values: np.ndarray, outputs: list[np.ndarray], slope: np.ndarray
-    ) -> Weights:  # fmt: skip
+        self,
+        weights: Weights,
+        rows: SparseRows,
+        values: np.ndarray,
+        outputs: list[np.ndarray],
+        slope: np.ndarray,
+    ) -> Weights:
         """Return a loss's gradients by the weights, given that by the last output."""
         gradients, slope = self.dense.backward(weights, outputs, slope)
         slope = slope * self.activation.slope(outputs[0])
@@ -193,19 +168,14 @@ class ColumnOutput:
     Computed at the entries of sparse rows only (`at`, `backward_at`), or for all columns (`everywhere`,
     `softmax_loss`). Weights go by names ``{name}/kernel``, shape (n_columns, width), a column's side by side, and
     ``{name}/bias``.
-
-    Parameters
-    ----------
-    name : str
-    n_columns, width : int
     """
 
     def __init__(self, name: str, n_columns: int, width: int):
         self.kernel, self.bias, self.shape = f"{name}/kernel", f"{name}/bias", (n_columns, width)
 
-    def start(self, rng: np.random.Generator, dtype=np.float32) -> Weights:
+    def start(self, rng: np.random.Generator) -> Weights:
         """Draw weights: the kernel by `glorot`, biases zero."""
-        return {self.kernel: glorot(*self.shape, rng, dtype), self.bias: np.zeros(self.shape[0], dtype=dtype)}
+        return {self.kernel: glorot(*self.shape, rng), self.bias: np.zeros(self.shape[0], dtype=np.float32)}
 
     def at(self, weights: Weights, rows: SparseRows, hidden: np.ndarray) -> np.ndarray:
         """Compute the outputs at the rows' entries, shape (n_entries,)."""
@@ -230,28 +200,12 @@ class ColumnOutput:
     def softmax_loss(
         self, weights: Weights, rows: SparseRows, labels: np.ndarray, hidden: np.ndarray
     ) -> tuple[float, Weights, np.ndarray]:
-        r"""Cross-entropy of labels under a softmax over all columns, and its gradients.
+        r"""Return the cross-entropy of labels under a softmax over all columns, and its slopes by weights and by `hidden`.
 
         .. math:: -\frac1B \sum_b \sum_c y_{bc} \log p_{bc}, \qquad p_b = \operatorname{softmax}(z_b)
 
-        Work and memory are O(batch x columns).
-
-        Parameters
-        ----------
-        weights : dict
-        rows : SparseRows
-            Which columns each row has labels for.
-        labels : float array y, shape (n_entries,)
-            Not negative; a row's labels may have any sum.
-        hidden : float array, shape (batch, width)
-
-        Returns
-        -------
-        loss : float
-        gradients : dict
-            By the weights.
-        slope : float array, shape (batch, width)
-            By `hidden`.
+        `labels` y stand at the rows' entries, are not negative, and may have any sum a row. Work and memory are
+        O(batch x columns).
         """
         batch = len(hidden)
         logits = self.everywhere(weights, hidden)
@@ -267,14 +221,14 @@ class ColumnOutput:
         return float(loss), gradients, logits @ weights[self.kernel]
 
 
-def glorot(before: int, after: int, rng: np.random.Generator, dtype=np.float32) -> np.ndarray:
+def glorot(before: int, after: int, rng: np.random.Generator) -> np.ndarray:
     r"""Draw weights, shape (before, after), uniformly from plus or minus :math:`\sqrt{6 / (before + after)}`.
 
     Glorot and Bengio 2010, and Keras' own start.
     """
-    drawn = rng.random((before, after), dtype=np.float32).astype(dtype, copy=False)
-    drawn -= dtype(0.5)
-    drawn *= dtype(2 * np.sqrt(6.0 / (before + after)))
+    drawn = rng.random((before, after), dtype=np.float32)
+    drawn -= np.float32(0.5)
+    drawn *= np.float32(2 * np.sqrt(6.0 / (before + after)))
     return drawn
 
 

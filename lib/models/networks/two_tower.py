@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 
 from lib.data.interactions import Interactions
-from lib.data.splits import validation_from
-from lib.models.base import Recommender
 from lib.models.card import Card
-from lib.models.networks.two_tower_features import Feature, item_features, user_features
+from lib.models.networks.keras_network import KerasNetwork
+from lib.models.networks.network_model import Weights, known
+from lib.models.networks.two_tower_features import item_features, user_features
 from lib.models.normalisation import LinearScale
 
 
-class TwoTower(Recommender):
-    r"""Project A's two-tower network, in Keras on any of its backends.
+class TwoTower(KerasNetwork):
+    r"""Project A's two-tower network, a `KerasNetwork`.
 
     .. math::
 
@@ -24,52 +25,27 @@ class TwoTower(Recommender):
 
     m is the middle of the rating scale and h half its width, e the id's embedding. A feature's f is an embedding of
     width `embedding_size` // 2 (gender, occupation), a dense layer of that width with relu (standardised age), or a
-    dense layer of width `genre_dense_size` with relu (genres). Squared error on ratings scaled linearly to [-1, 1] is
-    minimised by Adam (Kingma and Ba 2015). Embeddings start small and are held small by `l2`: at the usual start, plus
-    or minus 0.05, the network fits single ratings before it has found what users share.
-
-    Vectors depend on the entity alone, so while the catalogue is small against the batch they are computed once a step
-    for all users and films and then gathered.
-
-    Without `epochs`, training stops early on validation data, and the best epoch's weights are kept. Where ``fit`` is
-    given no validation data it cuts `validation_share` of each user's ratings from train, finds the number of epochs
-    on that, and, with `refit`, trains again from the same start on all of train for that number of epochs. (Where too
-    few ratings leave nothing to cut, it trains for `max_epochs`.)
-
-    A code outside the id maps has mean features too. Saved models answer without Keras.
+    dense layer of width `embedding_size` with relu (genres). Squared error on ratings scaled linearly to [-1, 1] is
+    minimised. Embeddings start small and are held small by `l2`: at the usual start, plus or minus 0.05, the network
+    fits single ratings before it has found what users share. A code outside the id maps has mean features too.
 
     Parameters
     ----------
     embedding_size, user_dense_size, item_dense_size, final_size : int
         Widths: id embedding, hidden layer of each tower, vectors. The defaults are A's best setting.
-    genre_dense_size : int or None
-        None ties it to `embedding_size`, as A does.
     use_user_features, use_item_features : bool
         False leaves a tower with its id embedding only, as missing side tables do.
-    learning_rate : float
-    batch_size : int
     l2 : float
         Weight of the id embeddings' squared norm beside the mean squared error.
     init_scale : float
         Embeddings start uniform in plus or minus this.
-    averaging : float
-        Momentum, an epoch, of the moving average of the weights that is kept; 0 for the epoch's own weights.
-    epochs : int or None
-        A fixed number of epochs, without validation data.
-    max_epochs, patience : int
-        Early stopping: at most `max_epochs`, and `patience` epochs without a lower validation RMSE.
-    validation_share : float
-    refit : bool
-    seed : int
-        Of starting weights, shuffling and the validation data that it cuts.
+    learning_rate, batch_size, averaging, epochs, max_epochs, patience, refit, seed
+        As in `lib.models.networks.network_model.StoppedNetwork`.
 
     Attributes
     ----------
-    n_epochs_ : int
-        Epochs behind the weights that are kept.
-    history_ : ndarray, shape (epochs run, 2)
-        By epoch of the training that stopped early: the objective (mean squared error on the unit scale plus penalty),
-        and the validation RMSE on the rating scale; NaN where there were no validation data.
+    n_epochs_, history_
+        As there; the objective is the mean squared error on the unit scale plus penalty.
     user_vectors_, item_vectors_ : ndarray of float32, shapes (n_users + 1, final_size) and (n_items + 1, final_size)
         Of length one; the last row stands for unknown codes.
     weights_ : dict of str to ndarray
@@ -98,15 +74,12 @@ class TwoTower(Recommender):
         },
     )
 
-    loaded_first = ("lib.models.networks.keras_training",)
-
     def __init__(
         self,
         *,
         embedding_size: int = 16,
         user_dense_size: int = 16,
         item_dense_size: int = 64,
-        genre_dense_size: int | None = None,
         final_size: int = 64,
         use_user_features: bool = True,
         use_item_features: bool = True,
@@ -118,95 +91,62 @@ class TwoTower(Recommender):
         epochs: int | None = None,
         max_epochs: int = 60,
         patience: int = 3,
-        validation_share: float = 0.1,
         refit: bool = True,
         seed: int = 0,
     ):
         self._store(locals())
 
     # -- learning --------------------------------------------------------------------------------------------------
-    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._check_parameters()
-        epochs, part, refit = self.epochs, train, False
-        if epochs is None and validation is None:
-            cut = validation_from(train, share=self.validation_share, seed=self.seed)
-            if len(cut.test):
-                part, validation, refit = cut.train, cut.test, self.refit
-        if epochs is not None or validation is None or len(validation) == 0:
-            epochs, validation, refit = epochs or self.max_epochs, None, False
-        training = self._train(part, validation, epochs or self.max_epochs)
-        self.n_epochs_ = training.best + 1
-        errors = training.errors or [np.nan] * len(training.objectives)
-        self.history_ = np.column_stack([training.objectives, errors])
-        if refit:
-            part, training = train, self._train(train, None, self.n_epochs_)
-        self._keep(training.weights, part)
-
-    def _train(self, train: Interactions, validation: Interactions | None, epochs: int):
-        """Train from the start, with early stopping where there are validation data."""
-        from lib.models.networks import keras_training
+    def _network(self, train: Interactions):
         from lib.models.networks.two_tower_network import TwoTowerNetwork
 
-        scale = LinearScale().fit(train)
-
-        def error(weights) -> float:
-            users = tower_vectors(weights, "user")[validation.users]
-            items = tower_vectors(weights, "item")[validation.items]
-            gaps = scale.inverse(validation.users, np.einsum("nf,nf->n", users, items)) - validation.ratings
-            return float(np.sqrt(np.mean(gaps**2)))
-
-        with keras_training.seeded(self.seed):
-            return keras_training.train(
-                TwoTowerNetwork(*self._towers(train)), np.column_stack([train.users, train.items]),
-                scale.transform(train).astype(np.float32), read=TwoTowerNetwork.weights_by_name, epochs=epochs,
-                batch_size=self.batch_size, learning_rate=self.learning_rate, averaging=self.averaging,
-                error=error if validation is not None else None, patience=self.patience, seed=self.seed,
-            )  # fmt: skip
+        return TwoTowerNetwork(*self._towers(train))
 
     def _towers(self, train: Interactions) -> list:
         from lib.models.networks.two_tower_network import Tower
 
         users = user_features(train.user_table) if self.use_user_features else []
         items = item_features(train.item_table) if self.use_item_features else []
-        genre_size = self.genre_dense_size or self.embedding_size
-        half = max(1, self.embedding_size // 2)
-        seeds = np.random.SeedSequence(self.seed).generate_state(2)
-
-        def tower(
-            name: str, n_entities: int, features: list[Feature], size: int, hidden_size: int, seed: int
-        ) -> Tower:
-            return Tower(
-                n_entities, features, [size] * len(features), embedding_size=self.embedding_size,
-                hidden_size=hidden_size, final_size=self.final_size, init_scale=self.init_scale, l2=self.l2,
-                whole=n_entities <= 1.5 * self.batch_size, seed=int(seed), name=name,
-            )  # fmt: skip
-
+        sides = (
+            ("user", train.n_users, users, max(1, self.embedding_size // 2), self.user_dense_size),
+            ("item", train.n_items, items, self.embedding_size, self.item_dense_size),
+        )
+        seeds = np.random.SeedSequence(self.seed).generate_state(2).tolist()
         return [
-            tower("user", train.n_users, users, half, self.user_dense_size, seeds[0]),
-            tower("item", train.n_items, items, genre_size, self.item_dense_size, seeds[1]),
+            Tower(
+                n_entities,
+                features,
+                feature_size,
+                embedding_size=self.embedding_size,
+                hidden_size=hidden_size,
+                final_size=self.final_size,
+                init_scale=self.init_scale,
+                l2=self.l2,
+                whole=n_entities <= 1.5 * self.batch_size,
+                seed=seed,
+                name=name,
+            )
+            for (name, n_entities, features, feature_size, hidden_size), seed in zip(
+                sides, seeds, strict=True
+            )
         ]
 
-    def _keep(self, weights: dict[str, np.ndarray], train: Interactions) -> None:
-        """Give cold entities the mean embedding, and compute all vectors."""
-        for side, counts in (("user", train.user_counts), ("item", train.item_counts)):
-            embedding = weights[f"{side}/embedding"]
-            embedding[counts == 0] = embedding[counts > 0].mean(axis=0)
-        self.weights_ = weights
-        self.user_vectors_ = tower_vectors(weights, "user", unknown=True)
-        self.item_vectors_ = tower_vectors(weights, "item", unknown=True)
+    def _targets(self, train: Interactions) -> np.ndarray:
+        return LinearScale().fit(train).transform(train).astype(np.float32)
 
-    def _check_parameters(self) -> None:
-        sizes = {
-            name: getattr(self, name)
-            for name in ("embedding_size", "user_dense_size", "item_dense_size", "final_size", "batch_size", "max_epochs")
-        }  # fmt: skip
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"TwoTower: {name} must be at least 1; got {size}")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"TwoTower: epochs must be at least 1, or None to stop early; got {self.epochs}")
-        if not 0 <= self.averaging < 1:
-            raise ValueError(f"TwoTower: averaging must lie in [0, 1); got {self.averaging}")
+    def _error(self, validation: Interactions, weights: Weights) -> float:
+        users = tower_vectors(weights, "user")[validation.users]
+        items = tower_vectors(weights, "item")[validation.items]
+        cosines = np.einsum("nf,nf->n", users, items).astype(np.float64)
+        return float(np.sqrt(np.mean((self._rating(cosines) - validation.ratings) ** 2)))
+
+    def _keep(self, weights: Weights, train: Interactions) -> None:
+        super()._keep(weights, train)
+        self._set_vectors()
+
+    def _set_vectors(self) -> None:
+        self.user_vectors_ = tower_vectors(self.weights_, "user", unknown=True)
+        self.item_vectors_ = tower_vectors(self.weights_, "item", unknown=True)
 
     # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
@@ -217,8 +157,23 @@ class TwoTower(Recommender):
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of vectors."""
         self._check_fitted()
-        known = np.arange(self.n_items_)
-        return self._rating(self._vectors("user", np.asarray(users)) @ self._vectors("item", known).T)
+        items = np.arange(self.n_items_)
+        return self._rating(self._vectors("user", users) @ self._vectors("item", items).T)
+
+    @property
+    def _inputs(self) -> dict[str, str]:
+        """Names in `weights_` by those in `inputs`."""
+        self._check_fitted()
+        return {
+            name.replace("embedding", "id").removesuffix("/values"): name
+            for name in self.weights_
+            if name.endswith(("/embedding", "/values"))
+        }
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What the towers take in, a row an entity: embeddings as ``user/id``, features as ``user/age`` and so on."""
+        return {name: self.weights_[place] for name, place in self._inputs.items()}
 
     def replace_features(self, values: Mapping[str, np.ndarray]) -> TwoTower:
         """Return the same network with other values of some features or embeddings, as for permutation importance.
@@ -228,35 +183,18 @@ class TwoTower(Recommender):
         values : mapping of str to ndarray
             By names of `inputs`; each array has the shape of the one that it replaces.
         """
-        self._check_fitted()
-        unknown = set(values) - set(self.inputs)
+        places = self._inputs
+        unknown = set(values) - set(places)
         if unknown:
-            raise KeyError(f"no input {', '.join(sorted(unknown))}; there are {', '.join(self.inputs)}")
-        other = type(self)(**self.parameters)
-        names = {name: self._array_name(name) for name in values}
-        other._restore(self._state() | {f"weights_/{names[name]}": array for name, array in values.items()})
-        other.scale_ = self.scale_
-        for side in ("user", "item"):
-            setattr(other, f"{side}_vectors_", tower_vectors(other.weights_, side, unknown=True))
+            raise KeyError(f"no input {', '.join(sorted(unknown))}; there are {', '.join(places)}")
+        other = copy(self)
+        other.weights_ = self.weights_ | {places[name]: array for name, array in values.items()}
+        other._set_vectors()
         return other
-
-    @property
-    def inputs(self) -> dict[str, np.ndarray]:
-        """What the towers take in, a row an entity: embeddings as ``user/id``, features as ``user/age`` and so on."""
-        self._check_fitted()
-        return {
-            name.replace("embedding", "id").removesuffix("/values"): array
-            for name, array in self.weights_.items()
-            if name.endswith(("/embedding", "/values"))
-        }
-
-    def _array_name(self, name: str) -> str:
-        return name.replace("/id", "/embedding") if name.endswith("/id") else f"{name}/values"
 
     def _vectors(self, side: str, codes: np.ndarray) -> np.ndarray:
         vectors = getattr(self, f"{side}_vectors_")
-        known = (codes >= 0) & (codes < len(vectors) - 1)
-        return vectors[np.where(known, codes, len(vectors) - 1)].astype(np.float64)
+        return vectors[known(codes, len(vectors) - 1)].astype(np.float64)
 
     def _rating(self, cosine: np.ndarray) -> np.ndarray:
         low, high = self.scale_
@@ -268,40 +206,16 @@ class TwoTower(Recommender):
         self._check_fitted()
         return sum(array.size for name, array in self.weights_.items() if not name.endswith("/values"))
 
-    # -- saving ----------------------------------------------------------------------------------------------------
-    def _state(self) -> dict[str, np.ndarray]:
-        state = super()._state()
-        del state["weights_"]
-        return state | {f"weights_/{name}": array for name, array in self.weights_.items()}
 
-    def _restore(self, state: dict[str, np.ndarray]) -> None:
-        super()._restore({name: value for name, value in state.items() if not name.startswith("weights_/")})
-        self.weights_ = {
-            name.removeprefix("weights_/"): value
-            for name, value in state.items()
-            if name.startswith("weights_/")
-        }
-
-
-def tower_vectors(weights: Mapping[str, np.ndarray], side: str, *, unknown: bool = False) -> np.ndarray:
-    """Compute one tower in numpy from its weights, as the network does.
-
-    Parameters
-    ----------
-    weights : mapping of str to ndarray
-        Of both towers, from `TwoTowerNetwork.weights_by_name`.
-    side : {"user", "item"}
-    unknown : bool
-        Append a row for unknown entities: mean embedding, mean features.
+def tower_vectors(weights: Weights, side: str, *, unknown: bool = False) -> np.ndarray:
+    """Compute one tower, "user" or "item", in numpy from both towers' weights, as the network does.
 
     Returns
     -------
-    ndarray of float32, shape (n_entities, final_size), plus one row
-        Of length one.
+    ndarray of float32, shape (n_entities, final_size), plus one row if `unknown`
+        Of length one; the row for unknown entities is of the mean embedding and mean features.
     """
-    own = {
-        name.removeprefix(f"{side}/"): array for name, array in weights.items() if name.startswith(f"{side}/")
-    }
+    own = {name.partition("/")[2]: array for name, array in weights.items() if name.startswith(f"{side}/")}
 
     def rows(name: str) -> np.ndarray:
         return np.vstack([own[name], own[name].mean(axis=0)]) if unknown else own[name]

@@ -22,10 +22,11 @@ class Tower(layers.Layer):
 
     Parameters
     ----------
-    n_entities, embedding_size, hidden_size, final_size : int
+    n_entities : int
     features : sequence of Feature
-    feature_sizes : sequence of int
+    feature_size : int
         Width of each feature's layer.
+    embedding_size, hidden_size, final_size : int
     init_scale : float
         Embeddings start uniform in plus or minus this.
     l2 : float
@@ -37,10 +38,20 @@ class Tower(layers.Layer):
     """
 
     def __init__(
-        self, n_entities: int, features: Sequence[Feature], feature_sizes: Sequence[int], *, embedding_size: int,
-        hidden_size: int, final_size: int, init_scale: float, l2: float, whole: bool, seed: int,
+        self,
+        n_entities: int,
+        features: Sequence[Feature],
+        feature_size: int,
+        *,
+        embedding_size: int,
+        hidden_size: int,
+        final_size: int,
+        init_scale: float,
+        l2: float,
+        whole: bool,
+        seed: int,
         name: str,
-    ):  # fmt: skip
+    ):
         super().__init__(name=name)
         seeds = iter(np.random.SeedSequence(seed).generate_state(2 * len(features) + 3).tolist())
 
@@ -48,34 +59,27 @@ class Tower(layers.Layer):
             return initializers.RandomUniform(-init_scale, init_scale, seed=next(seeds))
 
         def dense(size, activation=None):
-            return layers.Dense(
-                size, activation, kernel_initializer=initializers.GlorotUniform(seed=next(seeds))
-            )
+            start = initializers.GlorotUniform(seed=next(seeds))
+            return layers.Dense(size, activation, kernel_initializer=start)
 
+        penalty = regularizers.L2(l2) if l2 else None
         self.embedding = self.add_weight(
-            shape=(n_entities, embedding_size), initializer=small(), name="embedding",
-            regularizer=regularizers.L2(l2) if l2 else None,
-        )  # fmt: skip
-        self.values, self.feature_layers, joined_size = [], [], embedding_size
-        for feature, size in zip(features, feature_sizes, strict=True):
-            self.values.append(
-                self.add_weight(
-                    shape=feature.values.shape, initializer="zeros", trainable=False,
-                    name=f"{feature.name}_values",
-                )
-            )  # fmt: skip
+            shape=(n_entities, embedding_size), initializer=small(), name="embedding", regularizer=penalty
+        )
+        self.values, self.feature_layers = [], []
+        for feature in features:
+            shape, name = feature.values.shape, f"{feature.name}_values"
+            self.values.append(self.add_weight(shape=shape, initializer="zeros", trainable=False, name=name))
             self.values[-1].assign(feature.values)
             # A one-hot row times a matrix is a look-up in an embedding, with a gradient that needs no scatter.
-            layer = (
-                layers.Dense(size, use_bias=False, kernel_initializer=small())
-                if feature.kind == CATEGORICAL
-                else dense(size, "relu")
-            )
-            layer.build((None, feature.values.shape[1]))
+            if feature.kind == CATEGORICAL:
+                layer = layers.Dense(feature_size, use_bias=False, kernel_initializer=small())
+            else:
+                layer = dense(feature_size, "relu")
+            layer.build((None, shape[1]))
             self.feature_layers.append(layer)
-            joined_size += size
         self.hidden, self.final = dense(hidden_size, "relu"), dense(final_size)
-        self.hidden.build((None, joined_size))
+        self.hidden.build((None, embedding_size + len(features) * feature_size))
         self.final.build((None, hidden_size))
         self.whole, self.features = whole, [feature.name for feature in features]
         self.built = True
@@ -107,16 +111,7 @@ class Tower(layers.Layer):
 
 
 class TwoTowerNetwork(KerasModel):
-    """Cosine of a user's and a film's vector.
-
-    Parameters
-    ----------
-    user_tower, item_tower : Tower
-
-    Notes
-    -----
-    The input is an integer array of shape (n, 2) of user and item codes, the output has shape (n,), in [-1, 1].
-    """
+    """Cosine of a user's and a film's vector, shape (n,), for an integer array of user and item codes, shape (n, 2)."""
 
     def __init__(self, user_tower: Tower, item_tower: Tower):
         super().__init__()

@@ -13,7 +13,6 @@ import optuna
 from lib.data.splits import Split, validation_from
 from lib.experiment.fit import Fit
 from lib.experiment.run import run_fits
-from lib.experiment.search_result import quiet
 from lib.experiment.space import PROJECTION, Space
 from lib.studies import koren_study, ranking_study, side_information_study
 from lib.studies.contenders import NOT_SEARCHED, chosen_from
@@ -51,9 +50,8 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
 
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     """Draw points of a space at random; the same seed gives the same points."""
-    with quiet():
-        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-        return [study.ask(space.distributions()).params for _ in range(n)]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    return [study.ask(space.distributions()).params for _ in range(n)]
 
 
 def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
