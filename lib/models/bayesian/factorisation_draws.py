@@ -48,8 +48,17 @@ class Draws(NamedTuple):
 
 @njit(parallel=True, cache=True)
 def pair_scores(
-    users, items, moments, means, user_effects, item_effects, moment_effects, user_latent, item_latent, moment_latent
-):  # fmt: skip
+    users,
+    items,
+    moments,
+    means,
+    user_effects,
+    item_effects,
+    moment_effects,
+    user_latent,
+    item_latent,
+    moment_latent,
+):
     """Score pairs in every sample.
 
     Parameters

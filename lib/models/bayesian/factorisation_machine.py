@@ -88,10 +88,17 @@ class FactorisationMachine(Recommender):
         machine = myfm.MyFMGibbsRegressor(rank=self.n_factors, random_seed=self.seed)
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
             machine.fit(
-                None, train.ratings.astype(np.float64),
-                X_rel=[myfm.RelationBlock(codes, block) for codes, block in zip((train.users, train.items), blocks, strict=True)],
-                n_iter=self.n_iterations, n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
-            )  # fmt: skip
+                None,
+                train.ratings.astype(np.float64),
+                X_rel=[
+                    myfm.RelationBlock(codes, block)
+                    for codes, block in zip((train.users, train.items), blocks, strict=True)
+                ],
+                n_iter=self.n_iterations,
+                n_kept_samples=self.n_samples,
+                group_shapes=sizes,
+                callback=lambda *_: (False, ""),
+            )
         cut = blocks[0].shape[1]
         self.mean_ = np.float64(np.mean(machine.w0_samples))
         for name, block, part in zip(
@@ -131,9 +138,11 @@ class FactorisationMachine(Recommender):
         for low in range(0, len(users), step):  # the gathered vectors are long
             part = slice(low, low + step)
             found[part] += np.einsum(
-                "nf,nf->n", lookup(self.user_latent_, users[part]), lookup(self.item_latent_, items[part]),
+                "nf,nf->n",
+                lookup(self.user_latent_, users[part]),
+                lookup(self.item_latent_, items[part]),
                 dtype=np.float64,
-            )  # fmt: skip
+            )
         return found
 
     def score(self, users) -> np.ndarray:

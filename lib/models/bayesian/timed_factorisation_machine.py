@@ -129,9 +129,14 @@ class TimedFactorisationMachine(Recommender):
         ]
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
             machine.fit(
-                self._indicators(train.users, train.timestamps), target, X_rel=relations, n_iter=self.n_iterations,
-                n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
-            )  # fmt: skip
+                self._indicators(train.users, train.timestamps),
+                target,
+                X_rel=relations,
+                n_iter=self.n_iterations,
+                n_kept_samples=self.n_samples,
+                group_shapes=sizes,
+                callback=lambda *_: (False, ""),
+            )
         moments = sum(sizes) - sum(block.shape[1] for block in blocks)
         places = np.cumsum([0, moments, blocks[0].shape[1], blocks[1].shape[1]])
         for name, block, low, high in zip(
@@ -217,6 +222,10 @@ class TimedFactorisationMachine(Recommender):
 
     def _drawn(self) -> tuple[np.ndarray, ...]:
         return (
-            self.user_effects_, self.item_effects_, self.moment_effects_,
-            self.user_latent_, self.item_latent_, self.moment_latent_,
-        )  # fmt: skip
+            self.user_effects_,
+            self.item_effects_,
+            self.moment_effects_,
+            self.user_latent_,
+            self.item_latent_,
+            self.moment_latent_,
+        )

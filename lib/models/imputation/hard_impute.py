@@ -114,9 +114,14 @@ class HardImpute(LowRankCompletion):
             1, user_api="blas"
         ):  # thin blocks; and the bits must not depend on the machine
             U, s, V, history, converged = iterative_svd(
-                observed, self.rank, start=start, gradual=self.gradual, tolerance=self.tolerance,
-                max_iterations=self.max_iterations, seed=self.seed,
-            )  # fmt: skip
+                observed,
+                self.rank,
+                start=start,
+                gradual=self.gradual,
+                tolerance=self.tolerance,
+                max_iterations=self.max_iterations,
+                seed=self.seed,
+            )
         self._keep(U, s, V)
         self.objective_, self.objective_history_ = np.float64(history[-1]), np.array(history)
         self.n_iterations_, self.converged_ = len(history), converged

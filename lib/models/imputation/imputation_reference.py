@@ -87,9 +87,12 @@ class ReferenceSoftImpute(_Completed):
         from fancyimpute import SoftImpute
 
         solver = SoftImpute(
-            shrinkage_value=self.shrinkage, convergence_threshold=self.tolerance, max_iters=self.max_iterations,
-            init_fill_method=self.fill, verbose=False,
-        )  # fmt: skip
+            shrinkage_value=self.shrinkage,
+            convergence_threshold=self.tolerance,
+            max_iters=self.max_iterations,
+            init_fill_method=self.fill,
+            verbose=False,
+        )
 
         def shrunk(U, s, V):
             kept = s > self.shrinkage
@@ -131,8 +134,12 @@ class ReferenceIterativeSVD(_Completed):
         from fancyimpute import IterativeSVD
 
         solver = IterativeSVD(
-            rank=self.rank, convergence_threshold=self.tolerance, max_iters=self.max_iterations,
-            gradual_rank_increase=self.gradual, init_fill_method=self.fill, verbose=False,
-        )  # fmt: skip
+            rank=self.rank,
+            convergence_threshold=self.tolerance,
+            max_iters=self.max_iterations,
+            gradual_rank_increase=self.gradual,
+            init_fill_method=self.fill,
+            verbose=False,
+        )
         self._complete(train, solver, lambda U, s, V: (U[:, : self.rank], s[: self.rank], V[: self.rank]))
         self.objective_ = np.float64(self.loss_)

@@ -109,9 +109,14 @@ class SoftImpute(LowRankCompletion):
         if not self.tolerance > 0 or self.max_iterations < 1:
             raise ValueError("SoftImpute: tolerance must be above zero and max_iterations at least 1")
         found = solve(
-            self._observe(train), float(self.shrinkage), start=start, max_rank=self.max_rank,
-            tolerance=self.tolerance, max_iterations=self.max_iterations, seed=self.seed,
-        )  # fmt: skip
+            self._observe(train),
+            float(self.shrinkage),
+            start=start,
+            max_rank=self.max_rank,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+            seed=self.seed,
+        )
         self._keep(found.U, found.s, found.V)
         self.objective_, self.duality_gap_ = np.float64(found.objective), np.float64(found.duality_gap)
         self.objective_history_ = np.array(found.history)

@@ -143,8 +143,11 @@ class BPR(Recommender):
                 f"BPR: no training rating reaches threshold={self.threshold}; choose a lower one"
             )
         sampler = TripletSampler(
-            positives, by_user=self.sampling == "user", negative_power=self.negative_power, n_tries=self.n_tries,
-        )  # fmt: skip
+            positives,
+            by_user=self.sampling == "user",
+            negative_power=self.negative_power,
+            n_tries=self.n_tries,
+        )
         weights = self._start(train.n_users, train.n_items)
         make = self._sgd if self.optimiser == "sgd" else self._adam
         pass_over = make(weights, self._parts(weights, train.n_users), sampler)

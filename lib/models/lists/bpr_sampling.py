@@ -80,9 +80,22 @@ class TripletSampler:
         """
         users, liked, others = (np.empty(n, np.int32) for _ in range(3))
         kept = draw_triplets(
-            state, self.by_user, self.n_tries, self.active, self.pairs, self.start, self.films, self.filter_start, self.filter,
-            self.n_items, self.shares, self.aliases, users, liked, others,
-        )  # fmt: skip
+            state,
+            self.by_user,
+            self.n_tries,
+            self.active,
+            self.pairs,
+            self.start,
+            self.films,
+            self.filter_start,
+            self.filter,
+            self.n_items,
+            self.shares,
+            self.aliases,
+            users,
+            liked,
+            others,
+        )
         return users[:kept], liked[:kept], others[:kept]
 
 
@@ -176,9 +189,22 @@ def contains(films, low, high, film):
 
 @njit(cache=True, nogil=True)
 def draw_triplets(
-    state, by_user, n_tries, active, pairs, start, films, filter_start, filter_words, n_items, shares, aliases, users, liked,
+    state,
+    by_user,
+    n_tries,
+    active,
+    pairs,
+    start,
+    films,
+    filter_start,
+    filter_words,
+    n_items,
+    shares,
+    aliases,
+    users,
+    liked,
     others,
-):  # fmt: skip
+):
     """Fill `users`, `liked` and `others` with triplets, and return how many there are; see `TripletSampler`."""
     now, n = state[0], len(users)
     for t in range(n):

@@ -109,9 +109,13 @@ class ImplicitALS(Recommender):
             from implicit.recommender_base import ModelFitError
 
             model = AlternatingLeastSquares(
-                factors=self.n_factors, regularization=self.l2, alpha=1.0, iterations=self.n_iterations,
-                num_threads=self.n_threads, random_state=self.seed,
-            )  # fmt: skip
+                factors=self.n_factors,
+                regularization=self.l2,
+                alpha=1.0,
+                iterations=self.n_iterations,
+                num_threads=self.n_threads,
+                random_state=self.seed,
+            )
             try:
                 model.fit(confidences, show_progress=False)
                 finite = np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()

@@ -40,10 +40,20 @@ class Side:
     """
 
     def __init__(
-        self, ratings: Ratings, other: Ratings, factors: np.ndarray, *, ridges: np.ndarray, bias_penalty: float,
-        features: Mapping[str, sparse.csr_array], penalties: Mapping[str, float], feature_biases: bool = False,
-        graph: sparse.csr_array | None = None, strength: float = 0.0, max_steps: int = 5,
-    ):  # fmt: skip
+        self,
+        ratings: Ratings,
+        other: Ratings,
+        factors: np.ndarray,
+        *,
+        ridges: np.ndarray,
+        bias_penalty: float,
+        features: Mapping[str, sparse.csr_array],
+        penalties: Mapping[str, float],
+        feature_biases: bool = False,
+        graph: sparse.csr_array | None = None,
+        strength: float = 0.0,
+        max_steps: int = 5,
+    ):
         self.ratings, self.factors, self.ridges = ratings, factors, ridges
         self.bias_penalty, self.feature_biases = bias_penalty, feature_biases
         self.bias = np.zeros(ratings.n_rows)
@@ -77,9 +87,18 @@ class Side:
             return
         for rows in self.turns:
             update_factors(
-                rows, self.ratings.start, self.ratings.partner, self.ratings.place, residuals, others, self.ridges,
-                *self._graph_arrays, self.strength, self.factors, self.latent,
-            )  # fmt: skip
+                rows,
+                self.ratings.start,
+                self.ratings.partner,
+                self.ratings.place,
+                residuals,
+                others,
+                self.ridges,
+                *self._graph_arrays,
+                self.strength,
+                self.factors,
+                self.latent,
+            )
 
     def update_projection(self, group: str, residuals: np.ndarray, others: np.ndarray) -> None:
         """Solve one group's projection, given the other side's latent vectors."""

@@ -63,9 +63,15 @@ class Projection:
     """
 
     def __init__(
-        self, features: sparse.csr_array, n_columns: int, penalty: float, ratings: Ratings, other: Ratings,
-        *, max_steps: int = 5,
-    ):  # fmt: skip
+        self,
+        features: sparse.csr_array,
+        n_columns: int,
+        penalty: float,
+        ratings: Ratings,
+        other: Ratings,
+        *,
+        max_steps: int = 5,
+    ):
         self.features, self.transposed = features, sparse.csr_array(features.T)
         self.penalty, self.ratings, self.other, self.max_steps = penalty, ratings, other, max_steps
         self.weights = np.zeros((features.shape[1], n_columns))
@@ -101,9 +107,13 @@ class Projection:
         if self._products is None:
             self._products = np.zeros((self.other.n_rows, d * (d + 1) // 2))
             _feature_products(
-                self.other.start, self.other.partner, self.features.indptr, self.features.indices,
-                self.features.data, self._products,
-            )  # fmt: skip
+                self.other.start,
+                self.other.partner,
+                self.features.indptr,
+                self.features.indices,
+                self.features.data,
+                self._products,
+            )
         # Both factors are symmetric: each is held as its lower triangle, a quarter of the work in all.
         low_row, low_column = np.tril_indices(n_columns)
         blocks = np.zeros((self._products.shape[1], len(low_row)))

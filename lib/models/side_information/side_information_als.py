@@ -185,9 +185,16 @@ class SideInformationALS(Recommender):
             )
         sides = []
         for kind, ratings, other, counts, ridges, bias_penalty in (
-            ("user", users, items, train.user_counts, np.full(train.n_users, float(self.user_penalty)), self.user_bias_penalty),
+            (
+                "user",
+                users,
+                items,
+                train.user_counts,
+                np.full(train.n_users, float(self.user_penalty)),
+                self.user_bias_penalty,
+            ),
             ("item", items, users, train.item_counts, item_ridges, self.item_bias_penalty),
-        ):  # fmt: skip
+        ):
             factors = rng.normal(0.0, self.initial_scale, (len(counts), self.n_factors))
             factors[counts == 0] = 0.0
             features = {n: found[n].matrix for n in self.groups_ if found[n].side == kind}
@@ -228,9 +235,10 @@ class SideInformationALS(Recommender):
         """Biases, factors and projections; not the sums of them that predictions are made from."""
         self._check_fitted()
         return sum(
-            value.size for name, value in self._state().items()
+            value.size
+            for name, value in self._state().items()
             if name.endswith(("_bias_", "_factors_")) or name.startswith("projection_")
-        )  # fmt: skip
+        )
 
     # -- inside ----------------------------------------------------------------------------------------------------
     def _iterate(self, engine: Engine, validation: Interactions | None) -> None:
@@ -286,10 +294,18 @@ class SideInformationALS(Recommender):
 
     def _check(self) -> None:
         for name, least in (
-            ("n_factors", 0), ("user_penalty", 0), ("item_penalty", 0), ("user_bias_penalty", 0),
-            ("item_bias_penalty", 0), ("graph_strength", 0), ("graph_neighbours", 1), ("update_projections_every", 1),
-            ("n_iterations", 1), ("min_iterations", 1), ("initial_scale", 0),
-        ):  # fmt: skip
+            ("n_factors", 0),
+            ("user_penalty", 0),
+            ("item_penalty", 0),
+            ("user_bias_penalty", 0),
+            ("item_bias_penalty", 0),
+            ("graph_strength", 0),
+            ("graph_neighbours", 1),
+            ("update_projections_every", 1),
+            ("n_iterations", 1),
+            ("min_iterations", 1),
+            ("initial_scale", 0),
+        ):
             value = getattr(self, name)
             if not np.isfinite(value) or value < least:
                 raise ValueError(f"SideInformationALS: {name} must be at least {least}; got {value}")
