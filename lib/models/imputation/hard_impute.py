@@ -94,9 +94,7 @@ class HardImpute(LowRankCompletion):
             raise ValueError("HardImpute: tolerance must not be negative and max_iterations at least 1")
         settings = {n: value for n, value in self.parameters.items() if n != "centre"}
         observed = self._observe(train)
-        with threadpool_limits(
-            1, user_api="blas"
-        ):  # thin blocks; and the bits must not depend on the machine
+        with threadpool_limits(1, user_api="blas"):  # the bits must not depend on the machine
             U, s, V, history, self.converged_ = iterative_svd(observed, start=start, **settings)
         self._keep(U, s, V)
         self.objective_, self.objective_history_ = np.float64(history[-1]), np.array(history)

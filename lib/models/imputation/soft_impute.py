@@ -90,9 +90,7 @@ class SoftImpute(LowRankCompletion):
             raise ValueError("SoftImpute: tolerance must be above zero and max_iterations at least 1")
         settings = {name: self.parameters[name] for name in ("tolerance", "max_iterations", "seed")}
         observed = self._observe(train)
-        with threadpool_limits(
-            1, user_api="blas"
-        ):  # thin blocks; and the bits must not depend on the machine
+        with threadpool_limits(1, user_api="blas"):  # the bits must not depend on the machine
             found = solve(observed, float(self.shrinkage), start=start, **settings)
         self._keep(found.U, found.s, found.V)
         self.objective_, self.duality_gap_ = np.float64(found.objective), np.float64(found.duality_gap)
