@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numba import njit, prange
@@ -19,12 +19,6 @@ from lib.models.base import Recommender
 
 class SampledMachine(Recommender):
     """A factorisation machine whose weights and factors are sampled by myfm."""
-
-    n_factors: int
-    groups: Sequence[str]
-    n_iterations: int
-    n_samples: int
-    seed: int
 
     def _sample(self, train: Interactions, moments=None, moment_sizes=(), ratings=None, ordinal=False):
         """Return myfm's fitted machine, and the features of users and of films."""

@@ -28,7 +28,7 @@ class HardImpute(LowRankCompletion):
     both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
     vectors come from a subspace iteration that starts at the last step's.
 
-    The baseline is described in `LowRankCompletion`.
+    The baseline and what is fitted are described in `LowRankCompletion`.
 
     Parameters
     ----------
@@ -42,17 +42,6 @@ class HardImpute(LowRankCompletion):
     max_iterations : int
     seed : int
         Of the start of the singular vectors; the fitted matrix depends on it only through rounding.
-
-    Attributes
-    ----------
-    U_, singular_values_, V_ : ndarray, shape (n_users, k), (k,), (n_items, k)
-    objective_ : float
-        :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2`.
-    objective_history_ : ndarray
-        After each iteration; never rises.
-    rank_, n_iterations_ : int
-    converged_ : bool
-        Whether `tolerance` was met within `max_iterations`.
 
     Raises
     ------

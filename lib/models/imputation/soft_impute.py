@@ -41,14 +41,8 @@ class SoftImpute(LowRankCompletion):
 
     Attributes
     ----------
-    U_, singular_values_, V_ : ndarray, shape (n_users, rank), (rank,), (n_items, rank)
-    objective_ : float
     duality_gap_ : float
-        Relative, as certified.
-    objective_history_ : ndarray
-        After each iteration; never rises.
-    rank_, n_iterations_ : int
-    converged_ : bool
+        Relative, as certified. The other ones are those of `LowRankCompletion`.
 
     Raises
     ------

@@ -36,42 +36,39 @@ class BPR(Recommender):
     The score orders films and says nothing about stars. A cold user, without positives, has the mean vector of the others
     and so gets a list much like that of most popular films. With `negative_power` 0 an unrated film is a negative like
     any other and sinks below nearly all. Otherwise it is never drawn; it is then given the mean vector of the films that
-    are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film.
-
-    Factors are of single precision, as `implicit` has them; scores are computed in double.
+    are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film. Factors are
+    of single precision, as `implicit` has them; scores are computed in double.
 
     Parameters
     ----------
     n_factors : int
-        Length of the vectors.
     learning_rate : float
         A step of Adam needs far less (3e-3 in project D) than one of "sgd".
     l2 : float
         :math:`\lambda`.
     n_epochs : int
-        An epoch is as many triplets as there are positives.
+        Of as many triplets as there are positives.
     threshold : float or None
         Least training rating that is a positive; None takes all.
     optimiser : {"sgd", "adam"}
         With "adam" all that a batch owes to one row is summed before it is squared, as by Keras 2, with which project D
         ran; Keras 3 on TensorFlow squares the parts of a gathered row one by one.
     batch_size : int
-        Triplets a step of "adam"; "sgd" does not use it.
+        Triplets a step of "adam".
     sampling : {"rating", "user"}
         Whether a positive is drawn evenly from all, as `implicit` does, or a user evenly and then a positive of that
         user, as project D does.
     negative_power : float
-        Negatives are drawn with a chance proportional to the film's number of positives to this power. 0 draws evenly
-        over the catalogue, as the paper and project D do; `implicit` has 1.
+        Negatives are drawn with a chance proportional to the film's number of positives to this power: evenly over the
+        catalogue at 0, as by the paper and project D; `implicit` has 1.
     n_tries : int
         Draws of a negative that is none of the user's positives before the triplet is skipped. 1 skips at once, as
         `implicit` does: its epoch then has fewer steps, and users with many positives count for less.
     initial_scale : float
         Standard deviation of the vectors at the start; biases start at zero.
     clip_norm : float
-        Length to which "adam" shortens a longer gradient, taken over all weights. (Each row's gradient is summed first.
-        TensorFlow's ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts of gathered
-        rows.)
+        Length to which "adam" shortens a longer gradient, over all weights and summed by row. (TensorFlow's
+        ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts of gathered rows.)
     seed : int
         Of the start and of the triplets.
 
@@ -80,8 +77,8 @@ class BPR(Recommender):
     user_embeddings_, item_embeddings_ : ndarray of float32, shapes (n_users, n_factors), (n_items, n_factors)
     item_biases_ : ndarray of float32, shape (n_items,)
     train_loss_ : ndarray of float64, shape (n_epochs,)
-        Mean of :math:`-\ln \sigma` over an epoch's triplets, each before the step that it is part of. Nothing is chosen
-        by it, nor by validation data.
+        Mean of :math:`-\ln \sigma` over an epoch's triplets, each before its step. Nothing is chosen by it, nor by
+        validation data.
     n_skipped_ : int
         Triplets left out, over all epochs, since no negative was found.
 

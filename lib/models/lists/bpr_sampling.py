@@ -16,10 +16,8 @@ class TripletSampler:
     r"""Draws triplets (user, positive, negative).
 
     With `by_user` a user is drawn evenly from those with positives and then a positive of that user; otherwise a positive
-    evenly from all. A negative is drawn with a chance proportional to the number of positives of the film, to the power
-    `negative_power` (0 for evenly over the whole catalogue), and again while it is among the user's positives. So, given
-    the user, negatives follow that law over the films that are none of the user's. A triplet whose negative is still a
-    positive after `n_tries` draws is skipped.
+    evenly from all. A negative is drawn again while it is among the user's positives: given the user, negatives follow
+    the law of `negative_power` over the films that are none of the user's. See `lib.models.lists.bpr.BPR`.
 
     Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash, a few bits a
     positive): a bit that is not set settles it with one look at memory. Where it is set, a binary search in the user's
@@ -60,17 +58,9 @@ class TripletSampler:
         self.sieve = filter_start, fill_filter(start, films, filter_start)
 
     def draw(self, state: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw n triplets; fewer come back where some are skipped.
+        """Draw n triplets, int32 arrays of users, positives and negatives; fewer come back where some are skipped.
 
-        Parameters
-        ----------
-        state : ndarray of uint64, shape (1,)
-            Of the random numbers, from `stream`; moved on in place.
-        n : int
-
-        Returns
-        -------
-        users, positives, negatives : ndarrays of int32, shape (at most n,)
+        The `state` of the random numbers, from `stream`, moves on in place.
         """
         users, liked, others = triplets = tuple(np.empty(n, np.int32) for _ in range(3))
         kept = draw_triplets(

@@ -32,7 +32,6 @@ class ImplicitALS(Recommender):
     Parameters
     ----------
     n_factors : int
-        Length of the vectors.
     l2 : float
         :math:`\lambda`.
     alpha : float
@@ -88,14 +87,6 @@ class ImplicitALS(Recommender):
             raise ValueError(
                 f"ImplicitALS: no training rating reaches threshold={self.threshold}; choose a lower one"
             )
-        users, items = self._factorise(positives)
-        active = np.diff(positives.indptr) > 0
-        rated = np.bincount(positives.indices, minlength=train.n_items) > 0
-        self.mean_user_ = users[active].mean(axis=0, dtype=np.float64)
-        users[~active], items[~rated] = self.mean_user_, 0.0
-        self.user_embeddings_, self.item_embeddings_ = users, items
-
-    def _factorise(self, positives: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
         confidences = sparse.csr_matrix(positives, dtype=np.float32, copy=True)
         confidences.data[:] = 1.0 + self.alpha
         # More BLAS threads than one slow `implicit` down, and it would warn of that.
@@ -113,14 +104,19 @@ class ImplicitALS(Recommender):
             )
             try:
                 model.fit(confidences, show_progress=False)
-                finite = np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()
+                users, items = model.user_factors, model.item_factors
+                finite = np.isfinite(users).all() and np.isfinite(items).all()
             except ModelFitError:
                 finite = False
         if not finite:
             raise FloatingPointError(
                 f"ImplicitALS: vectors are not finite at alpha={self.alpha}, l2={self.l2}; try a smaller alpha"
             )
-        return model.user_factors, model.item_factors
+        active = np.diff(positives.indptr) > 0
+        rated = np.bincount(positives.indices, minlength=train.n_items) > 0
+        self.mean_user_ = users[active].mean(axis=0, dtype=np.float64)
+        users[~active], items[~rated] = self.mean_user_, 0.0
+        self.user_embeddings_, self.item_embeddings_ = users, items
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs by the product of their vectors."""

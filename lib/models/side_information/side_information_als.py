@@ -46,10 +46,10 @@ class SideInformationALS(Recommender):
     Parameters
     ----------
     n_factors : int
-        Length of the latent vectors; 0 leaves biases only.
+        0 leaves biases only.
     groups : sequence of str, optional
-        Groups of features, of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year,
-        as far as the data has them.
+        Of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year, as far as the
+        data has them.
     user_penalty, item_penalty : float
         :math:`\lambda_u, \lambda_v`, in ratings: not scaled by a row's count. 0 switches a penalty off.
     user_bias_penalty, item_bias_penalty : float
@@ -57,8 +57,7 @@ class SideInformationALS(Recommender):
     projection_penalties : float or mapping of str to float
         :math:`\lambda_f, \lambda_g`; one number stands for all groups.
     popularity_shrinkage : bool
-        :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings, instead of
-        :math:`\lambda_v` for all.
+        :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings.
     feature_biases : bool
         Give each feature an effect of its own on the rating, as one more column of its projection, penalised alike:
         a genre may then be liked less by all.
@@ -66,18 +65,15 @@ class SideInformationALS(Recommender):
         The item group that similarities are taken from; it need not be among `groups`. None for no graph.
     graph_strength : float
         :math:`\alpha`.
-    graph_neighbours : int
-        Most similar films that each film names.
-    graph_epsilon : float
-        Similarities below it are dropped.
+    graph_neighbours, graph_epsilon : int, float
+        How many most similar films each film names, and the least similarity that counts.
     update_projections_every : int
         Projections are updated in the first iteration and in every so-many-th after it.
     n_iterations : int
-        At most, when validation data is given; exactly, when none is.
-    tolerance : float
-        With validation data, iterations end when its RMSE falls by less than this from one to the next...
-    min_iterations : int
-        ...but not before this many. The best iteration's values are kept.
+        Exactly, or, with validation data, at most: then the best iteration's values are kept.
+    tolerance, min_iterations : float, int
+        With validation data, iterations end when its RMSE falls by less than this from one to the next, but not before
+        so many.
     initial_scale : float
         Standard deviation of the factors at the start; projections start at zero.
     seed : int
@@ -85,7 +81,6 @@ class SideInformationALS(Recommender):
     Attributes
     ----------
     groups_ : list of str
-        The groups in use.
     user_latent_, item_latent_ : ndarray of float64, shapes (n_users, n_factors), (n_items, n_factors)
         p and q.
     user_factors_, item_factors_ : ndarray of float64
@@ -93,10 +88,8 @@ class SideInformationALS(Recommender):
     user_effect_, item_effect_ : ndarray of float64
         Biases, and with `feature_biases` what features add.
     projection_<group>_ : ndarray of float64, shape (n_features, n_factors) or (n_features, n_factors + 1)
-    objective_ : ndarray of float64, shape (iterations,)
-        After each iteration; empty with validation data.
-    validation_rmse_ : ndarray of float64
-        After each iteration; empty without validation data.
+    objective_, validation_rmse_ : ndarray of float64, shape (iterations,)
+        After each iteration; the first is empty with validation data, the second without.
     n_iterations_ : int
         The iteration whose values were kept.
     """
