@@ -31,10 +31,8 @@ class FactorisationMachine(SampledMachine):
     n_factors : int
     groups : sequence of str
         Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    n_iterations : int
-        Gibbs sweeps.
-    n_samples : int
-        Of the last sweeps, those whose draws are kept.
+    n_iterations, n_samples : int
+        Gibbs sweeps, and how many of the last ones' draws are kept.
     seed : int
     """
 

@@ -38,19 +38,13 @@ class TimedFactorisationMachine(SampledMachine):
 
     Parameters
     ----------
-    n_factors : int
-    groups : sequence of str
-        Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
+    n_factors, groups, n_iterations, n_samples, seed
+        As of `FactorisationMachine`.
     day : bool
         Whether the calendar day is a feature.
     gaps : sequence of int
         Longest pauses, in seconds, within a sitting; one group of features each. Empty for none.
     ordinal : bool
-    n_iterations : int
-        Gibbs sweeps.
-    n_samples : int
-        Of the last sweeps, those whose draws are kept.
-    seed : int
     """
 
     card = Card(

@@ -104,14 +104,8 @@ def iterative_svd(
 
     The change of the unobserved entries needs no dense matrix either:
     :math:`\|P_\Omega^\perp(D)\|^2 = \|D\|_F^2 - \|P_\Omega(D)\|^2` for :math:`D = Z' - Z`, both from the factors.
-    From a `start`, of at most that rank, `gradual` does not matter.
-
-    Returns
-    -------
-    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
-    history : list of float
-        Half the squared error of the observed entries after each iteration.
-    converged : bool
+    From a `start`, of at most that rank, `gradual` does not matter. Returns U, s and V, half the squared error of the
+    observed entries after each iteration, and whether `tolerance` was met.
     """
     width = min(rank + SPARE, *observed.shape)
     random = np.random.default_rng(seed)

@@ -63,20 +63,9 @@ def solve(
     comes with a certificate: the residual, scaled to spectral norm :math:`\lambda`, is a feasible point of the
     dual problem :math:`\max_Y \langle Y, X\rangle - \tfrac12\|Y\|_F^2` s.t. :math:`\|Y\|_2 \le \lambda`.
 
-    Time per iteration is O(entries x rank), memory O(entries + (rows + columns) x rank).
-
-    Parameters
-    ----------
-    observed : ObservedEntries
-    shrinkage : float
-        :math:`\lambda > 0`, in units of the singular values.
-    start : (U, s, V), optional
-        A solution at a larger penalty, from which to go on; the zero matrix by default.
-    tolerance : float
-        Stop at this relative duality gap. The objective is then usually a thousand times closer to the optimum.
-    max_iterations : int
-    seed : int
-        Of the random start of the singular vectors.
+    Time per iteration is O(entries x rank), memory O(entries + (rows + columns) x rank). The `shrinkage`
+    :math:`\lambda > 0` is in units of the singular values. From a `start`, such as the solution at a larger one, the
+    solver goes on; it stops at a relative duality gap of `tolerance`. The `seed` is of the search for singular vectors.
 
     References
     ----------

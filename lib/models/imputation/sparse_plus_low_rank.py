@@ -38,19 +38,10 @@ def _slopes(pointers, columns, left, right, left_step, right_step, first, second
 
 
 class ObservedEntries:
-    r"""The places :math:`\Omega` at which a matrix is observed, and its values there.
+    r"""The places :math:`\Omega` at which a matrix is observed, and its `values` there, row by row.
 
-    Parameters
-    ----------
-    matrix : sparse array, shape (n_rows, n_columns)
-        A stored entry is observed, a stored zero included. No entry may stand twice.
-
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n_entries,)
-        Row by row.
-    row_counts, column_counts : ndarray
-        Observed entries a row and a column.
+    They are the stored entries of the sparse matrix, stored zeros included; none may stand twice. `row_counts` and
+    `column_counts` say how many there are a row and a column.
     """
 
     def __init__(self, matrix: sparse.sparray):
@@ -91,20 +82,10 @@ class ObservedEntries:
 
 
 class SparsePlusLowRank:
-    """The matrix ``S + left @ right.T``, as products with thin blocks.
+    """The matrix ``S + left @ right.T``, as products with thin blocks (Hastie et al. 2015, section 5).
 
-    Parameters
-    ----------
-    observed : ObservedEntries
-    values : ndarray, shape (n_entries,)
-        The values of S at the observed places.
-    left, right : ndarray, shape (n_rows, rank) and (n_columns, rank), optional
-        Without them the matrix is S alone.
-
-    References
-    ----------
-    T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
-    least squares, Journal of Machine Learning Research 16, section 5.
+    `values` are those of S at the observed places; `left` and `right`, shapes (n_rows, rank) and (n_columns, rank), may
+    be absent.
     """
 
     def __init__(self, observed: ObservedEntries, values: np.ndarray, left=None, right=None):

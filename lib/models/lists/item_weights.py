@@ -48,15 +48,13 @@ class ItemWeights(Recommender):
         """Score pairs: the summed weights from the user's films to the film."""
         users, items = self._pairs(users, items, times)
         asked, place = np.unique(users, return_inverse=True)
-        order = np.argsort(place, kind="stable")
+        known = (items >= 0) & (items < self.n_items_)
         found = np.zeros(len(users))
         step = max(1, CELLS // self.n_items_)
         for low in range(0, len(asked), step):
             scores = self.score(asked[low : low + step])
-            first, last = np.searchsorted(place[order], [low, low + len(scores)])
-            rows = order[first:last]
-            known = rows[(items[rows] >= 0) & (items[rows] < self.n_items_)]
-            found[known] = scores[place[known] - low, items[known]]
+            rows = known & (place >= low) & (place < low + step)
+            found[rows] = scores[place[rows] - low, items[rows]]
         return found
 
     def score(self, users) -> np.ndarray:

@@ -15,18 +15,10 @@ def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-
     .. math:: S_{ij} = \frac{x_i^\top x_j}{|x_i|\,|x_j|} \text{ where } j \in N_k(i) \text{ or } i \in N_k(j),
         \text{ else } 0
 
-    Of equally similar rows (films with the same genres) those with lower indices come first. Where there is a single
+    Of equally similar rows (films with the same genres) those with lower indices come first; a row without features has
+    no neighbours, and similarities below `epsilon`, and whatever is not positive, are dropped. Where there is a single
     column, such as a year, a cosine is only the sign of a product: a year counted from its mean joins every film to
     those on the same side of the mean, all alike.
-
-    Parameters
-    ----------
-    features : csr_array, shape (n, d)
-        A row without features has no neighbours.
-    top_k : int
-        At least 1; n - 1 or more stands for all other rows.
-    epsilon : float
-        Similarities below it, and whatever is not positive, are dropped.
 
     Returns
     -------
