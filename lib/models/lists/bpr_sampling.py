@@ -43,9 +43,8 @@ class TripletSampler:
             )
         self.by_user, self.n_tries = by_user, n_tries
         start = positives.indptr.astype(np.int64)
-        pairs = np.column_stack([np.repeat(np.arange(len(counts)), counts), positives.indices])
-        pairs = np.ascontiguousarray(pairs, dtype=np.int32)
-        films = np.ascontiguousarray(positives.indices, dtype=np.int32)
+        films = positives.indices.astype(np.int32)
+        pairs = np.column_stack([np.repeat(np.arange(len(counts)), counts), films]).astype(np.int32)
         self.positives = np.flatnonzero(counts).astype(np.int32), pairs, start, films
         n_items = positives.shape[1]
         table = np.empty(0), np.empty(0, np.int32)

@@ -87,8 +87,7 @@ class ImplicitALS(Recommender):
             raise ValueError(
                 f"ImplicitALS: no training rating reaches threshold={self.threshold}; choose a lower one"
             )
-        confidences = sparse.csr_matrix(positives, dtype=np.float32, copy=True)
-        confidences.data[:] = 1.0 + self.alpha
+        confidences = sparse.csr_matrix(positives * (1.0 + self.alpha), dtype=np.float32)
         # More BLAS threads than one slow `implicit` down, and it would warn of that.
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
             from implicit.cpu.als import AlternatingLeastSquares

@@ -76,16 +76,9 @@ def _nearest(indptr, indices, data, column_pointers, column_rows, column_data, t
         if count == 0:
             continue
         least = np.partition(products, n - count)[n - count]
-        place = 0
-        for j in range(n):
-            if products[j] > least:
-                neighbours[i, place], similarities[i, place] = j, products[j]
-                place += 1
-        for j in range(n):
-            if place == count:
-                break
-            if products[j] == least:
-                neighbours[i, place], similarities[i, place] = j, products[j]
-                place += 1
+        picked, ties = np.flatnonzero(products > least), np.flatnonzero(products == least)
+        picked = np.concatenate((picked, ties[: count - len(picked)]))
+        neighbours[i, :count] = picked
+        similarities[i, :count] = products[picked]
         counts[i] = count
     return neighbours, similarities, counts
