@@ -78,7 +78,7 @@ def _nearest(indptr, indices, data, column_pointers, column_rows, column_data, t
         least = np.partition(products, n - count)[n - count]
         picked, ties = np.flatnonzero(products > least), np.flatnonzero(products == least)
         picked = np.concatenate((picked, ties[: count - len(picked)]))
-        neighbours[i, :count] = picked
+        neighbours[i, :count] = picked.astype(np.int32)
         similarities[i, :count] = products[picked]
         counts[i] = count
     return neighbours, similarities, counts
