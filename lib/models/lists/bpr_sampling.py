@@ -62,9 +62,8 @@ class TripletSampler:
         The `state` of the random numbers, from `stream`, moves on in place.
         """
         users, liked, others = triplets = tuple(np.empty(n, np.int32) for _ in range(3))
-        kept = draw_triplets(
-            state, self.by_user, self.n_tries, self.positives, self.sieve, self.law, triplets
-        )
+        given = self.positives, self.sieve, self.law
+        kept = draw_triplets(state, self.by_user, self.n_tries, *given, triplets)
         return users[:kept], liked[:kept], others[:kept]
 
 

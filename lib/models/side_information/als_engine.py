@@ -127,10 +127,7 @@ def rating_lists(train: Interactions) -> tuple[np.ndarray, Ratings, Ratings]:
     order = np.lexsort((train.items, train.users))
     user_of, item_of = train.users[order].astype(np.int64), train.items[order].astype(np.int64)
     by_item = np.argsort(item_of, kind="stable")
-    starts = [
-        np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        for counts in (train.user_counts, train.item_counts)
-    ]
+    starts = [np.append(0, np.cumsum(n)).astype(np.int64) for n in (train.user_counts, train.item_counts)]
     users = Ratings(starts[0], item_of, np.arange(len(order)))
     items = Ratings(starts[1], user_of[by_item], by_item)
     return train.ratings[order].astype(np.float64), users, items
