@@ -119,7 +119,6 @@ def test_the_library_says_nothing(data, capfd):
     [
         ({"n_factors": 0}, "n_factors must be at least 1"),
         ({"n_iterations": 0}, "n_iterations must be at least 1"),
-        ({"n_threads": 0}, "n_threads must be at least 1"),
         ({"l2": 0.0}, "l2 must be positive"),
         ({"alpha": float("nan")}, "alpha must be positive"),
         ({"threshold": 9.0}, "no training rating reaches threshold=9.0"),

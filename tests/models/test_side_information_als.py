@@ -177,10 +177,10 @@ def test_updates_are_those_of_the_written_out_model(small, popularity_shrinkage,
         assert engine.objective() == pytest.approx(slow.objective(), rel=1e-9)
 
     for _ in range(2):
-        engine.update_user_bias()
+        engine.users.update_bias(engine.residuals)
         slow.update_bias("user")
         same()
-        engine.update_item_bias()
+        engine.items.update_bias(engine.residuals)
         slow.update_bias("item")
         same()
         for side, ours, other in (("user", engine.users, engine.items), ("item", engine.items, engine.users)):
@@ -235,7 +235,7 @@ def test_residuals_stay_those_of_the_prediction(small):
 
 
 @pytest.mark.parametrize("feature_biases", [False, True])
-def test_conjugate_gradients_reach_the_exact_solution(small, feature_biases):
+def test_conjugate_gradients_reach_the_exact_solution(small, feature_biases, monkeypatch):
     settings = model(groups=("genres", "raters"), feature_biases=feature_biases)
     engine = settings.engine(small)
     engine.sweep()
@@ -245,7 +245,9 @@ def test_conjugate_gradients_reach_the_exact_solution(small, feature_biases):
     projection = engine.items.projections["raters"]
     slope = projection._slope(engine.residuals, others)
     exact = projection.solve_exactly(slope, others)
-    steps = projection.descend(slope, others, max_steps=2000, tolerance=1e-12)
+    monkeypatch.setattr("lib.models.side_information.als_projection.MAX_STEPS", 2000)
+    monkeypatch.setattr("lib.models.side_information.als_projection.TOLERANCE", 1e-12)
+    steps = projection.descend(slope, others)
     np.testing.assert_allclose(steps, exact, atol=1e-9)
 
 
@@ -294,7 +296,7 @@ def test_planted_features_are_found_and_carry_over_to_cold_items():
     data = planted_by_genre()
     cold = np.arange(data.n_items) % 5 == 0
     train, test = data.take(~cold[data.items]), data.take(cold[data.items])
-    fitted = model(groups=("genres",), normalisations={"genres": "none"}, item_penalty=100.0).fit(train)
+    fitted = model(groups=("genres",), item_penalty=100.0).fit(train)
     ours = rmse(test.ratings, fitted.predict(test.users, test.items))
     plain = model(groups=()).fit(train)
     without = rmse(test.ratings, plain.predict(test.users, test.items))
@@ -305,7 +307,7 @@ def test_planted_features_are_found_and_carry_over_to_cold_items():
 
 def planted_by_genre():
     data = planted_interactions(n_users=60, n_items=80, density=0.6, rank=1, seed=5)
-    matrix = feature_groups(data, ["genres"], normalisations={"genres": "none"})[0].matrix.toarray()
+    matrix = feature_groups(data, ["genres"])[0].matrix.toarray()
     rng = np.random.default_rng(6)
     taste = rng.normal(size=(data.n_users, matrix.shape[1])) @ matrix.T
     ratings = np.clip(3 + 0.6 * taste + 0.1 * rng.normal(size=taste.shape), 1, 5)
@@ -369,6 +371,8 @@ def test_parameters_counted_are_those_learned(small):
         ({"groups": ("tags",)}, "tags"),
         ({"graph_group": "age"}, "graph_group"),
         ({"update_projections_every": 0}, "update_projections_every"),
+        ({"graph_neighbours": 0}, "graph_neighbours"),
+        ({"graph_epsilon": -1.0}, "graph_epsilon"),
     ],
 )
 def test_a_wrong_parameter_is_named(small, wrong, told):

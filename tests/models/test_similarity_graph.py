@@ -64,13 +64,6 @@ def test_properties(features):
     assert graph.toarray()[7].sum() == 0
 
 
-def test_mistakes_are_named(features):
-    with pytest.raises(ValueError, match="top_k"):
-        cosine_graph(sparse.csr_array(features), top_k=0)
-    with pytest.raises(ValueError, match="epsilon"):
-        cosine_graph(sparse.csr_array(features), top_k=1, epsilon=-1)
-
-
 def test_nothing_to_join():
     assert cosine_graph(sparse.csr_array(np.zeros((4, 2))), top_k=3).nnz == 0
     assert cosine_graph(sparse.csr_array(np.ones((1, 2))), top_k=3).nnz == 0

@@ -113,13 +113,6 @@ def test_empty_rows_and_columns_stay_zero(observed):
     np.testing.assert_allclose(found.V[5], 0, atol=1e-14)
 
 
-def test_a_cap_on_the_rank_is_kept_and_costs_objective(observed):
-    free, capped = solve(observed, 1.0), solve(observed, 1.0, max_rank=3)
-    assert len(capped.s) <= 3 < len(free.s)
-    assert capped.objective > free.objective
-    assert capped.converged
-
-
 def test_the_path_ends_where_a_cold_start_does(planted):
     shrinkages = [8.0, 1.0, 3.0]
     path = list(soft_impute_path(planted, shrinkages, tolerance=1e-6))
@@ -174,7 +167,6 @@ def test_cold_users_and_items_get_the_baseline(planted, centre):
     [
         ({"shrinkage": 0.0}, "shrinkage must be above zero"),
         ({"shrinkage": -1.0}, "shrinkage must be above zero"),
-        ({"max_rank": 0}, "max_rank"),
         ({"tolerance": 0.0}, "tolerance"),
         ({"centre": "film"}, "centre must be one of"),
     ],

@@ -81,7 +81,7 @@ def test_scores_are_the_written_out_sum_over_pairs_of_sides():
     means = random.normal(size=n_samples)
     users, items = np.array([0, 3, -1, 9]), np.array([2, -1, 4, 5])
     moments = np.array([[0, 5], [-1, 2], [3, -1], [-1, -1]])
-    found = pair_scores(users, items, moments, means, *effects, *latent)
+    found = pair_scores(users, items, moments, means, tuple(effects), tuple(latent))
     for row in range(4):
         places = [(0, users[row]), (1, items[row]), *((2, m) for m in moments[row])]
         there = [(side, place) for side, place in places if 0 <= place < len(effects[side])]

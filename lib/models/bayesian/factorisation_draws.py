@@ -1,71 +1,96 @@
-"""What a factorisation machine's Gibbs sampler leaves, summed up by user, film and moment, and predictions from it."""
+"""What both factorisation machines share: myfm's Gibbs sampler, and sums over what it draws."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from numba import njit, prange
 from scipy import sparse
 from scipy.special import ndtr
 
+from lib.data.feature_groups import feature_groups
+from lib.data.interactions import Interactions
+from lib.models.base import Recommender
 
-class Draws(NamedTuple):
-    r"""One side's part of a factorisation machine's score, in every sample.
 
-    With x the side's features, :math:`f = w_0 + \sum_s a_s + \sum_{s < t} p_s^\top p_t` over sides s, where
+class SampledMachine(Recommender):
+    """A factorisation machine whose weights and factors are sampled by myfm."""
+
+    def _sample(self, train: Interactions, moments=None, moment_sizes=(), ratings=None, ordinal=False):
+        """Return myfm's fitted machine, and the features of users and of films."""
+        if not 1 <= self.n_samples <= self.n_iterations:
+            raise ValueError(
+                f"{type(self).__name__}: n_samples={self.n_samples} must lie between 1 and "
+                f"n_iterations={self.n_iterations}"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # myfm asks pkg_resources for its version
+            import myfm
+        blocks, sizes = self._blocks(train)
+        sizes = [*moment_sizes, *sizes]
+        kind = myfm.MyFMOrderedProbit if ordinal else myfm.MyFMGibbsRegressor
+        machine = kind(rank=self.n_factors, random_seed=self.seed)
+        pairs = zip((train.users, train.items), blocks, strict=True)
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
+            machine.fit(
+                moments,
+                train.ratings.astype(np.float64) if ratings is None else ratings,
+                X_rel=[myfm.RelationBlock(codes, block) for codes, block in pairs],
+                n_iter=self.n_iterations,
+                n_kept_samples=self.n_samples,
+                group_shapes=sizes,
+                callback=lambda *_: (False, ""),
+            )
+        self.n_drawn_ = np.int64(sum(sizes) * (1 + self.n_factors) * self.n_samples)
+        return machine, blocks
+
+    def _blocks(self, train: Interactions) -> tuple[list[sparse.csr_matrix], list[int]]:
+        """Return the features of users and of films, and the sizes of their groups; who has no rating has no indicator."""
+        groups = feature_groups(train, list(self.groups))
+        blocks, sizes = [], []
+        for side, counts in (("user", train.user_counts), ("item", train.item_counts)):
+            own = sparse.csr_array(sparse.diags_array((counts > 0).astype(float)))
+            parts = [own, *(group.matrix for group in groups if group.side == side)]
+            sizes += [part.shape[1] for part in parts]
+            blocks.append(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
+        return blocks, sizes
+
+    @property
+    def n_parameters_(self) -> int:
+        """Numbers drawn and kept: weights and factors of every feature in every sample."""
+        self._check_fitted()
+        return int(self.n_drawn_)
+
+
+def side_sums(machine, part: slice, features) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    r"""Yield a side's part of the score in every sample: effects a, shape (n,), and vectors p, shape (n, n_factors).
+
+    With x the side's features, which stand at `part` among all, and one of the n rows of `features` each,
+    :math:`f = w_0 + \sum_s a_s + \sum_{s < t} p_s^\top p_t` over sides s, where
 
     .. math:: a = \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l, \qquad p = \sum_j v_j x_j.
-
-    Parameters
-    ----------
-    effects : ndarray of float32, shape (n, n_samples)
-        a.
-    latent : ndarray of float32, shape (n, n_samples, n_factors)
-        p.
     """
-
-    effects: np.ndarray
-    latent: np.ndarray
-
-    @classmethod
-    def gathered(cls, machine, part: slice, features: sparse.csr_matrix | None) -> Draws:
-        """Sum up the features at `part` by the rows of `features`; None takes each feature as a row of its own."""
-        weights, factors = machine.w_samples, machine.V_samples
-        n = (part.stop - part.start) if features is None else features.shape[0]
-        effects = np.empty((n, len(weights)), dtype=np.float32)
-        latent = np.empty((n, len(weights), factors[0].shape[1]), dtype=np.float32)
-        squared = None if features is None else features.multiply(features).tocsr()
-        for sample, (w, v) in enumerate(zip(weights, factors, strict=True)):
-            if features is None:
-                effects[:, sample], latent[:, sample] = w[part], v[part]
-                continue
-            mixed = features @ v[part]
-            among = 0.5 * ((mixed**2).sum(axis=1) - (squared @ v[part] ** 2).sum(axis=1))
-            effects[:, sample], latent[:, sample] = features @ w[part] + among, mixed
-        return cls(effects, latent)
+    squared = features.multiply(features).tocsr()
+    for w, v in zip(machine.w_samples, machine.V_samples, strict=True):
+        mixed = features @ v[part]
+        among = 0.5 * ((mixed**2).sum(axis=1) - (squared @ v[part] ** 2).sum(axis=1))
+        yield features @ w[part] + among, mixed
 
 
 @njit(parallel=True, cache=True)
-def pair_scores(
-    users, items, moments, means, user_effects, item_effects, moment_effects, user_latent, item_latent, moment_latent
-):  # fmt: skip
-    """Score pairs in every sample.
+def pair_scores(users, items, moments, means, effects, latent):
+    """Score pairs in every sample, shape (n, n_samples).
 
-    Parameters
-    ----------
-    users, items : int arrays, shape (n,)
-        Codes; what is outside the arrays of draws adds nothing.
-    moments : int array, shape (n, n_groups)
-        Places of each pair's moments; -1 for none.
-    means : float array, shape (n_samples,)
-    user_effects, item_effects, moment_effects, user_latent, item_latent, moment_latent : arrays
-        Of `Draws`.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, n_samples)
+    Codes of `users` and `items` outside the arrays of draws add nothing, nor do `moments`, shape (n, n_groups), of -1.
+    `means` has the samples' constants; `effects` and `latent` are the sums a, shape (n_rows, n_samples), and p, shape
+    (n_rows, n_samples, n_factors), of users, items and moments.
     """
+    user_effects, item_effects, moment_effects = effects
+    user_latent, item_latent, moment_latent = latent
     n, n_samples, n_factors = len(users), len(means), user_latent.shape[2]
     n_moments = moments.shape[1]
     scores = np.empty((n, n_samples))
@@ -105,12 +130,7 @@ def mean_rating(scores: np.ndarray, cuts: np.ndarray, values: np.ndarray) -> np.
 
     .. math:: E[r] = r_1 + \sum_{k=1}^{K-1} (r_{k+1} - r_k)\,\Phi(f - c_k)
 
-    Parameters
-    ----------
-    scores : ndarray, shape (n, n_samples)
-    cuts : ndarray, shape (n_samples, K - 1)
-    values : ndarray, shape (K,)
-        The ratings that there are, ascending.
+    `scores` f have shape (n, n_samples), `cuts` c (n_samples, K - 1); `values` are the K ratings that there are, ascending.
     """
     expected = np.full(len(scores), values[0])
     for k, step in enumerate(np.diff(values)):

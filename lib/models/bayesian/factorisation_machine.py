@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
-from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
-from lib.models.base import Recommender, lookup
+from lib.models.base import lookup
+from lib.models.bayesian.factorisation_draws import SampledMachine, side_sums
 from lib.models.card import Card
 
 
-class FactorisationMachine(Recommender):
+class FactorisationMachine(SampledMachine):
     r"""Factorisation machine fitted by Gibbs sampling (Rendle 2012, "Factorization machines with libFM").
 
     .. math:: \hat r(x) = w_0 + \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l
 
     x holds the user's and the item's indicator and their features, so that, unlike
-    `lib.models.side_information.side_information_als.SideInformationALS`, features of the same user or item interact too. Normal priors
-    whose means and precisions are sampled along, one group of features each: there is no penalty to choose. The
-    prediction is the mean over the samples kept. Fitted by myfm (Ohtsuki).
+    `lib.models.side_information.side_information_als.SideInformationALS`, features of the same user or item interact
+    too. Normal priors whose means and precisions are sampled along, one group of features each: there is no penalty to
+    choose. The prediction is the mean over the samples kept. Fitted by myfm (Ohtsuki).
 
     Within a sample, the user's part and the item's part of x meet in one product of latent vectors,
     :math:`\hat r = w_0 + a_u + a_i + p_u^\top q_i`; the samples' latent vectors are kept side by side, so that the mean
@@ -35,11 +31,8 @@ class FactorisationMachine(Recommender):
     n_factors : int
     groups : sequence of str
         Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    normalisations : mapping of str to str, optional
-    n_iterations : int
-        Gibbs sweeps.
-    n_samples : int
-        Of the last sweeps, those whose draws are kept.
+    n_iterations, n_samples : int
+        Gibbs sweeps, and how many of the last ones' draws are kept.
     seed : int
     """
 
@@ -61,7 +54,6 @@ class FactorisationMachine(Recommender):
         *,
         n_factors: int = 10,
         groups: Sequence[str] = ("raters", "rated"),
-        normalisations: Mapping[str, str] | None = None,
         n_iterations: int = 200,
         n_samples: int = 150,
         seed: int = 0,
@@ -69,59 +61,20 @@ class FactorisationMachine(Recommender):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        if not 1 <= self.n_samples <= self.n_iterations:
-            raise ValueError(
-                f"FactorisationMachine: n_samples={self.n_samples} must lie between 1 and n_iterations={self.n_iterations}"
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # myfm asks pkg_resources for its version
-            import myfm
-
-        groups = feature_groups(train, list(self.groups), normalisations=self.normalisations)
-        blocks, sizes = [], []
-        for side, codes, n in (("user", train.users, train.n_users), ("item", train.items, train.n_items)):
-            rated = np.bincount(codes, minlength=n) > 0
-            own = sparse.csr_array(sparse.diags_array(rated.astype(float)))
-            parts = [own, *(group.matrix for group in groups if group.side == side)]
-            sizes += [part.shape[1] for part in parts]
-            blocks.append(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
-        machine = myfm.MyFMGibbsRegressor(rank=self.n_factors, random_seed=self.seed)
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
-            machine.fit(
-                None, train.ratings.astype(np.float64),
-                X_rel=[myfm.RelationBlock(codes, block) for codes, block in zip((train.users, train.items), blocks, strict=True)],
-                n_iter=self.n_iterations, n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
-            )  # fmt: skip
+        machine, blocks = self._sample(train)
         cut = blocks[0].shape[1]
         self.mean_ = np.float64(np.mean(machine.w0_samples))
-        for name, block, part in zip(
-            ("user", "item"), blocks, (slice(None, cut), slice(cut, None)), strict=True
-        ):
-            effect, latent = self._gathered(block, machine, part)
+        parts = slice(None, cut), slice(cut, None)
+        for name, block, part in zip(("user", "item"), blocks, parts, strict=True):
+            effect = np.zeros(block.shape[0])
+            latent = np.empty((block.shape[0], self.n_factors * self.n_samples), dtype=np.float32)
+            for n, (effects, mixed) in enumerate(side_sums(machine, part, block)):
+                effect += effects / self.n_samples
+                latent[:, n * self.n_factors : (n + 1) * self.n_factors] = mixed
             setattr(self, f"{name}_effect_", effect)
             setattr(self, f"{name}_latent_", latent)
         # The product of n samples' vectors, side by side, is n times their mean product.
         self.user_latent_ /= self.n_samples
-        self.n_drawn_ = np.int64(sum(sizes) * (1 + self.n_factors) * self.n_samples)
-
-    def _gathered(self, block, machine, part: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Sum up one side's features by row: effects, with the interactions among them, and latent vectors."""
-        squared = block.multiply(block).tocsr()
-        effect = np.zeros(block.shape[0])
-        latent = np.empty((block.shape[0], self.n_factors * self.n_samples), dtype=np.float32)
-        draws = zip(machine.w_samples, machine.V_samples, strict=True)
-        for n, (weights, factors) in enumerate(draws):
-            mixed = block @ factors[part]
-            among = 0.5 * ((mixed**2).sum(axis=1) - (squared @ factors[part] ** 2).sum(axis=1))
-            effect += (block @ weights[part] + among) / self.n_samples
-            latent[:, n * self.n_factors : (n + 1) * self.n_factors] = mixed
-        return effect, latent
-
-    @property
-    def n_parameters_(self) -> int:
-        """Numbers drawn and kept: weights and factors of every feature in every sample."""
-        self._check_fitted()
-        return int(self.n_drawn_)
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the mean over samples."""
@@ -130,10 +83,8 @@ class FactorisationMachine(Recommender):
         step = 20_000
         for low in range(0, len(users), step):  # the gathered vectors are long
             part = slice(low, low + step)
-            found[part] += np.einsum(
-                "nf,nf->n", lookup(self.user_latent_, users[part]), lookup(self.item_latent_, items[part]),
-                dtype=np.float64,
-            )  # fmt: skip
+            left, right = lookup(self.user_latent_, users[part]), lookup(self.item_latent_, items[part])
+            found[part] += np.einsum("nf,nf->n", left, right, dtype=np.float64)
         return found
 
     def score(self, users) -> np.ndarray:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import sparse
 
-from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
 from lib.data.sittings import Sittings
-from lib.models.base import Recommender
-from lib.models.bayesian.factorisation_draws import Draws, mean_rating, pair_scores
+from lib.models.bayesian.factorisation_draws import SampledMachine, mean_rating, pair_scores, side_sums
 from lib.models.card import Card
 from lib.models.latent.sgd_time import SECONDS_A_DAY
 
 
-class TimedFactorisationMachine(Recommender):
+class TimedFactorisationMachine(SampledMachine):
     r"""Factorisation machine over user, film, their features and the moment, fitted by Gibbs sampling.
 
     .. math:: f(x) = w_0 + \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l
 
     x holds the indicators of the user, of the film and of their features, as in
-    `lib.models.bayesian.factorisation_machine.FactorisationMachine` (Rendle 2012), and the indicators of the moment: the day of
-    the rating (as in Koren 2009 and in myfm's own study of MovieLens), and the user's sittings (`lib.data.sittings`), one
-    for each of `gaps`. Each group of indicators has normal priors of its own, whose mean and precision are sampled
-    along. The moment's vectors meet those of user and film: a sitting may have a taste as well as a level.
+    `lib.models.bayesian.factorisation_machine.FactorisationMachine` (Rendle 2012), and the indicators of the moment:
+    the day of the rating (as in Koren 2009 and in myfm's own study of MovieLens), and the user's sittings
+    (`lib.data.sittings`), one for each of `gaps`. Each group of indicators has normal priors of its own. The moment's
+    vectors meet those of user and film: a sitting may have a taste as well as a level.
 
     The rating is :math:`f` plus normal noise, or, with `ordinal`, what an ordered probit makes of it (Albert and Chib
     1993): with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)`, and the
     prediction is the expected rating. Either way it is the mean over the samples kept. Fitted by myfm (Ohtsuki).
 
-    A day without training rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model answers for a moment
-    that no training rating is near.
+    A day without training rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model
+    answers for a moment that no training rating is near.
 
     Sittings and days of test ratings count as known when they are predicted. Under a random split a sitting's other
     ratings are then often in train, some of them later than the one asked for: what is gained that way is gone when
@@ -43,20 +38,13 @@ class TimedFactorisationMachine(Recommender):
 
     Parameters
     ----------
-    n_factors : int
-    groups : sequence of str
-        Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    normalisations : mapping of str to str, optional
+    n_factors, groups, n_iterations, n_samples, seed
+        As of `FactorisationMachine`.
     day : bool
         Whether the calendar day is a feature.
     gaps : sequence of int
         Longest pauses, in seconds, within a sitting; one group of features each. Empty for none.
     ordinal : bool
-    n_iterations : int
-        Gibbs sweeps.
-    n_samples : int
-        Of the last sweeps, those whose draws are kept.
-    seed : int
     """
 
     card = Card(
@@ -84,7 +72,6 @@ class TimedFactorisationMachine(Recommender):
         *,
         n_factors: int = 10,
         groups: Sequence[str] = ("raters", "rated"),
-        normalisations: Mapping[str, str] | None = None,
         day: bool = True,
         gaps: Sequence[int] = (30,),
         ordinal: bool = False,
@@ -95,71 +82,34 @@ class TimedFactorisationMachine(Recommender):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        if not 1 <= self.n_samples <= self.n_iterations:
-            raise ValueError(
-                f"TimedFactorisationMachine: n_samples={self.n_samples} must lie between 1 and "
-                f"n_iterations={self.n_iterations}"
-            )
         self.days_ = np.unique(train.timestamps // SECONDS_A_DAY) if self.day else np.empty(0, dtype=np.int64)
         sittings = [Sittings.of(train, gap) for gap in self.gaps]
         self.sitting_counts_ = np.array([len(one) for one in sittings], dtype=np.int64)
         for part in ("users", "starts", "ends"):
-            pieces = [getattr(one, part) for one in sittings]
-            setattr(
-                self, f"sitting_{part}_", np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
-            )
-        blocks, sizes = self._blocks(train)
-        if self.day:
-            sizes = [len(self.days_), *self.sitting_counts_.tolist(), *sizes]
-        else:
-            sizes = [*self.sitting_counts_.tolist(), *sizes]
+            pieces = [np.empty(0, dtype=np.int64), *(getattr(one, part) for one in sittings)]
+            setattr(self, f"sitting_{part}_", np.concatenate(pieces))
+        sizes = [len(self.days_)] * self.day + self.sitting_counts_.tolist()
         # A scale of one value leaves nothing to cut.
         self.values_ = np.unique(train.ratings).astype(np.float64)
         ordinal = self.ordinal and len(self.values_) > 1
-        target = np.searchsorted(self.values_, train.ratings) if ordinal else train.ratings.astype(np.float64)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # myfm asks pkg_resources for its version
-            import myfm
-        machine = (myfm.MyFMOrderedProbit if ordinal else myfm.MyFMGibbsRegressor)(
-            rank=self.n_factors, random_seed=self.seed
-        )
-        relations = [
-            myfm.RelationBlock(codes, block)
-            for codes, block in zip((train.users, train.items), blocks, strict=True)
-        ]
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
-            machine.fit(
-                self._indicators(train.users, train.timestamps), target, X_rel=relations, n_iter=self.n_iterations,
-                n_kept_samples=self.n_samples, group_shapes=sizes, callback=lambda *_: (False, ""),
-            )  # fmt: skip
-        moments = sum(sizes) - sum(block.shape[1] for block in blocks)
-        places = np.cumsum([0, moments, blocks[0].shape[1], blocks[1].shape[1]])
-        for name, block, low, high in zip(
-            ("moment", "user", "item"), (None, *blocks), places[:-1], places[1:], strict=True
-        ):
-            draws = Draws.gathered(machine, slice(low, high), block)
-            setattr(self, f"{name}_effects_", draws.effects)
-            setattr(self, f"{name}_latent_", draws.latent)
+        target = np.searchsorted(self.values_, train.ratings) if ordinal else None
+        moments = self._indicators(train.users, train.timestamps)
+        machine, blocks = self._sample(train, moments, sizes, target, ordinal)
+        blocks = [sparse.eye_array(sum(sizes), format="csr"), *blocks]  # a moment's features are its own
+        ends = np.cumsum([block.shape[1] for block in blocks])
+        for name, block, end in zip(("moment", "user", "item"), blocks, ends, strict=True):
+            effects = np.empty((block.shape[0], self.n_samples), dtype=np.float32)
+            latent = np.empty((*effects.shape, self.n_factors), dtype=np.float32)
+            for n, sums in enumerate(side_sums(machine, slice(end - block.shape[1], end), block)):
+                effects[:, n], latent[:, n] = sums
+            setattr(self, f"{name}_effects_", effects)
+            setattr(self, f"{name}_latent_", latent)
         self.mean_samples_ = np.asarray(machine.w0_samples, dtype=np.float64)
         self.cuts_ = np.asarray(machine.cutpoint_samples, dtype=np.float64) if ordinal else np.empty((0, 0))
-        self.n_drawn_ = np.int64(sum(sizes) * (1 + self.n_factors) * self.n_samples)
-
-    def _blocks(self, train: Interactions) -> tuple[list[sparse.csr_matrix], list[int]]:
-        """Return the features of users and of films, and the sizes of their groups; who has no rating has no indicator."""
-        groups = feature_groups(train, list(self.groups), normalisations=self.normalisations)
-        blocks, sizes = [], []
-        for side, codes, n in (("user", train.users, train.n_users), ("item", train.items, train.n_items)):
-            rated = np.bincount(codes, minlength=n) > 0
-            own = sparse.csr_array(sparse.diags_array(rated.astype(float)))
-            parts = [own, *(group.matrix for group in groups if group.side == side)]
-            sizes += [part.shape[1] for part in parts]
-            blocks.append(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
-        return blocks, sizes
 
     def _moments(self, users: np.ndarray, times: np.ndarray | None) -> np.ndarray:
         """Return the features of the moment, shape (n, number of groups), as places among all of them; -1 for none."""
-        n_groups = int(self.day) + len(self.gaps)
-        found = np.full((len(users), n_groups), -1, dtype=np.int64)
+        found = np.full((len(users), self.day + len(self.gaps)), -1, dtype=np.int64)
         if times is None:
             return found
         if self.day:
@@ -169,10 +119,9 @@ class TimedFactorisationMachine(Recommender):
         ends = np.cumsum(self.sitting_counts_)
         for n, (gap, end) in enumerate(zip(self.gaps, ends, strict=True)):
             part = slice(end - self.sitting_counts_[n], end)
-            held = Sittings(
-                gap, self.sitting_users_[part], self.sitting_starts_[part], self.sitting_ends_[part]
-            ).find(users, times)
-            found[:, int(self.day) + n] = np.where(held >= 0, held + len(self.days_) + part.start, -1)
+            arrays = self.sitting_users_, self.sitting_starts_, self.sitting_ends_
+            held = Sittings(gap, *(array[part] for array in arrays)).find(users, times)
+            found[:, self.day + n] = np.where(held >= 0, held + len(self.days_) + part.start, -1)
         return found
 
     def _indicators(self, users: np.ndarray, times: np.ndarray) -> sparse.csr_matrix | None:
@@ -184,39 +133,17 @@ class TimedFactorisationMachine(Recommender):
         shape = (len(users), len(self.days_) + int(self.sitting_counts_.sum()))
         return sparse.csr_matrix((np.ones(len(rows)), (rows, moments[known])), shape=shape)
 
-    @property
-    def n_parameters_(self) -> int:
-        """Numbers drawn and kept: weights and factors of every feature in every sample."""
-        self._check_fitted()
-        return int(self.n_drawn_)
-
     def predict(self, users, items, times=None) -> np.ndarray:
-        """Predict pairs at given times by the mean over samples.
-
-        Parameters
-        ----------
-        users, items : int arrays, shape (n,)
-        times : int64 array, shape (n,), optional
-            Seconds since 1970; by default a moment that no training rating is near.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-        """
+        """Predict pairs at given times by the mean over samples; without `times` at a moment that no rating is near."""
         users, items = self._pairs(users, items, times)
         moments = self._moments(users, None if times is None else np.atleast_1d(times))
+        effects = self.user_effects_, self.item_effects_, self.moment_effects_
+        latent = self.user_latent_, self.item_latent_, self.moment_latent_
         found = np.empty(len(users))
         step = max(1, 4_000_000 // self.n_samples)
         for low in range(0, len(users), step):  # a score a sample
             part = slice(low, low + step)
-            scores = pair_scores(users[part], items[part], moments[part], self.mean_samples_, *self._drawn())
-            found[part] = (
-                mean_rating(scores, self.cuts_, self.values_) if self.cuts_.size else scores.mean(axis=1)
-            )
+            scores = pair_scores(users[part], items[part], moments[part], self.mean_samples_, effects, latent)
+            ordinal = self.cuts_.size
+            found[part] = mean_rating(scores, self.cuts_, self.values_) if ordinal else scores.mean(axis=1)
         return found
-
-    def _drawn(self) -> tuple[np.ndarray, ...]:
-        return (
-            self.user_effects_, self.item_effects_, self.moment_effects_,
-            self.user_latent_, self.item_latent_, self.moment_latent_,
-        )  # fmt: skip

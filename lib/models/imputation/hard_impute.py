@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
-from lib.models.imputation.low_rank import LowRankCompletion
-from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank
+from lib.models.imputation.low_rank import LowRankCompletion, fit_along
+from lib.models.imputation.sparse_plus_low_rank import Factors, ObservedEntries, SparsePlusLowRank, nothing
 
 SPARE = 10
 """Columns that the subspace iteration carries beyond the rank, so that it converges at the rank's edge too."""
@@ -29,7 +28,7 @@ class HardImpute(LowRankCompletion):
     both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
     vectors come from a subspace iteration that starts at the last step's.
 
-    The baseline is described in `LowRankCompletion`.
+    The baseline and what is fitted are described in `LowRankCompletion`.
 
     Parameters
     ----------
@@ -43,17 +42,6 @@ class HardImpute(LowRankCompletion):
     max_iterations : int
     seed : int
         Of the start of the singular vectors; the fitted matrix depends on it only through rounding.
-
-    Attributes
-    ----------
-    U_, singular_values_, V_ : ndarray, shape (n_users, k), (k,), (n_items, k)
-    objective_ : float
-        :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2`.
-    objective_history_ : ndarray
-        After each iteration; never rises.
-    rank_, n_iterations_ : int
-    converged_ : bool
-        Whether `tolerance` was met within `max_iterations`.
 
     Raises
     ------
@@ -85,90 +73,52 @@ class HardImpute(LowRankCompletion):
     ):
         self._store(locals())
 
-    def fit_from(self, train: Interactions, start: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> Self:
-        """Fit from another matrix than zero; where the iteration ends depends on it.
-
-        Parameters
-        ----------
-        train : Interactions
-        start : (U, s, V) or None
-            A matrix of at most `rank`; None starts as ``fit`` does.
-        """
-        self._begin(train)
-        self._complete(train, start)
-        return self
-
-    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._complete(train, None)
-
-    def _complete(self, train: Interactions, start: tuple[np.ndarray, np.ndarray, np.ndarray] | None) -> None:
-        if not 1 <= self.rank <= min(train.n_users, train.n_items):
+    def _complete(self, train: Interactions, start: Factors | None) -> None:
+        most = min(train.n_users, train.n_items)
+        if not 1 <= self.rank <= most:
             raise ValueError(
-                f"HardImpute: rank must lie between 1 and {min(train.n_users, train.n_items)}, the matrix's lesser "
-                f"side; got {self.rank}"
+                f"HardImpute: rank must lie between 1 and {most}, the matrix's lesser side; got {self.rank}"
             )
         if self.tolerance < 0 or self.max_iterations < 1:
             raise ValueError("HardImpute: tolerance must not be negative and max_iterations at least 1")
+        settings = {n: value for n, value in self.parameters.items() if n != "centre"}
         observed = self._observe(train)
-        with threadpool_limits(
-            1, user_api="blas"
-        ):  # thin blocks; and the bits must not depend on the machine
-            U, s, V, history, converged = iterative_svd(
-                observed, self.rank, start=start, gradual=self.gradual, tolerance=self.tolerance,
-                max_iterations=self.max_iterations, seed=self.seed,
-            )  # fmt: skip
+        with threadpool_limits(1, user_api="blas"):  # the bits must not depend on the machine
+            U, s, V, history, self.converged_ = iterative_svd(observed, start=start, **settings)
         self._keep(U, s, V)
         self.objective_, self.objective_history_ = np.float64(history[-1]), np.array(history)
-        self.n_iterations_, self.converged_ = len(history), converged
+        self.n_iterations_ = len(history)
 
 
 def iterative_svd(
     observed: ObservedEntries,
     rank: int,
     *,
-    start: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+    start: Factors | None = None,
     gradual: bool = False,
     tolerance: float = 1e-5,
     max_iterations: int = 100,
     seed: int = 0,
-):
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[float], bool]:
     r"""Replace the unobserved entries by those of the best rank-k approximation, again and again.
 
     The change of the unobserved entries needs no dense matrix either:
     :math:`\|P_\Omega^\perp(D)\|^2 = \|D\|_F^2 - \|P_\Omega(D)\|^2` for :math:`D = Z' - Z`, both from the factors.
-
-    Parameters
-    ----------
-    observed : ObservedEntries
-    rank : int
-    start : (U, s, V), optional
-        A matrix of at most that rank to start from; the zero matrix by default.
-    gradual : bool
-        Without a start: let the rank double from 1.
-
-    Returns
-    -------
-    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
-    history : list of float
-        Half the squared error of the observed entries after each iteration.
-    converged : bool
+    From a `start`, of at most that rank, `gradual` does not matter. Returns U, s and V, half the squared error of the
+    observed entries after each iteration, and whether `tolerance` was met.
     """
-    n_rows, n_columns = observed.shape
-    width = min(rank + SPARE, n_rows, n_columns)
+    width = min(rank + SPARE, *observed.shape)
     random = np.random.default_rng(seed)
     # A product with the transpose: columns without an entry stay exactly zero.
     _, transposed = observed.sparse(observed.values)
-    block = transposed @ random.standard_normal((n_rows, width))
-    U, s, V = np.zeros((n_rows, 0)), np.zeros(0), np.zeros((n_columns, 0))
-    if start is not None:
-        U, s, V = start
-        block[:, : len(s)] = V
+    block = transposed @ random.standard_normal((observed.shape[0], width))
+    U, s, V = start or nothing(observed.shape)
+    block[:, : len(s)] = V
     fitted = observed.entries(U * s, V)
     history, converged = [], False
     for iteration in range(max_iterations):
         filled = SparsePlusLowRank(observed, observed.values - fitted, U * s, V)
-        first = iteration == 0
-        wide_U, wide_s, block = filled.leading_triplets(block, 12 if first else 2)
+        wide_U, wide_s, block = filled.leading_triplets(block, 2 if iteration else 12)
         k = min(2**iteration, rank) if gradual and start is None else rank
         new_U, new_s, new_V = wide_U[:, :k], wide_s[:k], block[:, :k]
         new_fitted = observed.entries(new_U * new_s, new_V)
@@ -177,25 +127,12 @@ def iterative_svd(
         size = s @ s - fitted @ fitted  # of the unobserved entries before the step
         U, s, V, fitted = new_U, new_s, new_V, new_fitted
         history.append(0.5 * np.sum((observed.values - fitted) ** 2))
-        if size > 0 and change < tolerance * size and k == rank:
-            converged = True
+        converged = bool(size > 0 and change < tolerance * size and k == rank)
+        if converged:
             break
     return U, s, V, history, converged
 
 
 def hard_impute_path(train: Interactions, ranks: Iterable[int], **parameters) -> Iterator[HardImpute]:
-    """Fit Hard-Impute along rising ranks, each from the matrix before it.
-
-    Parameters
-    ----------
-    train : Interactions
-    ranks : iterable of int
-        In any order; models come back from the lowest to the highest.
-    **parameters
-        Further parameters of `HardImpute`. `gradual` does not matter from the second rank on.
-    """
-    start = None
-    for rank in sorted(ranks):
-        model = HardImpute(rank=rank, **parameters).fit_from(train, start)
-        start = model.U_, model.singular_values_, model.V_
-        yield model
+    """Fit Hard-Impute along rising ranks, each from the matrix before it, where `gradual` does not matter."""
+    return fit_along(train, (HardImpute(rank=rank, **parameters) for rank in sorted(ranks)))

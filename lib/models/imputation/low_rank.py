@@ -1,6 +1,9 @@
-"""What Soft-Impute and Hard-Impute share: centring, predictions from singular vectors, cold users and films."""
+"""What Soft-Impute and Hard-Impute share: centring, predictions from singular vectors, cold users and films, paths."""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy import sparse
@@ -8,7 +11,7 @@ from scipy import sparse
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.baselines.bias import Bias
-from lib.models.imputation.sparse_plus_low_rank import ObservedEntries
+from lib.models.imputation.sparse_plus_low_rank import Factors, ObservedEntries
 from lib.models.normalisation import UserMean
 
 CENTRES = ("none", "global", "user", "bias")
@@ -25,13 +28,24 @@ class LowRankCompletion(Recommender):
 
     A cold user or film has an empty row in the matrix, so the answer is the baseline's: for a cold film the user's
     mean, for a cold user the global mean. Without a baseline a cold pair gets the global mean.
+
+    Attributes
+    ----------
+    U_, singular_values_, V_ : ndarray, shape (n_users, rank_), (rank_,), (n_items, rank_)
+    objective_ : float
+    objective_history_ : ndarray
+        After each iteration; never rises.
+    rank_, n_iterations_ : int
+    converged_ : bool
+        Whether `tolerance` was met within `max_iterations`.
     """
 
-    centre: str
+    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+        self._complete(train, None)
 
-    U_: np.ndarray
-    singular_values_: np.ndarray
-    V_: np.ndarray
+    @abstractmethod
+    def _complete(self, train: Interactions, start: Factors | None) -> None:
+        """Fit from the matrix U diag(s) V', or from zero."""
 
     def _observe(self, train: Interactions) -> ObservedEntries:
         """Learn the baseline and return what is left of the ratings."""
@@ -50,24 +64,18 @@ class LowRankCompletion(Recommender):
             self.user_offset_, self.item_offset_ = self.mean_ + bias.user_bias_, bias.item_bias_
         self.warm_users_, self.warm_items_ = train.user_counts > 0, train.item_counts > 0
         values = ratings - self.user_offset_[train.users] - self.item_offset_[train.items]
-        return ObservedEntries(
-            sparse.csr_array((values, (train.users, train.items)), shape=(train.n_users, train.n_items))
-        )
+        shape = train.n_users, train.n_items
+        return ObservedEntries(sparse.csr_array((values, (train.users, train.items)), shape=shape))
 
     def _keep(self, U: np.ndarray, s: np.ndarray, V: np.ndarray) -> None:
         # The solvers leave rounding where a cold user or film has nothing; their answer is to be the baseline's exactly.
         self.U_, self.V_ = U * self.warm_users_[:, None], V * self.warm_items_[:, None]
-        self.singular_values_ = s
-
-    @property
-    def rank_(self) -> int:
-        """Number of singular values of the fitted matrix that are not zero."""
-        self._check_fitted()
-        return len(self.singular_values_)
+        self.singular_values_, self.rank_ = s, len(s)
 
     @property
     def n_parameters_(self) -> int:
         """Numbers in the singular vectors and values, and in the baseline."""
+        self._check_fitted()
         baseline = {"none": 0, "global": 1, "user": self.n_users_, "bias": self.n_users_ + self.n_items_ + 1}
         return self.rank_ * (self.n_users_ + self.n_items_ + 1) + baseline[self.centre]
 
@@ -75,9 +83,8 @@ class LowRankCompletion(Recommender):
         """Predict pairs; a cold user or film gets the baseline's answer."""
         users, items = self._pairs(users, items, times)
         found = lookup(self.user_offset_, users, self._cold_offset) + lookup(self.item_offset_, items)
-        step = max(
-            1, 4_000_000 // max(self.rank_, 1)
-        )  # pairs at a time: two blocks of factors stay below 64 MB
+        # Pairs at a time: two blocks of factors stay below 64 MB.
+        step = max(1, 4_000_000 // max(len(self.singular_values_), 1))
         for start in range(0, len(users), step):
             rows = slice(start, start + step)
             left = lookup(self.U_, users[rows]) * self.singular_values_
@@ -101,3 +108,13 @@ class LowRankCompletion(Recommender):
     @property
     def _cold_offset(self) -> float:
         return 0.0 if self.centre == "none" else float(self.mean_)
+
+
+def fit_along(train: Interactions, models: Iterable[LowRankCompletion]) -> Iterator:
+    """Fit models one after the other, each from the matrix of the one before it."""
+    start = None
+    for model in models:
+        model._begin(train)
+        model._complete(train, start)
+        start = model.U_, model.singular_values_, model.V_
+        yield model

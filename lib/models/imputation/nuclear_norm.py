@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from lib.models.imputation.sparse_plus_low_rank import ObservedEntries, SparsePlusLowRank, compressed
+from lib.models.imputation.sparse_plus_low_rank import (
+    Factors,
+    ObservedEntries,
+    SparsePlusLowRank,
+    compressed,
+    nothing,
+)
 
 MOST_DIRECTIONS = 64
 """Added at once."""
@@ -19,41 +24,27 @@ ROUNDS_AT_REST = 25
 """And once the rank has settled."""
 
 
-@dataclass
-class Solution:
+class Solution(NamedTuple):
     r"""A low-rank matrix :math:`Z = U \operatorname{diag}(s) V^\top` and how good it is.
 
-    Attributes
-    ----------
-    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
-    objective : float
-        :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2 + \lambda \|Z\|_*`.
-    duality_gap : float
-        Relative: the least objective possible is at least ``objective * (1 - duality_gap)``.
-    history : list of float
-        The objective after each iteration; never rises.
+    The `objective` is :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2 + \lambda \|Z\|_*`, its `history` that after each
+    iteration, which never rises. The least objective possible is at least ``objective * (1 - duality_gap)``.
     """
 
     U: np.ndarray
     s: np.ndarray
     V: np.ndarray
-    objective: float = np.inf
-    duality_gap: float = np.inf
-    converged: bool = False
-    history: list[float] = field(default_factory=list)
-
-    @classmethod
-    def zero(cls, shape: tuple[int, int]) -> Solution:
-        """Return the zero matrix, the solution for every penalty from the data's spectral norm up."""
-        return cls(np.zeros((shape[0], 0)), np.zeros(0), np.zeros((shape[1], 0)))
+    objective: float
+    duality_gap: float
+    converged: bool
+    history: list[float]
 
 
 def solve(
     observed: ObservedEntries,
     shrinkage: float,
     *,
-    start: Solution | None = None,
-    max_rank: int | None = None,
+    start: Factors | None = None,
     tolerance: float = 1e-3,
     max_iterations: int = 500,
     seed: int = 0,
@@ -72,22 +63,9 @@ def solve(
     comes with a certificate: the residual, scaled to spectral norm :math:`\lambda`, is a feasible point of the
     dual problem :math:`\max_Y \langle Y, X\rangle - \tfrac12\|Y\|_F^2` s.t. :math:`\|Y\|_2 \le \lambda`.
 
-    Time per iteration is O(entries x rank), memory O(entries + (rows + columns) x rank).
-
-    Parameters
-    ----------
-    observed : ObservedEntries
-    shrinkage : float
-        :math:`\lambda > 0`, in units of the singular values.
-    start : Solution, optional
-        A solution at a larger penalty, from which to go on; the zero matrix by default.
-    max_rank : int, optional
-        Cap on the rank. Where it binds, the problem is no longer convex and the gap no longer closes.
-    tolerance : float
-        Stop at this relative duality gap. The objective is then usually a thousand times closer to the optimum.
-    max_iterations : int
-    seed : int
-        Of the random start of the singular vectors.
+    Time per iteration is O(entries x rank), memory O(entries + (rows + columns) x rank). The `shrinkage`
+    :math:`\lambda > 0` is in units of the singular values. From a `start`, such as the solution at a larger one, the
+    solver goes on; it stops at a relative duality gap of `tolerance`. The `seed` is of the search for singular vectors.
 
     References
     ----------
@@ -96,17 +74,8 @@ def solve(
     T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
     least squares, Journal of Machine Learning Research 16.
     """
-    # The blocks are thin, and the bits must not depend on the number of cores.
-    with threadpool_limits(1, user_api="blas"):
-        start = start or Solution.zero(observed.shape)
-        return _solve(observed, shrinkage, start, max_rank, tolerance, max_iterations, seed)
-
-
-def _solve(observed, shrinkage, start, max_rank, tolerance, max_iterations, seed) -> Solution:
-    full = min(observed.shape)
-    limit = full if max_rank is None else min(max_rank, full)
-    U, s, V = start.U[:, :limit], start.s[:limit], start.V[:, :limit]
-    history, previous = [], np.inf
+    U, s, V = start or nothing(observed.shape)
+    history: list[float] = []
     while True:
         U, s, V, residual = _prune(observed, U, s, V, shrinkage)
         objective = 0.5 * residual @ residual + shrinkage * s.sum()
@@ -119,18 +88,15 @@ def _solve(observed, shrinkage, start, max_rank, tolerance, max_iterations, seed
         if gap <= tolerance:
             norm = gradient.lanczos_triplets(1, tolerance=1e-5, seed=seed)[1].max(initial=norm)
             gap = _relative_gap(observed.values, residual, shrinkage, objective, norm)
-        # Under a binding cap the gap stays open: rest when a whole round has brought next to nothing.
-        settled = len(s) == limit < full and previous - objective <= 1e-3 * tolerance * objective
-        if gap <= tolerance or settled or len(history) >= max_iterations:
-            return Solution(U, s, V, float(objective), float(gap), bool(gap <= tolerance or settled), history)
-        previous, before = objective, len(history)
-        A, B, residual, grown = _grow(observed, steepest, residual, U, s, V, shrinkage, limit)
+        found = Solution(U, s, V, float(objective), float(gap), bool(gap <= tolerance), history)
+        before = len(history)
+        if found.converged or before >= max_iterations:
+            return found
+        A, B, residual, grown = _grow(observed, steepest, residual, U, s, V, shrinkage)
         rounds = ROUNDS_OF_GROWTH if grown > 0.1 * len(s) else ROUNDS_AT_REST
-        A, B = _descend(
-            observed, A, B, residual, shrinkage, min(rounds, max_iterations - len(history)), history
-        )
+        A, B = _descend(observed, A, B, residual, shrinkage, min(rounds, max_iterations - before), history)
         if len(history) == before:  # no direction of descent is left that rounding does not hide
-            return Solution(U, s, V, float(objective), float(gap), False, history)
+            return found
         U, s, V = compressed(A, B)
 
 
@@ -159,9 +125,8 @@ def _directions_outside(observed, gradient, residual, U, V, seed):
     moved = gradient.times(V)
     left = np.hstack([U, moved - U @ (U.T @ moved)])
     right = -np.hstack([gradient.transposed_times(U), V])
-    return SparsePlusLowRank(observed, residual, left, right).lanczos_triplets(
-        width, tolerance=1e-3, seed=seed
-    )
+    outside = SparsePlusLowRank(observed, residual, left, right)
+    return outside.lanczos_triplets(width, tolerance=1e-3, seed=seed)
 
 
 def _relative_gap(values, residual, shrinkage, objective, norm) -> float:
@@ -171,11 +136,11 @@ def _relative_gap(values, residual, shrinkage, objective, norm) -> float:
     return max(objective - dual, 0.0) / objective if objective > 0 else 0.0
 
 
-def _grow(observed, steepest, residual, U, s, V, shrinkage, limit):
+def _grow(observed, steepest, residual, U, s, V, shrinkage):
     """Add the residual's singular directions above the penalty, as far as the objective falls along them."""
     root = np.sqrt(s)
     A, B = U * root, V * root
-    added = min(int((steepest[1] > shrinkage).sum()), limit - len(s))
+    added = int((steepest[1] > shrinkage).sum())
     if added == 0:
         return A, B, residual, 0
     P, excess, Q = (part[..., :added] for part in steepest)
@@ -224,9 +189,8 @@ def _inverse_curvature(observed, A, B, shrinkage):
     """One over the objective's approximate second derivative by each factor, shape (n_rows + n_columns, rank)."""
     mean_right = observed.column_counts @ B**2 / len(observed)
     mean_left = observed.row_counts @ A**2 / len(observed)
-    curvature = np.vstack(
-        [np.outer(observed.row_counts, mean_right), np.outer(observed.column_counts, mean_left)]
-    )
+    counts = observed.row_counts, observed.column_counts
+    curvature = np.vstack([np.outer(counts[0], mean_right), np.outer(counts[1], mean_left)])
     return 1.0 / (curvature + shrinkage)
 
 

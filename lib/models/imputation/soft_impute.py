@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
-from lib.models.imputation.low_rank import LowRankCompletion
-from lib.models.imputation.nuclear_norm import Solution, solve
+from lib.models.imputation.low_rank import LowRankCompletion, fit_along
+from lib.models.imputation.nuclear_norm import solve
+from lib.models.imputation.sparse_plus_low_rank import Factors
 
 
 class SoftImpute(LowRankCompletion):
@@ -30,8 +31,6 @@ class SoftImpute(LowRankCompletion):
     shrinkage : float
         :math:`\lambda > 0`: every singular value of the completed matrix is lowered by it. In rating units times the
         square root of a count; at the spectral norm of X and above, the matrix is zero.
-    max_rank : int or None
-        Cap on the rank. Where it binds, the problem is no longer convex.
     centre : {'user', 'bias', 'global', 'none'}
     tolerance : float
         Relative duality gap at which the solver stops: the objective is proven to lie within this of the optimum,
@@ -42,20 +41,14 @@ class SoftImpute(LowRankCompletion):
 
     Attributes
     ----------
-    U_, singular_values_, V_ : ndarray, shape (n_users, rank), (rank,), (n_items, rank)
-    objective_ : float
     duality_gap_ : float
-        Relative, as certified.
-    objective_history_ : ndarray
-        After each iteration; never rises.
-    rank_, n_iterations_ : int
-    converged_ : bool
+        Relative, as certified. The other ones are those of `LowRankCompletion`.
 
     Raises
     ------
     ValueError
         From `fit`: `shrinkage` is not above zero (at zero every matrix through the ratings is a solution), or
-        `max_rank`, `tolerance`, `max_iterations` or `centre` is out of range.
+        `tolerance`, `max_iterations` or `centre` is out of range.
     """
 
     card = Card(
@@ -74,7 +67,6 @@ class SoftImpute(LowRankCompletion):
         self,
         *,
         shrinkage: float = 10.0,
-        max_rank: int | None = None,
         centre: str = "user",
         tolerance: float = 1e-3,
         max_iterations: int = 500,
@@ -82,36 +74,18 @@ class SoftImpute(LowRankCompletion):
     ):
         self._store(locals())
 
-    def fit_from(self, train: Interactions, start: Solution | None) -> Self:
-        """Fit from another solution, which saves iterations where its penalty was a similar one.
-
-        Parameters
-        ----------
-        train : Interactions
-        start : Solution or None
-            Of the same pairs; None starts as ``fit`` does.
-        """
-        self._begin(train)
-        self._complete(train, start)
-        return self
-
-    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._complete(train, None)
-
-    def _complete(self, train: Interactions, start: Solution | None) -> None:
+    def _complete(self, train: Interactions, start: Factors | None) -> None:
         if not self.shrinkage > 0:
             raise ValueError(
                 f"SoftImpute: shrinkage must be above zero; got {self.shrinkage}. At zero every matrix through the "
                 "ratings is a solution; use a small positive value."
             )
-        if self.max_rank is not None and self.max_rank < 1:
-            raise ValueError(f"SoftImpute: max_rank must be at least 1, or None; got {self.max_rank}")
         if not self.tolerance > 0 or self.max_iterations < 1:
             raise ValueError("SoftImpute: tolerance must be above zero and max_iterations at least 1")
-        found = solve(
-            self._observe(train), float(self.shrinkage), start=start, max_rank=self.max_rank,
-            tolerance=self.tolerance, max_iterations=self.max_iterations, seed=self.seed,
-        )  # fmt: skip
+        settings = {name: self.parameters[name] for name in ("tolerance", "max_iterations", "seed")}
+        observed = self._observe(train)
+        with threadpool_limits(1, user_api="blas"):  # the bits must not depend on the machine
+            found = solve(observed, float(self.shrinkage), start=start, **settings)
         self._keep(found.U, found.s, found.V)
         self.objective_, self.duality_gap_ = np.float64(found.objective), np.float64(found.duality_gap)
         self.objective_history_ = np.array(found.history)
@@ -119,18 +93,6 @@ class SoftImpute(LowRankCompletion):
 
 
 def soft_impute_path(train: Interactions, shrinkages: Iterable[float], **parameters) -> Iterator[SoftImpute]:
-    """Fit Soft-Impute along falling penalties, each from the solution before it.
-
-    Parameters
-    ----------
-    train : Interactions
-    shrinkages : iterable of float
-        In any order; models come back from the largest, whose rank is lowest, to the smallest.
-    **parameters
-        Further parameters of `SoftImpute`.
-    """
-    start = None
-    for shrinkage in sorted(map(float, shrinkages), reverse=True):
-        model = SoftImpute(shrinkage=shrinkage, **parameters).fit_from(train, start)
-        start = Solution(model.U_, model.singular_values_, model.V_)
-        yield model
+    """Fit Soft-Impute along penalties, from the largest to the smallest, each from the solution before it."""
+    falling = sorted(map(float, shrinkages), reverse=True)
+    return fit_along(train, (SoftImpute(shrinkage=shrinkage, **parameters) for shrinkage in falling))

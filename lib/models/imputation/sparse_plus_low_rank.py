@@ -7,6 +7,9 @@ from numba import njit
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+Factors = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""U, s, V of a matrix U diag(s) V', shapes (n_rows, rank), (rank,) and (n_columns, rank); singular values falling."""
+
 
 @njit(cache=True, fastmath=True)
 def _entries(pointers, columns, left, right, out):
@@ -35,19 +38,10 @@ def _slopes(pointers, columns, left, right, left_step, right_step, first, second
 
 
 class ObservedEntries:
-    r"""The places :math:`\Omega` at which a matrix is observed, and its values there.
+    r"""The places :math:`\Omega` at which a matrix is observed, and its `values` there, row by row.
 
-    Parameters
-    ----------
-    matrix : sparse array, shape (n_rows, n_columns)
-        A stored entry is observed, a stored zero included. No entry may stand twice.
-
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n_entries,)
-        Row by row.
-    row_counts, column_counts : ndarray
-        Observed entries a row and a column.
+    They are the stored entries of the sparse matrix, stored zeros included; none may stand twice. `row_counts` and
+    `column_counts` say how many there are a row and a column.
     """
 
     def __init__(self, matrix: sparse.sparray):
@@ -56,10 +50,8 @@ class ObservedEntries:
         self.shape = rows.shape
         self.values, self._pointers, self._columns = rows.data, rows.indptr, rows.indices
         # The transposed layout, and where each of its entries stands in the row-wise one.
-        places = sparse.csr_array(
-            (np.arange(rows.nnz, dtype=np.float64), rows.indices, rows.indptr), rows.shape
-        )
-        by_column = places.T.tocsr()
+        places = np.arange(rows.nnz, dtype=np.float64)
+        by_column = sparse.csr_array((places, rows.indices, rows.indptr), rows.shape).T.tocsr()
         self._order = by_column.data.astype(np.intp)
         self._row_pointers, self._rows = by_column.indptr, by_column.indices
         self.row_counts, self.column_counts = np.diff(rows.indptr), np.diff(by_column.indptr)
@@ -74,12 +66,9 @@ class ObservedEntries:
         return out
 
     def slopes(self, left, right, left_step, right_step) -> tuple[np.ndarray, np.ndarray]:
-        """How the entries of ``left @ right.T`` change with t when both factors move along their steps.
+        """Return first and second, by which the entries change with t when both factors move along their steps.
 
-        Returns
-        -------
-        first, second : ndarray, shape (n_entries,)
-            The entries are ``entries(left, right) + t * first + t**2 * second``, exactly.
+        They are then exactly ``entries(left, right) + t * first + t**2 * second``.
         """
         first, second = np.zeros(len(self)), np.zeros(len(self))
         _slopes(self._pointers, self._columns, left, right, left_step, right_step, first, second)
@@ -88,27 +77,15 @@ class ObservedEntries:
     def sparse(self, values: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return the sparse matrix with these values at the observed places, and its transpose, both row by row."""
         rows = sparse.csr_array((values, self._columns, self._pointers), shape=self.shape)
-        columns = sparse.csr_array(
-            (values[self._order], self._rows, self._row_pointers), shape=self.shape[::-1]
-        )
-        return rows, columns
+        by_column = values[self._order], self._rows, self._row_pointers
+        return rows, sparse.csr_array(by_column, shape=self.shape[::-1])
 
 
 class SparsePlusLowRank:
-    """The matrix ``S + left @ right.T``, as products with thin blocks.
+    """The matrix ``S + left @ right.T``, as products with thin blocks (Hastie et al. 2015, section 5).
 
-    Parameters
-    ----------
-    observed : ObservedEntries
-    values : ndarray, shape (n_entries,)
-        The values of S at the observed places.
-    left, right : ndarray, shape (n_rows, rank) and (n_columns, rank), optional
-        Without them the matrix is S alone.
-
-    References
-    ----------
-    T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
-    least squares, Journal of Machine Learning Research 16, section 5.
+    `values` are those of S at the observed places; `left` and `right`, shapes (n_rows, rank) and (n_columns, rank), may
+    be absent.
     """
 
     def __init__(self, observed: ObservedEntries, values: np.ndarray, left=None, right=None):
@@ -126,23 +103,12 @@ class SparsePlusLowRank:
         product = self._transposed @ block
         return product if self._left is None else product + self._right @ (self._left.T @ block)
 
-    def leading_triplets(self, start: np.ndarray, n_rounds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Leading singular triplets by subspace iteration.
+    def leading_triplets(self, start: np.ndarray, n_rounds: int) -> Factors:
+        """Leading singular triplets by subspace iteration, as many as `start`, shape (n_columns, p), has columns.
 
-        The error of the k-th triplet falls by (s_p / s_k)^2 a round, with p columns in `start`; a start near the
-        answer, such as the last iteration's, makes one or two rounds enough.
-
-        Parameters
-        ----------
-        start : ndarray, shape (n_columns, p)
-            Spans a guess at the leading right singular vectors; p is how many triplets come back.
-        n_rounds : int
-            Rounds of a product with the matrix and one with its transpose.
-
-        Returns
-        -------
-        U, s, V : ndarray, shape (n_rows, p), (p,), (n_columns, p)
-            Singular values falling.
+        `start` spans a guess at the leading right singular vectors. A round is a product with the matrix and one with
+        its transpose; in it the error of the k-th triplet falls by (s_p / s_k)^2. A start near the answer, such as the
+        last iteration's, makes one or two rounds enough.
         """
         right = start
         for _ in range(n_rounds):
@@ -151,21 +117,11 @@ class SparsePlusLowRank:
         V, s, rotation = np.linalg.svd(right, full_matrices=False)
         return left @ rotation.T, s, V
 
-    def lanczos_triplets(
-        self, k: int, *, tolerance: float, seed: int = 0
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def lanczos_triplets(self, k: int, *, tolerance: float, seed: int = 0) -> Factors:
         """At most k leading singular triplets without a guess, by the Lanczos method on the Gram matrix's products.
 
-        Far more accurate than `leading_triplets` from a random start where singular values fall slowly. The arrays
-        are as there.
-
-        Parameters
-        ----------
-        k : int
-        tolerance : float
-            Relative accuracy of the squared singular values.
-        seed : int
-            Of the start vector.
+        Far more accurate than `leading_triplets` from a random start where singular values fall slowly. `tolerance` is
+        the relative accuracy of the squared singular values, `seed` the start vector's.
         """
         n_columns = self.shape[1]
         if k >= n_columns // 2:  # the method needs room for its Krylov space; small enough to take all
@@ -180,25 +136,27 @@ class SparsePlusLowRank:
         # A vector in the row space: columns without an entry must stay exactly zero.
         start = gram.matvec(start)
         if not start.any():
-            return np.zeros((self.shape[0], 0)), np.zeros(0), np.zeros((n_columns, 0))
+            return nothing(self.shape)
         _, V = eigsh(gram, k=k, v0=start, tol=tolerance)
         left = self.times(V[:, ::-1])
         s = np.linalg.norm(left, axis=0)
         return left / np.maximum(s, np.finfo(float).tiny), s, V[:, ::-1]
 
 
-def compressed(left: np.ndarray, right: np.ndarray, least: float = 0.0):
-    """Singular value decomposition of ``left @ right.T``, dropping singular values up to `least`.
+def nothing(shape: tuple[int, int]) -> Factors:
+    """Return the zero matrix."""
+    return np.zeros((shape[0], 0)), np.zeros(0), np.zeros((shape[1], 0))
 
-    Returns
-    -------
-    U, s, V : ndarray, shape (n_rows, rank), (rank,), (n_columns, rank)
-        Singular values falling; the sign of each pair is fixed, so that equal input gives equal output.
+
+def compressed(left: np.ndarray, right: np.ndarray) -> Factors:
+    """Singular value decomposition of ``left @ right.T`` without singular values of zero.
+
+    The sign of each pair of vectors is fixed, so that equal input gives equal output.
     """
     basis_left, upper_left = np.linalg.qr(left)
     basis_right, upper_right = np.linalg.qr(right)
     U, s, V = np.linalg.svd(upper_left @ upper_right.T)
-    kept = s > least
+    kept = s > 0
     U, s, V = basis_left @ U[:, : len(s)][:, kept], s[kept], basis_right @ V[: len(s)].T[:, kept]
     signs = np.where(U[np.abs(U).argmax(axis=0), np.arange(len(s))] < 0, -1.0, 1.0) if len(s) else np.ones(0)
     return U * signs, s, V * signs

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 
@@ -14,13 +12,10 @@ from lib.models.base import Recommender, lookup
 from lib.models.card import Card
 from lib.models.lists.bpr_engine import add_slopes, sgd_pass, shorten
 from lib.models.lists.bpr_sampling import TripletSampler, stream
-from lib.models.lists.item_weights import implicit_matrix
+from lib.models.lists.item_weights import check, implicit_matrix
 
 BLOCK = 8192
 """Triplets drawn at once where each has its own step."""
-
-EpochPass = Callable[[int], tuple[float, int]]
-"""Takes an epoch's number, returns the sum of the triplets' losses and how many triplets there were."""
 
 
 class BPR(Recommender):
@@ -41,46 +36,39 @@ class BPR(Recommender):
     The score orders films and says nothing about stars. A cold user, without positives, has the mean vector of the others
     and so gets a list much like that of most popular films. With `negative_power` 0 an unrated film is a negative like
     any other and sinks below nearly all. Otherwise it is never drawn; it is then given the mean vector of the films that
-    are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film.
-
-    Factors are of single precision, as `implicit` has them; scores are computed in double.
+    are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film. Factors are
+    of single precision, as `implicit` has them; scores are computed in double.
 
     Parameters
     ----------
     n_factors : int
-        Length of the vectors.
     learning_rate : float
         A step of Adam needs far less (3e-3 in project D) than one of "sgd".
     l2 : float
         :math:`\lambda`.
     n_epochs : int
-        An epoch is as many triplets as there are positives.
+        Of as many triplets as there are positives.
     threshold : float or None
         Least training rating that is a positive; None takes all.
     optimiser : {"sgd", "adam"}
         With "adam" all that a batch owes to one row is summed before it is squared, as by Keras 2, with which project D
         ran; Keras 3 on TensorFlow squares the parts of a gathered row one by one.
     batch_size : int
-        Triplets a step of "adam"; "sgd" does not use it.
+        Triplets a step of "adam".
     sampling : {"rating", "user"}
         Whether a positive is drawn evenly from all, as `implicit` does, or a user evenly and then a positive of that
         user, as project D does.
     negative_power : float
-        Negatives are drawn with a chance proportional to the film's number of positives to this power. 0 draws evenly
-        over the catalogue, as the paper and project D do; `implicit` has 1.
+        Negatives are drawn with a chance proportional to the film's number of positives to this power: evenly over the
+        catalogue at 0, as by the paper and project D; `implicit` has 1.
     n_tries : int
         Draws of a negative that is none of the user's positives before the triplet is skipped. 1 skips at once, as
         `implicit` does: its epoch then has fewer steps, and users with many positives count for less.
     initial_scale : float
         Standard deviation of the vectors at the start; biases start at zero.
-    clip_norm : float or None
-        Length to which "adam" shortens a longer gradient, taken over all weights; None for no limit. (Each row's gradient
-        is summed first. TensorFlow's ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts
-        of gathered rows.)
-    n_threads : int
-        Threads of "sgd". They share an epoch's triplets and write to the same vectors without locks (Hogwild; Recht et
-        al. 2011): one thread gives the same bits every time, several may differ from run to run. "adam" takes its steps
-        with Numba's threads, whose number does not change the bits.
+    clip_norm : float
+        Length to which "adam" shortens a longer gradient, over all weights and summed by row. (TensorFlow's
+        ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts of gathered rows.)
     seed : int
         Of the start and of the triplets.
 
@@ -89,8 +77,8 @@ class BPR(Recommender):
     user_embeddings_, item_embeddings_ : ndarray of float32, shapes (n_users, n_factors), (n_items, n_factors)
     item_biases_ : ndarray of float32, shape (n_items,)
     train_loss_ : ndarray of float64, shape (n_epochs,)
-        Mean of :math:`-\ln \sigma` over an epoch's triplets, each before the step that it is part of. Nothing is chosen
-        by it, nor by validation data.
+        Mean of :math:`-\ln \sigma` over an epoch's triplets, each before its step. Nothing is chosen by it, nor by
+        validation data.
     n_skipped_ : int
         Triplets left out, over all epochs, since no negative was found.
 
@@ -128,8 +116,7 @@ class BPR(Recommender):
         negative_power: float = 0.0,
         n_tries: int = 64,
         initial_scale: float = 0.05,
-        clip_norm: float | None = 5.0,
-        n_threads: int = 1,
+        clip_norm: float = 5.0,
         seed: int = 0,
     ):
         self._store(locals())
@@ -142,22 +129,30 @@ class BPR(Recommender):
             raise ValueError(
                 f"BPR: no training rating reaches threshold={self.threshold}; choose a lower one"
             )
+        by_user = self.sampling == "user"
         sampler = TripletSampler(
-            positives, by_user=self.sampling == "user", negative_power=self.negative_power, n_tries=self.n_tries,
-        )  # fmt: skip
+            positives, by_user=by_user, negative_power=self.negative_power, n_tries=self.n_tries
+        )
         weights = self._start(train.n_users, train.n_items)
-        make = self._sgd if self.optimiser == "sgd" else self._adam
-        pass_over = make(weights, self._parts(weights, train.n_users), sampler)
+        parts = self._parts(weights, train.n_users)
+        single = self.optimiser == "sgd"
+        take_step = self._sgd(parts) if single else self._adam(weights, parts)
+        size = BLOCK if single else self.batch_size
         losses, n_skipped = [], 0
         for epoch in range(self.n_epochs):
-            loss, n = pass_over(epoch)
+            state = stream(self.seed, epoch, 0) if single else stream(self.seed, epoch)
+            loss, n = 0.0, 0
+            for low in range(0, positives.nnz, size):
+                triplets = sampler.draw(state, min(size, positives.nnz - low))
+                loss += take_step(triplets)
+                n += len(triplets[0])
             losses.append(loss / max(n, 1))
             n_skipped += positives.nnz - n
             if not (np.isfinite(losses[-1]) and np.isfinite(weights).all()):
                 raise FloatingPointError(
                     f"BPR diverged in epoch {epoch + 1} at learning_rate={self.learning_rate}; try a smaller one"
                 )
-        self._keep(*self._parts(weights, train.n_users), positives)
+        self._keep(*parts, positives)
         self.train_loss_, self.n_skipped_ = np.array(losses), n_skipped
 
     def _start(self, n_users: int, n_items: int) -> np.ndarray:
@@ -175,46 +170,24 @@ class BPR(Recommender):
         users, items, biases = np.split(weights, [n_users * k, (n_users + n_items) * k])
         return users.reshape(-1, k), items.reshape(-1, k), biases
 
-    def _sgd(self, weights: np.ndarray, parts: tuple, sampler: TripletSampler) -> EpochPass:
-        """Return an epoch of steps a triplet: each thread draws its share of the triplets from a stream of its own."""
-        bounds = np.linspace(0, sampler.n_positives, self.n_threads + 1).astype(int)
+    def _sgd(self, parts: tuple) -> Callable[[tuple], float]:
+        """Return what takes a step for each of some triplets, and returns the sum of their losses."""
+        return lambda triplets: sgd_pass(*parts, *triplets, self.learning_rate, self.l2)
 
-        def share(epoch: int, thread: int) -> tuple[float, int]:
-            state, loss, n = stream(self.seed, epoch, thread), 0.0, 0
-            for low in range(bounds[thread], bounds[thread + 1], BLOCK):
-                triplets = sampler.draw(state, min(BLOCK, bounds[thread + 1] - low))
-                loss += sgd_pass(*parts, *triplets, self.learning_rate, self.l2)
-                n += len(triplets[0])
-            return loss, n
-
-        def pass_over(epoch: int) -> tuple[float, int]:
-            if self.n_threads == 1:
-                return share(epoch, 0)
-            with ThreadPoolExecutor(self.n_threads) as pool:  # the kernels let go of Python's lock
-                found = list(pool.map(partial(share, epoch), range(self.n_threads)))
-            return sum(loss for loss, _ in found), sum(n for _, n in found)
-
-        return pass_over
-
-    def _adam(self, weights: np.ndarray, parts: tuple, sampler: TripletSampler) -> EpochPass:
-        """Return an epoch of steps a batch."""
+    def _adam(self, weights: np.ndarray, parts: tuple) -> Callable[[tuple], float]:
+        """Return the same for one step with all of them."""
         gradient = np.zeros_like(weights)
         slopes = self._parts(gradient, len(parts[0]))
         adam = Adam({"all": weights}, self.learning_rate)
 
-        def pass_over(epoch: int) -> tuple[float, int]:
-            state, loss, n = stream(self.seed, epoch), 0.0, 0
-            for low in range(0, sampler.n_positives, self.batch_size):
-                triplets = sampler.draw(state, min(self.batch_size, sampler.n_positives - low))
-                loss += add_slopes(*parts, *triplets, self.l2, *slopes)
-                if self.clip_norm is not None:
-                    shorten(gradient, self.clip_norm)
-                adam.step({"all": gradient})
-                gradient[:] = 0
-                n += len(triplets[0])
-            return loss, n
+        def take_step(triplets: tuple) -> float:
+            loss = add_slopes(*parts, *triplets, self.l2, *slopes)
+            shorten(gradient, self.clip_norm)
+            adam.step({"all": gradient})
+            gradient[:] = 0
+            return loss
 
-        return pass_over
+        return take_step
 
     def _keep(self, users: np.ndarray, items: np.ndarray, biases: np.ndarray, positives) -> None:
         """Keep the weights, with those of cold users and of films that no step has touched filled in."""
@@ -230,17 +203,12 @@ class BPR(Recommender):
         self.user_embeddings_, self.item_embeddings_, self.item_biases_ = users, items, biases
 
     def _check(self) -> None:
-        for name in ("n_factors", "n_epochs", "batch_size", "n_tries", "n_threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"BPR: {name} must be at least 1; got {getattr(self, name)}")
-        for name in ("learning_rate", "initial_scale"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"BPR: {name} must be positive; got {getattr(self, name)}")
-        for name in ("l2", "negative_power"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"BPR: {name} must not be negative; got {getattr(self, name)}")
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"BPR: clip_norm must be positive, or None for no limit; got {self.clip_norm}")
+        check(
+            self,
+            counts=("n_factors", "n_epochs", "batch_size", "n_tries"),
+            positive=("learning_rate", "initial_scale", "clip_norm"),
+            not_negative=("l2", "negative_power"),
+        )
         for name, known in (("optimiser", ("sgd", "adam")), ("sampling", ("rating", "user"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"BPR: {name} must be {' or '.join(known)}; got {getattr(self, name)!r}")
@@ -255,9 +223,8 @@ class BPR(Recommender):
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of the vectors."""
         self._check_fitted()
-        return (
-            self._of_users(np.asarray(users)) @ self.item_embeddings_.T.astype(np.float64) + self.item_biases_
-        )
+        items = self.item_embeddings_.T.astype(np.float64)
+        return self._of_users(np.asarray(users)) @ items + self.item_biases_
 
     @property
     def n_parameters_(self) -> int:

@@ -13,7 +13,7 @@ LARGE = 1e100
 """Where a product of factors of at most two is cut off, far from overflow."""
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@njit(cache=True, fastmath=REORDERED, error_model="numpy")
 def sgd_pass(users, items, biases, user_of, liked, others, learning_rate, l2):
     r"""Take one step a triplet (u, i, j), one after the other, against the gradient of the triplet's own loss.
 
@@ -21,20 +21,9 @@ def sgd_pass(users, items, biases, user_of, liked, others, learning_rate, l2):
         + \tfrac{\lambda}{2} (|p_u|^2 + |q_i|^2 + |q_j|^2 + b_i^2 + b_j^2), \qquad
         x_{uij} = \langle p_u, q_i - q_j \rangle + b_i - b_j .
 
-    Parameters
-    ----------
-    users, items : float32 arrays, shapes (n_users, k), (n_items, k)
-        Updated in place.
-    biases : float32 array, shape (n_items,)
-        Updated in place.
-    user_of, liked, others : int32 arrays, shape (n,)
-        The triplets; `liked` and `others` differ.
-    learning_rate, l2 : float
-
-    Returns
-    -------
-    float
-        The sum of :math:`-\ln \sigma(x_{uij})`, each just before its step.
+    The weights p, q and b, float32 arrays of shapes (n_users, k), (n_items, k) and (n_items,), are updated in place. In
+    the triplets, int32 arrays of shape (n,), `liked` and `others` differ. Returns the sum of
+    :math:`-\ln \sigma(x_{uij})`, each just before its step.
     """
     k = users.shape[1]
     one = np.float32(1.0)
@@ -65,7 +54,7 @@ def sgd_pass(users, items, biases, user_of, liked, others, learning_rate, l2):
     return total + math.log(product)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED, error_model="numpy")
+@njit(cache=True, fastmath=REORDERED, error_model="numpy")
 def add_slopes(users, items, biases, user_of, liked, others, l2, to_users, to_items, to_biases):
     r"""Add to `to_users`, `to_items` and `to_biases` the gradient of a batch B of triplets.
 
@@ -101,15 +90,14 @@ def add_slopes(users, items, biases, user_of, liked, others, l2, to_users, to_it
 
 def shorten(gradient: np.ndarray, longest: float) -> None:
     """Scale a gradient that is longer than `longest` down to it, in place."""
-    norm = math.sqrt(squared_norm(gradient))
+    norm = math.sqrt(_squared_norm(gradient))
     if norm > longest:
         gradient *= np.float32(longest / norm)
 
 
-@njit(cache=True, nogil=True, fastmath=REORDERED)
-def squared_norm(values):
-    """Sum of squares, in double precision."""
-    total = 0.0
+@njit(cache=True, fastmath=REORDERED)
+def _squared_norm(values):
+    total = 0.0  # in double precision
     for n in range(len(values)):
         total += np.float64(values[n]) * np.float64(values[n])
     return total

@@ -15,25 +15,16 @@ STEP = np.uint64(0x9E3779B97F4A7C15)
 class TripletSampler:
     r"""Draws triplets (user, positive, negative).
 
-    A negative is drawn with a chance proportional to the number of positives of the film, to some power (0 for evenly
-    over the whole catalogue), and again while it is among the user's positives. So, given the user, negatives follow
-    that law over the films that are none of the user's. A triplet whose negative is still a positive after `n_tries`
-    draws is skipped.
+    With `by_user` a user is drawn evenly from those with positives and then a positive of that user; otherwise a positive
+    evenly from all. A negative is drawn again while it is among the user's positives: given the user, negatives follow
+    the law of `negative_power` over the films that are none of the user's. See `lib.models.lists.bpr.BPR`.
 
     Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash, a few bits a
     positive): a bit that is not set settles it with one look at memory. Where it is set, a binary search in the user's
     sorted films does. Triplets are drawn many at a time, each stage for all of them, so that memory is waited for side by
     side.
 
-    Parameters
-    ----------
-    positives : csr_array, shape (n_users, n_items)
-        Stored entries are positives; rows sorted by film. At least one entry.
-    by_user : bool
-        Whether to draw a user evenly from those with positives and then a positive of that user; otherwise a positive is
-        drawn evenly from all.
-    negative_power : float
-    n_tries : int
+    `positives`, shape (n_users, n_items), stores at least one entry, each row's sorted by film.
 
     Raises
     ------
@@ -51,38 +42,28 @@ class TripletSampler:
                 f"BPR: every user has all films that can be negatives among the positives; {hint}"
             )
         self.by_user, self.n_tries = by_user, n_tries
-        self.start = positives.indptr.astype(np.int64)
-        self.pairs = np.column_stack([np.repeat(np.arange(len(counts)), counts), positives.indices])
-        self.pairs = np.ascontiguousarray(self.pairs, dtype=np.int32)
-        self.films = np.ascontiguousarray(positives.indices, dtype=np.int32)
-        self.active = np.flatnonzero(counts).astype(np.int32)
-        self.n_items, self.n_positives = positives.shape[1], positives.nnz
-        self.shares, self.aliases = np.empty(0), np.empty(0, np.int32)
+        start = positives.indptr.astype(np.int64)
+        films = positives.indices.astype(np.int32)
+        pairs = np.column_stack([np.repeat(np.arange(len(counts)), counts), films]).astype(np.int32)
+        self.positives = np.flatnonzero(counts).astype(np.int32), pairs, start, films
+        n_items = positives.shape[1]
+        table = np.empty(0), np.empty(0, np.int32)
         if negative_power:
-            self.shares, self.aliases = alias_table(item_counts.astype(np.float64) ** negative_power)
-        most = _power_of_two(np.array([self.n_items]))
+            table = alias_table(item_counts.astype(np.float64) ** negative_power)
+        self.law = n_items, *table
+        most = _power_of_two(np.array([n_items]))
         sizes = np.minimum(_power_of_two(BITS_A_POSITIVE * counts), most)
-        self.filter_start = np.concatenate([[0], np.cumsum(sizes // 64)]).astype(np.int64)
-        self.filter = fill_filter(self.start, self.films, self.filter_start)
+        filter_start = np.concatenate([[0], np.cumsum(sizes // 64)]).astype(np.int64)
+        self.sieve = filter_start, fill_filter(start, films, filter_start)
 
     def draw(self, state: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw n triplets; fewer come back where some are skipped.
+        """Draw n triplets, int32 arrays of users, positives and negatives; fewer come back where some are skipped.
 
-        Parameters
-        ----------
-        state : ndarray of uint64, shape (1,)
-            Of the random numbers, from `stream`; moved on in place.
-        n : int
-
-        Returns
-        -------
-        users, positives, negatives : ndarrays of int32, shape (at most n,)
+        The `state` of the random numbers, from `stream`, moves on in place.
         """
-        users, liked, others = (np.empty(n, np.int32) for _ in range(3))
-        kept = draw_triplets(
-            state, self.by_user, self.n_tries, self.active, self.pairs, self.start, self.films, self.filter_start, self.filter,
-            self.n_items, self.shares, self.aliases, users, liked, others,
-        )  # fmt: skip
+        users, liked, others = triplets = tuple(np.empty(n, np.int32) for _ in range(3))
+        given = self.positives, self.sieve, self.law
+        kept = draw_triplets(state, self.by_user, self.n_tries, *given, triplets)
         return users[:kept], liked[:kept], others[:kept]
 
 
@@ -106,20 +87,10 @@ def unit(state):
 
 @njit(cache=True)
 def alias_table(weights):
-    r"""Make Walker's alias table, by Vose's method: draws from any law at the cost of one random number.
+    """Make Walker's alias table, by Vose's method: draws from any law at the cost of one random number.
 
     To draw: take x evenly from [0, n), j its whole part; the outcome is j if the rest is below ``shares[j]``, else
-    ``aliases[j]``.
-
-    Parameters
-    ----------
-    weights : float64 array, shape (n,)
-        Not negative, with a positive sum.
-
-    Returns
-    -------
-    shares : float64 array, shape (n,)
-    aliases : int32 array, shape (n,)
+    ``aliases[j]``. Weights are float64, not negative, with a positive sum.
     """
     n = len(weights)
     shares = weights * (n / weights.sum())
@@ -144,9 +115,8 @@ def alias_table(weights):
             n_small += 1
     for t in range(n_large):
         shares[large[t]] = 1.0
-    for t in range(
-        n_small
-    ):  # left by rounding: one, but for an outcome without weight, which must never be drawn
+    # Left by rounding: one, but for an outcome without weight, which must never be drawn.
+    for t in range(n_small):
         shares[small[t]] = 1.0 if weights[small[t]] > 0.0 else 0.0
     return shares, aliases
 
@@ -174,12 +144,13 @@ def contains(films, low, high, film):
     return films[low] == film
 
 
-@njit(cache=True, nogil=True)
-def draw_triplets(
-    state, by_user, n_tries, active, pairs, start, films, filter_start, filter_words, n_items, shares, aliases, users, liked,
-    others,
-):  # fmt: skip
-    """Fill `users`, `liked` and `others` with triplets, and return how many there are; see `TripletSampler`."""
+@njit(cache=True)
+def draw_triplets(state, by_user, n_tries, positives, sieve, law, triplets):
+    """Fill `triplets` (users, liked, others), and return how many there are; see `TripletSampler`."""
+    active, pairs, start, films = positives
+    filter_start, filter_words = sieve
+    n_items, shares, aliases = law
+    users, liked, others = triplets
     now, n = state[0], len(users)
     for t in range(n):
         now += STEP

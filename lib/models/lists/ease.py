@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from lib.models.card import Card
-from lib.models.lists.item_weights import ItemWeights
+from lib.models.lists.item_weights import ItemWeights, check
 
 MOST_ITEMS = 40_000
 """Largest catalogue: its weights, items x items in double precision, then take 12.8 GB."""
@@ -47,8 +47,7 @@ class EASE(ItemWeights):
 
     def _weights(self, history: sparse.csr_array) -> np.ndarray:
         n_items = history.shape[1]
-        if not self.l2 > 0:
-            raise ValueError(f"EASE: l2 must be positive; got {self.l2}")
+        check(self, positive=("l2",))
         if n_items > MOST_ITEMS:
             raise ValueError(
                 f"EASE: {n_items:,} films ask for {8e-9 * n_items**2:.0f} GB; it takes at most {MOST_ITEMS:,}"

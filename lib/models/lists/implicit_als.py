@@ -11,7 +11,7 @@ from lib.data.interactions import Interactions
 from lib.models.als_rows import solve_ridge
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
-from lib.models.lists.item_weights import as_ones, implicit_matrix
+from lib.models.lists.item_weights import as_ones, check, implicit_matrix
 
 
 class ImplicitALS(Recommender):
@@ -32,7 +32,6 @@ class ImplicitALS(Recommender):
     Parameters
     ----------
     n_factors : int
-        Length of the vectors.
     l2 : float
         :math:`\lambda`.
     alpha : float
@@ -41,8 +40,6 @@ class ImplicitALS(Recommender):
         Passes over users and films.
     threshold : float or None
         Least training rating that counts as a positive; None counts all.
-    n_threads : int
-        Of `implicit`.
     seed : int
         Of the start.
 
@@ -79,56 +76,52 @@ class ImplicitALS(Recommender):
         alpha: float = 1.0,
         n_iterations: int = 15,
         threshold: float | None = None,
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._check()
+        check(self, counts=("n_factors", "n_iterations"), positive=("l2", "alpha"))
         positives = implicit_matrix(train, self.threshold)
         if positives.nnz == 0:
             raise ValueError(
                 f"ImplicitALS: no training rating reaches threshold={self.threshold}; choose a lower one"
             )
-        users, items = self._factorise(positives)
-        active, rated = (
-            np.diff(positives.indptr) > 0,
-            np.bincount(positives.indices, minlength=train.n_items) > 0,
-        )
-        self.mean_user_ = users[active].mean(axis=0, dtype=np.float64)
-        users[~active], items[~rated] = self.mean_user_, 0.0
-        self.user_embeddings_, self.item_embeddings_ = users, items
-
-    def _factorise(self, positives: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-        confidences = sparse.csr_matrix(positives, dtype=np.float32, copy=True)
-        confidences.data[:] = 1.0 + self.alpha
+        confidences = sparse.csr_matrix(positives * (1.0 + self.alpha), dtype=np.float32)
         # More BLAS threads than one slow `implicit` down, and it would warn of that.
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
             from implicit.cpu.als import AlternatingLeastSquares
             from implicit.recommender_base import ModelFitError
 
             model = AlternatingLeastSquares(
-                factors=self.n_factors, regularization=self.l2, alpha=1.0, iterations=self.n_iterations,
-                num_threads=self.n_threads, random_state=self.seed,
-            )  # fmt: skip
+                factors=self.n_factors,
+                regularization=self.l2,
+                alpha=1.0,
+                iterations=self.n_iterations,
+                num_threads=1,
+                random_state=self.seed,
+            )
             try:
                 model.fit(confidences, show_progress=False)
-                finite = np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()
+                users, items = model.user_factors, model.item_factors
+                finite = np.isfinite(users).all() and np.isfinite(items).all()
             except ModelFitError:
                 finite = False
         if not finite:
             raise FloatingPointError(
                 f"ImplicitALS: vectors are not finite at alpha={self.alpha}, l2={self.l2}; try a smaller alpha"
             )
-        return model.user_factors, model.item_factors
+        active = np.diff(positives.indptr) > 0
+        rated = np.bincount(positives.indices, minlength=train.n_items) > 0
+        self.mean_user_ = users[active].mean(axis=0, dtype=np.float64)
+        users[~active], items[~rated] = self.mean_user_, 0.0
+        self.user_embeddings_, self.item_embeddings_ = users, items
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs by the product of their vectors."""
         users, items = self._pairs(users, items, times)
-        return np.einsum(
-            "nf,nf->n", self._of_users(users), lookup(self.item_embeddings_, items).astype(np.float64)
-        )
+        of_items = lookup(self.item_embeddings_, items).astype(np.float64)
+        return np.einsum("nf,nf->n", self._of_users(users), of_items)
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of the vectors."""
@@ -143,28 +136,10 @@ class ImplicitALS(Recommender):
 
         .. math:: x = (Y^\top Y + \alpha F^\top F + \lambda I)^{-1} (1 + \alpha) F^\top 1 .
 
-        Parameters
-        ----------
-        histories : sparse array, shape (n, n_items)
-            A stored entry means a positive, whatever its value; `threshold` is not applied. Left as it is.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_items)
-            A row without entries gets the scores of the mean training user. The films of the history are not masked.
-
-        Raises
-        ------
-        ValueError
-            The histories are of another catalogue.
+        Parameters, shapes and errors are those of `lib.models.lists.item_weights.ItemWeights.score_histories`; a row
+        without entries gets the scores of the mean training user.
         """
-        self._check_fitted()
-        rows = as_ones(histories)
-        if rows.shape[1] != self.n_items_:
-            raise ValueError(
-                f"the histories hold {rows.shape[1]} films, ImplicitALS was trained on {self.n_items_}; "
-                "use Interactions over the same id maps"
-            )
+        rows = as_ones(histories, self)
         items = self.item_embeddings_.astype(np.float64)
         with threadpool_limits(1, user_api="blas"):
             # With Y'Y + l2 I = L L' and z = inv(L) y, what is shared by all users becomes the identity: a ridge
@@ -174,9 +149,8 @@ class ImplicitALS(Recommender):
             lower = linalg.cholesky(gram, lower=True)
             whitened = np.ascontiguousarray(linalg.solve_triangular(lower, items.T, lower=True).T)
             users = np.empty((rows.shape[0], self.n_factors))
-            solve_users(
-                rows.indptr.astype(np.int64), rows.indices.astype(np.int64), whitened, self.alpha, users
-            )
+            start, films = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
+            solve_users(start, films, whitened, self.alpha, users)
             users[np.diff(rows.indptr) == 0] = lower.T @ self.mean_user_
             return users @ whitened.T
 
@@ -189,28 +163,12 @@ class ImplicitALS(Recommender):
     def _of_users(self, codes: np.ndarray) -> np.ndarray:
         return lookup(self.user_embeddings_, codes, self.mean_user_).astype(np.float64)
 
-    def _check(self) -> None:
-        for name in ("n_factors", "n_iterations", "n_threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"ImplicitALS: {name} must be at least 1; got {getattr(self, name)}")
-        for name in ("l2", "alpha"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"ImplicitALS: {name} must be positive; got {getattr(self, name)}")
-
 
 @njit(parallel=True, cache=True)
 def solve_users(start, films, whitened, alpha, out):
     r"""Solve :math:`(I + \alpha F^\top F) w = (1 + \alpha) F^\top 1` for each row, F being the rows' films of `whitened`.
 
-    Parameters
-    ----------
-    start, films : int64 arrays
-        Films of row r: ``films[start[r]:start[r + 1]]``.
-    whitened : float64 array, shape (n_items, k)
-    alpha : float
-        Positive.
-    out : float64 array, shape (n, k)
-        Filled with w; zeros where a row has no film.
+    Row r has the films ``films[start[r]:start[r + 1]]``, and w, or zeros where it has none, goes into ``out[r]``.
     """
     for r in prange(len(out)):
         n = start[r + 1] - start[r]

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from lib.metrics.lists import best_columns
 from lib.models.card import Card
-from lib.models.lists.item_weights import ItemWeights
+from lib.models.lists.item_weights import ItemWeights, check
 
 BLOCK_CELLS = 20_000_000
 """Similarities formed at a time (160 MB)."""
@@ -45,10 +45,7 @@ class ItemKNN(ItemWeights):
         self._store(locals())
 
     def _weights(self, history: sparse.csr_array) -> sparse.csr_array:
-        if self.n_neighbours < 1:
-            raise ValueError(f"ItemKNN: n_neighbours must be at least 1; got {self.n_neighbours}")
-        if not self.shrinkage >= 0:
-            raise ValueError(f"ItemKNN: shrinkage must not be negative; got {self.shrinkage}")
+        check(self, counts=("n_neighbours",), not_negative=("shrinkage",))
         by_item = sparse.csr_array(history.T)
         n_items = by_item.shape[0]
         roots = np.sqrt(np.diff(by_item.indptr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from operator import ge, gt
 
 import numpy as np
 from scipy import sparse
@@ -31,12 +32,10 @@ class ItemWeights(Recommender):
     """
 
     predicts_ratings = False
-    threshold: float | None
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        history = implicit_matrix(train, self.threshold)
+        self.history_ = history = implicit_matrix(train, self.threshold)
         self.weights_ = self._weights(history)
-        self.history_ = history
         active = np.diff(history.indptr) > 0
         mean = history[active].mean(axis=0) if active.any() else np.zeros(train.n_items)
         self.mean_scores_ = np.asarray(mean @ self.weights_).ravel()
@@ -49,15 +48,13 @@ class ItemWeights(Recommender):
         """Score pairs: the summed weights from the user's films to the film."""
         users, items = self._pairs(users, items, times)
         asked, place = np.unique(users, return_inverse=True)
-        order = np.argsort(place, kind="stable")
+        known = (items >= 0) & (items < self.n_items_)
         found = np.zeros(len(users))
         step = max(1, CELLS // self.n_items_)
         for low in range(0, len(asked), step):
             scores = self.score(asked[low : low + step])
-            first, last = np.searchsorted(place[order], [low, low + len(scores)])
-            rows = order[first:last]
-            known = rows[(items[rows] >= 0) & (items[rows] < self.n_items_)]
-            found[known] = scores[place[known] - low, items[known]]
+            rows = known & (place >= low) & (place < low + step)
+            found[rows] = scores[place[rows] - low, items[rows]]
         return found
 
     def score(self, users) -> np.ndarray:
@@ -88,24 +85,16 @@ class ItemWeights(Recommender):
         ValueError
             The histories are of another catalogue.
         """
-        self._check_fitted()
-        rows = as_ones(histories)
-        if rows.shape[1] != self.n_items_:
-            raise ValueError(
-                f"the histories hold {rows.shape[1]} films, {type(self).__name__} was trained on {self.n_items_}; "
-                "use Interactions over the same id maps"
-            )
+        rows = as_ones(histories, self)
         scores = rows @ self.weights_
         scores = scores.toarray() if sparse.issparse(scores) else np.asarray(scores)
         scores[np.diff(rows.indptr) == 0] = self.mean_scores_
         return scores
 
     def _state(self) -> dict[str, np.ndarray]:
-        state = {
-            name: value for name, value in super()._state().items() if name not in ("history_", "weights_")
-        }
-        for name in ("history_", "weights_"):
-            matrix = getattr(self, name)
+        matrices = {"history_": self.history_, "weights_": self.weights_}
+        state = {name: value for name, value in super()._state().items() if name not in matrices}
+        for name, matrix in matrices.items():
             if sparse.issparse(matrix):
                 state |= {f"{name}{part}_": getattr(matrix, part) for part in PARTS}
             else:
@@ -113,12 +102,11 @@ class ItemWeights(Recommender):
         return state
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
-        shapes = {"history_": (int(state["n_users_"]), int(state["n_items_"]))}
-        shapes["weights_"] = (shapes["history_"][1],) * 2
-        for name, shape in shapes.items():
+        n_users, n_items = int(state["n_users_"]), int(state["n_items_"])
+        for name, n_rows in (("history_", n_users), ("weights_", n_items)):
             if f"{name}data_" in state:
                 parts = tuple(state.pop(f"{name}{part}_") for part in PARTS)
-                setattr(self, name, sparse.csr_array(parts, shape=shape))
+                setattr(self, name, sparse.csr_array(parts, shape=(n_rows, n_items)))
         super()._restore(state)
 
 
@@ -135,10 +123,28 @@ def implicit_matrix(train: Interactions, threshold: float | None = None) -> spar
     return found
 
 
-def as_ones(histories) -> sparse.csr_array:
-    """Return a sparse matrix with ones in place of its entries, an entry stored twice counted once."""
+def as_ones(histories, model: Recommender) -> sparse.csr_array:
+    """Return histories that a fitted model is to score with ones for their entries, one stored twice counted once."""
+    model._check_fitted()
     rows = sparse.csr_array(histories)
+    if rows.shape[1] != model.n_items_:
+        raise ValueError(
+            f"the histories hold {rows.shape[1]} films, {type(model).__name__} was trained on {model.n_items_}; "
+            "use Interactions over the same id maps"
+        )
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
     return sparse.csr_array((np.ones(rows.nnz), rows.indices, rows.indptr), shape=rows.shape)
+
+
+def check(model: Recommender, *, counts=(), positive=(), not_negative=()) -> None:
+    """Raise a ValueError that names a hyperparameter which is out of its range."""
+    for names, words, holds, least in (
+        (counts, "be at least 1", ge, 1),
+        (positive, "be positive", gt, 0),
+        (not_negative, "not be negative", ge, 0),
+    ):
+        for name in names:
+            if not holds(getattr(model, name), least):
+                raise ValueError(f"{type(model).__name__}: {name} must {words}; got {getattr(model, name)}")

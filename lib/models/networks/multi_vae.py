@@ -246,13 +246,7 @@ class MultiVAE(Recommender):
         ValueError
             The histories are of another catalogue.
         """
-        self._check_fitted()
-        bags = as_ones(histories)
-        if bags.shape[1] != self.n_items_:
-            raise ValueError(
-                f"the histories hold {bags.shape[1]} films, MultiVAE was trained on {self.n_items_}; "
-                "use Interactions over the same id maps"
-            )
+        bags = as_ones(histories, self)
         latent = self._network().encode(self.weights_, bags)
         latent[np.diff(bags.indptr) == 0] = self.latent_[-1]
         return self._logits(latent)[:, :-1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -19,51 +20,40 @@ class Side:
     effect on the rating :math:`b_r + \sum_g x_{rg} w_g`; the column w of a projection is there with `feature_biases`
     only. `latent` and `effect` always hold these sums.
 
-    Parameters
-    ----------
-    ratings, other : Ratings
-        This side's lists, and the other's.
-    factors : ndarray of float64, shape (n_rows, k)
-        Where the factors start.
-    ridges : ndarray of float64, shape (n_rows,)
-        Penalty on each row's factors.
-    bias_penalty : float
-    features, penalties : mapping of str to csr_array, and to float
-        By group, in the order of their updates.
-    feature_biases : bool
-    graph : csr_array or None
-        Symmetric similarities, without diagonal.
-    strength : float
-        Of the graph's pull.
-    max_steps : int
-        See `Projection`.
+    Each of `features` is a matrix and its projection's penalty, in the order of their updates. `ridges`, shape (n_rows,),
+    penalise the rows' factors, which start as given. The `graph` of similarities, symmetric and without diagonal, pulls
+    with `strength`.
     """
 
     def __init__(
-        self, ratings: Ratings, other: Ratings, factors: np.ndarray, *, ridges: np.ndarray, bias_penalty: float,
-        features: Mapping[str, sparse.csr_array], penalties: Mapping[str, float], feature_biases: bool = False,
-        graph: sparse.csr_array | None = None, strength: float = 0.0, max_steps: int = 5,
-    ):  # fmt: skip
+        self,
+        ratings: Ratings,
+        other: Ratings,
+        factors: np.ndarray,
+        *,
+        ridges: np.ndarray,
+        bias_penalty: float,
+        features: Mapping[str, tuple[sparse.csr_array, float]],
+        feature_biases: bool,
+        graph: sparse.csr_array | None,
+        strength: float,
+    ):
         self.ratings, self.factors, self.ridges = ratings, factors, ridges
-        self.bias_penalty, self.feature_biases = bias_penalty, feature_biases
+        self.bias_penalty, self.feature_biases, self.strength = bias_penalty, feature_biases, strength
         self.bias = np.zeros(ratings.n_rows)
         self.latent, self.effect = factors.copy(), np.zeros(ratings.n_rows)
         n_columns = factors.shape[1] + feature_biases
         self.projections = {
-            name: Projection(matrix, n_columns, penalties[name], ratings, other, max_steps=max_steps)
-            for name, matrix in features.items()
+            name: Projection(matrix, n_columns, penalty, ratings, other)
+            for name, (matrix, penalty) in features.items()
         }
-        pulls = graph is not None and strength > 0
-        self.graph, self.strength = (graph, strength) if pulls else (None, 0.0)
-        self._graph_arrays = (
-            (graph.indptr.astype(np.int64), graph.indices.astype(np.int64), graph.data)
-            if pulls
-            else (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-        )
-        # Neighbours in the graph pull at each other: they are solved one colour after the other.
-        colours = colour_graph(*self._graph_arrays[:2]) if pulls else np.zeros(ratings.n_rows, np.int64)
-        order = np.argsort(colours, kind="stable")
-        self.turns = np.split(order, np.cumsum(np.bincount(colours))[:-1]) if len(order) else []
+        self._graph = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        self.turns = [np.arange(ratings.n_rows)]
+        if graph is not None:
+            self._graph = graph.indptr.astype(np.int64), graph.indices.astype(np.int64), graph.data
+            # Neighbours in the graph pull at each other: they are solved one colour after the other.
+            colours = colour_graph(*self._graph[:2])
+            self.turns = np.split(np.argsort(colours, kind="stable"), np.cumsum(np.bincount(colours))[:-1])
 
     def update_bias(self, residuals: np.ndarray) -> None:
         """Solve every row's bias."""
@@ -75,11 +65,9 @@ class Side:
         """Solve every row's factors, given the other side's latent vectors."""
         if self.factors.shape[1] == 0:
             return
+        shared = *self.ratings, residuals, others, self.ridges, *self._graph, self.strength
         for rows in self.turns:
-            update_factors(
-                rows, self.ratings.start, self.ratings.partner, self.ratings.place, residuals, others, self.ridges,
-                *self._graph_arrays, self.strength, self.factors, self.latent,
-            )  # fmt: skip
+            update_factors(rows, *shared, self.factors, self.latent)
 
     def update_projection(self, group: str, residuals: np.ndarray, others: np.ndarray) -> None:
         """Solve one group's projection, given the other side's latent vectors."""
@@ -97,15 +85,15 @@ class Side:
         total += self.bias_penalty * float(self.bias @ self.bias)
         for projection in self.projections.values():
             total += projection.penalty * float(np.vdot(projection.weights, projection.weights))
-        if self.graph is not None:
+        if len(self._graph[0]):
             parts = np.empty(len(self.factors))
-            roughness(*self._graph_arrays, self.factors, parts)
+            roughness(*self._graph, self.factors, parts)
             total += self.strength * float(parts.sum())
         return total
 
 
 class Engine:
-    """Residuals and the two sides; each ``update_*`` lowers `objective` or leaves it."""
+    """Residuals and the two sides; each step lowers `objective` or leaves it."""
 
     def __init__(self, residuals: np.ndarray, users: Side, items: Side):
         self.residuals, self.users, self.items = residuals, users, items
@@ -119,24 +107,15 @@ class Engine:
         for step in self.steps(projections=projections):
             step()
 
-    def steps(self, *, projections: bool = True):
-        """Yield the updates of one sweep, each a function without arguments."""
-        yield self.update_user_bias
-        yield self.update_item_bias
-        for side, other in ((self.users, self.items), (self.items, self.users)):
-            yield lambda side=side, other=other: side.update_factors(self.residuals, other.latent)
+    def steps(self, *, projections: bool = True) -> Iterator[Callable[[], None]]:
+        """Yield the updates of one sweep."""
+        sides = self.users, self.items
+        for side in sides:
+            yield partial(side.update_bias, self.residuals)
+        for side, other in (sides, sides[::-1]):
+            yield partial(side.update_factors, self.residuals, other.latent)
             for name in side.projections if projections else ():
-                yield lambda side=side, other=other, name=name: side.update_projection(
-                    name, self.residuals, other.latent
-                )
-
-    def update_user_bias(self) -> None:
-        """Solve every user's bias."""
-        self.users.update_bias(self.residuals)
-
-    def update_item_bias(self) -> None:
-        """Solve every item's bias."""
-        self.items.update_bias(self.residuals)
+                yield partial(side.update_projection, name, self.residuals, other.latent)
 
     def objective(self) -> float:
         """Sum of squared residuals and all penalties."""
@@ -144,21 +123,11 @@ class Engine:
 
 
 def rating_lists(train: Interactions) -> tuple[np.ndarray, Ratings, Ratings]:
-    """Bring ratings into both sides' compressed lists.
-
-    Returns
-    -------
-    ratings : ndarray of float64, shape (n,)
-        Ordered by user, then item: the order of the residuals.
-    users, items : Ratings
-    """
+    """Return ratings, float64, by user and then item, as residuals are ordered, and the lists of users and of items."""
     order = np.lexsort((train.items, train.users))
     user_of, item_of = train.users[order].astype(np.int64), train.items[order].astype(np.int64)
     by_item = np.argsort(item_of, kind="stable")
-    starts = [
-        np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        for counts in (train.user_counts, train.item_counts)
-    ]
+    starts = [np.append(0, np.cumsum(n)).astype(np.int64) for n in (train.user_counts, train.item_counts)]
     users = Ratings(starts[0], item_of, np.arange(len(order)))
     items = Ratings(starts[1], user_of[by_item], by_item)
     return train.ratings[order].astype(np.float64), users, items

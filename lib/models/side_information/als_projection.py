@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, prange
@@ -15,17 +15,14 @@ EXACT_UNKNOWNS = 2_000
 EXACT_FEATURES = 32
 BLOCK_CELLS = 20_000_000
 """Largest array (160 MB) that forming the normal equations takes at a time."""
+MAX_STEPS = 5
+"""Of the conjugate gradient, an update."""
+TOLERANCE = 1e-2
+"""It ends early once the preconditioned residual has fallen to this part of its start."""
 
 
-@dataclass(frozen=True)
-class Ratings:
-    """One side's ratings as compressed lists; see `lib.models.als_rows`.
-
-    Parameters
-    ----------
-    start : ndarray of int64, shape (n_rows + 1,)
-    partner, place : ndarray of int64, shape (n_ratings,)
-    """
+class Ratings(NamedTuple):
+    """One side's ratings as compressed lists, int64; see `lib.models.als_rows`."""
 
     start: np.ndarray
     partner: np.ndarray
@@ -49,46 +46,27 @@ class Projection:
     with Jacobi preconditioning (`descend`), which lowers it at each step and whose work is linear in the ratings: the
     way for groups of thousands of features, such as who rated the film. `update` takes the exact way where it is small.
 
-    Parameters
-    ----------
-    features : csr_array, shape (n_rows, d)
-    n_columns : int
-        K.
-    penalty : float
-        :math:`\lambda`.
-    ratings, other : Ratings
-        Of this side, and of the other one.
-    max_steps : int
-        Of the conjugate gradient, an update.
+    `features` x have shape (n_rows, d), `ratings` are this side's lists and `other` the other's.
     """
 
     def __init__(
-        self, features: sparse.csr_array, n_columns: int, penalty: float, ratings: Ratings, other: Ratings,
-        *, max_steps: int = 5,
-    ):  # fmt: skip
+        self, features: sparse.csr_array, n_columns: int, penalty: float, ratings: Ratings, other: Ratings
+    ):
         self.features, self.transposed = features, sparse.csr_array(features.T)
-        self.penalty, self.ratings, self.other, self.max_steps = penalty, ratings, other, max_steps
+        self.penalty, self.ratings, self.other = penalty, ratings, other
         self.weights = np.zeros((features.shape[1], n_columns))
         self.exact = features.shape[1] <= EXACT_FEATURES and features.shape[1] * n_columns <= EXACT_UNKNOWNS
         self._products: np.ndarray | None = None
 
     def update(self, residuals: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Improve the weights; `residuals` follow in place.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_rows, K)
-            By how much each row's projected features moved.
-        """
+        """Improve the weights, and return by how much each row's projected features moved; `residuals` follow."""
         if not self.features.nnz or not self.weights.shape[1]:
             return np.zeros((self.ratings.n_rows, self.weights.shape[1]))
         slope = self._slope(residuals, others)
         change = self.solve_exactly(slope, others) if self.exact else self.descend(slope, others)
         self.weights += change
         moved = self.features @ change
-        subtract_products(
-            self.ratings.start, self.ratings.partner, self.ratings.place, others, moved, residuals
-        )
+        subtract_products(*self.ratings, others, moved, residuals)
         return moved
 
     def solve_exactly(self, slope: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -100,10 +78,8 @@ class Projection:
         d, n_columns = self.weights.shape
         if self._products is None:
             self._products = np.zeros((self.other.n_rows, d * (d + 1) // 2))
-            _feature_products(
-                self.other.start, self.other.partner, self.features.indptr, self.features.indices,
-                self.features.data, self._products,
-            )  # fmt: skip
+            features = self.features.indptr, self.features.indices, self.features.data
+            _feature_products(self.other.start, self.other.partner, *features, self._products)
         # Both factors are symmetric: each is held as its lower triangle, a quarter of the work in all.
         low_row, low_column = np.tril_indices(n_columns)
         blocks = np.zeros((self._products.shape[1], len(low_row)))
@@ -117,26 +93,20 @@ class Projection:
         factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
         return linalg.cho_solve(factor, slope.ravel(), check_finite=False).reshape(d, n_columns)
 
-    def descend(
-        self, slope: np.ndarray, others: np.ndarray, *, max_steps: int | None = None, tolerance: float = 1e-2
-    ) -> np.ndarray:
-        """Return the change that some steps of the preconditioned conjugate gradient reach.
-
-        Ends early once the preconditioned residual has fallen to `tolerance` of its start.
-        """
-        ratings = self.ratings
-        sums = np.empty((ratings.n_rows, slope.shape[1]))
-        sum_weighted(ratings.start, ratings.partner, ratings.place, np.empty(0), others, 2, sums)
+    def descend(self, slope: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Return the change that some steps of the preconditioned conjugate gradient reach."""
+        sums = np.empty((self.ratings.n_rows, slope.shape[1]))
+        sum_weighted(*self.ratings, np.empty(0), others, 2, sums)
         penalty = max(self.penalty, RIDGE_FLOOR)
         diagonal = self.transposed.power(2) @ sums + penalty
         change, residual = np.zeros_like(slope), slope.copy()
         scaled = residual / diagonal
         direction, size = scaled.copy(), float(np.vdot(residual, scaled))
-        least = tolerance**2 * size
-        for _ in range(self.max_steps if max_steps is None else max_steps):
+        least = TOLERANCE**2 * size
+        for _ in range(MAX_STEPS):
             if size <= least or size == 0.0:
                 break
-            apply_grams(ratings.start, ratings.partner, others, self.features @ direction, sums)
+            apply_grams(*self.ratings[:2], others, self.features @ direction, sums)
             curved = self.transposed @ sums + penalty * direction
             length = size / float(np.vdot(direction, curved))
             change += length * direction
@@ -148,9 +118,8 @@ class Projection:
 
     def _slope(self, residuals: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Half the negative gradient of the objective's part at the present weights."""
-        ratings = self.ratings
-        sums = np.empty((ratings.n_rows, self.weights.shape[1]))
-        sum_weighted(ratings.start, ratings.partner, ratings.place, residuals, others, 1, sums)
+        sums = np.empty((self.ratings.n_rows, self.weights.shape[1]))
+        sum_weighted(*self.ratings, residuals, others, 1, sums)
         return self.transposed @ sums - max(self.penalty, RIDGE_FLOOR) * self.weights
 
 

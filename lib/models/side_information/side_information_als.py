@@ -46,12 +46,10 @@ class SideInformationALS(Recommender):
     Parameters
     ----------
     n_factors : int
-        Length of the latent vectors; 0 leaves biases only.
+        0 leaves biases only.
     groups : sequence of str, optional
-        Groups of features, of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year,
-        as far as the data has them.
-    normalisations : mapping of str to str, optional
-        By group, where it is not to be the group's default.
+        Of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year, as far as the
+        data has them.
     user_penalty, item_penalty : float
         :math:`\lambda_u, \lambda_v`, in ratings: not scaled by a row's count. 0 switches a penalty off.
     user_bias_penalty, item_bias_penalty : float
@@ -59,8 +57,7 @@ class SideInformationALS(Recommender):
     projection_penalties : float or mapping of str to float
         :math:`\lambda_f, \lambda_g`; one number stands for all groups.
     popularity_shrinkage : bool
-        :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings, instead of
-        :math:`\lambda_v` for all.
+        :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings.
     feature_biases : bool
         Give each feature an effect of its own on the rating, as one more column of its projection, penalised alike:
         a genre may then be liked less by all.
@@ -68,18 +65,15 @@ class SideInformationALS(Recommender):
         The item group that similarities are taken from; it need not be among `groups`. None for no graph.
     graph_strength : float
         :math:`\alpha`.
-    graph_neighbours : int
-        Most similar films that each film names.
-    graph_epsilon : float
-        Similarities below it are dropped.
+    graph_neighbours, graph_epsilon : int, float
+        How many most similar films each film names, and the least similarity that counts.
     update_projections_every : int
         Projections are updated in the first iteration and in every so-many-th after it.
     n_iterations : int
-        At most, when validation data is given; exactly, when none is.
-    tolerance : float
-        With validation data, iterations end when its RMSE falls by less than this from one to the next...
-    min_iterations : int
-        ...but not before this many. The best iteration's values are kept.
+        Exactly, or, with validation data, at most: then the best iteration's values are kept.
+    tolerance, min_iterations : float, int
+        With validation data, iterations end when its RMSE falls by less than this from one to the next, but not before
+        so many.
     initial_scale : float
         Standard deviation of the factors at the start; projections start at zero.
     seed : int
@@ -87,7 +81,6 @@ class SideInformationALS(Recommender):
     Attributes
     ----------
     groups_ : list of str
-        The groups in use.
     user_latent_, item_latent_ : ndarray of float64, shapes (n_users, n_factors), (n_items, n_factors)
         p and q.
     user_factors_, item_factors_ : ndarray of float64
@@ -95,10 +88,8 @@ class SideInformationALS(Recommender):
     user_effect_, item_effect_ : ndarray of float64
         Biases, and with `feature_biases` what features add.
     projection_<group>_ : ndarray of float64, shape (n_features, n_factors) or (n_features, n_factors + 1)
-    objective_ : ndarray of float64, shape (iterations,)
-        After each iteration; empty with validation data.
-    validation_rmse_ : ndarray of float64
-        After each iteration; empty without validation data.
+    objective_, validation_rmse_ : ndarray of float64, shape (iterations,)
+        After each iteration; the first is empty with validation data, the second without.
     n_iterations_ : int
         The iteration whose values were kept.
     """
@@ -132,7 +123,6 @@ class SideInformationALS(Recommender):
         *,
         n_factors: int = 16,
         groups: Sequence[str] | None = None,
-        normalisations: Mapping[str, str] | None = None,
         user_penalty: float = 5.0,
         item_penalty: float = 50.0,
         user_bias_penalty: float = 2.0,
@@ -154,10 +144,8 @@ class SideInformationALS(Recommender):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        self._check()
         with threadpool_limits(1, user_api="blas"):  # the rows are what runs in parallel
-            engine = self.engine(train)
-            self._iterate(engine, validation)
+            self._iterate(self.engine(train), validation)
 
     def engine(self, train: Interactions) -> Engine:
         """Set up the blocks for `train`, before the first update: for looking at single steps.
@@ -168,52 +156,50 @@ class SideInformationALS(Recommender):
             A hyperparameter is out of range, or a group is unknown or not among the data's columns.
         """
         self._check()
-        self.groups_ = list(self.groups) if self.groups is not None else default_groups(train)
-        found = {group.name: group for group in self._feature_groups(train)}
+        usual = (name for name in ("genres", "year") if name in available_groups(train))
+        self.groups_ = list(usual if self.groups is None else self.groups)
+        penalties = self._penalties()
+        wanted = self.groups_ + [self.graph_group] * (self.graph_group not in (None, *self.groups_))
+        found = {group.name: group for group in feature_groups(train, wanted)}
+        graph = None
+        if self.graph_group is not None:
+            if found[self.graph_group].side != "item":
+                raise ValueError(f"graph_group={self.graph_group!r} describes users; the graph joins items")
+            if self.graph_strength > 0:
+                features = found[self.graph_group].matrix
+                graph = cosine_graph(features, top_k=self.graph_neighbours, epsilon=self.graph_epsilon)
         residuals, users, items = rating_lists(train)
         self.mean_ = np.float64(residuals.mean())
         residuals -= self.mean_
-        penalties = self._penalties()
         rng = np.random.default_rng(self.seed)
-        item_ridges = np.full(train.n_items, float(self.item_penalty))
-        if self.popularity_shrinkage:
-            item_ridges /= np.sqrt(train.item_counts + 1.0)
-        graph = None
-        if self.graph_group is not None:
-            graph = cosine_graph(
-                found[self.graph_group].matrix, top_k=self.graph_neighbours, epsilon=self.graph_epsilon
-            )
         sides = []
-        for kind, ratings, other, counts, ridges, bias_penalty in (
-            ("user", users, items, train.user_counts, np.full(train.n_users, float(self.user_penalty)), self.user_bias_penalty),
-            ("item", items, users, train.item_counts, item_ridges, self.item_bias_penalty),
-        ):  # fmt: skip
+        for kind, ratings, other in (("user", users, items), ("item", items, users)):
+            counts = np.diff(ratings.start)
             factors = rng.normal(0.0, self.initial_scale, (len(counts), self.n_factors))
             factors[counts == 0] = 0.0
-            features = {n: found[n].matrix for n in self.groups_ if found[n].side == kind}
-            sides.append(
-                Side(
-                    ratings,
-                    other,
-                    factors,
-                    ridges=ridges,
-                    bias_penalty=bias_penalty,
-                    features=features,
-                    penalties=penalties,
-                    feature_biases=self.feature_biases,
-                    graph=graph if kind == "item" else None,
-                    strength=self.graph_strength,
-                )
+            ridges = np.full(len(counts), float(getattr(self, f"{kind}_penalty")))
+            if kind == "item" and self.popularity_shrinkage:
+                ridges /= np.sqrt(counts + 1.0)
+            side = Side(
+                ratings,
+                other,
+                factors,
+                ridges=ridges,
+                bias_penalty=getattr(self, f"{kind}_bias_penalty"),
+                features={n: (found[n].matrix, penalties[n]) for n in self.groups_ if found[n].side == kind},
+                feature_biases=self.feature_biases,
+                graph=graph if kind == "item" else None,
+                strength=self.graph_strength,
             )
+            sides.append(side)
         return Engine(residuals, *sides)
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cold user or item is predicted from its features."""
         users, items = self._pairs(users, items, times)
-        interaction = np.einsum(
-            "nf,nf->n", lookup(self.user_latent_, users), lookup(self.item_latent_, items)
-        )
-        return self.mean_ + lookup(self.user_effect_, users) + lookup(self.item_effect_, items) + interaction
+        p, q = lookup(self.user_latent_, users), lookup(self.item_latent_, items)
+        effects = self.mean_ + lookup(self.user_effect_, users) + lookup(self.item_effect_, items)
+        return effects + np.einsum("nf,nf->n", p, q)
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of latent vectors."""
@@ -228,9 +214,10 @@ class SideInformationALS(Recommender):
         """Biases, factors and projections; not the sums of them that predictions are made from."""
         self._check_fitted()
         return sum(
-            value.size for name, value in self._state().items()
+            value.size
+            for name, value in self._state().items()
             if name.endswith(("_bias_", "_factors_")) or name.startswith("projection_")
-        )  # fmt: skip
+        )
 
     # -- inside ----------------------------------------------------------------------------------------------------
     def _iterate(self, engine: Engine, validation: Interactions | None) -> None:
@@ -264,43 +251,25 @@ class SideInformationALS(Recommender):
                 setattr(self, f"projection_{group}_", projection.weights.copy())
         self.n_iterations_ = iteration
 
-    def _feature_groups(self, train: Interactions):
-        wanted = list(self.groups_)
-        if self.graph_group is not None and self.graph_group not in wanted:
-            wanted.append(self.graph_group)
-        chosen = {n: m for n, m in dict(self.normalisations or {}).items() if n in wanted}
-        found = feature_groups(train, wanted, normalisations=chosen)
-        for group in found:
-            if group.name == self.graph_group and group.side != "item":
-                raise ValueError(f"graph_group={self.graph_group!r} describes users; the graph joins items")
-        return found
-
     def _penalties(self) -> dict[str, float]:
         given = self.projection_penalties
         if not isinstance(given, Mapping):
-            return dict.fromkeys(self.groups_, float(given))
-        missing = [name for name in self.groups_ if name not in given]
-        if missing:
+            given = dict.fromkeys(self.groups_, given)
+        if missing := [name for name in self.groups_ if name not in given]:
             raise ValueError(f"projection_penalties lacks {', '.join(missing)}: give each group a penalty")
-        return {name: float(given[name]) for name in self.groups_}
-
-    def _check(self) -> None:
-        for name, least in (
-            ("n_factors", 0), ("user_penalty", 0), ("item_penalty", 0), ("user_bias_penalty", 0),
-            ("item_bias_penalty", 0), ("graph_strength", 0), ("graph_neighbours", 1), ("update_projections_every", 1),
-            ("n_iterations", 1), ("min_iterations", 1), ("initial_scale", 0),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not np.isfinite(value) or value < least:
-                raise ValueError(f"SideInformationALS: {name} must be at least {least}; got {value}")
-        given = self.projection_penalties
-        for group, penalty in given.items() if isinstance(given, Mapping) else [("all groups", given)]:
+        for group, penalty in given.items():
             if not penalty >= 0:
                 raise ValueError(
                     f"SideInformationALS: the projection penalty of {group} must be at least 0; got {penalty}"
                 )
+        return {name: float(given[name]) for name in self.groups_}
 
-
-def default_groups(train: Interactions) -> list[str]:
-    """Return project B's groups, genres and year, as far as the data has them."""
-    return [name for name in ("genres", "year") if name in available_groups(train)]
+    def _check(self) -> None:
+        amounts = ["user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty", "initial_scale"]
+        amounts += ["n_factors", "graph_strength", "graph_epsilon"]
+        counts = ["graph_neighbours", "update_projections_every", "n_iterations", "min_iterations"]
+        for least, names in ((0, amounts), (1, counts)):
+            for name in names:
+                value = getattr(self, name)
+                if not np.isfinite(value) or value < least:
+                    raise ValueError(f"SideInformationALS: {name} must be at least {least}; got {value}")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
+from functools import lru_cache
 
 import numpy as np
 from numba import njit, prange
 from scipy import sparse
-
-KEPT_GRAPHS = 4
-"""Graphs kept in memory: a search asks for the same one on each of its folds."""
-
-_kept: OrderedDict[str, sparse.csr_array] = OrderedDict()
 
 
 def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-10) -> sparse.csr_array:
@@ -21,69 +15,38 @@ def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-
     .. math:: S_{ij} = \frac{x_i^\top x_j}{|x_i|\,|x_j|} \text{ where } j \in N_k(i) \text{ or } i \in N_k(j),
         \text{ else } 0
 
-    Of equally similar rows (films with the same genres) those with lower indices come first. Where there is a single
+    Of equally similar rows (films with the same genres) those with lower indices come first; a row without features has
+    no neighbours, and similarities below `epsilon`, and whatever is not positive, are dropped. Where there is a single
     column, such as a year, a cosine is only the sign of a product: a year counted from its mean joins every film to
     those on the same side of the mean, all alike.
-
-    Parameters
-    ----------
-    features : csr_array, shape (n, d)
-        A row without features has no neighbours.
-    top_k : int
-        At least 1; n - 1 or more stands for all other rows.
-    epsilon : float
-        Similarities below it, and whatever is not positive, are dropped.
 
     Returns
     -------
     csr_array of float64, shape (n, n)
         Symmetric, in 0 to 1, no diagonal. It is shared with later callers: don't write to it.
-
-    Raises
-    ------
-    ValueError
-        `top_k` is below 1, or `epsilon` negative.
     """
-    if top_k < 1:
-        raise ValueError(f"top_k, the number of similar rows, must be at least 1; got {top_k}")
-    if not epsilon >= 0:
-        raise ValueError(f"epsilon must not be negative; got {epsilon}")
     features = sparse.csr_array(features, dtype=np.float64)
     features.sort_indices()
-    key = _key(features, top_k, epsilon)
-    if key not in _kept:
-        _kept[key] = _build(features, min(top_k, max(features.shape[0] - 1, 1)), epsilon)
-        while len(_kept) > KEPT_GRAPHS:
-            _kept.popitem(last=False)
-    _kept.move_to_end(key)
-    return _kept[key]
+    arrays = features.indptr.astype(np.int64), features.indices.astype(np.int64), features.data
+    return _build(*(array.tobytes() for array in arrays), features.shape, top_k, epsilon)
 
 
-def _key(features: sparse.csr_array, top_k: int, epsilon: float) -> str:
-    digest = hashlib.blake2b(repr((features.shape, top_k, epsilon)).encode())
-    for array in (features.indptr, features.indices, features.data):
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _build(features: sparse.csr_array, top_k: int, epsilon: float) -> sparse.csr_array:
-    n = features.shape[0]
+@lru_cache(maxsize=4)  # a search asks for the same graph on each of its folds
+def _build(indptr: bytes, indices: bytes, data: bytes, shape: tuple[int, int], top_k: int, epsilon: float):
+    arrays = np.frombuffer(data), np.frombuffer(indices, np.int64), np.frombuffer(indptr, np.int64)
+    features = sparse.csr_array(arrays, shape)
+    top_k = min(top_k, max(shape[0] - 1, 1))
     lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
     unit = sparse.csr_array(sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0)) @ features)
-    by_column = sparse.csc_array(unit)
-    neighbours, similarities, counts = _nearest(
-        unit.indptr,
-        unit.indices,
-        unit.data,
-        by_column.indptr,
-        by_column.indices,
-        by_column.data,
-        top_k,
-        epsilon,
-    )
+    by_row, by_column = ((m.indptr, m.indices, m.data) for m in (unit, sparse.csc_array(unit)))
+    neighbours, similarities, counts = _nearest(*by_row, *by_column, top_k, epsilon)
     kept = np.arange(top_k) < counts[:, None]
-    pointers = np.concatenate(([0], np.cumsum(counts)))
-    one_way = sparse.csr_array((similarities[kept].astype(np.float64), neighbours[kept], pointers), (n, n))
+    entries = (
+        similarities[kept].astype(np.float64),
+        neighbours[kept],
+        np.concatenate(([0], np.cumsum(counts))),
+    )
+    one_way = sparse.csr_array(entries, (shape[0], shape[0]))
     one_way.sort_indices()
     graph = sparse.csr_array(one_way.maximum(one_way.T))
     graph.sort_indices()
@@ -113,16 +76,9 @@ def _nearest(indptr, indices, data, column_pointers, column_rows, column_data, t
         if count == 0:
             continue
         least = np.partition(products, n - count)[n - count]
-        place = 0
-        for j in range(n):
-            if products[j] > least:
-                neighbours[i, place], similarities[i, place] = j, products[j]
-                place += 1
-        for j in range(n):
-            if place == count:
-                break
-            if products[j] == least:
-                neighbours[i, place], similarities[i, place] = j, products[j]
-                place += 1
+        picked, ties = np.flatnonzero(products > least), np.flatnonzero(products == least)
+        picked = np.concatenate((picked, ties[: count - len(picked)]))
+        neighbours[i, :count] = picked.astype(np.int32)
+        similarities[i, :count] = products[picked]
         counts[i] = count
     return neighbours, similarities, counts
