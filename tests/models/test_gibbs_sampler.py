@@ -176,7 +176,7 @@ def test_same_seed_same_bits_whatever_the_order_of_the_ratings():
         [g._replace(codes=g.codes[order]) for g in groups],
     )
     second = sample(ratings[order], *mixed, **options)
-    for one, other in zip((*first.sides, *first.groups), (*second.sides, *second.groups), strict=True):
+    for one, other in zip((*first.sides, first.moments), (*second.sides, second.moments), strict=True):
         assert np.array_equal(one.latent, other.latent)
         assert np.array_equal(one.effects, other.effects)
     assert not np.array_equal(

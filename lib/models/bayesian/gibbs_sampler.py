@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -50,14 +51,15 @@ class Posterior(NamedTuple):
     Parameters
     ----------
     constants : ndarray, shape (n_samples,)
-    groups, sides : list of Draws
-        In the order in which they were given.
+    moments : Draws
+        Of the features of all one-hot groups, one group behind the other.
+    sides : list of Draws
     cuts : ndarray, shape (n_samples, n_classes - 1)
         Cut points of an ordered probit; no columns without one.
     """
 
     constants: np.ndarray
-    groups: list[Draws]
+    moments: Draws
     sides: list[Draws]
     cuts: np.ndarray
 
@@ -110,19 +112,23 @@ def sample(
         np.random.Generator(np.random.SFC64(seed)),
         n_classes,
     )
+    groups_only = [part for part in chain.parts if isinstance(part, Group)]
+    ends = np.cumsum([0, *(len(part.counts) - 1 for part in groups_only)])
+    rows = [int(ends[-1]), *(side.matrix.shape[0] for side in sides)]
     kept = [
         Draws(np.empty((n, n_samples), np.float32), np.empty((n, n_samples, n_factors), np.float32))
-        for n in (len(part.counts) - 1 for part in chain.parts)
+        for n in rows
     ]
+    places = [(kept[0], slice(*both)) for both in pairwise(ends)] + [(one, slice(None)) for one in kept[1:]]
     constants, cuts = np.empty(n_samples), np.empty((n_samples, len(chain.cuts)))
-    for iteration in range(-(n_iterations - n_samples), n_samples):
+    for iteration in range(n_samples - n_iterations, n_samples):
         chain.sweep()
         if iteration >= 0:
             constants[iteration], cuts[iteration] = chain.constant, chain.cuts
-            for part, draws in zip(chain.parts, kept, strict=True):
-                draws.effects[:, iteration] = part.effects[:-1]
-                draws.latent[:, iteration] = part.own[:, :-1].T
-    return Posterior(constants, kept[: len(groups)], kept[len(groups) :], cuts)
+            for part, (draws, place) in zip(chain.parts, places, strict=True):
+                draws.effects[place, iteration] = part.effects[:-1]
+                draws.latent[place, iteration] = part.own[:, :-1].T
+    return Posterior(constants, kept[0], kept[1:], cuts)
 
 
 class Chain:
@@ -168,7 +174,8 @@ class Chain:
         if n_classes:
             self._classes = ratings.astype(np.int32)
             shares = np.cumsum(np.bincount(self._classes, minlength=n_classes))[:-1] / n
-            self.cuts = self._mode = ndtri(shares)
+            # As if the score explained half of what ratings differ by: cut points move slowly from a start that is far off.
+            self.cuts = self._mode = ndtri(shares) * np.sqrt(2.0)
             self._target = self._drawn_target(scores)
         else:
             self._target = ratings.astype(np.float64)
