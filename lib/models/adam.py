@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numba import njit, prange
 
+from lib.models.sparse_kernels import REORDERED
+
 
 class Adam:
     r"""Adam (Kingma and Ba 2015), as in Keras, with an L2 penalty as part of the objective.
@@ -45,30 +47,17 @@ class Adam:
         for name, gradient in gradients.items():
             scalars = (rate, self.l2.get(name, 0.0), first, second, self.EPSILON)
             adam_step(
-                self.weights[name].reshape(-1), gradient.reshape(-1), self.first[name].reshape(-1),
-                self.second[name].reshape(-1), *map(gradient.dtype.type, scalars),
-            )  # fmt: skip
-
-    @property
-    def penalty(self) -> float:
-        """The L2 penalties' sum at the present weights."""
-        return sum(
-            0.5 * l2 * float(np.vdot(self.weights[name], self.weights[name])) for name, l2 in self.l2.items()
-        )
+                self.weights[name].reshape(-1),
+                gradient.reshape(-1),
+                self.first[name].reshape(-1),
+                self.second[name].reshape(-1),
+                *map(gradient.dtype.type, scalars),
+            )
 
 
-@njit(parallel=True, cache=True, fastmath={"reassoc", "contract"}, error_model="numpy")
+@njit(parallel=True, cache=True, fastmath=REORDERED, error_model="numpy")
 def adam_step(weights, gradient, first, second, rate, decay, keep_first, keep_second, epsilon):
-    r"""Take Adam's step in one pass over the weights; see `Adam`.
-
-    Parameters
-    ----------
-    weights, first, second : float arrays, shape (n,)
-        Changed in place; the last two are the moving means of the gradient and of its square.
-    gradient : float array, shape (n,)
-    rate, decay, keep_first, keep_second, epsilon : float scalars of the arrays' type
-        Step size after bias correction, L2 slope a weight, momenta of the two means, and what keeps the root from zero.
-    """
+    """Take `Adam`'s step in one pass over the weights and the two moving means; scalars are of the arrays' type."""
     one = weights.dtype.type(1)
     for n in prange(len(weights)):
         slope = gradient[n] + decay * weights[n]

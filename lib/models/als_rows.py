@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-REORDERED = {"reassoc", "contract"}
-"""Sums may be taken in another order, several at a time: other last bits than a plain loop, the same ones every run."""
+from lib.models.sparse_kernels import REORDERED
 
 RIDGE_FLOOR = 1e-8
 """Least ridge of a solve: keeps the system positive definite where a penalty is switched off."""
@@ -19,14 +18,7 @@ RIDGE_FLOOR = 1e-8
 
 @njit(cache=True, fastmath=REORDERED)
 def cholesky_solve(matrix, vector):
-    r"""Solve :math:`A x = b` for a symmetric positive definite A by its Cholesky factor.
-
-    Parameters
-    ----------
-    matrix : float64 array, shape (n, n)
-    vector : float64 array, shape (n,)
-        Overwritten by the solution, which is also returned.
-    """
+    r"""Solve :math:`A x = b` for a symmetric positive definite A by its Cholesky factor; x overwrites b, and is returned."""
     lower = np.linalg.cholesky(matrix)
     n = len(vector)
     for i in range(n):
@@ -50,14 +42,8 @@ def solve_ridge(design, target, ridge, pull):
     :math:`v = \frac{1}{\rho} (b - F^\top (F F^\top + \rho I)^{-1} F b)` with :math:`b = F^\top t + h`, and, where
     :math:`h = 0`, without the cancellation: :math:`v = F^\top (F F^\top + \rho I)^{-1} t`.
 
-    Parameters
-    ----------
-    design : float64 array F, shape (n, k)
-    target : float64 array t, shape (n,)
-    ridge : float
-        :math:`\rho > 0`.
-    pull : float64 array h, shape (k,) or (0,)
-        Empty stands for zero.
+    `design` is F, shape (n, k), `target` t, `ridge` :math:`\rho > 0`, and `pull` h, shape (k,), or empty for zero; all
+    are float64.
     """
     n, k = design.shape
     if n < k:
@@ -115,9 +101,20 @@ def roughness(start, index, weight, factors, out):
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
 def update_factors(
-    rows, start, partner, place, residuals, others, ridges, graph_start, graph_index, graph_weight, strength,
-    own, latent,
-):  # fmt: skip
+    rows,
+    start,
+    partner,
+    place,
+    residuals,
+    others,
+    ridges,
+    graph_start,
+    graph_index,
+    graph_weight,
+    strength,
+    own,
+    latent,
+):
     r"""Give each listed row the factors that minimise the objective while everything else stands still.
 
     .. math:: v_r \leftarrow \Big(\sum_c q_c q_c^\top + (\lambda_r + \alpha D_{rr}) I\Big)^{-1}
@@ -126,22 +123,9 @@ def update_factors(
     with :math:`q_c` the latent vectors of the row's partners, :math:`e` the residuals, S the similarity graph (of
     strength :math:`\alpha`; :math:`D_{rr} = \sum_s S_{rs}`). `rows` must not hold two neighbours of that graph.
 
-    Parameters
-    ----------
-    rows : int array
-        Rows to update.
-    start, partner, place : int arrays
-        The side's compressed lists.
-    residuals : float64 array, shape (n_ratings,)
-        Updated in place.
-    others : float64 array, shape (n_other, k)
-    ridges : float64 array, shape (n_rows,)
-        :math:`\lambda_r`.
-    graph_start, graph_index, graph_weight : arrays
-        S in compressed rows; `graph_start` empty for none.
-    strength : float
-    own, latent : float64 arrays, shape (n_rows, k)
-        The factors, and the latent vectors that contain them; both updated in place.
+    `residuals`, shape (n_ratings,), the side's factors `own` and the latent vectors `latent` that contain them, both of
+    shape (n_rows, k), are updated in place. `others`, shape (n_other, k), are the partners' latent vectors, `ridges` the
+    :math:`\lambda_r`; the graph is S in compressed rows, `graph_start` empty for none. All floats are float64.
     """
     k = own.shape[1]
     for at in prange(len(rows)):
@@ -251,14 +235,9 @@ def subtract_products(start, partner, place, others, change, residuals):
 
 @njit(cache=True)
 def colour_graph(graph_start, graph_index):
-    """Colour the nodes so that no two neighbours share a colour: greedily, in the order of the nodes.
+    """Colour the nodes (int64, from 0) greedily, in their order: no two neighbours share a colour.
 
     Rows of one colour don't pull at each other, so that they can be solved side by side.
-
-    Returns
-    -------
-    int64 array, shape (n,)
-        Colours, counted from 0; at most the largest degree plus one of them.
     """
     n = len(graph_start) - 1
     colours = np.full(n, -1)

@@ -6,7 +6,7 @@ import inspect
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -20,10 +20,10 @@ class NotFitted(RuntimeError):
 class Recommender(ABC):
     """A model of user-item ratings.
 
-    A subclass has keyword-only hyperparameters in ``__init__`` that are stored unchanged under their own names,
-    implements `_fit` and `predict`, and keeps what it learns in attributes whose names end in ``_``.
-    Codes (not raw ids) go in; a code that the id maps do not hold (such as -1), or that had no training rating, is
-    cold: the answer is finite, and the class's card (`lib.models.card.Card`) says what it is.
+    A subclass has keyword-only hyperparameters in ``__init__`` that `_store` keeps under their own names, implements
+    `_fit` and `predict`, and keeps what it learns in attributes whose names end in ``_``. Codes (not raw ids) go in; a
+    code that the id maps do not hold (such as -1), or that had no training rating, is cold: the answer is finite, and
+    the class's card (`lib.models.card.Card`) says what it is.
     """
 
     predicts_ratings = True
@@ -35,9 +35,12 @@ class Recommender(ABC):
     loaded_first: tuple[str, ...] = ()
     """Modules of a backend that takes hundreds of MiB by itself; they are loaded before a fit's memory is measured."""
 
-    n_users_: int
-    n_items_: int
-    scale_: RatingScale
+    if TYPE_CHECKING:
+        # Hyperparameters are set by `_store`, fitted arrays by name: a type checker can't find either in the class.
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self) -> None:
+        self._store(locals())
 
     def fit(self, train: Interactions, *, validation: Interactions | None = None) -> Self:
         """Learn from `train`.
@@ -58,14 +61,12 @@ class Recommender(ABC):
         self._fit(train, validation)
         return self
 
-    def _begin(self, train: Interactions, validation: Interactions | None = None) -> None:
+    def _begin(self, train: Interactions, other: Interactions | None = None) -> None:
         """Check what `fit` is given, and note sizes and scale; for whatever other way of fitting a model has, too."""
         if len(train) == 0:
             raise ValueError(f"{type(self).__name__}.fit: the training set holds no ratings")
-        if validation is not None and (
-            validation.n_users != train.n_users or validation.n_items != train.n_items
-        ):
-            raise ValueError(f"{type(self).__name__}.fit: train and validation do not share their id maps")
+        if other is not None and (other.n_users, other.n_items) != (train.n_users, train.n_items):
+            raise ValueError(f"{type(self).__name__}.fit: what was given does not share the id maps of train")
         self.n_users_, self.n_items_, self.scale_ = train.n_users, train.n_items, train.scale
 
     @abstractmethod
@@ -80,14 +81,13 @@ class Recommender(ABC):
         users, items : int arrays, shape (n,)
             Codes; cold ones allowed.
         times : int64 array, shape (n,), optional
-            When the ratings are given, in seconds since 1970; None where that is unknown. Models that know no time
-            ignore it; those that do (`uses_time`) say in their docstring what they answer without.
+            When the ratings are given, in seconds since 1970; None where that is unknown. Models without `uses_time`
+            ignore it; the others say in their docstring what they answer without.
 
         Returns
         -------
         ndarray of float64, shape (n,)
-            In units of the rating scale, always finite, not clipped to the scale: clipping belongs to the
-            protocol (`lib.experiment.evaluation`), and orderings need the unclipped value.
+            In units of the rating scale, always finite, not clipped to it: orderings need the unclipped value.
 
         Raises
         ------
@@ -101,8 +101,7 @@ class Recommender(ABC):
         Returns
         -------
         ndarray of float64, shape (len(users), n_items)
-            Higher is better; for a rating model the unclipped prediction, without times. Training items are not
-            masked.
+            Higher is better; for a rating model the unclipped prediction, without times; training items included.
         """
         users = np.asarray(users)
         self._check_fitted()
@@ -137,11 +136,7 @@ class Recommender(ABC):
     # -- saving ----------------------------------------------------------------------------------------------------
     def _state(self) -> dict[str, np.ndarray]:
         """Fitted attributes as arrays; a model that keeps other things overrides this and `_restore`."""
-        return {
-            name: np.asarray(value)
-            for name, value in vars(self).items()
-            if name.endswith("_") and not name.startswith("_")
-        }
+        return {name: np.asarray(value) for name, value in vars(self).items() if name.endswith("_")}
 
     def _restore(self, state: dict[str, np.ndarray]) -> None:
         for name, value in state.items():
@@ -188,10 +183,8 @@ class Recommender(ABC):
             raise ValueError(
                 f"users and items must be equally long lists, got {users.shape} and {items.shape}"
             )
-        if times is not None and np.atleast_1d(times).shape != users.shape:
-            raise ValueError(
-                f"times must be as long as users and items, {users.shape}, or None; got {np.atleast_1d(times).shape}"
-            )
+        if times is not None and (given := np.shape(np.atleast_1d(times))) != users.shape:
+            raise ValueError(f"times must be as long as users and items, {users.shape}, or None; got {given}")
         return users, items
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,10 +98,11 @@ def read_cards(folders: tuple[str, ...], package: str) -> dict[str, Card]:
             for carrier in CARRIER.finditer(text) if MARK in text else ():
                 if MARK not in carrier[0]:
                     continue
-                place = f"{module}:{carrier[1]}"
-                card = replace(_read(carrier[0], place), place=place)
+                card = _read(carrier[0], f"{module}:{carrier[1]}")
                 if card.name in found:
-                    raise ValueError(f"{place} and {found[card.name].place} are both called {card.name!r}")
+                    raise ValueError(
+                        f"{card.place} and {found[card.name].place} are both called {card.name!r}"
+                    )
                 found[card.name] = card
     return found
 
@@ -115,6 +116,6 @@ def _read(text: str, place: str) -> Card:
             if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", "") == "card"
         )
         given = {argument.arg: ast.literal_eval(argument.value) for argument in call.keywords}
-        return Card(*map(ast.literal_eval, call.args), **given)
+        return Card(*map(ast.literal_eval, call.args), **given, place=place)
     except (SyntaxError, TypeError, ValueError) as error:
         raise ValueError(f"the card of {place} can't be read: {error}") from error

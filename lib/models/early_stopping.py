@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
+
 import numpy as np
 
 PLATEAU_MARGIN = 1e-4
 """An error must fall by more than this to count as progress for the learning rate (Keras' ``ReduceLROnPlateau``)."""
 
 
+@dataclass(eq=False)
 class EarlyStopping:
     """Keep the weights of the epoch with the lowest validation error.
 
@@ -33,21 +36,22 @@ class EarlyStopping:
         The epoch, from zero, that is kept: the one of the lowest error or, without errors, the last.
     weights : dict of str to ndarray
         Its weights.
+    stopped : bool
     errors, rates : list of float
         By epoch; the errors NaN where none was given.
     """
 
-    def __init__(
-        self, learning_rate: float, *, averaging: float = 0.0, patience: int | None = None,
-        plateau_patience: int | None = None, plateau_factor: float = 0.5, least_rate: float = 0.0,
-    ):  # fmt: skip
-        self.learning_rate, self.averaging, self.patience = learning_rate, averaging, patience
-        self.plateau_patience, self.plateau_factor = plateau_patience, plateau_factor
-        self.least_rate = least_rate
+    learning_rate: float
+    _: KW_ONLY
+    averaging: float = 0.0
+    patience: int | None = None
+    plateau_patience: int | None = None
+    plateau_factor: float = 0.5
+    least_rate: float = 0.0
+
+    def __post_init__(self):
         self.best, self.weights, self.stopped = -1, {}, False
-        self.errors: list[float] = []
-        self.rates: list[float] = []
-        self._mean: dict[str, np.ndarray] = {}
+        self.errors, self.rates, self._mean = [], [], {}
         self._least, self._progress, self._waited = np.inf, np.inf, 0
 
     def averaged(self, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

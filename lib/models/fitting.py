@@ -16,17 +16,7 @@ def fit_model(
     validation: Interactions | None = None,
     **parameters,
 ) -> Recommender:
-    """Make a model and fit it; the one place in which the project does so.
-
-    Parameters
-    ----------
-    model : str, class or Recommender
-        A registered name, ``module:Class``, the class, or a model that is made already.
-    train, validation : Interactions
-        As `lib.models.base.Recommender.fit` takes them.
-    **parameters
-        Hyperparameters.
-    """
+    """Make a model, by a registered name, ``module:Class`` or its class, and fit it; or fit one that is made already."""
     if isinstance(model, str):
         model = create(model, **parameters)
     made = model(**parameters) if isinstance(model, type) else model

@@ -10,20 +10,11 @@ from lib.data.interactions import Interactions
 from lib.models.base import lookup
 
 
-class Identity:
-    """Leave ratings as they are."""
-
-    def fit(self, train: Interactions) -> Self:
-        """Learn nothing."""
-        return self
-
-    def transform(self, interactions: Interactions) -> np.ndarray:
-        """Ratings as float64, shape (n,)."""
-        return interactions.ratings.astype(np.float64)
-
-    def inverse(self, users: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return the values unchanged."""
-        return np.asarray(values, dtype=np.float64)
+def means_of(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) -> np.ndarray:
+    """Return the mean rating of each of `size` users or films (float64), `default` for one without ratings."""
+    counts = np.bincount(codes, minlength=size)
+    sums = np.bincount(codes, ratings.astype(np.float64), minlength=size)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), default)
 
 
 class UserMean:
@@ -31,9 +22,6 @@ class UserMean:
 
     A user without a training rating gets the global mean.
     """
-
-    means_: np.ndarray
-    global_mean_: float
 
     def fit(self, train: Interactions) -> Self:
         """Learn the users' means.
@@ -45,11 +33,8 @@ class UserMean:
         """
         if len(train) == 0:
             raise ValueError("UserMean.fit: the training set holds no ratings")
-        ratings = train.ratings.astype(np.float64)
-        self.global_mean_ = float(ratings.mean())
-        sums = np.bincount(train.users, ratings, minlength=train.n_users)
-        counts = train.user_counts
-        self.means_ = np.where(counts > 0, sums / np.maximum(counts, 1), self.global_mean_)
+        self.global_mean_ = float(train.ratings.astype(np.float64).mean())
+        self.means_ = means_of(train.users, train.ratings, train.n_users, self.global_mean_)
         return self
 
     def transform(self, interactions: Interactions) -> np.ndarray:
@@ -57,10 +42,8 @@ class UserMean:
         return interactions.ratings - lookup(self.means_, interactions.users, self.global_mean_)
 
     def inverse(self, users: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Add the users' means back; `values` has shape (n,) or (n, n_items)."""
-        means = lookup(self.means_, users, self.global_mean_)
-        values = np.asarray(values, dtype=np.float64)
-        return values + (means[:, None] if values.ndim == 2 else means)
+        """Add the users' means back."""
+        return np.asarray(values, dtype=np.float64) + lookup(self.means_, users, self.global_mean_)
 
 
 class LinearScale:
@@ -81,19 +64,3 @@ class LinearScale:
     def inverse(self, users: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return values on the rating scale."""
         return self.middle_ + self.half_width_ * np.asarray(values, dtype=np.float64)
-
-
-CENTRINGS = {"none": Identity, "user": UserMean}
-
-
-def centring(name: str):
-    """Make a normalisation by the name that models' ``centre`` parameter takes: ``none`` or ``user``.
-
-    Raises
-    ------
-    ValueError
-        No centring has that name.
-    """
-    if name not in CENTRINGS:
-        raise ValueError(f"centre must be one of {', '.join(map(repr, CENTRINGS))}; got {name!r}")
-    return CENTRINGS[name]()

@@ -1,8 +1,9 @@
-"""What readers see of films and of lists: titles, and the mark of a hit."""
+"""What readers see of recommendations: titles, the mark of a hit, and which of the user's films a prediction rests on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,15 +15,9 @@ HIT = " *"
 
 
 def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> list[str]:
-    """Return what readers see for films: title and year, as far as the item table has them, else the raw id.
+    """Return what readers see for films (codes): title and year, as far as the item table has them, else the raw id.
 
     Titles come as they are in the data; whoever puts them into HTML escapes them there.
-
-    Parameters
-    ----------
-    interactions : Interactions
-    items : int array
-        Codes inside the id map.
     """
     items = np.asarray(items)
     table = interactions.item_table
@@ -32,8 +27,37 @@ def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> 
     years = rows["year"] if "year" in table else [None] * len(rows)
     shown = []
     for raw, title, year in zip(interactions.item_ids[items], rows["title"], years, strict=True):
-        if pd.isna(title):
-            shown.append(str(raw))
-        else:
-            shown.append(str(title) if pd.isna(year) else f"{title} ({int(year)})")
+        name = str(raw if pd.isna(title) else title)
+        shown.append(name if pd.isna(title) or pd.isna(year) else f"{name} ({int(year)})")
     return shown
+
+
+class Explanation(NamedTuple):
+    """A prediction taken apart: `baseline`, the `contributions` and `rest` add up to it.
+
+    Parameters
+    ----------
+    items : ndarray of int, shape (n,)
+        Codes of the user's films that weigh most, by the size of their contribution, largest first.
+    contributions : ndarray of float64, shape (n,)
+        What each adds to the prediction or takes from it, in units of the rating scale.
+    baseline : float
+        The terms that no single film answers for: mean, biases and, where the model has them, the user's own factors.
+    rest : float
+        Sum of the contributions of the films that are not listed.
+    """
+
+    items: np.ndarray
+    contributions: np.ndarray
+    baseline: float
+    rest: float
+
+
+def explanation(items: np.ndarray, contributions: np.ndarray, baseline: float, n: int | None) -> Explanation:
+    """Sort contributions by size, and list the n largest that are not zero; None lists them all."""
+    if n is not None and n < 1:
+        raise ValueError(f"n={n}: list at least 1 film, or None for all")
+    order = np.argsort(-np.abs(contributions), kind="stable")[:n]
+    order = order[contributions[order] != 0]
+    rest = float(contributions.sum() - contributions[order].sum())
+    return Explanation(items[order], contributions[order], float(baseline), rest)

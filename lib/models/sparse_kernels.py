@@ -1,4 +1,4 @@
-"""Kernels of networks with sparse ends: weighted sums of rows, products at given places, and Adam's step.
+"""Kernels of networks with sparse ends: weighted sums of rows, and products at given places.
 
 Compressed lists hold, for row r, the places ``starts[r]`` to ``starts[r + 1]``. Each row writes to its own part of the
 output, so that threads never meet and the result has the same bits for any number of them. All floats of a call have one
@@ -17,18 +17,9 @@ REORDERED = {"reassoc", "contract"}
 def weighted_sums(starts, places, values, weights, out):
     r"""Sum rows of a matrix by compressed lists: :math:`out_r = \sum_e v_e\,W_{c_e}`, for every row of `out`.
 
-    A sparse matrix times a dense one, and, with the transposed lists, the gradient by that dense one. Four rows at a
-    time, so that `out` is written a quarter as often.
-
-    Parameters
-    ----------
-    starts : int array, shape (n_rows + 1,)
-    places : int array c, shape (n_entries,)
-        Rows of `weights`.
-    values : float array v, shape (n_entries,)
-    weights : float array W, shape (n, width)
-    out : float array, shape (n_rows, width)
-        Overwritten.
+    A sparse matrix times a dense one, and, with the transposed lists, the gradient by that dense one. `starts` has shape
+    (n_rows + 1,); `places` c, rows of `weights` W of shape (n, width), and `values` v have shape (n_entries,); `out`,
+    shape (n_rows, width), is overwritten, four entries at a time, so that it is written a quarter as often.
     """
     width = out.shape[1]
     for r in prange(len(out)):
@@ -56,15 +47,9 @@ def weighted_sums(starts, places, values, weights, out):
 def products_at(rows, columns, hidden, weights, offsets, out):
     r"""Multiply two matrices at the listed places only: :math:`out_e = \langle h_{r_e}, W_{c_e} \rangle + b_{c_e}`.
 
-    Parameters
-    ----------
-    rows, columns : int arrays r, c, shape (n_entries,)
-        Rows of `hidden` and of `weights`; fastest where one row's entries stand side by side.
-    hidden : float array h, shape (n_rows, width)
-    weights : float array W, shape (n_columns, width)
-    offsets : float array b, shape (n_columns,)
-    out : float array, shape (n_entries,)
-        Overwritten.
+    `rows` r and `columns` c, shape (n_entries,), are rows of `hidden` h, shape (n_rows, width), and of `weights` W, shape
+    (n_columns, width); `offsets` b have shape (n_columns,), and `out`, shape (n_entries,), is overwritten. Fastest where
+    one row's entries stand side by side.
     """
     width = hidden.shape[1]
     for e in prange(len(rows)):

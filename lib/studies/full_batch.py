@@ -209,7 +209,7 @@ class Objective:
             self.mean, self.fixed = float(bias.mean_), (bias.user_bias_, bias.item_bias_)
         if form.kind in NEIGHBOURS:
             k = form.n_neighbours
-            starts, films, values = neighbour_lists(train, k=k, centre="common_mean")
+            starts, films, values = neighbour_lists(train, k=k, common_mean=True)
             self.neighbours = np.full((self.n_items, k), -1, np.int32)
             self.similarities = np.zeros((self.n_items, k))
             rows = np.repeat(np.arange(self.n_items), np.diff(starts))

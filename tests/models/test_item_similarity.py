@@ -23,10 +23,10 @@ def table_of(data, ratings=None):
     return table
 
 
-def written_out(data, centre, shrinkage):
+def written_out(data, shrinkage, common_mean=False):
     """The formula pair by pair."""
     ratings = data.ratings.astype(float)
-    if centre == "baseline":
+    if not common_mean:
         ratings = ratings - Bias().fit(data).predict(data.users, data.items)
     x = table_of(data, ratings)
     found = np.zeros((data.n_items, data.n_items))
@@ -37,9 +37,7 @@ def written_out(data, centre, shrinkage):
             if i == j or n == 0:
                 continue
             a, b = x[common, i], x[common, j]
-            if centre == "film_mean":
-                a, b = a - np.nanmean(x[:, i]), b - np.nanmean(x[:, j])
-            elif centre == "common_mean":
+            if common_mean:
                 a, b = a - a.mean(), b - b.mean()
             length = np.sqrt((a**2).sum() * (b**2).sum())
             if length > 1e-9:
@@ -47,18 +45,27 @@ def written_out(data, centre, shrinkage):
     return found
 
 
-@pytest.mark.parametrize("centre", item_similarity.CENTRES)
+def about_common_means(data, shrinkage):
+    """The lists of all films as a matrix."""
+    indptr, indices, similarities = neighbour_lists(data, k=99, shrinkage=shrinkage, common_mean=True)
+    found = np.zeros((data.n_items, data.n_items))
+    found[np.repeat(np.arange(data.n_items), np.diff(indptr)), indices] = similarities
+    return found
+
+
 @pytest.mark.parametrize("shrinkage", [0.0, 100.0])
-def test_the_matrix_against_a_double_loop(data, centre, shrinkage):
-    found = similarity_matrix(data, shrinkage=shrinkage, centre=centre)
+def test_the_matrix_against_a_double_loop(data, shrinkage):
+    found = similarity_matrix(data, shrinkage=shrinkage)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, written_out(data, centre, shrinkage), atol=1e-6)
+    np.testing.assert_allclose(found, written_out(data, shrinkage), atol=1e-6)
+    of_lists = about_common_means(data, shrinkage)
+    np.testing.assert_allclose(of_lists, written_out(data, shrinkage, common_mean=True), atol=1e-6)
     np.testing.assert_array_equal(found, found.T)
     assert not np.diag(found).any()
 
 
 def test_about_common_means_it_is_the_correlation_of_pandas_and_scipy(data):
-    found = similarity_matrix(data, shrinkage=0.0, centre="common_mean")
+    found = about_common_means(data, 0.0)
     table = pd.DataFrame(table_of(data))
     wanted = table.corr(min_periods=3).to_numpy()
     several = ~np.isnan(wanted) & ~np.eye(data.n_items, dtype=bool)
@@ -69,13 +76,12 @@ def test_about_common_means_it_is_the_correlation_of_pandas_and_scipy(data):
 
 
 @pytest.mark.parametrize("k", [1, 4, 24, 99])
-@pytest.mark.parametrize("centre", item_similarity.CENTRES)
-def test_lists_are_the_matrix_rows_in_order(data, k, centre, monkeypatch):
+def test_lists_are_the_matrix_rows_in_order(data, k, monkeypatch):
     monkeypatch.setattr(item_similarity, "BLOCK_ROWS", 7)
-    whole = similarity_matrix(data, centre=centre)
+    whole = similarity_matrix(data)
     rated = ~np.isnan(table_of(data))
     common = rated.T.astype(int) @ rated
-    indptr, indices, similarities = neighbour_lists(data, k=k, centre=centre)
+    indptr, indices, similarities = neighbour_lists(data, k=k)
     assert (indptr.dtype, indices.dtype, similarities.dtype) == (np.int64, np.int32, np.float32)
     assert len(indptr) == data.n_items + 1 and indptr[-1] == len(indices) == len(similarities)
     for i in range(data.n_items):
@@ -95,7 +101,7 @@ def test_equal_similarities_go_to_the_lower_code():
         [(u, i, columns[i][u]) for i in order for u in (2, 0, 3, 1)], columns=["user", "item", "rating"]
     )
     data = Interactions.from_frame(frame, scale=(1, 5))
-    indptr, indices, similarities = neighbour_lists(data, k=3, shrinkage=4.0, centre="film_mean")
+    indptr, indices, similarities = neighbour_lists(data, k=3, shrinkage=4.0, common_mean=True)
     assert indices[:3].tolist() == [1, 2, 3]
     np.testing.assert_allclose(similarities[:3], 0.5)
     assert indices[indptr[5] :].tolist() == [0, 1, 2]
@@ -108,8 +114,8 @@ def test_one_common_rater_and_flat_films_correlate_with_nothing_about_common_mea
         columns=["user", "item", "rating"],
     )
     data = Interactions.from_frame(frame, scale=(1, 5))
-    assert not similarity_matrix(data, shrinkage=0.0, centre="common_mean").any()
-    indptr, indices, _ = neighbour_lists(data, k=5, centre="common_mean")
+    indptr, indices, similarities = neighbour_lists(data, k=5, common_mean=True)
+    assert not similarities.any()
     assert indices.tolist() == [1, 0, 3, 2] and indptr.tolist() == [0, 1, 2, 3, 4]
 
 
@@ -121,8 +127,6 @@ def test_the_ratings_stay_untouched_and_wrong_parameters_are_named(data):
         neighbour_lists(data, k=0)
     with pytest.raises(ValueError, match="shrinkage"):
         neighbour_lists(data, k=2, shrinkage=-1.0)
-    with pytest.raises(ValueError, match="film_mean"):
-        similarity_matrix(data, centre="median")
 
 
 def test_a_full_matrix_of_too_many_films_is_an_error_that_names_the_way_out(data):

@@ -7,7 +7,7 @@ from scipy import sparse
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
 from lib.models.base import NotFitted
-from lib.models.baselines.most_popular import MostPopular
+from lib.models.baselines.orders import MostPopular
 from lib.models.lists.ease import EASE
 from lib.models.lists.item_knn import ItemKNN
 from lib.models.lists.item_weights import implicit_matrix

@@ -8,7 +8,7 @@ from scipy.special import log_softmax
 from lib.data.interactions import Interactions, RatingScale
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.baselines.most_popular import MostPopular
+from lib.models.baselines.orders import MostPopular
 from lib.models.lists.item_weights import implicit_matrix
 from lib.models.networks.multi_vae import MultiVAE
 from lib.models.networks.multi_vae_network import VariationalAutoencoder, unit_length

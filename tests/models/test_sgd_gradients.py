@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib.data.interactions import Interactions
 from lib.data.splits import per_user_holdout
 from lib.models.base import lookup
 from lib.models.latent.biased_svd import BiasedSVD
@@ -26,19 +27,9 @@ PARTS = {
     "neighbourhood of all": ["all"],
     "neighbourhood without choices": ["near", "no choices"],
     "integrated": ["personal", "implicit", "near"],
-    "timesvdpp": ["personal", "implicit", "time", "scale", "day", "drift", "day factors"],
+    "timesvdpp": ["personal", "implicit", "time", "scale", "day", "drift"],
     "timesvdpp without options": ["personal", "implicit", "time"],
-    "everything": [
-        "personal",
-        "implicit",
-        "explicit",
-        "near",
-        "time",
-        "scale",
-        "day",
-        "drift",
-        "day factors",
-    ],
+    "everything": ["personal", "implicit", "explicit", "near", "time", "scale", "day", "drift"],
     "transductive": ["personal", "implicit", "explicit", "near", "extra"],
     "transductive, all": ["implicit", "all", "extra"],
 }
@@ -55,7 +46,10 @@ def problem(parts):
             rng.permutation(np.delete(np.arange(n_items), i))[: rng.integers(0, 6)] for i in range(n_items)
         ]
         neighbours = (np.cumsum([0, *map(len, lists)]), np.concatenate(lists).astype(np.int32))
-    extra = (np.array([USER, USER, 1]), np.array([0, 8, 8])) if "extra" in parts else None
+    extra = None
+    if "extra" in parts:
+        pairs = np.array([USER, USER, 1]), np.array([0, 8, 8]), np.full(3, 3.0), np.zeros(3)
+        extra = Interactions(*pairs, train.user_ids, train.item_ids, train.scale)
     calendar = Calendar.of(train, n_bins=3, exponent=0.4) if "time" in parts else None
     ratings = compressed(
         train, residuals=rng.normal(size=len(train)), extra=extra, neighbours=neighbours, calendar=calendar,
@@ -74,7 +68,7 @@ def problem(parts):
         n_days = ratings.days.max() + 1
         shapes |= {"bin_bias": (n_items, 3), "user_slope": n_users}
         options = {"scale": ("user_scale", n_users), "day": ("day_bias", n_days)}
-        options |= {"drift": ("drift_factors", (n_users, k)), "day factors": ("day_factors", (n_days, k))}
+        options |= {"drift": ("drift_factors", (n_users, k))}
         shapes |= dict(options[part] for part in parts if part in options)
     values = {name: rng.normal(0, 0.5, shape) for name, shape in shapes.items()}
     return ratings, no_parameters("float64")._replace(**values)
@@ -90,12 +84,12 @@ def terms(ratings, p, at, user):
     used = [
         ("bias", "user_bias", user, 0.0),
         ("bias", "item_bias", i, 0.0),
-        ("factors", "item_factors", i, 0.0),
+        ("factor", "item_factors", i, 0.0),
     ]
     vector, effect, estimate = np.zeros(p.item_factors.shape[1]), p.item_bias[i], MEAN + p.user_bias[user]
     if p.user_factors.size:
         vector = vector + p.user_factors[user]
-        used.append(("factors", "user_factors", user, 0.0))
+        used.append(("factor", "user_factors", user, 0.0))
     if p.implicit_factors.size:
         vector = vector + sum(p.implicit_factors[j] for j in known) / np.sqrt(len(known))
         used += [("implicit", "implicit_factors", j, 0.0) for j in known]
@@ -112,10 +106,7 @@ def terms(ratings, p, at, user):
             used.append(("time_bias", "day_bias", day, 0.0))
         if p.drift_factors.size:
             vector = vector + deviation * p.drift_factors[user]
-            used.append(("time_factors", "drift_factors", user, 0.0))
-        if p.day_factors.size:
-            vector = vector + p.day_factors[day]
-            used.append(("time_factors", "day_factors", day, 0.0))
+            used.append(("time_factor", "drift_factors", user, 0.0))
     if p.user_scale.size:
         effect = effect * p.user_scale[user]
         used.append(("time_bias", "user_scale", user, 1.0))
@@ -131,9 +122,9 @@ def terms(ratings, p, at, user):
             estimate += total / np.sqrt(len(near_rated))
         if near_known and p.implicit_weights.size:
             estimate += sum(p.implicit_weights[places[j]] for j in near_known) / np.sqrt(len(near_known))
-        used += [("weights", "explicit_weights", places[j], 0.0) for j in near_rated]
+        used += [("weight", "explicit_weights", places[j], 0.0) for j in near_rated]
         if p.implicit_weights.size:
-            used += [("weights", "implicit_weights", places[j], 0.0) for j in near_known]
+            used += [("weight", "implicit_weights", places[j], 0.0) for j in near_known]
     return estimate + effect + p.item_factors[i] @ vector, used
 
 
@@ -258,12 +249,13 @@ def test_neighbours_answer_as_in_training(model):
     users, items = np.repeat(np.arange(n_users), n_items), np.tile(np.arange(n_items), n_users)
     mixed = np.random.default_rng(0).permutation(len(users))
     found = np.empty(len(users))
-    found[mixed] = neighbour_sums(users[mixed], items[mixed], ratings, bare)
+    weights = bare.explicit_weights, bare.implicit_weights
+    found[mixed] = neighbour_sums(users[mixed], items[mixed], ratings, *weights)
     for n, (user, item) in enumerate(zip(users, items, strict=True)):
         one = ratings._replace(items=np.append(ratings.items, item).astype(np.int32))
         assert found[n] == pytest.approx(terms(one, bare, -1, user)[0] - MEAN, abs=1e-12)
     assert np.count_nonzero(found) > 10
-    np.testing.assert_array_equal(neighbour_sums([-1, n_users, 0], [0, 0, n_items], ratings, bare), 0)
+    np.testing.assert_array_equal(neighbour_sums([-1, n_users, 0], [0, 0, n_items], ratings, *weights), 0)
 
 
 def test_shuffling_permutes_evenly():

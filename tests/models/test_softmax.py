@@ -6,7 +6,7 @@ from scipy import sparse
 
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.baselines.most_popular import MostPopular
+from lib.models.baselines.orders import MostPopular
 from lib.models.networks.softmax import Softmax, dropped, rated_films, shares
 from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
 from lib.models.networks.softmax_network import Network

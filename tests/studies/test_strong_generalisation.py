@@ -7,7 +7,7 @@ import pytest
 
 from lib.data.interactions import Interactions, RatingScale
 from lib.metrics.ranking import METRICS
-from lib.models.baselines.most_popular import MostPopular
+from lib.models.baselines.orders import MostPopular
 from lib.models.lists.ease import EASE
 from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.strong_generalisation import HeldOutUsers, evaluate_fold_in, strong_split

@@ -8,6 +8,11 @@ from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
 
+TOLERANCE = 1e-7
+"""Largest change of a bias, in rating units, at which sweeps stop."""
+
+MOST_SWEEPS = 500
+
 
 class Bias(Recommender):
     r"""Regularised user and item effects (Koren 2008, "Factorization meets the neighborhood", section 2.1).
@@ -16,30 +21,20 @@ class Bias(Recommender):
         \min_b \sum_{(u,i)} (r_{ui} - \mu - b_u - b_i)^2 + \lambda_u \sum_u b_u^2 + \lambda_i \sum_i b_i^2
 
     with :math:`\mu` the mean training rating. Solved by alternating closed-form sweeps, each exact in one block, until
-    the largest change falls below `tolerance`: the objective is strictly convex, so the end does not depend on the
+    the largest change falls below `TOLERANCE`: the objective is strictly convex, so the end does not depend on the
     order.
 
     Parameters
     ----------
     user_regularisation, item_regularisation : float
         :math:`\lambda_u, \lambda_i`, in ratings: a film with :math:`\lambda_i` ratings keeps half its mean residual.
-    tolerance : float
-        Largest change of a bias, in rating units, at which sweeps stop.
-    max_sweeps : int
     """
 
     card = Card(
         "bias", "Bias model", "means and popularity", "A cold user or film has bias zero.", colour="black"
     )
 
-    def __init__(
-        self,
-        *,
-        user_regularisation: float = 5.0,
-        item_regularisation: float = 5.0,
-        tolerance: float = 1e-7,
-        max_sweeps: int = 500,
-    ):
+    def __init__(self, *, user_regularisation: float = 5.0, item_regularisation: float = 5.0):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
@@ -52,14 +47,14 @@ class Bias(Recommender):
         user_bias, item_bias = np.zeros(train.n_users), np.zeros(train.n_items)
         user_weight = np.maximum(train.user_counts + self.user_regularisation, 1e-12)
         item_weight = np.maximum(train.item_counts + self.item_regularisation, 1e-12)
-        for _ in range(self.max_sweeps):
+        for _ in range(MOST_SWEEPS):
             left = residual - user_bias[train.users]
             new_item = np.bincount(train.items, left, minlength=train.n_items) / item_weight
             left = residual - new_item[train.items]
             new_user = np.bincount(train.users, left, minlength=train.n_users) / user_weight
             change = max(np.abs(new_item - item_bias).max(), np.abs(new_user - user_bias).max())
             user_bias, item_bias = new_user, new_item
-            if change < self.tolerance:
+            if change < TOLERANCE:
                 break
         self.user_bias_, self.item_bias_ = user_bias, item_bias
 

@@ -7,12 +7,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
-
-
-def _means(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) -> np.ndarray:
-    counts = np.bincount(codes, minlength=size)
-    sums = np.bincount(codes, ratings.astype(np.float64), minlength=size)
-    return np.where(counts > 0, sums / np.maximum(counts, 1), default)
+from lib.models.normalisation import means_of
 
 
 class GlobalMean(Recommender):
@@ -25,9 +20,6 @@ class GlobalMean(Recommender):
         "Cold users and films get the mean training rating, like all others.",
         colour="#9A9A9A",
     )
-
-    def __init__(self):
-        pass
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
@@ -52,12 +44,9 @@ class UserMean(Recommender):
         colour="#868686",
     )
 
-    def __init__(self):
-        pass
-
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
-        self.user_means_ = _means(train.users, train.ratings, train.n_users, float(self.mean_))
+        self.user_means_ = means_of(train.users, train.ratings, train.n_users, float(self.mean_))
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the user's mean."""
@@ -76,12 +65,9 @@ class ItemMean(Recommender):
         colour="#737373",
     )
 
-    def __init__(self):
-        pass
-
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
-        self.item_means_ = _means(train.items, train.ratings, train.n_items, float(self.mean_))
+        self.item_means_ = means_of(train.items, train.ratings, train.n_items, float(self.mean_))
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict the film's mean."""

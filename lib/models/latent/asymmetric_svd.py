@@ -12,9 +12,9 @@ class AsymmetricSVD(Explains):
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top \Big(
         |R(u)|^{-1/2} \sum_{j \in R(u)} (r_{uj} - \tilde b_{uj}) x_j + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
-    R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of the
-    bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a sum over the user's
-    films (`explain`). The parameters that are not listed here: see
+    R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of
+    the bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a sum
+    over the user's films (`explain`). The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
@@ -50,11 +50,6 @@ class AsymmetricSVD(Explains):
         learning_rate_decay: float = 0.95,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
-        shuffle: bool = True,
-        dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

@@ -11,14 +11,19 @@ class BiasedSVD(KorenModel):
 
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top p_u
 
-    It is the member of the family that the others add to: the same engine, the same choices in training. The model of
-    `lib.models.latent.svd` is the same formula with one learning rate and one regularisation for all, constant ones, as
-    scikit-surprise has it; with ``shuffle=False``, ``dtype="float64"``, equal rates and no decay this is that one to
-    rounding error. The parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
+    It is the member of the family that the others add to. The model of `lib.models.latent.svd` is the same formula with
+    one learning rate and one regularisation for all, constant ones, as scikit-surprise has it; with ``shuffle=False``,
+    ``dtype="float64"``, equal rates and no decay this is that one to rounding error. The parameters that are not listed
+    here: see `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
     ----------
     n_factors : int
+    shuffle : bool
+        False visits users in the order in which they first appear in train, and ratings in row order, as
+        scikit-surprise does.
+    dtype : {"float32", "float64"}
+        Of the parameters and of the arithmetic in training.
     """
 
     card = Card(
@@ -48,11 +53,8 @@ class BiasedSVD(KorenModel):
         learning_rate_decay: float = 0.97,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
         shuffle: bool = True,
         dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

@@ -14,8 +14,8 @@ class Integrated(Explains):
         + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} (r_{uj} - \tilde b_{uj}) w_{ij}
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-    What the terms mean: see `lib.models.latent.svdpp.SVDpp` and `lib.models.latent.neighbourhood.Neighbourhood`, whose parts are
-    learned in the same steps. The parameters that are not listed here: see
+    What the terms mean: see `lib.models.latent.svdpp.SVDpp` and `lib.models.latent.neighbourhood.Neighbourhood`, whose
+    parts are learned in the same steps. The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
 
     Parameters
@@ -61,11 +61,6 @@ class Integrated(Explains):
         learning_rate_decay: float = 0.96,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
-        shuffle: bool = True,
-        dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

@@ -7,8 +7,8 @@ from numba import njit, prange
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
+from lib.models.latent.correlation_neighbours import RatedNeighbours
 from lib.models.latent.item_similarity import CHUNK, add_common, compressed
-from lib.models.latent.rated_neighbours import RatedNeighbours
 
 
 class InterpolatedNeighbours(RatedNeighbours):
@@ -28,13 +28,13 @@ class InterpolatedNeighbours(RatedNeighbours):
 
     with :math:`U(j,l)` the :math:`n_{jl}` users who rated both and :math:`\bar a` the mean of the unshrunk entries, one
     mean for the diagonal and one for the pairs with common raters. Weights need not sum to one: where no neighbour says
-    anything about the film they are near zero. The paper's non-negative problem is solved to its minimum by coordinate
-    descent in place of the paper's projected steepest descent; where pairwise estimates make :math:`\hat A` so
-    indefinite that this does not settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours and
-    baseline: see `lib.models.latent.rated_neighbours.RatedNeighbours`.
+    anything about the film they are near zero. The problem is solved to its minimum by coordinate descent in place of the
+    paper's projected steepest descent; where pairwise estimates make :math:`\hat A` so indefinite that this does not
+    settle, a ridge is added (`lib.models.latent.nonnegative`). Neighbours and baseline: see
+    `lib.models.latent.correlation_neighbours.RatedNeighbours`.
 
-    Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what
-    `lib.models.latent.correlation_neighbours` takes: whole catalogues take minutes where pairs take seconds.
+    Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what CorNgbr takes:
+    whole catalogues take minutes where pairs take seconds.
 
     Parameters
     ----------
@@ -44,10 +44,6 @@ class InterpolatedNeighbours(RatedNeighbours):
         :math:`\lambda` of the similarity that chooses neighbours, in common raters.
     moment_shrinkage : float
         :math:`\beta`, in common raters; the paper takes 500 on Netflix, and smaller data want less.
-    non_negative : bool
-        False lets weights be negative.
-    user_regularisation, item_regularisation : float
-        Of the baseline (`lib.models.baselines.bias.Bias`).
     """
 
     card = Card(
@@ -62,24 +58,13 @@ class InterpolatedNeighbours(RatedNeighbours):
         small={"n_neighbours": 10, "shrinkage": 10.0, "moment_shrinkage": 5.0},
     )
 
-    def __init__(
-        self,
-        *,
-        n_neighbours: int = 30,
-        shrinkage: float = 100.0,
-        moment_shrinkage: float = 200.0,
-        non_negative: bool = True,
-        user_regularisation: float = 5.0,
-        item_regularisation: float = 5.0,
-    ):
+    def __init__(self, *, n_neighbours: int = 30, shrinkage: float = 100.0, moment_shrinkage: float = 200.0):
         self._store(locals())
 
     def _moments(self, train: Interactions, residuals: np.ndarray) -> np.ndarray:
-        if not 0 < self.moment_shrinkage < np.inf:
-            raise ValueError(
-                f"InterpolatedNeighbours: moment_shrinkage must be positive; got {self.moment_shrinkage}"
-            )
-        return shrunk_moments(train, residuals, self.moment_shrinkage)
+        if not 0 < (shrinkage := self.moment_shrinkage) < np.inf:
+            raise ValueError(f"InterpolatedNeighbours: moment_shrinkage must be positive; got {shrinkage}")
+        return shrunk_moments(train, residuals, shrinkage)
 
 
 def shrunk_moments(train: Interactions, values: np.ndarray, shrinkage: float) -> np.ndarray:
@@ -89,7 +74,7 @@ def shrunk_moments(train: Interactions, values: np.ndarray, shrinkage: float) ->
     ----------
     train : Interactions
     values : ndarray of float64, shape (n,)
-        One for each rating.
+        One a rating.
     shrinkage : float
         :math:`\beta > 0`.
 
@@ -107,9 +92,7 @@ def shrunk_moments(train: Interactions, values: np.ndarray, shrinkage: float) ->
     rated = n_own > 0
     of_pairs = totals.sum() / max(n_pairs.sum(), 1)
     of_own = (own[rated] / n_own[rated]).mean()
-    floor = 1e-9 * max(
-        of_own, 1e-9
-    )  # values that are all zero leave nothing to weigh, but a diagonal to divide by
+    floor = 1e-9 * max(of_own, 1e-9)  # values that are all zero leave a diagonal to divide by
     sums += np.float32(shrinkage * of_pairs)
     counts += np.float32(shrinkage)
     sums /= counts

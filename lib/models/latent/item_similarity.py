@@ -8,9 +8,7 @@ from numba import njit, prange
 from lib.data.interactions import Interactions
 from lib.models.baselines.bias import Bias
 from lib.models.fitting import fit_model
-
-CENTRES = ("baseline", "film_mean", "common_mean")
-"""What `centre` may be; see `similarity_matrix`."""
+from lib.models.normalisation import means_of
 
 MOST_ITEMS = 30_000
 """Largest catalogue of a full matrix: items x items in single precision then take 3.6 GB."""
@@ -20,7 +18,7 @@ BLOCK_ROWS = 1024
 
 
 def similarity_matrix(
-    train: Interactions, *, shrinkage: float = 100.0, centre: str = "baseline", baseline: Bias | None = None
+    train: Interactions, *, shrinkage: float = 100.0, baseline: Bias | None = None
 ) -> np.ndarray:
     r"""Shrunk correlation of every pair of films.
 
@@ -29,19 +27,16 @@ def similarity_matrix(
         s_{ij} = \frac{n_{ij}}{n_{ij} + \lambda}\,\rho_{ij}
 
     with :math:`U(i,j)` the :math:`n_{ij}` users with training ratings of both films and :math:`x_{ui}` the rating less
-    what `centre` names (Koren 2008, "Factorization meets the neighborhood", section 2.2, where
-    :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the sums, about baselines). Work is the sum
-    of the squared numbers of ratings a user: one pass over the pairs of films that each user has rated.
+    the bias model's prediction, so that what is correlated is taste, not who rates high (Koren 2008, "Factorization meets
+    the neighborhood", section 2.2, where :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the
+    sums). Work is the sum of the squared numbers of ratings a user: one pass over the pairs of films that each user has
+    rated.
 
     Parameters
     ----------
     train : Interactions
     shrinkage : float
         :math:`\lambda`, in common raters: with as many a correlation keeps half its value.
-    centre : {"baseline", "film_mean", "common_mean"}
-        ``baseline``: the bias model's prediction, so that what is correlated is taste, not who rates high.
-        ``film_mean``: the film's mean training rating. ``common_mean``: the film's mean over :math:`U(i,j)`, which is
-        the textbook's Pearson correlation.
     baseline : Bias, optional
         Fitted on `train`; by default one with its default penalties is fitted here.
 
@@ -49,42 +44,38 @@ def similarity_matrix(
     -------
     ndarray of float32, shape (n_items, n_items)
         In -1 to 1, symmetric to the bit. 0 on the diagonal, for pairs without common raters, and where either film's
-        ratings do not vary about their centre over the common raters (with ``common_mean`` always where
-        :math:`n_{ij} = 1`).
+        :math:`x_{ui}` are all 0 there.
 
     Raises
     ------
     ValueError
-        A parameter is out of range, or there are more than `MOST_ITEMS` films: use `neighbour_lists`.
+        `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use `neighbour_lists`.
     """
-    _check(shrinkage, centre)
     if train.n_items > MOST_ITEMS:
         raise ValueError(
             f"similarities of {train.n_items:,} films ask for {4e-9 * train.n_items**2:.0f} GB; a full matrix takes at "
             f"most {MOST_ITEMS:,}, neighbour_lists takes more"
         )
-    values, lists = compressed(train, centred_ratings(train, centre, baseline))
+    values, lists = compressed(train, residuals(train, baseline))
     found = np.empty((train.n_items, train.n_items), dtype=np.float32)
-    _fill_rows(*lists, values, float(shrinkage), centre == "common_mean", found)
+    _fill_rows(*lists, values, _checked(shrinkage), found)
     return found
 
 
 def neighbour_lists(
-    train: Interactions,
-    *,
-    k: int,
-    shrinkage: float = 100.0,
-    centre: str = "baseline",
-    baseline: Bias | None = None,
+    train: Interactions, *, k: int, shrinkage: float = 100.0, common_mean: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each film's k most similar films.
 
     Parameters
     ----------
-    train, shrinkage, centre, baseline
+    train, shrinkage
         As in `similarity_matrix`.
     k : int
         Length of a list; shorter for a film that shares raters with fewer films, empty for one without ratings.
+    common_mean : bool
+        Correlate ratings less each film's mean over the two films' common raters, the textbook's Pearson correlation,
+        in place of ratings less the bias model. It is 0 where either film's do not vary, as with one common rater.
 
     Returns
     -------
@@ -100,18 +91,16 @@ def neighbour_lists(
     ValueError
         A parameter is out of range.
     """
-    _check(shrinkage, centre)
     if k < 1:
         raise ValueError(f"neighbour_lists: k must be at least 1; got {k}")
     k = min(k, max(train.n_items - 1, 1))
-    values, lists = compressed(train, centred_ratings(train, centre, baseline))
+    values, lists = compressed(train, about_film_means(train) if common_mean else residuals(train))
     counts, indices, similarities = [np.zeros(1, np.int64)], [], []
     for low in range(0, train.n_items, BLOCK_ROWS):
         rows = min(BLOCK_ROWS, train.n_items - low)
         nearest, similar = np.empty((rows, k), np.int32), np.empty((rows, k), np.float32)
         lengths = np.empty(rows, np.int64)
-        mean = centre == "common_mean"
-        _fill_lists(*lists, values, low, float(shrinkage), mean, nearest, similar, lengths)
+        _fill_lists(*lists, values, low, _checked(shrinkage), common_mean, nearest, similar, lengths)
         kept = np.arange(k) < lengths[:, None]
         counts.append(lengths)
         indices.append(nearest[kept])
@@ -119,18 +108,16 @@ def neighbour_lists(
     return np.cumsum(np.concatenate(counts)), np.concatenate(indices), np.concatenate(similarities)
 
 
-def centred_ratings(train: Interactions, centre: str, baseline: Bias | None = None) -> np.ndarray:
-    """Return the training ratings less what `centre` names, float64, shape (n,).
+def residuals(train: Interactions, baseline: Bias | None = None) -> np.ndarray:
+    """Return the training ratings less the bias model's predictions, float64, shape (n,)."""
+    baseline = fit_model(Bias, train) if baseline is None else baseline
+    return train.ratings.astype(np.float64) - baseline.predict(train.users, train.items)
 
-    For ``common_mean``, which differs from pair to pair, these are taken about the film's mean: the sums that follow
-    then lose no digits.
-    """
-    ratings = train.ratings.astype(np.float64)
-    if centre == "baseline":
-        baseline = fit_model(Bias, train) if baseline is None else baseline
-        return ratings - baseline.predict(train.users, train.items)
-    sums = np.bincount(train.items, ratings, minlength=train.n_items)
-    return ratings - (sums / np.maximum(train.item_counts, 1))[train.items]
+
+def about_film_means(train: Interactions) -> np.ndarray:
+    """Return the ratings less their film's mean: the sums about other means that follow then lose no digits."""
+    means = means_of(train.items, train.ratings, train.n_items, 0.0)
+    return train.ratings.astype(np.float64) - means[train.items]
 
 
 def compressed(train: Interactions, values: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], tuple]:
@@ -143,11 +130,10 @@ def compressed(train: Interactions, values: np.ndarray) -> tuple[tuple[np.ndarra
     return (values[by_item], values[by_user]), lists
 
 
-def _check(shrinkage: float, centre: str) -> None:
+def _checked(shrinkage: float) -> float:
     if not 0 <= shrinkage < np.inf:
         raise ValueError(f"shrinkage must be finite and not negative; got {shrinkage}")
-    if centre not in CENTRES:
-        raise ValueError(f"no centre is called {centre!r}; there are {', '.join(CENTRES)}")
+    return float(shrinkage)
 
 
 CHUNK = 16
@@ -209,7 +195,7 @@ def similarities_of(film, by_item, by_user, values, shrinkage, common_mean, sums
 
 
 @njit(parallel=True, cache=True)
-def _fill_rows(by_item, by_user, values, shrinkage, common_mean, out):
+def _fill_rows(by_item, by_user, values, shrinkage, out):
     n_items = len(by_item[0]) - 1
     for chunk in prange((n_items + CHUNK - 1) // CHUNK):
         sums = np.zeros((n_items, 6))
@@ -217,9 +203,7 @@ def _fill_rows(by_item, by_user, values, shrinkage, common_mean, out):
         for film in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_items)):
             row = out[film]
             row[:] = 0.0
-            n = similarities_of(
-                film, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
-            )
+            n = similarities_of(film, by_item, by_user, values, shrinkage, False, sums, touched, similar)
             for t in range(n):
                 row[touched[t]] = similar[t]
             row[film] = 0.0
@@ -250,23 +234,10 @@ def take_best(codes, values, k, best_codes, best_values):
     size = min(k, n)
     if size == 0:
         return 0
-    edge = np.partition(values, n - size)[n - size]
-    n_kept, n_level = 0, 0
-    level = np.empty(n, codes.dtype)
-    for t in range(n):
-        if values[t] > edge:
-            best_codes[n_kept], best_values[n_kept] = codes[t], values[t]
-            n_kept += 1
-        elif values[t] == edge:
-            level[n_level] = codes[t]
-            n_level += 1
-    level = np.sort(level[:n_level])
-    for t in range(size - n_kept):
-        best_codes[n_kept + t], best_values[n_kept + t] = level[t], edge
-    codes_above, values_above = best_codes[:n_kept].copy(), best_values[:n_kept].copy()
-    by_code = np.argsort(codes_above)
-    codes_above, values_above = codes_above[by_code], values_above[by_code]
-    order = np.argsort(-values_above, kind="mergesort")
-    for t in range(n_kept):
-        best_codes[t], best_values[t] = codes_above[order[t]], values_above[order[t]]
+    above = values >= np.partition(values, n - size)[n - size]
+    codes, values = codes[above], values[above]
+    by_code = np.argsort(codes)
+    codes, values = codes[by_code], values[by_code]
+    order = np.argsort(-values, kind="mergesort")[:size]
+    best_codes[:size], best_values[:size] = codes[order], values[order]
     return size

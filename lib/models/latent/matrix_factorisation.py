@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
+from lib.models.sparse_kernels import REORDERED
 
 
 class MatrixFactorisation(Recommender):
@@ -23,9 +24,9 @@ class MatrixFactorisation(Recommender):
         + \lambda_g \frac{1}{NM} \sum_{u,i} \langle U_u, V_i \rangle^2 .
 
     The last term, *gravity*, pulls the prediction of every pair towards zero, rated or not. It is exact: the sum over
-    all pairs is :math:`\langle U^\top U, V^\top V \rangle`, two small Gram matrices (`gravity`), as in implicit ALS
-    (Hu, Koren and Volinsky 2008). Memory is O(ratings + (users + items) x factors); nothing of the size users x items
-    is ever formed. Both regularisers are those of Google's course on recommendation systems, which project C follows.
+    all pairs is :math:`\langle U^\top U, V^\top V \rangle`, two small Gram matrices, as in implicit ALS (Hu, Koren and
+    Volinsky 2008). Memory is O(ratings + (users + items) x factors); nothing of the size users x items is ever formed.
+    Both regularisers are those of Google's course on recommendation systems, which project C follows.
 
     Without gravity and L2 an unrated film keeps the embedding it started with, and a rarely rated one some of it: part
     of what project C describes, so `item_embeddings_` shows it, and `predict` does not.
@@ -133,12 +134,13 @@ class MatrixFactorisation(Recommender):
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the dot product; a cold user or film is the mean one."""
         users, items = self._pairs(users, items, times)
-        return np.einsum("nf,nf->n", self._of_users(users), self._of_items(items))
+        return np.einsum("nf,nf->n", self._embeddings("user", users), self._embeddings("item", items))
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue by one product of the embeddings."""
         self._check_fitted()
-        return self._of_users(np.asarray(users)) @ self._of_items(np.arange(self.n_items_)).T
+        items = self._embeddings("item", np.arange(self.n_items_))
+        return self._embeddings("user", np.asarray(users)) @ items.T
 
     @property
     def n_parameters_(self) -> int:
@@ -146,42 +148,21 @@ class MatrixFactorisation(Recommender):
         self._check_fitted()
         return self.user_embeddings_.size + self.item_embeddings_.size
 
-    def _of_users(self, codes: np.ndarray) -> np.ndarray:
-        found = lookup(self.user_embeddings_, codes)
-        found[~lookup(self.known_users_, codes, False)] = self.mean_user_
-        return found
-
-    def _of_items(self, codes: np.ndarray) -> np.ndarray:
-        found = lookup(self.item_embeddings_, codes)
-        found[~lookup(self.known_items_, codes, False)] = self.mean_item_
+    def _embeddings(self, side: str, codes: np.ndarray) -> np.ndarray:
+        """Look up users or films; a cold one is the mean one."""
+        found = lookup(getattr(self, f"{side}_embeddings_"), codes)
+        found[~lookup(getattr(self, f"known_{side}s_"), codes, False)] = getattr(self, f"mean_{side}_")
         return found
 
     def _check(self) -> None:
-        for name, least in (("n_factors", 1), ("n_epochs", 1), ("batch_size", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"MatrixFactorisation: {name} must be at least {least}; got {getattr(self, name)}"
-                )
-        for name in ("l2", "gravity", "learning_rate", "initial_scale"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"MatrixFactorisation: {name} must not be negative; got {getattr(self, name)}"
-                )
+        for name, value in self.parameters.items():
+            if name in ("n_factors", "n_epochs", "batch_size") and value < 1:
+                raise ValueError(f"MatrixFactorisation: {name} must be at least 1; got {value}")
+            if name in ("l2", "gravity", "learning_rate", "initial_scale") and not value >= 0:
+                raise ValueError(f"MatrixFactorisation: {name} must not be negative; got {value}")
 
 
-def gravity(users: np.ndarray, items: np.ndarray) -> float:
-    r"""Mean squared prediction over all pairs, :math:`\frac{1}{NM} \sum_{u,i} \langle U_u, V_i \rangle^2`.
-
-    Computed as the inner product of the two Gram matrices, in O((users + items) x factors^2).
-
-    Parameters
-    ----------
-    users, items : ndarray, shapes (N, k), (M, k)
-    """
-    return float(np.vdot(users.T @ users, items.T @ items)) / (len(users) * len(items))
-
-
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath=REORDERED)
 def add_slopes(users, items, user_of, item_of, ratings, by_user, by_item):
     """Add each rating's error times the other side's embedding: minus half the gradient of the sum of squared errors."""
     k = users.shape[1]
@@ -196,7 +177,7 @@ def add_slopes(users, items, user_of, item_of, ratings, by_user, by_item):
             to_item[f] += error * user[f]
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath=REORDERED)
 def squared_error(users, items, user_of, item_of, ratings):
     """Mean squared error of the ratings, by the embeddings of their pairs alone."""
     k = users.shape[1]

@@ -16,9 +16,10 @@ class Neighbourhood(Explains):
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
     :math:`R^k(i;u)` are the films that the user has rated among the k nearest to film i by shrunk Pearson correlation
-    (`lib.models.latent.item_similarity`); :math:`N^k(i;u)` are the same, as training ratings are all that is known of a user. The
-    :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.baselines.bias`). Unlike similarities, weights take
-    account of each other, and need not add up to one: with few neighbours the prediction stays near the biases.
+    (`lib.models.latent.item_similarity`); :math:`N^k(i;u)` are the same, as training ratings are all that is known of a
+    user. The :math:`\tilde b_{uj}` are constants, those of the bias model (`lib.models.baselines.bias`). Unlike
+    similarities, weights take account of each other, and need not add up to one: with few neighbours the prediction stays
+    near the biases.
 
     Memory is O(films x k). The parameters that are not listed here: see
     `lib.models.latent.sgd_engine.KorenModel`.
@@ -30,8 +31,7 @@ class Neighbourhood(Explains):
     shrinkage : float
         Of the correlations, in common raters.
     implicit_weights : bool
-        Whether there are :math:`c_{ij}`. Without them the model knows how the user has rated a film, and makes nothing of
-        that it was rated at all.
+        Whether there are :math:`c_{ij}`, by which it counts that a film was rated at all.
 
     Attributes
     ----------
@@ -70,11 +70,6 @@ class Neighbourhood(Explains):
         weight_regularisation: float = 0.003,
         learning_rate_decay: float = 0.9,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
-        shuffle: bool = True,
-        dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

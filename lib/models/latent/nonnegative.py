@@ -1,4 +1,4 @@
-"""Small quadratic problems, with or without a sign constraint, by coordinate descent."""
+"""Small quadratic problems over non-negative unknowns, by coordinate descent."""
 
 from __future__ import annotations
 
@@ -17,42 +17,29 @@ FIRST_RIDGE = 0.05
 
 
 @njit(cache=True)
-def minimise_quadratic(matrix, linear, non_negative, unknowns, slope):
-    r"""Minimise :math:`x^\top A x - 2 b^\top x`, over :math:`x \ge 0` or over all x.
+def minimise_quadratic(matrix, linear, unknowns, slope):
+    r"""Minimise :math:`x^\top A x - 2 b^\top x` over :math:`x \ge 0`.
 
     One unknown after the other is set to its best value while the others stand still, from zero on until none moves by
     more than `TOLERANCE`: for a positive definite A that is the minimum (which is unique). A whose entries are estimated
     from different ratings each need not be definite; where sweeps diverge or do not settle, they start again with a
-    ridge on the diagonal that grows until they do.
+    ridge on the diagonal that grows until they do; the ridge that was needed is returned.
 
-    Parameters
-    ----------
-    matrix : float array A, shape (n, n)
-        Symmetric, with a positive diagonal.
-    linear : float64 array b, shape (n,)
-    non_negative : bool
-    unknowns : float64 array x, shape (n,)
-        Overwritten by the solution.
-    slope : float64 array, shape (n,)
-        Overwritten by :math:`A x - b`.
-
-    Returns
-    -------
-    float
-        The ridge that was needed: 0 unless A had to be repaired.
+    `matrix` is A, symmetric, with a positive diagonal, and `linear` b; `unknowns` are overwritten by x, `slope` by
+    :math:`A x - b`.
     """
     n = len(linear)
     largest = 0.0
     for j in range(n):
         largest = max(largest, matrix[j, j])
     ridge = 0.0
-    while not _descend(matrix, linear, ridge, non_negative, unknowns, slope):
+    while not _descend(matrix, linear, ridge, unknowns, slope):
         ridge = FIRST_RIDGE * largest if ridge == 0.0 else 2.0 * ridge
     return ridge
 
 
 @njit(cache=True)
-def _descend(matrix, linear, ridge, non_negative, unknowns, slope):
+def _descend(matrix, linear, ridge, unknowns, slope):
     """Sweep until nothing moves; False where that does not come about."""
     n = len(linear)
     for j in range(n):
@@ -62,7 +49,7 @@ def _descend(matrix, linear, ridge, non_negative, unknowns, slope):
         for j in range(n):
             present = unknowns[j]
             best = present - slope[j] / (matrix[j, j] + ridge)
-            if non_negative and best < 0.0:
+            if best < 0.0:
                 best = 0.0
             change = best - present
             if change == 0.0:

@@ -47,11 +47,6 @@ class NSVD(KorenModel):
         learning_rate_decay: float = 0.95,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
-        shuffle: bool = True,
-        dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

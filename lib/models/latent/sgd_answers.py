@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from lib.models.latent.sgd_kernels import match
 from lib.models.latent.sgd_parameters import Parameters, Ratings
+from lib.models.sparse_kernels import REORDERED
 
 
 def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:
@@ -13,10 +15,7 @@ def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:
 
     .. math:: v_u = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j
 
-    Returns
-    -------
-    ndarray of float64, shape (n_users, k)
-        Zero for a user who has none of the three.
+    It is zero for a user who has none of the three; float64, shape (n_users, k).
     """
     n_users, k = len(ratings.start) - 1, parameters.item_factors.shape[1]
     vectors = np.zeros((n_users, k))
@@ -45,7 +44,7 @@ def _add_sums(start, items, shares, table, out):
             out[u, f] += sums[f] / np.sqrt(n)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
+@njit(cache=True, fastmath=REORDERED)
 def pair_products(users, items, vectors, factors):
     """Multiply a user's vector with a film's for each pair, in double precision; 0 where a code is outside the tables.
 
@@ -53,10 +52,6 @@ def pair_products(users, items, vectors, factors):
     ----------
     users, items : int arrays, shape (n,)
     vectors, factors : float arrays, shapes (n_users, k), (n_items, k)
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
     """
     out = np.zeros(len(users))
     for n in range(len(users)):
@@ -70,26 +65,18 @@ def pair_products(users, items, vectors, factors):
     return out
 
 
-def neighbour_sums(users, items, ratings: Ratings, parameters: Parameters) -> np.ndarray:
+def neighbour_sums(users, items, ratings: Ratings, explicit: np.ndarray, implicit: np.ndarray) -> np.ndarray:
     r"""Add up what the user's films near each film say.
 
     .. math:: |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} e_{uj} w_{ij} + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-    Parameters
-    ----------
-    users, items : int arrays, shape (n,)
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        0 where no neighbour is known, and for codes outside the tables.
+    It is 0 where no neighbour is known, and for codes outside the tables; float64, shape (n,). `explicit` and `implicit`
+    are the weights, as in `lib.models.latent.sgd_parameters.Parameters`.
     """
     users, items = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     order = np.argsort(users, kind="stable")  # a user's films are looked up once
     out = np.zeros(len(users))
-    _neighbour_sums(
-        order, users, items, ratings, parameters.explicit_weights, parameters.implicit_weights, out
-    )
+    _neighbour_sums(order, users, items, ratings, explicit, implicit, out)
     return out
 
 
@@ -99,6 +86,7 @@ def _neighbour_sums(order, users, items, ratings, explicit, implicit, out):
     n_users = len(ratings.start) - 1
     n_items = len(ratings.neighbour_start) - 1 if pruned else np.int64(np.round(np.sqrt(len(explicit))))
     known, residual_of = np.zeros(n_items, np.int8), np.zeros(n_items)
+    places, partners = np.empty(n_items + 1, np.int64), np.empty(n_items + 1, np.int64)
     last = -1
     for at in order:
         u, i = users[at], items[at]
@@ -109,20 +97,16 @@ def _neighbour_sums(order, users, items, ratings, explicit, implicit, out):
                 _mark(last, ratings, known, residual_of, False)
             _mark(u, ratings, known, residual_of, True)
             last = u
-        by_rating, by_choice, n_rated, n_known = 0.0, 0.0, 0, 0
-        low = ratings.neighbour_start[i] if pruned else ratings.known_start[u]
-        high = ratings.neighbour_start[i + 1] if pruned else ratings.known_start[u + 1]
-        for e in range(low, high):
-            j = ratings.neighbours[e] if pruned else ratings.known_items[e]
-            if known[j] == 0 or j == i:
-                continue
-            place = e if pruned else i * n_items + j
-            n_known += 1
+        films = ratings.known_items[ratings.known_start[u] : ratings.known_start[u + 1]]
+        starts, neighbours = ratings.neighbour_start, ratings.neighbours
+        n_known = match(i, starts, neighbours, films, known, n_items, places, partners)
+        by_rating, by_choice, n_rated = 0.0, 0.0, 0
+        for t in range(n_known):
             if len(implicit):
-                by_choice += implicit[place]
-            if known[j] == 2:
+                by_choice += implicit[places[t]]
+            if known[partners[t]] == 2:
                 n_rated += 1
-                by_rating += explicit[place] * residual_of[j]
+                by_rating += explicit[places[t]] * residual_of[partners[t]]
         if n_known:
             out[at] += by_choice / np.sqrt(n_known)
         if n_rated:

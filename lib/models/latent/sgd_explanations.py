@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.models.explanation import Explanation, explanation
 from lib.models.latent.sgd_engine import KorenModel
+from lib.models.recommendations import Explanation, explanation
 
 
 class Explains(KorenModel):
@@ -20,49 +20,32 @@ class Explains(KorenModel):
         Parameters
         ----------
         user, item : int
-            Codes.
+            Codes; a cold user's or film's prediction rests on no film.
         n : int or None
             Most films to list; None for all that the user is known to have rated.
-
-        Returns
-        -------
-        Explanation
-            Without films for a cold user or film, whose prediction rests on none.
         """
         self._check_fitted()
         prediction = float(self.predict(np.array([user]), np.array([item]))[0])
         if not (0 <= user < self.n_users_ and 0 <= item < self.n_items_):
             return Explanation(np.empty(0, dtype=np.int64), np.empty(0), prediction, 0.0)
-        ratings = self._learned().ratings
-        known = ratings.known_items[ratings.known_start[user] : ratings.known_start[user + 1]].astype(
-            np.int64
-        )
-        rated = ratings.items[ratings.start[user] : ratings.start[user + 1]]
-        own = np.zeros(self.n_items_)
-        own[rated] = ratings.residuals[ratings.start[user] : ratings.start[user + 1]]
-        shares = np.zeros(self.n_items_)
-        self._add_factors(item, known, rated, own, shares)
-        if self.neighbourly:
-            self._add_neighbours(item, known, rated, own, shares)
-        return explanation(known, shares[known], prediction - float(shares[known].sum()), n)
-
-    def _add_factors(self, item, known, rated, own, shares) -> None:
-        film = self.item_factors_[item].astype(np.float64)
+        known = self.known_items_[self.known_start_[user] : self.known_start_[user + 1]].astype(np.int64)
+        own = slice(self.start_[user], self.start_[user + 1])
+        rated, left = self.items_[own], np.zeros(self.n_items_)
+        left[rated] = self.residuals_[own]
+        shares, film = np.zeros(self.n_items_), self.item_factors_[item].astype(np.float64)
         if self.implicit and len(known):
             shares[known] += self.implicit_factors_[known] @ film / np.sqrt(len(known))
         if self.explicit and len(rated):
-            shares[rated] += own[rated] * (self.explicit_factors_[rated] @ film) / np.sqrt(len(rated))
-
-    def _add_neighbours(self, item, known, rated, own, shares) -> None:
-        low, near = item * self.n_items_, np.arange(self.n_items_)
-        if len(self.neighbour_start_):
-            low = self.neighbour_start_[item]
-            near = self.neighbours_[low : self.neighbour_start_[item + 1]]
-        for films, weights, factor in (
-            (rated, self.explicit_weights_, own),
-            (known, self.implicit_weights_, np.ones(self.n_items_)),
-        ):
-            places = np.flatnonzero(np.isin(near, films) & (near != item))
-            j = near[places]
-            if len(j) and len(weights):
-                shares[j] += factor[j] * weights[low + places] / np.sqrt(len(j))
+            shares[rated] += left[rated] * (self.explicit_factors_[rated] @ film) / np.sqrt(len(rated))
+        if self.neighbourly:
+            low, near = item * self.n_items_, np.arange(self.n_items_)
+            if len(self.neighbour_start_):
+                low = self.neighbour_start_[item]
+                near = self.neighbours_[low : self.neighbour_start_[item + 1]]
+            terms = (rated, self.explicit_weights_, left), (known, self.implicit_weights_, np.ones_like(left))
+            for films, weights, of in terms:
+                places = np.flatnonzero(np.isin(near, films) & (near != item))
+                j = near[places]
+                if len(j) and len(weights):
+                    shares[j] += of[j] * weights[low + places] / np.sqrt(len(j))
+        return explanation(known, shares[known], prediction - float(shares[known].sum()), n)

@@ -8,10 +8,9 @@ Every model of the family predicts
     + \underbrace{\alpha_u\,d_u(t) + b_{u,t} + \dots}_{\text{time}} + q_i^\top v_u(t)
     + |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} e_{uj} w_{ij} + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-with a user's vector that has up to five parts,
+with a user's vector that has up to four parts,
 
-.. math:: v_u(t) = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j
-    + a_u\,d_u(t) + p_{u,t}.
+.. math:: v_u(t) = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j + a_u\,d_u(t).
 
 A model has the terms whose arrays are not empty. For each rating every parameter :math:`\theta` of its prediction moves
 by :math:`\gamma\,(e_{ui}\,\partial \hat r_{ui} / \partial \theta - \lambda \theta)`: half the gradient of
@@ -21,9 +20,9 @@ by :math:`\gamma\,(e_{ui}\,\partial \hat r_{ui} / \partial \theta - \lambda \the
 :math:`y_j \leftarrow (1 - \gamma\lambda)\,y_j + \gamma\,|N(u)|^{-1/2} e_{ui} q_i`, and while this user is visited
 the prediction sees their sum only. So the kernel moves the sum, :math:`s \leftarrow s + \gamma (e_{ui} q_i - \lambda s)`,
 keeps what all :math:`y_j` have moved by, and writes it back once when the user is done:
-:math:`y_j \leftarrow (1 - \gamma\lambda)^{n_u} y_j + \Delta`. Nothing is frozen or left out: the result is that of the
-update rating by rating, in O(factors) a rating instead of O(factors x ratings of the user). The same goes for
-:math:`x_j`, which move by a common vector times :math:`e_{uj}`.
+:math:`y_j \leftarrow (1 - \gamma\lambda)^{n_u} y_j + \Delta`. The result is that of the update rating by rating, in
+O(factors) a rating instead of O(factors x ratings of the user). The same goes for :math:`x_j`, which move by a common
+vector times :math:`e_{uj}`.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-REORDERED = {"reassoc", "contract"}
-"""Sums may be taken in another order, several at a time: other last bits than a plain loop, the same ones every run."""
+from lib.models.sparse_kernels import REORDERED
 
 
 @njit(cache=True)
@@ -64,25 +62,10 @@ def step(row, rate, factor, slope, penalty):
 
 @njit(cache=True)
 def match(i, starts, neighbours, films, known, n_items, places, partners):
-    """Find which neighbours of film i the user knows.
+    """Fill in where the weights of those neighbours of film i stand that the user knows, and which they are; count them.
 
-    Parameters
-    ----------
-    i : int
-    starts, neighbours : int arrays
-        As in `sgd_parameters.Ratings`; `starts` empty for all films.
-    films : int array
-        The user's.
-    known : int8 array, shape (n_items,)
-        Not zero for those.
-    n_items : int
-    places, partners : int arrays
-        Filled with where the weights stand, and with the neighbours themselves.
-
-    Returns
-    -------
-    int
-        How many there are.
+    `starts` (empty for all films) and `neighbours` are as in `sgd_parameters.Ratings`; `films` are the user's, for whom
+    `known`, shape (n_items,), is not zero; `places` and `partners` are filled.
     """
     found = 0
     if len(starts) == 0:
@@ -121,14 +104,11 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
     users : int array
         In the order of the visits. Those without ratings are passed over.
     seed : uint64
-        Of the order of each user's ratings, which does not depend on the other users.
-    shuffled : bool
-        False takes a user's ratings as they stand.
+        Of the order of each user's ratings (which stay as they stand unless `shuffled`), whatever the other users.
     mean : float
         :math:`\mu`.
-    ratings : Ratings
-    parameters : Parameters
-        Updated in place.
+    ratings, parameters : Ratings, Parameters
+        The second are updated in place.
     rates, penalties : Groups
         Of the parameters' float type.
 
@@ -145,8 +125,7 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
     explicit = len(p.explicit_factors) > 0
     neighbourly, choosing = len(p.explicit_weights) > 0, len(p.implicit_weights) > 0
     timed = len(p.user_slope) > 0
-    scaled, daily = len(p.user_scale) > 0, len(p.day_bias) > 0
-    drifting, shifting = len(p.drift_factors) > 0, len(p.day_factors) > 0
+    scaled, daily, drifting = len(p.user_scale) > 0, len(p.day_bias) > 0, len(p.drift_factors) > 0
     n_longest, n_widest = longest(ratings.start), longest(ratings.known_start)
     n_widest = max(n_widest, longest(ratings.neighbour_start)) + 1
     order = np.empty(n_longest, np.int64)
@@ -197,8 +176,6 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 add(vector, one, p.user_factors[u])
             if drifting:
                 add(vector, ratings.deviations[at], p.drift_factors[u])
-            if shifting:
-                add(vector, one, p.day_factors[ratings.days[at]])
             estimate, effect, scale = centre + p.user_bias[u], p.item_bias[i], one
             for f in range(k):
                 estimate += film[f] * vector[f]
@@ -212,9 +189,8 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
             estimate += effect * scale
             n_matched, share, rated_near = 0, zero, zero
             if neighbourly:
-                n_matched = match(
-                    i, ratings.neighbour_start, ratings.neighbours, films, known, n_items, places, partners
-                )
+                starts, near = ratings.neighbour_start, ratings.neighbours
+                n_matched = match(i, starts, near, films, known, n_items, places, partners)
                 by_rating, by_choice, n_rated = zero, zero, 0
                 for t in range(n_matched):
                     by_rating += p.explicit_weights[places[t]] * residual_of[partners[t]]
@@ -231,9 +207,9 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
             p.item_bias[i] += rates.bias * (error * scale - penalties.bias * p.item_bias[i])
             for f in range(k):
                 slope[f] = error * film[f]
-                film[f] += rates.factors * (error * vector[f] - penalties.factors * film[f])
+                film[f] += rates.factor * (error * vector[f] - penalties.factor * film[f])
             if personal:
-                step(p.user_factors[u], rates.factors, one, slope, penalties.factors)
+                step(p.user_factors[u], rates.factor, one, slope, penalties.factor)
             if implicit:
                 step(implied, rates.implicit, one, slope, penalties.implicit)
                 step(moved, rates.implicit, known_share, slope, penalties.implicit)
@@ -242,26 +218,18 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
                 step(shoved, rates.implicit, rated_share, slope, penalties.implicit)
             if drifting:
                 deviation = ratings.deviations[at]
-                step(p.drift_factors[u], rates.time_factors, deviation, slope, penalties.time_factors)
-            if shifting:
-                day = ratings.days[at]
-                step(p.day_factors[day], rates.time_factors, one, slope, penalties.time_factors)
+                step(p.drift_factors[u], rates.time_factor, deviation, slope, penalties.time_factor)
+            w, c = p.explicit_weights, p.implicit_weights
             for t in range(n_matched):
                 e, j = places[t], partners[t]
                 if choosing:
-                    p.implicit_weights[e] += rates.weights * (
-                        error * share - penalties.weights * p.implicit_weights[e]
-                    )
+                    c[e] += rates.weight * (error * share - penalties.weight * c[e])
                 if known[j] == 2:
-                    p.explicit_weights[e] += rates.weights * (
-                        error * rated_near * residual_of[j] - penalties.weights * p.explicit_weights[e]
-                    )
+                    w[e] += rates.weight * (error * rated_near * residual_of[j] - penalties.weight * w[e])
             if timed:
-                b, deviation = ratings.bins[at], ratings.deviations[at]
+                b, slopes, deviation = ratings.bins[at], p.user_slope, ratings.deviations[at]
                 p.bin_bias[i, b] += rates.time_bias * (error * scale - penalties.time_bias * p.bin_bias[i, b])
-                p.user_slope[u] += rates.time_bias * (
-                    error * deviation - penalties.time_bias * p.user_slope[u]
-                )
+                slopes[u] += rates.time_bias * (error * deviation - penalties.time_bias * slopes[u])
             if scaled:
                 p.user_scale[u] += rates.time_bias * (error * effect - penalties.time_bias * (scale - one))
             if daily:

@@ -8,6 +8,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
+from lib.models.normalisation import means_of
 
 SECONDS_A_DAY = 86_400
 
@@ -21,43 +22,21 @@ class Calendar(NamedTuple):
 
     with :math:`t_u` the mean day of the user's training ratings (Koren 2009, section 4.1). The unit s is the root mean
     square over all training ratings, so that one learning rate suits any data set.
-
-    Parameters
-    ----------
-    exponent : float
-        :math:`\beta`.
-    unit : float
-        s.
-    edges : ndarray of float64, shape (n_bins - 1,)
-        Days on which a film's next bin begins.
-    user_days : ndarray of float64, shape (n_users,)
-        :math:`t_u`; NaN for a user without ratings.
-    user_last : ndarray of int64, shape (n_users,)
-        Seconds since 1970 of the user's last training rating; of anybody's for a user without ratings.
-    last : int
-        Seconds of the last training rating of all.
-    day_keys : ndarray of int64, shape (n_days,)
-        The (user, day) pairs that have ratings, as ``user * 2**32 + day``, in order.
     """
 
-    exponent: float
-    unit: float
-    edges: np.ndarray
-    user_days: np.ndarray
-    user_last: np.ndarray
-    last: int
-    day_keys: np.ndarray
+    exponent: float  # beta
+    unit: float  # s
+    edges: np.ndarray  # float64, shape (n_bins - 1,): days on which a film's next bin begins
+    user_days: np.ndarray  # t_u, float64, shape (n_users,); NaN for a user without ratings
+    user_last: (
+        np.ndarray
+    )  # int64, shape (n_users,): seconds since 1970 of the user's, else of anybody's, last rating
+    last: int  # seconds of the last training rating of all
+    day_keys: np.ndarray  # int64: the (user, day) pairs that have ratings, as user * 2**32 + day, in order
 
     @classmethod
     def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Calendar:
-        """Read the times of training ratings.
-
-        Parameters
-        ----------
-        train : Interactions
-        n_bins : int
-            Bins of equal length in time, over the span of the training ratings.
-        exponent : float
+        """Read the times of training ratings; bins are of equal length, over the span of these times.
 
         Raises
         ------
@@ -70,8 +49,7 @@ class Calendar(NamedTuple):
                 "these ratings have no timestamps that differ, and a model of time needs them: use SVD++ here"
             )
         days, counts = times // SECONDS_A_DAY, train.user_counts
-        sums = np.bincount(train.users, days, minlength=train.n_users)
-        user_days = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        user_days = means_of(train.users, days, train.n_users, np.nan)
         latest = np.full(train.n_users, np.iinfo(np.int64).min)
         np.maximum.at(latest, train.users, times)
         user_last = np.where(counts > 0, latest, times.max())

@@ -8,7 +8,7 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
-from lib.models.normalisation import centring
+from lib.models.normalisation import UserMean
 
 
 class SVD(Recommender):
@@ -18,8 +18,7 @@ class SVD(Recommender):
 
     minimises the squared error plus `reg_all` times the squared norm of all parameters, by `n_epochs` passes of
     stochastic gradient descent at the step `lr_all`, in the row order of train (order matters, so it is part of the
-    protocol). The engine is scikit-surprise's ``SVD``; its parameters keep its names. With ``centre="user"`` the model
-    is trained on ratings minus the user's training mean, as project A does, and the mean is added back.
+    protocol). The engine is scikit-surprise's ``SVD``; its parameters keep its names.
 
     Parameters
     ----------
@@ -27,6 +26,7 @@ class SVD(Recommender):
     lr_all, reg_all : float
         Step and regularisation of every parameter group.
     centre : {'none', 'user'}
+        ``user`` subtracts the user's training mean, as project A does, and adds it back.
     estimate_limit : float or None
         Clip the model's own estimate :math:`\hat z` to plus or minus this before the mean is added back. Project A's
         reader declares the centred ratings to lie within 2.5, so scikit-surprise clips there.
@@ -62,16 +62,18 @@ class SVD(Recommender):
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         import surprise
 
-        centre = centring(self.centre).fit(train)
-        values = centre.transform(train)
+        if self.centre not in ("none", "user"):
+            raise ValueError(f"SVD: centre must be 'none' or 'user'; got {self.centre!r}")
+        values, means, cold_mean = train.ratings.astype(np.float64), np.zeros(train.n_users), 0.0
+        if self.centre == "user":
+            centre = UserMean().fit(train)
+            values, means, cold_mean = centre.transform(train), centre.means_, centre.global_mean_
         frame = pd.DataFrame({"user": train.users, "item": train.items, "value": values})
         # The reader's scale only serves to clip single predictions, which `predict` does by itself.
         reader = surprise.Reader(rating_scale=(float(values.min()), float(values.max()) + 1e-9))
         trainset = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
-        engine = surprise.SVD(
-            n_factors=self.n_factors, n_epochs=self.n_epochs, lr_all=self.lr_all, reg_all=self.reg_all,
-            random_state=self.seed,
-        )  # fmt: skip
+        options = {name: getattr(self, name) for name in ("n_factors", "n_epochs", "lr_all", "reg_all")}
+        engine = surprise.SVD(**options, random_state=self.seed)
         engine.fit(trainset)
         if not all(np.isfinite(a).all() for a in (engine.bu, engine.bi, engine.pu, engine.qi)):
             raise FloatingPointError(f"SVD diverged at lr_all={self.lr_all}; try a smaller one")
@@ -83,8 +85,7 @@ class SVD(Recommender):
         self.item_factors_ = np.zeros((train.n_items, self.n_factors))
         self.user_bias_[users], self.user_factors_[users] = engine.bu, engine.pu
         self.item_bias_[items], self.item_factors_[items] = engine.bi, engine.qi
-        means = getattr(centre, "means_", np.zeros(train.n_users))
-        self.user_means_, self.cold_mean_ = means, np.float64(getattr(centre, "global_mean_", 0.0))
+        self.user_means_, self.cold_mean_ = means, np.float64(cold_mean)
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; terms of a cold user or film drop out."""

@@ -19,6 +19,8 @@ class SVDpp(KorenModel):
     Parameters
     ----------
     n_factors : int
+    shuffle, dtype
+        As in `lib.models.latent.biased_svd.BiasedSVD`.
     """
 
     card = Card(
@@ -50,11 +52,8 @@ class SVDpp(KorenModel):
         learning_rate_decay: float = 0.97,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
         shuffle: bool = True,
         dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())

@@ -10,6 +10,7 @@ from lib.models.card import Card
 from lib.models.latent.sgd_answers import pair_products
 from lib.models.latent.sgd_engine import KorenModel
 from lib.models.latent.sgd_parameters import Parameters, Ratings
+from lib.models.latent.sgd_time import Calendar
 
 
 class TimeSVDpp(KorenModel):
@@ -18,15 +19,15 @@ class TimeSVDpp(KorenModel):
     .. math::
 
         \hat r_{ui}(t) = \mu + b_u + \alpha_u d_u(t) + b_{u,t} + c_u (b_i + b_{i,\mathrm{Bin}(t)})
-        + q_i^\top \Big(p_u + a_u d_u(t) + p_{u,t} + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
+        + q_i^\top \Big(p_u + a_u d_u(t) + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     :math:`d_u(t) = \operatorname{sign}(t - t_u) |t - t_u|^\beta` is how far day t lies from the user's mean day, in units
-    of its root mean square (`lib.models.latent.sgd_time.Calendar`). Films' biases change by bins of equal length, users' drift
-    along :math:`d_u`, and :math:`b_{u,t}, p_{u,t}` belong to one day of one user: they say something about other ratings
-    of that very day only.
+    of its root mean square (`lib.models.latent.sgd_time.Calendar`). Films' biases change by bins of equal length, users'
+    drift along :math:`d_u`, and :math:`b_{u,t}` belongs to one day of one user: it says something about other ratings of
+    that very day only. The paper's factors of such days, :math:`p_{u,t}`, are left out.
 
     `predict` takes the times of the ratings asked for; without them it answers for the time of each user's last training
-    rating, so that a list is one for now. On a day without training ratings the day's terms are 0; before and after the
+    rating, so that a list is one for now. On a day without training ratings :math:`b_{u,t}` is 0; before and after the
     training period a film keeps its first and last bin. A cold user has no drift and :math:`c_u = 1`; else cold users and
     films, and the parameters that are not listed here, are those of `lib.models.latent.sgd_engine.KorenModel`.
 
@@ -36,12 +37,10 @@ class TimeSVDpp(KorenModel):
     n_bins : int
     exponent : float
         :math:`\beta`.
-    day_bias, day_factors, user_scale, drift_factors : bool
-        Whether there are :math:`b_{u,t}`; :math:`p_{u,t}`; :math:`c_u` (1 without); :math:`a_u`.
     time_bias_learning_rate, time_bias_regularisation : float
         Of :math:`\alpha_u, b_{u,t}, b_{i,\mathrm{Bin}(t)}, c_u`; the last is held near 1.
     time_factor_learning_rate, time_factor_regularisation : float
-        Of :math:`a_u, p_{u,t}`, which start at 0.
+        Of :math:`a_u`, which starts at 0.
 
     Raises
     ------
@@ -59,13 +58,7 @@ class TimeSVDpp(KorenModel):
         learns_taste=True,
         stopping={"limit": "n_epochs", "most": 60, "patience": 3},
         most_searched={"ratings": 0},
-        small={
-            "n_factors": 4,
-            "n_epochs": 90,
-            "factor_learning_rate": 0.02,
-            "n_bins": 3,
-            "day_factors": True,
-        },
+        small={"n_factors": 4, "n_epochs": 90, "factor_learning_rate": 0.02, "n_bins": 3},
     )
 
     personal = implicit = True
@@ -77,10 +70,6 @@ class TimeSVDpp(KorenModel):
         n_factors: int = 50,
         n_bins: int = 30,
         exponent: float = 0.4,
-        day_bias: bool = True,
-        day_factors: bool = False,
-        user_scale: bool = True,
-        drift_factors: bool = True,
         n_epochs: int = 40,
         bias_learning_rate: float = 0.007,
         factor_learning_rate: float = 0.007,
@@ -95,29 +84,23 @@ class TimeSVDpp(KorenModel):
         learning_rate_decay: float = 0.97,
         initial_scale: float = 0.05,
         patience: int | None = None,
-        validation_share: float = 0.1,
-        refit: bool = True,
-        shuffle: bool = True,
-        dtype: str = "float32",
-        n_threads: int = 1,
         seed: int = 0,
     ):
         self._store(locals())
 
+    def _calendar(self, train: Interactions) -> Calendar:
+        calendar = Calendar.of(train, n_bins=self.n_bins, exponent=self.exponent)
+        for name, value in calendar._asdict().items():
+            setattr(self, f"{name}_", value)
+        return calendar
+
     def _start(self, train: Interactions, ratings: Ratings) -> Parameters:
-        n_users, k, n_days = train.n_users, self.n_factors, int(ratings.days.max()) + 1
-        start = super()._start(train, ratings)._replace(
-            bin_bias=np.zeros((train.n_items, self.n_bins), self.dtype), user_slope=np.zeros(n_users, self.dtype)
-        )  # fmt: skip
-        if self.user_scale:
-            start = start._replace(user_scale=np.ones(n_users, self.dtype))
-        if self.day_bias:
-            start = start._replace(day_bias=np.zeros(n_days, self.dtype))
-        if self.drift_factors:
-            start = start._replace(drift_factors=np.zeros((n_users, k), self.dtype))
-        if self.day_factors:
-            start = start._replace(day_factors=np.zeros((n_days, k), self.dtype))
-        return start
+        n_users, n_days = train.n_users, int(ratings.days.max()) + 1
+        shapes = {"bin_bias": (train.n_items, self.n_bins), "user_slope": n_users, "day_bias": n_days}
+        shapes["drift_factors"] = (n_users, self.n_factors)
+        values = {name: np.zeros(shape, self.dtype) for name, shape in shapes.items()}
+        values["user_scale"] = np.ones(n_users, self.dtype)
+        return super()._start(train, ratings)._replace(**values)
 
     def _check(self) -> None:
         super()._check()
@@ -126,60 +109,35 @@ class TimeSVDpp(KorenModel):
 
     # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
-        """Predict pairs at given times.
-
-        Parameters
-        ----------
-        users, items : int arrays, shape (n,)
-        times : int64 array, shape (n,), optional
-            Seconds since 1970; by default that of each user's last training rating.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-        """
+        """Predict pairs at `times`, seconds since 1970; by default that of each user's last training rating."""
         users, items = self._pairs(users, items, times)
-        times = None if times is None else np.atleast_1d(times)
-        return self._estimate(self._learned(), self.user_vectors_, users, items, times)
+        times, deviations, days, calendar = self._moments(users, times)
+        n_items, n_bins = self.bin_bias_.shape
+        places = np.where((items >= 0) & (items < n_items), items * n_bins + calendar.bins(times), -1)
+        effects = lookup(self.item_bias_, items).astype(np.float64) + lookup(self.bin_bias_.ravel(), places)
+        effects *= lookup(self.user_scale_, users, 1.0)
+        drift = deviations * lookup(self.user_slope_, users)
+        found = self.mean_ + lookup(self.user_bias_, users) + drift + effects
+        found += lookup(self.day_bias_, days)
+        found += pair_products(users, items, self.user_vectors_, self.item_factors_)
+        return found + deviations * pair_products(users, items, self.drift_factors_, self.item_factors_)
 
     def score(self, users) -> np.ndarray:
         """Score the catalogue for the time of each user's last training rating."""
         self._check_fitted()
-        users, learned = np.asarray(users), self._learned()
-        p, calendar = learned.parameters, learned.calendar
-        times = lookup(calendar.user_last, users, calendar.last)
-        deviations, days = calendar.deviations(users, times)[:, None], calendar.days(users, times)
-        vectors = lookup(self.user_vectors_, users)
-        if p.drift_factors.size:
-            vectors += deviations * lookup(p.drift_factors, users)
-        if p.day_factors.size:
-            vectors += lookup(p.day_factors, days)
-        scores = vectors @ p.item_factors.T.astype(np.float64)
-        effects = p.item_bias + p.bin_bias[:, calendar.bins(times)].T.astype(np.float64)
-        scores += effects * lookup(p.user_scale, users, 1.0)[:, None] if p.user_scale.size else effects
-        scores += (
-            self.mean_
-            + lookup(p.user_bias, users)[:, None]
-            + deviations * lookup(p.user_slope, users)[:, None]
-        )
-        return scores + lookup(p.day_bias, days)[:, None] if p.day_bias.size else scores
+        users = np.asarray(users)
+        times, deviations, days, calendar = self._moments(users, None)
+        deviations = deviations[:, None]
+        vectors = lookup(self.user_vectors_, users) + deviations * lookup(self.drift_factors_, users)
+        scores = vectors @ self.item_factors_.T.astype(np.float64)
+        effects = self.item_bias_ + self.bin_bias_[:, calendar.bins(times)].T.astype(np.float64)
+        scores += effects * lookup(self.user_scale_, users, 1.0)[:, None]
+        drift = deviations * lookup(self.user_slope_, users)[:, None]
+        scores += self.mean_ + lookup(self.user_bias_, users)[:, None] + drift
+        return scores + lookup(self.day_bias_, days)[:, None]
 
-    def _estimate(self, learned, vectors, users, items, times) -> np.ndarray:
-        p, calendar = learned.parameters, learned.calendar
-        if times is None:
-            times = lookup(calendar.user_last, users, calendar.last)
-        deviations, days = calendar.deviations(users, times), calendar.days(users, times)
-        n_items, n_bins = p.bin_bias.shape
-        places = np.where((items >= 0) & (items < n_items), items * n_bins + calendar.bins(times), -1)
-        effects = lookup(p.item_bias, items).astype(np.float64) + lookup(p.bin_bias.ravel(), places)
-        if p.user_scale.size:
-            effects *= lookup(p.user_scale, users, 1.0)
-        found = learned.mean + lookup(p.user_bias, users) + deviations * lookup(p.user_slope, users) + effects
-        if p.day_bias.size:
-            found += lookup(p.day_bias, days)
-        found += pair_products(users, items, vectors, p.item_factors)
-        if p.drift_factors.size:
-            found += deviations * pair_products(users, items, p.drift_factors, p.item_factors)
-        if p.day_factors.size:
-            found += pair_products(days, items, p.day_factors, p.item_factors)
-        return found
+    def _moments(self, users: np.ndarray, times: np.ndarray | None):
+        """Return the times asked for, what the calendar knows of them and of these users, and the calendar."""
+        calendar = Calendar(*(getattr(self, f"{name}_") for name in Calendar._fields))
+        times = lookup(calendar.user_last, users, calendar.last) if times is None else np.atleast_1d(times)
+        return times, calendar.deviations(users, times), calendar.days(users, times), calendar

@@ -92,11 +92,6 @@ def _lack(found: type) -> str:
             f": predict{form} can't be told the times of ratings; write `{PREDICT}`, and where the model knows "
             "no time hand them to `self._pairs(users, items, times)` and use them no further"
         )
-    if found.__init__ is object.__init__:
-        return (
-            " has no __init__; write `def __init__(self, *, ...)` with its hyperparameters, or "
-            "`def __init__(self): pass` where it has none"
-        )
     parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
