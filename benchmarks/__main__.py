@@ -13,16 +13,18 @@ from importlib import import_module
 import pandas as pd
 
 import benchmarks
+from benchmarks.pairs import COLUMNS
 from lib import ROOT
 from lib.data.files import whole_file
 
-COLUMNS = ("benchmark", "subject", "peer", "subject_seconds", "peer_seconds", "ratio", "dataset", "note")
 TARGET = ROOT / "reports" / "data" / "benchmarks.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the named benchmarks, or all; rows of the others stay as they are in the file."""
-    known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_"))
+    known = sorted(
+        m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in ("__main__", "pairs")
+    )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")
     names = parser.parse_args(arguments).names or known
@@ -41,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if TARGET.exists():
         kept = pd.read_csv(TARGET)
+        kept = kept.reindex(columns=list(COLUMNS))
         table = pd.concat([kept[~kept["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
     with whole_file(TARGET) as partial:
-        table.sort_values(["benchmark", "subject"]).to_csv(partial, index=False)
+        table.sort_values(["benchmark", "threads", "subject", "peer"]).to_csv(partial, index=False)
     print(f"Wrote {TARGET.relative_to(ROOT)}")
     return 0
 

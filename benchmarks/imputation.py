@@ -1,69 +1,54 @@
-"""Speed of Soft-Impute and Hard-Impute against fancyimpute, at project A's settings on its split.
+"""Soft-Impute and Hard-Impute against fancyimpute, at project A's settings on its split.
 
-`run()` returns rows of ``benchmarks.csv``. Both sides solve the same problem: the objectives must agree before a ratio
-is given. Ours is the median of three fits after a warm-up that compiles its kernels; fancyimpute, a minute long, is
-fitted once. Both have one BLAS thread: two gain fancyimpute little on two cores, and lose it much beside other work.
+Both sides solve the same problem: their objectives must agree before a ratio is given. fancyimpute takes a minute a fit, so that
+few pairs have to do; two BLAS threads gain it little on two cores, and lose it much beside other work.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from benchmarks.pairs import Side, compare, rating_error
 from lib.data.dataset import load
 from lib.data.splits import make_split
 from lib.models.imputation.hard_impute import HardImpute
 from lib.models.imputation.imputation_reference import ReferenceIterativeSVD, ReferenceSoftImpute
 from lib.models.imputation.soft_impute import SoftImpute
 
-DATASET, SPLIT, SEED = "ml-100k", "per_user_80_20", 42
+PAIRS = 3
 
 
 def run() -> list[dict]:
-    train = make_split(load(DATASET), SPLIT, seed=SEED).train
-    small = train.take(np.arange(2000))
-    pairs = [
-        (
-            "soft_impute_fit",
-            SoftImpute(),
-            ReferenceSoftImpute(),
-            "lambda 10, user-centred, at most 100 iterations",
-        ),
-        (
-            "hard_impute_fit",
-            HardImpute(),
-            ReferenceIterativeSVD(),
-            "rank 3, user-centred, at most 100 iterations",
-        ),
-    ]
+    split = make_split(load("ml-100k"), "per_user_80_20", seed=42)
+    small = split.train.take(np.arange(2000))
     rows = []
-    for name, ours, theirs, note in pairs:
-        ours.fit(small)  # compiles the kernels
-        seconds = statistics.median(_clock(ours, train) for _ in range(3))
-        peer_seconds = _clock(theirs, train)
-        if not np.isclose(ours.objective_, theirs.objective_, rtol=1e-3):
-            raise AssertionError(
-                f"{name}: objectives {ours.objective_} and {theirs.objective_} must agree first"
-            )
-        distance = ours.objective_ / theirs.objective_ - 1
-        rows.append(
-            {
-                "benchmark": name, "subject": type(ours).__name__, "peer": f"fancyimpute {type(theirs).__name__[9:]}",
-                "subject_seconds": seconds, "peer_seconds": peer_seconds, "ratio": peer_seconds / seconds,
-                "dataset": DATASET, "note": f"{note}; one thread each; our objective is {distance:+.1e} from theirs, relatively",
-            }
+    for name, ours, theirs, note in (
+        ("soft_impute", SoftImpute, ReferenceSoftImpute, "lambda 10, user-centred, at most 100 iterations"),
+        ("hard_impute", HardImpute, ReferenceIterativeSVD, "rank 3, user-centred, at most 100 iterations"),
+    ):
+        ours().fit(small)  # compiles the kernels
+        objectives = {}
+
+        def side(label, cls, objectives=objectives):
+            def fit(_: int):
+                return cls().fit(split.train)
+
+            def error(model) -> float:
+                objectives[label] = model.objective_
+                return rating_error(split, model.predict(split.test.users, split.test.items))
+
+            return Side(label, fit, error)
+
+        row = compare(
+            name, side(ours.__name__, ours), side("fancyimpute", theirs), dataset="ml-100k",
+            note=f"{note}; error: test RMSE", headline=True, pairs=PAIRS,
         )  # fmt: skip
+        mine, peers = objectives[ours.__name__], objectives["fancyimpute"]
+        if not np.isclose(mine, peers, rtol=1e-3):
+            raise AssertionError(f"{name}: objectives {mine} and {peers} must agree first")
+        row["note"] += f"; our objective is {mine / peers - 1:+.1e} from theirs, relatively"
+        rows.append(row)
     return rows
-
-
-def _clock(model, train) -> float:
-    with threadpool_limits(1, user_api="blas"):
-        start = time.perf_counter()
-        model.fit(train)
-        return time.perf_counter() - start
 
 
 if __name__ == "__main__":

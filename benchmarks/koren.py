@@ -1,33 +1,25 @@
-"""Seconds to fit SVD and SVD++ against scikit-surprise, and an epoch of SVD++ on ten times the ratings.
+"""SVD and SVD++ against scikit-surprise, and an epoch of SVD++ on ten times the ratings.
 
-`run()` returns rows of ``benchmarks.csv``. On MovieLens 100K both sides do the same: same start, order, epochs and double
-precision. Their predictions must agree to rounding error before a ratio is given. Whole fits are timed after a warm-up
-that compiles, without making scikit-surprise's own data structure; it may keep its lists of films (``cache_ratings``).
-On MovieLens 1M scikit-surprise's SVD++, quadratic in a user's ratings, would take hours: there the peer is its plain SVD,
-which has less to do, and ours is as the study trains it, shuffled and in single precision. One thread each.
+On MovieLens 100K both sides do the same: same start, order, epochs and double precision, so that their predictions must agree to
+rounding error before a ratio is given. Making scikit-surprise's own data structure is not timed; it may keep its lists of films
+(``cache_ratings``). On MovieLens 1M its SVD++, quadratic in a user's ratings, would take hours: there the peer is its plain SVD,
+which has less to do, and ours is as the study trains it, shuffled and in single precision.
 """
 
 from __future__ import annotations
-
-import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import surprise
 
+from benchmarks.pairs import PAIRS, Side, compare
 from lib.data.dataset import load
 from lib.data.interactions import Interactions
-from lib.models.latent.biased_svd import BiasedSVD
-from lib.models.latent.svdpp import SVDpp
+from lib.models import create
 
 SMALL, LARGE = "ml-100k", "ml-1m"
 EPOCHS, RATE, PENALTY = 20, 0.007, 0.02
-SVD_FACTORS, SVDPP_FACTORS, LARGE_FACTORS = 100, 20, 50
-PAIRS = {"svd_fit": 3, "svdpp_fit": 1, "svdpp_epoch": 3}
-"""Fits of each side in turn; the median counts."""
-
+LARGE_FACTORS = 50
 ALIKE = 1e-6
 """Largest difference of two predictions that are the same."""
 
@@ -36,45 +28,64 @@ def run() -> list[dict]:
     data = load(SMALL).interactions
     trainset = _trainset(data)
     same = {"n_epochs": EPOCHS, "lr_all": RATE, "reg_all": PENALTY}
-    pairs = {
-        "svd_fit": (
-            BiasedSVD(n_factors=SVD_FACTORS, **_like_surprise("bias", "factor")),
-            surprise.SVD(n_factors=SVD_FACTORS, random_state=0, **same),
+    rows = [
+        _same("svd_fit", "biased_svd", 100, ("bias", "factor"), surprise.SVD, data, trainset, same, PAIRS),
+        _same(
+            "svdpp_fit", "svdpp", 20, ("bias", "factor", "implicit"), surprise.SVDpp, data, trainset,
+            {**same, "cache_ratings": True}, 3,
         ),
-        "svdpp_fit": (
-            SVDpp(n_factors=SVDPP_FACTORS, **_like_surprise("bias", "factor", "implicit")),
-            surprise.SVDpp(n_factors=SVDPP_FACTORS, random_state=0, cache_ratings=True, **same),
-        ),
+    ]  # fmt: skip
+    large = load(LARGE).interactions
+    trainset = _trainset(large)
+    create("svdpp", n_factors=LARGE_FACTORS, n_epochs=1).fit(large.take(np.arange(1000)))
+
+    def ours(seed: int):
+        return create("svdpp", n_factors=LARGE_FACTORS, n_epochs=1, seed=seed).fit(large)
+
+    def theirs(seed: int):
+        return surprise.SVD(n_factors=LARGE_FACTORS, n_epochs=1, random_state=seed).fit(trainset)
+
+    note = f"{LARGE_FACTORS} factors, fit of one epoch; the peer is plain SVD, without the implicit part"
+    sides = Side("svdpp", ours), Side("scikit-surprise", theirs)
+    return [*rows, compare("svdpp_epoch", *sides, dataset=LARGE, note=note)]
+
+
+def _same(name, model, n_factors, groups, peer, data, trainset, options, pairs: int) -> dict:
+    """Return the row of two models that must predict the same."""
+    parameters = {f"{group}_learning_rate": RATE for group in groups}
+    parameters |= {f"{group}_regularisation": PENALTY for group in groups}
+    parameters |= {
+        "n_epochs": EPOCHS,
+        "learning_rate_decay": 1.0,
+        "initial_scale": 0.1,
+        "n_factors": n_factors,
     }
-    rows = []
-    for name, (ours, theirs) in pairs.items():
-        ours.fit(data.take(np.arange(1000)))  # compiles
-        seconds, peer_seconds = _pairs(name, lambda: ours.fit(data), lambda: theirs.fit(trainset))  # noqa: B023
-        gap = _gap(ours, theirs, trainset, data)
-        if not gap < ALIKE:
-            raise AssertionError(f"{name}: predictions differ by {gap}; they must agree first")
-        note = f"{ours.n_factors} factors, {EPOCHS} epochs, one thread each; predictions differ by at most {gap:.0e}"
-        rows.append(_row(name, ours, type(theirs).__name__, seconds, peer_seconds, SMALL, note))
-    return [*rows, _epoch()]
+    create(model, **parameters).fit(data.take(np.arange(1000)))  # compiles
 
+    def ours(seed: int):
+        one = create(model, **parameters, seed=seed)
+        one.shuffle, one.dtype = False, "float64"
+        return one.fit(data)
 
-def _epoch() -> dict:
-    data = load(LARGE).interactions
-    trainset = _trainset(data)
-    ours = SVDpp(n_factors=LARGE_FACTORS, n_epochs=1)
-    theirs = surprise.SVD(n_factors=LARGE_FACTORS, n_epochs=1)
-    ours.fit(data.take(np.arange(1000)))
-    seconds, peer_seconds = _pairs("svdpp_epoch", lambda: ours.fit(data), lambda: theirs.fit(trainset))
-    note = f"{LARGE_FACTORS} factors, fit of one epoch, one thread each; the peer has no implicit part"
-    return _row("svdpp_epoch", ours, "SVD", seconds, peer_seconds, LARGE, note)
+    def theirs(seed: int):
+        return peer(n_factors=n_factors, random_state=seed, **options).fit(trainset)
 
+    gap = _gap(ours(0), theirs(0), trainset, data)
+    if not gap < ALIKE:
+        raise AssertionError(f"{name}: predictions differ by {gap}; they must agree first")
+    ratings = data.ratings.astype(float)
 
-def _like_surprise(*groups: str) -> dict:
-    found = {f"{group}_learning_rate": RATE for group in groups}
-    found |= {f"{group}_regularisation": PENALTY for group in groups}
-    return found | {
-        "n_epochs": EPOCHS, "learning_rate_decay": 1.0, "initial_scale": 0.1, "shuffle": False, "dtype": "float64",
-    }  # fmt: skip
+    def error(estimates) -> float:
+        return float(np.sqrt(np.mean((estimates - ratings) ** 2)))
+
+    note = (
+        f"{n_factors} factors, {EPOCHS} epochs; predictions differ by at most {gap:.0e}; error: training RMSE"
+    )
+    sides = (
+        Side(model, ours, lambda one: error(one.predict(data.users, data.items))),
+        Side("scikit-surprise", theirs, lambda one: error(_estimates(one, trainset, data.users, data.items))),
+    )
+    return compare(name, *sides, dataset=SMALL, note=note, headline=True, pairs=pairs)
 
 
 def _trainset(data: Interactions) -> surprise.Trainset:
@@ -83,34 +94,28 @@ def _trainset(data: Interactions) -> surprise.Trainset:
     return surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
 
 
+def _estimates(model, trainset: surprise.Trainset, users, items) -> np.ndarray:
+    """Ask scikit-surprise, by its own formula: a call a rating, a user's films summed up each time, would take minutes."""
+    inner = (
+        {u: trainset.to_inner_uid(u) for u in np.unique(users)},
+        {i: trainset.to_inner_iid(i) for i in np.unique(items)},
+    )
+    own = np.array([inner[0][u] for u in users]), np.array([inner[1][i] for i in items])
+    vectors = model.pu.copy()
+    if hasattr(model, "yj"):
+        for user, rated in trainset.ur.items():
+            vectors[user] += model.yj[[film for film, _ in rated]].sum(axis=0) / np.sqrt(len(rated))
+    biases = trainset.global_mean + model.bu[own[0]] + model.bi[own[1]]
+    return biases + np.einsum("nf,nf->n", vectors[own[0]], model.qi[own[1]])
+
+
 def _gap(ours, theirs, trainset: surprise.Trainset, data: Interactions) -> float:
-    """Largest difference of predictions over some pairs."""
+    """Largest difference of predictions over some pairs, asked in the libraries' own ways."""
     rng = np.random.default_rng(0)
     users, items = rng.choice(data.users, 500), rng.choice(data.items, 500)
-    expected = [
-        theirs.estimate(trainset.to_inner_uid(u), trainset.to_inner_iid(i))
-        for u, i in zip(users, items, strict=True)
-    ]
+    pairs = zip(users, items, strict=True)
+    expected = [theirs.estimate(trainset.to_inner_uid(u), trainset.to_inner_iid(i)) for u, i in pairs]
     return float(np.abs(ours.predict(users, items) - expected).max())
-
-
-def _pairs(name: str, ours: Callable, theirs: Callable) -> tuple[float, float]:
-    found = [(_clock(ours), _clock(theirs)) for _ in range(PAIRS[name])]
-    return tuple(statistics.median(side) for side in zip(*found, strict=True))
-
-
-def _clock(work: Callable) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _row(name: str, ours, peer: str, seconds: float, peer_seconds: float, dataset: str, note: str) -> dict:
-    return {
-        "benchmark": name, "subject": type(ours).__name__, "peer": f"scikit-surprise {peer}", "subject_seconds": seconds,
-        "peer_seconds": peer_seconds, "ratio": peer_seconds / seconds, "dataset": dataset,
-        "note": f"{note}; median of {PAIRS[name]}" if PAIRS[name] > 1 else note,
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

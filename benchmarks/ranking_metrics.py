@@ -1,18 +1,18 @@
 """Speed of full-catalogue ranking metrics and of resampling users, against scikit-learn and SciPy.
 
 `run()` returns rows of ``benchmarks.csv``. Scores and tastes are drawn at random in
-MovieLens 1M's shape, so that no model's speed is in the figures; each side runs once after a small warm-up.
+MovieLens 1M's shape, so that no model's speed is in the figures.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 from sklearn.metrics import ndcg_score
 
+from benchmarks.pairs import Side, compare
 from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import PerUser, evaluate_ranking, top_k
 from lib.statistics.significance import bootstrap_interval, sign_flip_test
@@ -65,7 +65,7 @@ def _bootstrap(sample: PerUser) -> dict:
         found = stats.bootstrap((sample.numerators,), np.mean, n_resamples=2000, method="BCa", rng=0)
         return found.confidence_interval.low
 
-    return _row("bca_interval", "lib.statistics.significance", "scipy.stats.bootstrap", ours, theirs, 1e-2)
+    return _row("bca_interval", "lib.statistics.significance", "scipy stats.bootstrap", ours, theirs, 1e-2)
 
 
 def _permutation(gaps: np.ndarray) -> dict:
@@ -79,27 +79,27 @@ def _permutation(gaps: np.ndarray) -> dict:
         ).pvalue  # fmt: skip
 
     return _row(
-        "sign_flip_test", "lib.statistics.significance", "scipy.stats.permutation_test", ours, theirs, 5e-2
+        "sign_flip_test", "lib.statistics.significance", "scipy stats.permutation_test", ours, theirs, 5e-2
     )
 
 
 def _row(name: str, subject: str, peer: str, ours: Callable, theirs: Callable, agree: float) -> dict:
-    (seconds, value), (peer_seconds, peer_value) = _clock(ours), _clock(theirs)
-    if not np.isclose(value, peer_value, rtol=0, atol=agree):
-        raise AssertionError(
-            f"{name}: {subject} says {value}, {peer} says {peer_value}; they must agree first"
-        )
-    return {
-        "benchmark": name, "subject": subject, "peer": peer, "subject_seconds": seconds,
-        "peer_seconds": peer_seconds, "ratio": peer_seconds / seconds, "dataset": "random, shape of ml-1m",
-        "note": "one run each",
-    }  # fmt: skip
+    values = {}
 
+    def side(label: str, work: Callable) -> Side:
+        def fit(_: int) -> None:
+            values[label] = float(work())
 
-def _clock(call: Callable) -> tuple[float, float]:
-    start = time.perf_counter()
-    value = call()
-    return time.perf_counter() - start, float(value)
+        return Side(label, fit)
+
+    package, _, function = peer.partition(" ")
+    row = compare(
+        name, side(subject, ours), side(package, theirs), dataset="random, shape of ml-1m", headline=True,
+        note=f"against {function}; both say the same within {agree:g}",
+    )  # fmt: skip
+    if not np.isclose(values[subject], values[package], rtol=0, atol=agree):
+        raise AssertionError(f"{name}: they must agree first: {values}")
+    return row
 
 
 def _split(rng: np.random.Generator, shape: tuple[int, int], n: int) -> list[Interactions]:

@@ -1,18 +1,12 @@
-"""The factorisation machine with time: against myfm's own predictions, and what it makes of the moment."""
-
-import contextlib
-import io
-import warnings
+"""The factorisation machine with time: what it makes of the moment, and its scores by hand."""
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 from lib.data.interactions import Interactions, RatingScale
 from lib.metrics import rmse
 from lib.models import create
 from lib.models.bayesian.factorisation_draws import mean_rating, pair_scores
-from tests.conftest import planted_interactions
 
 SMALL = {"n_factors": 3, "n_iterations": 20, "n_samples": 12, "gaps": [0, 60]}
 
@@ -32,45 +26,6 @@ def moody(n_users=60, n_items=30, seed=0, mood=1.0):
     )  # fmt: skip
     held_out = random.random(len(users)) < 0.2
     return data.take(~held_out), data.take(held_out)
-
-
-@pytest.mark.parametrize("ordinal", [False, True])
-def test_predictions_are_those_of_myfm(ordinal):
-    """Our own sums over the draws agree with what the library predicts from the same indicators."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import myfm
-    data = planted_interactions(n_users=30, n_items=20, seed=1)
-    rows = np.arange(len(data)) < 200
-    train, test = data.take(rows), data.take(~rows)
-    ours = create(
-        "timed_factorisation_machine", **SMALL, groups=["genres", "raters", "rated"], ordinal=ordinal
-    )
-    ours.fit(train)
-    blocks, sizes = ours._blocks(train)
-    values = np.unique(train.ratings)
-    kind = myfm.MyFMOrderedProbit if ordinal else myfm.MyFMGibbsRegressor
-    theirs = kind(rank=3, random_seed=0)
-
-    def relations(asked):
-        pairs = zip((asked.users, asked.items), blocks, strict=True)
-        return [myfm.RelationBlock(codes, block) for codes, block in pairs]
-
-    with contextlib.redirect_stderr(io.StringIO()):
-        theirs.fit(
-            ours._indicators(train.users, train.timestamps),
-            np.searchsorted(values, train.ratings) if ordinal else train.ratings.astype(float),
-            X_rel=relations(train), n_iter=20, n_kept_samples=12,
-            group_shapes=[len(ours.days_), *ours.sitting_counts_.tolist(), *sizes], callback=lambda *_: (False, ""),
-        )  # fmt: skip
-    moments = sparse.csr_matrix(ours._indicators(test.users, test.timestamps))
-    if ordinal:
-        expected = theirs.predict_proba(moments, relations(test)) @ values
-    else:
-        expected = theirs.predict(moments, relations(test))
-    np.testing.assert_allclose(
-        ours.predict(test.users, test.items, test.timestamps), expected, rtol=2e-5, atol=2e-5
-    )
 
 
 def test_scores_are_the_written_out_sum_over_pairs_of_sides():

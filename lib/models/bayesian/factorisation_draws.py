@@ -1,11 +1,8 @@
-"""What both factorisation machines share: myfm's Gibbs sampler, and sums over what it draws."""
+"""What both factorisation machines share: their features, the draws of the Gibbs sampler, and scores from these."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit, prange
@@ -15,70 +12,40 @@ from scipy.special import ndtr
 from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender
+from lib.models.bayesian.gibbs_parts import Features, OneHot
+from lib.models.bayesian.gibbs_sampler import Posterior, sample
 
 
 class SampledMachine(Recommender):
-    """A factorisation machine whose weights and factors are sampled by myfm."""
+    """A factorisation machine whose weights and factors are sampled."""
 
-    def _sample(self, train: Interactions, moments=None, moment_sizes=(), ratings=None, ordinal=False):
-        """Return myfm's fitted machine, and the features of users and of films."""
-        if not 1 <= self.n_samples <= self.n_iterations:
-            raise ValueError(
-                f"{type(self).__name__}: n_samples={self.n_samples} must lie between 1 and "
-                f"n_iterations={self.n_iterations}"
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # myfm asks pkg_resources for its version
-            import myfm
-        blocks, sizes = self._blocks(train)
-        sizes = [*moment_sizes, *sizes]
-        kind = myfm.MyFMOrderedProbit if ordinal else myfm.MyFMGibbsRegressor
-        machine = kind(rank=self.n_factors, random_seed=self.seed)
-        pairs = zip((train.users, train.items), blocks, strict=True)
-        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar can't be switched off
-            machine.fit(
-                moments,
-                train.ratings.astype(np.float64) if ratings is None else ratings,
-                X_rel=[myfm.RelationBlock(codes, block) for codes, block in pairs],
-                n_iter=self.n_iterations,
-                n_kept_samples=self.n_samples,
-                group_shapes=sizes,
-                callback=lambda *_: (False, ""),
-            )
-        self.n_drawn_ = np.int64(sum(sizes) * (1 + self.n_factors) * self.n_samples)
-        return machine, blocks
+    def _sample(
+        self, train: Interactions, moments: Sequence[OneHot] = (), values: np.ndarray | None = None
+    ) -> Posterior:
+        """Draw from the posterior given some ratings, or, with all `values` that there are, given their places among these."""
+        ratings = train.ratings if values is None else np.searchsorted(values, train.ratings)
+        sides, n_classes = self._sides(train), 0 if values is None else len(values)
+        sizes = sum(group.size for group in moments) + sum(side.matrix.shape[1] for side in sides)
+        self.n_drawn_ = np.int64(sizes * (1 + self.n_factors) * self.n_samples)
+        options = {name: getattr(self, name) for name in ("n_factors", "n_iterations", "n_samples", "seed")}
+        return sample(ratings, sides, moments, n_classes=n_classes, **options)
 
-    def _blocks(self, train: Interactions) -> tuple[list[sparse.csr_matrix], list[int]]:
-        """Return the features of users and of films, and the sizes of their groups; who has no rating has no indicator."""
-        groups = feature_groups(train, list(self.groups))
-        blocks, sizes = [], []
-        for side, counts in (("user", train.user_counts), ("item", train.item_counts)):
+    def _sides(self, train: Interactions) -> list[Features]:
+        """Return the features of users and of films; who has no rating has no indicator."""
+        groups, found = feature_groups(train, list(self.groups)), []
+        sides = ("user", train.users, train.user_counts), ("item", train.items, train.item_counts)
+        for side, codes, counts in sides:
             own = sparse.csr_array(sparse.diags_array((counts > 0).astype(float)))
             parts = [own, *(group.matrix for group in groups if group.side == side)]
-            sizes += [part.shape[1] for part in parts]
-            blocks.append(sparse.csr_matrix(sparse.hstack(parts, format="csr")))
-        return blocks, sizes
+            matrix = sparse.csr_matrix(sparse.hstack(parts, format="csr"))
+            found.append(Features(codes, matrix, [part.shape[1] for part in parts]))
+        return found
 
     @property
     def n_parameters_(self) -> int:
         """Numbers drawn and kept: weights and factors of every feature in every sample."""
         self._check_fitted()
         return int(self.n_drawn_)
-
-
-def side_sums(machine, part: slice, features) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    r"""Yield a side's part of the score in every sample: effects a, shape (n,), and vectors p, shape (n, n_factors).
-
-    With x the side's features, which stand at `part` among all, and one of the n rows of `features` each,
-    :math:`f = w_0 + \sum_s a_s + \sum_{s < t} p_s^\top p_t` over sides s, where
-
-    .. math:: a = \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l, \qquad p = \sum_j v_j x_j.
-    """
-    squared = features.multiply(features).tocsr()
-    for w, v in zip(machine.w_samples, machine.V_samples, strict=True):
-        mixed = features @ v[part]
-        among = 0.5 * ((mixed**2).sum(axis=1) - (squared @ v[part] ** 2).sum(axis=1))
-        yield features @ w[part] + among, mixed
 
 
 @njit(parallel=True, cache=True)
@@ -98,30 +65,30 @@ def pair_scores(users, items, moments, means, effects, latent):
         user, item = users[row], items[row]
         has_user = 0 <= user < len(user_effects)
         has_item = 0 <= item < len(item_effects)
-        for sample in range(n_samples):
-            score = means[sample]
+        for draw in range(n_samples):
+            score = means[draw]
             if has_user:
-                score += user_effects[user, sample]
+                score += user_effects[user, draw]
             if has_item:
-                score += item_effects[item, sample]
+                score += item_effects[item, draw]
             for group in range(n_moments):
                 if moments[row, group] >= 0:
-                    score += moment_effects[moments[row, group], sample]
+                    score += moment_effects[moments[row, group], draw]
             for factor in range(n_factors):
                 # All pairs of sides: each side meets the sum of those before it.
                 total = 0.0
                 if has_user:
-                    total = float(user_latent[user, sample, factor])
+                    total = float(user_latent[user, draw, factor])
                 if has_item:
-                    own = float(item_latent[item, sample, factor])
+                    own = float(item_latent[item, draw, factor])
                     score += total * own
                     total += own
                 for group in range(n_moments):
                     if moments[row, group] >= 0:
-                        own = float(moment_latent[moments[row, group], sample, factor])
+                        own = float(moment_latent[moments[row, group], draw, factor])
                         score += total * own
                         total += own
-            scores[row, sample] = score
+            scores[row, draw] = score
     return scores
 
 

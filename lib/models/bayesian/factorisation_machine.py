@@ -1,4 +1,4 @@
-"""Bayesian factorisation machine with side information and implicit sets: a strong reference, by the library myfm."""
+"""Bayesian factorisation machine with side information and implicit sets: a strong reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
-from lib.models.bayesian.factorisation_draws import SampledMachine, side_sums
+from lib.models.bayesian.factorisation_draws import SampledMachine
 from lib.models.card import Card
 
 
@@ -20,7 +20,7 @@ class FactorisationMachine(SampledMachine):
     x holds the user's and the item's indicator and their features, so that, unlike
     `lib.models.side_information.side_information_als.SideInformationALS`, features of the same user or item interact
     too. Normal priors whose means and precisions are sampled along, one group of features each: there is no penalty to
-    choose. The prediction is the mean over the samples kept. Fitted by myfm (Ohtsuki).
+    choose. The prediction is the mean over the samples kept.
 
     Within a sample, the user's part and the item's part of x meet in one product of latent vectors,
     :math:`\hat r = w_0 + a_u + a_i + p_u^\top q_i`; the samples' latent vectors are kept side by side, so that the mean
@@ -61,18 +61,11 @@ class FactorisationMachine(SampledMachine):
         self._store(locals())
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        machine, blocks = self._sample(train)
-        cut = blocks[0].shape[1]
-        self.mean_ = np.float64(np.mean(machine.w0_samples))
-        parts = slice(None, cut), slice(cut, None)
-        for name, block, part in zip(("user", "item"), blocks, parts, strict=True):
-            effect = np.zeros(block.shape[0])
-            latent = np.empty((block.shape[0], self.n_factors * self.n_samples), dtype=np.float32)
-            for n, (effects, mixed) in enumerate(side_sums(machine, part, block)):
-                effect += effects / self.n_samples
-                latent[:, n * self.n_factors : (n + 1) * self.n_factors] = mixed
-            setattr(self, f"{name}_effect_", effect)
-            setattr(self, f"{name}_latent_", latent)
+        posterior = self._sample(train)
+        self.mean_ = posterior.constants.mean()
+        for name, draws in zip(("user", "item"), posterior.sides, strict=True):
+            setattr(self, f"{name}_effect_", draws.effects.mean(axis=1, dtype=np.float64))
+            setattr(self, f"{name}_latent_", draws.latent.reshape(len(draws.latent), -1))
         # The product of n samples' vectors, side by side, is n times their mean product.
         self.user_latent_ /= self.n_samples
 

@@ -1,15 +1,15 @@
-"""Bayesian factorisation machine that knows when a rating was given: its day and its sitting; by the library myfm."""
+"""Bayesian factorisation machine that knows when a rating was given: its day and its sitting."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from lib.data.interactions import Interactions
 from lib.data.sittings import Sittings
-from lib.models.bayesian.factorisation_draws import SampledMachine, mean_rating, pair_scores, side_sums
+from lib.models.bayesian.factorisation_draws import SampledMachine, mean_rating, pair_scores
+from lib.models.bayesian.gibbs_parts import OneHot
 from lib.models.card import Card
 from lib.models.latent.sgd_time import SECONDS_A_DAY
 
@@ -27,7 +27,7 @@ class TimedFactorisationMachine(SampledMachine):
 
     The rating is :math:`f` plus normal noise, or, with `ordinal`, what an ordered probit makes of it (Albert and Chib
     1993): with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)`, and the
-    prediction is the expected rating. Either way it is the mean over the samples kept. Fitted by myfm (Ohtsuki).
+    prediction is the expected rating. Either way it is the mean over the samples kept.
 
     A day without training rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model
     answers for a moment that no training rating is near.
@@ -92,20 +92,17 @@ class TimedFactorisationMachine(SampledMachine):
         # A scale of one value leaves nothing to cut.
         self.values_ = np.unique(train.ratings).astype(np.float64)
         ordinal = self.ordinal and len(self.values_) > 1
-        target = np.searchsorted(self.values_, train.ratings) if ordinal else None
-        moments = self._indicators(train.users, train.timestamps)
-        machine, blocks = self._sample(train, moments, sizes, target, ordinal)
-        blocks = [sparse.eye_array(sum(sizes), format="csr"), *blocks]  # a moment's features are its own
-        ends = np.cumsum([block.shape[1] for block in blocks])
-        for name, block, end in zip(("moment", "user", "item"), blocks, ends, strict=True):
-            effects = np.empty((block.shape[0], self.n_samples), dtype=np.float32)
-            latent = np.empty((*effects.shape, self.n_factors), dtype=np.float32)
-            for n, sums in enumerate(side_sums(machine, slice(end - block.shape[1], end), block)):
-                effects[:, n], latent[:, n] = sums
-            setattr(self, f"{name}_effects_", effects)
-            setattr(self, f"{name}_latent_", latent)
-        self.mean_samples_ = np.asarray(machine.w0_samples, dtype=np.float64)
-        self.cuts_ = np.asarray(machine.cutpoint_samples, dtype=np.float64) if ordinal else np.empty((0, 0))
+        moments = self._moments(train.users, train.timestamps)
+        starts = np.cumsum([0, *sizes])[:-1]
+        codes = np.where(moments < 0, -1, moments - starts).T
+        groups = [OneHot(*group) for group in zip(codes, sizes, strict=True)]
+        posterior = self._sample(train, groups, self.values_ if ordinal else None)
+        for name, draws in zip(
+            ("user", "item", "moment"), (*posterior.sides, posterior.moments), strict=True
+        ):
+            setattr(self, f"{name}_effects_", draws.effects)
+            setattr(self, f"{name}_latent_", draws.latent)
+        self.mean_samples_, self.cuts_ = posterior.constants, posterior.cuts
 
     def _moments(self, users: np.ndarray, times: np.ndarray | None) -> np.ndarray:
         """Return the features of the moment, shape (n, number of groups), as places among all of them; -1 for none."""
@@ -123,15 +120,6 @@ class TimedFactorisationMachine(SampledMachine):
             held = Sittings(gap, *(array[part] for array in arrays)).find(users, times)
             found[:, self.day + n] = np.where(held >= 0, held + len(self.days_) + part.start, -1)
         return found
-
-    def _indicators(self, users: np.ndarray, times: np.ndarray) -> sparse.csr_matrix | None:
-        moments = self._moments(users, times)
-        if not moments.size:
-            return None
-        known = moments >= 0
-        rows = np.repeat(np.arange(len(users)), moments.shape[1])[known.ravel()]
-        shape = (len(users), len(self.days_) + int(self.sitting_counts_.sum()))
-        return sparse.csr_matrix((np.ones(len(rows)), (rows, moments[known])), shape=shape)
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times by the mean over samples; without `times` at a moment that no rating is near."""

@@ -11,7 +11,7 @@ from lib.models.base import Recommender, lookup
 from lib.models.early_stopping import EarlyStopping
 from lib.models.latent.item_similarity import neighbour_lists, residuals
 from lib.models.latent.sgd_answers import neighbour_sums, pair_products, user_vectors
-from lib.models.latent.sgd_kernels import visit_users
+from lib.models.latent.sgd_kernels import visit_users, visit_users_plain
 from lib.models.latent.sgd_parameters import (
     Groups,
     Parameters,
@@ -169,13 +169,15 @@ class KorenModel(Recommender):
         trained = {key: value for key, value in parameters._asdict().items() if value.size}
         users, history = by_appearance(train.users), []
         limit = 1e3 * max(float(np.abs(ratings.ratings).max(initial=0)), 1.0)
+        further = {*trained} - {"user_bias", "item_bias", "item_factors", "user_factors"}
+        descend = visit_users if further or not self.personal else visit_users_plain
         for epoch in range(self.n_epochs):
             seeds = np.random.SeedSequence((self.seed, epoch))
             bits = seeds.generate_state(1, np.uint64)[0]
             order = np.random.default_rng(seeds).permutation(users) if self.shuffle else users
             stepped = Groups(*(kind(rate * self.learning_rate_decay**epoch) for rate in rates))
             visit = order, bits, self.shuffle, self.mean_
-            found = np.sqrt(visit_users(*visit, ratings, parameters, stepped, penalties) / len(train))
+            found = np.sqrt(descend(*visit, ratings, parameters, stepped, penalties) / len(train))
             if not found < limit or not all(np.isfinite(value).all() for value in trained.values()):
                 which = f"{type(self).__name__} diverged in epoch {epoch + 1}"
                 raise FloatingPointError(f"{which}; try smaller learning rates or more regularisation")

@@ -96,6 +96,36 @@ def inverse_root(count):
 
 
 @njit(cache=True, fastmath=REORDERED, nogil=True, error_model="numpy")
+def visit_users_plain(users, seed, shuffled, mean, ratings, parameters, rates, penalties):
+    """Do the same for biases and a user's and a film's factors alone, in half the time: each row is read and written once."""
+    p, k, total = parameters, parameters.item_factors.shape[1], 0.0
+    real, kind = p.item_bias.dtype.type, p.item_bias.dtype
+    centre, mine = real(mean), np.empty(k, kind)
+    order = np.empty(longest(ratings.start), np.int64)
+    for u in users:
+        low, n = ratings.start[u], ratings.start[u + 1] - ratings.start[u]
+        for m in range(n):
+            order[m] = low + m
+        if shuffled:
+            shuffle(order[:n], seed + np.uint64(u) * np.uint64(0xD1342543DE82EF95))
+        mine[:] = p.user_factors[u]
+        for at in order[:n]:
+            i = ratings.items[at]
+            film, error = p.item_factors[i], ratings.ratings[at] - centre - p.user_bias[u] - p.item_bias[i]
+            for f in range(k):
+                error -= film[f] * mine[f]
+            total += error * error
+            p.user_bias[u] += rates.bias * (error - penalties.bias * p.user_bias[u])
+            p.item_bias[i] += rates.bias * (error - penalties.bias * p.item_bias[i])
+            for f in range(k):
+                own, other = mine[f], film[f]
+                mine[f] = own + rates.factor * (error * other - penalties.factor * own)
+                film[f] = other + rates.factor * (error * own - penalties.factor * other)
+        p.user_factors[u] = mine
+    return total
+
+
+@njit(cache=True, fastmath=REORDERED, nogil=True, error_model="numpy")
 def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalties):
     r"""Visit users one after the other, and descend along each of their ratings; see the module's beginning.
 

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from lib.metrics.lists import best_columns
 from lib.models.card import Card
+from lib.models.lists.co_occurrence import co_occurrences
 from lib.models.lists.item_weights import ItemWeights, check
 
 BLOCK_CELLS = 20_000_000
@@ -46,16 +47,15 @@ class ItemKNN(ItemWeights):
 
     def _weights(self, history: sparse.csr_array) -> sparse.csr_array:
         check(self, counts=("n_neighbours",), not_negative=("shrinkage",))
-        by_item = sparse.csr_array(history.T)
-        n_items = by_item.shape[0]
-        roots = np.sqrt(np.diff(by_item.indptr))
+        n_items = history.shape[1]
+        roots = np.sqrt(np.bincount(history.indices, minlength=n_items))
         k = min(self.n_neighbours, n_items - 1)
         if k == 0:
             return sparse.csr_array((n_items, n_items))
         rows, columns, values = [], [], []
         step = max(1, BLOCK_CELLS // n_items)
         for low in range(0, n_items, step):
-            block = (by_item[low : low + step] @ history).toarray()
+            block = co_occurrences(history, low, min(low + step, n_items))
             own = np.arange(len(block))
             block /= np.maximum(roots[low : low + step, None] * roots + self.shrinkage, 1e-12)
             block[own, low + own] = 0.0

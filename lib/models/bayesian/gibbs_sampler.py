@@ -1,0 +1,297 @@
+"""Gibbs sampler of factorisation machines over users, films and one-hot groups of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from lib.models.bayesian import gibbs_kernels as kernels
+from lib.models.bayesian.gibbs_parts import Features, Group, OneHot, Part, Side
+
+PRIOR_COUNT = PRIOR_SQUARES = 1.0
+"""Of every gamma prior of a precision: twice its shape, and twice its rate."""
+
+PRIOR_RATINGS = 1.0
+"""How many draws' worth pulls the means of the priors, and the constant, to 0."""
+
+HEAVY = 5
+"""Degrees of freedom of the t distribution that cut points are proposed from."""
+
+CUT_PRECISION = 0.01
+"""Of the normal prior of cut points: next to nothing beside thousands of ratings."""
+
+
+class Draws(NamedTuple):
+    r"""One part's share of a factorisation machine's score, in every sample.
+
+    With x a part's features (those of a user, of a film, or one of a one-hot group),
+    :math:`f = w_0 + \sum_s a_s + \sum_{s < t} p_s^\top p_t` over parts s, where
+
+    .. math:: a = \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l, \qquad p = \sum_j v_j x_j.
+
+    Parameters
+    ----------
+    effects : ndarray of float32, shape (n, n_samples)
+        a.
+    latent : ndarray of float32, shape (n, n_samples, n_factors)
+        p.
+    """
+
+    effects: np.ndarray
+    latent: np.ndarray
+
+
+class Posterior(NamedTuple):
+    """What is kept of a chain.
+
+    Parameters
+    ----------
+    constants : ndarray, shape (n_samples,)
+    moments : Draws
+        Of the features of all one-hot groups, one group behind the other.
+    sides : list of Draws
+    cuts : ndarray, shape (n_samples, n_classes - 1)
+        Cut points of an ordered probit; no columns without one.
+    """
+
+    constants: np.ndarray
+    moments: Draws
+    sides: list[Draws]
+    cuts: np.ndarray
+
+
+def sample(
+    ratings: np.ndarray,
+    sides: Sequence[Features],
+    groups: Sequence[OneHot],
+    *,
+    n_factors: int,
+    n_iterations: int,
+    n_samples: int,
+    seed: int,
+    n_classes: int = 0,
+) -> Posterior:
+    """Draw from the posterior of a factorisation machine (Rendle 2012, "Factorization machines with libFM", section 3.3).
+
+    Every weight and factor has a normal prior, with a mean and a precision a group and factor that are drawn along; so is
+    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones.
+
+    Parameters
+    ----------
+    ratings : array, shape (n_ratings,)
+        Ratings; with `n_classes` their places among the ratings that there are.
+    sides : sequence of Features
+        Two at least are of use: users and films.
+    groups : sequence of OneHot
+    n_factors, n_iterations, n_samples : int
+        Of the last sweeps, `n_samples` are kept.
+    seed : int
+    n_classes : int
+        Ratings are what an ordered probit (Albert and Chib 1993) makes of the score: 0 for the score and normal noise.
+
+    Raises
+    ------
+    ValueError
+        More samples than sweeps, or none.
+    """
+    if not 1 <= n_samples <= n_iterations:
+        raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")
+    # Ratings of a user, then of a moment, side by side: what belongs together lies together in memory.
+    order = np.lexsort(
+        (ratings, *(s.codes for s in reversed(sides[1:])), *(g.codes for g in groups), sides[0].codes)
+    )
+    chain = Chain(
+        ratings[order],
+        [OneHot(one.codes[order], one.size) for one in groups],
+        [one._replace(codes=one.codes[order]) for one in sides],
+        n_factors,
+        np.random.Generator(np.random.SFC64(seed)),
+        n_classes,
+    )
+    groups_only = [part for part in chain.parts if isinstance(part, Group)]
+    ends = np.cumsum([0, *(len(part.counts) - 1 for part in groups_only)])
+    rows = [int(ends[-1]), *(side.matrix.shape[0] for side in sides)]
+    kept = [
+        Draws(np.empty((n, n_samples), np.float32), np.empty((n, n_samples, n_factors), np.float32))
+        for n in rows
+    ]
+    places = [(kept[0], slice(*both)) for both in pairwise(ends)] + [(one, slice(None)) for one in kept[1:]]
+    constants, cuts = np.empty(n_samples), np.empty((n_samples, len(chain.cuts)))
+    for iteration in range(n_samples - n_iterations, n_samples):
+        chain.sweep()
+        if iteration >= 0:
+            constants[iteration], cuts[iteration] = chain.constant, chain.cuts
+            for part, (draws, place) in zip(chain.parts, places, strict=True):
+                draws.effects[place, iteration] = part.effects[:-1]
+                draws.latent[place, iteration] = part.own[:, :-1].T
+    return Posterior(constants, kept[0], kept[1:], cuts)
+
+
+class Chain:
+    """The state of a chain; `sweep` draws everything once, given all the rest.
+
+    Attributes
+    ----------
+    parts : list of Part
+        The groups, then the sides.
+    errors : ndarray, shape (n_ratings,)
+        Score less target: the rating, or, of an ordered probit, the score that it stands for, drawn along.
+    constant, alpha : float
+        The constant of the score, and the precision of the noise.
+    cuts : ndarray, shape (n_classes - 1,)
+    """
+
+    def __init__(
+        self,
+        ratings,
+        groups: Sequence[OneHot],
+        sides: Sequence[Features],
+        n_factors: int,
+        rng,
+        n_classes: int = 0,
+    ):
+        self.rng, self.n_factors, n = rng, n_factors, len(ratings)
+        self.parts: list[Group | Side] = []
+        first = 0
+        for one in (*groups, *sides):
+            kind = Group if isinstance(one, OneHot) else Side
+            self.parts.append(kind(one, first, n_factors, rng))
+            first += len(self.parts[-1].starts) - 1
+        self.sizes = np.concatenate([np.diff(part.starts) for part in self.parts])
+        self.means, self.precisions = np.zeros((n_factors + 1, first)), np.ones((n_factors + 1, first))
+        offsets = np.cumsum([0, *(len(part.counts) for part in self.parts)])
+        places = [part.codes + start for part, start in zip(self.parts, offsets, strict=False)]
+        self._places = np.stack(places, axis=1).astype(np.uint32)
+        self._nothing = Group(OneHot(np.full(n, -1), 1), first, n_factors, rng)
+        self._total = np.zeros(n)
+        self.alpha, self.constant = 1.0, 0.0
+        self.cuts = np.empty(0)
+        scores = self.scores()
+        if n_classes:
+            self._classes = ratings.astype(np.int32)
+            shares = np.cumsum(np.bincount(self._classes, minlength=n_classes))[:-1] / n
+            # As if the score explained half of what ratings differ by: cut points move slowly from a start that is far off.
+            self.cuts = self._mode = ndtri(shares) * np.sqrt(2.0)
+            self._target = self._drawn_target(scores)
+        else:
+            self._target = ratings.astype(np.float64)
+        self.errors = scores - self._target
+
+    def scores(self) -> np.ndarray:
+        """Return the score of each rating."""
+        found = np.full(len(self._total), self.constant)
+        for part in self.parts:
+            found += part.effects[part.codes]
+        for factor in range(self.n_factors):
+            rows = [part.own[factor][part.codes] for part in self.parts]
+            found += 0.5 * (sum(rows) ** 2 - sum(row**2 for row in rows))
+        return found
+
+    def sweep(self) -> None:
+        """Draw the noise, the constant, the priors, the weights, the factors, and what an ordered probit has besides."""
+        n = len(self.errors)
+        if not len(self.cuts):
+            self.alpha = self._gamma(PRIOR_COUNT + n, PRIOR_SQUARES + self.errors @ self.errors)
+        precision = self.alpha * n + PRIOR_RATINGS
+        mean = self.alpha * (self.constant * n - self.errors.sum()) / precision
+        new = mean + self.rng.standard_normal() / np.sqrt(precision)
+        self.errors += new - self.constant
+        self.constant = new
+        self._draw_priors()
+        for part in self.parts:
+            part.draw_weights(self.precisions[0], self.means[0], self._noise(part), self.alpha, self.errors)
+        self._draw_factors()
+        if len(self.cuts):
+            scores = self.errors + self._target
+            self._draw_cuts(scores)
+            self._target = self._drawn_target(scores)
+            self.errors = scores - self._target
+
+    def _gamma(self, counts, squares):
+        return self.rng.gamma(counts / 2) * 2 / squares
+
+    def _noise(self, part: Part) -> np.ndarray:
+        return self.rng.standard_normal(len(part.weights), dtype=np.float32)
+
+    def _draw_priors(self) -> None:
+        for row in range(self.n_factors + 1):
+            squares, sums = np.zeros((2, len(self.sizes)))
+            place = 0
+            for part in self.parts:
+                here = slice(place, place + len(part.starts) - 1)
+                drawn = part.factors[row - 1] if row else part.weights
+                kernels.sums_by_group(drawn, part.starts, self.means[row, here], squares[here], sums[here])
+                place = here.stop
+            self.precisions[row] = self._gamma(PRIOR_COUNT + self.sizes, PRIOR_SQUARES + squares)
+            weight = PRIOR_RATINGS + self.sizes
+            spread = 1 / np.sqrt(self.precisions[row] * weight)
+            self.means[row] = sums / weight + spread * self.rng.standard_normal(len(weight))
+
+    def _draw_factors(self) -> None:
+        """Draw factor by factor and part by part; one pass over the ratings a part brings the last draw home and sums up for it."""
+        first, last, state = self.parts[0], self.parts[-1], (self.errors, self._total)
+        starts = np.concatenate([part.own for part in self.parts], axis=1)
+        for factor in range(self.n_factors):
+            first.ready(factor)
+            if factor:
+                drawn = last.before, last.own[factor - 1], last.gained
+            else:
+                drawn = (np.zeros(len(last.counts)),) * 3  # nothing is still to be brought home
+            codes = last.codes, first.codes
+            begun = starts[factor], *codes, first.whole_sums, *state, *drawn, first.own[factor], first.sums
+            kernels.begin_factor(self._places, *begun)
+            for done, part in zip((None, *self.parts), self.parts, strict=False):
+                if done is not None:
+                    self._turn_over(done, part, factor)
+                prior = self.precisions[factor + 1], self.means[factor + 1]
+                part.draw_factor(factor, *prior, self._noise(part), self.alpha)
+        self._turn_over(last, self._nothing, self.n_factors - 1)
+
+    def _turn_over(self, done: Part, part: Part, factor: int) -> None:
+        part.ready(factor)
+        drawn = done.before, done.own[factor], done.gained
+        coming = part.own[factor], part.sums
+        kernels.turn_over(done.codes, part.codes, part.whole_sums, self.errors, self._total, *drawn, *coming)
+
+    def _drawn_target(self, scores: np.ndarray) -> np.ndarray:
+        """Draw the score that each rating stands for: normal around its own, between its cut points."""
+        edges = np.concatenate([[-np.inf], self.cuts, [np.inf]])
+        low, high = edges[self._classes] - scores, edges[self._classes + 1] - scores
+        # In the lower tail small chances keep their digits.
+        mirrored = low > 0
+        low, high = np.where(mirrored, -high, low), np.where(mirrored, -low, high)
+        below = ndtr(low)
+        drawn = np.clip(ndtri(below + self.rng.random(len(scores)) * (ndtr(high) - below)), low, high)
+        return scores + np.where(mirrored, -drawn, drawn)
+
+    def _draw_cuts(self, scores: np.ndarray) -> None:
+        """Propose cut points around the most likely ones, whatever the targets are, and take them or not (Metropolis)."""
+        n = len(self.cuts)
+        gradient, curvature = np.empty(n), np.empty((n, n))
+        # From the last sweep's most likely ones one step of Newton's leads to this one's.
+        kernels.cut_likelihood(scores, self._classes, self._mode, gradient, curvature)
+        curvature += CUT_PRECISION * np.eye(n)
+        step = np.linalg.solve(curvature, gradient - CUT_PRECISION * self._mode)
+        while np.any(np.diff(self._mode + step) <= 0):
+            step /= 2
+        self._mode = self._mode + step
+        root = np.linalg.cholesky(curvature)
+        normal = np.linalg.solve(root.T, self.rng.standard_normal(n))
+        proposed = self._mode + normal / np.sqrt(self._gamma(HEAVY, HEAVY))
+        luck = np.log(self.rng.random())
+        if np.any(np.diff(proposed) <= 0):
+            return
+        none = np.empty(0), np.empty((0, 0))
+
+        def chance(cuts: np.ndarray) -> float:
+            away = root.T @ (cuts - self._mode)
+            proposal = -0.5 * (HEAVY + n) * np.log1p(away @ away / HEAVY)
+            likelihood = kernels.cut_likelihood(scores, self._classes, cuts, *none)
+            return likelihood - 0.5 * CUT_PRECISION * cuts @ cuts - proposal
+
+        if luck < chance(proposed) - chance(self.cuts):
+            self.cuts = proposed
