@@ -14,7 +14,7 @@ from typing import Any
 
 from lib import ROOT
 
-FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "myfm", "implicit")
+FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "implicit")
 """Packages whose versions stand in the records of fits."""
 
 FURTHER = (
