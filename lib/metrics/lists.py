@@ -116,16 +116,16 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
     return TopK(users, items, best, n_items)
 
 
-def recommend(model, train: Interactions, k: int) -> TopK:
-    """Recommend to every user k films that the user has not rated in train, over the whole catalogue.
+def recommend(model, train: Interactions, k: int, *, users: np.ndarray | None = None) -> TopK:
+    """Recommend to every user, or to some (codes), k films not rated in train, over the whole catalogue.
 
     `model` is fitted, and asked for ``score(users)`` as many users at a time as keep scores near 32 MB. ValueError where k
     is larger than the catalogue, or the model's scores have the wrong shape or are not finite.
     """
     _check_k(k, train.n_items)
-    users = np.arange(train.n_users, dtype=np.int32)
+    users = np.arange(train.n_users, dtype=np.int32) if users is None else np.asarray(users, dtype=np.int32)
     parts = []
-    for rows in blocks(train.n_users, train.n_items):
+    for rows in blocks(len(users), train.n_items):
         scores = scores_of(model, users[rows], train.n_items)
         parts.append(top_k(scores, k, train.matrix[users[rows]], users=users[rows]))
     items, scores = (np.concatenate([getattr(part, name) for part in parts]) for name in ("items", "scores"))

@@ -84,12 +84,12 @@ def test_a_fit_leaves_the_lists_that_its_model_recommends(split):
 
 
 def test_multi_vae_finds_its_epochs_on_validation_ratings_and_learns_from_all(split):
-    variants = {"multi_vae": replace(list_variants(4.0)["multi_vae"], fixed={"n_epochs": 3, "patience": 1})}
+    variants = {"multi_vae": replace(list_variants(4.0)["multi_vae"], fixed={"n_epochs": 3})}
     (fit,) = run_fits(list_fits(variants, {}, {"multi_vae": 1}, k=5), {"train": split.train})
     inner = validation_from(split.train)
-    stopped = create("multi_vae", n_epochs=3, patience=1, seed=0).fit(inner.train, validation=inner.test)
+    stopped = create("multi_vae", n_epochs=3, seed=0).fit(inner.train, validation=inner.test)
     assert fit["n_epochs"] == stopped.n_epochs_
-    again = create("multi_vae", n_epochs=stopped.n_epochs_, patience=1, seed=0).fit(split.train)
+    again = create("multi_vae", n_epochs=stopped.n_epochs_, seed=0).fit(split.train)
     np.testing.assert_array_equal(top_of(fit, split.train).items, recommend(again, split.train, 5).items)
 
 
