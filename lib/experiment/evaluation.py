@@ -198,7 +198,7 @@ def evaluate(
         measure["score_matrix"] = {}
     if isinstance(model, str):
         fit = Fit(model, parameters, measure={**measure, "fitted_arrays": {}}, labels={"model": model})
-        (found,) = run_fits([fit], parts)
+        found: dict[str, Any] = run_fits([fit], parts)[0]
         fitted, name = model_of(found, fit, split.train), name or model
     elif parameters:
         raise TypeError(f"parameters {sorted(parameters)} go with a model's name, not with a model")

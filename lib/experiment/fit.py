@@ -234,10 +234,7 @@ def _train(parts: Parts, given: Parts, fit: Fit) -> Fitted:
         else:
             cut = validation_from(train)
             inner, validation = cut.train, cut.test
-    asked = {
-        **limits,
-        **parameters,
-    }  # what a page or a quick profile asks for in so many words is not overruled
+    asked = {**limits, **parameters}  # what a page or a profile asks for in so many words is not overruled
     if validation is None or len(validation) == 0:
         model = fit_model(fit.model, train, **asked)
         n = _length(model, stopping.limit) if fit.stopping and stopping.by_model else 0

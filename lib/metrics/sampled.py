@@ -44,9 +44,7 @@ class SampledRanks:
     def hits(self, k: int) -> np.ndarray:
         """Probability that each case stands among the first k of its n_sampled + 1 films, shape (n,)."""
         if not 1 <= k <= self.n_sampled + 1:
-            raise ValueError(
-                f"k={k}: a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
-            )
+            raise ValueError(f"k={k}: a case is one of {self.n_sampled + 1} films; choose k from 1 to that")
         return np.clip((k - self.above) / (self.level + 1), 0.0, 1.0)
 
     def hit_rate(self, k: int) -> PerUser:
@@ -84,9 +82,8 @@ class SampledRanks:
         np.add.at(density, self.above, weights)
         np.add.at(density, self.above + self.level + 1, -weights)
         shares = np.cumsum(np.cumsum(density))[before] / len(self)
-        return pd.DataFrame(
-            {"sampled_percentile_rank": 100.0 * before / self.n_sampled, "share": np.minimum(shares, 1.0)}
-        )
+        ranks = 100.0 * before / self.n_sampled
+        return pd.DataFrame({"sampled_percentile_rank": ranks, "share": np.minimum(shares, 1.0)})
 
 
 def cases_of(test: Interactions) -> np.ndarray:

@@ -16,7 +16,7 @@ COLD = ("warm", "cold film", "cold user", "cold user and film")
 """Labels of a pair by whether its user and its film have a training rating."""
 
 
-def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
+def count_bins(counts: np.ndarray, edges: Sequence[int] | np.ndarray) -> pd.Categorical:
     """Label counts by bin.
 
     `edges` are the bins' lower ends, rising from 0 (else a ValueError): ``(0, 1, 5, 20)`` gives the bins 0, 1-4, 5-19 and
@@ -31,7 +31,7 @@ def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
         for low, high in zip(edges, ends, strict=True)
     ]
     codes = np.searchsorted(edges, np.asarray(counts), side="right") - 1
-    return pd.Categorical.from_codes(codes, categories=labels, ordered=True)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(labels), ordered=True)
 
 
 def user_bins(train: Interactions, edges: Sequence[int] = USER_EDGES) -> pd.Categorical:
@@ -48,7 +48,7 @@ def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical:
     """Label each test pair as one of `COLD`, shape (len(test),)."""
     no_user = train.user_counts[test.users] == 0
     no_item = train.item_counts[test.items] == 0
-    return pd.Categorical.from_codes(2 * no_user + no_item, categories=list(COLD), ordered=True)
+    return pd.Categorical.from_codes(2 * no_user + no_item, categories=pd.Index(COLD), ordered=True)
 
 
 def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categorical]:

@@ -6,7 +6,7 @@ stand in different orders look unrelated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -105,9 +105,7 @@ def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the
     places = pd.Index(ids).get_indexer(np.asarray(wanted))
     lost = np.asarray(wanted)[places < 0].tolist()
     if lost:
-        raise KeyError(
-            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids of the same type?"
-        )
+        raise KeyError(f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids?")
     return places
 
 
@@ -161,7 +159,7 @@ def agreement(
     return pd.DataFrame(rows)
 
 
-def square(table: pd.DataFrame, column: str, models: Sequence[str]) -> pd.DataFrame:
+def square(table: pd.DataFrame, column: str, models: list[str]) -> pd.DataFrame:
     """Return one column of `agreement`'s table as a symmetric models x models table, NaN on the diagonal."""
     half = table.pivot_table(index="model_a", columns="model_b", values=column)
     half = half.reindex(index=models, columns=models)

@@ -25,9 +25,7 @@ def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
-        raise ValueError(
-            "p-values must be a list of numbers from 0 to 1; leave out comparisons that were not made"
-        )
+        raise ValueError("p-values must be a list of numbers from 0 to 1; leave out comparisons not made")
     m = len(p_values)
     order = np.argsort(p_values, kind="stable")
     ranks = np.arange(1, m + 1)
