@@ -46,19 +46,14 @@ class Definitions:
     def reached(self, roots: Iterable[str], *, words: bool = False) -> dict[str, str]:
         """Return the digest of each definition that is reached, by ``module:name`` or ``module:Class.member``.
 
+        KeyError where there is no such root; SyntaxError, which names it, where a file is not Python.
+
         Parameters
         ----------
         roots : iterable of str
             ``module:name`` of a function, class or constant; ``.name`` for an attribute that is used elsewhere.
         words : bool
             Cards count too, and models that are only named: by a text in reached code, or all where it asks for all cards.
-
-        Raises
-        ------
-        KeyError
-            There is no such root.
-        SyntaxError
-            A file is not Python; the message names it.
         """
         key = (frozenset(roots), words)
         if key in self._known:

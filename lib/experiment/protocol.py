@@ -61,6 +61,8 @@ def table_fits(
 ) -> list[Fit]:
     """Return the fits of a table, the slow ones first, labelled ``contender``, ``split`` and ``seed``.
 
+    ValueError for a name that no contender or split has.
+
     Parameters
     ----------
     contenders, choices, splits : mapping
@@ -73,11 +75,6 @@ def table_fits(
         By contender, hyperparameters that differ from what was chosen.
     most_epochs, seed : int
         No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
-
-    Raises
-    ------
-    ValueError
-        A name that no contender or split has.
     """
     changes = changes or {}
     named = {"listed": set(listed), "once_on": set(once_on), "once": set(once), "changes": set(changes)}

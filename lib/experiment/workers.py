@@ -62,8 +62,7 @@ class Nanny(distributed.Nanny):
 class LocalCluster:
     """Workers of one thread each, scheduler and dashboard, all on 127.0.0.1, until `close` or the end of a ``with``.
 
-    They end with the process that made this, however it ends. Dask gives a job up that has taken a worker with it more
-    than `deaths` times.
+    They end with the process that made this. Dask gives a job up that took a worker with it more than `deaths` times.
     """
 
     def __init__(self, n_workers: int, deaths: int = 1):

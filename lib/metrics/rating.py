@@ -68,8 +68,7 @@ def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray)
     Raises
     ------
     ValueError
-        No pairs, lengths that differ, or a value that is NaN or infinite: an error metric that skipped some pairs
-        would flatter the model.
+        No pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs would flatter the model.
     """
     ratings, predictions = _checked(ratings, predictions)
     users = np.asarray(users)

@@ -25,8 +25,7 @@ class SampledRanks:
     r"""Ranks of held-out films among sampled ones; a case is one such film of one user.
 
     With :math:`a` sampled films scored above the held-out one and :math:`e` equal to it, its rank is uniform on
-    :math:`a + 1, \dots, a + e + 1`: equal scores are taken in random order, and every number here is the exact mean
-    over those orders.
+    :math:`a + 1, \dots, a + e + 1`: every number here is the exact mean over the orders of equal scores.
 
     `users` and `items` (int32, shape (n,)) are codes, sorted by user, then item; `above` and `level` (int32, shape (n,)) are
     :math:`a` and :math:`e`, `n_sampled` is the number of films in each sample.

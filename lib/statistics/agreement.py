@@ -116,7 +116,8 @@ def agreement(
     """Compare every pair of models, user by user.
 
     Correlation is Pearson's r of a user's two rows of scores. Overlap is the number of films that stand in both lists of
-    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`).
+    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`). ValueError with fewer than two models,
+    ids that differ, k larger than the catalogue, or an id that `train` does not know.
 
     Parameters
     ----------
@@ -134,11 +135,6 @@ def agreement(
         ``_max``, ``_std`` over users, ``n_undefined`` (a row constant in either model has no correlation: those users
         are left out of the six before; all NaN if none remains); ``overlap_mean``, ``_low``, ``_high``, ``_min``,
         ``_max``, ``_std`` in films; and ``overlap_chance`` (`chance_overlap`, mean over users).
-
-    Raises
-    ------
-    ValueError
-        Fewer than two models, ids that differ, k larger than the catalogue, or an id that `train` does not know.
     """
     names = list(matrices)
     if len(names) < 2:
