@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from optuna.distributions import BaseDistribution
 from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Real
 from optuna.distributions import IntDistribution as Integer
@@ -17,13 +18,14 @@ PROJECTION = "projection_penalty_"  # before a group's name: its penalty, where 
 class Space(dict[str, Dimension]):
     """Distributions by the name of their hyperparameter; at least one."""
 
-    def __init__(self, dimensions: Mapping[str, Dimension]):
+    def __init__(self, dimensions: Mapping[str, BaseDistribution]):
+        super().__init__()
         for name, dimension in dimensions.items():
             if not isinstance(dimension, Dimension):
                 raise TypeError(f"{name} must be searched over Real, Integer or Choice; got {dimension!r}")
+            self[name] = dimension
         if not dimensions:
             raise ValueError("a space needs at least one hyperparameter")
-        super().__init__(dimensions)
 
     def as_text(self) -> dict[str, Any]:
         """Return every dimension in what JSON can hold."""

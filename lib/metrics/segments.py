@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categ
 
 
 def rating_by_segment(
-    labels: pd.Categorical[str], users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
+    labels: pd.Categorical[Any], users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
 ) -> pd.DataFrame:
     """Measure errors within each segment; `users`, `ratings`, `predictions` as for `lib.metrics.rating.user_errors`.
 
