@@ -45,16 +45,14 @@ def by_memory(most: int, gib_a_job: float = 3.0) -> int:
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set environment variables for as long as the block lasts."""
-    before = {name: os.environ.get(name) for name in values}
+    before = {name: os.environ[name] for name in values if name in os.environ}
     os.environ.update(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in values:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager
@@ -86,13 +84,12 @@ def identity() -> dict[str, str]:
 
 def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
     """Say in words where another process's `identity` differs from the one that is wanted."""
-    words = []
-    for name in sorted({*wanted, *found}):
-        here, there = wanted.get(name, "none"), found.get(name, "none")
-        if here != there:
-            hashed = {"lib": "other code in lib", "requirements.txt": "another lock (requirements.txt)"}
-            words.append(hashed.get(name, f"{name} {there} instead of {here}"))
-    return words
+    hashed = {"lib": "other code in lib", "requirements.txt": "another lock (requirements.txt)"}
+    both = {name: (found.get(name, "none"), wanted.get(name, "none")) for name in sorted({*wanted, *found})}
+    apart = {
+        name: f"{name} {there} instead of {here}" for name, (there, here) in both.items() if there != here
+    }
+    return [hashed.get(name, words) for name, words in apart.items()]
 
 
 def code() -> str:
@@ -129,13 +126,11 @@ def do(task: bytes, *parts: Any) -> tuple[str, Any]:
             return "result", pickle.dumps(work(data, job), protocol=5)
     except Exception as error:
         error.add_note(f"on {here}:\n{''.join(traceback.format_tb(error.__traceback__))}")
-        words = f"{type(error).__name__}: {error}"
-        try:
-            pickled = pickle.dumps(error)
-            pickle.loads(pickled)  # fails where __init__ takes other arguments than it hands on
-        except Exception:
-            return "error", (None, words)
-        return "error", (pickled, words)
+        said, pickled = f"{type(error).__name__}: {error}", None
+        with suppress(Exception):  # as where __init__ takes other arguments than it hands on
+            pickle.loads(whole := pickle.dumps(error))
+            pickled = whole
+        return "error", (pickled, said)
 
 
 def end_worker(dask_worker: Any, addresses: list[str]) -> None:

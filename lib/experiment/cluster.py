@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any
 
 from lib.experiment.alone import Work, one_thread, usable_cores
-from lib.experiment.driver import Driver, Job, data_of, disconnect
+from lib.experiment.driver import Driver, Job, data_of
 from lib.experiment.slots import held
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ ADDRESS = "REPORT_CLUSTER"
 
 SHORT = 20.0  # seconds of jobs in this process after which a cluster is worth its start
 PATIENCE = 0.1  # seconds to wait for a slot before a result is told
+
+Results = Generator[tuple[int, dict[str, Any]]]
 
 
 class WorkerDied(RuntimeError):
@@ -38,7 +40,7 @@ def run_jobs(
     *,
     address: str | None = None,
     here: bool = False,
-) -> Iterator[tuple[int, dict]]:
+) -> Results:
     """Do jobs, and yield the place and the result of each as it is there, so that it can be kept at once.
 
     Parameters
@@ -91,14 +93,12 @@ def local_cluster(n_workers: int | None = None) -> LocalCluster:
     return LocalCluster(n_workers or usable_cores())
 
 
-def _here(
-    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], *, may_start: bool
-) -> Iterator[tuple[int, dict]]:
+def _here(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], *, may_start: bool) -> Results:
     start = time.monotonic()
     for index, job in enumerate(jobs):
         if may_start and len(jobs) - index >= 2 and time.monotonic() - start >= SHORT:
-            with _connected(local_cluster(min(usable_cores(), len(jobs) - index))) as address:
-                yield from _there(work, jobs, data, address, range(index, len(jobs)))
+            with local_cluster(min(usable_cores(), len(jobs) - index)) as own:
+                yield from _there(work, jobs, data, own.scheduler_address, range(index, len(jobs)))
             return
         try:
             with one_thread():
@@ -109,9 +109,7 @@ def _here(
         yield index, result
 
 
-def _there(
-    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, left: range
-) -> Iterator[tuple[int, dict]]:
+def _there(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, left: range) -> Results:
     if not left:
         return
     driver = Driver(work, jobs, data, address)
@@ -137,18 +135,8 @@ def _last_try(
     slots = held()
     slots.take_all()
     try:
-        with _connected(LocalCluster(1, deaths=0)) as address:
-            driver = Driver(work, jobs, data, address, shares=False)
+        with LocalCluster(1, deaths=0) as own:
+            driver = Driver(work, jobs, data, own.scheduler_address, shares=False)
             return list(driver.results([index])), driver.killed
     finally:
         slots.give_back()
-
-
-@contextmanager
-def _connected(cluster: LocalCluster) -> Iterator[str]:
-    """Let a block use a new cluster by its address, and end both connection and cluster."""
-    with cluster:
-        try:
-            yield cluster.scheduler_address
-        finally:
-            disconnect(cluster.scheduler_address)

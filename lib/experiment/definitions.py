@@ -46,19 +46,14 @@ class Definitions:
     def reached(self, roots: Iterable[str], *, words: bool = False) -> dict[str, str]:
         """Return the digest of each definition that is reached, by ``module:name`` or ``module:Class.member``.
 
+        KeyError where there is no such root; SyntaxError, which names it, where a file is not Python.
+
         Parameters
         ----------
         roots : iterable of str
             ``module:name`` of a function, class or constant; ``.name`` for an attribute that is used elsewhere.
         words : bool
             Cards count too, and models that are only named: by a text in reached code, or all where it asks for all cards.
-
-        Raises
-        ------
-        KeyError
-            There is no such root.
-        SyntaxError
-            A file is not Python; the message names it.
         """
         key = (frozenset(roots), words)
         if key in self._known:
@@ -69,7 +64,7 @@ class Definitions:
         for root in sorted(key[0]):
             walk.start(root)
         found = dict(sorted(walk.finish().items()))
-        self._known[key] = {module.path: module.stamp for module in walk.modules.values() if module}, found
+        self._known[key] = {m.path: m.stamp for m in walk.modules.values() if m and m.path}, found
         return dict(found)
 
     def digest(self, roots: Iterable[str]) -> str:
@@ -144,7 +139,7 @@ class _Walk:
             named = name in self.named and not _inside(name)
             found = self.tree.module(name, [Path.cwd(), *map(Path, sys.path)] if named else self.beside)
             self.modules[name] = found
-            if named and found is not None and not found.path.is_relative_to(sys.prefix):
+            if named and found and found.path and not found.path.is_relative_to(sys.prefix):
                 self.beside.append(found.path.parents[name.count(".") + found.is_package])
         return self.modules[name]
 
@@ -157,10 +152,11 @@ class _Walk:
         if not origins:
             raise KeyError(f"no definition {root!r}")
         for place, name in origins:
-            if self.module(place).signpost:
+            module = self.module(place)
+            if module is None or module.signpost:
                 raise KeyError(f"{root!r} is defined in an __init__.py, where nothing counts; move it")
             self.reach(place, name)
-            if self.module(place).classes(name):
+            if module.classes(name):
                 self.use(ENTRIES)
 
     def finish(self) -> dict[str, str]:
@@ -179,7 +175,7 @@ class _Walk:
             self.use(read.attributes)
             models = read.made | read.texts if self.words else read.made
             if self.words and any(other == EVERY for _, other in bindings):
-                models = self.registry.keys()
+                models = frozenset(self.registry)
             for model in models & self.registry.keys():
                 self.reach(*self.registry[model].split(":"))
             key = f"{module.name}:{name}.{member}" if member else f"{module.name}:{name}"
@@ -204,12 +200,8 @@ class _Walk:
             if ON_IMPORT in module.definitions:
                 self.reach(place, ON_IMPORT)
             for member in module.members(name):
-                special = member.startswith("__") and member.endswith("__")
-                if (
-                    self.words
-                    if member in CARDS
-                    else special or member in self._used or self.foreign(*origin)
-                ):
+                asked = member in self._used or (member.startswith("__") and member.endswith("__"))
+                if self.words if member in CARDS else asked or self.foreign(*origin):
                     self._queue.append((module, name, member))
                 elif member not in CARDS:
                     self._waiting[member].append((module, name, member))
@@ -218,9 +210,9 @@ class _Walk:
         """Whether code outside the library may call any method of a class, as Keras does with its layers'."""
         if (place, name) not in self._foreign:
             self._foreign[place, name] = False
-            module = self.module(place)
-            bases = [base for one in module.classes(name) for base in one.bases]
-            self._foreign[place, name] = any(self._foreign_base(module, base) for base in bases)
+            if module := self.module(place):
+                bases = [base for one in module.classes(name) for base in one.bases]
+                self._foreign[place, name] = any(self._foreign_base(module, base) for base in bases)
         return self._foreign[place, name]
 
     def _foreign_base(self, module: Module, base: ast.expr) -> bool:

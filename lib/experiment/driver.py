@@ -17,6 +17,7 @@ from lib.experiment.alone import Work, code, do, end_worker, identity, quiet
 from lib.experiment.slots import Slots, held
 
 if TYPE_CHECKING:
+    from dask.typing import Key
     from distributed import Client, Future
 
 REACHED_IN = 30  # seconds in which a scheduler has to answer
@@ -61,13 +62,11 @@ class Driver:
     no slots of it, and this process keeps its own while it waits.
     """
 
-    def __init__(
-        self, work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, *, shares=True
-    ):
+    def __init__(self, work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, shares=True):
         self.work, self.jobs, self.data, self.address = work, jobs, data, address
         self.slots = held() if shares else Slots()
         self.client = connected(address)
-        self.running: dict[str, tuple[int, Future]] = {}
+        self.running: dict[Key, tuple[int, Future]] = {}
         self.killed: list[int] = []
         self._parts: dict[str, Future] = {}
         self._keys: dict[str, str] = {}
@@ -101,8 +100,8 @@ class Driver:
             index = waiting.popleft()
             job = self.jobs[index]
             data = data_of(job, self.data)
-            task = {"identity": identity(), "slots": str(self.slots), "names": list(data)}
-            task["work"] = pickle.dumps((self.work, job), protocol=5)
+            asked = pickle.dumps((self.work, job), protocol=5)
+            task = {"identity": identity(), "slots": str(self.slots), "names": list(data), "work": asked}
             parts = self._sent(data)
             self._await(index, self._submit(f"fit-{uuid.uuid4().hex}", do, pickle.dumps(task), *parts))
 
@@ -187,9 +186,9 @@ class Driver:
             pickled, words = value
             if pickled is None:
                 raise JobFailed(f"{title}: {words}")
-            error = pickle.loads(pickled)
-            error.add_note(f"in the job {title}")
-            raise error
+            raised = pickle.loads(pickled)
+            raised.add_note(f"in the job {title}")
+            raise raised
         return pickle.loads(value)
 
     def _refuse(self, words: str, worker: str) -> None:

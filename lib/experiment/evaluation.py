@@ -110,8 +110,7 @@ def evaluation_of(
     seed : int, optional
         Of the model's random start.
     list_metrics, intervals : collection of str, optional
-        Metrics of lists that are kept, such as ``ndcg``, and metrics, without k, that get an interval; all by default, but
-        for an interval of coverage.
+        Metrics of lists that are kept, such as ``ndcg``, and that get an interval (coverage never does); all by default.
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
@@ -176,9 +175,8 @@ def evaluate(
 ) -> Evaluation:
     """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
-    Predictions are clipped to the rating scale; cold pairs get the model's documented answer and count like all others.
-    Options are those of `evaluation_of`. `lib.experiment.fit.FitFailed` where the model raised an error, or gave a
-    prediction that is not finite.
+    Predictions are clipped to the scale; cold pairs count like all others. Options are those of `evaluation_of`.
+    `lib.experiment.fit.FitFailed` where the model raised an error, or gave a prediction that is not finite.
 
     Parameters
     ----------
@@ -198,7 +196,7 @@ def evaluate(
         measure["score_matrix"] = {}
     if isinstance(model, str):
         fit = Fit(model, parameters, measure={**measure, "fitted_arrays": {}}, labels={"model": model})
-        (found,) = run_fits([fit], parts)
+        found: dict[str, Any] = run_fits([fit], parts)[0]
         fitted, name = model_of(found, fit, split.train), name or model
     elif parameters:
         raise TypeError(f"parameters {sorted(parameters)} go with a model's name, not with a model")

@@ -73,8 +73,7 @@ class Fit:
         ``module:function`` and its options: ``function(parts, fit, **options)`` returns the parts that the fit sees.
     stopping : Stopping, optional
     measure : mapping of str to mapping
-        What is measured, by the name of a function of `lib.experiment.measurements` (or ``module:function``), with its
-        options.
+        What is measured, by a function of `lib.experiment.measurements` (or ``module:function``), with its options.
     records_errors : tuple of str
         Errors, by class name, that end in a record with a ``failure`` instead of being raised; ``Exception`` for all.
     slower : int
@@ -234,15 +233,13 @@ def _train(parts: Parts, given: Parts, fit: Fit) -> Fitted:
         else:
             cut = validation_from(train)
             inner, validation = cut.train, cut.test
-    asked = {
-        **limits,
-        **parameters,
-    }  # what a page or a quick profile asks for in so many words is not overruled
+    asked = {**limits, **parameters}  # what a page or a profile asks for in so many words is not overruled
     if validation is None or len(validation) == 0:
         model = fit_model(fit.model, train, **asked)
         n = _length(model, stopping.limit) if fit.stopping and stopping.by_model else 0
     else:
-        model = stopped = fit_model(fit.model, inner, validation=validation, **asked)
+        # Where there are validation ratings, there are inner ones: an assertion would make every fit another one.
+        model = stopped = fit_model(fit.model, inner, validation=validation, **asked)  # type: ignore[arg-type]
         n = _length(stopped, stopping.limit)
         if stopping.refit:
             again = time.perf_counter()

@@ -35,12 +35,8 @@ def code_digest(roots: Iterable[str]) -> str:
 def fingerprint(value: Any) -> str:
     """Return 24 hexadecimal digits for some data, by content; Interactions are looked at once, as they do not change.
 
-    Data are Interactions, arrays, tables, other dataclasses (by the class's name), sequences and plain values, in any nest.
-
-    Raises
-    ------
-    TypeError
-        Anything else; the message names its type.
+    Data are Interactions, arrays, tables, other dataclasses (by the class's name), sequences and plain values, in any nest;
+    TypeError, which names its type, for anything else.
     """
     if not isinstance(value, Interactions):
         return _content(value)
@@ -50,13 +46,7 @@ def fingerprint(value: Any) -> str:
 
 
 def spec_digest(spec: Any) -> str:
-    """Return 24 hexadecimal digits for plain values: mappings with texts as keys, sequences, texts and numbers.
-
-    Raises
-    ------
-    TypeError
-        Anything else; the message names its type.
-    """
+    """Return 24 hexadecimal digits for mappings with texts as keys, sequences, texts, numbers; else TypeError."""
     text = json.dumps(spec, sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -56,8 +56,9 @@ def errors(
 
 def validation_error(fitted: Fitted) -> dict[str, float]:
     """Return ``validation_rmse`` of the stopped model, clipped, on the validation part of `Stopping`."""
-    held_out = fitted.parts[fitted.fit.stopping.validation]
-    return {"validation_rmse": rmse(held_out.ratings, answers(fitted.stopped, held_out))}
+    # Only fits that stop are asked.
+    held_out = fitted.parts[fitted.fit.stopping.validation]  # type: ignore[union-attr]
+    return {"validation_rmse": rmse(held_out.ratings, answers(fitted.stopped, held_out))}  # type: ignore[arg-type]
 
 
 def curve(fitted: Fitted) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def score_matrix(fitted: Fitted) -> dict[str, Any]:
 
 def cost(fitted: Fitted) -> dict[str, float]:
     """Return ``peak_mib``, by how much the process's memory grew in training, and ``held_mib``, the most that it held."""
-    return {"peak_mib": fitted.memory.mib, "held_mib": fitted.memory.held}
+    return {"peak_mib": fitted.memory.mib, "held_mib": fitted.memory.held}  # type: ignore[union-attr]  # it is kept for this
 
 
 def score(fitted: Fitted, *, by: str = "rmse", k: int = 10, threshold: float = 4.0) -> dict[str, float]:

@@ -26,9 +26,7 @@ def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
     names: set[str] = set()
     for entry in wanted:
         if isinstance(entry, str) or len(entry) != 2:
-            raise ValueError(
-                f"a split is given as [name, seed], such as ['per_user_80_20', 42]; got {entry!r}"
-            )
+            raise ValueError(f"a split is given as [name, seed], as ['per_user_80_20', 42]; got {entry!r}")
         name, seed = str(entry[0]), int(entry[1])
         if name == "kfold_5":
             parted = frozen_folds(data.interactions, name=data.name, n_folds=5, seed=seed)
@@ -45,9 +43,7 @@ def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
 
 def parts_of(splits: Mapping[str, Split]) -> dict[str, Any]:
     """Return the parts of splits by the names that fits call them, such as ``u1/train`` and ``u1/test``."""
-    return {
-        f"{key}/{side}": getattr(split, side) for key, split in splits.items() for side in ("train", "test")
-    }
+    return {f"{key}/{side}": getattr(one, side) for key, one in splits.items() for side in ("train", "test")}
 
 
 def table_fits(
@@ -65,6 +61,8 @@ def table_fits(
 ) -> list[Fit]:
     """Return the fits of a table, the slow ones first, labelled ``contender``, ``split`` and ``seed``.
 
+    ValueError for a name that no contender or split has.
+
     Parameters
     ----------
     contenders, choices, splits : mapping
@@ -77,21 +75,13 @@ def table_fits(
         By contender, hyperparameters that differ from what was chosen.
     most_epochs, seed : int
         No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
-
-    Raises
-    ------
-    ValueError
-        A name that no contender or split has.
     """
     changes = changes or {}
-    named = {"listed": listed, "once_on": once_on, "once": once, "changes": changes}
-    named = {label: set(names) for label, names in named.items()}
+    named = {"listed": set(listed), "once_on": set(once_on), "once": set(once), "changes": set(changes)}
     for label, names in named.items():
         known = splits if label in ("listed", "once_on") else contenders
-        if names - set(known):
-            raise ValueError(
-                f"{label}: unknown {', '.join(sorted(names - set(known)))}; there are {', '.join(known)}"
-            )
+        if unknown := names - set(known):
+            raise ValueError(f"{label}: unknown {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     found = []
     for name in sorted(contenders, key=lambda name: name not in named["once"]):
         one = contenders[name]
@@ -102,15 +92,10 @@ def table_fits(
         for key in splits:
             if name in named["once"] and key not in named["once_on"]:
                 continue
-            measure = {
-                "cost": {},
-                "predictions": {},
-                **({"lists": {"k": k}} if key in named["listed"] else {}),
-            }
-            parts = {"train": f"{key}/train", "test": f"{key}/test"}
+            measure: dict[str, dict[str, Any]] = {"cost": {}, "predictions": {}}
+            if key in named["listed"]:
+                measure["lists"] = {"k": k}
             labels = {"contender": name, "split": key, "seed": start}
-            fit = Fit(
-                one.model, parameters, start, **parts, stopping=stopping, measure=measure, labels=labels
-            )
-            found.append(fit)
+            fit = Fit(one.model, parameters, start, f"{key}/train", f"{key}/test", stopping=stopping)
+            found.append(replace(fit, measure=measure, labels=labels))
     return found

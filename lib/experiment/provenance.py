@@ -17,17 +17,8 @@ from lib import ROOT
 FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "implicit")
 """Packages whose versions stand in the records of fits."""
 
-FURTHER = (
-    "scipy",
-    "pandas",
-    "keras",
-    "scikit-learn",
-    "scikit-surprise",
-    "fancyimpute",
-    "matplotlib",
-    "seaborn",
-)
-PACKAGES = (*FITTING, *FURTHER, "papermill", "nbconvert")
+FURTHER = ("scipy", "pandas", "keras", "scikit-learn", "scikit-surprise", "fancyimpute", "matplotlib")
+PACKAGES = (*FITTING, *FURTHER, "seaborn", "papermill", "nbconvert")
 
 
 def collect_provenance() -> dict[str, Any]:
@@ -60,9 +51,8 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
 def _git(*arguments: str) -> str:
     command = ["git", *arguments]
     with suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
-        ).stdout.strip()
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)
+        return done.stdout.strip()
     return ""
 
 

@@ -118,7 +118,7 @@ def find(fit: Fit, key: str) -> Record | None:
 
 def write(fit: Fit, key: str, found: Mapping[str, Any], parts: Parts) -> Record:
     """Keep what came of a fit, and return it as it will be read; the file appears whole or not at all."""
-    arrays = {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+    arrays: dict[str, Any] = {name: a for name, a in found.items() if isinstance(a, np.ndarray)}
     rest = {name: value for name, value in found.items() if name not in arrays}
     head = {"found": plain(rest), "code": code_digest(fit.roots()), "made": made_here(), "time": time.time()}
     if fit.keep:  # so that `lib.experiment.upkeep.keep` can tell how it is made again
@@ -170,9 +170,7 @@ def read_kept(path: Path) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError("not a table of records")
     except (OSError, EOFError, ValueError) as error:
-        raise DamagedRecord(
-            f"{path} is damaged ({error}); get it again: git checkout -- data/kept"
-        ) from error
+        raise DamagedRecord(f"{path} is damaged ({error}); restore it: git checkout -- data/kept") from error
     return content
 
 
@@ -195,7 +193,7 @@ def fit_as_text(fit: Fit, parts: Parts) -> dict[str, Any]:
 
 def fit_from_text(text: Mapping[str, Any]) -> Fit:
     """Return the fit that `fit_as_text` has written."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in text.items()}
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in text.items()}
     del values["parts"]
     if values["stopping"]:
         values["stopping"] = Stopping(**values["stopping"])

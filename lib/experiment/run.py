@@ -37,9 +37,10 @@ def run_fits(
         A fit raised an error, or its process died three times; the message names it. What was finished is kept.
     """
     keys = [records.identity(fit, parts) for fit in fits]
-    found = {key: records.find(fit, key) for key, fit in dict(zip(keys, fits, strict=True)).items()}
-    todo = {key: fit for key, fit in zip(keys, fits, strict=True) if found[key] is None}
-    missing, jobs = list(todo), list(todo.values())
+    wanted = dict(zip(keys, fits, strict=True))
+    found = {key: one for key, fit in wanted.items() if (one := records.find(fit, key)) is not None}
+    missing = [key for key in wanted if key not in found]
+    jobs = [wanted[key] for key in missing]
     own = Progress(len(jobs), "fits") if progress is None else None
     # One fit alone is made where its caller has a core already: on the cluster it would stand behind others' fits.
     for index, result in run_jobs(fit_and_measure, jobs, parts, here=here or len(jobs) == 1):

@@ -92,9 +92,7 @@ def search(
         batch = trials.ask(min(BATCH, n_trials - trials.ended))
         for trial, row in zip(batch, known[trials.ended :], strict=False):
             if any(value != plain(row[name]) for name, value in trial.params.items()):
-                raise ValueError(
-                    f"the search {name} was made by another version of Optuna; make it anew with --search-anew"
-                )
+                raise ValueError(f"the search {name} was made by another Optuna; make it with --search-anew")
         _judge(trials, batch, folds, parts, known, progress)
     found = trials.result(name)
     content = {"key": key, "code": code, "made": records.made_here(), "time": time.time()}
@@ -131,9 +129,7 @@ class Trials:
             return TrialState.COMPLETE
         return TrialState.PRUNED if trial.should_prune() else TrialState.RUNNING
 
-    def tell(
-        self, trial: optuna.Trial, found: Sequence[Mapping], state: TrialState, reason: str = ""
-    ) -> None:
+    def tell(self, trial: optuna.Trial, found: list[dict], state: TrialState, reason: str = "") -> None:
         """Enter how a trial ended; batches are told in the order in which they were proposed."""
         trial.set_user_attr("found", json.dumps(list(found)))
         if reason:

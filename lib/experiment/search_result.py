@@ -62,7 +62,7 @@ class Search:
     def best(self) -> pd.Series:
         """The complete trial with the lowest score; of equal ones the first."""
         complete = self.trials[self.trials["state"] == "complete"]
-        return complete.loc[complete["score"].idxmin()]
+        return complete.iloc[int(complete["score"].argmin())]
 
     @property
     def chosen(self) -> dict[str, Any]:

@@ -8,14 +8,13 @@ a file: the system gives back the slot of a process that was killed.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from functools import cache
 from pathlib import Path
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 SLOTS = "REPORT_SLOTS"
 """Environment variable ``FOLDER:COUNT``: where the slots are; without it nobody waits for any."""
@@ -115,7 +114,7 @@ def _unlock(file: int) -> None:
 def slots(text: str) -> Slots:
     """Return a new holder of the slots that a value of `SLOTS` names."""
     folder, _, count = text.rpartition(":")
-    return Slots(folder, int(count)) if folder and fcntl is not None else Slots()
+    return Slots(folder, int(count)) if folder and sys.platform != "win32" else Slots()
 
 
 @cache

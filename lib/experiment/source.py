@@ -13,7 +13,7 @@ CARDS = frozenset({"card", "CARD", "loaded_first"})
 """Names of class attributes and constants that no result depends on: labels and colours, what is imported early."""
 
 MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})
-"""Functions whose first argument is a model\'s name."""
+"""Functions whose first argument is a model's name."""
 
 ON_IMPORT = "on import"
 """Stands for the statements of a module that act when it is imported, and count for all that is defined there."""
@@ -21,13 +21,8 @@ ON_IMPORT = "on import"
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 OWN_SCOPE = (*FUNCTIONS, *COMPREHENSIONS, ast.ClassDef, ast.Lambda)
-ALIKE = {
-    "AsyncFunctionDef": "FunctionDef",
-    "Lambda": "FunctionDef",
-    "ImportFrom": "Import",
-    "Nonlocal": "Global",
-}
-ALIKE |= {kind.__name__: "comprehension" for kind in COMPREHENSIONS}
+ALIKE = {kind.__name__: "ListComp" for kind in COMPREHENSIONS} | {"AsyncFunctionDef": "FunctionDef"}
+ALIKE |= {"Lambda": "FunctionDef", "ImportFrom": "Import", "Nonlocal": "Global"}
 """Kinds of nodes that are read in the same way as another."""
 
 LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple", "msg"})
@@ -84,7 +79,7 @@ class Module:
                 while isinstance(node, (ast.Subscript, ast.Attribute)):
                     node = node.value
                 name = getattr(node, "id", "")
-                if name in self.definitions or (name and isinstance(node.ctx, ast.Store)):
+                if name in self.definitions or (name and isinstance(getattr(node, "ctx", None), ast.Store)):
                     names.add(name)
         if isinstance(statement, ast.For):
             names -= {node.id for node in ast.walk(statement.target) if isinstance(node, ast.Name)}
@@ -136,7 +131,7 @@ class _Scope:
 
     def __init__(self, parent: _Scope | None = None, bound: Iterable[str] = (), *, of_class: bool = False):
         self.parent, self.of_class = parent, of_class
-        self.bound, self.outer, self.chains = set(bound), set(), set()
+        self.bound, self.outer, self.chains = set(bound), set[str](), set[Chain]()
         self.imports: dict[str, set[Origin]] = defaultdict(set)
 
 
@@ -155,15 +150,16 @@ class _Reader(ast.NodeVisitor):
         for chain in self.scope.chains:
             origins = self.scope.imports.get(chain[0])
             self.mentions.add((chain, frozenset(origins) if origins else None))
-        sets = (self.mentions, self.attributes, self.texts, self.made)
-        return Read("\n".join(self.text), *map(frozenset, sets))
+        own = frozenset(self.attributes), frozenset(self.texts), frozenset(self.made)
+        return Read("\n".join(self.text), frozenset(self.mentions), *own)
 
     @contextmanager
     def scope_of(self, bound: Iterable[str] = (), *, of_class: bool = False) -> Iterator[None]:
-        scope = self.scope = _Scope(self.scope, bound, of_class=of_class)
+        above = self.scope
+        scope = self.scope = _Scope(above, bound, of_class=of_class)
         yield
-        self.scope = above = scope.parent
-        while above.of_class:  # names of a class are not seen inside its methods
+        self.scope = above
+        while above.of_class and above.parent:  # names of a class are not seen inside its methods
             above = above.parent
         for chain in scope.chains:
             if chain[0] in scope.imports:
@@ -247,7 +243,7 @@ class _Reader(ast.NodeVisitor):
         self.text.append(node.arg)
         self.scope.bound.add(node.arg)
 
-    def visit_comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         self.text.append(type(node).__name__)
         self.visit(node.generators[0].iter)  # looked up outside
         with self.scope_of():

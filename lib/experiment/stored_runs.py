@@ -105,9 +105,7 @@ def load_run(run: str, *, runs_dir: str | Path = "") -> StoredRun:
     """Read a finished run; `MissingRun` where there is none."""
     folder = runs_folder(runs_dir) / run
     if not (folder / "provenance.json").exists():
-        raise MissingRun(
-            f"The results of run {run!r} are missing. Make them with: python run_notebooks.py --only {run}"
-        )
+        raise MissingRun(f"Run {run!r} has not been made. Make it with: python run_notebooks.py --only {run}")
     return StoredRun(run, folder)
 
 

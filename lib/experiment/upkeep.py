@@ -229,8 +229,7 @@ def _keep_record(path: Path) -> bool:
 def rebuild(origin: Sequence[Any]) -> Interactions:
     """Make ratings again from `Interactions.origin`, as it is or as JSON has kept it.
 
-    ValueError where that is empty, as of a reader's own, `lib.data.errors.DatasetUnavailable` where no source serves its
-    data set.
+    ValueError where that is empty, as of a reader's own, `lib.data.errors.DatasetUnavailable` without a source.
     """
     if not origin:
         raise ValueError("nothing tells how these ratings came about")

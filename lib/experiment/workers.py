@@ -10,6 +10,7 @@ import dask
 import distributed
 
 from lib.experiment.alone import THREADS, environment, quiet
+from lib.experiment.driver import disconnect
 
 BEFORE_START = {
     **THREADS,
@@ -61,20 +62,16 @@ class Nanny(distributed.Nanny):
 class LocalCluster:
     """Workers of one thread each, scheduler and dashboard, all on 127.0.0.1, until `close` or the end of a ``with``.
 
-    They end with the process that made this, however it ends. Dask gives a job up that has taken a worker with it more
-    than `deaths` times.
+    They end with the process that made this. Dask gives a job up that took a worker with it more than `deaths` times.
     """
 
     def __init__(self, n_workers: int, deaths: int = 1):
         quiet()
         with ExitStack() as stack:
-            folder = stack.enter_context(
-                TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True)
-            )
-            stack.enter_context(environment(BEFORE_START))
-            stack.enter_context(
-                dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths})
-            )
+            enter = stack.enter_context
+            folder = enter(TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True))
+            enter(environment(BEFORE_START))
+            enter(dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths}))
             cluster = distributed.LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
@@ -86,12 +83,13 @@ class LocalCluster:
                 silence_logs=False,
             )
             stack.callback(cluster.close)
+            stack.callback(disconnect, cluster.scheduler_address)
             self.scheduler_address: str = cluster.scheduler_address
             self.dashboard_link: str = cluster.dashboard_link
             self._stack = stack.pop_all()
 
     def close(self) -> None:
-        """End the workers and remove what they left."""
+        """End this process's connection, then the workers, and remove what they left."""
         self._stack.close()
 
     def __enter__(self) -> LocalCluster:

@@ -79,6 +79,8 @@ class TopK:
 def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
     """Rank the catalogue of each row by score, equal scores by item code, so that the same scores give the same lists.
 
+    ValueError where k is not between 1 and the size of the catalogue, shapes differ, or a score is NaN or infinite.
+
     Parameters
     ----------
     scores : ndarray of float, shape (n, n_items)
@@ -89,11 +91,6 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
         Its stored entries (whatever their values) are never recommended, such as the training ratings.
     users : int array, shape (n,), optional
         User codes of the rows; 0 to n - 1 by default.
-
-    Raises
-    ------
-    ValueError
-        k is not between 1 and the size of the catalogue, shapes differ, or a score is NaN or infinite.
     """
     scores = np.asarray(scores)
     if scores.ndim != 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def averaged(samples: Sequence[PerUser]) -> PerUser:
 def pooled(samples: Sequence[PerUser]) -> PerUser:
     """Put folds, or draws of users, together: each user once, with sums over all of them."""
     users, places = np.unique(np.concatenate([sample.users for sample in samples]), return_inverse=True)
-    sums = {
+    sums: dict[str, Any] = {
         name: np.bincount(places, np.concatenate([getattr(sample, name) for sample in samples]))
         for name in ("numerators", "denominators")
     }
@@ -104,8 +105,6 @@ def check_paired(first: PerUser, second: PerUser) -> None:
     if first.metric != second.metric:
         raise ValueError(f"cannot compare {first.metric} with {second.metric}: measure both models alike")
     if len(apart := np.setxor1d(first.users, second.users)):
-        raise ValueError(
-            f"{first.metric}: {len(apart)} users are measured for one model only; pairs need both"
-        )
+        raise ValueError(f"{first.metric}: {len(apart)} users are measured for one model only; pair them")
     if not np.array_equal(first.denominators, second.denominators):
         raise ValueError(f"{first.metric}: the models have different numbers of ratings a user")

@@ -87,9 +87,7 @@ def evaluate_ranking(
     """
     for name, other in (("test", test), ("train", train)):
         if other is not None and other.n_items != top.n_items:
-            raise ValueError(
-                f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}; use one split's"
-            )
+            raise ValueError(f"the lists rank {top.n_items} films, {name} has a catalogue of {other.n_items}")
     top = top if k is None else top.first(k)
     k = top.k
     relevant = test.ratings >= threshold

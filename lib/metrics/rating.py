@@ -68,8 +68,7 @@ def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray)
     Raises
     ------
     ValueError
-        No pairs, lengths that differ, or a value that is NaN or infinite: an error metric that skipped some pairs
-        would flatter the model.
+        No pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs would flatter the model.
     """
     ratings, predictions = _checked(ratings, predictions)
     users = np.asarray(users)
@@ -97,9 +96,7 @@ def _checked(ratings, predictions) -> tuple[np.ndarray, np.ndarray]:
     ratings = np.asarray(ratings, dtype=np.float64)
     predictions = np.asarray(predictions, dtype=np.float64)
     if ratings.shape != predictions.shape or ratings.ndim != 1:
-        raise ValueError(
-            f"ratings and predictions must be equally long lists, got {ratings.shape} and {predictions.shape}"
-        )
+        raise ValueError(f"ratings {ratings.shape} and predictions {predictions.shape} are not equally long")
     if len(ratings) == 0:
         raise ValueError("there are no ratings to measure; check that the test set is not empty")
     for name, values in (("ratings", ratings), ("predictions", predictions)):

@@ -25,8 +25,7 @@ class SampledRanks:
     r"""Ranks of held-out films among sampled ones; a case is one such film of one user.
 
     With :math:`a` sampled films scored above the held-out one and :math:`e` equal to it, its rank is uniform on
-    :math:`a + 1, \dots, a + e + 1`: equal scores are taken in random order, and every number here is the exact mean
-    over those orders.
+    :math:`a + 1, \dots, a + e + 1`: every number here is the exact mean over the orders of equal scores.
 
     `users` and `items` (int32, shape (n,)) are codes, sorted by user, then item; `above` and `level` (int32, shape (n,)) are
     :math:`a` and :math:`e`, `n_sampled` is the number of films in each sample.
@@ -44,9 +43,7 @@ class SampledRanks:
     def hits(self, k: int) -> np.ndarray:
         """Probability that each case stands among the first k of its n_sampled + 1 films, shape (n,)."""
         if not 1 <= k <= self.n_sampled + 1:
-            raise ValueError(
-                f"k={k}: a case stands among {self.n_sampled + 1} films; choose k from 1 to that"
-            )
+            raise ValueError(f"k={k}: a case is one of {self.n_sampled + 1} films; choose k from 1 to that")
         return np.clip((k - self.above) / (self.level + 1), 0.0, 1.0)
 
     def hit_rate(self, k: int) -> PerUser:
@@ -84,9 +81,8 @@ class SampledRanks:
         np.add.at(density, self.above, weights)
         np.add.at(density, self.above + self.level + 1, -weights)
         shares = np.cumsum(np.cumsum(density))[before] / len(self)
-        return pd.DataFrame(
-            {"sampled_percentile_rank": 100.0 * before / self.n_sampled, "share": np.minimum(shares, 1.0)}
-        )
+        ranks = 100.0 * before / self.n_sampled
+        return pd.DataFrame({"sampled_percentile_rank": ranks, "share": np.minimum(shares, 1.0)})
 
 
 def cases_of(test: Interactions) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ COLD = ("warm", "cold film", "cold user", "cold user and film")
 """Labels of a pair by whether its user and its film have a training rating."""
 
 
-def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
+def count_bins(counts: np.ndarray, edges: Sequence[int] | np.ndarray) -> pd.Categorical[str]:
     """Label counts by bin.
 
     `edges` are the bins' lower ends, rising from 0 (else a ValueError): ``(0, 1, 5, 20)`` gives the bins 0, 1-4, 5-19 and
@@ -31,27 +32,27 @@ def count_bins(counts: np.ndarray, edges: Sequence[int]) -> pd.Categorical:
         for low, high in zip(edges, ends, strict=True)
     ]
     codes = np.searchsorted(edges, np.asarray(counts), side="right") - 1
-    return pd.Categorical.from_codes(codes, categories=labels, ordered=True)
+    return pd.Categorical.from_codes(codes, categories=pd.Index(labels), ordered=True)
 
 
-def user_bins(train: Interactions, edges: Sequence[int] = USER_EDGES) -> pd.Categorical:
+def user_bins(train: Interactions, edges: Sequence[int] = USER_EDGES) -> pd.Categorical[str]:
     """Label each user code by the user's number of training ratings, shape (n_users,)."""
     return count_bins(train.user_counts, edges)
 
 
-def item_bins(train: Interactions, edges: Sequence[int] = ITEM_EDGES) -> pd.Categorical:
+def item_bins(train: Interactions, edges: Sequence[int] = ITEM_EDGES) -> pd.Categorical[str]:
     """Label each item code by the film's number of training ratings, shape (n_items,)."""
     return count_bins(train.item_counts, edges)
 
 
-def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical:
+def cold_pairs(train: Interactions, test: Interactions) -> pd.Categorical[str]:
     """Label each test pair as one of `COLD`, shape (len(test),)."""
     no_user = train.user_counts[test.users] == 0
     no_item = train.item_counts[test.items] == 0
-    return pd.Categorical.from_codes(2 * no_user + no_item, categories=list(COLD), ordered=True)
+    return pd.Categorical.from_codes(2 * no_user + no_item, categories=pd.Index(COLD), ordered=True)
 
 
-def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categorical]:
+def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categorical[str]]:
     """Label each test pair by ``user_activity``, ``film_popularity`` (both counted in train) and ``cold``."""
     return {
         "user_activity": user_bins(train)[test.users],
@@ -61,7 +62,7 @@ def pair_segments(train: Interactions, test: Interactions) -> dict[str, pd.Categ
 
 
 def rating_by_segment(
-    labels: pd.Categorical, users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
+    labels: pd.Categorical[Any], users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray
 ) -> pd.DataFrame:
     """Measure errors within each segment; `users`, `ratings`, `predictions` as for `lib.metrics.rating.user_errors`.
 

@@ -6,7 +6,7 @@ stand in different orders look unrelated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -105,9 +105,7 @@ def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the
     places = pd.Index(ids).get_indexer(np.asarray(wanted))
     lost = np.asarray(wanted)[places < 0].tolist()
     if lost:
-        raise KeyError(
-            f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids of the same type?"
-        )
+        raise KeyError(f"{len(lost)} {kind} ids are not in {where}, such as {lost[0]!r}; are both raw ids?")
     return places
 
 
@@ -118,7 +116,8 @@ def agreement(
     """Compare every pair of models, user by user.
 
     Correlation is Pearson's r of a user's two rows of scores. Overlap is the number of films that stand in both lists of
-    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`).
+    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`). ValueError with fewer than two models,
+    ids that differ, k larger than the catalogue, or an id that `train` does not know.
 
     Parameters
     ----------
@@ -136,11 +135,6 @@ def agreement(
         ``_max``, ``_std`` over users, ``n_undefined`` (a row constant in either model has no correlation: those users
         are left out of the six before; all NaN if none remains); ``overlap_mean``, ``_low``, ``_high``, ``_min``,
         ``_max``, ``_std`` in films; and ``overlap_chance`` (`chance_overlap`, mean over users).
-
-    Raises
-    ------
-    ValueError
-        Fewer than two models, ids that differ, k larger than the catalogue, or an id that `train` does not know.
     """
     names = list(matrices)
     if len(names) < 2:
@@ -161,7 +155,7 @@ def agreement(
     return pd.DataFrame(rows)
 
 
-def square(table: pd.DataFrame, column: str, models: Sequence[str]) -> pd.DataFrame:
+def square(table: pd.DataFrame, column: str, models: list[str]) -> pd.DataFrame:
     """Return one column of `agreement`'s table as a symmetric models x models table, NaN on the diagonal."""
     half = table.pivot_table(index="model_a", columns="model_b", values=column)
     half = half.reindex(index=models, columns=models)

@@ -94,8 +94,7 @@ def standing(
     Raises
     ------
     ValueError
-        Fewer than two models, models measured differently, a level out of range, or too few flips for any pair to
-        reach the level.
+        Fewer than two models, models measured differently, a level out of range, or too few flips to reach it.
     """
     if len(models) < 2:
         raise ValueError(f"telling models apart needs at least two of them, got {list(models)}")

@@ -13,21 +13,16 @@ def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
     * ``"holm"`` (Holm 1979), family-wise error: :math:`\max_{j \le i} \min(1, (m - j + 1)\,p_{(j)})`;
     * ``"bh"`` (Benjamini and Hochberg 1995), false discovery rate: :math:`\min_{j \ge i} \min(1, m\,p_{(j)} / j)`.
 
+    ValueError where a p-value is NaN or outside 0 to 1, or there is no such method.
+
     Returns
     -------
     ndarray of float64, shape (m,)
         In the order given; compare with the level as it is.
-
-    Raises
-    ------
-    ValueError
-        A p-value is NaN or outside 0 to 1, or there is no such method.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
-        raise ValueError(
-            "p-values must be a list of numbers from 0 to 1; leave out comparisons that were not made"
-        )
+        raise ValueError("p-values must be a list of numbers from 0 to 1; leave out comparisons not made")
     m = len(p_values)
     order = np.argsort(p_values, kind="stable")
     ranks = np.arange(1, m + 1)

@@ -88,7 +88,8 @@ def compare_models(
 ) -> pd.DataFrame:
     """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
 
-    All pairs share their resamples. The intervals are not corrected, the p-values are.
+    All pairs share their resamples. The intervals are not corrected, the p-values are. ValueError with fewer than two models,
+    an unknown name, or models measured differently.
 
     Parameters
     ----------
@@ -105,11 +106,6 @@ def compare_models(
     -------
     DataFrame
         A row a pair: ``model_a``, ``model_b``, the fields of `Difference` and ``p_adjusted``.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two models, an unknown name, or models measured differently.
     """
     names, samples = list(models), list(models.values())
     if len(names) < 2:
@@ -146,8 +142,8 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
 
     Under the null hypothesis the two models' labels can be swapped for any user, which flips the sign of the user's
     difference :math:`d_u`. The statistic is :math:`|\sum_u s_u d_u|`, :math:`s_u = \pm 1`;
-    :math:`p = (1 + \#\{T^* \ge T\}) / (1 + B)`. With so few users that all :math:`2^n` flips number at most
-    `n_resamples`, all are taken and p is exact.
+    :math:`p = (1 + \#\{T^* \ge T\}) / (1 + B)`. Where all :math:`2^n` flips number at most `n_resamples`, all
+    are taken and p is exact.
 
     Parameters
     ----------
