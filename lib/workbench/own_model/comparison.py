@@ -26,7 +26,8 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
     First the errors of each protocol's first split, published folds pooled (none where the own model predicts no
     ratings), then the lists of each protocol's first split that has them.
     """
-    runs, k, groups, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}, {}
+    runs, k, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}
+    groups: dict[str, list[str]] = {}
     for key, split in protocol.splits.items():
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():

@@ -115,7 +115,8 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     OwnModelError
         The class raised an error, or gave an answer that is not finite or of another length than what was asked.
     """
-    parameters, cls, found = dict(own.parameters), load_class(own.model), {}
+    parameters, cls = dict(own.parameters), load_class(own.model)
+    found: dict[str, Mapping[str, Any]] = {}
     seed = int(parameters.pop("seed", protocol.seed))
     options: dict[str, Any] = {"k": protocol.k, "listed": protocol.listed, "seed": seed}
     for fit in table_fits(
@@ -126,7 +127,7 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
         try:
             (found[key],) = run_fits([fit], parts_of({key: split}), here=True)
         except FitFailed as failed:  # whatever the reader's class does
-            error = failed.__cause__
+            error = failed.__cause__ or failed
             method, place = _where(error, cls)
             raise OwnModelError(
                 f"{cls.__name__}.{method} failed on the split {key}{place}: {type(error).__name__}: {error}"
@@ -186,7 +187,8 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
         for metric, text in (("rmse", "RMSE"), ("ndcg", f"nDCG@{protocol.k}")):
             there = fits[(fits["key"] == key) & fits[metric].notna()]
             there = there.sort_values(metric, ascending=metric == "rmse", ignore_index=True, kind="stable")
-            for place, one in there[there["name"] == own.name].iterrows():
+            for place in np.flatnonzero(there["name"] == own.name):
+                one = there.loc[place]
                 mine = text, one[metric], one[f"{metric}_interval"], place + 1, len(there)
                 rows.append((key, len(split.test), *mine, *there.loc[0, ["label", metric]]))
     return pd.DataFrame(rows, columns=columns)

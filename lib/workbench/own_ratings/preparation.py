@@ -81,7 +81,7 @@ def prepare(
     low, high = check_scale(frame["rating"].to_numpy(), scale, source)
     step = step_of(frame["rating"].to_numpy())
     frame = resolve_duplicates(frame, duplicates, source)
-    rated = {kind: np.sort(pd.unique(frame[kind])) for kind in ("user", "item")}
+    rated = {kind: np.sort(np.asarray(pd.unique(frame[kind]))) for kind in ("user", "item")}
     for kind, ids in rated.items():
         if len(ids) < 2:
             fix = f"Recommendation needs at least two {kind}s; check --columns"

@@ -104,7 +104,8 @@ def fit_all(
     wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.
     wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
-    fits, remarks = [], {}
+    fits: list[dict[str, Any]] = []
+    remarks = {}
     for fit in run_fits(wanted, parts_of({key: starred(split) for key, split in splits.items()})):
         where = fit["contender"], fit["split"]
         if "failure" in fit:
