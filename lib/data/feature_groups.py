@@ -62,10 +62,7 @@ def feature_groups(train: Interactions, names: Sequence[str]) -> list[FeatureGro
     ``gender``, ``occupation``
         One column a value.
 
-    Raises
-    ------
-    ValueError
-        A group is unknown, asked for twice, or not among the data's columns.
+    ValueError: a group is unknown, asked for twice, or not among the data's columns.
     """
     known, have = (*ITEM_GROUPS, *USER_GROUPS), available_groups(train)
     found = []

@@ -29,12 +29,8 @@ class Explorer:
     """What can be asked about users and films, which are codes throughout.
 
     `runs` hold what models predicted and listed on the `split`, and labels in their fact ``contenders``; lists have
-    length `k`, and a rating of `threshold` or more is one of a film that the user liked.
-
-    Raises
-    ------
-    ValueError
-        There are no lists, or they name a user or film that the split does not have.
+    length `k`, and a rating of `threshold` or more is one of a film that the user liked. ValueError: there are no
+    lists, or they name a user or film that the split does not have.
     """
 
     def __init__(self, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float):

@@ -30,17 +30,9 @@ def load_class(spec: str) -> type[Recommender]:
     `spec` is such as ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed,
     or is the notebooks' example.
 
-    Raises
-    ------
-    ValueError
-        `spec` is not a module and a class.
-    ImportError
-        No such module where it was looked for, or something that the module imports is missing.
-    AttributeError
-        The module has no such name.
-    TypeError
-        It is no class of a model: not derived from `Recommender`, a method missing, or hyperparameters that cannot
-        be read from the constructor.
+    ValueError: `spec` is not a module and a class. ImportError: no such module where it was looked for, or something
+    that it imports is missing. AttributeError: the module has no such name. TypeError: it is no class of a model, not
+    derived from `Recommender`, a method missing, or hyperparameters that cannot be read from the constructor.
     """
     module_name, colon, name = str(spec).strip().partition(":")
     if not colon or not all(part.isidentifier() for part in (name, *module_name.split("."))):

@@ -66,20 +66,10 @@ def choose(
 ) -> dict[str, dict[str, Any]]:
     """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.contenders.choose`.
 
-    For each model of `searched` the report's own choice competes with points drawn at random; the others, and those
-    whose card says that these data are too large for that, keep the report's choice.
-
-    Parameters
-    ----------
-    found : Candidates
-    split : Split
-        As models see it.
-    n_trials : int
-        Points for each model, the report's own among them; below 2 nothing is tried.
-    k, threshold
-        Length of the lists, and the least rating, of 1 to 5, that is relevant.
-    seed : int
-        Of the points drawn.
+    For each model of `searched` the report's own choice competes with points drawn at random, `n_trials` in all (below
+    2 nothing is tried); the others, and those whose card says that these data are too large for that, keep the report's
+    choice. The `split` is as models see it; lists have length `k`, and a rating, of 1 to 5, of `threshold` or more is
+    relevant; `seed` is that of the points.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)
