@@ -28,10 +28,7 @@ def check(name: Path | str, content: bytes, expected: str, remedy: str, algorith
 def read_members(archive: Path, names: Collection[str], optional: Iterable[str] = ()) -> dict[str, bytes]:
     """Read members of a zip archive, and the optional ones that are there.
 
-    Raises
-    ------
-    CorruptDataset
-        It is no zip archive, or cut off; a member is not there, or damaged.
+    CorruptDataset: it is no zip archive, or cut off; a member is not there, or damaged.
     """
     try:
         with zipfile.ZipFile(archive) as file:

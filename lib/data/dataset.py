@@ -51,22 +51,14 @@ class Dataset:
 
 
 def load(name: str = "ml-100k") -> Dataset:
-    """Load a data set by name, fetching it on first use.
+    """Load a data set by name, fetching it on first use: ml-100k, ml-1m, ml-latest-small or ml-20m.
 
-    Parameters
-    ----------
-    name : str
-        ml-100k, ml-1m, ml-latest-small or ml-20m; or the path of a folder of a reader's own ratings, brought into the
-        project's form by ``run_notebooks.py --dataset FILE``.
+    Or, by the path of its folder, a reader's own ratings, brought into the project's form by ``run_notebooks.py
+    --dataset FILE``.
 
-    Raises
-    ------
-    UnknownDataset
-        No data set has that name.
-    DatasetUnavailable
-        No source could serve it; the message lists what each answered and what to do.
-    CorruptDataset
-        A file has a wrong checksum, cannot be read, or does not hold what the manifest counts.
+    UnknownDataset: no data set has that name. DatasetUnavailable: no source could serve it; the message lists what each
+    answered and what to do. CorruptDataset: a file has a wrong checksum, cannot be read, or does not hold what the
+    manifest counts.
     """
     if "/" in name or "\\" in name:
         # By name, as what reads a reader's own ratings must not count among what MovieLens's results depend on.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,10 +62,7 @@ def feature_groups(train: Interactions, names: Sequence[str]) -> list[FeatureGro
     ``gender``, ``occupation``
         One column a value.
 
-    Raises
-    ------
-    ValueError
-        A group is unknown, asked for twice, or not among the data's columns.
+    ValueError: a group is unknown, asked for twice, or not among the data's columns.
     """
     known, have = (*ITEM_GROUPS, *USER_GROUPS), available_groups(train)
     found = []
@@ -76,7 +74,7 @@ def feature_groups(train: Interactions, names: Sequence[str]) -> list[FeatureGro
         if name not in have:
             raise ValueError(f"this data has no column {name!r}; its groups are {', '.join(have)}")
         side = "item" if name in ITEM_GROUPS else "user"
-        table = train.item_table if side == "item" else train.user_table
+        table: Any = train.item_table if side == "item" else train.user_table  # there, unless implicit
         if name in IMPLICIT:
             matrix, features = _implicit(train, side)
         elif name == "genres":
@@ -95,7 +93,7 @@ def feature_groups(train: Interactions, names: Sequence[str]) -> list[FeatureGro
     return found
 
 
-def _implicit(train: Interactions, side: str) -> tuple[sparse.csr_array, np.ndarray]:
+def _implicit(train: Interactions, side: str) -> tuple[sparse.csr_array | np.ndarray, Iterable[Any]]:
     items = train.items, train.item_counts, train.item_ids
     users = train.users, train.user_counts, train.user_ids
     (rows, counts, _), (columns, _, ids) = (items, users) if side == "item" else (users, items)

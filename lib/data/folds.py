@@ -29,15 +29,8 @@ def frozen_folds(interactions: Interactions, *, name: str, n_folds: int = 5, see
     They are those of `lib.data.splits.k_fold` on the ratings in the order of their raw (user, item) pairs, so the order
     of the rows in `interactions` does not matter to them. The file (``.npz``, no pickle) holds a fold number for each
     rating in that order, the seed, and two checksums: of the ratings that it was made for, and of itself. It holds no
-    id and no rating.
-
-    Raises
-    ------
-    WrongFolds
-        The file is no file of folds, is damaged, was made for other ratings, or holds another number of folds or was
-        made with another seed.
-    ValueError
-        As in `lib.data.splits.k_fold`.
+    id and no rating. WrongFolds: the file is no file of folds, is damaged, was made for other ratings or with another
+    seed, or holds another number of folds. ValueError: as in `lib.data.splits.k_fold`.
     """
     path = FOLDS / f"{name}.npz"
     if not path.exists():

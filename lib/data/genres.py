@@ -9,17 +9,8 @@ import pandas as pd
 def genre_matrix(item_table: pd.DataFrame | None) -> tuple[list[str], np.ndarray]:
     """Turn the column ``genres`` of films into indicators; an empty or missing entry has no genre.
 
-    Returns
-    -------
-    names : list of str
-        The genres, in alphabetical order.
-    indicators : ndarray of float32, shape (n_items, n_genres)
-        1 where the film has the genre, rows in the table's order.
-
-    Raises
-    ------
-    ValueError
-        There is no item table, or it has no column ``genres``.
+    Returned are the genres, in alphabetical order, and float32 of shape (n_items, n_genres): 1 where the film has the
+    genre, rows in the table's order. ValueError: there is no item table, or it has no column ``genres``.
     """
     if item_table is None or "genres" not in item_table:
         raise ValueError("this data set has no genres: its item_table is missing or lacks a column 'genres'")

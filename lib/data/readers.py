@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -139,7 +140,7 @@ def _user_table(rows: Iterable[tuple[int, list[str]]], place: str) -> pd.DataFra
     return _typed(found, types)
 
 
-def _typed(rows: list[tuple], types: dict[str, str]) -> pd.DataFrame:
+def _typed(rows: list[tuple], types: Mapping[str, Any]) -> pd.DataFrame:
     """Give each column its type; the first is the index."""
     columns = zip(*rows, strict=True) if rows else ([] for _ in types)
     arrays = [pd.array(list(column), dtype=t) for column, t in zip(columns, types.values(), strict=True)]

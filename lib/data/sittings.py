@@ -18,14 +18,8 @@ class Sittings(NamedTuple):
     A sitting is a longest run of one user's ratings, in order of time, in which each follows the one before within
     `gap` seconds. Ratings given in one sitting resemble each other beyond what user and film explain: their errors
     under a model without time correlate. A rating asked for belongs to a sitting if it was given within `gap` seconds
-    of the sitting's span, before or after.
-
-    Parameters
-    ----------
-    gap : int
-        Seconds.
-    users, starts, ends : ndarray of int64, shape (n,)
-        Whose sitting it is, in ascending order; its first and last second, ascending within a user.
+    of the sitting's span, before or after. Arrays, int64 of shape (n,), have whose sitting it is, in ascending order,
+    and its first and last second, ascending within a user.
     """
 
     gap: int

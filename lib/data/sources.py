@@ -46,12 +46,9 @@ class Files:
 def find(entry: Entry) -> Files:
     """Get a data set's files from the first source that has them.
 
-    Raises
-    ------
-    CorruptDataset
-        A file has another checksum than the manifest's, or a folder that the user named lacks one.
-    DatasetUnavailable
-        No source has the data set, and the message lists what each answered; or ``MOVIELENS_DIR`` is no folder.
+    CorruptDataset: a file has another checksum than the manifest's, or a folder that the user named lacks one.
+    DatasetUnavailable: no source has the data set, and the message lists what each answered; or ``MOVIELENS_DIR`` is no
+    folder.
     """
     named, cached = users_folder(), CACHE / entry.name
     files = None if named is None else _from_users_folder(entry, named)

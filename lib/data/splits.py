@@ -20,18 +20,10 @@ FOLDS = ("u1", "u2", "u3", "u4", "u5")
 
 @dataclass(frozen=True)
 class Split:
-    """Train and test ratings over shared id maps.
+    """Train and test ratings, disjoint, over shared id maps; rows stand in the protocol's own order.
 
-    Parameters
-    ----------
-    name : str
-        The protocol: ``kfold_5``, or one of `PROTOCOLS`.
-    train, test : Interactions
-        Disjoint. Rows stand in the protocol's own order, which matters to models trained rating by rating.
-    fold : str
-        Which fold of a K-fold protocol, counted from one; empty elsewhere.
-    seed : int or None
-        None where the protocol leaves nothing to chance.
+    `name` is the protocol's: ``kfold_5``, or one of `PROTOCOLS`; `fold` is which one of a K-fold protocol, counted from
+    one, empty elsewhere; `seed` is None where the protocol leaves nothing to chance.
     """
 
     name: str
@@ -120,12 +112,8 @@ def per_user_chronological(interactions: Interactions, *, test_share: float = 0.
     second, of which MovieLens has many, stand in their order in `interactions`. A user whom the floor leaves without a
     test rating (below 10 ratings for a tenth) or who has fewer than `MIN_RATINGS` stays wholly in train. One user's
     test may precede another's train, so the split forbids learning from a user's own future and not from the crowd's:
-    for that see `chronological`. Rows go user by user in ascending code, each user's in order of time.
-
-    Raises
-    ------
-    ValueError
-        The ratings have no timestamps, or all lie in one second.
+    for that see `chronological`. Rows go user by user in ascending code, each user's in order of time. ValueError: the
+    ratings have no timestamps, or all lie in one second.
     """
     name = f"temporal_{_shares(test_share)}"
     _check_times(interactions.timestamps)
@@ -172,12 +160,8 @@ def with_folds(interactions: Interactions, numbers: np.ndarray, seed: int) -> li
 def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Split:
     """Hold out the latest ratings of all: train ends before test begins, as when a system goes live.
 
-    Ratings that share the boundary's second all go to train, so that the share is met from below.
-
-    Raises
-    ------
-    ValueError
-        The ratings have no timestamps, or too many lie in one second.
+    Ratings that share the boundary's second all go to train, so that the share is met from below. ValueError: the
+    ratings have no timestamps, or too many lie in one second.
     """
     _check_share(test_share)
     times = interactions.timestamps
@@ -220,11 +204,7 @@ def published(dataset, name: str) -> Split:
     """Take a split that the data's authors published, one of `FOLDS` of ml-100k.
 
     Fold uN's test ratings are lines 20,000 (N - 1) + 1 to 20,000 N of u.data, its training ratings all others.
-
-    Raises
-    ------
-    ValueError
-        The data set has no published folds, or none of that name.
+    ValueError: the data set has no published folds, or none of that name.
     """
     if dataset.name != "ml-100k":
         raise ValueError(f"{dataset.name} has no published folds; only ml-100k has ({', '.join(FOLDS)})")

@@ -103,18 +103,21 @@ def _rows() -> list[Contender]:
     machine = partial(Contender, why="10 factors, as its page has it; it samples its penalties")
     validated = partial(of, why="the model's defaults, chosen on validation ratings")
     embedded = partial(of, why="as on the page of embeddings")
-    chosen = {"label": "Soft-Impute, baseline chosen too", "space": Space(magnitudes(shrinkage=(3.0, 60.0)))}
-    both = {"label": "Side-information ALS, features and implicit sets", "variant": "features_implicit"}
-    timed = {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)}
-    last = {"label": "Bayesian factorisation machine with time, ordinal", "fixed": {**timed, "ordinal": True}}
+    tuned_too = partial(tuned, space=Space(magnitudes(shrinkage=(3.0, 60.0))))
+    both = partial(sides, needs="features", most={"ratings": 300_000}, variant="features_implicit")
+    late, timed = (
+        "timed_factorisation_machine",
+        {**ranked["factorisation_machine"].fixed, "day": True, "gaps": (10, 600)},
+    )
+    ordinal = partial(machine, label="Bayesian factorisation machine with time, ordinal")
     return [
         *map(nothing, ("global_mean", "user_mean", "item_mean", "random_order", "most_popular")),
         *map(searched, (ranked["svd"], ranked["soft_impute"])),
-        tuned("soft_impute_tuned", "soft_impute", **chosen),
+        tuned_too("soft_impute_tuned", "soft_impute", label="Soft-Impute, baseline chosen too"),
         tuned("hard_impute"),
         embedded(ranked["matrix_factorisation"]),
         sides(f"{ALS}_implicit", label="Side-information ALS, implicit sets", variant="implicit"),
-        sides(f"{ALS}_features_implicit", needs="features", most={"ratings": 300_000}, **both),
+        both(f"{ALS}_features_implicit", label="Side-information ALS, features and implicit sets"),
         Contender("two_tower", source="run two_tower"),
         validated(networks["neural_mf"]),
         validated(networks["autorec"]),
@@ -124,8 +127,8 @@ def _rows() -> list[Contender]:
         embedded(ranked["softmax"]),
         *(of(one, source="koren") for one in koren_study.variants().values()),
         machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),
-        machine("timed_factorisation_machine", fixed=timed),
-        machine("timed_factorisation_machine_ordinal", "timed_factorisation_machine", **last),
+        machine(late, fixed=timed),
+        ordinal(f"{late}_ordinal", late, fixed={**timed, "ordinal": True}),
     ]
 
 
@@ -220,6 +223,7 @@ def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
     variant = study.variants[one.variant]
     parts = {"train": study.inner.train, "validation": study.inner.test}
     name = study.file.format(one.variant)
+    assert variant.space is not None  # a kept search has one
     found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
     score = float(found.best["score"])  # lists minimise minus nDCG
     parameters, epochs = variant.parameters(found.chosen), found.n_epochs or None
@@ -236,7 +240,7 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
             f"run {run!r} left no fact {name!r}; run it again: python run_notebooks.py --only {run} --force"
         )
     if one.model == "two_tower":
-        parameters = {size: int(fact[size]) for size in SIZES}
+        parameters: dict[str, Any] = {size: int(fact[size]) for size in SIZES}
     elif one.model == "soft_impute":
         parameters = {"centre": fact["centre"], "shrinkage": float(fact["setting"])}
     else:

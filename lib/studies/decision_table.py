@@ -63,8 +63,8 @@ def errors_within(table: pd.DataFrame, models: Sequence[str], inside: np.ndarray
     part = table[inside]
     if part.empty:
         return {}
-    users, ratings = part["user"].to_numpy(), part["rating"]
-    return {name: user_errors(users, ratings, part[name]).per_user("rmse") for name in models}
+    truth = part["user"].to_numpy(), part["rating"].to_numpy()
+    return {name: user_errors(*truth, part[name].to_numpy()).per_user("rmse") for name in models}
 
 
 def lists_within(rankings: Mapping[str, Ranking], users: np.ndarray, metric: str) -> dict[str, PerUser]:
@@ -137,13 +137,13 @@ def decide(
     winner, runner_up = order[:2]
     ordered = {name: models[name] for name in order}
     table = compare_models(ordered, reference=winner, n_resamples=n_resamples, seed=seed).set_index("model_a")
-    equals = [name for name in order if name == winner or table.loc[name, "p_adjusted"] > level]
+    equals = [name for name in order if name == winner or table["p_adjusted"][name] > level]
     choice = min(equals, key=places.__getitem__)
     leads = {winner: (0.0, 0.0, 0.0)}
     for name in {runner_up, choice} - {winner}:
-        lead, *ends = sign * table.loc[name, ["difference", "low", "high"]].astype(float)
         # Adding 0 turns the -0.0 of equal models into 0.
-        leads[name] = tuple(float(value) + 0.0 for value in (lead, *sorted(ends)))
+        gap, *ends = (float(sign * table[of][name]) + 0.0 for of in ("difference", "low", "high"))
+        leads[name] = (gap, min(ends), max(ends))
     values = {name: one.value for name, one in ordered.items()}
     lead, cost = leads[runner_up], leads[choice]
     return Decision(len(models[winner]), values, winner, runner_up, *lead, equals, choice, *cost)
@@ -212,10 +212,11 @@ def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     median one, ``unsure`` how many intervals of it hold zero.
     """
     wins, takes = decided["winner"].value_counts(), decided["choice"].value_counts()
-    found = {"contexts": len(decided), "best": labels.get(wins.first_valid_index()), "wins": wins.max()}
+    best, simplest = (labels.get(str(counts.first_valid_index())) for counts in (wins, takes))
+    found: dict[str, Any] = {"contexts": len(decided), "best": best, "wins": wins.max()}
     found |= {"winners": len(wins), "clear": int((decided["n_equals"] == 1).sum())}
     found |= {"lead": decided["lead"].median(), "unsure": int((decided["lead_low"] <= 0).sum())}
-    return found | {"simplest": labels.get(takes.first_valid_index()), "takes": takes.max()}
+    return found | {"simplest": simplest, "takes": takes.max()}
 
 
 def by_simplicity(

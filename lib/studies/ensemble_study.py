@@ -95,13 +95,14 @@ def member_fits(
         choice = choices[name]
         epochs = {one.stopping.limit: choice["n_epochs"]} if one.stopping and choice["n_epochs"] else {}
         parameters = {**choice["parameters"], **epochs, **changes.get(name, {})}
-        measure = {"predictions": {}, **({f"{__name__}:moments": {}} if name == TELLS else {})}
+        measure: dict[str, Mapping[str, Any]] = {"predictions": {}}
+        measure |= {f"{__name__}:moments": {}} if name == TELLS else {}
         for key, split in splits.items():
             for part in (WHOLE, *part_numbers(split, n_parts)):
                 options = {"split": split.name, "part": part, "n_folds": n_folds, "seed": seed}
                 prepare = None if part == WHOLE else (f"{__name__}:part_left_out", options)
                 labels = {"member": name, "split": key, "part": part}
-                data = {"train": f"{key}/train", "test": f"{key}/test", "prepare": prepare}
+                data: dict[str, Any] = {"train": f"{key}/train", "test": f"{key}/test", "prepare": prepare}
                 found.append(Fit(one.model, parameters, seed, **data, measure=measure, labels=labels))
     return found
 

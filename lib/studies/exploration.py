@@ -22,15 +22,15 @@ def overview(interactions: Interactions) -> dict[str, float]:
     """
     users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
-    found = {"ratings": len(interactions), "users": len(users), "items": len(items)}
+    found: dict[str, float] = {"ratings": len(interactions), "users": len(users), "items": len(items)}
     found |= {"catalogue": interactions.n_items, "density": len(interactions) / (len(users) * len(items))}
     found |= {"mean": ratings.mean(), "deviation": ratings.std()}
+    found |= {"user_median": float(np.median(users)), "user_min": int(users.min())}
     found |= {
-        "user_median": float(np.median(users)),
-        "user_min": int(users.min()),
         "user_max": int(users.max()),
+        "item_median": float(np.median(items)),
+        "item_max": int(items.max()),
     }
-    found |= {"item_median": float(np.median(items)), "item_max": int(items.max())}
     found |= {"user_gini": gini(users), "item_gini": gini(items)}
     times = interactions.timestamps
     return found | {"first": int(times.min()), "last": int(times.max())}
@@ -69,13 +69,16 @@ def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
 
     Shape (n_bins, n_bins), or fewer where there are fewer users or items. Row 0 holds the most active users.
     """
-    ranks, edges = [], []
-    for side in ("user", "item"):
+
+    def ranked(side: str) -> tuple[np.ndarray, np.ndarray]:
         codes, counts = _side(interactions, side)
-        n_rated = np.count_nonzero(counts)
-        ranks.append(np.argsort(np.argsort(-counts, kind="stable"))[codes])
-        edges.append(np.linspace(0, n_rated, min(n_bins, n_rated) + 1).astype(np.int64))
-    return np.histogram2d(*ranks, bins=edges)[0] / np.outer(*map(np.diff, edges))
+        n_rated = int(np.count_nonzero(counts))
+        edges = np.linspace(0, n_rated, min(n_bins, n_rated) + 1).astype(np.int64)
+        return np.argsort(np.argsort(-counts, kind="stable"))[codes], edges
+
+    (users, user_edges), (items, item_edges) = map(ranked, ("user", "item"))
+    tiles = np.outer(np.diff(user_edges), np.diff(item_edges))
+    return np.histogram2d(users, items, bins=(user_edges, item_edges))[0] / tiles
 
 
 def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +177,7 @@ def groups_of(table: pd.DataFrame | None) -> dict[str, dict[str, np.ndarray]]:
         found["genre"] = pd.DataFrame(flags > 0, columns=names)
     if "year" in table:
         found["decade"] = pd.get_dummies(table["year"] // 10 * 10).rename(columns="{:.0f}s".format)
-    return {name: {group: of[group].to_numpy() for group in of} for name, of in found.items()}
+    return {name: {str(group): of[group].to_numpy() for group in of} for name, of in found.items()}
 
 
 def described_groups(interactions: Interactions, side: str = "user") -> pd.DataFrame:
@@ -220,8 +223,8 @@ def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
     table = pd.DataFrame({"user": interactions.users, "time": interactions.timestamps})
     table = table.sort_values(["user", "time"])
     pause = table.groupby("user")["time"].diff()
-    table = table.assign(session=pause.isna() | (pause > gap)).groupby("user")
-    found = table.agg(ratings=("time", "size"), seconds=("time", np.ptp), sessions=("session", "sum"))
+    of_users = table.assign(session=pause.isna() | (pause > gap)).groupby("user")
+    found = of_users.agg(ratings=("time", "size"), seconds=("time", np.ptp), sessions=("session", "sum"))
     return found.reset_index()
 
 

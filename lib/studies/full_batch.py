@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lib.data.interactions import Interactions
@@ -40,6 +42,7 @@ UNIFORM = {
 """What project E starts uniformly between 0 and 1 (``torch.rand``); everything else is standard normal."""
 
 Arrays = dict[str, np.ndarray]
+NeighbourTerms = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool, bool]
 
 
 class FullBatch(Recommender):
@@ -95,7 +98,7 @@ class FullBatch(Recommender):
     ):
         self._store(locals())
 
-    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
+    def _fit(self, train: Interactions, validation: Any) -> None:  # which it needs
         objective, held_out = Objective(self, train), Pairs(validation)
         parameters = objective.start(np.random.default_rng(self.seed))
         adam = Adam(parameters, self.learning_rate) if self.optimiser == "adam" else None
@@ -185,7 +188,7 @@ class Objective:
     def start(self, rng: np.random.Generator) -> Arrays:
         """Draw the parameters, as project E draws them (`UNIFORM`)."""
         form, found = self.form, {}
-        shapes = {} if form.fitted_baseline else {"user_bias": self.n_users, "item_bias": self.n_items}
+        shapes: dict = {} if form.fitted_baseline else {"user_bias": self.n_users, "item_bias": self.n_items}
         for name in FACTORS[form.kind]:
             shapes[name] = (self.n_users if name == "user_factors" else self.n_items, form.n_factors)
         if form.kind in ("neighbourhood", "integrated"):
@@ -224,7 +227,9 @@ class Objective:
 
     def _shares(self, parameters: Arrays) -> Arrays:
         """Return each training rating's weight in its user's sums of :math:`y_j` and :math:`x_j`, as far as there are."""
-        found = {name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters}
+        found: Arrays = {
+            name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters
+        }
         if self.form.residual_weights:
             users, items = self.pairs.users, self.pairs.items
             of_users, of_items = self._biases(parameters)
@@ -245,7 +250,7 @@ class Objective:
             found += work
         return found
 
-    def _neighbour_terms(self, parameters: Arrays) -> tuple:
+    def _neighbour_terms(self, parameters: Arrays) -> NeighbourTerms:
         form, (of_users, of_items) = self.form, self._biases(parameters)
         weights, offsets = self.similarities, np.empty((0, 0))
         if form.kind != "correlation":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from lib.models.imputation.hard_impute import hard_impute_path
 from lib.models.imputation.soft_impute import soft_impute_path
 from lib.models.normalisation import UserMean
 
-PATHS = {"soft_impute": (soft_impute_path, "shrinkage"), "hard_impute": (hard_impute_path, "rank")}
+PATHS: dict[str, tuple[Callable[..., Iterator[Recommender]], str]] = {
+    "soft_impute": (soft_impute_path, "shrinkage"),
+    "hard_impute": (hard_impute_path, "rank"),
+}
 """How a model is fitted along values of its setting, and which hyperparameter that is."""
 
 
@@ -69,7 +72,7 @@ def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) ->
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])
     cut = np.isclose(np.floor(100 * errors + 1e-9) / 100, wanted)
-    rounded = np.isclose(errors.round(2), wanted)
+    rounded = np.isclose(errors.round(2).to_numpy(), wanted)
     read = guesses.assign(cut=cut.all(axis=1), rounded=rounded.all(axis=1), rmse_cut=cut[:, 0])
     return read.sort_values(["model", "rmse"], ascending=[False, True], kind="stable", ignore_index=True)
 

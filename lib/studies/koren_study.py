@@ -103,8 +103,9 @@ def refitted(
     of factors; `measure` comes beside the errors.
     """
     changes = dict(changes or {})
-    found = ("n_epochs", most_epochs, patience) if _has_epochs(variant) else ()
-    stopping = Stopping(*found, train="inner_train", validation="inner_test")
+    found = {"limit": "n_epochs", "most": most_epochs, "patience": patience}
+    length: dict[str, Any] = found if _has_epochs(variant) else {}
+    stopping = Stopping(**length, train="inner_train", validation="inner_test")
     parameters = {**variant.parameters(chosen), **changes}
     measure = {"errors": {}, **(measure or {}), "validation_error": {}}
     labels = {"variant": variant.name, "changes": changes, "seed": seed}
@@ -118,7 +119,7 @@ def starts_of(
     *,
     k: int,
     sampling: Mapping,
-    **stopping: int,
+    **stopping: Any,
 ) -> list[Fit]:
     """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
 
@@ -269,16 +270,16 @@ def compare_on_folds(
     measure = {"predictions": {"dtype": "float64"}, "errors": {"parts": ["test"]}, f"{__name__}:seconds": {}}
     fits = []
     for fold in folds:
-        shared = {"train": f"{fold}/train", "test": f"{fold}/test", "measure": measure}
+        shared: dict[str, Any] = {"train": f"{fold}/train", "test": f"{fold}/test", "measure": measure}
         for name, words, model, parameters, options in _rows(tuned):
             labels = {"name": name, "model": words, "fold": fold}
             fits.append(Fit(model, parameters, labels=labels, **shared, **options))
     table = pd.DataFrame(run_fits(fits, parts_of(folds)))
     theirs = table.set_index(["name", "fold"])["predictions"]
     table["gap"] = np.nan
-    for row in table[table["name"].str.startswith("same")].itertuples():
-        expected = theirs[row.name.replace("same", "surprise"), row.fold]
-        table.loc[row.Index, "gap"] = np.abs(row.predictions - expected).max()
+    for place, row in table[table["name"].str.startswith("same")].iterrows():
+        expected = theirs[row["name"].replace("same", "surprise"), row["fold"]]
+        table.loc[place, "gap"] = np.abs(row["predictions"] - expected).max()
     grouped = table.groupby(["name", "model"], sort=False)
     found = grouped.agg(rmse=("test_rmse", "mean"), spread=("test_rmse", "std"), gap=("gap", "max"))
     return found.assign(seconds=grouped["seconds_fit"].mean()).reset_index()[columns]

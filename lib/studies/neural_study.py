@@ -86,7 +86,7 @@ def leaks(fitted: Fitted) -> dict[str, float]:
     """
     train, test = fitted.parts[fitted.learned], fitted.test
     columns = ("users", "items", "ratings", "timestamps")
-    joined = {name: np.concatenate([getattr(train, name), getattr(test, name)]) for name in columns}
+    joined: dict = {name: np.concatenate([getattr(train, name), getattr(test, name)]) for name in columns}
     inputs = {"honest_rmse": train, "leak_rmse": test, "both_rmse": replace(train, **joined, origin=())}
     return {
         name: rmse(test.ratings, fitted.model.reconstruct(given, test.users, test.items))

@@ -41,8 +41,8 @@ def evaluations_of(
     for fit in fits:
         name, key = fit["contender"], fit["split"]
         seed = fit["seed"] if contenders[name].starts else None
-        options = {"threshold": threshold, "n_resamples": n_resamples, "seed": seed, "intervals": INTERVALS}
-        one = found[name, key] = evaluation_of(name, fit, splits[key], ks=(k,), **options)
+        options: dict[str, Any] = {"threshold": threshold, "n_resamples": n_resamples, "intervals": INTERVALS}
+        one = found[name, key] = evaluation_of(name, fit, splits[key], ks=(k,), seed=seed, **options)
         if one.predictions is not None:  # kept in single precision, on whatever scale they are
             one.predictions["prediction"] = one.predictions["prediction"].astype(np.float32)
     return found

@@ -65,7 +65,7 @@ def rating_variants() -> dict[str, Variant]:
     C's with gravity and with softmax.
     """
     sets = ("raters", "rated")
-    svd = {"n_factors": Integer(8, 64, log=True), "n_epochs": Integer(10, 40)}
+    svd = magnitudes(n_factors=(8, 64)) | {"n_epochs": Integer(10, 40)}
     svd |= magnitudes(lr_all=(2e-3, 2e-2), reg_all=(2e-2, 0.2))
     als = magnitudes(n_factors=(2, 32)) | penalties(sets, USUAL)
     gravity = {"learning_rate": 20.0, "n_epochs": 100, "initial_scale": 0.05, "l2": 0.1, "gravity": 1.0}
@@ -75,9 +75,9 @@ def rating_variants() -> dict[str, Variant]:
         Variant.of("svd", svd, centre="none", estimate_limit=None),
         Variant.of("soft_impute", magnitudes(shrinkage=(5.0, 80.0))),
         Variant.of("side_information_als", als, groups=sets, feature_biases=True, n_iterations=15),
-        Variant.of("factorisation_machine", groups=sets, **machine),
+        Variant.of("factorisation_machine", None, groups=sets, **machine),
         Variant.of("two_tower"),
-        Variant.of("matrix_factorisation", n_factors=32, **gravity),
+        Variant.of("matrix_factorisation", None, n_factors=32, **gravity),
         Variant.of("softmax", n_factors=32, n_epochs=30),
     )
 
@@ -133,7 +133,7 @@ def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
 
 def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     """Measure lists for held-out users: ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
-    found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)
+    found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)  # type: ignore[arg-type]  # of strong_split
     longest = found[max(ks)].per_user("ndcg")
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
     n_users = len(fitted.parts["held_out"].users)
@@ -165,7 +165,7 @@ def network_lists(
     lists: dict[str, list[TopK]] = {}
     rows = stored.top_k[stored.top_k["split"] == split]
     for (model, _), of_start in rows.groupby(["model", "seed"], dropna=False):
-        lists.setdefault(model, []).append(stored_lists(of_start, train))
+        lists.setdefault(str(model), []).append(stored_lists(of_start, train))
     return lists
 
 
@@ -188,7 +188,7 @@ def example(
     if code < 0:
         raise ValueError(f"user {user_id} is not in the data; choose one of {train.n_users:,} users")
     liked = set(test.items[(test.users == code) & (test.ratings >= threshold)].tolist())
-    columns = {"rank": list(range(1, n + 1))}
+    columns: dict[str, list] = {"rank": list(range(1, n + 1))}
     for name, top in lists.items():
         items = top.items[np.flatnonzero(top.users == code)[0], :n]
         titles = titles_of(train, items)

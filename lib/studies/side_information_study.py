@@ -99,8 +99,8 @@ def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     constants = magnitudes(user_regularisation=(0.1, 100.0), item_regularisation=(0.1, 100.0))
     svd = {"n_factors": Integer(1, most_factors), "n_epochs": Integer(5, 40)}
     rates = magnitudes(lr_all=(1e-3, 3e-2), reg_all=(1e-2, 0.3))
-    svd = Variant.of("svd", svd | rates, centre="none", estimate_limit=None)
-    return by_name(Variant.of("bias", constants), svd)
+    plain = Variant.of("svd", svd | rates, centre="none", estimate_limit=None)
+    return by_name(Variant.of("bias", constants), plain)
 
 
 def compared_variants(
@@ -129,9 +129,9 @@ MOST_ITERATIONS = 100
 
 def validation_fit(variant: Variant, fold: str = "") -> Fit:
     """Return the fit of a search, judged, and stopped where the model alternates, on the fold's ``validation``."""
-    names = {"train": f"{fold}train", "test": f"{fold}validation"}
-    stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=names["test"], refit=False)
-    fit = Fit(variant.model, variant.fixed, measure={"score": {}}, **names)
+    train, test = f"{fold}train", f"{fold}validation"
+    stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=test, refit=False)
+    fit = Fit(variant.model, variant.fixed, train=train, test=test, measure={"score": {}})
     return replace(fit, stopping=stopping) if variant.model == ALS else fit
 
 
@@ -142,8 +142,9 @@ def find(
     fits = [validation_fit(variant, f"{n}/") for n in range(len(folds))]
     parts = {f"{n}/train": split.train for n, split in enumerate(folds)}
     parts |= {f"{n}/validation": split.test for n, split in enumerate(folds)}
-    name = variant.name.replace("=", "_")
-    return search(name, variant.space, fits, parts, n_trials=n_trials, seed=seed, jointly=jointly)
+    name, space = variant.name.replace("=", "_"), variant.space
+    assert space is not None  # of what is searched
+    return search(name, space, fits, parts, n_trials=n_trials, seed=seed, jointly=jointly)
 
 
 def point(found: Search) -> dict:
@@ -161,11 +162,11 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
     for name, one in variants.items():
         length = points[name]["n_iterations"]
         parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
-        own = {f"{__name__}:own_share": {}} if one.model == ALS else {}
+        own: dict[str, Mapping] = {f"{__name__}:own_share": {}} if one.model == ALS else {}
         for n in range(n_folds):
-            of_fold = {"train": f"{n}/train", "test": f"{n}/test", "labels": {"variant": name, "fold": n}}
-            measure = {"predictions": {}, "errors": {}, **own}
-            found.append(Fit(one.model, parameters, measure=measure, **of_fold))
+            measure, labels = {"predictions": {}, "errors": {}, **own}, {"variant": name, "fold": n}
+            fit = Fit(one.model, parameters, train=f"{n}/train", test=f"{n}/test", measure=measure)
+            found.append(replace(fit, labels=labels))
     return found
 
 

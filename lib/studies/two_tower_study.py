@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -100,8 +101,8 @@ def training(
     prepare = None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling})
     stopping = Stopping(validation=validation, refit=False) if validation else None
     measure = {f"{__name__}:both_scales": {}, **(measure or {})}
-    told = {"measure": measure, "keep": keep, "labels": {"seed": seed, "scaling": scaling, **parameters}}
-    return Fit("two_tower", parameters, seed, train, prepare=prepare, stopping=stopping, **told)
+    fit = Fit("two_tower", parameters, seed, train, prepare=prepare, stopping=stopping, measure=measure)
+    return replace(fit, keep=keep, labels={"seed": seed, "scaling": scaling, **parameters})
 
 
 def scaled(parts: Parts, fit: Fit, *, scaling: str) -> dict[str, Interactions]:
@@ -128,14 +129,14 @@ def both_scales(fitted: Fitted) -> dict[str, Any]:
     return found
 
 
-def _errors(name: str, model: TwoTower, scale, part: Interactions, seen: Interactions) -> dict[str, float]:
+def _errors(name: str, model: Recommender, scale, part: Interactions, seen: Interactions) -> dict[str, float]:
     predicted = model.predict(part.users, part.items)
     if scale.name == "linear":  # the model has the rating scale and does this by itself
         ratings, unit = predicted, (predicted - scale.offsets[part.users]) / scale.widths[part.users]
         target = (part.ratings - scale.offsets[part.users]) / scale.widths[part.users]
     else:
         ratings, unit, target = scale.inverse(part.users, predicted), predicted, seen.ratings
-    found = {}
+    found: dict[str, float] = {}
     for scale_name, *pair in (("", part.ratings, part.scale.clip(ratings)), ("unit_", target, unit)):
         found |= {f"{scale_name}{name}_rmse": rmse(*pair), f"{scale_name}{name}_mae": mae(*pair)}
     return found
@@ -145,7 +146,8 @@ def evaluate_starts(
     name: str, models: Sequence[TwoTower], records: Sequence, split: Split, *, k: int, n_resamples: int
 ) -> list[Evaluation]:
     """Measure the random starts of a network; the first with lists, intervals and its predictions."""
-    found, first = [], {"ks": (k,), "n_resamples": n_resamples, "keep": True}
+    found: list[Evaluation] = []
+    first: dict[str, Any] = {"ks": (k,), "n_resamples": n_resamples, "keep": True}
     for model, record in zip(models, records, strict=True):
         options = {"ks": (), "n_resamples": 0, "keep": False} if found else first
         found.append(evaluate(model, split, name=name, seconds_fit=record["seconds_fit"], **options))

@@ -83,8 +83,8 @@ def _from_effects(interactions, sides) -> tuple[int, float]:
         if before - error <= 1e-10 * error:
             break
         before = error
-    effects = sum(np.count_nonzero(n) - 1 for n in counts)
-    return int(effects), _adjusted(ratings, error, effects)
+    effects = int(sum(np.count_nonzero(n) - 1 for n in counts))
+    return effects, _adjusted(ratings, error, effects)
 
 
 def _adjusted(ratings: np.ndarray, error: float, effects: int) -> float:

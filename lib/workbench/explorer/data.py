@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -29,12 +29,8 @@ class Explorer:
     """What can be asked about users and films, which are codes throughout.
 
     `runs` hold what models predicted and listed on the `split`, and labels in their fact ``contenders``; lists have
-    length `k`, and a rating of `threshold` or more is one of a film that the user liked.
-
-    Raises
-    ------
-    ValueError
-        There are no lists, or they name a user or film that the split does not have.
+    length `k`, and a rating of `threshold` or more is one of a film that the user liked. ValueError: there are no
+    lists, or they name a user or film that the split does not have.
     """
 
     def __init__(self, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float):
@@ -118,8 +114,8 @@ class Explorer:
         liked = (has & (ratings >= self.threshold)[:, None]).sum(axis=0)
         mean = ratings @ has / np.maximum(rated, 1)
         found = pd.DataFrame({"genre": names, "liked": liked, "rated": rated, "mean": mean})
-        order = {"by": ["liked", "mean", "genre"], "ascending": [False, False, True]}
-        return found[found["liked"] > 0].sort_values(**order, ignore_index=True)
+        by, rising = ["liked", "mean", "genre"], [False, False, True]
+        return found[found["liked"] > 0].sort_values(by, ascending=rising, ignore_index=True)
 
     def marked(self, user: int, items) -> pd.DataFrame:
         """Say what films are to a user: ``item``, ``title``, ``mark`` (key of `MARKS`), ``rating`` (NaN for none)."""
@@ -131,9 +127,9 @@ class Explorer:
 
     def titled(self, marked: pd.DataFrame, *, ratings: bool = False) -> list[str]:
         """Return the titles of films of `marked` with their marks in words, and with the user's ratings if asked."""
-        words = [MARKS[row.mark] + (f": {row.rating:g}" if ratings else "") for row in marked.itertuples()]
-        shown = zip(marked["title"], marked["mark"], words, strict=True)
-        return [title if mark == "new" else f"{title} [{said}]" for title, mark, said in shown]
+        shown = zip(marked["title"], marked["mark"], marked["rating"], strict=True)
+        said = ((title, mark, f": {rating:g}" if ratings else "") for title, mark, rating in shown)
+        return [title if mark == "new" else f"{title} [{MARKS[mark]}{more}]" for title, mark, more in said]
 
     def top(self, user: int, model: str) -> pd.DataFrame:
         """Return the list of one of `models` for a user in its order, as of `marked`; empty where it made none."""
@@ -186,7 +182,7 @@ def _dense(data: Interactions, user: int) -> np.ndarray:
     return found
 
 
-def _feature(name: str, value) -> str:
+def _feature(name: Hashable, value) -> str:
     """Write one feature of a user; a number needs its name, a word mostly speaks for itself."""
     if name == "gender":
         return {"F": "woman", "M": "man"}.get(value, str(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,12 +59,7 @@ def spaces() -> dict[str, str]:
 def film_spaces(train: Interactions, names: Iterable[str], *, seed: int, least: int) -> list[FilmSpace]:
     """Fit the models of some `spaces` with their defaults; the seed is that of every random start.
 
-    Films with fewer than `least` training ratings are near none.
-
-    Raises
-    ------
-    ValueError
-        A name that is not among `spaces`.
+    Films with fewer than `least` training ratings are near none; a name that is not among `spaces` is a ValueError.
     """
     names, known, models = list(names), spaces(), cards()
     if unknown := [name for name in names if name not in known]:
@@ -94,12 +89,8 @@ def nearest_films(explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterab
 def _fit(name: str, seed: int) -> Fit:
     model = VARIANTS[name][1] if name in VARIANTS else name
     measure = {f"{__name__}:film_vectors": {"attribute": cards()[model].films}}
-    fit = (
-        variant_fit(name, seed=seed, measure=measure)
-        if name in VARIANTS
-        else Fit(name, seed=seed, measure=measure)
-    )
-    return replace(fit, test="")
+    made: Callable[..., Fit] = variant_fit if name in VARIANTS else Fit
+    return replace(made(name, seed=seed, measure=measure), test="")
 
 
 def film_vectors(fitted: Fitted, *, attribute: str) -> dict[str, np.ndarray]:

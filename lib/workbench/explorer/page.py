@@ -118,15 +118,18 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
             for item, words in zip(films["item"], opinions(explorer, films), strict=True)
         ]
 
-    tops = [explorer.top(user, name)["item"] if name in explorer.models else [] for name in names]
-    lists = [list(map(number, top)) for top in tops]
+    def listed(name: str) -> list[int]:
+        return [number(item) for item in explorer.top(user, name)["item"]] if name in explorer.models else []
+
+    lists = [listed(name) for name in names]
     marks, reasons = {}, {}
-    for row in explorer.marked(user, explorer.recommended(user)).itertuples():
-        near, genres = explorer.why(user, row.item)
-        place = number(row.item)
+    marked = explorer.marked(user, explorer.recommended(user))
+    for item, mark in zip(marked["item"], marked["mark"], strict=True):
+        near, genres = explorer.why(user, item)
+        place = number(item)
         reasons[place] = [said(near), genres]
-        if row.mark != "new":
-            marks[place] = row.mark
+        if mark != "new":
+            marks[place] = mark
     # Not by rating: the order would tell it.
     held = explorer.predictions(user).sort_values("item", kind="stable")
     shown, train = held.head(MOST_HELD_OUT), explorer.ratings_of(user, explorer.train)
@@ -145,7 +148,10 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
         "predicted": [
             np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told
         ],
-        "rmse": [round(rmse(held["rating"], held[name]), 2) if there else None for name, there in told],
+        "rmse": [
+            round(rmse(held["rating"].to_numpy(), held[name].to_numpy()), 2) if there else None
+            for name, there in told
+        ],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -65,10 +65,10 @@ class Workbench:
         )
         liked = explorer.favourite_genres(user).head(8)
         genres = {"Genre": liked["genre"], "Liked": liked["liked"], "Rated": liked["rated"]}
-        genres["Mean rating"] = _numbers(liked["mean"])
+        genres |= {"Mean rating": liked["mean"].map("{:.2f}".format)}
         found = _paragraph(text) + _table(genres, "Genres of the films that the user liked")
         best = train.head(15)
-        columns = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
+        columns: dict[str, Iterable] = {"Film": best["title"], "Rating": _numbers(best["rating"], "g")}
         return found + _table(columns, "Best-rated films, training")
 
     def _lists(self, user: int) -> str:
@@ -79,7 +79,7 @@ class Workbench:
             return _paragraph("None of these models made a list for this user.")
         labels, held = self.explorer.labels, self.explorer.predictions(user)
         columns = {labels[name]: self.explorer.titled(top, ratings=True) for name, top in tops.items()}
-        rated = {"Film": held["title"], "Rating": _numbers(held["rating"], "g")}
+        rated: dict[str, Iterable] = {"Film": held["title"], "Rating": _numbers(held["rating"], "g")}
         rated |= {labels[name]: _numbers(held[name]) for name in tops if name in held}
         return _table(columns, ranked=True) + _table(rated, "Held-out ratings and predictions")
 
@@ -93,7 +93,7 @@ class Workbench:
         found += _paragraph(f"Genres shared with the user's favourites: {', '.join(genres) or 'none'}.")
         if near.empty:
             return found + _paragraph("No film of the user's is rated like it.")
-        columns = {"The user's films that are rated most like it": near["title"]}
+        columns: dict[str, Iterable] = {"The user's films that are rated most like it": near["title"]}
         columns["The user's rating"] = _numbers(near["rating"], "g")
         return found + _table({**columns, "Similarity": _numbers(near["similarity"])})
 
@@ -108,7 +108,7 @@ class Workbench:
 
 
 def _finder(
-    description: str, placeholder: str, texts: Sequence[str], order: Sequence[int]
+    description: str, placeholder: str, texts: Sequence[str], order: Iterable[int]
 ) -> tuple[ipywidgets.Text, ipywidgets.Select]:
     """Make a search box and the list of what it finds; typing keeps the choice while it is still found.
 
@@ -145,7 +145,7 @@ def _numbers(column: pd.Series, form: str = ".2f") -> list[str]:
     return [format(value, form) for value in column]
 
 
-def _table(columns: Mapping[str, Sequence], caption: str = "", *, ranked: bool = False) -> str:
+def _table(columns: Mapping[str, Iterable], caption: str = "", *, ranked: bool = False) -> str:
     """Set columns as HTML, every text of the data escaped; where one is shorter than others stands a dash."""
     frame = pd.DataFrame({name: pd.Series(list(of), dtype=object) for name, of in columns.items()})
     if ranked:

@@ -26,7 +26,8 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
     First the errors of each protocol's first split, published folds pooled (none where the own model predicts no
     ratings), then the lists of each protocol's first split that has them.
     """
-    runs, k, groups, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}, {}
+    runs, k, errors, ranked = [protocol.stored, mine], protocol.k, {}, {}
+    groups: dict[str, list[str]] = {}
     for key, split in protocol.splits.items():
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():
@@ -48,19 +49,11 @@ def against_each(
     r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
 
     `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users
-    for intervals and of sign flips.
+    for intervals and of sign flips. A row another model, best first: ``model``, ``value``, ``difference`` (own minus
+    other, in the metric's units), ``low``, ``high`` (95% interval over users, not corrected), ``effect_size``
+    (:math:`d_z`), ``p_value``, ``p_adjusted``, and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
 
-    Returns
-    -------
-    DataFrame
-        A row another model, best first: ``model``, ``value``, ``difference`` (own minus other, in the metric's units),
-        ``low``, ``high`` (95% interval over users, not corrected), ``effect_size`` (:math:`d_z`),
-        ``p_value``, ``p_adjusted``, and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
-
-    Raises
-    ------
-    ValueError
-        Too few resamples for any comparison to reach the level, or `own` is not among the models.
+    ValueError: too few resamples for any comparison to reach the level, or `own` is not among the models.
     """
     n_pairs = len(users) - 1
     if n_pairs / (1 + n_resamples) > level:
@@ -85,13 +78,10 @@ def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
         return "No other model was measured on the same ratings or lists, so there is nothing to test."
     lines = []
     for title, found in tests.items():
-        better, same, worse = (
-            found.loc[found["verdict"] == one, "label"].tolist() for one in (BETTER, SAME, WORSE)
-        )
+        same, counts = found.loc[found["verdict"] == SAME, "label"].tolist(), found["verdict"].value_counts()
         apart = f"not told apart from {enumerated(same)}" if same else "told apart from every other"
-        lines.append(
-            f"- {title}: better than {len(better)}, worse than {len(worse)} of {len(found)}; {apart}."
-        )
+        said = ", ".join(f"{one} than {counts.get(one, 0)}" for one in (BETTER, WORSE))
+        lines.append(f"- {title}: {said} of {len(found)}; {apart}.")
     return "\n".join(lines)
 
 
@@ -104,13 +94,9 @@ def sharing(found: Standing, own: str) -> list[str]:
 def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
     """Tell how far each other model says the same as the own one, by tables of `lib.report.stored_tables` on one split.
 
-    Returns
-    -------
-    DataFrame
-        A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations
-        over the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two
-        lists for the same user share, and ``strangers``, for two different users, which popularity alone gives (NaN
-        without lists).
+    A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations over
+    the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two lists
+    for the same user share, and ``strangers``, for two different users, which popularity alone gives (NaN without lists).
     """
     rated = [name for name in models_of(ratings) if np.ptp(ratings[name]) > 0]
     listed = list(dict.fromkeys(lists["model"]))

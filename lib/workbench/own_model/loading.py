@@ -30,17 +30,9 @@ def load_class(spec: str) -> type[Recommender]:
     `spec` is such as ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed,
     or is the notebooks' example.
 
-    Raises
-    ------
-    ValueError
-        `spec` is not a module and a class.
-    ImportError
-        No such module where it was looked for, or something that the module imports is missing.
-    AttributeError
-        The module has no such name.
-    TypeError
-        It is no class of a model: not derived from `Recommender`, a method missing, or hyperparameters that cannot
-        be read from the constructor.
+    ValueError: `spec` is not a module and a class. ImportError: no such module where it was looked for, or something
+    that it imports is missing. AttributeError: the module has no such name. TypeError: it is no class of a model, not
+    derived from `Recommender`, a method missing, or hyperparameters that cannot be read from the constructor.
     """
     module_name, colon, name = str(spec).strip().partition(":")
     if not colon or not all(part.isidentifier() for part in (name, *module_name.split("."))):
@@ -49,20 +41,20 @@ def load_class(spec: str) -> type[Recommender]:
             f"got {spec!r}"
         )
     module = _import(module_name)
-    found = getattr(module, name, None)
+    found: Any = getattr(module, name, None)
     if found is None:
         own = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
         there = near_miss(name, own) or "; it defines no class"
         place = getattr(module, "__file__", None) or "a folder of modules, not a file"
         raise AttributeError(f"{module_name} ({place}) has no {name!r}{there}")
-    if not inspect.isclass(found):
+    if not isinstance(found, type):
         raise TypeError(f"{spec} is a {type(found).__name__}, not a class; name the class itself")
     if lack := _lack(found):
         raise TypeError(f"{spec}{lack}")
     return found
 
 
-def _lack(found: type) -> str:
+def _lack(found: Any) -> str:
     """Say what a class lacks to be a model's, and the fix; empty where it lacks nothing."""
     if not issubclass(found, Recommender):
         absent = [n for n in ("fit", "predict") if not callable(getattr(found, n, None))]
@@ -87,13 +79,13 @@ def _lack(found: type) -> str:
     parameters = list(inspect.signature(found.__init__).parameters.values())[1:]
     for one in parameters:
         if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-            named = str(one).partition(":")[0]
-            return f": the constructor takes {named}; name each hyperparameter, with a default, as they are read there"
+            taken = str(one).partition(":")[0]
+            return f": the constructor takes {taken}; name each hyperparameter, with a default, as they are read there"
         if one.kind is one.POSITIONAL_ONLY:
             return f": {one.name} is positional only; hyperparameters are given by name"
     if required := [one.name for one in parameters if one.default is one.empty]:
-        form = f"def __init__(self, *, {', '.join(f'{name}=...' for name in required)})"
-        return f": the constructor asks for {', '.join(required)}; give each a default: `{form}`"
+        written = f"def __init__(self, *, {', '.join(f'{name}=...' for name in required)})"
+        return f": the constructor asks for {', '.join(required)}; give each a default: `{written}`"
     return ""
 
 

@@ -71,18 +71,13 @@ class OwnRow:
 def protocol_of_run(stored: StoredRun, data, only: Iterable[str] = ()) -> Protocol:
     """Read from a stored table how it was measured, and make its splits, or `only` some, of the same data again.
 
-    Raises
-    ------
-    ValueError
-        The run is of another notebook or another data set, or has no split of such a name.
+    ValueError: the run is of another notebook or another data set, or has no split of such a name.
     """
     settings, run = stored.provenance.get("parameters", {}), f"run {stored.run!r}"
     if {"splits", "k", "threshold", "seed"} - set(settings) or "contenders" not in stored.facts:
         raise ValueError(f"{run} is no table of models; name a run of one_table.ipynb, such as one_table")
-    if stored.provenance["dataset"] != data.name:
-        raise ValueError(
-            f"{run} was measured on {stored.provenance['dataset']}, not on {data.name}; load that one"
-        )
+    if (dataset := stored.provenance["dataset"]) != data.name:
+        raise ValueError(f"{run} was measured on {dataset}, not on {data.name}; load that one")
     splits, only = make_splits(data, settings["splits"]), list(only)
     if unknown := set(only) - set(splits):
         raise ValueError(f"{run} has no split {', '.join(sorted(unknown))}; it has {', '.join(splits)}")
@@ -108,25 +103,21 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
     """Fit a class on every split by the very function that fitted the others, in this process.
 
     The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another. Records are by
-    split's key.
-
-    Raises
-    ------
-    OwnModelError
-        The class raised an error, or gave an answer that is not finite or of another length than what was asked.
+    split's key. OwnModelError: the class raised an error, or gave an answer that is not finite or of another length
+    than what was asked.
     """
-    parameters, cls, found = dict(own.parameters), load_class(own.model), {}
+    parameters, cls = dict(own.parameters), load_class(own.model)
+    found: dict[str, Mapping[str, Any]] = {}
     seed = int(parameters.pop("seed", protocol.seed))
     options: dict[str, Any] = {"k": protocol.k, "listed": protocol.listed, "seed": seed}
-    for fit in table_fits(
-        {own.name: own}, {own.name: {"parameters": parameters}}, protocol.splits, **options
-    ):
+    choices = {own.name: {"parameters": parameters}}
+    for fit in table_fits({own.name: own}, choices, protocol.splits, **options):
         key = fit.labels["split"]
         split = protocol.splits[key]
         try:
             (found[key],) = run_fits([fit], parts_of({key: split}), here=True)
         except FitFailed as failed:  # whatever the reader's class does
-            error = failed.__cause__
+            error = failed.__cause__ or failed
             method, place = _where(error, cls)
             raise OwnModelError(
                 f"{cls.__name__}.{method} failed on the split {key}{place}: {type(error).__name__}: {error}"
@@ -174,11 +165,8 @@ def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.
 def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFrame:
     """Return the own model's place on every split, by RMSE and by nDCG, among all that have the metric there.
 
-    Returns
-    -------
-    DataFrame
-        ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label)
-        and ``best_value``; no row where the own model lacks the metric.
+    ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label) and
+    ``best_value``; no row where the own model lacks the metric.
     """
     columns = ["key", "n_test", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
     rows = []
@@ -186,7 +174,8 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
         for metric, text in (("rmse", "RMSE"), ("ndcg", f"nDCG@{protocol.k}")):
             there = fits[(fits["key"] == key) & fits[metric].notna()]
             there = there.sort_values(metric, ascending=metric == "rmse", ignore_index=True, kind="stable")
-            for place, one in there[there["name"] == own.name].iterrows():
+            for place in np.flatnonzero(there["name"] == own.name):
+                one = there.loc[place]
                 mine = text, one[metric], one[f"{metric}_interval"], place + 1, len(there)
                 rows.append((key, len(split.test), *mine, *there.loc[0, ["label", metric]]))
     return pd.DataFrame(rows, columns=columns)
@@ -199,10 +188,8 @@ def _rows(
     rows = metrics[(metrics["split"] == split.name) & (metrics["fold"].fillna("") == split.fold)]
     names = [name for name in known if name in set(rows["model"])]
     cells = rows.drop_duplicates(["model", "metric"]).set_index(["metric", "model"])
-    found = pd.DataFrame(
-        {"name": names} | {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
-    )
-    found = found.assign(key=key, protocol=protocol_of(split.name))
+    told = {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
+    found = pd.DataFrame({"name": names, **told}).assign(key=key, protocol=protocol_of(split.name))
     for metric in (*RATING_METRICS, *LIST_METRICS, *COSTS):
         full = f"{metric}@{k}" if metric in LIST_METRICS else metric
         of = cells.reindex([(full, name) for name in names])
@@ -210,9 +197,8 @@ def _rows(
         if metric in ("rmse", "ndcg"):
             found[f"{metric}_interval"] = interval_texts(of, "ndcg")
     seconds = ["seconds_fit", "seconds_predict"]
-    found[seconds] = (
-        rows.drop_duplicates("model").set_index("model")[seconds].reindex(names).to_numpy(dtype=float)
-    )
+    of_models = rows.drop_duplicates("model").set_index("model")
+    found[seconds] = of_models[seconds].reindex(names).to_numpy(dtype=float)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
     """
     ranked = partial(ranking_study.validation_fit, k=k, threshold=threshold)
     sides = side_information_study.further_variants(tuple(groups), most_factors=32)
-    studies = {
+    studies: dict[str, tuple[Mapping[str, Variant], Callable[[Variant], Fit]]] = {
         "koren": (koren_study.variants(), partial(koren_study.validation_fit, most_epochs=STEPS, patience=2)),
         "ranking": (ranking_study.rating_variants() | ranking_study.list_variants(4.0), ranked),
         "side_information": (sides, side_information_study.validation_fit),
@@ -51,7 +51,11 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     """Draw points of a space at random; the same seed gives the same points."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+<<<<<<< HEAD
     return [study.ask(dict(space)).params for _ in range(n)]
+=======
+    return [study.ask(space).params for _ in range(n)]
+>>>>>>> ty-m3
 
 
 def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,28 +70,19 @@ def choose(
 ) -> dict[str, dict[str, Any]]:
     """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.contenders.choose`.
 
-    For each model of `searched` the report's own choice competes with points drawn at random; the others, and those
-    whose card says that these data are too large for that, keep the report's choice.
-
-    Parameters
-    ----------
-    found : Candidates
-    split : Split
-        As models see it.
-    n_trials : int
-        Points for each model, the report's own among them; below 2 nothing is tried.
-    k, threshold
-        Length of the lists, and the least rating, of 1 to 5, that is relevant.
-    seed : int
-        Of the points drawn.
+    For each model of `searched` the report's own choice competes with points drawn at random, `n_trials` in all (below
+    2 nothing is tried); the others, and those whose card says that these data are too large for that, keep the report's
+    choice. The `split` is as models see it; lists have length `k`, and a rating, of 1 to 5, of `threshold` or more is
+    relevant; `seed` is that of the points.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)
     points: dict[str, list[dict[str, Any]]] = {name: [] for name in found.contenders}
     if n_trials > 1 and len(inner.test):
         for name, one in found.contenders.items():
-            if name in tries and not excess(one.card.most_searched, split.train):
-                drawn = draw(tries[name][1].space, n_trials - 1, seed)
+            space = tries[name][1].space if name in tries else None
+            if space and not excess(one.card.most_searched, split.train):
+                drawn = draw(space, n_trials - 1, seed)
                 points[name] = [as_point(found.parameters[name]), *drawn]
     fits = []
     for name, tried in points.items():

@@ -43,7 +43,8 @@ def prepare(
 ) -> str:
     """Read a file of ratings, check it, write it into `folder` in the project's form, and say in a line what was read.
 
-    What was read before, with the same options, is not read again.
+    What was read before, with the same options, is not read again. An `InvalidRatingsFile` names file, line and fix,
+    and leaves the folder as it was.
 
     Parameters
     ----------
@@ -60,11 +61,6 @@ def prepare(
         What to do where a user rates an item twice.
     items, users : path, optional
         Tables with a header, joined by id.
-
-    Raises
-    ------
-    InvalidRatingsFile
-        The message names file, line and fix. The folder is left as it was.
     """
     path, folder = Path(path), Path(folder)
     tables = {kind: Path(table) for kind, table in (("item", items), ("user", users)) if table is not None}
@@ -81,7 +77,7 @@ def prepare(
     low, high = check_scale(frame["rating"].to_numpy(), scale, source)
     step = step_of(frame["rating"].to_numpy())
     frame = resolve_duplicates(frame, duplicates, source)
-    rated = {kind: np.sort(pd.unique(frame[kind])) for kind in ("user", "item")}
+    rated = {kind: np.sort(np.asarray(pd.unique(frame[kind]))) for kind in ("user", "item")}
     for kind, ids in rated.items():
         if len(ids) < 2:
             fix = f"Recommendation needs at least two {kind}s; check --columns"

@@ -89,14 +89,8 @@ def fit_all(
 
     `splits` are on that scale; models see `starred` ones. The contenders `once` are slow, and fitted on the first split
     only; `changes` has hyperparameters that differ, by contender, `options` what else
-    `lib.experiment.protocol.table_fits` takes.
-
-    Returns
-    -------
-    fits : list of Record
-        Those that ended well.
-    remarks : dict
-        By contender and split, why it failed, or what was done otherwise so that it did not.
+    `lib.experiment.protocol.table_fits` takes. Returned are the records of fits that ended well, and, by contender and
+    split, why one failed or what was done otherwise so that it did not.
     """
     known = found.contenders
     options |= {"once": [name for name in once if name in known], "once_on": list(splits)[:1]}
@@ -104,7 +98,8 @@ def fit_all(
     wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.
     wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
-    fits, remarks = [], {}
+    fits: list[dict[str, Any]] = []
+    remarks = {}
     for fit in run_fits(wanted, parts_of({key: starred(split) for key, split in splits.items()})):
         where = fit["contender"], fit["split"]
         if "failure" in fit:

@@ -28,14 +28,9 @@ TEXTS = ("title", "gender", "occupation")
 
 
 def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of ``item`` or ``user`` (`kind`), text with a header or Parquet.
+    """Read a table of ``item`` or ``user`` (`kind`), text with a header or Parquet; say beside it what was read how.
 
-    Returns
-    -------
-    frame : DataFrame
-        Indexed by the `rated` ids, in their order; rows of ids that the file lacks are missing values.
-    notes : list of str
-        What was read how, in words.
+    It is indexed by the `rated` ids, in their order; rows of ids that the file lacks are missing values.
     """
     source = open_table(path, header=True)
     frame = source.frame()

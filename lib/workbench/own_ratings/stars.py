@@ -6,6 +6,7 @@ learn from ratings brought linearly onto 1 to 5, and their predictions are broug
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -65,8 +66,9 @@ def grouped_columns(table: pd.DataFrame | None, kind: str) -> tuple[pd.DataFrame
     return (pd.DataFrame(found, index=table.index) if found else None), frame
 
 
-def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
-    found, uses, tags = {}, {}, []
+def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[Hashable, str]]:
+    found, tags = {}, []
+    uses: dict[Hashable, str] = {}
     for name, column in table.items():
         if name == "title":
             uses[name] = "shown to readers"
@@ -84,12 +86,13 @@ def _item_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
             values, uses[name] = _in_words(name, column)
             tags += [] if values is None else [values]
     if tags:
-        found["tags"] = pd.concat(tags, axis=1).agg(lambda row: "|".join(filter(None, row)), axis=1)
+        found["tags"] = pd.concat(tags, axis=1).apply(lambda row: "|".join(filter(None, row)), axis=1)
     return found, uses
 
 
-def _user_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
-    found, uses, places = {}, {}, ["gender", "occupation"]
+def _user_groups(table: pd.DataFrame) -> tuple[dict, dict[Hashable, str]]:
+    found, places = {}, ["gender", "occupation"]
+    uses: dict[Hashable, str] = {}
     for name in sorted(table, key=lambda name: name not in ("age", "gender", "occupation")):
         column = table[name]
         if name == "age" and pd.api.types.is_numeric_dtype(column) and column.notna().any():
@@ -105,13 +108,13 @@ def _user_groups(table: pd.DataFrame) -> tuple[dict, dict[str, str]]:
     return found, uses
 
 
-def _in_words(name: str, column: pd.Series) -> tuple[pd.Series | None, str]:
+def _in_words(name: Hashable, column: pd.Series) -> tuple[pd.Series | None, str]:
     """Write a column as ``name: value``, empty where unknown; None, and why, where that is of no use."""
     distinct = column.nunique()
     if distinct < 2:
         return None, "not used: it has one value"
     if pd.api.types.is_numeric_dtype(column) and distinct > PARTS:
-        parts = np.ceil(column.astype(float).rank(pct=True) * PARTS)
+        parts = column.astype(float).rank(pct=True).mul(PARTS).apply(np.ceil)
         text = parts.map(lambda part: "" if pd.isna(part) else f"{name}: part {int(part)} of {PARTS}")
         return text, f"a number, in {PARTS} parts of equal size"
     if distinct > MOST_VALUES:

@@ -92,8 +92,8 @@ def user_lists(
             titles = [title + HIT * hit for title, hit in zip(titles_of(train, items), hits, strict=True)]
             shown.append((labels[name], sum(hits), titles))
         shown.sort(key=lambda one: -one[1])
-        for model, hits, titles in [("rated highest in training", "", titles_of(train, best)), *shown]:
-            rows.append((str(train.user_ids[user]), len(mine), model, hits, "  ·  ".join(titles)))
+        for model, n_hits, titles in [("rated highest in training", "", titles_of(train, best)), *shown]:
+            rows.append((str(train.user_ids[user]), len(mine), model, n_hits, "  ·  ".join(titles)))
     return pd.DataFrame(rows, columns=["user", "train", "model", "hits", "list"])
 
 
