@@ -141,11 +141,12 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
-    measurements = {key: measured(results, *key).set_index("model") for key in protocols}
+    measurements = {
+        key: {row["model"]: row for _, row in measured(results, *key).iterrows()} for key in protocols
+    }
     rows = []
     for anchor in anchors:
-        of_protocol = measurements[anchor.dataset, anchor.split, anchor.metric]
-        one = of_protocol.loc[anchor.ours] if anchor.ours in of_protocol.index else None
+        one = measurements[anchor.dataset, anchor.split, anchor.metric].get(anchor.ours)
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
         ours = {"ours_model": anchor.ours, "ours": value, "low": low, "high": high}
         beside = {"published": anchor.value, "difference": value - anchor.value, "note": _note(anchor, one)}
@@ -175,7 +176,7 @@ def _note(anchor: Anchor, one: pd.Series | None) -> str:
 def best_published(table: pd.DataFrame, *, comparable: bool = True) -> pd.Series | None:
     """Return the row with the lowest published error of those that are comparable, or of those that are not; None without."""
     rows = table[table["comparable"] == comparable]
-    return None if rows.empty else rows.loc[rows["published"].idxmin()]
+    return None if rows.empty else rows.iloc[rows["published"].argmin()]
 
 
 def why_not_comparable(anchors: Iterable[Anchor]) -> str:

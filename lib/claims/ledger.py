@@ -37,7 +37,7 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     rows = []
     for claim in claims.values():
         parts = verdicts[verdicts["id"] == claim.id]
-        verdict = settled.loc[claim.id, "verdict"]
+        verdict = str(settled.loc[claim.id, "verdict"])
         decides = _deciding_part(parts, verdict)
         rows.append(
             {
@@ -65,7 +65,7 @@ def _deciding_part(parts: pd.DataFrame, verdict: str) -> pd.Series:
     reported, low, high = (explaining[column].astype(float) for column in ("reported", "low", "high"))
     outside = (low - reported).clip(lower=0) + (reported - high).clip(lower=0)
     distance = (outside / reported.abs().where(reported != 0, 1.0)).fillna(0.0)
-    return explaining.loc[distance.idxmax()]
+    return explaining.iloc[distance.argmax()]
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -120,10 +120,10 @@ def read_toml(path: Path | str, **options) -> dict:
 
 def rounding_of(value: int | Decimal) -> float:
     """Return half a unit of a number's last printed digit: 0.910 is a figure to three places."""
-    return 0.5 * 10.0 ** (value.as_tuple().exponent if isinstance(value, Decimal) else 0)
+    return 0.5 * 10.0 ** (int(value.as_tuple().exponent) if isinstance(value, Decimal) else 0)
 
 
-def check_keys(here: str, entry: Mapping, required: set[str], optional: set[str] = frozenset()) -> None:
+def check_keys(here: str, entry: Mapping, required: set[str], optional: Set[str] = frozenset()) -> None:
     """Refuse an entry that lacks a key or has an unknown one; `here` says where it stands."""
     missing = required - set(entry)
     if missing:

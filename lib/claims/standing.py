@@ -27,11 +27,12 @@ REFITS = ("surprise_", "same_")
 class Standing:
     """Published errors under one protocol, rows of `anchor_table`, and the lowest of ours, a row of `measured`, if any.
 
-    `models` is how many of ours were measured, `name` what a reader sees for the lowest, `cite` the lowest comparable
-    published one's source.
+    `models` is how many of ours were measured, `name` what a reader sees for the lowest, `first` the lowest comparable
+    published one, `cite` its source.
     """
 
     rows: pd.DataFrame
+    first: pd.Series
     best: pd.Series | None
     models: int
     name: str
@@ -43,7 +44,7 @@ class Standing:
         ``below``: ours is lower by more than the published figure's rounding. ``inside``: our interval holds that figure.
         ``below_marked``: ours is lower than the lowest that is not comparable.
         """
-        first, marked = best_published(self.rows), best_published(self.rows, comparable=False)
+        first, marked = self.first, best_published(self.rows, comparable=False)
         ours = dict.fromkeys(MEASURED_COLUMNS, math.nan) if self.best is None else self.best
         gap = ours["value"] - first["published"]
         return {
@@ -76,5 +77,7 @@ def standings(
         own = own[~own["model"].str.startswith(REFITS)]
         best = None if own.empty else own.iloc[0]
         name = "" if best is None else names[best["model"]]
-        found[title] = Standing(rows, best, len(own), name, sources[best_published(rows)["source"]].cite)
+        first = best_published(rows)
+        assert first is not None, title  # each of them has figures that are comparable
+        found[title] = Standing(rows, first, best, len(own), name, sources[first["source"]].cite)
     return found

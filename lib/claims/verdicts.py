@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,7 +16,7 @@ CONDITION = "holds with a condition"
 FAILS = "does not hold"
 UNTESTED = "could not be tested"
 VERDICTS = (HOLDS, CONDITION, FAILS, UNTESTED)
-SEVERAL = {HOLDS: "hold", CONDITION: "hold with a condition", FAILS: "do not hold"}
+SEVERAL: dict[Hashable, str] = {HOLDS: "hold", CONDITION: "hold with a condition", FAILS: "do not hold"}
 
 COLUMNS = ("id", "project", "figure", "reported", "ours", "low", "high", "verdict", "reason", "evidence")
 """Columns of the table of verdicts, which the report publishes as ``claims.csv``."""
@@ -45,7 +45,7 @@ class Verdict:
     low: float = math.nan
     high: float = math.nan
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         here = f"the verdict on {self.id}, {self.figure}"
         if self.verdict not in VERDICTS:
             raise InvalidClaims(f"{here}: {self.verdict!r} is none of {', '.join(VERDICTS)}")

@@ -146,7 +146,7 @@ def as_text(value: Any, form: str = "") -> str:
     return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: Any) -> str:
     """Write seconds in words, such as ``"3.2 s"`` or ``"74 min 05 s"``; None as an en dash."""
     if seconds is None:
         return "–"

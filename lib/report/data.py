@@ -52,7 +52,8 @@ def shortened(text: str) -> str:
 def data_path(block: Figure | Table) -> str:
     """Return where, under reports/data/, the data behind a figure or table lies."""
     kind = "figures" if isinstance(block, Figure) else "tables"
-    return f"{kind}/{block.label}.csv{'.gz' if block.data.stat().st_size > LARGE else ''}"
+    large = block.data is not None and block.data.stat().st_size > LARGE
+    return f"{kind}/{block.label}.csv{'.gz' if large else ''}"
 
 
 def _write_records(pages: list[Page], runs_dir: Path, name: str, columns: Sequence[str], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ def svg(text: str, name: str, points: list | None = None) -> None:
     _publish({**bundle, POINTS_MIME: points} if points else bundle, name)
 
 
-def table(frame: pd.DataFrame, name: str, links: dict[str, list[str]] | None = None) -> None:
+def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | None = None) -> None:
     """Show a table; an empty one says "no rows". The index is not shown: reset it first if it says something.
 
     A column's heading and decimals are those of the quantity that its name means (`lib.report.columns`): ``test_rmse``,

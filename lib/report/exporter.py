@@ -46,8 +46,8 @@ class InlineExpressions(Preprocessor):
             cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
         except inline.Unanswered as error:
             again = f"Run it again: python run_notebooks.py --only {run} --force"
-            fix, place = again if run else "Execute the notebook.", {"run": run or None, "cell": index + 1}
-            raise RenderingError(f"an inline expression has no value: {error}", fix, **place) from None
+            problem, fix = f"an inline expression has no value: {error}", again if run else "Execute the notebook."
+            raise RenderingError(problem, fix, run=run or None, cell=index + 1) from None
         for condition in broken:
             log.warning(
                 "run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition

@@ -49,10 +49,10 @@ def use_style() -> None:
     mpl.rc("font", family="DejaVu Sans", size=9)
     mpl.rc("axes", titlesize=10, titleweight="bold", titlelocation="left", labelsize=9)
     mpl.rc("axes", edgecolor="#555555", linewidth=0.8, grid=True, axisbelow=True)
-    mpl.rc("axes", prop_cycle=mpl.cycler(color=list(PALETTE.values())))
+    mpl.rc("axes", prop_cycle=mpl.cycler(color=list(PALETTE.values())))  # type: ignore[attr-defined]  # it is there
     mpl.rc("axes.spines", top=False, right=False)
     mpl.rc("grid", color="#E4E4E4", linewidth=0.7)
-    mpl.rc(("xtick", "ytick"), labelsize=8, color="#444444")
+    mpl.rc(("xtick", "ytick"), labelsize=8, color="#444444")  # type: ignore[arg-type]  # takes several
     mpl.rc("legend", fontsize=8, frameon=False)
     mpl.rc("lines", linewidth=1.7, markersize=4.5)
     mpl.rc("patch", linewidth=0.5)
@@ -70,7 +70,8 @@ def colour(model: str) -> str:
 
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colours of one figure's models: `colour`'s, but where another of them has that, the next one of the palette."""
-    models, found = list(models), {}
+    models = list(models)
+    found: dict[str, str] = {}
     by_card = sorted(models, key=lambda name: not getattr(card_of(name), "colour", ""))
     for model in by_card:  # those with a colour on their card first
         mine = colour(model)

@@ -61,7 +61,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     }
     for page in report.pages:
         exporter.template_file = "front.html.j2" if page.is_front else "page.html.j2"
-        resources = {"view": _view(report, page, prose, environment), "current": page.file}
+        resources: dict[str, Any] = {"view": _view(report, page, prose, environment), "current": page.file}
         if not page.is_front:
             place, row = report.chapters.index(page), [None, *report.chapters, None]
             resources |= {"previous": row[place], "next": row[place + 2]}

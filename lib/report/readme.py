@@ -7,6 +7,7 @@ beside it, and no number in it is typed; its words are in ``lib/report/templates
 from __future__ import annotations
 
 import re
+from collections.abc import Hashable, Mapping
 
 import jinja2
 import pandas as pd
@@ -31,7 +32,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     board = board[board.index.isin(list(names))]
     settled = overall(claims)
 
-    def measured(run: str, metric: str, split: str) -> dict[str, float]:
+    def measured(run: str, metric: str, split: str) -> Mapping[Hashable, float]:
         rows = results[(results["run"] == run) & (results["metric"] == metric)]
         rows = rows[rows["split"].str.startswith(split) & (rows["fold"].isna() | (split == "kfold"))]
         return rows.groupby("model")["value"].mean().to_dict()
@@ -60,7 +61,7 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
         results["run"].isin(["one_table", "ensemble_100k"]) & ~results["model"].str.endswith("_member")
     ]
     means = mine.pivot_table(index="model", columns=["metric", "split"], values="value", aggfunc="mean")
-    errors, lists = means["rmse"], means["ndcg@10"]
+    errors, lists = pd.DataFrame(means["rmse"]), means["ndcg@10"]
     columns = {"A's split": errors[SPLIT], "u1 to u5": errors[list(FOLDS)].mean(axis=1, skipna=False)}
     return pd.concat({**columns, "by time": errors["chronological"], "nDCG@10": lists[SPLIT]}, axis=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ class RunWriter:
             partial.write_text(text, encoding="utf-8")
         display.svg(text, name, points)
 
-    def table(self, frame: pd.DataFrame, name: str, *, links: dict[str, list[str]] | None = None) -> None:
+    def table(self, frame: pd.DataFrame, name: str, *, links: Mapping[Hashable, list[str]] | None = None) -> None:
         """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table`."""
         self._keep_data(frame, "tables", name, "tbl-")
         display.table(frame, name, links)

@@ -7,6 +7,7 @@ belongs to a split is told by its test pairs: they are the split's own or they a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,8 @@ def rating_table(
     """
     table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
     wanted = pd.MultiIndex.from_frame(table[KEY])
-    found: dict[str, np.ndarray] = {}
-    folds: dict[str, str] = {}
+    found: dict[Any, np.ndarray] = {}
+    folds: dict[Any, Any] = {}
     for run in runs:
         stored = _stored(run, "predictions")
         stored = stored[stored["split"] == split.name]
@@ -86,8 +87,8 @@ def pool(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:
     """Sum each model's errors by user, over all rows: pooled folds add up a user's squared errors."""
-    users, ratings = table["user"].to_numpy(), table["rating"]
-    return {model: user_errors(users, ratings, table[model]) for model in models_of(table)}
+    users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
+    return {model: user_errors(users, ratings, table[model].to_numpy()) for model in models_of(table)}
 
 
 def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | None = None) -> pd.DataFrame:
@@ -103,7 +104,8 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
         ``model``, ``user``, ``rank`` (from 1, to k), ``item``; raw ids. Of several random starts the one with the lowest
         seed.
     """
-    parts, known = [], set()
+    parts: list[pd.DataFrame] = []
+    known: set[str] = set()
     for run in runs:
         stored = _stored(run, "top_k")
         stored = stored[(stored["split"] == split.name) & (stored["rank"] <= k)]
@@ -128,7 +130,7 @@ def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float =
     ValueError
         A model has lists for other users than the rest, so that no paired comparison is possible.
     """
-    found: dict[str, Ranking] = {}
+    found: dict[Any, Ranking] = {}
     users = None
     for model, rows in lists.groupby("model", sort=False):
         ids, places = np.unique(rows["user"].to_numpy(), return_inverse=True)
@@ -147,7 +149,7 @@ def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float =
 
 def parameter_counts(runs: Iterable[StoredRun], split: str) -> dict[str, float]:
     """Mean number of learned parameters of each model that a run measured on a split; models without one are absent."""
-    counts: dict[str, float] = {}
+    counts: dict[Any, float] = {}
     for run in runs:
         rows = run.metrics.query("metric == 'n_parameters' and split == @split").dropna(subset="value")
         counts = {**rows.groupby("model")["value"].mean().to_dict(), **counts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scipy import sparse
 from lib.statistics.multiple_testing import adjust
 
 
-def correlation_maps(table: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def correlation_maps(table: pd.DataFrame, models: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     r"""Pearson's correlation between models over the test ratings, of predictions and of errors.
 
     With :math:`\hat r^a_n` model a's prediction of the test rating :math:`r_n`: the correlation of
@@ -30,7 +30,7 @@ def correlation_maps(table: pd.DataFrame, models: Sequence[str]) -> tuple[pd.Dat
     return _correlations(predictions, models), _correlations(errors, models)
 
 
-def list_maps(lists: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def list_maps(lists: pd.DataFrame, models: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     r"""Shared films of every pair of models' lists: for the same user, and for two different users.
 
     With :math:`L^a_u` model a's list for user u, the mean over users of :math:`|L^a_u \cap L^b_u|`, and the mean over
@@ -65,7 +65,7 @@ def list_maps(lists: pd.DataFrame, models: Sequence[str]) -> tuple[pd.DataFrame,
             f"lists must be for the same users, at least two, with every model; of {n} users "
             + ", ".join(f"{name} serves {m}" for name, m in served.items() if m != n or m < 2)
         )
-    rows = pd.Index(models).get_indexer(lists["model"])
+    rows = pd.Index(models).get_indexer(pd.Index(lists["model"]))
     shape = len(models), n * len(items)
     listed = sparse.coo_array((np.ones(len(lists)), (rows, user_codes * len(items) + item_codes)), shape)
     listed = listed.tocsr()
@@ -129,7 +129,7 @@ def pairs_of(square: pd.DataFrame, name: str) -> pd.DataFrame:
     )
 
 
-def _correlations(columns: np.ndarray, models: Sequence[str]) -> pd.DataFrame:
+def _correlations(columns: np.ndarray, models: list[str]) -> pd.DataFrame:
     centred = columns - columns.mean(axis=0)
     # A constant column centres to rounding errors, which correlate with anything.
     varies = np.ptp(columns, axis=0) > 0

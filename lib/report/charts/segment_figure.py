@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -31,8 +32,8 @@ def segment_figure(
     axis.plot(
         inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model"
     )
-    winner = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
-    choice = {
+    winner: dict[str, Any] = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
+    choice: dict[str, Any] = {
         "markerfacecolor": "none",
         "markeredgecolor": PALETTE["vermilion"],
         "markersize": 10,
