@@ -46,7 +46,10 @@ class InlineExpressions(Preprocessor):
             cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
         except inline.Unanswered as error:
             again = f"Run it again: python run_notebooks.py --only {run} --force"
-            problem, fix = f"an inline expression has no value: {error}", again if run else "Execute the notebook."
+            problem, fix = (
+                f"an inline expression has no value: {error}",
+                again if run else "Execute the notebook.",
+            )
             raise RenderingError(problem, fix, run=run or None, cell=index + 1) from None
         for condition in broken:
             log.warning(

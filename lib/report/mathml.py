@@ -8,7 +8,10 @@ from xml.etree import ElementTree
 
 _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 _FORMULA = re.compile(r"<math\b.*?</math>", re.S)
-_BARS: dict[str | None, tuple[str, ...]] = {"\u2016": (r"\left\lVert", r"\left\Vert"), "|": (r"\left|", r"\left\lvert", r"\left\vert")}
+_BARS: dict[str | None, tuple[str, ...]] = {
+    "\u2016": (r"\left\lVert", r"\left\Vert"),
+    "|": (r"\left|", r"\left\lvert", r"\left\vert"),
+}
 """Bars, and how a formula says that they shall grow with what they hold."""
 
 

@@ -83,7 +83,9 @@ class RunWriter:
             partial.write_text(text, encoding="utf-8")
         display.svg(text, name, points)
 
-    def table(self, frame: pd.DataFrame, name: str, *, links: Mapping[Hashable, list[str]] | None = None) -> None:
+    def table(
+        self, frame: pd.DataFrame, name: str, *, links: Mapping[Hashable, list[str]] | None = None
+    ) -> None:
         """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table`."""
         self._keep_data(frame, "tables", name, "tbl-")
         display.table(frame, name, links)

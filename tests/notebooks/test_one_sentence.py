@@ -30,7 +30,7 @@ def test_a_missing_run_shows_one_sentence_and_its_command(shell, tmp_path, monke
         shell, f"from lib.experiment.stored_runs import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
     )
     assert text == str(error)
-    assert text.endswith("python run_notebooks.py --only svd") and "\n" not in text
+    assert text.endswith("Make it with: python run_notebooks.py --only svd") and "\n" not in text
     assert isinstance(error, FileNotFoundError)
 
 

@@ -51,11 +51,7 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
 def draw(space: Space, n: int, seed: int) -> list[dict[str, Any]]:
     """Draw points of a space at random; the same seed gives the same points."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-<<<<<<< HEAD
     return [study.ask(dict(space)).params for _ in range(n)]
-=======
-    return [study.ask(space).params for _ in range(n)]
->>>>>>> ty-m3
 
 
 def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
