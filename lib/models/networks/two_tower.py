@@ -69,7 +69,7 @@ class TwoTower(KerasNetwork):
             "item_dense_size": 16,
             "final_size": 16,
             "batch_size": 128,
-            "max_epochs": 60,
+            "epochs": 40,
             "learning_rate": 0.01,
         },
     )
