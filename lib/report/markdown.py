@@ -141,7 +141,7 @@ class Markdown:
         )
 
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Str":
                 return [
                     element("Str", part)
@@ -176,7 +176,7 @@ class Markdown:
 
     def _for_html(self, piece: Piece) -> list:
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
                 css = "xref" if url.startswith(_REF) else ""
@@ -187,8 +187,8 @@ class Markdown:
                 text = [*walk(text, visit), element("RawInline", ["html", sign])]
                 return [element(kind, [level, [ident, [], []], text])]
             if kind == "Table":
-                before = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
-                before, after = (element("RawBlock", ["html", tag]) for tag in (before, "</div>"))
+                start = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
+                before, after = (element("RawBlock", ["html", tag]) for tag in (start, "</div>"))
                 return [before, element(kind, walk(content, visit)), after]
             if kind == "CodeBlock":
                 code = highlight(content[1], (content[0][1] or ["text"])[0])
@@ -205,7 +205,7 @@ class Markdown:
             return [start, *content, end]
 
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
                 text, place = walk(text, visit), self.resolve(url, piece.page, piece.cell)[1]

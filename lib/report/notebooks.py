@@ -95,7 +95,8 @@ def read_page(run, folder: Path) -> Page:
         fix = f"Execute it: python run_notebooks.py --only {run.id}"
         raise RenderingError("there is no executed notebook", fix, run=run.id)
     notebook, _ = NotebookReader().from_notebook_node(nbformat.read(path, as_version=4), {"run": run.id})
-    title, blocks, noisy = "", [], []
+    blocks: list[Block] = []
+    title, noisy = "", list[int]()
     for cell in notebook.cells:
         number, before = cell.metadata.number, len(blocks)
         if cell.cell_type == "markdown":
@@ -219,10 +220,10 @@ class _CodeCell:
 def _or_empty(block: Block) -> Block:
     """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
     if isinstance(block, Figure) and block.data is not None:
-        rows = block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
+        empty = not block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
     else:
-        rows = not (isinstance(block, Table) and block.label) or block.rows
-    return block if rows else Empty(block.cell, block.label, block.caption)
+        empty = isinstance(block, Table) and bool(block.label) and not block.rows
+    return Empty(block.cell, block.label, block.caption) if isinstance(block, Labelled) and empty else block
 
 
 def _table_cell(value: dict | str) -> TableCell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -158,7 +158,7 @@ class Chain:
         self.parts: list[Group | Side] = []
         first = 0
         for one in (*groups, *sides):
-            kind = Group if isinstance(one, OneHot) else Side
+            kind: Callable[..., Group | Side] = Group if isinstance(one, OneHot) else Side
             self.parts.append(kind(one, first, n_factors, rng))
             first += len(self.parts[-1].starts) - 1
         self.sizes = np.concatenate([np.diff(part.starts) for part in self.parts])
@@ -251,7 +251,7 @@ class Chain:
                 part.draw_factor(factor, *prior, self._noise(part), self.alpha)
         self._turn_over(last, self._nothing, self.n_factors - 1)
 
-    def _turn_over(self, done: Part, part: Part, factor: int) -> None:
+    def _turn_over(self, done: Part, part: Group | Side, factor: int) -> None:
         part.ready(factor)
         drawn = done.before, done.own[factor], done.gained
         coming = part.own[factor], part.sums

@@ -17,6 +17,8 @@ from lib.models.lists.item_weights import check, implicit_matrix
 BLOCK = 8192
 """Triplets drawn at once where each has its own step."""
 
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 class BPR(Recommender):
     r"""Matrix factorisation with film biases under Bayesian personalised ranking (Rendle et al. 2009).
@@ -163,24 +165,24 @@ class BPR(Recommender):
         vectors *= np.float32(self.initial_scale)
         return weights
 
-    def _parts(self, weights: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _parts(self, weights: np.ndarray, n_users: int) -> Three:
         """Return user vectors, film vectors and film biases as views of such a vector."""
         k = self.n_factors
         n_items = (len(weights) - n_users * k) // (k + 1)
         users, items, biases = np.split(weights, [n_users * k, (n_users + n_items) * k])
         return users.reshape(-1, k), items.reshape(-1, k), biases
 
-    def _sgd(self, parts: tuple) -> Callable[[tuple], float]:
+    def _sgd(self, parts: Three) -> Callable[[Three], float]:
         """Return what takes a step for each of some triplets, and returns the sum of their losses."""
         return lambda triplets: sgd_pass(*parts, *triplets, self.learning_rate, self.l2)
 
-    def _adam(self, weights: np.ndarray, parts: tuple) -> Callable[[tuple], float]:
+    def _adam(self, weights: np.ndarray, parts: Three) -> Callable[[Three], float]:
         """Return the same for one step with all of them."""
         gradient = np.zeros_like(weights)
         slopes = self._parts(gradient, len(parts[0]))
         adam = Adam({"all": weights}, self.learning_rate)
 
-        def take_step(triplets: tuple) -> float:
+        def take_step(triplets: Three) -> float:
             loss = add_slopes(*parts, *triplets, self.l2, *slopes)
             shorten(gradient, self.clip_norm)
             adam.step({"all": gradient})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from operator import ge, gt
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -41,7 +42,7 @@ class ItemWeights(Recommender):
         self.mean_scores_ = np.asarray(mean @ self.weights_).ravel()
 
     @abstractmethod
-    def _weights(self, history: sparse.csr_array) -> np.ndarray | sparse.csr_array:
+    def _weights(self, history: sparse.csr_array) -> Any:
         """Make W from X."""
 
     def predict(self, users, items, times=None) -> np.ndarray:
