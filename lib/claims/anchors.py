@@ -77,11 +77,8 @@ REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 def load_anchors(path: Path | str = PATH) -> list[Anchor]:
     """Read and check the file of published results.
 
-    Raises
-    ------
-    InvalidClaims
-        An unknown or missing key, an id twice, a source that is not described, an unknown data set, split or metric,
-        an error outside the rating scale, or a figure that is not comparable without a reason.
+    Raises InvalidClaims: an unknown or missing key, an id twice, a source that is not described, an unknown data set,
+    split or metric, an error outside the rating scale, or a figure that is not comparable without a reason.
     """
     content = read_toml(path, parse_float=Decimal)
     check_keys(str(path), content, {"anchors", "sources"})

@@ -56,10 +56,7 @@ def prose_key(page: Page, place: int) -> str:
 def assemble(plan, pages: list[Page]) -> Report:
     """Bring pages, numbers and parsed prose together.
 
-    Raises
-    ------
-    RenderingError
-        See `Numbering` and `Markdown`.
+    Raises RenderingError: see `Numbering` and `Markdown`.
     """
     numbering = Numbering(pages)
     pieces = [Piece("report:description", plan.report.get("description", ""))]

@@ -56,10 +56,7 @@ class Heading:
 class Markdown:
     """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
 
-    Raises
-    ------
-    RenderingError
-        A cross-reference points nowhere, or a formula is one that pandoc can't read.
+    Raises RenderingError: a cross-reference points nowhere, or a formula is one that pandoc can't read.
     """
 
     def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
@@ -230,11 +227,7 @@ class Markdown:
         """Return where a link of a page leads: in HTML, and in Typst as a label in angle brackets or an address.
 
         A link that is not safe, or has no address outside the report and no place in it, leads nowhere: an empty text.
-
-        Raises
-        ------
-        RenderingError
-            It is a label that no figure, table or page has, or a section that its page lacks.
+        Raises RenderingError: it is a label that no figure, table or page has, or a section that its page lacks.
         """
         place: dict[str, Any] = {"run": page.id if page else None, "cell": cell}
         name = url.removeprefix(_REF).removeprefix("@")

@@ -49,11 +49,8 @@ _ACTIVE = re.compile(
 def read_pages(plan, runs_dir: Path) -> list[Page]:
     """Parse the executed notebook of every run, the front page first, then in the plan's order.
 
-    Raises
-    ------
-    RenderingError
-        A run has no executed notebook, its notebook failed, two runs are the front page, or a cell breaks
-        the conventions that `read_page` checks.
+    Raises RenderingError: a run has no executed notebook, its notebook failed, two runs are the front page, or a cell
+    breaks the conventions that `read_page` checks.
     """
     front = [run for run in plan.runs if run.part == FRONT]
     if len(front) > 1:
@@ -84,11 +81,8 @@ def _told_apart(page: Page) -> Page:
 def read_page(run, folder: Path) -> Page:
     """Parse one run's executed notebook.
 
-    Raises
-    ------
-    RenderingError
-        The notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a label is
-        malformed; a labelled cell shows nothing, or more than one figure or table.
+    Raises RenderingError: the notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a
+    label is malformed; a labelled cell shows nothing, or more than one figure or table.
     """
     path = folder / "notebook.ipynb"
     if not path.exists():

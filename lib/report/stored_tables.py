@@ -25,7 +25,9 @@ def rating_table(
 ) -> pd.DataFrame:
     """Bring the stored test predictions of all models measured on a split into one table.
 
-    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be there.
+    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be
+    there. Raises ValueError: a model that predicted the split's pairs was measured against other ratings, or one of
+    `models` is not there.
 
     Returns
     -------
@@ -33,11 +35,6 @@ def rating_table(
         ``user``, ``item``, ``rating`` (raw ids) and a column of predictions a model, on the rating scale. Only models
         that predicted exactly the split's test pairs; of several random starts the one with the lowest seed. No such
         model leaves the first three columns. ``attrs["folds"]`` names the stored fold of each model.
-
-    Raises
-    ------
-    ValueError
-        A model that predicted the split's pairs was measured against other ratings, or one of `models` is not there.
     """
     table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
     wanted = pd.MultiIndex.from_frame(table[KEY])
@@ -125,10 +122,7 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
     """Measure each model's lists, of `list_table`, against the split's test ratings of `threshold` or more.
 
-    Raises
-    ------
-    ValueError
-        A model has lists for other users than the rest, so that no paired comparison is possible.
+    Raises ValueError: a model has lists for other users than the rest, so that no paired comparison is possible.
     """
     found: dict[Any, Ranking] = {}
     users = None

@@ -78,7 +78,8 @@ def sample(
     """Draw from the posterior of a factorisation machine (Rendle 2012, "Factorization machines with libFM", section 3.3).
 
     Every weight and factor has a normal prior, with a mean and a precision a group and factor that are drawn along; so is
-    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones.
+    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones. Raises
+    ValueError: more samples than sweeps, or none.
 
     Parameters
     ----------
@@ -92,11 +93,6 @@ def sample(
     seed : int
     n_classes : int
         Ratings are what an ordered probit (Albert and Chib 1993) makes of the score: 0 for the score and normal noise.
-
-    Raises
-    ------
-    ValueError
-        More samples than sweeps, or none.
     """
     if not 1 <= n_samples <= n_iterations:
         raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")

@@ -39,7 +39,9 @@ class BPR(Recommender):
     and so gets a list much like that of most popular films. With `negative_power` 0 an unrated film is a negative like
     any other and sinks below nearly all. Otherwise it is never drawn; it is then given the mean vector of the films that
     are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film. Factors are
-    of single precision, as `implicit` has them; scores are computed in double.
+    of single precision, as `implicit` has them; scores are computed in double. Raises ValueError: a parameter is out of
+    its range, no rating reaches `threshold`, or no user has a film that could be a negative. FloatingPointError: a
+    weight or the loss is no longer finite after an epoch.
 
     Parameters
     ----------
@@ -83,13 +85,6 @@ class BPR(Recommender):
         validation data.
     n_skipped_ : int
         Triplets left out, over all epochs, since no negative was found.
-
-    Raises
-    ------
-    ValueError
-        A parameter is out of its range, no rating reaches `threshold`, or no user has a film that could be a negative.
-    FloatingPointError
-        A weight or the loss is no longer finite after an epoch.
     """
 
     card = Card(

@@ -70,6 +70,8 @@ class ItemWeights(Recommender):
     def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
         """Score the catalogue for anybody, in training or not, from the films that they have rated.
 
+        Raises ValueError: the histories are of another catalogue.
+
         Parameters
         ----------
         histories : sparse array, shape (n, n_items)
@@ -80,11 +82,6 @@ class ItemWeights(Recommender):
         -------
         ndarray of float64, shape (n, n_items)
             A row without entries gets the mean score of all training users. The films of the history are not masked.
-
-        Raises
-        ------
-        ValueError
-            The histories are of another catalogue.
         """
         rows = as_ones(histories, self)
         scores = rows @ self.weights_

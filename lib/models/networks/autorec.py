@@ -237,6 +237,7 @@ class AutoRec(StoppedNetwork):
         """Predict pairs with other ratings than the training ones as the network's input.
 
         Fed the ratings that are then asked for, the network may repeat them: project D's test error is such a one.
+        Raises ValueError: `inputs` does not share the id maps.
 
         Parameters
         ----------
@@ -248,11 +249,6 @@ class AutoRec(StoppedNetwork):
         -------
         ndarray of float64, shape (n,)
             As `predict`; a row without ratings in `inputs` is cold.
-
-        Raises
-        ------
-        ValueError
-            `inputs` does not share the id maps.
         """
         users, items = self._pairs(users, items)
         if (inputs.n_users, inputs.n_items) != (self.n_users_, self.n_items_):

@@ -194,6 +194,8 @@ class MultiVAE(NetworkModel):
     def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
         """Score the catalogue for anybody, in training or not, from the films that they have rated.
 
+        Raises ValueError: the histories are of another catalogue.
+
         Parameters
         ----------
         histories : sparse array, shape (n, n_items)
@@ -203,11 +205,6 @@ class MultiVAE(NetworkModel):
         -------
         ndarray of float64, shape (n, n_items)
             A row without entries gets the mean training user's scores. The films of the history are not masked.
-
-        Raises
-        ------
-        ValueError
-            The histories are of another catalogue.
         """
         bags = as_ones(histories, self)
         latent = self._network().encode(self.weights_, bags)

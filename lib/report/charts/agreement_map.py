@@ -43,17 +43,13 @@ def list_maps(lists: pd.DataFrame, models: list[str]) -> tuple[pd.DataFrame, pd.
     users are permuted at random: agreement on which films are recommendable, without any on who likes them. It is
     computed in closed form, over all pairs of users, not drawn.
 
-    `lists` have ``model``, ``user``, ``item``: one row a film in a list, no film twice in one.
+    `lists` have ``model``, ``user``, ``item``: one row a film in a list, no film twice in one. Raises ValueError: a
+    model without lists, lists for different users, or fewer than two users.
 
     Returns
     -------
     (DataFrame, DataFrame)
         Models x models, in films: same user, different users. The first's diagonal holds the mean length of the lists.
-
-    Raises
-    ------
-    ValueError
-        A model without lists, lists for different users, or fewer than two users.
     """
     lists = lists[lists["model"].isin(models)]
     users, user_codes = np.unique(lists["user"].to_numpy(), return_inverse=True)
