@@ -33,7 +33,8 @@ def similarity_matrix(
     the neighborhood", section 2.2, where :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the
     sums). Work is the sum of the squared numbers of ratings a user: one pass over the pairs of films that each user has
     rated. Raises ValueError: `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use
-    `neighbour_lists`.
+    `neighbour_lists`. Returns float32 of shape (n_items, n_items): in -1 to 1, symmetric to the bit. 0 on the diagonal,
+    for pairs without common raters, and where either film's :math:`x_{ui}` are all 0 there.
 
     Parameters
     ----------
@@ -42,12 +43,6 @@ def similarity_matrix(
         :math:`\lambda`, in common raters: with as many a correlation keeps half its value.
     baseline : Bias, optional
         Fitted on `train`; by default one with its default penalties is fitted here.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, n_items)
-        In -1 to 1, symmetric to the bit. 0 on the diagonal, for pairs without common raters, and where either film's
-        :math:`x_{ui}` are all 0 there.
     """
     if train.n_items > MOST_ITEMS:
         raise ValueError(
