@@ -45,9 +45,10 @@ lab: $(READY)        ## Open JupyterLab on its start page, notebooks/START.md
 	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" IPYTHONDIR="$(CURDIR)/jupyter/ipython" \
 	    $(BIN)/jupyter lab --notebook-dir=notebooks $(ARGS)
 
-lint: $(READY)       ## Check style and format of code and notebooks
+lint: $(READY)       ## Check style and format of code and notebooks, and the library's types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(READY)     ## Mend what can be mended of it
 	$(BIN)/ruff check --fix .
@@ -62,4 +63,4 @@ lock:                ## Resolve requirements.in into requirements.txt and enviro
 	$(PYTHON) -m lib.report.environment
 
 clean:               ## Remove the environment, caches and runs; data/raw and the rendered report stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .coverage reports/runs reports/by_hand reports/own reports/reruns *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .coverage reports/runs reports/by_hand reports/own reports/reruns *.egg-info

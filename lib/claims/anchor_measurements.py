@@ -28,12 +28,8 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     A model without results on five random folds (``kfold_5``) that was measured on all of GroupLens's folds u1 to u5 is
     summarised over these: they too part the ratings into five, though by blocks of users rather than at random.
 
-    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`; those without a value are left out.
-
-    Returns
-    -------
-    DataFrame
-        `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``.
+    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`; those without a value are left out. Returns a
+    DataFrame: `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``.
     """
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
     found = _summary(rows[rows["split"] == split], split)

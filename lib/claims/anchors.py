@@ -77,11 +77,8 @@ REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 def load_anchors(path: Path | str = PATH) -> list[Anchor]:
     """Read and check the file of published results.
 
-    Raises
-    ------
-    InvalidClaims
-        An unknown or missing key, an id twice, a source that is not described, an unknown data set, split or metric,
-        an error outside the rating scale, or a figure that is not comparable without a reason.
+    Raises InvalidClaims: an unknown or missing key, an id twice, a source that is not described, an unknown data set,
+    split or metric, an error outside the rating scale, or a figure that is not comparable without a reason.
     """
     content = read_toml(path, parse_float=Decimal)
     check_keys(str(path), content, {"anchors", "sources"})
@@ -129,15 +126,11 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     """Put our results beside published ones.
 
     `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure
-    or not.
-
-    Returns
-    -------
-    DataFrame
-        A row an anchor, in their order: what it holds, its source by id, its value as ``published`` and its counterpart as
-        ``ours_model``; ``ours`` with the interval of `lib.claims.anchor_measurements.measured` as ``low`` and ``high``;
-        ``difference`` as ours minus published (below zero: ours has the lower error); and in ``note`` why they differ. Where
-        our counterpart was not measured on that split, ours is NaN and the note says so.
+    or not. Returns a DataFrame: a row an anchor, in their order: what it holds, its source by id, its value as
+    ``published`` and its counterpart as ``ours_model``; ``ours`` with the interval of
+    `lib.claims.anchor_measurements.measured` as ``low`` and ``high``; ``difference`` as ours minus published (below
+    zero: ours has the lower error); and in ``note`` why they differ. Where our counterpart was not measured on that
+    split, ours is NaN and the note says so.
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
@@ -205,13 +198,10 @@ def readers_table(
 ) -> pd.DataFrame:
     """Turn rows of `anchor_table` into what a reader sees: squared errors before absolute ones, lowest first.
 
-    `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its name.
-
-    Returns
-    -------
-    DataFrame
-        ``published_model``, ``source`` (author and year), ``metric``, ``published``, ``our_counterpart`` and ``interval``
-        (missing where there is none), ``value: Ours``, ``difference: Ours − published``, ``why_they_differ`` and ``url``.
+    `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its
+    name. Returns a DataFrame: ``published_model``, ``source`` (author and year), ``metric``, ``published``,
+    ``our_counterpart`` and ``interval`` (missing where there is none), ``value: Ours``, ``difference: Ours −
+    published``, ``why_they_differ`` and ``url``.
     """
     rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
     bounds = zip(rows["low"], rows["high"], strict=True)

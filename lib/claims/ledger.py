@@ -24,14 +24,10 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
     size, or else the first.
 
-    `verdicts` are as of `lib.claims.rules.Rules.judge`: every part has one.
-
-    Returns
-    -------
-    DataFrame
-        ``id``, ``project``, ``model``, ``statement``, ``parts`` (figures and statement), ``holding`` (those that hold without
-        a condition), ``verdict``, ``decided_by``, and the deciding part's ``reported``, ``ours``, ``low``, ``high`` (NaN where
-        it has none), ``reason`` and ``evidence`` (empty where nothing could be tested).
+    `verdicts` are as of `lib.claims.rules.Rules.judge`: every part has one. Returns a DataFrame: ``id``, ``project``,
+    ``model``, ``statement``, ``parts`` (figures and statement), ``holding`` (those that hold without a condition),
+    ``verdict``, ``decided_by``, and the deciding part's ``reported``, ``ours``, ``low``, ``high`` (NaN where it has
+    none), ``reason`` and ``evidence`` (empty where nothing could be tested).
     """
     settled = overall(verdicts)
     rows = []

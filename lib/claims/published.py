@@ -63,11 +63,8 @@ class Claims(dict[str, Claim]):
 def load_claims(path: Path | str = PATH) -> Claims:
     """Read and check the file of claims.
 
-    Raises
-    ------
-    InvalidClaims
-        An unknown or missing key, an id twice, an unknown project, a figure that is not a finite number, or a claim
-        without anything to judge.
+    Raises InvalidClaims: an unknown or missing key, an id twice, an unknown project, a figure that is not a finite
+    number, or a claim without anything to judge.
     """
     content = read_toml(path, parse_float=Decimal)
     check_keys(str(path), content, {"projects", "claims"})

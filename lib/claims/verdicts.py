@@ -28,12 +28,8 @@ class Verdict:
 
     `verdict` is one of `VERDICTS`, `reason` one sentence, `evidence` the ``"run:label"`` of the table or figure that shows it,
     empty only for what could not be tested. `ours` is our figure, or the number that decides a statement, with its interval;
-    NaN where there is none.
-
-    Raises
-    ------
-    InvalidClaims
-        Another verdict, no reason, no evidence, or bounds that do not enclose ours.
+    NaN where there is none. Raises InvalidClaims: another verdict, no reason, no evidence, or bounds that do not
+    enclose ours.
     """
 
     id: str
@@ -65,12 +61,7 @@ def judge_figure(published: Figure, low: float, high: float, tolerance: float | 
 
     It holds if ``low - tolerance <= reported <= high + tolerance``. The rule is blind to direction: a figure that is
     worse than ours does not hold either. `tolerance` is what the figure leaves open, in its own units: its rounding, or
-    what a rule says. What has a NaN bound could not be tested.
-
-    Raises
-    ------
-    InvalidClaims
-        `tolerance` is negative or NaN.
+    what a rule says. What has a NaN bound could not be tested. Raises InvalidClaims: `tolerance` is negative or NaN.
     """
     reported, tolerance = published.reported, published.rounding if tolerance is None else tolerance
     if not tolerance >= 0:
@@ -105,12 +96,8 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
 
     What could not be tested does not count while anything else was tested. All parts hold: the claim holds. The
     statement fails, or at least half of the parts do: it does not hold, however many side figures agree. Otherwise it
-    holds with a condition.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by claim id, in the table's order: ``project``, ``verdict`` and a count for each of `VERDICTS`.
+    holds with a condition. Returns a DataFrame: indexed by claim id, in the table's order: ``project``, ``verdict`` and
+    a count for each of `VERDICTS`.
     """
     counts = pd.crosstab(table["id"], table["verdict"]).reindex(columns=list(VERDICTS), fill_value=0)
     counts = counts.reindex(table["id"].unique())

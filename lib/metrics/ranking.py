@@ -69,6 +69,8 @@ def evaluate_ranking(
               finitely); only with `train`
     ========= ====================================================================================================
 
+    Raises ValueError: k is larger than the lists, the catalogues differ in size, or no user has a relevant test film.
+
     Parameters
     ----------
     top : TopK
@@ -79,11 +81,6 @@ def evaluate_ranking(
         At most the lists' length, which is the default.
     threshold : float
         On the rating scale: a test rating of at least this is relevant.
-
-    Raises
-    ------
-    ValueError
-        k is larger than the lists, the catalogues differ in size, or no user has a relevant test film.
     """
     for name, other in (("test", test), ("train", train)):
         if other is not None and other.n_items != top.n_items:

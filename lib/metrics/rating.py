@@ -58,17 +58,15 @@ class UserErrors:
 def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray) -> UserErrors:
     """Sum the errors of each user.
 
+    Raises ValueError: no pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs would flatter
+    the model.
+
     Parameters
     ----------
     users : int array, shape (n,)
         User codes of the test pairs, in any order.
     ratings, predictions : float arrays, shape (n,)
         On the rating scale; sums are in float64 whatever the input's precision.
-
-    Raises
-    ------
-    ValueError
-        No pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs would flatter the model.
     """
     ratings, predictions = _checked(ratings, predictions)
     users = np.asarray(users)

@@ -102,7 +102,9 @@ def sampled_ranks(
     among 17,770; in a small catalogue they do, and a model that has seen their ratings puts the liked ones first, so that
     its hit rate suffers for what it knows: `exclude` keeps them out.
 
-    The samples depend on the test ratings and the seed, not on the model, so that models are compared in pairs.
+    The samples depend on the test ratings and the seed, not on the model, so that models are compared in pairs. Raises
+    ValueError: no test rating is at the top of the scale, a user has fewer than n films to draw from, a score is NaN or
+    infinite, a parameter is out of range, or the id maps differ.
 
     Parameters
     ----------
@@ -114,12 +116,6 @@ def sampled_ranks(
         Films never drawn for a user, besides the case's own: none (the paper), or those that the user has rated in train
         and test (Cremonesi, Koren and Turrin 2010).
     seed : int
-
-    Raises
-    ------
-    ValueError
-        No test rating is at the top of the scale, a user has fewer than n films to draw from, a score is NaN or infinite,
-        a parameter is out of range, or the id maps differ.
     """
     if (train.n_users, train.n_items) != (test.n_users, test.n_items):
         raise ValueError("train and test do not share their id maps; use the two parts of one split")

@@ -43,10 +43,7 @@ def label(name: str) -> str:
 def place_of(name: str) -> str:
     """Return where a model's class stands, ``module:Class``, by its registered name or by these very words.
 
-    Raises
-    ------
-    KeyError
-        No model has that name; the message names the nearest ones.
+    Raises KeyError: no model has that name; the message names the nearest ones.
     """
     known = cards()
     if name not in known and ":" not in name:

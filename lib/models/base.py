@@ -46,17 +46,14 @@ class Recommender(ABC):
     def fit(self, train: Interactions, *, validation: Interactions | None = None) -> Self:
         """Learn from `train`.
 
+        Raises ValueError: `train` is empty, or `validation` does not share its id maps.
+
         Parameters
         ----------
         train : Interactions
             Side information, where the model uses any, is read from its tables.
         validation : Interactions, optional
             For early stopping, where the model has any; never learned from. Ignored by other models.
-
-        Raises
-        ------
-        ValueError
-            `train` is empty, or `validation` does not share its id maps.
         """
         self._begin(train, validation)
         self._fit(train, validation)
@@ -77,6 +74,8 @@ class Recommender(ABC):
     def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
         """Predict ratings of pairs.
 
+        Raises ValueError: `users`, `items` and `times` are not equally long.
+
         Parameters
         ----------
         users, items : int arrays, shape (n,)
@@ -89,11 +88,6 @@ class Recommender(ABC):
         -------
         ndarray of float64, shape (n,)
             In units of the rating scale, always finite, not clipped to it: orderings need the unclipped value.
-
-        Raises
-        ------
-        ValueError
-            `users`, `items` and `times` are not equally long.
         """
 
     def score(self, users: np.ndarray) -> np.ndarray:
@@ -155,10 +149,7 @@ class Recommender(ABC):
     def load(cls, path: Path | str) -> Self:
         """Read a model that `save` wrote.
 
-        Raises
-        ------
-        ValueError
-            The file holds another class of model, or no model.
+        Raises ValueError: the file holds another class of model, or no model.
         """
         with np.load(path, allow_pickle=False) as file:
             if "__model__" not in file:

@@ -85,10 +85,7 @@ class Card:
 def read_cards(folders: tuple[str, ...], package: str) -> dict[str, Card]:
     """Read the cards in the files of a package by the models' names, in the order of the files; none is imported.
 
-    Raises
-    ------
-    ValueError
-        A card is not made of literals, lacks an argument or has one too many, or has another one's name.
+    Raises ValueError: a card is not made of literals, lacks an argument or has one too many, or has another one's name.
     """
     found: dict[str, Card] = {}
     for folder in map(Path, folders):

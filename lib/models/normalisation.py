@@ -26,10 +26,7 @@ class UserMean:
     def fit(self, train: Interactions) -> Self:
         """Learn the users' means.
 
-        Raises
-        ------
-        ValueError
-            `train` is empty.
+        Raises ValueError: `train` is empty.
         """
         if len(train) == 0:
             raise ValueError("UserMean.fit: the training set holds no ratings")

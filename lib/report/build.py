@@ -24,12 +24,8 @@ def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
 
     `plan` has title, subtitle, description, and the runs in the report's order; `runs_dir` holds ``<run>/notebook.ipynb`` and
     what else each run left. `output_dir` is made if absent; files in it that this build does not own, such as runs/ and
-    data/benchmarks.csv, stay. Without `pdf` the site does not link to one, and an older report.pdf stays.
-
-    Raises
-    ------
-    RenderingError
-        Something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
+    data/benchmarks.csv, stay. Without `pdf` the site does not link to one, and an older report.pdf stays. Raises
+    RenderingError: something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
     """
     started = time.perf_counter()
     pages = read_pages(plan, runs_dir)

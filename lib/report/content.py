@@ -56,10 +56,7 @@ def prose_key(page: Page, place: int) -> str:
 def assemble(plan, pages: list[Page]) -> Report:
     """Bring pages, numbers and parsed prose together.
 
-    Raises
-    ------
-    RenderingError
-        See `Numbering` and `Markdown`.
+    Raises RenderingError: see `Numbering` and `Markdown`.
     """
     numbering = Numbering(pages)
     pieces = [Piece("report:description", plan.report.get("description", ""))]
@@ -79,13 +76,10 @@ def assemble(plan, pages: list[Page]) -> Report:
 def _provenance(pages: list[Page]) -> dict[str, Any]:
     """Bring the pages' provenance records together.
 
-    Returns
-    -------
-    dict
-        ``commits``, ``modified``, ``finished`` (the latest, in UTC, or None: the report's date, so that it is the same at
-        every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had), ``versions``,
-        ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has several), ``runs``
-        (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
+    Returns a dict: ``commits``, ``modified``, ``finished`` (the latest, in UTC, or None: the report's date, so that it
+    is the same at every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had),
+    ``versions``, ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has
+    several), ``runs`` (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
     """
     records = [page.provenance for page in pages if page.provenance]
     seconds = [record["seconds"] for record in records if record.get("seconds") is not None]

@@ -24,10 +24,7 @@ LARGE = 20_000
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
     """Write results.csv and claims.csv from the runs' metrics.json and claims.json, and copy the data files.
 
-    Raises
-    ------
-    RenderingError
-        A record lacks a column, or has one too many.
+    Raises RenderingError: a record lacks a column, or has one too many.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")

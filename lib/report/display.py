@@ -29,12 +29,8 @@ def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | 
     A column's heading and decimals are those of the quantity that its name means (`lib.report.columns`): ``test_rmse``,
     ``ndcg@10``, ``n_users``, or ``rmse: By time`` for the RMSE under a heading of its own. A model's registered name in a
     column with the heading Model is shown by its label. `links` give a column one target a row: a label such as
-    ``fig-svd-sweep``, or an address; an empty text for no link.
-
-    Raises
-    ------
-    KeyError
-        `links` name a column that the table lacks.
+    ``fig-svd-sweep``, or an address; an empty text for no link. Raises KeyError: `links` name a column that the table
+    lacks.
     """
     if unknown := set(links or ()) - set(frame.columns):
         raise KeyError(f"table {name!r} has no column {', '.join(sorted(map(str, unknown)))}")

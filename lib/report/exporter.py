@@ -30,10 +30,7 @@ _OPTION = re.compile(r"#\|[ \t]*(?P<key>[a-z][a-z-]*):[ \t]*(?P<value>.*?)[ \t]*
 class InlineExpressions(Preprocessor):
     """Put the kernel's answers into Markdown cells, and number all cells as their author counts them.
 
-    Raises
-    ------
-    RenderingError
-        An expression has no value; ``resources["run"]`` names the run, where there is one.
+    Raises RenderingError: an expression has no value; ``resources["run"]`` names the run, where there is one.
     """
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):

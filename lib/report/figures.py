@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -35,6 +36,8 @@ SIZES = {
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
 SEQUENTIAL = "viridis"
+
+Place = Literal["lower center", "outside lower center"]
 
 
 def use_style() -> None:
@@ -86,7 +89,7 @@ def family_colours(families: Mapping[str, str]) -> dict[str, str]:
     return {name: shades[n % len(shades)] for n, name in enumerate(dict.fromkeys(families.values()))}
 
 
-def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[str], loc: str) -> None:
+def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[str], loc: Place) -> None:
     """Add a legend of the families that these models belong to."""
     models, shades = set(models), family_colours(families)
     present = dict.fromkeys(family for name, family in families.items() if name in models)

@@ -40,12 +40,8 @@ _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href
 def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
-
-    Raises
-    ------
-    RenderingError
-        A link within the report leads nowhere.
+    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages. Raises
+    RenderingError: a link within the report leads nowhere.
     """
     exporter = SiteExporter()
     environment = exporter.environment

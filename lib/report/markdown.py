@@ -56,10 +56,7 @@ class Heading:
 class Markdown:
     """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
 
-    Raises
-    ------
-    RenderingError
-        A cross-reference points nowhere, or a formula is one that pandoc can't read.
+    Raises RenderingError: a cross-reference points nowhere, or a formula is one that pandoc can't read.
     """
 
     def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
@@ -141,7 +138,7 @@ class Markdown:
         )
 
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Str":
                 return [
                     element("Str", part)
@@ -176,7 +173,7 @@ class Markdown:
 
     def _for_html(self, piece: Piece) -> list:
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
                 css = "xref" if url.startswith(_REF) else ""
@@ -187,8 +184,8 @@ class Markdown:
                 text = [*walk(text, visit), element("RawInline", ["html", sign])]
                 return [element(kind, [level, [ident, [], []], text])]
             if kind == "Table":
-                before = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
-                before, after = (element("RawBlock", ["html", tag]) for tag in (before, "</div>"))
+                start = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
+                before, after = (element("RawBlock", ["html", tag]) for tag in (start, "</div>"))
                 return [before, element(kind, walk(content, visit)), after]
             if kind == "CodeBlock":
                 code = highlight(content[1], (content[0][1] or ["text"])[0])
@@ -205,7 +202,7 @@ class Markdown:
             return [start, *content, end]
 
         def visit(node: dict):
-            kind, content = node["t"], node.get("c")
+            kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
                 text, place = walk(text, visit), self.resolve(url, piece.page, piece.cell)[1]
@@ -230,11 +227,7 @@ class Markdown:
         """Return where a link of a page leads: in HTML, and in Typst as a label in angle brackets or an address.
 
         A link that is not safe, or has no address outside the report and no place in it, leads nowhere: an empty text.
-
-        Raises
-        ------
-        RenderingError
-            It is a label that no figure, table or page has, or a section that its page lacks.
+        Raises RenderingError: it is a label that no figure, table or page has, or a section that its page lacks.
         """
         place: dict[str, Any] = {"run": page.id if page else None, "cell": cell}
         name = url.removeprefix(_REF).removeprefix("@")

@@ -49,11 +49,8 @@ _ACTIVE = re.compile(
 def read_pages(plan, runs_dir: Path) -> list[Page]:
     """Parse the executed notebook of every run, the front page first, then in the plan's order.
 
-    Raises
-    ------
-    RenderingError
-        A run has no executed notebook, its notebook failed, two runs are the front page, or a cell breaks
-        the conventions that `read_page` checks.
+    Raises RenderingError: a run has no executed notebook, its notebook failed, two runs are the front page, or a cell
+    breaks the conventions that `read_page` checks.
     """
     front = [run for run in plan.runs if run.part == FRONT]
     if len(front) > 1:
@@ -84,18 +81,16 @@ def _told_apart(page: Page) -> Page:
 def read_page(run, folder: Path) -> Page:
     """Parse one run's executed notebook.
 
-    Raises
-    ------
-    RenderingError
-        The notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a label is
-        malformed; a labelled cell shows nothing, or more than one figure or table.
+    Raises RenderingError: the notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a
+    label is malformed; a labelled cell shows nothing, or more than one figure or table.
     """
     path = folder / "notebook.ipynb"
     if not path.exists():
         fix = f"Execute it: python run_notebooks.py --only {run.id}"
         raise RenderingError("there is no executed notebook", fix, run=run.id)
     notebook, _ = NotebookReader().from_notebook_node(nbformat.read(path, as_version=4), {"run": run.id})
-    title, blocks, noisy = "", [], []
+    blocks: list[Block] = []
+    title, noisy = "", list[int]()
     for cell in notebook.cells:
         number, before = cell.metadata.number, len(blocks)
         if cell.cell_type == "markdown":
@@ -219,10 +214,10 @@ class _CodeCell:
 def _or_empty(block: Block) -> Block:
     """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
     if isinstance(block, Figure) and block.data is not None:
-        rows = block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
+        empty = not block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
     else:
-        rows = not (isinstance(block, Table) and block.label) or block.rows
-    return block if rows else Empty(block.cell, block.label, block.caption)
+        empty = isinstance(block, Table) and bool(block.label) and not block.rows
+    return Empty(block.cell, block.label, block.caption) if isinstance(block, Labelled) and empty else block
 
 
 def _table_cell(value: dict | str) -> TableCell:

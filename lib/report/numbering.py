@@ -39,10 +39,7 @@ class Target:
 class Numbering:
     """Labels of all pages, in reading order, numbered through the whole report.
 
-    Raises
-    ------
-    RenderingError
-        Two cells carry the same label.
+    Raises RenderingError: two cells carry the same label.
     """
 
     def __init__(self, pages: list[Page]):
@@ -72,10 +69,7 @@ class Numbering:
     def target(self, label: str, *, run: str | None = None, cell: int | None = None) -> Target:
         """Return what a label stands for.
 
-        Raises
-        ------
-        RenderingError
-            No figure, table or page has it; the message names the place and the near misses.
+        Raises RenderingError: no figure, table or page has it; the message names the place and the near misses.
         """
         # The page's own comes first, where several runs share a notebook.
         names = (f"{label}-{run}", label, self._first.get(label))

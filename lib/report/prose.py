@@ -29,6 +29,9 @@ class _Whole(int):
 def shown(value: Any, quantity: str = "") -> Any:
     """Make a number that shows itself as its quantity is shown in tables.
 
+    Raises KeyError: no quantity has that name; the message names the nearest ones. TypeError: a quantity is given for
+    what is no number.
+
     Parameters
     ----------
     value : object
@@ -42,13 +45,6 @@ def shown(value: Any, quantity: str = "") -> Any:
     >>> error = shown(0.93512, "rmse")
     >>> error, shown(-0.0012, "difference"), error < 0.9352
     (0.9351, −0.0012, True)
-
-    Raises
-    ------
-    KeyError
-        No quantity has that name; the message names the nearest ones.
-    TypeError
-        A quantity is given for what is no number.
     """
     form = quantity
     if quantity and "{" not in quantity:

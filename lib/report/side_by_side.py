@@ -59,10 +59,10 @@ def side_by_side(frame: pd.DataFrame, most: int = MOST_ROWS) -> tuple[pd.DataFra
     key = [*MEASURED, "fold"]
     parts = {side: part.set_index(key)[NUMBERS] for side, part in frame.groupby("side", sort=False)}
     wide = pd.concat(parts, axis=1)
-    whole = wide.xs("value", axis=1, level=1).notna().all(axis=1)
+    whole = pd.DataFrame(wide.xs("value", axis=1, level=1)).notna().all(axis=1)
     wide = (wide[whole] if whole.any() else wide).groupby(level=MEASURED, sort=False).mean()
     main = wide.index.get_level_values("metric").str.fullmatch(MAIN)
-    values = wide.xs("value", axis=1, level=1)
+    values = pd.DataFrame(wide.xs("value", axis=1, level=1))
     differ = (values.max(axis=1) > values.min(axis=1)).to_numpy()
     rows = pd.concat([wide[differ & main], wide[differ & ~main]]) if differ.any() else wide[main]
     room = max(1, most // max(1, len(set(frame["run"]))))

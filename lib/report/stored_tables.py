@@ -25,19 +25,12 @@ def rating_table(
 ) -> pd.DataFrame:
     """Bring the stored test predictions of all models measured on a split into one table.
 
-    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be there.
-
-    Returns
-    -------
-    DataFrame, one row a test rating, in their order
-        ``user``, ``item``, ``rating`` (raw ids) and a column of predictions a model, on the rating scale. Only models
-        that predicted exactly the split's test pairs; of several random starts the one with the lowest seed. No such
-        model leaves the first three columns. ``attrs["folds"]`` names the stored fold of each model.
-
-    Raises
-    ------
-    ValueError
-        A model that predicted the split's pairs was measured against other ratings, or one of `models` is not there.
+    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be
+    there. Raises ValueError: a model that predicted the split's pairs was measured against other ratings, or one of
+    `models` is not there. Returns a DataFrame, one row a test rating, in their order: ``user``, ``item``, ``rating``
+    (raw ids) and a column of predictions a model, on the rating scale. Only models that predicted exactly the split's
+    test pairs; of several random starts the one with the lowest seed. No such model leaves the first three columns.
+    ``attrs["folds"]`` names the stored fold of each model.
     """
     table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
     wanted = pd.MultiIndex.from_frame(table[KEY])
@@ -96,13 +89,8 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 
     A model that stands in two `runs` is taken from the first; a run without lists adds none. `fold` is the stored one that
     belongs to the split where a run has several under its name, by default the split's own. Lists cannot tell it
-    themselves; `rating_table` can. Models that have no list on this fold are left out.
-
-    Returns
-    -------
-    DataFrame
-        ``model``, ``user``, ``rank`` (from 1, to k), ``item``; raw ids. Of several random starts the one with the lowest
-        seed.
+    themselves; `rating_table` can. Models that have no list on this fold are left out. Returns a DataFrame: ``model``,
+    ``user``, ``rank`` (from 1, to k), ``item``; raw ids. Of several random starts the one with the lowest seed.
     """
     parts: list[pd.DataFrame] = []
     known: set[str] = set()
@@ -125,10 +113,7 @@ def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | N
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
     """Measure each model's lists, of `list_table`, against the split's test ratings of `threshold` or more.
 
-    Raises
-    ------
-    ValueError
-        A model has lists for other users than the rest, so that no paired comparison is possible.
+    Raises ValueError: a model has lists for other users than the rest, so that no paired comparison is possible.
     """
     found: dict[Any, Ranking] = {}
     users = None

@@ -42,7 +42,7 @@ def words(node) -> str:
     out: list[str] = []
 
     def visit(element: dict):
-        kind, content = element["t"], element.get("c")
+        kind, content = element["t"], element.get("c", ())
         if kind == "Math":
             out.append(spoken(content[1]))
         elif kind in ("Str", "Code", "CodeBlock", "RawInline"):

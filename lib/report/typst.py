@@ -40,10 +40,7 @@ FIGURE_SCALE = 0.75 * TEXT_WIDTH / (7.2 * 72)
 def write_pdf(report: Report, path: Path) -> None:
     """Typeset the report.
 
-    Raises
-    ------
-    RenderingError
-        Typst can't set it; the message is Typst's own.
+    Raises RenderingError: typst can't set it; the message is Typst's own.
     """
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         folder = Path(name)

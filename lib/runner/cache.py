@@ -61,7 +61,7 @@ class Cache:
         """The kept pages that there are."""
         return kept.archives(self.plan)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._definitions: Any = None  # read by those who need it, once
         self._roots: dict[Notebook, set[str]] = {}
 

@@ -32,7 +32,7 @@ command = click.Command(
         click.Option(
             [one.name, *(one.metadata["flags"] or [f"--{one.name.replace('_', '-')}"])],
             default=one.default,
-            **{"type": TYPES.get(one.type)} | one.metadata["settings"],
+            **{"type": TYPES.get(str(one.type))} | one.metadata["settings"],
         )
         for one in fields(Options)
     ],

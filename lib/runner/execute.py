@@ -182,6 +182,7 @@ def _engine(request: Request, scratch: Path) -> type:
 
     class Manager(AsyncKernelManager):
         kernel_spec = property(lambda self: spec)
+        provisioner: Any  # a local one, which has a pid
 
         def __init__(self, **options: Any):
             if sys.platform != "win32":  # sockets as files: two kernels can't be given the same port

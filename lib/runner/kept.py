@@ -50,15 +50,15 @@ def pack(folder: Path, archive: Path) -> None:
 
 def record_of(archive: Path) -> dict[str, Any]:
     """Return what was known of a kept page's run when it was packed."""
-    with _opened(archive) as tar:
-        return json.loads(next(tar.extractfile(entry).read() for entry in tar if entry.name == RECORD))
+    with _files_of(archive) as files:
+        return json.loads(next(content for name, content in files if name == RECORD))
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
     """Declare that what a run depends on now (`lib.runner.cache`'s parts, and their key) would make the page that is kept."""
     record = {**record_of(archive), "parts": dict(parts), "key": key}
-    with _opened(archive) as tar:
-        content = {entry.name: tar.extractfile(entry).read() for entry in tar}
+    with _files_of(archive) as files:
+        content = dict(files)
     _write(archive, {**content, RECORD: json.dumps(record, indent=1).encode()})
 
 
@@ -68,12 +68,12 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
     `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
     Raises UsageError: the archive is damaged.
     """
-    with _opened(archive) as tar:
-        for entry in tar:  # a project's own archive holds plain files, so that nothing else is written
-            place = (folder / entry.name).resolve()
-            if entry.isfile() and place.is_relative_to(folder.resolve()):
+    with _files_of(archive) as files:
+        for name, content in files:
+            place = (folder / name).resolve()
+            if place.is_relative_to(folder.resolve()):
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(tar.extractfile(entry).read())
+                place.write_bytes(content)
     record = read_json(folder / RECORD)
     (folder / RECORD).unlink()
     notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
@@ -85,10 +85,12 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+def _files_of(archive: Path) -> Iterator[Iterator[tuple[str, bytes]]]:
+    """Open an archive's plain files, one after the other, by name: a project's own holds nothing else."""
     try:
         with tarfile.open(archive, "r|xz") as tar:  # as a stream: its record comes first
-            yield tar
+            opened = ((entry, tar.extractfile(entry)) for entry in tar if entry.isfile())
+            yield ((entry.name, file.read()) for entry, file in opened if file is not None)
     except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, StopIteration) as error:
         again = f"git checkout -- {FOLDER.as_posix()}"
         raise UsageError(f"{archive} is damaged ({error}); get it again: {again}") from None

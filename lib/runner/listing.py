@@ -25,7 +25,7 @@ def list_runs(plan: Plan, store: Store) -> int:
     for run in plan.runs:
         record = store.record(run.id)
         took = "never run" if record is None else f"{record['profile']}, {duration(record['seconds'])}"
-        if store.as_made(run.id):
+        if record is not None and store.as_made(run.id):
             took = f"kept from {record['finished'][:10]}"
         more = {"needs": run.needs, "wants": run.wants}
         more["profile"] = () if {*run.profiles} == {*PROFILES} else run.profiles

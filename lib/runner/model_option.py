@@ -29,14 +29,14 @@ def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
     ``-p NAME`` is a hyperparameter, ``-p your_model:NAME`` a parameter of the notebook. The files that the class was imported
     from count for the cache. Raises UsageError: there is no such class, or a name or value that it does not take.
     """
-    example = plan.run(RUN)
+    example, spec = plan.run(RUN), options.model or ""
     if options.only and tuple(options.only) != (RUN,):
         raise UsageError(f"--model executes the run {RUN} alone; leave --only out")
-    cls, files = _load(options.model)
+    cls, files = _load(spec)
     rest = tuple((key, text) for key, text in options.parameters if ":" in key)
     own = [(key, text) for key, text in options.parameters if ":" not in key]
-    hyperparameters = json.dumps(_hyperparameters(options.model, cls, own))
-    given = ((f"{RUN}:model", options.model), (f"{RUN}:parameters", hyperparameters))
+    hyperparameters = json.dumps(_hyperparameters(spec, cls, own))
+    given = ((f"{RUN}:model", spec), (f"{RUN}:parameters", hyperparameters))
     # A file's full path stays what it is beside the plan's folder.
     own_run = replace(example, files=(*example.files, *map(str, files)))
     runs = tuple(own_run if run is example else run for run in plan.runs)
@@ -83,9 +83,7 @@ def _load(spec: str) -> tuple[type, list[Path]]:
     before = set(sys.modules)
     try:
         cls = load_class(spec)
-    except (
-        Exception
-    ) as error:  # what is wrong with the class, or whatever the reader's own module does on import
+    except Exception as error:  # what is wrong with the class, or whatever its module does on import
         known = isinstance(error, (ValueError, TypeError, ImportError, AttributeError))
         why = str(error) if known else f"importing it failed: {type(error).__name__}: {error}"
         raise UsageError(f"--model {spec}: {why}") from None

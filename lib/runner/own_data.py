@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lib import ROOT
 from lib.data.catalogue import entries
@@ -27,7 +27,7 @@ class BadRatings(UsageError):
     exit_code = DATA
 
 
-def is_file_name(dataset: str | None) -> bool:
+def is_file_name(dataset: str | None) -> TypeGuard[str]:
     """Whether a data set is given as a file: it has a separator or an ending, or lies there, and is no known name."""
     if dataset is None or dataset in entries():
         return False
@@ -36,7 +36,7 @@ def is_file_name(dataset: str | None) -> bool:
 
 def check_dataset(options: Options) -> None:
     """Raise a UsageError where a data set that is no file isn't known, or an option is about a file of ratings."""
-    if options.dataset not in (None, *entries()):
+    if options.dataset is not None and options.dataset not in entries():
         near, own = near_miss(options.dataset, entries()), "a file of your own ratings is given by its path"
         raise UsageError(f"no data set is called {options.dataset!r}{near}; {own}")
     for name in ("columns", "scale", "duplicates", "items", "users"):
@@ -47,17 +47,12 @@ def check_dataset(options: Options) -> None:
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     """Prepare a reader's ratings, and return the plan and the options that report on them.
 
-    Raises
-    ------
-    BadRatings
-        The file can't be read as it is; exit code 3.
-    UsageError
-        A malformed option.
+    Raises BadRatings: the file can't be read as it is. Raises UsageError: a malformed option.
     """
     from lib.workbench.own_ratings import InvalidRatingsFile, prepare
     from lib.workbench.own_ratings.preparation import slug
 
-    path, plan = Path(options.dataset), load_plan(options.plan_path or ROOT / PLAN)
+    path, plan = Path(options.dataset or ""), load_plan(options.plan_path or ROOT / PLAN)
     output_dir = (options.output_dir or plan.root / "reports" / "own" / slug(path)).resolve()
     folder = output_dir / RATINGS
     if options.describe is None:

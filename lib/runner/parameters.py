@@ -69,7 +69,7 @@ class Parameter:
     def _in_range(self, value: Any) -> bool:
         if not self.range or type(value) not in (int, float):
             return True
-        low, high = map(float, _RANGE.match(self.range).groups()[1:])
+        low, high = map(float, re.findall(_NUMBER, self.range))
         above = value >= low if self.range[0] == "[" else value > low
         return above and (value <= high if self.range[-1] == "]" else value < high)
 
@@ -94,14 +94,14 @@ def _declared(source: str) -> dict[str, Parameter]:
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Expr):  # a text that says what the cell is about
             continue
-        if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
             raise ValueError(f"line {statement.lineno} does something else")
         target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
         hint = ast.unparse(statement.annotation) if isinstance(statement, ast.AnnAssign) else ""
         first = statement.lineno
         while comments.get(first - 1, ("", False))[1]:
             first -= 1
-        lines = [comments[n][0] for n in range(first, statement.end_lineno + 1) if n in comments]
+        lines = [comments[n][0] for n in range(first, (statement.end_lineno or first) + 1) if n in comments]
         meaning, name = " ".join(filter(None, lines)), ast.unparse(target)
         opening = _RANGE.match(meaning)
         meaning, bounds = (meaning[opening.end() :], opening[1]) if opening else (meaning, "")
@@ -144,8 +144,9 @@ def resolve(
         own |= {"dataset": dataset} if dataset is not None and "dataset" in known[run.id] else {}
         found[run.id] = {name: parameter.default for name, parameter in known[run.id].items()} | own
     wanted = [
-        (key, value, f"{file.name}: {key}", False)
-        for key, value in (_read_file(file, plan).items() if file else ())
+        (key, value, f"{path.name}: {key}", False)
+        for path in ([file] if file else ())
+        for key, value in _read_file(path, plan).items()
         if ":" not in key or key.partition(":")[0] in selected
     ]
     wanted += [(key, text, f"-p {key}", True) for key, text in options]

@@ -154,11 +154,8 @@ class Plan:
 def load_plan(path: Path | str | None = None) -> Plan:
     """Read and check a plan, the project's ``report.toml`` by default.
 
-    Raises
-    ------
-    PlanError
-        The file is missing or not TOML; a key, type or profile is unknown; a run is named twice, needs or wants a run that
-        isn't there or, through others, itself; a notebook is missing.
+    Raises PlanError: the file is missing or not TOML; a key, type or profile is unknown; a run is named twice, needs or
+    wants a run that isn't there or, through others, itself; a notebook is missing.
     """
     path = Path(path if path is not None else ROOT / "report.toml").resolve()
     try:

@@ -68,7 +68,7 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
 
 def _code(cells) -> list[tuple[str, Any]]:
     """Return what each code cell does and each text asks; the parameters cell counts by its place, as values are injected."""
-    found = []
+    found: list[tuple[str, Any]] = []
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
@@ -118,8 +118,12 @@ def render(
         raise RenderingError(f"these runs have no results: {', '.join(missing)}", make)
     refresh(plan, store)
     before = stamp(plan, store, pdf=pdf)
-    handler, logger = logging.Handler(logging.WARNING), logging.getLogger("lib.report")
-    handler.emit = lambda record: note(f"note   {record.getMessage()}")
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(f"note   {record.getMessage()}")
+
+    handler, logger = Noting(logging.WARNING), logging.getLogger("lib.report")
     logger.addHandler(handler)
     logger.propagate = False
     try:

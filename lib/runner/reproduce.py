@@ -64,12 +64,12 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
 def listings(table: pd.DataFrame) -> str:
     """Return the report part by part as Markdown lists: each page's figures and tables behind the command for them."""
     lines = []
-    for part, rows in table.groupby("part", sort=False):
+    for part in table["part"].unique():
         lines.append(f"### {'The front page' if part == 'front' else part}\n")
-        for row in rows.itertuples():
-            shown = ", ".join(f"@{label}" for label in row.references)
+        for row in table[table["part"] == part].to_dict("records"):
+            shown = ", ".join(f"@{label}" for label in row["references"])
             if not shown:
-                shown = "nothing is stored" if pd.isna(row.took) else "its page has prose only"
-            lines.append(f"- **{row.page}**, `{row.command}`: {shown}.")
+                shown = "nothing is stored" if pd.isna(row["took"]) else "its page has prose only"
+            lines.append(f"- **{row['page']}**, `{row['command']}`: {shown}.")
         lines.append("")
     return "\n".join(lines).rstrip()

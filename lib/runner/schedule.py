@@ -83,7 +83,7 @@ class Schedule:
     required: Collection[str] = ()
     unavailable: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.plan, self.store, self.summary = self.cache.plan, self.cache.store, Summary()
         self._working: dict[Future, _Work] = {}
 
@@ -142,7 +142,7 @@ class Schedule:
         if decision.action == KEEP:
             self.summary.up_to_date.append(run.id)
             return
-        mark, folder = decision.mark, self.store.begin(run.id)
+        mark, folder = decision.mark or {}, self.store.begin(run.id)
         record = unpack(self.cache.archives[run.id], folder, run, mark["why"], earlier=mark["earlier"])
         self.store.publish(run.id, {**record, **mark})
         self.summary.shown_as_kept.append(run.id)
@@ -194,8 +194,8 @@ class Schedule:
             self.unavailable.update(dict.fromkeys(missing, failure.message))
             return LACKING.format(missing[0]) if missing else "needs data that could not be had"
         pages = [name for name in run.reads if self.store.as_made(name)]
-        missing = pages and failure.error == "MissingRun"
-        return f"{WITHOUT}{', '.join(pages)}, of which only the page is kept" if missing else ""
+        lacking = bool(pages) and failure.error == "MissingRun"
+        return f"{WITHOUT}{', '.join(pages)}, of which only the page is kept" if lacking else ""
 
     def _fail(self, run: Run, failure: Failure, line: str) -> None:
         self.summary.failed[run.id] = failure
@@ -222,10 +222,11 @@ class Schedule:
             at[run.id] = At(place, self._expected(run), read_json(self.store.partial(run.id) / FITS))
         rests = {name: one.rest for name, one in at.items()}
         rests |= {run.id: self._expected(run) for run in waiting}
+        known = {name: rest for name, rest in rests.items() if rest is not None}
         total = None
-        if None not in rests.values():
-            longest = max((self._chain(w.run, rests, rests) for w in self._working.values()), default=0.0)
-            total = max(longest, sum(rests.values()) / self.jobs)
+        if len(known) == len(rests):
+            longest = max((self._chain(w.run, known, known) for w in self._working.values()), default=0.0)
+            total = max(longest, sum(known.values()) / self.jobs)
         self.report.update(at, total)
 
 

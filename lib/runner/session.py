@@ -40,7 +40,7 @@ def run_session(options: Options) -> int:
     if options.verify or options.rekey:
         from lib.experiment import upkeep
 
-        return upkeep.rekey(print) if options.rekey else upkeep.verify(options.verify, print)
+        return upkeep.rekey(print) if options.rekey else upkeep.verify(options.verify or 0, print)
     if options.contract:
         return contract(options.model, options.parameters)
     file = options.dataset if is_file_name(options.dataset) else ""
@@ -108,7 +108,7 @@ def _carry_out(plan: Plan, options: Options) -> int:
             if anew:
                 _announce(anew, [plan.run(name) for name in force])
                 write_whole(store.runs_dir / BEGAN, json.dumps(anew))
-            required = asked_for if options.only else ()
+            required = asked_for if options.only else set()
             if code := bring_up_to_date(cache, selected, options, required=required, anew=anew):
                 return code
             if anew:

@@ -65,7 +65,7 @@ class Store:
 
     def untouched(self, run: str) -> bool:
         """Whether a run's files are those that were published."""
-        known = self.record(run)["files"]
+        known = (self.record(run) or {})["files"]
         now = _files(self.folder(run), known)
         return {name: entry[2] for name, entry in now.items()} == {n: entry[2] for n, entry in known.items()}
 

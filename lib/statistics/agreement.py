@@ -117,7 +117,11 @@ def agreement(
 
     Correlation is Pearson's r of a user's two rows of scores. Overlap is the number of films that stand in both lists of
     the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`). ValueError with fewer than two models,
-    ids that differ, k larger than the catalogue, or an id that `train` does not know.
+    ids that differ, k larger than the catalogue, or an id that `train` does not know. Returns a DataFrame: a row a
+    pair: ``model_a``, ``model_b``, ``n_users``; ``correlation_mean``, ``_low``, ``_high``, ``_min``, ``_max``, ``_std``
+    over users, ``n_undefined`` (a row constant in either model has no correlation: those users are left out of the six
+    before; all NaN if none remains); ``overlap_mean``, ``_low``, ``_high``, ``_min``, ``_max``, ``_std`` in films; and
+    ``overlap_chance`` (`chance_overlap`, mean over users).
 
     Parameters
     ----------
@@ -127,14 +131,6 @@ def agreement(
         Its pairs are left out of correlations and lists. Without it both see the whole catalogue.
     k, n_resamples : int
         Length of the lists; resamples for the intervals.
-
-    Returns
-    -------
-    DataFrame
-        A row a pair: ``model_a``, ``model_b``, ``n_users``; ``correlation_mean``, ``_low``, ``_high``, ``_min``,
-        ``_max``, ``_std`` over users, ``n_undefined`` (a row constant in either model has no correlation: those users
-        are left out of the six before; all NaN if none remains); ``overlap_mean``, ``_low``, ``_high``, ``_min``,
-        ``_max``, ``_std`` in films; and ``overlap_chance`` (`chance_overlap`, mean over users).
     """
     names = list(matrices)
     if len(names) < 2:
@@ -169,11 +165,8 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
                                {\sqrt{\sum_i (a_{ui} - \bar a_u)^2 \sum_i (b_{ui} - \bar b_u)^2}}
 
     The matrices are aligned; the stored entries of `mask` (sparse, shape (n_users, n_items)) are left out of all sums.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_users, n_models, n_models)
-        NaN where either model's row is constant over the films that count, or fewer than two films count.
+    Returns float64 of shape (n_users, n_models, n_models): NaN where either model's row is constant over the films that
+    count, or fewer than two films count.
     """
     n_users, n_items = _check_aligned(matrices)
     found = np.empty((n_users, len(matrices), len(matrices)))
@@ -190,12 +183,8 @@ def user_overlaps(matrices: list[ScoreMatrix], k: int, mask=None) -> np.ndarray:
     """Count the films that each pair of models shares in a user's k best.
 
     The matrices are aligned; the stored entries of `mask` cannot be in a list, so that a user with fewer than k films
-    left has a shorter one. Equal scores rank by column.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_users, n_models, n_models)
-        The diagonal holds the lists' own lengths.
+    left has a shorter one. Equal scores rank by column. Returns int64 of shape (n_users, n_models, n_models): the
+    diagonal holds the lists' own lengths.
     """
     n_users, n_items = _check_aligned(matrices)
     lists = [top_k(matrix.values, k, mask).items for matrix in matrices]

@@ -79,7 +79,8 @@ def standing(
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
 
     Only p-values are computed for pairs, not intervals, so that the many flips that the correction by Holm asks for stay
-    cheap; all pairs share the flips.
+    cheap; all pairs share the flips. Raises ValueError: fewer than two models, models measured differently, a level out
+    of range, or too few flips to reach it.
 
     Parameters
     ----------
@@ -90,11 +91,6 @@ def standing(
         Family-wise error rate, between 0 and 1.
     n_flips, n_resamples, seed : int
         Of the tests, where, corrected for m pairs, no p-value is below m / (1 + n_flips); of each model's own interval.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two models, models measured differently, a level out of range, or too few flips to reach it.
     """
     if len(models) < 2:
         raise ValueError(f"telling models apart needs at least two of them, got {list(models)}")

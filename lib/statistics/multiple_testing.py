@@ -13,12 +13,8 @@ def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
     * ``"holm"`` (Holm 1979), family-wise error: :math:`\max_{j \le i} \min(1, (m - j + 1)\,p_{(j)})`;
     * ``"bh"`` (Benjamini and Hochberg 1995), false discovery rate: :math:`\min_{j \ge i} \min(1, m\,p_{(j)} / j)`.
 
-    ValueError where a p-value is NaN or outside 0 to 1, or there is no such method.
-
-    Returns
-    -------
-    ndarray of float64, shape (m,)
-        In the order given; compare with the level as it is.
+    ValueError where a p-value is NaN or outside 0 to 1, or there is no such method. Returns float64 of shape (m,): in
+    the order given; compare with the level as it is.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
     if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():

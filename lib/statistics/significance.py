@@ -89,7 +89,8 @@ def compare_models(
     """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
 
     All pairs share their resamples. The intervals are not corrected, the p-values are. ValueError with fewer than two models,
-    an unknown name, or models measured differently.
+    an unknown name, or models measured differently. Returns a DataFrame: a row a pair: ``model_a``, ``model_b``, the
+    fields of `Difference` and ``p_adjusted``.
 
     Parameters
     ----------
@@ -101,11 +102,6 @@ def compare_models(
         What is compared, the first minus the second.
     correction : {"holm", "bh"}
         As in `lib.statistics.multiple_testing.adjust`.
-
-    Returns
-    -------
-    DataFrame
-        A row a pair: ``model_a``, ``model_b``, the fields of `Difference` and ``p_adjusted``.
     """
     names, samples = list(models), list(models.values())
     if len(names) < 2:
@@ -143,7 +139,7 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     Under the null hypothesis the two models' labels can be swapped for any user, which flips the sign of the user's
     difference :math:`d_u`. The statistic is :math:`|\sum_u s_u d_u|`, :math:`s_u = \pm 1`;
     :math:`p = (1 + \#\{T^* \ge T\}) / (1 + B)`. Where all :math:`2^n` flips number at most `n_resamples`, all
-    are taken and p is exact.
+    are taken and p is exact. Returns float64 of shape () or (m,): 1 where the models never differ.
 
     Parameters
     ----------
@@ -152,11 +148,6 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
         squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
     n_resamples, seed : int
         B; p cannot fall below 1 / (1 + B).
-
-    Returns
-    -------
-    ndarray of float64, shape () or (m,)
-        1 where the models never differ.
     """
     differences = np.asarray(differences, dtype=np.float64)
     if len(differences) == 0 or not np.isfinite(differences).all():

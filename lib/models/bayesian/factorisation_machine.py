@@ -67,7 +67,7 @@ class FactorisationMachine(SampledMachine):
             setattr(self, f"{name}_effect_", draws.effects.mean(axis=1, dtype=np.float64))
             setattr(self, f"{name}_latent_", draws.latent.reshape(len(draws.latent), -1))
         # The product of n samples' vectors, side by side, is n times their mean product.
-        self.user_latent_ /= self.n_samples
+        self.user_latent_ /= self.n_samples  # type: ignore[attr-defined]  # by its name, above
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the mean over samples."""

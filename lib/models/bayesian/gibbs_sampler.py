@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -78,7 +78,8 @@ def sample(
     """Draw from the posterior of a factorisation machine (Rendle 2012, "Factorization machines with libFM", section 3.3).
 
     Every weight and factor has a normal prior, with a mean and a precision a group and factor that are drawn along; so is
-    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones.
+    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones. Raises
+    ValueError: more samples than sweeps, or none.
 
     Parameters
     ----------
@@ -92,11 +93,6 @@ def sample(
     seed : int
     n_classes : int
         Ratings are what an ordered probit (Albert and Chib 1993) makes of the score: 0 for the score and normal noise.
-
-    Raises
-    ------
-    ValueError
-        More samples than sweeps, or none.
     """
     if not 1 <= n_samples <= n_iterations:
         raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")
@@ -158,7 +154,7 @@ class Chain:
         self.parts: list[Group | Side] = []
         first = 0
         for one in (*groups, *sides):
-            kind = Group if isinstance(one, OneHot) else Side
+            kind: Callable[..., Group | Side] = Group if isinstance(one, OneHot) else Side
             self.parts.append(kind(one, first, n_factors, rng))
             first += len(self.parts[-1].starts) - 1
         self.sizes = np.concatenate([np.diff(part.starts) for part in self.parts])
@@ -251,7 +247,7 @@ class Chain:
                 part.draw_factor(factor, *prior, self._noise(part), self.alpha)
         self._turn_over(last, self._nothing, self.n_factors - 1)
 
-    def _turn_over(self, done: Part, part: Part, factor: int) -> None:
+    def _turn_over(self, done: Part, part: Group | Side, factor: int) -> None:
         part.ready(factor)
         drawn = done.before, done.own[factor], done.gained
         coming = part.own[factor], part.sums

@@ -28,7 +28,8 @@ class HardImpute(LowRankCompletion):
     both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
     vectors come from a subspace iteration that starts at the last step's.
 
-    The baseline and what is fitted are described in `LowRankCompletion`.
+    The baseline and what is fitted are described in `LowRankCompletion`. Raises ValueError from `fit`: `rank`,
+    `tolerance`, `max_iterations` or `centre` is out of range.
 
     Parameters
     ----------
@@ -42,11 +43,6 @@ class HardImpute(LowRankCompletion):
     max_iterations : int
     seed : int
         Of the start of the singular vectors; the fitted matrix depends on it only through rounding.
-
-    Raises
-    ------
-    ValueError
-        From `fit`: `rank`, `tolerance`, `max_iterations` or `centre` is out of range.
     """
 
     card = Card(

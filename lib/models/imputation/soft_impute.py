@@ -24,7 +24,9 @@ class SoftImpute(LowRankCompletion):
     baseline is described in `LowRankCompletion`, the solver in `lib.models.imputation.nuclear_norm`.
 
     Project A's description puts the observed ratings back into the completed matrix, and so reports a train error of
-    zero. Here a prediction is always the fitted matrix's, on train too.
+    zero. Here a prediction is always the fitted matrix's, on train too. Raises ValueError from `fit`: `shrinkage` is
+    not above zero (at zero every matrix through the ratings is a solution), or `tolerance`, `max_iterations` or
+    `centre` is out of range.
 
     Parameters
     ----------
@@ -43,12 +45,6 @@ class SoftImpute(LowRankCompletion):
     ----------
     duality_gap_ : float
         Relative, as certified. The other ones are those of `LowRankCompletion`.
-
-    Raises
-    ------
-    ValueError
-        From `fit`: `shrinkage` is not above zero (at zero every matrix through the ratings is a solution), or
-        `tolerance`, `max_iterations` or `centre` is out of range.
     """
 
     card = Card(

@@ -32,7 +32,9 @@ def similarity_matrix(
     the bias model's prediction, so that what is correlated is taste, not who rates high (Koren 2008, "Factorization meets
     the neighborhood", section 2.2, where :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the
     sums). Work is the sum of the squared numbers of ratings a user: one pass over the pairs of films that each user has
-    rated.
+    rated. Raises ValueError: `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use
+    `neighbour_lists`. Returns float32 of shape (n_items, n_items): in -1 to 1, symmetric to the bit. 0 on the diagonal,
+    for pairs without common raters, and where either film's :math:`x_{ui}` are all 0 there.
 
     Parameters
     ----------
@@ -41,17 +43,6 @@ def similarity_matrix(
         :math:`\lambda`, in common raters: with as many a correlation keeps half its value.
     baseline : Bias, optional
         Fitted on `train`; by default one with its default penalties is fitted here.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_items, n_items)
-        In -1 to 1, symmetric to the bit. 0 on the diagonal, for pairs without common raters, and where either film's
-        :math:`x_{ui}` are all 0 there.
-
-    Raises
-    ------
-    ValueError
-        `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use `neighbour_lists`.
     """
     if train.n_items > MOST_ITEMS:
         raise ValueError(
@@ -68,6 +59,8 @@ def neighbour_lists(
     train: Interactions, *, k: int, shrinkage: float = 100.0, common_mean: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return each film's k most similar films.
+
+    Raises ValueError: a parameter is out of range.
 
     Parameters
     ----------
@@ -87,11 +80,6 @@ def neighbour_lists(
         Films with a common rater, most similar first, of equally similar ones (in single precision) the lower code.
         Never the film itself; negative similarities come last, but they are not left out.
     similarities : ndarray of float32, shape (n,)
-
-    Raises
-    ------
-    ValueError
-        A parameter is out of range.
     """
     if k < 1:
         raise ValueError(f"neighbour_lists: k must be at least 1; got {k}")

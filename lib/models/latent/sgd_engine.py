@@ -90,14 +90,8 @@ class KorenModel(Recommender):
 
         This is the setting of the Netflix prize, where the pairs to be predicted were handed out: that somebody rated a
         film at all says something, here before it is known. **Never for a table of results beside other models**,
-        which do not get to see which pairs the test set holds.
-
-        Raises
-        ------
-        TypeError
-            The model has no term with N(u).
-        ValueError
-            As in ``fit``.
+        which do not get to see which pairs the test set holds. Raises TypeError: the model has no term with N(u).
+        ValueError: as in ``fit``.
         """
         if not (self.implicit or self.neighbourly):
             raise TypeError(f"{type(self).__name__} makes no use of which pairs are rated: call fit(train)")

@@ -129,6 +129,8 @@ def visit_users_plain(users, seed, shuffled, mean, ratings, parameters, rates, p
 def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalties):
     r"""Visit users one after the other, and descend along each of their ratings; see the module's beginning.
 
+    Returns a float: sum of squared errors, each taken just before its rating was learned from.
+
     Parameters
     ----------
     users : int array
@@ -141,11 +143,6 @@ def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalti
         The second are updated in place.
     rates, penalties : Groups
         Of the parameters' float type.
-
-    Returns
-    -------
-    float
-        Sum of squared errors, each taken just before its rating was learned from.
     """
     p = parameters
     n_items, k = p.item_factors.shape

@@ -38,10 +38,7 @@ class Calendar(NamedTuple):
     def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Calendar:
         """Read the times of training ratings; bins are of equal length, over the span of these times.
 
-        Raises
-        ------
-        ValueError
-            All ratings have the same timestamp, or they have none.
+        Raises ValueError: all ratings have the same timestamp, or they have none.
         """
         times = train.timestamps
         if times.min() == times.max():

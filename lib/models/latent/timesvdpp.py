@@ -29,7 +29,8 @@ class TimeSVDpp(KorenModel):
     `predict` takes the times of the ratings asked for; without them it answers for the time of each user's last training
     rating, so that a list is one for now. On a day without training ratings :math:`b_{u,t}` is 0; before and after the
     training period a film keeps its first and last bin. A cold user has no drift and :math:`c_u = 1`; else cold users and
-    films, and the parameters that are not listed here, are those of `lib.models.latent.sgd_engine.KorenModel`.
+    films, and the parameters that are not listed here, are those of `lib.models.latent.sgd_engine.KorenModel`. Raises
+    ValueError: on fitting: the ratings have no timestamps that differ.
 
     Parameters
     ----------
@@ -41,11 +42,6 @@ class TimeSVDpp(KorenModel):
         Of :math:`\alpha_u, b_{u,t}, b_{i,\mathrm{Bin}(t)}, c_u`; the last is held near 1.
     time_factor_learning_rate, time_factor_regularisation : float
         Of :math:`a_u`, which starts at 0.
-
-    Raises
-    ------
-    ValueError
-        On fitting: the ratings have no timestamps that differ.
     """
 
     card = Card(

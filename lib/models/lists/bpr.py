@@ -17,6 +17,8 @@ from lib.models.lists.item_weights import check, implicit_matrix
 BLOCK = 8192
 """Triplets drawn at once where each has its own step."""
 
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 class BPR(Recommender):
     r"""Matrix factorisation with film biases under Bayesian personalised ranking (Rendle et al. 2009).
@@ -37,7 +39,9 @@ class BPR(Recommender):
     and so gets a list much like that of most popular films. With `negative_power` 0 an unrated film is a negative like
     any other and sinks below nearly all. Otherwise it is never drawn; it is then given the mean vector of the films that
     are, and the least of their biases. A code outside the id maps stands for the mean user, or the mean film. Factors are
-    of single precision, as `implicit` has them; scores are computed in double.
+    of single precision, as `implicit` has them; scores are computed in double. Raises ValueError: a parameter is out of
+    its range, no rating reaches `threshold`, or no user has a film that could be a negative. FloatingPointError: a
+    weight or the loss is no longer finite after an epoch.
 
     Parameters
     ----------
@@ -81,13 +85,6 @@ class BPR(Recommender):
         validation data.
     n_skipped_ : int
         Triplets left out, over all epochs, since no negative was found.
-
-    Raises
-    ------
-    ValueError
-        A parameter is out of its range, no rating reaches `threshold`, or no user has a film that could be a negative.
-    FloatingPointError
-        A weight or the loss is no longer finite after an epoch.
     """
 
     card = Card(
@@ -163,24 +160,24 @@ class BPR(Recommender):
         vectors *= np.float32(self.initial_scale)
         return weights
 
-    def _parts(self, weights: np.ndarray, n_users: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _parts(self, weights: np.ndarray, n_users: int) -> Three:
         """Return user vectors, film vectors and film biases as views of such a vector."""
         k = self.n_factors
         n_items = (len(weights) - n_users * k) // (k + 1)
         users, items, biases = np.split(weights, [n_users * k, (n_users + n_items) * k])
         return users.reshape(-1, k), items.reshape(-1, k), biases
 
-    def _sgd(self, parts: tuple) -> Callable[[tuple], float]:
+    def _sgd(self, parts: Three) -> Callable[[Three], float]:
         """Return what takes a step for each of some triplets, and returns the sum of their losses."""
         return lambda triplets: sgd_pass(*parts, *triplets, self.learning_rate, self.l2)
 
-    def _adam(self, weights: np.ndarray, parts: tuple) -> Callable[[tuple], float]:
+    def _adam(self, weights: np.ndarray, parts: Three) -> Callable[[Three], float]:
         """Return the same for one step with all of them."""
         gradient = np.zeros_like(weights)
         slopes = self._parts(gradient, len(parts[0]))
         adam = Adam({"all": weights}, self.learning_rate)
 
-        def take_step(triplets: tuple) -> float:
+        def take_step(triplets: Three) -> float:
             loss = add_slopes(*parts, *triplets, self.l2, *slopes)
             shorten(gradient, self.clip_norm)
             adam.step({"all": gradient})

@@ -24,12 +24,8 @@ class TripletSampler:
     sorted films does. Triplets are drawn many at a time, each stage for all of them, so that memory is waited for side by
     side.
 
-    `positives`, shape (n_users, n_items), stores at least one entry, each row's sorted by film.
-
-    Raises
-    ------
-    ValueError
-        No user has a film that could be a negative.
+    `positives`, shape (n_users, n_items), stores at least one entry, each row's sorted by film. Raises ValueError: no
+    user has a film that could be a negative.
     """
 
     def __init__(self, positives: sparse.csr_array, *, by_user: bool, negative_power: float, n_tries: int):

@@ -25,15 +25,13 @@ def _count(item_start, item_users, user_start, user_items, low, counts):
 def co_occurrences(history: sparse.csr_array, low: int = 0, high: int | None = None) -> np.ndarray:
     r"""Return the rows from `low` to `high` of :math:`X^\top X`, with X the users x films matrix of ones.
 
+    Returns float64 of shape (high - low, n_items).
+
     Parameters
     ----------
     history : csr_array, shape (n_users, n_items)
         X; whatever its stored values, they count as ones.
     low, high : int
-
-    Returns
-    -------
-    ndarray of float64, shape (high - low, n_items)
     """
     by_item = history.T.tocsr()
     high = history.shape[1] if high is None else high

@@ -61,7 +61,7 @@ class EASE(ItemWeights):
         inverse, failed = lapack.dpotri(factor, lower=1, overwrite_c=1) if not failed else (None, failed)
         if failed:
             raise ValueError(f"EASE: l2={self.l2:g} is too small for these ratings; take a larger one")
-        weights = np.ascontiguousarray(inverse.T)
+        weights = np.ascontiguousarray(inverse.T)  # type: ignore[union-attr]  # it is there
         weights_of_inverse(weights)
         return weights
 

@@ -27,7 +27,9 @@ class ImplicitALS(Recommender):
     ``alpha`` is our :math:`1 + \alpha`. It takes three steps of conjugate gradients towards each least-squares solution,
     from the one before; Takács, Pilászy and Tikk 2011.)
 
-    Scores are near 1 for films that belong to the user's, near 0 for others, and say nothing about stars.
+    Scores are near 1 for films that belong to the user's, near 0 for others, and say nothing about stars. Raises
+    ValueError: a parameter is out of its range, or no rating reaches `threshold`. FloatingPointError: the vectors are
+    not finite.
 
     Parameters
     ----------
@@ -47,13 +49,6 @@ class ImplicitALS(Recommender):
     ----------
     user_embeddings_, item_embeddings_ : ndarray of float32, shapes (n_users, n_factors), (n_items, n_factors)
         x and y. Films are solved last, so a user's vector is the solution for the films' vectors one pass before.
-
-    Raises
-    ------
-    ValueError
-        A parameter is out of its range, or no rating reaches `threshold`.
-    FloatingPointError
-        The vectors are not finite.
     """
 
     card = Card(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from operator import ge, gt
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -41,7 +42,7 @@ class ItemWeights(Recommender):
         self.mean_scores_ = np.asarray(mean @ self.weights_).ravel()
 
     @abstractmethod
-    def _weights(self, history: sparse.csr_array) -> np.ndarray | sparse.csr_array:
+    def _weights(self, history: sparse.csr_array) -> Any:
         """Make W from X."""
 
     def predict(self, users, items, times=None) -> np.ndarray:
@@ -69,21 +70,14 @@ class ItemWeights(Recommender):
     def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
         """Score the catalogue for anybody, in training or not, from the films that they have rated.
 
+        Raises ValueError: the histories are of another catalogue. Returns float64 of shape (n, n_items): a row without
+        entries gets the mean score of all training users. The films of the history are not masked.
+
         Parameters
         ----------
         histories : sparse array, shape (n, n_items)
             A stored entry means rated, whatever its value; `threshold`, which chose the training ratings, is not
             applied. Left as it is.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_items)
-            A row without entries gets the mean score of all training users. The films of the history are not masked.
-
-        Raises
-        ------
-        ValueError
-            The histories are of another catalogue.
         """
         rows = as_ones(histories, self)
         scores = rows @ self.weights_

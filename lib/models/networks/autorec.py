@@ -237,22 +237,14 @@ class AutoRec(StoppedNetwork):
         """Predict pairs with other ratings than the training ones as the network's input.
 
         Fed the ratings that are then asked for, the network may repeat them: project D's test error is such a one.
+        Raises ValueError: `inputs` does not share the id maps. Returns float64 of shape (n,): as `predict`; a row
+        without ratings in `inputs` is cold.
 
         Parameters
         ----------
         inputs : Interactions
             Over the id maps of train.
         users, items : int arrays, shape (n,)
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-            As `predict`; a row without ratings in `inputs` is cold.
-
-        Raises
-        ------
-        ValueError
-            `inputs` does not share the id maps.
         """
         users, items = self._pairs(users, items)
         if (inputs.n_users, inputs.n_items) != (self.n_users_, self.n_items_):

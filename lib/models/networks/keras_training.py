@@ -102,7 +102,7 @@ def train(
     """Train by Adam on mean squared error, and return the mean loss by epoch, penalties included.
 
     An epoch is split into equally large batches of at most `batch_size`; the few ratings that are then left over, fewer
-    than there are batches, are others in each epoch.
+    than there are batches, are others in each epoch. Raises FloatingPointError: the loss is no longer finite.
 
     Parameters
     ----------
@@ -120,11 +120,6 @@ def train(
         Learning rates by epoch, in place of what `stopping` says.
     seed : int
         Of the shuffling.
-
-    Raises
-    ------
-    FloatingPointError
-        The loss is no longer finite.
     """
     if rates is not None:
         stopping.learning_rate = rates[0]

@@ -194,20 +194,13 @@ class MultiVAE(NetworkModel):
     def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
         """Score the catalogue for anybody, in training or not, from the films that they have rated.
 
+        Raises ValueError: the histories are of another catalogue. Returns float64 of shape (n, n_items): a row without
+        entries gets the mean training user's scores. The films of the history are not masked.
+
         Parameters
         ----------
         histories : sparse array, shape (n, n_items)
             A stored entry means rated, whatever its value. Left as it is.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, n_items)
-            A row without entries gets the mean training user's scores. The films of the history are not masked.
-
-        Raises
-        ------
-        ValueError
-            The histories are of another catalogue.
         """
         bags = as_ones(histories, self)
         latent = self._network().encode(self.weights_, bags)

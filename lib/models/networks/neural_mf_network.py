@@ -86,7 +86,7 @@ class NeuralMFNetwork(KerasModel):
         seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
 
         def entities(n_entities: int, name: str) -> Entities:
-            shared = {"init_scale": init_scale, "l2": l2, "whole": n_entities <= 1.5 * batch_size}
+            shared: dict = {"init_scale": init_scale, "l2": l2, "whole": n_entities <= 1.5 * batch_size}
             return Entities(n_entities, n_factors, **shared, seed=next(seeds), name=name)
 
         def dense(n_inputs: int, n_outputs: int, *, relu: bool = True, bias: bool = True) -> layers.Dense:

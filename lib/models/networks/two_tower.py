@@ -210,10 +210,8 @@ class TwoTower(KerasNetwork):
 def tower_vectors(weights: Weights, side: str, *, unknown: bool = False) -> np.ndarray:
     """Compute one tower, "user" or "item", in numpy from both towers' weights, as the network does.
 
-    Returns
-    -------
-    ndarray of float32, shape (n_entities, final_size), plus one row if `unknown`
-        Of length one; the row for unknown entities is of the mean embedding and mean features.
+    Returns float32 of shape (n_entities, final_size), plus one row if `unknown`: of length one; the row for unknown
+    entities is of the mean embedding and mean features.
     """
     own = {name.partition("/")[2]: array for name, array in weights.items() if name.startswith(f"{side}/")}
 

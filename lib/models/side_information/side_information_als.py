@@ -150,10 +150,7 @@ class SideInformationALS(Recommender):
     def engine(self, train: Interactions) -> Engine:
         """Set up the blocks for `train`, before the first update: for looking at single steps.
 
-        Raises
-        ------
-        ValueError
-            A hyperparameter is out of range, or a group is unknown or not among the data's columns.
+        Raises ValueError: a hyperparameter is out of range, or a group is unknown or not among the data's columns.
         """
         self._check()
         usual = (name for name in ("genres", "year") if name in available_groups(train))

@@ -18,12 +18,8 @@ def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-
     Of equally similar rows (films with the same genres) those with lower indices come first; a row without features has
     no neighbours, and similarities below `epsilon`, and whatever is not positive, are dropped. Where there is a single
     column, such as a year, a cosine is only the sign of a product: a year counted from its mean joins every film to
-    those on the same side of the mean, all alike.
-
-    Returns
-    -------
-    csr_array of float64, shape (n, n)
-        Symmetric, in 0 to 1, no diagonal. It is shared with later callers: don't write to it.
+    those on the same side of the mean, all alike. Returns a csr_array, float64 of shape (n, n): symmetric, in 0 to 1,
+    no diagonal. It is shared with later callers: don't write to it.
     """
     features = sparse.csr_array(features, dtype=np.float64)
     features.sort_indices()

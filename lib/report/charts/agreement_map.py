@@ -18,12 +18,9 @@ def correlation_maps(table: pd.DataFrame, models: list[str]) -> tuple[pd.DataFra
     :math:`\hat r^a` and :math:`\hat r^b`, and that of :math:`\hat r^a - r` and :math:`\hat r^b - r`. The noise of the
     ratings is in every model's error, so errors correlate even where the models have nothing in common.
 
-    `table` has a column ``rating`` and a column of predictions a model, one row a test rating, on the rating scale; none missing.
-
-    Returns
-    -------
-    (DataFrame, DataFrame)
-        Models x models, of predictions and of errors; 1 on the diagonal. NaN for a model whose column is constant.
+    `table` has a column ``rating`` and a column of predictions a model, one row a test rating, on the rating scale;
+    none missing. Returns two DataFrames: models x models, of predictions and of errors; 1 on the diagonal. NaN for a
+    model whose column is constant.
     """
     predictions = table[list(models)].to_numpy(dtype=np.float64)
     errors = predictions - table["rating"].to_numpy(dtype=np.float64)[:, None]
@@ -43,17 +40,9 @@ def list_maps(lists: pd.DataFrame, models: list[str]) -> tuple[pd.DataFrame, pd.
     users are permuted at random: agreement on which films are recommendable, without any on who likes them. It is
     computed in closed form, over all pairs of users, not drawn.
 
-    `lists` have ``model``, ``user``, ``item``: one row a film in a list, no film twice in one.
-
-    Returns
-    -------
-    (DataFrame, DataFrame)
-        Models x models, in films: same user, different users. The first's diagonal holds the mean length of the lists.
-
-    Raises
-    ------
-    ValueError
-        A model without lists, lists for different users, or fewer than two users.
+    `lists` have ``model``, ``user``, ``item``: one row a film in a list, no film twice in one. Raises ValueError: a
+    model without lists, lists for different users, or fewer than two users. Returns two DataFrames: models x models, in
+    films: same user, different users. The first's diagonal holds the mean length of the lists.
     """
     lists = lists[lists["model"].isin(models)]
     users, user_codes = np.unique(lists["user"].to_numpy(), return_inverse=True)
@@ -87,13 +76,10 @@ def family_effects(
     :math:`p = (1 + \#\{T^* \ge T\}) / (1 + n)`. The model is what is permuted, not the pair, as pairs that share a
     model are not independent.
 
-    `squares` are similarities by name: models x models, symmetric, without NaN; the diagonal does not count.
-
-    Returns
-    -------
-    DataFrame
-        A row a similarity that has pairs of both kinds: ``agreement``, its name; ``within`` and ``between``, mean similarities
-        over W and B; ``difference``, T; ``p_value``, one-sided; ``n_within``, ``n_between``; and ``p_adjusted`` by Holm.
+    `squares` are similarities by name: models x models, symmetric, without NaN; the diagonal does not count. Returns a
+    DataFrame: a row a similarity that has pairs of both kinds: ``agreement``, its name; ``within`` and ``between``,
+    mean similarities over W and B; ``difference``, T; ``p_value``, one-sided; ``n_within``, ``n_between``; and
+    ``p_adjusted`` by Holm.
     """
     rows = []
     for name, square in squares.items():
