@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F)
 
 .DEFAULT_GOAL := help
-.PHONY: help report test contract lab lint format bench lock clean
+.PHONY: help report publish test contract lab lint format bench lock clean
 
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
@@ -30,6 +30,9 @@ $(READY): requirements.txt pyproject.toml
 
 report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
 	$(BIN)/python run_notebooks.py $(ARGS)
+
+publish: $(READY)    ## Check that the rendered report may be published, and bring README into step with it
+	$(BIN)/python -m lib.report.publishing
 
 # Those that execute the real plan have all cores to themselves, as it uses them. Exit code 5: ARGS names none of them.
 test: $(READY)       ## Run every test

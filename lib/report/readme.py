@@ -1,4 +1,4 @@
-"""Bring the README's findings into step with the rendered report: ``python -m lib.report.readme``.
+"""Bring the README's findings into step with the rendered report: ``make publish``.
 
 The block is made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
 beside it, and no number in it is typed; its words are in ``lib/report/templates/findings.md.j2``.
@@ -85,7 +85,3 @@ def main() -> None:
     drawn = (runs_folder() / "summary" / "figures" / "fig-headline.svg").read_bytes()
     (ROOT / "reports" / "headline.svg").write_bytes(compact(drawn))
     print("README.md and reports/headline.svg are in step with reports/data")
-
-
-if __name__ == "__main__":
-    main()

@@ -40,7 +40,9 @@ def told(capsys, monkeypatch):
 
     def call(toy, *arguments, **variables):
         monkeypatch.chdir(toy.root)
-        monkeypatch.setattr("lib.experiment.driver.REACHED_IN", 2)  # seconds, of schedulers that are not there
+        monkeypatch.setattr(
+            "lib.experiment.driver.REACHED_IN", 2
+        )  # seconds, of schedulers that are not there
         for name in ("REPORT_RUN_FOLDER", "MOVIELENS_DIR"):
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():

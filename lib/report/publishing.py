@@ -1,0 +1,58 @@
+"""Publishing: refused where the rendered report says what it must not; else README is brought into step with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from lib.experiment.provenance import collect_provenance
+from lib.experiment.stored_runs import StoredRun, runs_folder
+from lib.experiment.upkeep import stale_files
+from lib.report import inline, readme
+
+
+def obstacles(runs_dir: Path) -> list[str]:
+    """Say in words what stands against publishing a report of these runs; empty where nothing does.
+
+    That is a changed working tree, kept results of earlier code, and, of a run: another profile than it is published
+    under, a changed tree when it was executed, words whose condition is false.
+    """
+    found = []
+    if collect_provenance()["modified"]:
+        found.append("the working tree has changes beside reports/: commit them, and make the report again")
+    if stale := stale_files():
+        names = ", ".join(file.name.partition(".")[0] for file in stale)
+        found.append(
+            f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees"
+        )
+    for folder in sorted(path.parent for path in runs_dir.glob("*/cache.json")):
+        run = StoredRun(folder.name, folder)
+        if json.loads((folder / "cache.json").read_text(encoding="utf-8"))["profile"] == "quick":
+            found.append(f"run {run.run} is of the quick profile: python run_notebooks.py --only {run.run}")
+        if run.provenance.get("modified"):
+            found.append(f"run {run.run} was executed from a changed working tree")
+        found += [f"run {run.run}, {words}" for words in false_words(folder / "notebook.ipynb")]
+    return found
+
+
+def false_words(notebook: Path) -> Iterator[str]:
+    """Name the cells of an executed notebook whose words were written for other results, with the false condition."""
+    for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"], 1):
+        if cell["cell_type"] == "markdown":
+            _, broken = inline.told("".join(cell["source"]), cell["metadata"].get(inline.KEY, []))
+            yield from (f"cell {number}: its words need {condition}, which is false" for condition in broken)
+
+
+def main() -> int:
+    """Name the obstacles and return 1, or bring README into step with the report and return 0."""
+    if found := obstacles(runs_folder()):
+        print("Not to be published:", *found, sep="\n  ", file=sys.stderr)
+        return 1
+    readme.main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
