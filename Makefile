@@ -13,6 +13,7 @@ help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
 
 # uv where the machine has it (a quarter of the time), pip otherwise; the same lock and the same hashes either way.
+# Packages are compiled once, here: a process that may not keep what it compiles would do so each time (TensorFlow: 13 s).
 # The lock is whole, so nothing is resolved again: pip would otherwise stumble over extras (coverage[toml]) that the lock
 # pins without naming them.
 $(READY): requirements.txt pyproject.toml
@@ -20,10 +21,10 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) from requirements.txt (a few minutes, once)"
 	$(PYTHON) -m venv --clear $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
-	    uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements.txt && \
+	    uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements.txt && \
 	    uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
+	    $(BIN)/python -m pip install --quiet --compile --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@

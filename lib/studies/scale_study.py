@@ -26,7 +26,7 @@ NETWORKS: Subjects = {
 }
 
 KOREN: Subjects = {
-    "SVD, 50 factors": ("biased_svd", {"n_factors": 50, "n_epochs": 1}),
+    "SVD (Koren), 50 factors": ("biased_svd", {"n_factors": 50, "n_epochs": 1}),
     "Asymmetric-SVD, 50 factors": ("asymmetric_svd", {"n_factors": 50, "n_epochs": 1}),
     "SVD++, 50 factors": ("svdpp", {"n_factors": 50, "n_epochs": 1}),
 }
