@@ -14,11 +14,7 @@ from lib.report import inline, readme
 
 
 def obstacles(runs_dir: Path) -> list[str]:
-    """Say in words what stands against publishing a report of these runs; empty where nothing does.
-
-    That is a changed working tree, kept results of earlier code, and, of a run: another profile than it is published
-    under, a changed tree when it was executed, words whose condition is false.
-    """
+    """Say in words what stands against publishing a report of these runs, the working tree among it; empty: nothing."""
     found = []
     if collect_provenance()["modified"]:
         found.append("the working tree has changes beside reports/: commit them, and make the report again")

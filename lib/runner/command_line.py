@@ -42,7 +42,7 @@ command = click.Command(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but `SystemExit` of a stray kind gets out."""
     gc.set_threshold(100_000)  # syntax trees are many small objects that live as long as the call
-    # jsonschema compiles a grammar of web addresses from it as it loads, in three seconds; nothing here asks for that.
+    # From it jsonschema compiles a grammar of web addresses, in three seconds.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -54,10 +54,7 @@ def parse_text(text: str, kind: Any) -> Any:
 
 
 def check_value(value: Any, kind: Any) -> Any:
-    """Return a value if it is of a type; an int is taken for a float, and sequences become lists.
-
-    Raises ValueError: the value isn't of that type.
-    """
+    """Return a value of a type, else raise ValueError; an int is taken for a float, and sequences become lists."""
     alternatives, base = _alternatives(kind), typing.get_origin(kind) or kind
     if len(alternatives) > 1:
         for one in alternatives:
