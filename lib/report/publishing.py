@@ -15,9 +15,8 @@ from lib.report import inline, readme
 
 def obstacles(runs_dir: Path) -> list[str]:
     """Say in words what stands against publishing a report of these runs, the working tree among it; empty: nothing."""
-    found = []
-    if collect_provenance()["modified"]:
-        found.append("the working tree has changes beside reports/: commit them, and make the report again")
+    changes = "the working tree has changes beside reports/: commit them, and make the report again"
+    found = [changes] if collect_provenance()["modified"] else []
     if stale := stale_files():
         names = ", ".join(file.name.partition(".")[0] for file in stale)
         found.append(

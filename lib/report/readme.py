@@ -17,10 +17,11 @@ from lib.claims import FAILS, VERDICTS, overall
 from lib.data.files import whole_file
 from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import runs_folder
+from lib.models import model_class
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from
 
-START = "<!-- findings: written by `python -m lib.report.readme` from reports/data -->"
+START = "<!-- findings: written by `make publish` from reports/data -->"
 END = "<!-- /findings -->"
 SPLIT = "per_user_80_20"
 
@@ -30,6 +31,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     names = {name: one.label for name, one in chosen_from().items()} | {"ensemble": "Ensemble"}
     board = _board(results)
     board = board[board.index.isin(list(names))]
+    timeless = [n for n, one in chosen_from().items() if not model_class(one.model).uses_time]
     settled = overall(claims)
 
     def measured(run: str, metric: str, split: str) -> Mapping[Hashable, float]:
@@ -44,6 +46,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
         names=names,
         board=board.to_dict("index"),
         single=board["A's split"].drop("ensemble").idxmin(),
+        timeless=board["A's split"][board.index.isin(timeless)].idxmin(),
         listed=board["nDCG@10"].idxmax(),
         measured=measured,
         folds=ensembles[ensembles["split"].isin(FOLDS)]["value"],
