@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F)
 
 .DEFAULT_GOAL := help
-.PHONY: help report publish test contract lab lint format bench lock clean
+.PHONY: help install report publish test contract lab lint format bench lock clean
 
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
@@ -28,6 +28,8 @@ $(READY): requirements.txt pyproject.toml
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
+
+install: $(READY)    ## Set up .venv with everything that the project needs
 
 report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
 	$(BIN)/python run_notebooks.py $(ARGS)

@@ -5,11 +5,14 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from subprocess import CompletedProcess
 
 import pytest
 
+from lib import ROOT
 from lib.runner.command_line import main
 from lib.runner.kept import FOLDER, pack
 from tests.toy_report import ToyReport
@@ -173,6 +176,13 @@ def test_a_wrong_command_line_ends_the_process_the_same_way(report):
     call = report.run("--only", "frist")
     assert call.returncode == 2
     assert "did you mean 'first'" in call.stdout and "Traceback" not in call.stdout
+
+
+def test_without_the_environment_it_says_how_to_get_it():
+    script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), "--list"]
+    call = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert call.returncode == 2 and call.stdout == ""
+    assert "`make install`" in call.stderr and "Traceback" not in call.stderr
 
 
 class TestFailures:
