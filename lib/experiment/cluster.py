@@ -43,6 +43,10 @@ def run_jobs(
 ) -> Results:
     """Do jobs, and yield the place and the result of each as it is there, so that it can be kept at once.
 
+    Raises `WorkerDied` after all other jobs are done, and at once whatever a job raised, with a note that names it,
+    `lib.experiment.driver.OtherCode` or `lib.experiment.driver.NoCluster`. Then, as when the caller stops asking, no job
+    of this call is at work any more.
+
     Parameters
     ----------
     work : callable
@@ -54,14 +58,6 @@ def run_jobs(
         this process; those that are left after `SHORT` seconds go to a cluster of this machine's own.
     here : bool
         Run all of them in this process, whatever the address.
-
-    Raises
-    ------
-    WorkerDied
-        After all other jobs are done.
-    Exception
-        At once: whatever a job raised, with a note that names it, `lib.experiment.driver.OtherCode` or
-        `lib.experiment.driver.NoCluster`. As when the caller stops asking, no job of this call is at work any more.
     """
     jobs, inside = list(jobs), current_process().daemon  # a worker whose job has jobs would wait for itself
     address = address or (None if inside else os.environ.get(ADDRESS)) or None

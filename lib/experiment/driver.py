@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
 import time
 import uuid
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 REACHED_IN = 30  # seconds in which a scheduler has to answer
 WITHOUT_WORKERS = 300.0  # seconds that a cluster may be without any worker
 LOOK, GATHER = 1.0, 30.0  # seconds between two looks at a cluster without news, and for one result to arrive
+PRIORITY = "REPORT_PRIORITY"  # environment variable: a number
 LOST = 20  # how often a job is handed in again that was lost without its worker's death being its own
 FIX = (
     "If lib was edited since this process or the cluster started, start them again; on another machine, check out the same "
@@ -55,16 +57,17 @@ def data_of(job: Job, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Driver:
-    """Hands in a call's jobs on one cluster, one for each of its threads at a time, and collects what comes of them.
+    """Hands in a call's jobs on one cluster, two for each of its threads at a time, and collects what comes of them.
 
-    Jobs are marked as producers of data, which Dask keeps at the scheduler until a worker is free, whoever else uses the
-    cluster: a worker's death counts against all jobs that it was given. Unless a call `shares` this machine, its jobs take
-    no slots of it, and this process keeps its own while it waits.
+    Jobs are marked as producers of data, which Dask keeps at the scheduler until a worker is free, those of a higher
+    `PRIORITY` first: a worker's death counts against all jobs that it was given. Unless a call `shares` this machine, its
+    jobs take no slots of it, and this process keeps its own while it waits.
     """
 
     def __init__(self, work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: str, shares=True):
         self.work, self.jobs, self.data, self.address = work, jobs, data, address
         self.slots = held() if shares else Slots()
+        self.priority = float(os.environ.get(PRIORITY, 0))
         self.client = connected(address)
         self.running: dict[Key, tuple[int, Future]] = {}
         self.killed: list[int] = []
@@ -96,7 +99,7 @@ class Driver:
     def _fill(self, waiting: deque[int]) -> None:
         if waiting and time.monotonic() - self._asked > 2 * LOOK:
             self._look()
-        while waiting and len(self.running) < self._threads:
+        while waiting and len(self.running) < 2 * self._threads:
             index = waiting.popleft()
             job = self.jobs[index]
             data = data_of(job, self.data)
@@ -139,7 +142,7 @@ class Driver:
         given = [TaskRef(a.key) if isinstance(a, Future) else a for a in arguments]
         task = Task(key, function, *given, _data_producer=True)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
-            return self.client.get({key: task}, key, sync=False)
+            return self.client.get({key: task}, key, sync=False, priority=self.priority)
 
     # -- out
     def _next(self) -> Future | None:

@@ -90,7 +90,9 @@ class Schedule:
     def work(self, selected: Collection[str]) -> Summary:
         """Bring the selected runs up to date; needs outside of them are taken as they lie there."""
         waiting = [run for run in self.plan.order() if run.id in selected]
-        waiting.sort(key=lambda run: -self._chain(run, selected, {}))
+        # The longest chain first, but for a short run: a page to read soon.
+        short = min(waiting, key=lambda run: (len(run.reads), self._expected(run) or 0.0), default=None)
+        waiting.sort(key=lambda run: (run is not short, -self._chain(run, selected, {})))
         stopping = False
         while True:
             while not stopping and self._start_one(waiting):
@@ -158,7 +160,8 @@ class Schedule:
             parameters["runs_dir"] = str(self.store.runs_dir)
         if "run" in known and known["run"].default != run.id:
             parameters["run"] = run.id
-        environment = kernel_environment(folder, self.environment)
+        first_come = {"REPORT_PRIORITY": str(-datetime.datetime.now().timestamp())}
+        environment = kernel_environment(folder, {**self.environment, **first_come})
         where = self.plan.source(run), folder, self.plan.notebooks
         request = Request(run.id, *where, parameters, environment, self.options.timeout)
         future = self.executor.submit(execute_run, request)
@@ -172,7 +175,6 @@ class Schedule:
         error = future.exception()  # the runner's own
         failure = Failure(type(error).__name__, str(error)) if error else future.result()
         if failure is None:
-            # The run may have fetched its data.
             parts = {**work.parts, "data": self.cache.parts(run)["data"]}
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             record = {"run": run.id, "key": key_of(parts), "parts": parts, "profile": self.options.profile}
@@ -190,7 +192,6 @@ class Schedule:
         """Return why a failed run's kept page stands in for it: its data, or predictions of a kept one; else nothing."""
         if failure.error == "DatasetUnavailable":
             missing = self.cache.missing(run)
-            # Nobody else need ask for them in this session.
             self.unavailable.update(dict.fromkeys(missing, failure.message))
             return LACKING.format(missing[0]) if missing else "needs data that could not be had"
         pages = [name for name in run.reads if self.store.as_made(name)]

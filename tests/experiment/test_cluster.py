@@ -104,6 +104,25 @@ def test_bits_are_the_same_wherever_a_job_runs(local, planted, monkeypatch, tmp_
                 assert np.asarray(found[index][name]).tobytes() == np.asarray(values[name]).tobytes()
 
 
+def test_jobs_of_what_started_first_are_done_first(local, monkeypatch):
+    done = []
+
+    def ask(priority, n):
+        monkeypatch.setenv(driver.PRIORITY, str(priority))
+        call = driver.Driver(work, [Job(number, seconds=0.2) for number in range(n)], {"base": 0}, local)
+        thread = threading.Thread(target=lambda: done.extend(priority for _ in call.results(range(n))))
+        thread.start()
+        return thread
+
+    later = ask(-2.0, 20)
+    eventually(lambda: done)
+    first = ask(-1.0, 8)
+    for thread in (later, first):
+        thread.join()
+    last = len(done) - 1 - done[::-1].index(-1.0)
+    assert done[last + 1 :] == [-2.0] * (27 - last) and 27 - last >= 6, done
+
+
 @contextmanager
 def commands(folder):
     """A scheduler and two workers, as a user starts them with Dask's own commands in a shell where nothing is set."""
