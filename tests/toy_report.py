@@ -21,6 +21,7 @@ def build(plan, runs_dir, output_dir, *, pdf=True):
     pages = [(runs_dir / run.id / "notebook.ipynb").read_text() for run in plan.runs]
     output_dir.mkdir(parents=True, exist_ok=True)
     (output_dir / "index.html").write_text("".join(pages))
+    (output_dir / "files.json").write_text('["index.html"]')
     if pdf:
         (output_dir / "report.pdf").write_text("".join(pages))
 builder.build = build

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from pathlib import Path
 
 from lib.report.content import assemble
 from lib.report.data import write_data
+from lib.report.folder import take_place
 from lib.report.html import write_html
 from lib.report.notebooks import read_pages
 
 log = logging.getLogger(__name__)
-
-OURS = ("*.html", "assets/**/*", "figures/*", "data/figures/*", "data/tables/*")
-"""What a build owns in the report's folder: files that the new report no longer has are removed."""
 
 
 def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     """Render the executed notebooks as HTML, PDF and tidy tables.
 
     `plan` has title, subtitle, description, and the runs in the report's order; `runs_dir` holds ``<run>/notebook.ipynb`` and
-    what else each run left. `output_dir` is made if absent; files in it that this build does not own, such as runs/ and
-    data/benchmarks.csv, stay. Without `pdf` the site does not link to one, and an older report.pdf stays. Raises
+    what else each run left. `output_dir` is made if absent; files in it that no build has written stay
+    (`lib.report.folder`). Without `pdf` the site does not link to one, and an older report.pdf stays. Raises
     RenderingError: something is missing or wrong; names the run, the cell and the fix. The last report is untouched.
     """
     started = time.perf_counter()
@@ -41,21 +38,5 @@ def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
             from lib.report.typst import write_pdf
 
             write_pdf(report, folder / "report.pdf")
-        _replace(folder, output_dir)
+        take_place(folder, output_dir, keep=() if pdf else ("report.pdf",))
     log.info("report written to %s in %.1f s", output_dir, time.perf_counter() - started)
-
-
-def _replace(new: Path, old: Path) -> None:
-    """Move each new file over its old one; pages last, so that what they show is there before them."""
-    files = sorted(
-        (path.relative_to(new) for path in new.rglob("*") if path.is_file()),
-        key=lambda path: (path.suffix == ".html", path.name == "index.html", path.as_posix()),
-    )
-    for file in files:
-        (old / file).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(new / file, old / file)
-    keep = set(files)
-    for pattern in OURS:
-        for path in old.glob(pattern):
-            if path.is_file() and path.relative_to(old) not in keep:
-                path.unlink()

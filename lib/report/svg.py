@@ -10,8 +10,6 @@ from functools import lru_cache
 
 from PIL import Image  # matplotlib, which draws the images, cannot do without it
 
-from lib.report.svg_paths import short, shorter
-
 _SIZE = re.compile(rb'<svg\b[^>]*?\swidth="([\d.]+)pt" height="([\d.]+)pt"')
 """As matplotlib writes it."""
 
@@ -22,6 +20,7 @@ _DEFINITIONS = re.compile(r"(<defs>.*?</defs>)", re.S)
 
 _NAME, _REFERENCE = re.compile(r'\sid="([^"]*)"'), re.compile(r'(url\(|href="|href=\')#([\w.-]+)')
 _STYLE = re.compile(r'\sstyle="([^"]*)"')
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 _PATH, _PLACE = re.compile(r'(\sd=")([^"]*)"'), re.compile(r'(\s[xy]=")(-?\d+\.\d+)"')
 _TRANSFORM, _SHIFT = re.compile(r'\stransform="([^"]*)"'), re.compile(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)")
 _LONG_ZEROS = re.compile(r"(?<![\w.#])(-?)(\d+)\.(\d+)(?![\w.])")
@@ -39,9 +38,9 @@ FINE_DECIMALS = 2
 def compact(image: bytes) -> bytes:
     """Return an SVG that draws the same in fewer bytes.
 
-    It has no comments, no metadata, no names that nothing refers to and no groups that say nothing. Paths are written relative
-    with places to a tenth of a point, names are short, a style that several elements have is a class, and images inside are
-    reduced to `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
+    It has no comments, no metadata, no names that nothing refers to and no groups that say nothing. Places are rounded to a
+    tenth of a point, names are short, a style that several elements have is a class, and images inside are reduced to
+    `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
     drawn with text as outlines.
     """
     if b"<text" in image:
@@ -97,8 +96,8 @@ def _drawn(text: str, decimals: int) -> str:
         tag = found.group()
         shifts = tag.startswith("<use ") and not _PLACE.search(tag)
         tag = _TRANSFORM.sub(_shift if shifts else _transform, tag)
-        tag = _PATH.sub(lambda f: f'{f[1]}{shorter(f[2], decimals)}"', tag)
-        return _PLACE.sub(lambda f: f'{f[1]}{short(round(float(f[2]) * 10**DECIMALS), DECIMALS)}"', tag)
+        tag = _PATH.sub(lambda f: f'{f[1]}{_path(f[2], decimals)}"', tag)
+        return _PLACE.sub(lambda f: f'{f[1]}{_short(float(f[2]), DECIMALS)}"', tag)
 
     return _ELEMENT.sub(element, text)
 
@@ -122,8 +121,18 @@ def _transform(found: re.Match) -> str:
 
 def _number(text: str) -> str:
     """Return a number without zeros that say nothing."""
-    found = _LONG_ZEROS.fullmatch(text)
-    return short(int(found[1] + found[2] + found[3]), len(found[3])) if found else text
+    return _short(float(text), len(text.partition(".")[2])) if _LONG_ZEROS.fullmatch(text) else text
+
+
+def _path(path: str, decimals: int) -> str:
+    """Return a path's data with places rounded, and no space that nothing needs."""
+    rounded = _DECIMAL.sub(lambda found: _short(float(found.group()), decimals), path)
+    return re.sub(r" *([A-Za-z,]) *", r"\1", rounded).strip()
+
+
+def _short(number: float, decimals: int) -> str:
+    text = f"{round(number, decimals) + 0.0:.{decimals}f}"  # which turns -0 to 0
+    return re.sub(r"^(-?)0\.", r"\1.", text.rstrip("0").rstrip(".") if decimals else text)
 
 
 def _classed(text: str) -> str:

@@ -59,10 +59,7 @@ class Notebook:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """Read a notebook, or return what was read of it while the file is the same.
-
-    Raises PlanError: the file isn't a notebook of format 4.
-    """
+    """Read a notebook, or return what was read of it while the file is the same; else PlanError: it isn't of format 4."""
     try:
         status = path.stat()
         return _read(path, status.st_size, status.st_mtime_ns)

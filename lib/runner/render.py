@@ -151,10 +151,7 @@ def build_pages(plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, t
 
 
 def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
-    """Have the report's builder build pages.
-
-    Raises RenderingError: it refuses, or breaks; then the traceback is kept.
-    """
+    """Have the report's builder build pages; RenderingError where it refuses, or breaks, and then its traceback is kept."""
     try:
         from lib.report.build import build as build_report
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lib.experiment.alone import usable_cores
 from lib.report.errors import RenderingError
+from lib.report.folder import check_folder
 from lib.runner.cache import KEEP, Cache
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.listing import dry_run, list_runs, print_description
@@ -33,10 +34,7 @@ BEGAN = ".from_scratch"
 
 
 def run_session(options: Options) -> int:
-    """Do what the options say and return the exit code.
-
-    Raises UsageError: the options or the plan are wrong.
-    """
+    """Do what the options say and return the exit code, or raise UsageError where they or the plan are wrong."""
     if options.verify or options.rekey:
         from lib.experiment import upkeep
 
@@ -66,6 +64,10 @@ def run_session(options: Options) -> int:
 
 def _carry_out(plan: Plan, options: Options) -> int:
     output_dir = (options.output_dir or plan.root / "reports").resolve()
+    try:
+        check_folder(output_dir)
+    except RenderingError as error:
+        raise UsageError(f"--output-dir: {error}") from None
     store = Store(output_dir / "runs")
     if options.list_runs:
         return list_runs(plan, store)

@@ -178,6 +178,13 @@ def test_a_wrong_command_line_ends_the_process_the_same_way(report):
     assert "did you mean 'first'" in call.stdout and "Traceback" not in call.stdout
 
 
+def test_a_folder_of_somebody_else_is_no_place_for_a_report(report, told, tmp_path):
+    (tmp_path / "thesis.html").write_text("mine")
+    call = told(report, "--output-dir", str(tmp_path))
+    assert call.returncode == 2 and "--output-dir" in call.stdout and "thesis.html" in call.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.html"]
+
+
 def test_without_the_environment_it_says_how_to_get_it():
     script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), "--list"]
     call = subprocess.run(script, capture_output=True, text=True, check=False)

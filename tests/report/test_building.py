@@ -4,6 +4,7 @@ import base64
 import csv
 import dataclasses
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from toy_notebooks import CLAIM, METRIC, Notebook
 
 from lib.report.build import build
 from lib.report.errors import RenderingError
+from lib.report.folder import MANIFEST, check_folder
 
 
 def contents(folder):
@@ -61,13 +63,48 @@ def test_what_the_report_no_longer_has_goes_and_what_is_not_its_own_stays(site):
     for name in ("data/benchmarks.csv", "runs/first/notebook.ipynb", "notes.txt"):
         (output / name).parent.mkdir(parents=True, exist_ok=True)
         (output / name).write_text("kept")
-    for name in ("gone.html", "figures/fig-gone.svg", "data/tables/tbl-gone.csv"):
+    gone = {"gone.html", "figures/fig-gone.svg", "data/tables/tbl-gone.csv"}
+    for name in gone:
         (output / name).write_text("stale")
+    listed = json.loads((output / MANIFEST).read_text())
+    (output / MANIFEST).write_text(json.dumps([*listed, *gone]))
     build(plan, runs, output, pdf=False)
     left = contents(output)
     assert 'href="data/benchmarks.csv"' in (output / "provenance.html").read_text(encoding="utf-8")
     assert {"data/benchmarks.csv", "runs/first/notebook.ipynb", "notes.txt"} <= set(left)
-    assert not {"gone.html", "figures/fig-gone.svg", "data/tables/tbl-gone.csv"} & set(left)
+    assert not gone & set(left)
+
+
+def test_files_of_somebody_else_are_never_overwritten_or_removed(site, tmp_path):
+    plan, runs, _ = site
+    folder = tmp_path / "thesis"
+    theirs = {"index.html": b"mine", "thesis.html": b"mine", "figures/a.svg": b"mine"}
+    for name, content in theirs.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    with pytest.raises(RenderingError, match=r"index\.html is not the report's"):
+        build(plan, runs, folder, pdf=False)
+    assert contents(folder) == theirs
+    (folder / "index.html").unlink()
+    for _ in range(2):
+        build(plan, runs, folder, pdf=False)
+    left = contents(folder)
+    assert left["thesis.html"] == left["figures/a.svg"] == b"mine" and b"mine" not in left["index.html"]
+
+
+def test_a_folder_with_files_and_no_report_is_refused_before_anything_starts(site, tmp_path):
+    plan, runs, output = site
+    (tmp_path / "own" / "runs").mkdir(parents=True)
+    check_folder(tmp_path / "own")
+    check_folder(tmp_path / "not there")
+    (tmp_path / "own" / "thesis.html").touch()
+    with pytest.raises(RenderingError, match=r"holds thesis\.html, which no report"):
+        check_folder(tmp_path / "own")
+    build(plan, runs, output, pdf=False)
+    check_folder(output)
+    (output / MANIFEST).write_text("{")
+    with pytest.raises(RenderingError, match="damaged"):
+        check_folder(output)
 
 
 def test_tidy_tables_bring_the_runs_together(site):
@@ -155,7 +192,7 @@ def test_a_compact_image_draws_the_same():
     from lib.report.svg import compact
 
     image = b'<svg width="9pt">\n <metadata>who</metadata>\n <!-- a -->\n <path d="M 0 0\n L 1 1"/>\n</svg>\n'
-    assert compact(image) == b'<svg width="9pt"><path d="M0 0l1 1"/></svg>'
+    assert compact(image) == b'<svg width="9pt"><path d="M0 0L1 1"/></svg>'
     named = b'<svg><defs><path id="a" d="M 0 0"/></defs><g id="b" style="fill: none; stroke: #aaa"><use href="#a"/></g></svg>'
     assert (
         compact(named)
