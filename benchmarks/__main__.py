@@ -30,25 +30,28 @@ def main(arguments: list[str] | None = None) -> int:
     names = parser.parse_args(arguments).names or known
     if unknown := sorted(set(names) - set(known)):
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}")
-    rows = []
     for name in names:
         print(f"{name} ...", flush=True)
-        for row in import_module(f"benchmarks.{name}").run():
-            rows.append(row)
+        rows = import_module(f"benchmarks.{name}").run()
+        for row in rows:
             print(
                 f"  {row['subject']}: {row['subject_seconds']:.3g} s; {row['peer']}: {row['peer_seconds']:.3g} s; "
                 f"peer / subject {row['ratio']:.1f}",
                 flush=True,
             )
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+        _write(pd.DataFrame(rows, columns=list(COLUMNS)))
+    print(f"Wrote {TARGET.relative_to(ROOT)}")
+    return 0
+
+
+def _write(table: pd.DataFrame) -> None:
+    """Put a benchmark's rows in the place of those that the file has of it."""
     if TARGET.exists():
         kept = pd.read_csv(TARGET)
         kept = kept.reindex(columns=list(COLUMNS))
         table = pd.concat([kept[~kept["benchmark"].isin(table["benchmark"])], table], ignore_index=True)
     with whole_file(TARGET) as partial:
         table.sort_values(["benchmark", "threads", "subject", "peer"]).to_csv(partial, index=False)
-    print(f"Wrote {TARGET.relative_to(ROOT)}")
-    return 0
 
 
 if __name__ == "__main__":

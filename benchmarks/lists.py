@@ -90,7 +90,7 @@ def _bpr(split: Split, matrix, threads: int) -> dict:
 
     settings = {"n_factors": FACTORS, "n_epochs": EPOCHS, "learning_rate": RATE, "l2": PENALTY}
     # The peer's start is even over a width of one over the factors.
-    ours = _ours("bpr", split, **settings, initial_scale=1 / (FACTORS * np.sqrt(12)), n_threads=threads)
+    ours = _ours("bpr", split, **settings, initial_scale=1 / (FACTORS * np.sqrt(12)))
 
     def fit(seed: int):
         model = BayesianPersonalizedRanking(
