@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
 from lib.studies.embeddings.neighbours import unit_rows
 
-METHODS = ("t-SNE", "UMAP")
-
 OTHERS = "#BBBBBB"
 """Colour of films of a genre without one of its own."""
 
 
-def project(embeddings: np.ndarray, method: str, *, seed: int = 0, n_neighbours: int = 15) -> np.ndarray:
+def project(embeddings: np.ndarray, *, seed: int = 0, n_neighbours: int = 15) -> np.ndarray:
     """Lay films out on a plane by cosine distances: shape (n, 2), centred, the longer axis in standard deviations.
 
-    `method` is t-SNE (van der Maaten and Hinton 2008, with a start from principal components) or UMAP (McInnes, Healy
-    and Melville 2018), `n_neighbours` UMAP's neighbourhood; t-SNE's perplexity is twice that, and so many films it
-    takes.
+    By t-SNE (van der Maaten and Hinton 2008), from principal components; its perplexity is twice `n_neighbours`, and more
+    films than that it takes, or ValueError.
     """
     if len(embeddings) <= 2 * n_neighbours:
         raise ValueError(
             f"a projection with {n_neighbours} neighbours needs more than {2 * n_neighbours} films, got {len(embeddings)}"
         )
-    if method == "t-SNE":
-        from sklearn.decomposition import PCA
-        from sklearn.manifold import TSNE
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
 
-        # Of unit vectors the squared Euclidean distance is twice the cosine distance, and the fast path applies.
-        rows = unit_rows(embeddings)
-        start = PCA(2, random_state=seed).fit_transform(rows)
-        start *= 1e-4 / max(start[:, 0].std(), 1e-12)
-        layout = TSNE(perplexity=2.0 * n_neighbours, init=start, random_state=seed, n_jobs=1)
-        found = layout.fit_transform(rows)
-    else:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a seed makes it run on one core, which it warns of
-            from umap import UMAP
-
-            layout = UMAP(n_neighbors=n_neighbours, metric="cosine", random_state=seed, n_jobs=1)
-            found = layout.fit_transform(embeddings)
-    found = np.asarray(found, dtype=np.float64)
+    # Of unit vectors the squared Euclidean distance is twice the cosine distance, and the fast path applies.
+    rows = unit_rows(embeddings)
+    start = PCA(2, random_state=seed).fit_transform(rows)
+    start *= 1e-4 / max(start[:, 0].std(), 1e-12)
+    layout = TSNE(perplexity=2.0 * n_neighbours, init=start, random_state=seed, n_jobs=1)
+    found = np.asarray(layout.fit_transform(rows), dtype=np.float64)
     found -= found.mean(axis=0)
     return found / found.std(axis=0).max()
 
