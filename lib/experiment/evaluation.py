@@ -11,10 +11,9 @@ import pandas as pd
 
 from lib import metrics
 from lib.data.splits import Split
+from lib.experiment import measurements
 from lib.experiment.fit import Fit, Fitted
-from lib.experiment.measurements import errors as errors_of
-from lib.experiment.measurements import lists as lists_of
-from lib.experiment.measurements import predictions as predictions_of
+from lib.experiment.measurements import errors_of
 from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics.lists import TopK
@@ -103,7 +102,8 @@ def evaluation_of(
     name : str
         What results call the model.
     found : mapping
-        A record, of which count: ``predictions`` (clipped, in the order of the test ratings), ``items`` and ``scores`` of
+        A record, of which count: ``predictions`` (clipped, in the order of the test ratings) or what
+        `lib.experiment.measurements.by_user` leaves in their place, ``items`` and ``scores`` of
         everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
     ks, n_resamples : sequence of int, int
         List lengths; empty for no ranking. Resamples of users for 95% intervals; 0 for none.
@@ -114,7 +114,7 @@ def evaluation_of(
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
-    errors, predictions, ranking, lists, matrix = None, None, {}, None, None
+    predictions, ranking, lists, matrix = None, {}, None, None
 
     def keep(metric: str, sample: metrics.PerUser) -> None:
         wanted = intervals is None or metric.partition("@")[0] in intervals
@@ -124,12 +124,13 @@ def evaluation_of(
         interval = bootstrap_interval(sample, n_resamples=n_resamples)
         values[metric] = (interval.value, interval.low, interval.high)
 
+    errors = errors_of(found, test)
+    for metric in RATING_METRICS if errors else ():
+        keep(metric, errors.per_user(metric))
     if found.get("predictions") is not None:
-        given = np.asarray(found["predictions"])
-        errors = metrics.user_errors(test.users, test.ratings, given.astype(np.float64))
-        for metric in RATING_METRICS:
-            keep(metric, errors.per_user(metric))
-        predictions = test.frame().drop(columns="timestamp").assign(prediction=given)
+        predictions = (
+            test.frame().drop(columns="timestamp").assign(prediction=np.asarray(found["predictions"]))
+        )
     for metric in ("train_rmse", "train_mae"):
         if not np.isnan(value := _number(found.get(metric))):
             values[metric] = (value, np.nan, np.nan)
@@ -206,8 +207,8 @@ def evaluate(
         fitted = model
         held = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
         found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds_fit}
-        found |= predictions_of(held, **measure["predictions"]) | errors_of(held, **measure["errors"])
-        found |= lists_of(held, **measure["lists"]) if ks else {}
+        for one in ("predictions", "errors", *(["lists"] if ks else [])):
+            found |= getattr(measurements, one)(held, **measure[one])
         found |= {"score_matrix": held.scores} if "score_matrix" in measure else {}
     seed = getattr(fitted, "seed", None)
     one = evaluation_of(name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, seed=seed)

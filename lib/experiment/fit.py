@@ -73,7 +73,8 @@ class Fit:
         ``module:function`` and its options: ``function(parts, fit, **options)`` returns the parts that the fit sees.
     stopping : Stopping, optional
     measure : mapping of str to mapping
-        What is measured, by a function of `lib.experiment.measurements` (or ``module:function``), with its options.
+        What is measured, by a function of `lib.experiment.measurements` (or ``module:function``), with its options; one that
+        fits models itself has them as ``members``, each with its ``model``.
     records_errors : tuple of str
         Errors, by class name, that end in a record with a ``failure`` instead of being raised; ``Exception`` for all.
     slower : int
@@ -110,7 +111,8 @@ class Fit:
 
     def roots(self) -> list[str]:
         """Return the definitions that its outcome starts from, for `lib.experiment.key.code_digest`."""
-        first = [place_of(self.model), f"{__name__}:fit_and_measure"]
+        inner = [one["model"] for of in self.measure.values() for one in of.get("members", {}).values()]
+        first = [*map(place_of, [self.model, *inner]), f"{__name__}:fit_and_measure"]
         return [*first, *map(address, self.measure), *(self.prepare[:1] if self.prepare else ())]
 
 

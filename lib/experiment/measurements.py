@@ -6,14 +6,15 @@ Each takes a `lib.experiment.fit.Fitted` and its options, and returns numbers, t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from lib.data.interactions import Interactions
 from lib.experiment.fit import Fitted
 from lib.metrics import evaluate_ranking, recommend
-from lib.metrics.rating import mae, rmse, user_errors
+from lib.metrics.rating import UserErrors, mae, rmse, user_errors
 from lib.metrics.sampled import EXCLUDED, sampled_ranks
 from lib.models.fitting import answers
 
@@ -52,6 +53,30 @@ def errors(
             value = by_users.per_user(metric).value if by_users else functions[metric](data.ratings, answered)
             found[f"{part}_{metric}"] = value
     return found
+
+
+def by_user(fitted: Fitted) -> dict[str, Any]:
+    """Add the errors of clipped test predictions up by user: all that intervals and paired tests need, small enough to keep.
+
+    Returns ``squared`` and ``absolute`` (float32, a number for each user with test ratings, by code) and ``seconds_predict``;
+    NaN seconds alone for a model that predicts no ratings.
+    """
+    found = predictions(fitted)
+    if "predictions" in found:
+        sums = user_errors(fitted.test.users, fitted.test.ratings, found.pop("predictions"))
+        found |= {name: getattr(sums, name).astype(np.float32) for name in ("squared", "absolute")}
+    return found
+
+
+def errors_of(record: Mapping[str, Any], test: Interactions) -> UserErrors | None:
+    """Return a record's test errors by user, from its `predictions` or as `by_user` left them (these without signs); or None."""
+    if record.get("predictions") is not None:
+        return user_errors(test.users, test.ratings, np.asarray(record["predictions"]))
+    if record.get("squared") is None:
+        return None
+    users = np.flatnonzero(test.user_counts)
+    sums = (np.asarray(record[name], np.float64) for name in ("squared", "absolute"))
+    return UserErrors(users, test.user_counts[users], *sums, np.full(len(users), np.nan))
 
 
 def validation_error(fitted: Fitted) -> dict[str, float]:

@@ -55,6 +55,7 @@ def table_fits(
     listed: Iterable[str],
     once: Iterable[str] = (),
     once_on: Iterable[str] = (),
+    repeats: Iterable[str] = (),
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     most_epochs: int = 0,
     seed: int = 0,
@@ -71,15 +72,18 @@ def table_fits(
         Length of the lists, and the splits whose lists are drawn.
     once, once_on : iterable of str
         Contenders that are fitted on some splits only, and these splits.
+    repeats : iterable of str
+        Splits of which errors by user are enough, so that the project keeps them (`lib.experiment.measurements.by_user`).
     changes : mapping, optional
         By contender, hyperparameters that differ from what was chosen.
     most_epochs, seed : int
         No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
     """
     changes = changes or {}
-    named = {"listed": set(listed), "once_on": set(once_on), "once": set(once), "changes": set(changes)}
+    named = {"listed": set(listed), "once_on": set(once_on), "repeats": set(repeats)}
+    named |= {"once": set(once), "changes": set(changes)}
     for label, names in named.items():
-        known = splits if label in ("listed", "once_on") else contenders
+        known = splits if label in ("listed", "once_on", "repeats") else contenders
         if unknown := names - set(known):
             raise ValueError(f"{label}: unknown {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     found = []
@@ -92,10 +96,11 @@ def table_fits(
         for key in splits:
             if name in named["once"] and key not in named["once_on"]:
                 continue
-            measure: dict[str, dict[str, Any]] = {"cost": {}, "predictions": {}}
+            again = key in named["repeats"]
+            measure: dict[str, dict[str, Any]] = {"cost": {}, "by_user" if again else "predictions": {}}
             if key in named["listed"]:
                 measure["lists"] = {"k": k}
             labels = {"contender": name, "split": key, "seed": start}
             fit = Fit(one.model, parameters, start, f"{key}/train", f"{key}/test", stopping=stopping)
-            found.append(replace(fit, measure=measure, labels=labels))
+            found.append(replace(fit, measure=measure, labels=labels, keep="one_table" if again else ""))
     return found

@@ -3,12 +3,14 @@
 A record is told by its *identity* (model, hyperparameters, data by content, what is measured) and holds while the code that
 it depends on is the same (`lib.experiment.key`). Records made here lie in ``reports/runs/.records``, a file each, with
 their arrays; one made by other code is made anew. Records that take hours are kept with the project, in
-``data/kept/records``, a file a group (`Fit.keep`), without arrays: such a one is taken, and marked, even then.
+``data/kept/records``, a file a group (`Fit.keep`), with small arrays only: such a one is taken, and marked, even then.
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import json
 import os
 import time
@@ -42,12 +44,15 @@ ANEW = "REPORT_ANEW"
 class Record(dict):
     """What came of a fit: numbers, texts and arrays by name (a number that is not finite is None), and its labels.
 
-    `made` tells ``machine``, ``day``, ``commit`` and ``versions``; `stale` is a kept one that other code has made.
+    `made` tells ``machine``, ``day``, ``commit`` and ``versions``; `kept` is one of the kept layer, `stale` one of these that
+    other code has made.
     """
 
-    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Any], *, stale: bool = False):
+    def __init__(
+        self, values: Mapping[str, Any], made: Mapping[str, Any], *, kept: bool = False, stale: bool = False
+    ):
         super().__init__(values)
-        self.made, self.stale = dict(made), stale
+        self.made, self.kept, self.stale = dict(made), kept, stale
 
 
 class DamagedRecord(ValueError):
@@ -112,7 +117,7 @@ def find(fit: Fit, key: str) -> Record | None:
     if fit.keep and not since("fits"):
         entry = kept_group(fit.keep).get(key)
         if entry is not None:
-            return Record(entry["found"], entry["made"], stale=entry["code"] != code)
+            return Record(kept_values(entry), entry["made"], kept=True, stale=entry["code"] != code)
     return None
 
 
@@ -161,6 +166,20 @@ def kept_group(group: str) -> dict[str, dict[str, Any]]:
 @cache
 def _group(path: Path, _: int) -> dict[str, dict[str, Any]]:
     return read_kept(path)
+
+
+def kept_values(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a kept record holds, arrays among it."""
+    packed = entry.get("arrays", {}).items()
+    arrays = {n: np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False) for n, text in packed}
+    return {**entry["found"], **arrays}
+
+
+def packed(array: np.ndarray) -> str:
+    """Return an array as text, the same bits, for `kept_values`."""
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def read_kept(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lib.data.errors import RUN_FOLDER_VARIABLE
@@ -16,7 +17,12 @@ from lib.experiment.records import Record
 
 
 def run_fits(
-    fits: Sequence[Fit], parts: Parts, *, here: bool = False, progress: Progress | None = None
+    fits: Sequence[Fit],
+    parts: Parts,
+    *,
+    here: bool = False,
+    keep: str = "",
+    progress: Progress | None = None,
 ) -> list[Record]:
     """Return the records of some fits, in their order; those that are not in the store are made.
 
@@ -28,6 +34,8 @@ def run_fits(
         The data, by the names that the fits call them.
     here : bool
         Make them in this very process, one after the other, and let an error come as it was raised.
+    keep : str
+        Group under which the project keeps those that name none (`Fit.keep`): the repeats of a page.
     progress : Progress, optional
         Of a larger piece of work, which counts its steps itself.
 
@@ -36,6 +44,7 @@ def run_fits(
     lib.experiment.fit.FitFailed, lib.experiment.cluster.WorkerDied
         A fit raised an error, or its process died three times; the message names it. What was finished is kept.
     """
+    fits = [replace(fit, keep=fit.keep or keep) for fit in fits]
     keys = [records.identity(fit, parts) for fit in fits]
     wanted = dict(zip(keys, fits, strict=True))
     found = {key: one for key, fit in wanted.items() if (one := records.find(fit, key)) is not None}
@@ -47,12 +56,13 @@ def run_fits(
         found[missing[index]] = records.write(jobs[index], missing[index], result, parts)
         if own:
             own.step()
-    stale = sorted({fit.keep for key, fit in zip(keys, fits, strict=True) if found[key].stale})
-    if stale:
-        tell(f"Kept results of {', '.join(stale)} are shown as they were made by earlier code.")
+    if days := sorted({one.made["day"] for one in found.values() if one.kept}):
+        n, between = sum(one.kept for one in found.values()), " to ".join(dict.fromkeys((days[0], days[-1])))
+        by = ", some by earlier code" if any(one.stale for one in found.values()) else ""
+        tell(f"{n} of {len(found)} fits are kept with the project, made {between}{by}.")
     return [
-        Record({**found[key], **fit.labels}, found[key].made, stale=found[key].stale)
-        for key, fit in zip(keys, fits, strict=True)
+        Record({**one, **fit.labels}, one.made, kept=one.kept, stale=one.stale)
+        for one, fit in zip(map(found.get, keys), fits, strict=True)
     ]
 
 

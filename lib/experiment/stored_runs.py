@@ -1,7 +1,7 @@
 """What a run leaves behind, as later notebooks and studies read it.
 
 A run's folder, ``reports/runs/<run>/``, holds ``metrics.json`` (tidy records), ``predictions.parquet``,
-``top_k.parquet``, ``scores/<model>.npz`` (whole score matrices), ``figures/`` (each SVG with the CSV behind it),
+``errors.parquet``, ``top_k.parquet``, ``scores/<model>.npz`` (whole score matrices), ``figures/`` (each SVG with the CSV behind it),
 ``tables/``, ``facts.json`` (named values for prose and verdicts) and ``provenance.json``. Ids in files are raw ids:
 later notebooks align by key, never by the order of rows.
 """
@@ -60,6 +60,11 @@ class StoredRun:
     def predictions(self) -> pd.DataFrame:
         """Test predictions: model, split, fold, seed, user, item, rating, prediction (raw ids)."""
         return pd.read_parquet(self._file("predictions.parquet"))
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Errors by user where no predictions are stored: model, split, fold, seed, user (raw id), counts, squared, absolute."""
+        return pd.read_parquet(self._file("errors.parquet"))
 
     @cached_property
     def top_k(self) -> pd.DataFrame:

@@ -31,6 +31,7 @@ Say = Callable[[str], None]
 NEAR = 1e-6  # largest relative difference that still counts as agreement, between machines
 COSTS = ("seconds", "mib", "mebibytes", "memory")  # ends of names of what is never the same twice
 SAMPLE = 3  # records of a stale group that are made anew before it is signed again
+LARGEST = 8_000  # numbers in an array of a kept record; predictions and lists are larger
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def kept_in(file: Path) -> Iterator[Kept]:
         for key, one in content.items():
             fit = records.fit_from_text(one["fit"])
             name = f"{file.name.partition('.')[0]} {key[:8]} ({fit})"
-            yield Kept(file, name, fit, one["fit"]["parts"], one["found"], one["code"], one["made"])
+            found = records.kept_values(one)
+            yield Kept(file, name, fit, one["fit"]["parts"], found, one["code"], one["made"])
         return
     found = Search.from_text(content)
     for row in found.trials.to_dict("records"):
@@ -110,7 +112,7 @@ def make_anew(kept: list[Kept], say: Say) -> list[str]:
             say(f"{verdicts[place]}: {one}")
     for index, found in run_jobs(_fit_again, [kept[place] for place in places], parts):
         place = places[index]
-        verdicts[place] = agreement(kept[place].found, plain(dict(found)))
+        verdicts[place] = agreement(kept[place].found, found)
         say(f"{verdicts[place]}: {kept[place]}")
     return verdicts
 
@@ -129,16 +131,17 @@ def _add(parts: dict[str, Any], told: Mapping[str, Any]) -> None:
 
 
 def agreement(kept: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """Hold two records' numbers against each other, costs aside."""
+    """Hold two records' numbers against each other, costs aside; of an array's the largest difference to its largest."""
     worst = 0.0
     for name, value in kept.items():
         if name.startswith(COSTS) or name.endswith(COSTS) or isinstance(value, (str, list, dict)):
             continue
-        other = found.get(name)
-        if value is None or other is None:
-            worst = worst if value is other else np.inf
-        else:
-            worst = max(worst, abs(float(other) - float(value)) / max(abs(float(value)), 1e-12))
+        one, other = (np.asarray(np.nan if v is None else v, np.float64) for v in (value, found.get(name)))
+        if one.shape != other.shape or not np.array_equal(np.isfinite(one), np.isfinite(other)):
+            return "different"
+        one, other = one[np.isfinite(one)], other[np.isfinite(other)]
+        if one.size:
+            worst = max(worst, np.abs(other - one).max() / max(np.abs(one).max(), 1e-12))
     return "same bits" if worst == 0 else f"within {NEAR:g}" if worst <= NEAR else "different"
 
 
@@ -214,13 +217,15 @@ def _keep_search(path: Path) -> bool:
 def _keep_record(path: Path) -> bool:
     with np.load(path, allow_pickle=False) as file:
         head = records.head_of(file)
-    if "fit" not in head:
+        arrays = {name: file[name] for name in file.files if name != "__head__"}
+    if "fit" not in head or any(array.size > LARGEST for array in arrays.values()):
         return False
     group, code = head["fit"]["keep"], code_digest(records.fit_from_text(head["fit"]).roots())
     kept = dict(records.kept_group(group))
     if head["code"] != code or kept.get(path.stem, {}).get("code") == code:
         return False
     kept[path.stem] = {name: head[name] for name in ("fit", "found", "code", "made")}
+    kept[path.stem]["arrays"] = {name: records.packed(array) for name, array in arrays.items()}
     records.write_kept(records.group_file(group), kept)
     return True
 

@@ -38,6 +38,7 @@ class RunWriter:
         self._metrics: list[dict] = []
         self._predictions: list[pd.DataFrame] = []
         self._top_k: list[pd.DataFrame] = []
+        self._errors: list[pd.DataFrame] = []
         self._facts: dict = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -59,6 +60,11 @@ class RunWriter:
         key = {"model": evaluation.model, "split": split.name, "fold": split.fold, "seed": evaluation.seed}
         if evaluation.predictions is not None:
             self._predictions.append(evaluation.predictions.assign(**key))
+        elif (sums := evaluation.errors) is not None:
+            columns = {name: getattr(sums, name) for name in ("counts", "squared", "absolute")}
+            self._errors.append(
+                pd.DataFrame({"user": split.test.user_ids[sums.users], **columns}).assign(**key)
+            )
         if evaluation.top_k is not None:
             self._top_k.append(evaluation.top_k.assign(**key))
         if (matrix := evaluation.scores) is not None:  # with its raw ids, in single precision
@@ -104,7 +110,8 @@ class RunWriter:
     def measured(self) -> StoredRun:
         """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""
         write_json(self.folder / "metrics.json", self._metrics)
-        for name, frames in (("predictions", self._predictions), ("top_k", self._top_k)):
+        kinds = {"predictions": self._predictions, "top_k": self._top_k, "errors": self._errors}
+        for name, frames in kinds.items():
             path = self.folder / f"{name}.parquet"
             if not frames:
                 path.unlink(missing_ok=True)

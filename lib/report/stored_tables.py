@@ -15,6 +15,7 @@ import pandas as pd
 from lib.data.splits import Split
 from lib.experiment.stored_runs import MissingRun, StoredRun
 from lib.metrics import TopK, UserErrors, user_errors
+from lib.metrics.per_user import PerUser, pooled
 from lib.metrics.ranking import Ranking, evaluate_ranking
 
 KEY = ["user", "item"]
@@ -70,12 +71,25 @@ def models_of(table: pd.DataFrame) -> list[str]:
     return [column for column in table.columns if column not in (*KEY, "rating")]
 
 
-def pool(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put the rating tables of several folds, at least one, under one another, with the models that all of them hold."""
-    if not tables:
-        raise ValueError("there is no fold to pool; give the rating table of each")
-    shared = [name for name in models_of(tables[0]) if all(name in other for other in tables[1:])]
-    return pd.concat([table[[*KEY, "rating", *shared]] for table in tables], ignore_index=True)
+def pooled_errors(runs: Sequence[StoredRun], splits: Sequence[Split]) -> dict[str, PerUser]:
+    """Pool the squared errors of the models that were measured on all splits: each user once, by raw id, with all of the user's ratings.
+
+    From stored predictions, or from errors by user where a run has no more.
+    """
+    of_splits = []
+    for split in splits:
+        found = {m: one.per_user("rmse") for m, one in errors_of(rating_table(runs, split)).items()}
+        rated = np.flatnonzero(split.test.user_counts)
+        for run in runs:
+            stored = _stored(run, "errors")
+            stored = stored[(stored["split"] == split.name) & (stored["fold"].fillna("") == split.fold)]
+            for model, rows in stored.groupby("model", sort=False):
+                if np.array_equal(rows["counts"], split.test.user_counts[rated]):
+                    one = PerUser("rmse", rows["user"], rows["squared"], rows["counts"], root=True)
+                    found.setdefault(model, one)
+        of_splits.append(found)
+    shared = [name for name in of_splits[0] if all(name in other for other in of_splits)]
+    return {name: pooled([of[name] for of in of_splits]) for name in shared}
 
 
 def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:

@@ -22,9 +22,6 @@ _NAME, _REFERENCE = re.compile(r'\sid="([^"]*)"'), re.compile(r'(url\(|href="|hr
 _STYLE = re.compile(r'\sstyle="([^"]*)"')
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 _PATH, _PLACE = re.compile(r'(\sd=")([^"]*)"'), re.compile(r'(\s[xy]=")(-?\d+\.\d+)"')
-_TRANSFORM, _SHIFT = re.compile(r'\stransform="([^"]*)"'), re.compile(r"translate\(([-\d.]+)[ ,]+([-\d.]+)\)")
-_LONG_ZEROS = re.compile(r"(?<![\w.#])(-?)(\d+)\.(\d+)(?![\w.])")
-_COLOUR = re.compile(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3(?![0-9a-f])")
 
 COLOURS = 64
 """Of an embedded image. Dots in a dozen colours with soft edges look the same, and take a quarter of the space."""
@@ -38,9 +35,8 @@ FINE_DECIMALS = 2
 def compact(image: bytes) -> bytes:
     """Return an SVG that draws the same in fewer bytes.
 
-    It has no comments, no metadata, no names that nothing refers to and no groups that say nothing. Places are rounded to a
-    tenth of a point, names are short, a style that several elements have is a class, and images inside are reduced to
-    `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
+    It has no comments, no metadata and no names that nothing refers to. Places are rounded to a tenth of a point, names are
+    short, a style that several elements have is a class, and images inside are reduced to `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
     drawn with text as outlines.
     """
     if b"<text" in image:
@@ -50,26 +46,9 @@ def compact(image: bytes) -> bytes:
         image.decode("utf-8"),
     )
     text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", _UNSEEN.sub("", text)))
-    text = _ungrouped(_named(text))
-    parts = _DEFINITIONS.split(text)
+    parts = _DEFINITIONS.split(_named(text))
     drawn = (_drawn(part, FINE_DECIMALS if part.startswith("<defs>") else DECIMALS) for part in parts)
     return _classed("".join(drawn)).strip().encode("utf-8")
-
-
-def _ungrouped(text: str) -> str:
-    """Return the image without groups that have no attribute."""
-    groups: list[bool] = []
-
-    def kept(found: re.Match) -> str:
-        tag = found.group()
-        if tag == "<g/>":
-            return ""
-        if re.match(r"<g[\s>]", tag) and not tag.endswith("/>"):
-            groups.append(tag != "<g>")
-            return tag if groups[-1] else ""
-        return tag if tag != "</g>" or groups.pop() else ""
-
-    return _ELEMENT.sub(kept, text)
 
 
 def _named(text: str) -> str:
@@ -90,38 +69,9 @@ def _letters(place: int) -> str:
 
 
 def _drawn(text: str, decimals: int) -> str:
-    """Return elements with their paths, places and transforms written short."""
-
-    def element(found: re.Match) -> str:
-        tag = found.group()
-        shifts = tag.startswith("<use ") and not _PLACE.search(tag)
-        tag = _TRANSFORM.sub(_shift if shifts else _transform, tag)
-        tag = _PATH.sub(lambda f: f'{f[1]}{_path(f[2], decimals)}"', tag)
-        return _PLACE.sub(lambda f: f'{f[1]}{_short(float(f[2]), DECIMALS)}"', tag)
-
-    return _ELEMENT.sub(element, text)
-
-
-def _shift(found: re.Match) -> str:
-    """Return the shift of a letter as its place: the same for ``use``, and shorter."""
-    if not (shift := _SHIFT.fullmatch(found[1])):
-        return _transform(found)
-    return "".join(
-        f' {name}="{float(at):.2f}"' for name, at in zip("xy", shift.groups(), strict=True) if float(at)
-    )
-
-
-def _transform(found: re.Match) -> str:
-    def short_list(numbers: re.Match) -> str:
-        return f"({' '.join(_number(number) for number in re.split(r'[ ,]+', numbers[1].strip()))})"
-
-    lists = re.sub(r"\(([^()]*)\)", short_list, found[1])
-    return f' transform="{lists}"'
-
-
-def _number(text: str) -> str:
-    """Return a number without zeros that say nothing."""
-    return _short(float(text), len(text.partition(".")[2])) if _LONG_ZEROS.fullmatch(text) else text
+    """Return elements with their paths and places written short."""
+    text = _PATH.sub(lambda found: f'{found[1]}{_path(found[2], decimals)}"', text)
+    return _PLACE.sub(lambda found: f'{found[1]}{_short(float(found[2]), DECIMALS)}"', text)
 
 
 def _path(path: str, decimals: int) -> str:
@@ -139,8 +89,7 @@ def _classed(text: str) -> str:
     """Return the image with each style that occurs twice or more as a class in its style sheet."""
 
     def tidy(style: str) -> str:
-        style = re.sub(r"\s*([:;])\s*", r"\1", style).strip("; ")
-        return _COLOUR.sub(r"#\1\2\3", _LONG_ZEROS.sub(lambda found: _number(found.group()), style))
+        return re.sub(r"\s*([:;])\s*", r"\1", style).strip("; ")
 
     text = _STYLE.sub(lambda found: f' style="{tidy(found[1])}"', text)
     often = [style for style, times in Counter(_STYLE.findall(text)).most_common() if times > 1]

@@ -27,7 +27,7 @@ FOLDER = Path("data") / "kept" / "pages"
 NOTE = "kept"
 """Id of the cell that tells a page's reader where its results are from."""
 
-LARGE = ("predictions.parquet", "top_k.parquet", "scores/")
+LARGE = ("predictions.parquet", "errors.parquet", "top_k.parquet", "scores/")
 """What is left out of an archive, by the start of its name."""
 
 

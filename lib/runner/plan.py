@@ -36,7 +36,8 @@ class Run:
     in them; what is absent keeps the notebook's own.
 
     `profiles` are those that execute the run. Under another one the report shows what was made here, while it holds, or the
-    page that the project keeps; where there is neither, it does without the run. `seconds` is about how long the full profile
+    page that the project keeps; where there is neither, it does without the run. A `repeat`, the same on another small data
+    set, is also executed from scratch. `seconds` is about how long the full profile
     takes, to start the longest first and to tell the rest of time while nothing has been measured.
     """
 
@@ -54,6 +55,7 @@ class Run:
     full: dict[str, Any] = field(default_factory=dict)
     large: dict[str, Any] = field(default_factory=dict)
     profiles: tuple[Profile, ...] = PROFILES
+    repeat: bool = False
     seconds: float | None = None
 
     def values(self, profile: str) -> dict[str, Any]:

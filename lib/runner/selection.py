@@ -37,18 +37,19 @@ def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -
 
 
 def outside(
-    plan: Plan, store: Store, profile: str, required: Collection[str] = ()
+    plan: Plan, store: Store, profile: str, required: Collection[str] = (), *, scratch: bool = False
 ) -> tuple[dict[str, str], set[str]]:
     """Return the runs that a profile does not execute, each with the profile that does, and those that can't be shown either.
 
-    None of those `required` is among them. A run can't be shown where neither results nor a kept page of it are here; what
+    None of those `required` is among them, and from `scratch` no repeat. A run can't be shown where neither results nor a kept page of it are here; what
     needs such a one belongs to its profile.
     """
     away: dict[str, str] = {}
     nowhere: set[str] = set()
     archives = kept.archives(plan)
     for run in plan.order():
-        other = run.outside(profile) or next((away[name] for name in run.needs if name in nowhere), "")
+        other = "" if run.repeat and scratch else run.outside(profile)
+        other = other or next((away[name] for name in run.needs if name in nowhere), "")
         if other and run.id not in required:
             away[run.id] = other
             if store.record(run.id) is None and run.id not in archives:

@@ -73,7 +73,8 @@ def _carry_out(plan: Plan, options: Options) -> int:
         return list_runs(plan, store)
     selected, asked_for = select(plan, store, options.only, options.skip)
     required = asked_for | plan.upstream(asked_for, lambda run: run.needs) if options.only else set()
-    away, nowhere = outside(plan, store, options.profile, required)
+    scratch = options.from_scratch or options.search_anew
+    away, nowhere = outside(plan, store, options.profile, required, scratch=scratch)
     plain, swept = split_sweep(plan, asked_for, options.parameters)
     values = partial(resolve, plan, selected, profile=options.profile, outside=away)
     file = None if options.preset is None else preset_file(options.preset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +13,16 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, chronological
 from lib.experiment.evaluation import Evaluation
-from lib.experiment.fit import Fit, Fitted, Parts
+from lib.experiment.fit import Fit, Fitted, Parts, fit_and_measure
 from lib.metrics import PerUser, user_errors
 from lib.metrics.rating import rmse
 from lib.statistics.significance import paired_difference
 from lib.studies.contenders import Contender
 from lib.studies.moment_features import moment_features
 from lib.studies.stacking import LevelOne, Stack, cross_validated
+
+Members = Mapping[str, Mapping[str, Any]]
+"""``model`` and ``parameters`` by the name of a member."""
 
 WHOLE = -1
 """The part that leaves nothing out: members fitted on all training ratings answer for the test ratings."""
@@ -67,34 +70,40 @@ def moments(fitted: Fitted) -> dict[str, Any]:
     return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
-def member_fits(
+def members_of(
     contenders: Mapping[str, Contender],
     choices: Mapping[str, Mapping[str, Any]],
-    splits: Mapping[str, Split],
-    *,
-    n_folds: int,
-    n_parts: int,
-    seed: int = 0,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
-) -> list[Fit]:
-    """Return the fits of every member on every part of every split and on the whole, labelled so.
+) -> Members:
+    """Return members with the hyperparameters and epochs that `choices` (of `choose`) say, but for those in `changes`.
 
-    Members have the hyperparameters and epochs that `choices` (of `choose`) say, but for those in `changes`.
-    Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
-    turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
-
-    ValueError: more parts than folds, or a change for what is no member.
+    ValueError: a change for what is no member.
     """
     changes = dict(changes or {})
-    if not 1 <= n_parts <= n_folds:
-        raise ValueError(f"n_parts={n_parts} must lie between 1 and n_folds={n_folds}")
     if wrong := sorted(set(changes) - set(contenders)):
         raise ValueError(f"changes: no members {', '.join(wrong)}; there are {', '.join(contenders)}")
-    found = []
+    found = {}
     for name, one in contenders.items():
         choice = choices[name]
         epochs = {one.stopping.limit: choice["n_epochs"]} if one.stopping and choice["n_epochs"] else {}
         parameters = {**choice["parameters"], **epochs, **changes.get(name, {})}
+        found[name] = {"model": one.model, "parameters": parameters}
+    return found
+
+
+def member_fits(
+    members: Members, splits: Mapping[str, Split], *, n_folds: int, n_parts: int, seed: int = 0
+) -> list[Fit]:
+    """Return the fits of every member on every part of every split and on the whole, labelled so.
+
+    Slow members should come first. Of `n_folds` folds of the training ratings the first `n_parts` are left out in
+    turn: fewer where one is enough to learn the weights from. `seed` is that of the folds and of the members.
+    ValueError: more parts than folds.
+    """
+    if not 1 <= n_parts <= n_folds:
+        raise ValueError(f"n_parts={n_parts} must lie between 1 and n_folds={n_folds}")
+    found = []
+    for name, one in members.items():
         measure: dict[str, Mapping[str, Any]] = {"predictions": {}}
         measure |= {f"{__name__}:moments": {}} if name == TELLS else {}
         for key, split in splits.items():
@@ -103,8 +112,66 @@ def member_fits(
                 prepare = None if part == WHOLE else (f"{__name__}:part_left_out", options)
                 labels = {"member": name, "split": key, "part": part}
                 data: dict[str, Any] = {"train": f"{key}/train", "test": f"{key}/test", "prepare": prepare}
-                found.append(Fit(one.model, parameters, seed, **data, measure=measure, labels=labels))
+                fit = Fit(one["model"], one["parameters"], seed, **data, measure=measure, labels=labels)
+                found.append(fit)
     return found
+
+
+def whole_fit(members: Members, key: str, split: Split, *, timeless: Sequence[str], **options: int) -> Fit:
+    """Return one fit that makes a split's whole ensemble (`errors_of_all`): no predictions, so that the project can keep it.
+
+    `options` are those of `member_fits`, `timeless` is for `stacked`.
+    """
+    asked = {"split": split.name, "members": members, "timeless": list(timeless), **options}
+    tells, data = members[TELLS], (f"{key}/train", f"{key}/test")
+    fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep="ensemble")
+    return replace(fit, measure={f"{__name__}:errors_of_all": asked}, labels={"split": key})
+
+
+def errors_of_all(
+    fitted: Fitted, *, split: str, members: Members, timeless: Sequence[str], **options: int
+) -> dict[str, Any]:
+    """Fit all members, join them, and add everybody's errors up by user.
+
+    Returns ``squared/<name>`` and ``absolute/<name>`` (as `lib.experiment.measurements.by_user`) of members and of what joins
+    them, and ``costs``, their seconds by name.
+    """
+    key, parted = fitted.fit.train.removesuffix("/train"), Split(split, fitted.train, fitted.test)
+    fits = member_fits(members, {key: parted}, **options)
+    made = [{**fit_and_measure(fitted.parts, fit), **fit.labels} for fit in fits]
+    found = stacked(
+        *level_one(made, key, parted, **options),
+        parted,
+        seed=options["seed"],
+        validate=False,
+        timeless=timeless,
+    )
+    arrays, costs = {}, {}
+    for name, one in outcomes(found, made).items():
+        sums = user_errors(fitted.test.users, fitted.test.ratings, one.pop("predictions"))
+        arrays |= {f"{of}/{name}": getattr(sums, of).astype(np.float32) for of in ("squared", "absolute")}
+        costs[name] = one
+    return {**arrays, "costs": costs}
+
+
+def outcomes(found: Stacked, fits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what `lib.experiment.evaluation.evaluation_of` reads, by name, from a split's stack and its `member_fits`."""
+    fits = list(fits)
+    whole, together = (
+        {f["member"]: f for f in fits if f["part"] == WHOLE},
+        sum(f["seconds_fit"] for f in fits),
+    )
+    joined = {
+        n: {"predictions": o.test, "seconds_fit": together + o.seconds} for n, o in found.joined.items()
+    }
+    costs = {n: {of: whole[n][of] for of in ("seconds_fit", "seconds_predict")} for n in found.members}
+    return {**{n: {"predictions": o.test, **costs[n]} for n, o in found.members.items()}, **joined}
+
+
+def kept_outcomes(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the same from what a `whole_fit` left."""
+    sums = {n: {of: record[f"{of}/{n}"] for of in ("squared", "absolute")} for n in record["costs"]}
+    return {name: {**sums[name], **costs} for name, costs in record["costs"].items()}
 
 
 def level_one(
@@ -222,17 +289,19 @@ def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, fl
     return {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p_value}
 
 
-def compared(found: Stacked, evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
+def compared(
+    members: Iterable[str], evaluations: Mapping[str, Evaluation], *, n_resamples: int
+) -> dict[str, Any]:
     """Compare the ensemble on one split with its best member and with the blend, over `n_resamples` of the users.
 
-    `evaluations`, of the members and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``,
+    `evaluations`, of `members` and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``,
     None where there is no such blend; ``low`` and ``high`` are the ensemble's; ``against`` has its `gap` to either.
     """
-    best = min(found.members, key=lambda name: found.members[name].test_rmse)
+    best = min(members, key=lambda name: evaluations[name]["rmse"])
     ours, rivals = evaluations["ensemble"], {"best_member": evaluations[best], "blend": evaluations["blend"]}
     told: dict[str, Any] = dict(zip(("ensemble", "low", "high"), ours.values["rmse"], strict=True))
-    told |= {"mae": ours["mae"], "best_member": best, "best_member_rmse": found.members[best].test_rmse}
+    told |= {"mae": ours["mae"], "best_member": best, "best_member_rmse": evaluations[best]["rmse"]}
     for name in ("blend", "equal_weights", "blend_timeless"):
-        told[name] = found.joined[name].test_rmse if name in found.joined else None
+        told[name] = evaluations[name]["rmse"] if name in evaluations else None
     against = {name: gap(ours, rival, n_resamples=n_resamples) for name, rival in rivals.items()}
     return {**told, "against": against}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from lib.data.splits import Split
 from lib.experiment.evaluation import evaluate
+from lib.experiment.fit import Fit, Fitted
 from lib.metrics.rating import mae, rmse
 from lib.models.base import Recommender
 from lib.models.fitting import fit_model
@@ -22,6 +24,37 @@ PATHS: dict[str, tuple[Callable[..., Iterator[Recommender]], str]] = {
     "hard_impute": (hard_impute_path, "rank"),
 }
 """How a model is fitted along values of its setting, and which hyperparameter that is."""
+
+
+REFERENCE = "lib.models.imputation.imputation_reference"
+
+
+def reference_fits(*, shrinkage: float, rank: int, converge: bool = False) -> list[Fit]:
+    """Return fits of fancyimpute's solvers, labelled ``model`` and ``engine``; minutes each, so that the project keeps them.
+
+    As A runs them, started from film means, and, with `converge`, its Soft-Impute to convergence.
+    """
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        "soft_impute": ("ReferenceSoftImpute", {"shrinkage": shrinkage}),
+        "hard_impute": ("ReferenceIterativeSVD", {"rank": rank}),
+    }
+    asked = [(name, "fancyimpute", {}) for name in kinds]
+    asked += [(name, "fancyimpute, started from film means", {"fill": "mean"}) for name in kinds]
+    if converge:
+        asked.append(("soft_impute", "fancyimpute, converged", {"tolerance": 1e-5, "max_iterations": 1000}))
+    errors = {"parts": ["test", "train"], "metrics": ["rmse", "mae"], "by_user": True}
+    measure: dict[str, Mapping[str, Any]] = {"errors": errors, f"{__name__}:reached": {}}
+    found = []
+    for name, engine, further in asked:
+        kind, parameters = kinds[name]
+        fit = Fit(f"{REFERENCE}:{kind}", {**parameters, **further}, measure=measure, keep="imputation")
+        found.append(replace(fit, labels={"model": name, "engine": engine}))
+    return found
+
+
+def reached(fitted: Fitted) -> dict[str, float]:
+    """Return a completion's ``rank`` and ``objective``."""
+    return {"rank": fitted.model.rank_, "objective": float(fitted.model.objective_)}
 
 
 def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:

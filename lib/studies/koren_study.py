@@ -139,9 +139,9 @@ def starts_of(
     return fits
 
 
-def refit(fits: Sequence[Fit], parts: Parts) -> list[dict[str, Any]]:
-    """Make the fits of `refitted`; seconds are those of the fit on all training ratings."""
-    return [{**found, "seconds_fit": found["seconds_refit"]} for found in run_fits(fits, parts)]
+def refit(fits: Sequence[Fit], parts: Parts, *, keep: str = "") -> list[dict[str, Any]]:
+    """Make the fits of `refitted`, or find them in the group `keep`; seconds are those of the fit on all training ratings."""
+    return [{**found, "seconds_fit": found["seconds_refit"]} for found in run_fits(fits, parts, keep=keep)]
 
 
 def with_inner(split: Split, *, seed: int) -> dict[str, Interactions]:

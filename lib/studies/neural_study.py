@@ -47,9 +47,10 @@ def variants() -> dict[str, Variant]:
     )
 
 
-def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0) -> Fit:
+def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0, repeat: bool = False) -> Fit:
     """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of k films, 0 for none.
 
+    A `repeat` leaves errors by user and no lists, and is kept with the project.
     Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as D cuts it.
     """
     one = variants()[name]
@@ -57,25 +58,40 @@ def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0)
     stopping = Stopping("max_epochs", by_model=True)
     if name in AS_PUBLISHED:
         stopping = Stopping("max_epochs", train="inner_train", validation="inner_test", refit=False)
-    measure: dict[str, Mapping[str, Any]] = {"predictions": {}, "errors": {}, "curve": {}}
-    if k:
+    measure: dict[str, Mapping[str, Any]] = {
+        "by_user" if repeat else "predictions": {},
+        "errors": {},
+        "curve": {},
+    }
+    if k and not repeat:
         measure["lists"] = {"k": k}
     if parameters.get("form") == "user":
         measure[f"{__name__}:leaks"] = {}
     labels = {"variant": name, "seed": seed}
-    return Fit(one.model, parameters, seed=seed, stopping=stopping, measure=measure, labels=labels)
+    fit = Fit(one.model, parameters, seed=seed, stopping=stopping, measure=measure, labels=labels)
+    return replace(fit, keep="neural" if repeat else "")
 
 
 def network_fits(
-    names: Iterable[str], changes: Mapping[str, Mapping], *, most_epochs: int, n_starts: int = 1, k: int = 0
+    names: Iterable[str],
+    changes: Mapping[str, Mapping],
+    *,
+    most_epochs: int,
+    n_starts: int = 1,
+    repeat: bool = False,
+    k: int = 0,
 ) -> list[Fit]:
-    """Return the `network_fit` of several random starts each, `changes` by network, for at most `most_epochs`."""
+    """Return the `network_fit` of several random starts each, `changes` by network, for at most `most_epochs`.
+
+    Starts after the first are repeats, and where it is a `repeat` that one, too.
+    """
     fits = []
     for name in names:
         changed = dict(changes.get(name, {}))
         own = {**variants()[name].fixed, **changed}.get("max_epochs", 200)
         changed["max_epochs"] = min(own, most_epochs)
-        fits += [network_fit(name, changed, seed=seed, k=k) for seed in range(n_starts)]
+        starts = range(n_starts)
+        fits += [network_fit(name, changed, seed=seed, k=k, repeat=repeat or seed > 0) for seed in starts]
     return fits
 
 

@@ -14,11 +14,12 @@ from optuna.distributions import BaseDistribution
 from lib.data.made_up import made_up_ratings
 from lib.data.splits import Split
 from lib.experiment.fit import Fit, Fitted, Stopping
+from lib.experiment.measurements import errors_of
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.per_user import PerUser, pooled
-from lib.metrics.rating import rmse, user_errors
+from lib.metrics.rating import rmse
 from lib.models import create
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.significance import compare_models
@@ -155,7 +156,7 @@ def point(found: Search) -> dict:
 def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
     """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
-    A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a
+    Folds after the first are kept with the project. A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a
     model, so that its number of iterations is the search's.
     """
     found = []
@@ -164,9 +165,23 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
         parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
         own: dict[str, Mapping] = {f"{__name__}:own_share": {}} if one.model == ALS else {}
         for n in range(n_folds):
-            measure, labels = {"predictions": {}, "errors": {}, **own}, {"variant": name, "fold": n}
-            fit = Fit(one.model, parameters, train=f"{n}/train", test=f"{n}/test", measure=measure)
-            found.append(replace(fit, labels=labels))
+            measure, data = (
+                {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own},
+                (f"{n}/train", f"{n}/test"),
+            )
+            fit = Fit(
+                one.model, parameters, None, *data, measure=measure, keep="side_information" if n else ""
+            )
+            found.append(replace(fit, labels={"variant": name, "fold": n}))
+    return found
+
+
+def bins(fitted: Fitted) -> dict[str, float]:
+    """Return the test RMSE in B's two bins, ``cold_bin_rmse`` and ``popular_bin_rmse``; NaN for an empty one."""
+    test, predicted = fitted.test, fitted.answers(fitted.fit.test)
+    counts, found = fitted.train.item_counts[test.items], {}
+    for name, inside in (("cold", counts <= COLD_AT_MOST), ("popular", counts >= POPULAR_FROM)):
+        found[f"{name}_bin_rmse"] = rmse(test.ratings[inside], predicted[inside]) if inside.any() else np.nan
     return found
 
 
@@ -220,19 +235,12 @@ REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisatio
 """Under which name results know a variant that is no alternating model."""
 
 
-def fold_table(fits: Sequence[Mapping], splits: Sequence[Split]) -> pd.DataFrame:
-    """Return a row a fit: errors on train, test and B's two bins (NaN for an empty one), and what the fit took."""
-    rows = []
-    for fit in fits:
-        split, predicted = splits[fit["fold"]], fit["predictions"]
-        counts = split.train.item_counts[split.test.items]
-        row = {"variant": fit["variant"], "fold": fit["fold"] + 1}
-        row |= {name: fit[name] for name in ("train_rmse", "test_rmse", "seconds_fit", "n_parameters")}
-        for name, inside in (("cold", counts <= COLD_AT_MOST), ("popular", counts >= POPULAR_FROM)):
-            error = rmse(split.test.ratings[inside], predicted[inside]) if inside.any() else np.nan
-            row[f"{name}_bin_rmse"] = error
-        rows.append({**row, "own_share": fit.get("own_share", np.nan)})
-    return pd.DataFrame(rows)
+def fold_table(fits: Sequence[Mapping]) -> pd.DataFrame:
+    """Return a row a fit: errors on train, test and B's two bins, and what the fit took."""
+    errors = ["train_rmse", "test_rmse", "cold_bin_rmse", "popular_bin_rmse"]
+    columns = ["variant", "fold", *errors, "seconds_fit", "n_parameters", "own_share"]
+    found = pd.DataFrame([dict(fit) for fit in fits]).reindex(columns=columns)
+    return found.assign(fold=found["fold"] + 1).astype(dict.fromkeys([*errors, "own_share"], float))
 
 
 def fold_means(table: pd.DataFrame) -> pd.DataFrame:
@@ -262,9 +270,8 @@ def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str
     """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
     of_folds: dict[str, list[PerUser]] = {}
     for fit in fits:
-        test = splits[fit["fold"]].test
-        errors = user_errors(test.users, test.ratings, fit["predictions"])
-        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))
+        errors = errors_of(fit, splits[fit["fold"]].test)
+        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))  # type: ignore[union-attr]
     return {name: pooled(samples) for name, samples in of_folds.items()}
 
 

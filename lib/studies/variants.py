@@ -11,9 +11,9 @@ import pandas as pd
 from optuna.distributions import BaseDistribution
 
 from lib.data.interactions import Interactions
+from lib.experiment.measurements import errors_of
 from lib.experiment.space import Integer, Real, Space, hyperparameters
 from lib.metrics.per_user import PerUser, averaged
-from lib.metrics.rating import user_errors
 from lib.models import label
 
 Fits = Iterable[Mapping[str, Any]]
@@ -82,5 +82,4 @@ def spread(fits: Fits) -> pd.Series:
 
 def averaged_errors(fits: Fits, test: Interactions) -> PerUser:
     """Return each user's squared errors, averaged over the starts of one variant, for paired comparisons."""
-    starts = [user_errors(test.users, test.ratings, fit["predictions"]) for fit in fits]
-    return averaged([one.per_user("rmse") for one in starts])
+    return averaged([errors_of(fit, test).per_user("rmse") for fit in fits])  # type: ignore[union-attr]  # all predict

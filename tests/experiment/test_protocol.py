@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lib.data.splits import chronological, per_user_holdout, validation_from
+from lib.experiment.evaluation import evaluation_of
 from lib.experiment.fit import FitFailed, Stopping, fit_and_measure
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.metrics import recommend
@@ -63,6 +64,23 @@ def test_the_projects_folds_come_first(planted, tmp_path, monkeypatch):
 def test_a_list_of_splits_that_makes_no_sense_is_refused(planted, wanted, message):
     with pytest.raises(ValueError, match=message):
         make_splits(dataset(planted), wanted)
+
+
+def test_repeats_leave_errors_by_user_and_are_kept(parted):
+    fits = fits_of(["bias"], parted, listed=[KEY], repeats=[f"{KEY}/1"])
+    assert [(f.keep, "by_user" in f.measure) for f in fits] == [("", False), ("one_table", True), ("", False)]
+    made = fit_and_measure(parts_of(parted), fits[1])
+    split = parted[f"{KEY}/1"]
+    whole = left("bias", parted, key=f"{KEY}/1", listed=[])
+    options = {"ks": (), "n_resamples": 20}
+    one, other = (evaluation_of("bias", found, split, **options) for found in (made, whole))
+    assert one.predictions is None and other.predictions is not None
+    for metric in ("rmse", "mae"):
+        assert one.values[metric] == pytest.approx(other.values[metric], rel=1e-6)
+    ordered = fit_and_measure(
+        parts_of(parted), fits_of(["most_popular"], parted, repeats=[KEY], listed=[])[0]
+    )
+    assert evaluation_of("most_popular", ordered, parted[KEY], n_resamples=0).errors is None
 
 
 def test_slow_contenders_come_first_and_on_their_splits_only(parted):

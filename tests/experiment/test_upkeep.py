@@ -10,7 +10,7 @@ import pytest
 from lib.data.folds import frozen_folds, inner_folds
 from lib.data.splits import make_split, validation_from
 from lib.experiment import records, upkeep
-from lib.experiment.fit import Fit, Stopping
+from lib.experiment.fit import Fit, Stopping, fit_and_measure
 from lib.experiment.run import Progress, run_fits
 from lib.experiment.search import search
 from lib.experiment.space import Integer, Space
@@ -28,7 +28,10 @@ def fold(ml_100k):
 def kept(store, fold):
     """Keep two fits of a group and a search, all of them quick."""
     fits = [
-        Fit("biased_svd", {"n_factors": n, "n_epochs": 2}, seed=1, measure={"errors": {}}, keep="sizes", labels={"n": n})
+        Fit(
+            "biased_svd", {"n_factors": n, "n_epochs": 2}, seed=1, measure={"errors": {}, "by_user": {}}, keep="sizes",
+            labels={"n": n},
+        )
         for n in (2, 3)
     ]  # fmt: skip
     run_fits(fits, fold)
@@ -50,8 +53,16 @@ def test_what_was_kept_is_found_and_made_anew_with_the_same_bits(store, kept, fo
     monkeypatch.setenv(records.FOLDERS, str(store / "elsewhere"))
     found = run_fits(kept, fold)
     assert not (store / "elsewhere").exists(), "kept records are not made again"
-    assert [one["n"] for one in found] == [2, 3]
-    assert not any(isinstance(value, np.ndarray) for value in found[0].values())
+    assert [one["n"] for one in found] == [2, 3] and all(one.kept and not one.stale for one in found)
+    made = fit_and_measure(fold, kept[0])
+    assert made["squared"].dtype == found[0]["squared"].dtype == np.float32
+    np.testing.assert_array_equal(made["squared"], found[0]["squared"])
+
+
+def test_what_is_large_is_not_kept(store, fold):
+    run_fits([Fit("bias", measure={"predictions": {}})], fold, keep="whole")
+    upkeep.keep(lambda line: None)
+    assert records.kept_group("whole") == {}
 
 
 def test_a_record_that_is_not_what_the_fit_gives_is_told(kept):
@@ -62,6 +73,23 @@ def test_a_record_that_is_not_what_the_fit_gives_is_told(kept):
     lines = []
     assert upkeep.verify(10, lines.append, seed=0) == 1
     assert sum(line.startswith("different: sizes") for line in lines) == 1
+
+
+def test_an_array_that_is_not_what_the_fit_gives_is_told(kept):
+    path = records.group_file("sizes")
+    group = records.read_kept(path)
+    one = next(iter(group.values()))
+    sums = records.kept_values(one)["squared"]
+    for changed, said in (
+        (sums * np.float32(1 + 1e-6), "within"),
+        (sums + 1, "different"),
+        (sums[1:], "different"),
+    ):
+        one["arrays"]["squared"] = records.packed(changed)
+        records.write_kept(path, group)
+        lines = []
+        upkeep.verify(10, lines.append, seed=0)
+        assert sum(line.startswith(said) for line in lines) == 1, lines
 
 
 def test_a_stale_group_is_signed_again_only_where_it_agrees(store, kept, fold, monkeypatch):

@@ -8,13 +8,14 @@ import pytest
 from lib.data.splits import k_fold, per_user_holdout
 from lib.experiment.evaluation import evaluate
 from lib.experiment.stored_runs import load_run
+from lib.models.fitting import fit_model
 from lib.report.run_writer import start_run
 from lib.report.stored_tables import (
     errors_of,
     list_table,
     models_of,
     parameter_counts,
-    pool,
+    pooled_errors,
     rankings_of,
     rating_table,
 )
@@ -79,28 +80,30 @@ def test_other_ratings_for_the_same_pairs_are_an_error(runs, split):
         rating_table(runs, other)
 
 
-def test_pooled_folds_add_up_a_users_squared_errors(planted, tmp_path):
-    folds = k_fold(planted, n_folds=2)
+@pytest.mark.parametrize("predictions", [True, False])
+def test_pooled_folds_add_up_a_users_squared_errors(planted, tmp_path, predictions):
+    folds = [
+        replace(fold, name=f"fold_{place}", fold="") for place, fold in enumerate(k_fold(planted, n_folds=2))
+    ]
     run = start_run("folds", runs_dir=tmp_path)
     for place, fold in enumerate(folds):
-        run.record(evaluate("bias", fold, ks=(), n_resamples=0))
+        one = evaluate("bias", fold, ks=(), n_resamples=0)
+        run.record(one if predictions or place else replace(one, predictions=None))
         if place == 0:
             run.record(evaluate("item_mean", fold, ks=(), n_resamples=0))
     run.finish()
     stored = [load_run("folds", runs_dir=tmp_path)]
-    tables = [rating_table(stored, fold) for fold in folds]
-    together = pool(tables)
-    assert models_of(together) == ["bias"]  # the other was fitted on one fold only
-    user = planted.user_ids[3]
-    by_hand = sum(
-        ((table["bias"] - table["rating"])[table["user"] == user].astype(float) ** 2).sum()
-        for table in tables
-    )
-    sample = errors_of(together)["bias"].per_user("rmse")
+    together = pooled_errors(stored, folds)
+    assert list(together) == ["bias"]  # the other was fitted on one fold only
+    sample, user = together["bias"], planted.user_ids[3]
+    by_hand = 0.0
+    for fold in folds:
+        model = fit_model("bias", fold.train)
+        said = fold.test.scale.clip(model.predict(fold.test.users, fold.test.items))
+        by_hand += ((said - fold.test.ratings)[fold.test.users == 3] ** 2).sum()
     assert sample.numerators[list(sample.users).index(user)] == pytest.approx(by_hand)
-    assert len(together) == len(planted)
-    with pytest.raises(ValueError, match="no fold to pool"):
-        pool([])
+    assert sample.denominators.sum() == len(planted)
+    assert pooled_errors(stored, [per_user_holdout(planted, seed=9)]) == {}
 
 
 def test_lists_are_measured_as_they_were_when_drawn(runs, split, evaluations):

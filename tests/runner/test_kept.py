@@ -245,3 +245,11 @@ def test_an_archive_writes_nothing_beside_its_folder(project, tmp_path):
     unpack(project.archive, tmp_path / "in" / "folder", project.plan.run("a"), "is away")
     assert (tmp_path / "in" / "folder" / "facts.json").exists()
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["folder"]
+
+
+def test_a_repeat_is_executed_from_scratch_though_another_profile_makes_it(project):
+    project.keep()
+    plan = replace(project.plan, runs=tuple(replace(run, repeat=run.id == "a") for run in project.plan.runs))
+    assert outside(plan, project.store, "full")[0]["a"] == "large"
+    assert "a" not in outside(plan, project.store, "full", scratch=True)[0]
+    assert "a" in outside(project.plan, project.store, "full", scratch=True)[0]

@@ -13,12 +13,16 @@ from lib.studies.ensemble_study import (
     WHOLE,
     compared,
     gap,
+    kept_outcomes,
     left_out,
     left_out_gains,
     level_one,
     member_fits,
+    members_of,
+    outcomes,
     part_numbers,
     stacked,
+    whole_fit,
 )
 from tests.conftest import planted_interactions
 
@@ -38,7 +42,7 @@ def split():
 
 @pytest.fixture(scope="module")
 def fits(split):
-    wanted = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS)
+    wanted = member_fits(members_of(MEMBERS, CHOICES), {"one": split}, **OPTIONS)
     return [{**fit_and_measure(parts_of({"one": split}), fit), **fit.labels} for fit in wanted]
 
 
@@ -92,11 +96,8 @@ def test_test_ratings_change_nothing_but_the_measurement(split, fits):
 
 def test_the_ensemble_is_compared_with_its_best_member_and_the_blend(split, fits):
     found = stacked(*level_one(fits, "one", split, **OPTIONS), split)
-    outcomes = {**found.members, **found.joined}
-    measured = {
-        n: evaluation_of(n, {"predictions": one.test}, split, n_resamples=50) for n, one in outcomes.items()
-    }
-    one = compared(found, measured, n_resamples=50)
+    measured = {n: evaluation_of(n, one, split, n_resamples=50) for n, one in outcomes(found, fits).items()}
+    one = compared(found.members, measured, n_resamples=50)
     assert one["best_member"] == min(found.members, key=lambda name: found.members[name].test_rmse)
     assert one["low"] <= one["ensemble"] <= one["high"]
     assert one["ensemble"] == pytest.approx(found.joined["ensemble"].test_rmse)
@@ -105,6 +106,25 @@ def test_the_ensemble_is_compared_with_its_best_member_and_the_blend(split, fits
         assert found["difference"] == pytest.approx(one["ensemble"] - theirs)
         assert found["low"] <= found["difference"] <= found["high"] and 0 < found["p"] <= 1
     assert one["blend_timeless"] is None
+
+
+def test_a_whole_ensemble_leaves_the_same_errors_by_user_and_no_predictions(split, fits):
+    found = stacked(*level_one(fits, "one", split, **OPTIONS), split, seed=1, timeless=["bias"])
+    fit = whole_fit(members_of(MEMBERS, CHOICES), "one", split, timeless=["bias"], **OPTIONS)
+    made = fit_and_measure(parts_of({"one": split}), fit)
+    assert max(np.size(value) for value in made.values()) < split.test.n_users + 1
+    once, again = outcomes(found, fits), kept_outcomes(made)
+    assert set(once) == set(again) == {*MEMBERS, "equal_weights", "blend", "blend_timeless", "ensemble"}
+    for name, one in again.items():
+        first, second = (evaluation_of(name, of, split, n_resamples=0) for of in (once[name], one))
+        for metric in ("rmse", "mae"):
+            assert second[metric] == pytest.approx(first[metric], rel=1e-6)
+        assert one["seconds_fit"] > 0 and ("seconds_predict" in one) == (name in MEMBERS)
+
+
+def test_a_whole_ensemble_depends_on_the_code_of_its_members(split):
+    fit = whole_fit(members_of(MEMBERS, CHOICES), "one", split, timeless=[], **OPTIONS)
+    assert {"lib.models.baselines.bias:Bias", "lib.models.latent.timesvdpp:TimeSVDpp"} <= set(fit.roots())
 
 
 def test_a_model_of_lists_has_no_gap(split, fits):
@@ -124,18 +144,20 @@ def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
 
 
 def test_members_take_the_epochs_that_their_search_found(split):
-    made = member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"timesvdpp": {"n_factors": 8}})
+    made = member_fits(
+        members_of(MEMBERS, CHOICES, {"timesvdpp": {"n_factors": 8}}), {"one": split}, **OPTIONS
+    )
     assert [fit.labels["part"] for fit in made] == [WHOLE, 0, 1, 2] * 2
     found = {fit.model: fit for fit in made}
     assert found["timesvdpp"].parameters == {"n_factors": 8, "n_epochs": 5}
     assert found["bias"].parameters == {"user_regularisation": 2.0}
     assert all(fit.stopping is None for fit in made)
     with pytest.raises(ValueError, match="svdpp"):
-        member_fits(MEMBERS, CHOICES, {"one": split}, **OPTIONS, changes={"svdpp": {}})
+        members_of(MEMBERS, CHOICES, {"svdpp": {}})
 
 
 def test_wrong_parts_are_named(split):
     with pytest.raises(ValueError, match="n_parts=4"):
-        member_fits(MEMBERS, CHOICES, {"one": split}, n_folds=3, n_parts=4)
+        member_fits(members_of(MEMBERS, CHOICES), {"one": split}, n_folds=3, n_parts=4)
     with pytest.raises(ValueError, match="parts are numbered"):
         left_out(split, 3, n_folds=3, seed=0)

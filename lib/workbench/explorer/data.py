@@ -125,11 +125,10 @@ class Explorer:
         mark = np.select(kinds, ["hit", "low", "seen"], "new")
         return self._films(items, mark=mark, rating=np.where(np.isnan(held), seen, held))
 
-    def titled(self, marked: pd.DataFrame, *, ratings: bool = False) -> list[str]:
-        """Return the titles of films of `marked` with their marks in words, and with the user's ratings if asked."""
-        shown = zip(marked["title"], marked["mark"], marked["rating"], strict=True)
-        said = ((title, mark, f": {rating:g}" if ratings else "") for title, mark, rating in shown)
-        return [title if mark == "new" else f"{title} [{MARKS[mark]}{more}]" for title, mark, more in said]
+    def titled(self, marked: pd.DataFrame) -> list[str]:
+        """Return the titles of films of `marked` with their marks in words."""
+        shown = zip(marked["title"], marked["mark"], strict=True)
+        return [title if mark == "new" else f"{title} [{MARKS[mark]}]" for title, mark in shown]
 
     def top(self, user: int, model: str) -> pd.DataFrame:
         """Return the list of one of `models` for a user in its order, as of `marked`; empty where it made none."""

@@ -1,7 +1,7 @@
 """The report's explorer: the answers for a sample of users and films, as data that the page's script only shows.
 
 A report is passed on, and the data's licence forbids to pass on ratings. So its users have letters instead of ids, and
-what they rated is told as liked or not; JupyterLab, where the data lies anyway, shows all.
+what they rated is told as liked or not.
 """
 
 from __future__ import annotations
@@ -156,9 +156,9 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
 
 
 def show(data: dict) -> None:
-    """Hand a `payload` to the report; in JupyterLab one line says where to look instead."""
+    """Hand a `payload` to the report; in JupyterLab one line says so."""
     from IPython.display import display
 
     sizes = f"{len(data['users'])} users, {len(data['near'])} films"
-    text = f"[explorer: {sizes}; see the controls at the end of the notebook]"
+    text = f"[explorer: {sizes}; its controls are in the report's page]"
     display({EXPLORER_MIME: data, "text/plain": text}, raw=True)

@@ -11,7 +11,7 @@ from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
 from lib.report.charts.agreement_map import correlation_maps, list_maps
 from lib.report.prose import enumerated
-from lib.report.stored_tables import errors_of, list_table, models_of, pool, rankings_of, rating_table
+from lib.report.stored_tables import list_table, models_of, pooled_errors, rankings_of
 from lib.statistics.indistinguishable import Standing
 from lib.statistics.significance import compare_models
 from lib.studies.one_table import FOLDS, protocol_of
@@ -32,9 +32,8 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():
         folds = [key for key in keys if key in FOLDS] or keys[:1]
-        table = pool([rating_table(runs, protocol.splits[key]) for key in folds])
         words = f"{', '.join(folds)} pooled" if len(folds) > 1 else folds[0]
-        errors[f"RMSE, {words}"] = {m: e.per_user("rmse") for m, e in errors_of(table).items()}
+        errors[f"RMSE, {words}"] = pooled_errors(runs, [protocol.splits[key] for key in folds])
         for key in [key for key in keys if key in protocol.listed][:1]:
             split = protocol.splits[key]
             rankings = rankings_of(list_table(runs, split, k), split, k, threshold=protocol.threshold)

@@ -16,7 +16,7 @@ def test_marks_are_hit_low_seen_and_new(explorer):
     assert list(found["mark"]) == ["hit", "low", "seen", "new"]
     assert found["rating"].tolist()[:3] == [4, 2, 5] and np.isnan(found["rating"].iloc[3])
     assert explorer.titled(found)[1:] == ["映画 [held out, not liked]", "<script>alert(1)</script> (1990) [seen]", "Last (2000)"]  # fmt: skip
-    assert explorer.titled(found, ratings=True)[0] == "Godfather, The (1972) [held-out hit: 4]"
+    assert explorer.titled(found)[0] == "Godfather, The (1972) [held-out hit]"
 
 
 def test_lists_come_in_their_order_with_titles(explorer):
