@@ -23,7 +23,9 @@ TARGET = ROOT / "reports" / "data" / "benchmarks.csv"
 def main(arguments: list[str] | None = None) -> int:
     """Run the named benchmarks, or all; rows of the others stay as they are in the file."""
     known = sorted(
-        m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in ("__main__", "pairs")
+        m.name
+        for m in pkgutil.iter_modules(benchmarks.__path__)
+        if m.name not in ("__main__", "pairs", "commands")
     )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")

@@ -1,7 +1,7 @@
-"""Bring the README's findings into step with the rendered report: ``make publish``.
+"""Bring the README's findings and times into step with the rendered report: ``make publish``.
 
-The block is made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
-beside it, and no number in it is typed; its words are in ``lib/report/templates/findings.md.j2``.
+Both blocks are made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
+beside it, and no number in them is typed; the findings' words are in ``lib/report/templates/findings.md.j2``.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from lib.data.files import whole_file
 from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import runs_folder
 from lib.models import model_class
+from lib.report.columns import duration
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from
 
-START = "<!-- findings: written by `make publish` from reports/data -->"
-END = "<!-- /findings -->"
+START, END = "<!-- {}: written by `make publish` from reports/data -->", "<!-- /{} -->"
 SPLIT = "per_user_80_20"
 
 
@@ -69,20 +69,39 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
     return pd.concat({**columns, "by time": errors["chronological"], "nDCG@10": lists[SPLIT]}, axis=1)
 
 
-def with_findings(readme: str, block: str) -> str:
-    """Put the block between the README's markers; ValueError where they are missing."""
-    if START not in readme or END not in readme:
-        raise ValueError(f"README.md lacks the lines {START!r} and {END!r}, between which the findings go")
-    pattern = re.escape(START) + ".*?" + re.escape(END)
-    return re.sub(pattern, lambda _: f"{START}\n{block}\n{END}", readme, flags=re.DOTALL)
+def times(table: pd.DataFrame) -> str:
+    """Write how long each command took as Markdown, from ``times.csv``."""
+    rows = [
+        f"| `{row.command}` | {row.what} | {duration(row.seconds)} |" for row in table.itertuples(index=False)
+    ]
+    cores = ", ".join(f"{n} cores" for n in dict.fromkeys(table["cores"]))
+    return "\n".join([f"| command | what | on {cores} |", "|---|---|---:|", *rows])
+
+
+def with_block(readme: str, name: str, block: str) -> str:
+    """Put a block between the README's markers of its name; ValueError where they are missing."""
+    start, end = START.format(name), END.format(name)
+    if start not in readme or end not in readme:
+        raise ValueError(f"README.md lacks the lines {start!r} and {end!r}, between which the {name} go")
+    pattern = re.escape(start) + ".*?" + re.escape(end)
+    return re.sub(pattern, lambda _: f"{start}\n{block}\n{end}", readme, flags=re.DOTALL)
+
+
+def blocks() -> dict[str, str]:
+    """Return README's blocks by name, as ``reports/data`` has them."""
+    read = {
+        name: pd.read_csv(ROOT / "reports" / "data" / f"{name}.csv")
+        for name in ("results", "claims", "times")
+    }
+    return {"findings": findings(read["results"], read["claims"]), "times": times(read["times"])}
 
 
 def main() -> None:
-    """Rewrite the block from ``reports/data`` and take over the headline figure, made small, from the stored run."""
-    data = ROOT / "reports" / "data"
-    block = findings(pd.read_csv(data / "results.csv"), pd.read_csv(data / "claims.csv"))
+    """Rewrite the blocks from ``reports/data`` and take over the headline figure, made small, from the stored run."""
     path = ROOT / "README.md"
-    text = with_findings(path.read_text(encoding="utf-8"), block)
+    text = path.read_text(encoding="utf-8")
+    for name, block in blocks().items():
+        text = with_block(text, name, block)
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
     drawn = (runs_folder() / "summary" / "figures" / "fig-headline.svg").read_bytes()

@@ -14,17 +14,29 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/START.
 
 
 def test_readme_is_in_step_with_the_committed_report():
-    data = ROOT / "reports" / "data"
-    if not (data / "results.csv").exists():
+    if not (ROOT / "reports" / "data" / "results.csv").exists():
         pytest.skip("no report is rendered here; make one with: make report")
-    block = readme.findings(pd.read_csv(data / "results.csv"), pd.read_csv(data / "claims.csv"))
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.with_findings(text, block) == text, "run: make publish"
+    for name, block in readme.blocks().items():
+        assert readme.with_block(text, name, block) == text, "run: make publish"
+
+
+def test_times_are_told_in_words():
+    row = {
+        "command": "make report",
+        "what": "from nothing",
+        "seconds": 845.2,
+        "core_seconds": 1600.0,
+        "cores": 2,
+    }
+    lines = readme.times(pd.DataFrame([row | {"machine": "", "day": ""}])).splitlines()
+    assert lines[0] == "| command | what | on 2 cores |"
+    assert lines[2:] == ["| `make report` | from nothing | 14 min 05 s |"]
 
 
 def test_missing_markers_are_named():
     with pytest.raises(ValueError, match="findings go"):
-        readme.with_findings("# Title", "block")
+        readme.with_block("# Title", "findings", "block")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -89,16 +89,11 @@ class Explorer:
         rows = rows[np.lexsort((data.items[rows], -data.ratings[rows]))]
         return self._films(data.items[rows], rating=data.ratings[rows].astype(float))
 
-    def describe(self, user: int, called: str = "") -> str:
-        """Say who the user is, as far as the data tells: id, then what the user table has, but for the zip code.
-
-        Under another name, `called`, the age is left out too: for pages that are passed on.
-        """
-        parts = [called or f"user {self.train.user_ids[user]}"]
-        table = self.train.user_table
+    def describe(self, user: int, called: str) -> str:
+        """Say who the user is, under another name and without zip code and age: pages are passed on."""
+        parts, table = [called], self.train.user_table
         if table is not None:
-            hidden = ["zip_code", "age"] if called else ["zip_code"]
-            row = table.iloc[user].drop(labels=hidden, errors="ignore")
+            row = table.iloc[user].drop(labels=["zip_code", "age"], errors="ignore")
             parts += [_feature(name, value) for name, value in row.items() if pd.notna(value) and value != ""]
         return ", ".join(parts)
 

@@ -42,8 +42,8 @@ def test_favourite_genres_are_those_of_liked_films(explorer):
     }
 
 
-def test_a_user_is_described_without_the_zip_code(explorer):
-    assert explorer.describe(ANN) == "user ann, age 30, woman, <b>artist"
+def test_a_user_is_described_without_zip_code_and_age(explorer):
+    assert explorer.describe(ANN, "user A") == "user A, woman, <b>artist"
 
 
 def test_predictions_stand_beside_the_held_out_ratings(explorer):
@@ -72,7 +72,7 @@ def test_without_side_tables_ids_stand_for_titles(split, explorer):
     run = run_of(split, {"a": [3]}, {"a": [3.0, 4.0, 3.0]}, {})
     found = Explorer([run], bare, k=3, threshold=4.0)
     assert found.top(ANN, "a")["title"].tolist() == ["3"]
-    assert found.favourite_genres(ANN).empty and found.describe(ANN) == "user ann"
+    assert found.favourite_genres(ANN).empty and found.describe(ANN, "user A") == "user A"
 
 
 def test_what_is_wrong_is_named(split, explorer):
