@@ -75,7 +75,9 @@ def _descent(split: Split, small) -> dict:
         return rating_error(split, np.where((users < 0) | (items < 0), np.nan, found))
 
     note = f"{FACTORS} factors, {EPOCHS} epochs; error: test RMSE"
-    ours = _ours("biased_svd", split, n_factors=FACTORS, n_epochs=EPOCHS)
+    same = {"bias_learning_rate": 0.01, "factor_learning_rate": 0.01, "learning_rate_decay": 1.0}
+    same |= {"bias_regularisation": 0.02, "factor_regularisation": 0.02, "initial_scale": 0.01}
+    ours = _ours("biased_svd", split, n_factors=FACTORS, n_epochs=EPOCHS, **same)
     return compare("mf", ours, Side("cornac", fit, error), dataset="ml-1m", note=note, headline=True)
 
 

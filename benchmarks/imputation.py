@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.fancyimpute_models import ReferenceIterativeSVD, ReferenceSoftImpute
 from benchmarks.pairs import Side, compare, rating_error
 from lib.data.dataset import load
 from lib.data.splits import make_split
 from lib.models.imputation.hard_impute import HardImpute
-from lib.models.imputation.imputation_reference import ReferenceIterativeSVD, ReferenceSoftImpute
 from lib.models.imputation.soft_impute import SoftImpute
 
 PAIRS = 3

@@ -26,7 +26,7 @@ PATHS: dict[str, tuple[Callable[..., Iterator[Recommender]], str]] = {
 """How a model is fitted along values of its setting, and which hyperparameter that is."""
 
 
-REFERENCE = "lib.models.imputation.imputation_reference"
+REFERENCE = "benchmarks.fancyimpute_models"
 
 
 def reference_fits(*, shrinkage: float, rank: int, converge: bool = False) -> list[Fit]:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from benchmarks.fancyimpute_models import ReferenceIterativeSVD
 from lib.data.interactions import Interactions, RatingScale
 from lib.data.splits import per_user_holdout
 from lib.models.imputation.hard_impute import HardImpute, hard_impute_path, iterative_svd
-from lib.models.imputation.imputation_reference import ReferenceIterativeSVD
 from lib.models.imputation.soft_impute import SoftImpute
 from lib.models.imputation.sparse_plus_low_rank import ObservedEntries
 from tests.conftest import planted_interactions

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from benchmarks.fancyimpute_models import ReferenceSoftImpute
 from lib.data.splits import per_user_holdout
-from lib.models.imputation.imputation_reference import ReferenceSoftImpute
 from lib.models.imputation.nuclear_norm import solve
 from lib.models.imputation.soft_impute import SoftImpute, soft_impute_path
 from lib.models.imputation.sparse_plus_low_rank import ObservedEntries
