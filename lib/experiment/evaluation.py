@@ -125,8 +125,9 @@ def evaluation_of(
         values[metric] = (interval.value, interval.low, interval.high)
 
     errors = errors_of(found, test)
-    for metric in RATING_METRICS if errors else ():
-        keep(metric, errors.per_user(metric))
+    if errors is not None:
+        for metric in RATING_METRICS:
+            keep(metric, errors.per_user(metric))
     if found.get("predictions") is not None:
         predictions = (
             test.frame().drop(columns="timestamp").assign(prediction=np.asarray(found["predictions"]))
@@ -207,8 +208,8 @@ def evaluate(
         fitted = model
         held = Fitted(Fit(type(model).__name__, measure=measure), model, parts, parts)
         found = {"n_parameters": int(model.n_parameters_), "seconds_fit": seconds_fit}
-        for one in ("predictions", "errors", *(["lists"] if ks else [])):
-            found |= getattr(measurements, one)(held, **measure[one])
+        for what in ("predictions", "errors", *(["lists"] if ks else [])):
+            found |= getattr(measurements, what)(held, **measure[what])
         found |= {"score_matrix": held.scores} if "score_matrix" in measure else {}
     seed = getattr(fitted, "seed", None)
     one = evaluation_of(name, found, split, ks=ks, threshold=threshold, n_resamples=n_resamples, seed=seed)

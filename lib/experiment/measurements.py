@@ -75,8 +75,8 @@ def errors_of(record: Mapping[str, Any], test: Interactions) -> UserErrors | Non
     if record.get("squared") is None:
         return None
     users = np.flatnonzero(test.user_counts)
-    sums = (np.asarray(record[name], np.float64) for name in ("squared", "absolute"))
-    return UserErrors(users, test.user_counts[users], *sums, np.full(len(users), np.nan))
+    squared, absolute = (np.asarray(record[name], np.float64) for name in ("squared", "absolute"))
+    return UserErrors(users, test.user_counts[users], squared, absolute, np.full(len(users), np.nan))
 
 
 def validation_error(fitted: Fitted) -> dict[str, float]:

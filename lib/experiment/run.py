@@ -62,7 +62,7 @@ def run_fits(
         tell(f"{n} of {len(found)} fits are kept with the project, made {between}{by}.")
     return [
         Record({**one, **fit.labels}, one.made, kept=one.kept, stale=one.stale)
-        for one, fit in zip(map(found.get, keys), fits, strict=True)
+        for one, fit in zip([found[key] for key in keys], fits, strict=True)
     ]
 
 

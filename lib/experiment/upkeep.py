@@ -77,8 +77,9 @@ def kept_in(file: Path) -> Iterator[Kept]:
         for key, one in content.items():
             fit = records.fit_from_text(one["fit"])
             name = f"{file.name.partition('.')[0]} {key[:8]} ({fit})"
-            found = records.kept_values(one)
-            yield Kept(file, name, fit, one["fit"]["parts"], found, one["code"], one["made"])
+            yield Kept(
+                file, name, fit, one["fit"]["parts"], records.kept_values(one), one["code"], one["made"]
+            )
         return
     found = Search.from_text(content)
     for row in found.trials.to_dict("records"):

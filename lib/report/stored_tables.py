@@ -85,8 +85,8 @@ def pooled_errors(runs: Sequence[StoredRun], splits: Sequence[Split]) -> dict[st
             stored = stored[(stored["split"] == split.name) & (stored["fold"].fillna("") == split.fold)]
             for model, rows in stored.groupby("model", sort=False):
                 if np.array_equal(rows["counts"], split.test.user_counts[rated]):
-                    one = PerUser("rmse", rows["user"], rows["squared"], rows["counts"], root=True)
-                    found.setdefault(model, one)
+                    users, sums, counts = (rows[name].to_numpy() for name in ("user", "squared", "counts"))
+                    found.setdefault(str(model), PerUser("rmse", users, sums, counts, root=True))
         of_splits.append(found)
     shared = [name for name in of_splits[0] if all(name in other for other in of_splits)]
     return {name: pooled([of[name] for of in of_splits]) for name in shared}

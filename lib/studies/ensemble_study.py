@@ -146,7 +146,8 @@ def errors_of_all(
         validate=False,
         timeless=timeless,
     )
-    arrays, costs = {}, {}
+    arrays: dict[str, np.ndarray] = {}
+    costs: dict[str, Any] = {}
     for name, one in outcomes(found, made).items():
         sums = user_errors(fitted.test.users, fitted.test.ratings, one.pop("predictions"))
         arrays |= {f"{of}/{name}": getattr(sums, of).astype(np.float32) for of in ("squared", "absolute")}

@@ -38,7 +38,7 @@ def reference_fits(*, shrinkage: float, rank: int, converge: bool = False) -> li
         "soft_impute": ("ReferenceSoftImpute", {"shrinkage": shrinkage}),
         "hard_impute": ("ReferenceIterativeSVD", {"rank": rank}),
     }
-    asked = [(name, "fancyimpute", {}) for name in kinds]
+    asked: list[tuple[str, str, dict[str, Any]]] = [(name, "fancyimpute", {}) for name in kinds]
     asked += [(name, "fancyimpute, started from film means", {"fill": "mean"}) for name in kinds]
     if converge:
         asked.append(("soft_impute", "fancyimpute, converged", {"tolerance": 1e-5, "max_iterations": 1000}))
