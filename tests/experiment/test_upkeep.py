@@ -114,6 +114,28 @@ def test_a_stale_group_is_signed_again_only_where_it_agrees(store, kept, fold, m
     assert any("stays as made by earlier code" in line for line in lines)
 
 
+@pytest.mark.parametrize("changed", [":BiasedSVD", ":Bias"])
+def test_a_group_of_several_models_is_stale_where_one_is_and_that_one_is_made_anew(
+    store, fold, monkeypatch, changed
+):
+    models = {"biased_svd": {"n_factors": 2, "n_epochs": 1}, "bias": {}}
+    run_fits(
+        [Fit(model, found, measure={"errors": {}}) for model, found in models.items()], fold, keep="mixed"
+    )
+    upkeep.keep(lambda line: None)
+    assert upkeep.stale_files() == []
+    code = upkeep.code_digest
+
+    def other(roots):
+        return "other" if any(root.endswith(changed) for root in roots) else code(roots)
+
+    monkeypatch.setattr(upkeep, "code_digest", other)
+    assert [path.name for path in upkeep.stale_files()] == ["mixed.json.gz"]
+    lines = []
+    assert upkeep.rekey(lines.append) == 0 and upkeep.stale_files() == []
+    assert sum(line.startswith("same bits") for line in lines) == 1
+
+
 def test_ratings_are_made_again_by_their_origin(ml_100k):
     data = ml_100k.interactions
     parts = [
