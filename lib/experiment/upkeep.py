@@ -190,8 +190,8 @@ def _sign(file: Path, fits: list[Fit], how: str) -> None:
     content = records.read_kept(file)
     entries = [content] if file.parent.name == "searches" else content.values()
     for one, fit in zip(entries, fits, strict=False):
-        one["code"] = _current_code(file, fit)
-        one["made"] = {**one["made"], "signed_again": how}
+        if one["code"] != (code := _current_code(file, fit)):
+            one |= {"code": code, "made": {**one["made"], "signed_again": how}}
     records.write_kept(file, content)
 
 
