@@ -46,9 +46,16 @@ def test_no_network_is_trained_for_more_than_asked_and_changes_are_by_network():
     names, changes = ["neural_mf_published", "autorec"], {"autorec": {"hidden_sizes": (8,), "max_epochs": 3}}
     found = network_fits(names, changes, most_epochs=60, n_starts=2, k=5)
     assert found == [
-        *(network_fit(names[0], {"max_epochs": 60}, seed=seed, k=5) for seed in range(2)),
-        *(network_fit(names[1], changes["autorec"], seed=seed, k=5) for seed in range(2)),
+        *(network_fit(names[0], {"max_epochs": 60}, seed=seed, k=5, repeat=seed > 0) for seed in range(2)),
+        *(network_fit(names[1], changes["autorec"], seed=seed, k=5, repeat=seed > 0) for seed in range(2)),
     ]
+    first, again = found[:2]
+    assert first.keep == "" and {"predictions", "lists"} <= set(first.measure)
+    assert (
+        again.keep == "neural"
+        and "by_user" in again.measure
+        and not {"predictions", "lists"} & set(again.measure)
+    )
     (own,) = network_fits(names[:1], {}, most_epochs=150)
     assert own.parameters["max_epochs"] == 100, "the setting says less"
 
