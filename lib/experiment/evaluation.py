@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib import metrics
+from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.experiment import measurements
 from lib.experiment.fit import Fit, Fitted
@@ -17,6 +18,7 @@ from lib.experiment.measurements import errors_of
 from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics.lists import TopK
+from lib.metrics.ranking import ranking_of_hits
 from lib.models import Recommender
 from lib.statistics.agreement import ScoreMatrix
 from lib.statistics.significance import bootstrap_interval
@@ -104,7 +106,7 @@ def evaluation_of(
     found : mapping
         A record, of which count: ``predictions`` (clipped, in the order of the test ratings) or what
         `lib.experiment.measurements.by_user` leaves in their place, ``items`` and ``scores`` of
-        everybody's list, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
+        everybody's list or what `hits` leaves in their place, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
     ks, n_resamples : sequence of int, int
         List lengths; empty for no ranking. Resamples of users for 95% intervals; 0 for none.
     seed : int, optional
@@ -114,7 +116,7 @@ def evaluation_of(
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
-    predictions, ranking, lists, matrix = None, {}, None, None
+    predictions, lists, matrix = None, None, None
 
     def keep(metric: str, sample: metrics.PerUser) -> None:
         wanted = intervals is None or metric.partition("@")[0] in intervals
@@ -125,9 +127,11 @@ def evaluation_of(
         values[metric] = (interval.value, interval.low, interval.high)
 
     errors = errors_of(found, test)
-    if errors is not None:
-        for metric in RATING_METRICS:
+    for metric in RATING_METRICS:
+        if errors is not None:
             keep(metric, errors.per_user(metric))
+        elif not np.isnan(value := _number(found.get(f"test_{metric}"))):
+            values[metric] = (value, np.nan, np.nan)
     if found.get("predictions") is not None:
         predictions = (
             test.frame().drop(columns="timestamp").assign(prediction=np.asarray(found["predictions"]))
@@ -135,19 +139,18 @@ def evaluation_of(
     for metric in ("train_rmse", "train_mae"):
         if not np.isnan(value := _number(found.get(metric))):
             values[metric] = (value, np.nan, np.nan)
+    ranking = rankings_in(found, test, train, ks=ks, threshold=threshold)
+    for of_length in ranking.values():
+        for metric, value in of_length.metrics().items():
+            short = metric.partition("@")[0]
+            if list_metrics is not None and short not in list_metrics:
+                continue
+            if short == "coverage":
+                values[metric] = (float(value), np.nan, np.nan)
+            else:
+                keep(metric, of_length.per_user(metric))
     if "items" in found and ks:
-        top = top_of(found, train)
-        for k in ks:
-            ranking[k] = metrics.evaluate_ranking(top, test, k=k, threshold=threshold, train=train)
-            for metric, value in ranking[k].metrics().items():
-                short = metric.partition("@")[0]
-                if list_metrics is not None and short not in list_metrics:
-                    continue
-                if short == "coverage":
-                    values[metric] = (float(value), np.nan, np.nan)
-                else:
-                    keep(metric, ranking[k].per_user(metric))
-        lists = top.frame(train.user_ids, train.item_ids)
+        lists = top_of(found, train).frame(train.user_ids, train.item_ids)
     for cost in COSTS:
         if found.get(cost) is not None:
             values[cost] = (float(found[cost]), np.nan, np.nan)
@@ -155,6 +158,24 @@ def evaluation_of(
         matrix = ScoreMatrix(train.user_ids, train.item_ids, found["score_matrix"])
     seconds = _number(found.get("seconds_fit")), _number(found.get("seconds_predict"))
     return Evaluation(name, split, seed, values, *seconds, errors, ranking, predictions, lists, matrix)
+
+
+def rankings_in(
+    found: Mapping[str, Any], test: Interactions, train: Interactions, *, ks: Sequence[int], threshold: float
+) -> dict[int, metrics.Ranking]:
+    """Measure the lists that a fit left, whole or as `lib.experiment.measurements.hits`, by their length; none for none."""
+    if "items" in found:
+        top = top_of(found, train)
+        return {k: metrics.evaluate_ranking(top, test, k=k, threshold=threshold, train=train) for k in ks}
+    if "hits" not in found:
+        return {}
+    if found["threshold"] != threshold:
+        raise ValueError(
+            f"hits were kept for a threshold of {found['threshold']:g}, not {threshold:g}; fit again with it"
+        )
+    marks = np.unpackbits(np.asarray(found["hits"]), axis=1).astype(bool)
+    of = {k: {what: found[f"{what}/{k}"] for what in ("novelty", "coverage")} for k in ks}
+    return {k: ranking_of_hits(marks, test, k=k, threshold=threshold, **of[k]) for k in ks}
 
 
 def top_of(found: Mapping[str, Any], train) -> TopK:
@@ -217,13 +238,17 @@ def evaluate(
     return replace(one, fitted=fitted)
 
 
-def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split) -> list[Evaluation]:
+def evaluate_each(
+    model: str, wanted: Sequence[Mapping[str, Any]], split: Split, *, keep: str = ""
+) -> list[Evaluation]:
     """Fit a registered model with several hyperparameters, side by side, and measure errors, without intervals.
 
-    Each of `wanted` has the hyperparameters of a fit, ``seed`` among them where the model has one.
+    Each of `wanted` has the hyperparameters of a fit, ``seed`` among them where the model has one; `keep` is the group under
+    which the project keeps them.
     """
-    fits = [Fit(model, dict(one), measure=ERRORS) for one in wanted]
-    found = run_fits(fits, {"train": split.train, "test": split.test})
+    measure = {"errors": {**ERRORS["errors"], "parts": ["test", "train"]}}
+    fits = [Fit(model, dict(one), measure=measure) for one in wanted]
+    found = run_fits(fits, {"train": split.train, "test": split.test}, keep=keep)
     return [
         evaluation_of(model, record, split, n_resamples=0, seed=one.get("seed"))
         for one, record in zip(wanted, found, strict=True)

@@ -14,6 +14,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fitted
 from lib.metrics import evaluate_ranking, recommend
+from lib.metrics.ranking import hits_of, novelty_of
 from lib.metrics.rating import UserErrors, mae, rmse, user_errors
 from lib.metrics.sampled import EXCLUDED, sampled_ranks
 from lib.models.fitting import answers
@@ -106,6 +107,23 @@ def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
     start = time.perf_counter()
     top = recommend(fitted.model, fitted.train, k)
     found = {"items": top.items.astype(np.int32), "scores": top.scores.astype(dtype)}
+    return {**found, "seconds_rank": time.perf_counter() - start}
+
+
+def hits(fitted: Fitted, *, ks: Sequence[int], threshold: float) -> dict[str, Any]:
+    """Draw the same lists and keep what their quality is measured from (`lib.experiment.evaluation.rankings_in`): small.
+
+    Returns ``hits`` (uint8, eight ranks a byte, shape (n_users, longest / 8)), the test films rated at least `threshold`
+    among them, and for each k ``novelty/<k>`` (float32, by user) and ``coverage/<k>``.
+    """
+    start = time.perf_counter()
+    top = recommend(fitted.model, fitted.train, max(ks))
+    marks = hits_of(top, fitted.test, threshold=threshold)
+    found: dict[str, Any] = {"hits": np.packbits(marks, axis=1), "threshold": float(threshold)}
+    for k in ks:
+        first = top.first(k)
+        found[f"novelty/{k}"] = novelty_of(first.items, fitted.train).astype(np.float32)
+        found[f"coverage/{k}"] = np.count_nonzero(np.unique(first.items) >= 0) / top.n_items
     return {**found, "seconds_rank": time.perf_counter() - start}
 
 

@@ -57,6 +57,7 @@ def table_fits(
     once_on: Iterable[str] = (),
     repeats: Iterable[str] = (),
     changes: Mapping[str, Mapping[str, Any]] | None = None,
+    threshold: float = 4.0,
     most_epochs: int = 0,
     seed: int = 0,
 ) -> list[Fit]:
@@ -68,12 +69,13 @@ def table_fits(
     ----------
     contenders, choices, splits : mapping
         By name; the first two of `lib.studies.contenders`, the last of `make_splits`.
-    k, listed : int, iterable of str
-        Length of the lists, and the splits whose lists are drawn.
+    k, listed, threshold : int, iterable of str, float
+        Length of the lists, the splits whose lists are drawn, and the least rating that makes a hit.
     once, once_on : iterable of str
         Contenders that are fitted on some splits only, and these splits.
     repeats : iterable of str
-        Splits of which errors by user are enough, so that the project keeps them (`lib.experiment.measurements.by_user`).
+        Splits of which errors by user and the lists' hits are enough, so that the project keeps them
+        (`lib.experiment.measurements`).
     changes : mapping, optional
         By contender, hyperparameters that differ from what was chosen.
     most_epochs, seed : int
@@ -99,7 +101,7 @@ def table_fits(
             again = key in named["repeats"]
             measure: dict[str, dict[str, Any]] = {"cost": {}, "by_user" if again else "predictions": {}}
             if key in named["listed"]:
-                measure["lists"] = {"k": k}
+                measure |= {"hits": {"ks": [k], "threshold": threshold}} if again else {"lists": {"k": k}}
             labels = {"contender": name, "split": key, "seed": start}
             fit = Fit(one.model, parameters, start, f"{key}/train", f"{key}/test", stopping=stopping)
             found.append(replace(fit, measure=measure, labels=labels, keep="one_table" if again else ""))

@@ -105,6 +105,31 @@ def evaluate_ranking(
     return Ranking(k, float(threshold), users, values, int((~kept).sum()), float(coverage))
 
 
+def hits_of(top: TopK, test: Interactions, *, threshold: float) -> np.ndarray:
+    """Tell which listed films are test ratings of at least `threshold`, bool of shape (n, k): what relevance is measured from."""
+    relevant = test.ratings >= threshold
+    if not relevant.any():
+        return np.zeros(top.items.shape, dtype=bool)
+    return _hits(top.users, top.items, test, relevant)
+
+
+def ranking_of_hits(
+    hits: np.ndarray, test: Interactions, *, k: int, threshold: float, novelty: np.ndarray, coverage: float
+) -> Ranking:
+    """Measure everybody's lists as `evaluate_ranking` does, from the hits of all users (`hits_of`) and what lists tell besides.
+
+    `hits` has a row a user code and at least `k` ranks, `novelty` is that of each user's first `k` films.
+    """
+    n_relevant = np.bincount(test.users[test.ratings >= threshold], minlength=test.n_users)
+    users = np.flatnonzero(n_relevant)
+    if not len(users):
+        raise ValueError(f"no user has a test rating of at least {threshold:g}; lower the threshold")
+    values = _relevance_metrics(hits[users, :k], n_relevant[users]) | {"novelty": novelty[users]}
+    return Ranking(
+        k, float(threshold), users.astype(np.int32), values, test.n_users - len(users), float(coverage)
+    )
+
+
 def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:
     """Compute the metrics of relevance for each user from the hits by rank, shape (n, k), and the numbers of relevant films, at least 1."""
     k = hits.shape[1]
@@ -132,6 +157,11 @@ def _hits(users: np.ndarray, items: np.ndarray, test: Interactions, relevant: np
     asked = np.where(items >= 0, users[:, None].astype(np.int64) * width + items, -1)
     places = np.minimum(np.searchsorted(wanted, asked), len(wanted) - 1)
     return wanted[places] == asked
+
+
+def novelty_of(items: np.ndarray, train: Interactions) -> np.ndarray:
+    """Return the novelty of each list of `items`, shape (n, k), -1 where a list has ended."""
+    return _novelty(items, train)
 
 
 def _novelty(items: np.ndarray, train: Interactions) -> np.ndarray:

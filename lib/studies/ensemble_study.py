@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, chronological
-from lib.experiment.evaluation import Evaluation
+from lib.experiment.evaluation import Evaluation, evaluation_of
 from lib.experiment.fit import Fit, Fitted, Parts, fit_and_measure
 from lib.metrics import PerUser, user_errors
 from lib.metrics.rating import rmse
@@ -117,15 +118,18 @@ def member_fits(
     return found
 
 
-def whole_fit(members: Members, key: str, split: Split, *, timeless: Sequence[str], **options: int) -> Fit:
-    """Return one fit that makes a split's whole ensemble (`errors_of_all`): no predictions, so that the project can keep it.
+def whole_fit(
+    members: Members, key: str, split: Split, *, measure: str = "errors_of_all", **options: Any
+) -> Fit:
+    """Return one fit that makes a split's whole ensemble: no predictions, so that the project can keep it.
 
-    `options` are those of `member_fits`, `timeless` is for `stacked`.
+    `measure` names what is left of it, a function of this module: `errors_of_all`, `gains_of_all` or `blend_of_all`.
+    `options` are those of `member_fits` and what that function takes.
     """
-    asked = {"split": split.name, "members": members, "timeless": list(timeless), **options}
-    tells, data = members[TELLS], (f"{key}/train", f"{key}/test")
+    asked = {"split": split.name, "members": members, **options}
+    tells, data = members.get(TELLS) or next(iter(members.values())), (f"{key}/train", f"{key}/test")
     fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep="ensemble")
-    return replace(fit, measure={f"{__name__}:errors_of_all": asked}, labels={"split": key})
+    return replace(fit, measure={f"{__name__}:{measure}": asked}, labels={"split": key})
 
 
 def errors_of_all(
@@ -153,6 +157,41 @@ def errors_of_all(
         arrays |= {f"{of}/{name}": getattr(sums, of).astype(np.float32) for of in ("squared", "absolute")}
         costs[name] = one
     return {**arrays, "costs": costs}
+
+
+def gains_of_all(fitted: Fitted, *, split: str, members: Members, n_resamples: int, **options: int) -> dict:
+    """Fit all members and return ``gains``, the rows of `left_out_gains`."""
+    parted, level = _made(fitted, split, members, options)
+    gains = left_out_gains(*level, parted, seed=options["seed"], n_resamples=n_resamples)
+    return {"gains": gains.to_dict("records")}
+
+
+def blend_of_all(fitted: Fitted, *, split: str, members: Members, n_resamples: int, **options: int) -> dict:
+    """Fit all members and hold the linear blend against the best of them.
+
+    Returns ``errors`` (test RMSE by name), ``weights`` in the blend, ``best`` (a member), ``gap`` (of `gap`, the blend minus
+    it) and ``correlations`` of each two members' test errors.
+    """
+    parted, level = _made(fitted, split, members, options)
+    single, joined = stacked(*level, parted, seed=options["seed"], validate=False)
+    best = min(single, key=lambda name: single[name].test_rmse)
+    pair = ({"predictions": one.test} for one in (joined["blend"], single[best]))
+    change = gap(*(evaluation_of("", one, parted, n_resamples=0) for one in pair), n_resamples=n_resamples)
+    errors = [one.test - parted.test.ratings for one in single.values()]
+    alike = [float(np.corrcoef(*both)[0, 1]) for both in combinations(errors, 2)]
+    rmses = {name: one.test_rmse for name, one in {**single, **joined}.items()}
+    found = {"errors": rmses, "weights": joined["blend"].weights, "best": best, "gap": change}
+    return {**found, "correlations": alike}
+
+
+def _made(
+    fitted: Fitted, split: str, members: Members, options: Mapping[str, int]
+) -> tuple[Split, tuple[LevelOne, Interactions, LevelOne]]:
+    """Fit the members on every part of a split, and return it with its `level_one`."""
+    key, parted = fitted.fit.train.removesuffix("/train"), Split(split, fitted.train, fitted.test)
+    fits = member_fits(members, {key: parted}, **options)
+    made = [{**fit_and_measure(fitted.parts, fit), **fit.labels} for fit in fits]
+    return parted, level_one(made, key, parted, **options)
 
 
 def outcomes(found: Stacked, fits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,10 @@ PICTURED = (
 """Changes (`one_at_a_time`) whose curves are drawn."""
 
 
+SMALLEST = 10
+"""Factors, or neighbours, of the trainings that are always run again; the project keeps those of larger models."""
+
+
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Return the models and sizes that project E reports, for `training`; a size of 0 where a model has none."""
     return [{"model": m, "size": n} for m, (*_, size, _) in LABELS.items() for n in (sizes if size else (0,))]
@@ -101,7 +105,8 @@ def training(
     stopping = Stopping(validation="test", refit=False)  # E follows its test error; nothing stops by it
     fit = Fit("lib.studies.full_batch:FullBatch", parameters, seed, stopping=stopping)
     labels = {"model": model, "size": size, "changes": dict(changes), "seed": seed}
-    return replace(fit, measure={f"{__name__}:course": {}}, labels=labels)
+    keep = "full_batch" if size > SMALLEST else ""  # minutes, on top of the smallest's
+    return replace(fit, measure={f"{__name__}:course": {}}, labels=labels, keep=keep)
 
 
 def course(fitted: Fitted) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from lib.data.splits import Split
-from lib.experiment.evaluation import evaluate
 from lib.experiment.fit import Fit, Fitted
-from lib.metrics.rating import mae, rmse
+from lib.experiment.run import run_fits
+from lib.metrics.rating import mae, rmse, user_errors
 from lib.models.base import Recommender
-from lib.models.fitting import fit_model
+from lib.models.fitting import answers, fit_model
 from lib.models.imputation.hard_impute import hard_impute_path
 from lib.models.imputation.soft_impute import soft_impute_path
 from lib.models.normalisation import UserMean
@@ -63,16 +63,32 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
     The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank``
     of the fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
     """
-    path, setting = PATHS[model]
     rows: dict[float, dict[str, float]] = {}
+    setting = PATHS[model][1]
+    asked = {"model": model, "values": [float(value) for value in values], "parameters": parameters}
+    fit = Fit(model, measure={f"{__name__}:along_path": asked}, keep="imputation")
     for part, data in (("test", split), ("validation", inner)):
-        for fitted in path(data.train, values, **parameters):
-            found = evaluate(fitted, data, name=model, ks=(), keep=False, n_resamples=0)
-            value = fitted.parameters[setting]
-            first = {setting: value, "rank": fitted.rank_, "train_rmse": found["train_rmse"]}
-            row = rows.setdefault(value, first)
-            row |= {f"{part}_rmse": found["rmse"], f"{part}_mae": found["mae"]}
+        (found,) = run_fits([fit], {"train": data.train, "test": data.test})
+        for one in found["path"]:
+            first = {setting: one["value"], "rank": one["rank"], "train_rmse": one["train_rmse"]}
+            row = rows.setdefault(one["value"], first)
+            row |= {f"{part}_{metric}": one[metric] for metric in ("rmse", "mae")}
     return pd.DataFrame(rows.values()).sort_values(setting, ignore_index=True)
+
+
+def along_path(
+    fitted: Fitted, *, model: str, values: Sequence[float], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fit along values of a setting, and return ``path``: ``value``, ``rank``, ``train_rmse``, test ``rmse`` and ``mae``."""
+    path, setting = PATHS[model]
+    train, test, rows = fitted.train, fitted.test, []
+    for one in path(train, values, **parameters):
+        on_test = user_errors(test.users, test.ratings, answers(one, test))
+        on_train = user_errors(train.users, train.ratings, answers(one, train))
+        row = {"value": one.parameters[setting], "rank": one.rank_}
+        row |= {"train_rmse": on_train.rmse, "rmse": on_test.rmse, "mae": on_test.mae}
+        rows.append(row)
+    return {"path": rows}
 
 
 def guess(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, random_holdout
 from lib.experiment.fit import Fit, Fitted, Stopping
+from lib.experiment.stored_runs import StoredRun
 from lib.metrics.rating import rmse
 from lib.studies.variants import Variant, by_name
 
@@ -47,10 +50,18 @@ def variants() -> dict[str, Variant]:
     )
 
 
-def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0, repeat: bool = False) -> Fit:
-    """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of k films, 0 for none.
+def network_fit(
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    seed: int,
+    ks: Sequence[int] = (),
+    threshold: float = 4.0,
+    repeat: bool = False,
+) -> Fit:
+    """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of lengths `ks`.
 
-    A `repeat` leaves errors by user and no lists, and is kept with the project.
+    A `repeat` leaves errors by user, and its lists' hits by `threshold`, and is kept with the project.
     Variants `AS_PUBLISHED` learn from ``inner_train`` and stop on ``inner_test``, cut from ``train`` as D cuts it.
     """
     one = variants()[name]
@@ -63,8 +74,9 @@ def network_fit(name: str, changes: Mapping[str, Any], *, seed: int, k: int = 0,
         "errors": {},
         "curve": {},
     }
-    if k and not repeat:
-        measure["lists"] = {"k": k}
+    if ks:
+        hits = {"hits": {"ks": list(ks), "threshold": threshold}}
+        measure |= hits if repeat else {"lists": {"k": max(ks)}}
     if parameters.get("form") == "user":
         measure[f"{__name__}:leaks"] = {}
     labels = {"variant": name, "seed": seed}
@@ -79,11 +91,11 @@ def network_fits(
     most_epochs: int,
     n_starts: int = 1,
     repeat: bool = False,
-    k: int = 0,
+    **lists: Any,
 ) -> list[Fit]:
     """Return the `network_fit` of several random starts each, `changes` by network, for at most `most_epochs`.
 
-    Starts after the first are repeats, and where it is a `repeat` that one, too.
+    Starts after the first are repeats, and where it is a `repeat` that one, too. `lists` are ``ks`` and ``threshold``.
     """
     fits = []
     for name in names:
@@ -91,8 +103,32 @@ def network_fits(
         own = {**variants()[name].fixed, **changed}.get("max_epochs", 200)
         changed["max_epochs"] = min(own, most_epochs)
         starts = range(n_starts)
-        fits += [network_fit(name, changed, seed=seed, k=k, repeat=repeat or seed > 0) for seed in starts]
+        fits += [network_fit(name, changed, seed=seed, repeat=repeat or seed > 0, **lists) for seed in starts]
     return fits
+
+
+def network_parts(split: Split, *, seed: int) -> dict[str, Interactions]:
+    """Return what `network_fits` learn from and are measured on, D's validation ratings among it."""
+    inner = random_holdout(split.train, test_share=0.1, seed=seed)
+    parts = {"train": split.train, "test": split.test}
+    return {**parts, "inner_train": inner.train, "inner_test": inner.test}
+
+
+def fits_of_run(stored: StoredRun, *, ks: Sequence[int], **ours: Any) -> list[Fit]:
+    """Return the fits whose lists a run of the networks measured, which the store has.
+
+    ValueError: that run has not `ours` (``dataset``, ``split``, ``seed``, ``threshold``), or no lists of these lengths.
+    """
+    told = {**stored.provenance["parameters"], "dataset": stored.provenance["dataset"]}
+    theirs = {name: told.get(name) for name in ours}
+    if theirs != ours or not set(ks) <= set(told.get("ks", [])):
+        raise ValueError(
+            f"run {stored.run} has {theirs} and lists of {told.get('ks')}; lists are compared with {ours} and "
+            f"lists of {list(ks)}. Run it with the same, or name no run of networks"
+        )
+    names = [name for name in told["networks"] if name != "autorec_leaky"]
+    options = {name: told[name] for name in ("most_epochs", "n_starts", "ks", "threshold")}
+    return network_fits(names, told["changes"], **options)
 
 
 def leaks(fitted: Fitted) -> dict[str, float]:

@@ -12,10 +12,7 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.experiment.space import Choice, Integer, Real
-from lib.experiment.stored_runs import StoredRun
-from lib.metrics import evaluate_ranking
 from lib.metrics.lists import TopK
-from lib.metrics.ranking import Ranking
 from lib.models.recommendations import HIT, titles_of
 from lib.studies.side_information_study import USUAL, penalties
 from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
@@ -89,21 +86,31 @@ def validation_fit(variant: Variant, *, k: int, threshold: float) -> Fit:
 
 
 def list_fits(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping], starts: Mapping[str, int], *, k: int
+    variants: Mapping[str, Variant],
+    chosen: Mapping[str, Mapping],
+    starts: Mapping[str, int],
+    *,
+    ks: Sequence[int],
+    threshold: float,
 ) -> list[Fit]:
-    """Return the fits that draw everybody's list of k films, on ``train``, labelled ``variant`` and ``seed``.
+    """Return the fits that draw everybody's lists, on ``train``, labelled ``variant`` and ``seed``.
 
-    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit. Multi-VAE finds
-    its epochs on a tenth of each user's ratings, and is then trained on all of train.
+    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit, `ks` the lengths of
+    the lists. Starts after the first are repeats: the project keeps their hits. Multi-VAE finds its epochs on a tenth of
+    each user's ratings, and is then trained on all of train.
     """
     fits = []
     for name, n_starts in starts.items():
-        one, lists = variants[name], {"lists": {"k": k}}
+        one = variants[name]
         parameters = one.parameters(chosen.get(name, {}))
         stopping = Stopping("n_epochs") if one.model == "multi_vae" else None
-        for seed in range(n_starts):
-            fit = Fit(one.model, parameters, seed, test="", stopping=stopping, measure=lists)
-            fits.append(replace(fit, labels={"variant": name, "seed": seed}))
+        first = Fit(one.model, parameters, test="", stopping=stopping)
+        first = replace(first, measure={"lists": {"k": max(ks)}}, labels={"variant": name, "seed": 0})
+        repeat = replace(
+            first, test="test", keep="ranking", measure={"hits": {"ks": list(ks), "threshold": threshold}}
+        )
+        again = range(1, n_starts)
+        fits += [first, *(replace(repeat, seed=s, labels={"variant": name, "seed": s}) for s in again)]
     return fits
 
 
@@ -138,42 +145,6 @@ def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
     metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
     n_users = len(fitted.parts["held_out"].users)
     return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
-
-
-def stored_lists(top_k: pd.DataFrame, train: Interactions) -> TopK:
-    """Turn one model's rows of a run's ``top_k.parquet`` (raw ids) back into lists."""
-    users, items = train.user_codes(top_k["user"]), train.item_codes(top_k["item"])
-    listed, rows = np.unique(users, return_inverse=True)
-    ranks = top_k["rank"].to_numpy() - 1
-    shape = (len(listed), int(ranks.max()) + 1)
-    found, scores = np.full(shape, -1, dtype=np.int32), np.full(shape, np.nan)
-    found[rows, ranks], scores[rows, ranks] = items, top_k["score"]
-    return TopK(listed.astype(np.int32), found, scores, train.n_items)
-
-
-def network_lists(
-    stored: StoredRun, train: Interactions, *, dataset: str, split: str, seed: int
-) -> dict[str, list[TopK]]:
-    """Return the lists of another run's models, by name, one a random start; ValueError for other data or split."""
-    theirs = stored.provenance
-    found = (theirs["dataset"], theirs["parameters"].get("split"), theirs["parameters"].get("seed"))
-    if found != (dataset, split, seed):
-        raise ValueError(
-            f"run {stored.run} has {found[0]}, split {found[1]}, seed {found[2]}; lists are compared on "
-            f"{dataset}, {split}, {seed}. Run it with the same, or name no run of networks"
-        )
-    lists: dict[str, list[TopK]] = {}
-    rows = stored.top_k[stored.top_k["split"] == split]
-    for (model, _), of_start in rows.groupby(["model", "seed"], dropna=False):
-        lists.setdefault(str(model), []).append(stored_lists(of_start, train))
-    return lists
-
-
-def rankings(
-    top: TopK, test: Interactions, train: Interactions, ks: Sequence[int], threshold: float
-) -> dict[int, Ranking]:
-    """Measure lists at several k."""
-    return {k: evaluate_ranking(top, test, k=k, threshold=threshold, train=train) for k in ks}
 
 
 def example(

@@ -14,7 +14,7 @@ import pandas as pd
 from lib import ROOT
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
-from lib.experiment.evaluation import Evaluation, evaluate
+from lib.experiment.evaluation import Evaluation, evaluate, evaluation_of
 from lib.experiment.fit import Fit, Fitted, Parts, Stopping
 from lib.metrics import mae, rmse
 from lib.metrics.per_user import PerUser, pooled
@@ -23,8 +23,9 @@ from lib.models.base import Recommender
 from lib.models.networks.two_tower import TwoTower
 from lib.statistics.significance import bootstrap_interval, paired_difference
 from lib.studies.target_scaling import target_scaling
+from lib.studies.variants import averaged_errors
 
-Models = Sequence[Recommender]
+Records = Sequence[Mapping[str, Any]]
 
 SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
 """Hyperparameters that make an architecture, in the order in which A names them."""
@@ -142,47 +143,64 @@ def _errors(name: str, model: Recommender, scale, part: Interactions, seen: Inte
     return found
 
 
-def evaluate_starts(
-    name: str, models: Sequence[TwoTower], records: Sequence, split: Split, *, k: int, n_resamples: int
-) -> list[Evaluation]:
-    """Measure the random starts of a network; the first with lists, intervals and its predictions."""
-    found: list[Evaluation] = []
-    first: dict[str, Any] = {"ks": (k,), "n_resamples": n_resamples, "keep": True}
-    for model, record in zip(models, records, strict=True):
-        options = {"ks": (), "n_resamples": 0, "keep": False} if found else first
-        found.append(evaluate(model, split, name=name, seconds_fit=record["seconds_fit"], **options))
+def starts_of(
+    n_starts: int, *, repeats: int = 0, parts: Sequence[str] = ("train",), **parameters: Any
+) -> list[Fit]:
+    """Return trainings from several random starts, or on several parts, whose errors by user are measured.
+
+    The first leaves its model; the others are repeats, which the project keeps. With `repeats`, so many permutations tell
+    what each input is worth (`importance`). `parameters` are those of `training`.
+    """
+    measure: dict[str, Mapping[str, Any]] = {"by_user": {}}
+    measure |= {f"{__name__}:importance": {"repeats": repeats}} if repeats else {}
+    whole, found = {**measure, "fitted_arrays": {}}, []
+    for seed in range(n_starts):
+        options = {**parameters, "measure": measure if seed else whole, "keep": "two_tower" if seed else ""}
+        found.append(training(seed=seed, train=parts[seed % len(parts)], **options))
     return found
 
 
-def permutation_importance(
-    models: Sequence[TwoTower], data: Interactions, *, repeats: int = 5
-) -> pd.DataFrame:
+def evaluate_starts(
+    name: str, first: Recommender, records: Records, split: Split, *, k: int, n_resamples: int
+) -> list[Evaluation]:
+    """Measure the random starts of a network: the `first` model with lists, intervals and its predictions."""
+    whole: dict[str, Any] = {"ks": (k,), "n_resamples": n_resamples, "seconds_fit": records[0]["seconds_fit"]}
+    others = [evaluation_of(name, one, split, n_resamples=0, seed=one["seed"]) for one in records[1:]]
+    return [evaluate(first, split, name=name, **whole), *others]
+
+
+def importance(fitted: Fitted, *, repeats: int) -> dict[str, Any]:
     """Measure how much worse the predictions get when one input is dealt out anew among the users, or the films.
 
     An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
     inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
-    ``increase`` is in clipped RMSE, ``start`` the model's place and the seed of its permutations.
+    ``importance`` is a list of input, number of the permutation, and rise in clipped test RMSE.
     """
+    model, data, rows = fitted.model, fitted.test, []
 
-    def error(model: TwoTower) -> float:
-        return rmse(data.ratings, data.scale.clip(model.predict(data.users, data.items)))
+    def error(one: TwoTower) -> float:
+        return rmse(data.ratings, data.scale.clip(one.predict(data.users, data.items)))
 
-    rows = []
-    for start, model in enumerate(models):
-        rng, before = np.random.default_rng(start), error(model)
-        for name, values in model.inputs.items():
-            for repeat in range(repeats):
-                other = model.replace_features({name: values[rng.permutation(len(values))]})
-                rows.append([name, repeat, error(other) - before, start])
+    rng, before = np.random.default_rng(fitted.fit.seed), error(model)  # type: ignore[arg-type]
+    for name, values in model.inputs.items():
+        for repeat in range(repeats):
+            other = model.replace_features({name: values[rng.permutation(len(values))]})
+            rows.append([name, repeat, error(other) - before])
+    return {"importance": rows}
+
+
+def importance_table(records: Records) -> pd.DataFrame:
+    """Put what `importance` left of several starts together: ``input``, ``repeat``, ``increase``, ``start``."""
+    rows = [[*row, start] for start, one in enumerate(records) for row in one["importance"]]
     return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
 
 
-def mean_errors(models: Models, data: Interactions, keep: np.ndarray | None = None) -> PerUser:
-    """Squared errors by user (of those to `keep`), averaged over models that differ by their seed only, as one RMSE."""
-    errors = [(data.scale.clip(m.predict(data.users, data.items)) - data.ratings) ** 2 for m in models]
-    sums = np.bincount(data.users, np.mean(errors, axis=0), minlength=data.n_users)
-    users = np.flatnonzero((data.user_counts > 0) & (True if keep is None else keep))
-    return PerUser("rmse", users, sums[users], data.user_counts[users], root=True)
+def mean_errors(records: Records, test: Interactions, keep: np.ndarray | None = None) -> PerUser:
+    """Return squared errors by user (of those to `keep`), averaged over trainings of one model, as one RMSE."""
+    found = averaged_errors(records, test)
+    inside = slice(None) if keep is None else keep[found.users]
+    sums = {name: getattr(found, name)[inside] for name in ("users", "numerators", "denominators")}
+    return replace(found, **sums)
 
 
 def published_tables() -> pd.DataFrame:
@@ -222,9 +240,14 @@ def starve(
 
 
 def errors_of_starved(
-    models: Mapping[str, Models], draws: Collection, test: Interactions, rivals: Sequence, *, n_resamples: int
+    models: Mapping[str, Records],
+    draws: Collection,
+    test: Interactions,
+    rivals: Sequence,
+    *,
+    n_resamples: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure models, one a draw of `starve` (all of them being `draws`), on the users who kept few ratings.
+    """Measure models, by the records of a fit a draw of `starve` (all being `draws`), on the users who kept few ratings.
 
     Returns errors, and gaps in RMSE of the first model minus each rival, with intervals, by ``ratings`` kept.
     """
@@ -247,7 +270,7 @@ def errors_of_starved(
 
 
 def errors_by_activity(
-    full: Models, ids_only: Models, split: Split, *, n_resamples: int, least: int = 20
+    full: Records, ids_only: Records, split: Split, *, n_resamples: int, least: int = 20
 ) -> pd.DataFrame:
     """Compare the network with the one without side features in bins of `least` users or more by training ratings."""
     rows, bins = [], user_bins(split.train)
