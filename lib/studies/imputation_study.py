@@ -65,7 +65,7 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
     """
     rows: dict[float, dict[str, float]] = {}
     setting = PATHS[model][1]
-    asked = {"model": model, "values": [float(value) for value in values], "parameters": parameters}
+    asked = {"model": model, "values": list(values), "parameters": parameters}
     fit = Fit(model, measure={f"{__name__}:along_path": asked}, keep="imputation")
     for part, data in (("test", split), ("validation", inner)):
         (found,) = run_fits([fit], {"train": data.train, "test": data.test})

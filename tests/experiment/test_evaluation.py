@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from lib.data.splits import per_user_holdout
 from lib.experiment import records
-from lib.experiment.evaluation import evaluate, evaluate_each
+from lib.experiment.evaluation import evaluate, evaluate_each, rankings_in
+from lib.experiment.fit import Fit, fit_and_measure
 from lib.models import create
 from lib.models.base import Recommender
 
@@ -115,3 +118,28 @@ def test_settings_side_by_side_give_what_each_gives_alone(split):
         alone = evaluate("svd", split, ks=(), keep=False, n_resamples=0, **options)
         assert (one["rmse"], one["train_mae"], one.seed) == (alone["rmse"], alone["train_mae"], alone.seed)
     assert found[0]["rmse"] != found[1]["rmse"]
+
+
+def test_hits_tell_the_same_of_lists_as_lists_do(split):
+    parts, ks = {"train": split.train, "test": split.test}, [3, 10]
+    whole, hits = (
+        fit_and_measure(parts, Fit("ease", {"l2": 20.0}, measure=measure))
+        for measure in ({"lists": {"k": 10}}, {"hits": {"ks": ks, "threshold": 3.5}})
+    )
+    assert "items" not in hits and hits["hits"].shape == (split.train.n_users, 2)
+    found = [rankings_in(one, split.test, split.train, ks=ks, threshold=3.5) for one in (whole, hits)]
+    for k in ks:
+        first, second = (one[k] for one in found)
+        np.testing.assert_array_equal(first.users, second.users)
+        assert (first.n_left_out, first.coverage) == (second.n_left_out, second.coverage)
+        assert first.metrics() == pytest.approx(second.metrics(), rel=1e-6)
+        np.testing.assert_array_equal(first.values["ndcg"], second.values["ndcg"])
+    assert rankings_in({}, split.test, split.train, ks=ks, threshold=3.5) == {}
+    with pytest.raises(ValueError, match=r"threshold of 3\.5, not 4"):
+        rankings_in(hits, split.test, split.train, ks=ks, threshold=4.0)
+    nobody = replace(split.test, ratings=np.full(len(split.test), 1.0, split.test.ratings.dtype), origin=())
+    nothing = fit_and_measure(
+        {**parts, "test": nobody}, Fit("ease", measure={"hits": {"ks": [3], "threshold": 4.0}})
+    )
+    with pytest.raises(ValueError, match="no user has a test rating of at least 4"):
+        rankings_in(nothing, nobody, split.train, ks=[3], threshold=4.0)

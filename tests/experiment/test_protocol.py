@@ -77,6 +77,7 @@ def test_repeats_leave_errors_by_user_and_are_kept(parted):
     assert one.predictions is None and other.predictions is not None
     for metric in ("rmse", "mae"):
         assert one.values[metric] == pytest.approx(other.values[metric], rel=1e-6)
+    assert "hits" not in made
     ordered = fit_and_measure(
         parts_of(parted), fits_of(["most_popular"], parted, repeats=[KEY], listed=[])[0]
     )

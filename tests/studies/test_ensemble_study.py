@@ -1,6 +1,7 @@
 """The ensemble on small made-up data: parts are disjoint, level one is out of fold, a leak would be seen."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lib.data.splits import chronological, random_holdout
@@ -141,6 +142,23 @@ def test_left_out_gains_has_a_row_a_member_and_one_for_the_moment(split, fits):
     gains = left_out_gains(learned, ratings, asked, split, seed=0, n_resamples=50)
     assert gains["member"].tolist() == ["timesvdpp", "bias", "moments"]
     assert (gains["low"] <= gains["difference"]).all() and (gains["difference"] <= gains["high"]).all()
+
+
+def test_a_whole_ensemble_leaves_the_same_gains_and_the_same_blend(split, fits):
+    members, parts = members_of(MEMBERS, CHOICES), parts_of({"one": split})
+    asked = {"n_resamples": 50, **OPTIONS}
+    learned, ratings, whole = level_one(fits, "one", split, **OPTIONS)
+    made = fit_and_measure(parts, whole_fit(members, "one", split, measure="gains_of_all", **asked))
+    gains = left_out_gains(learned, ratings, whole, split, seed=OPTIONS["seed"], n_resamples=50)
+    pd.testing.assert_frame_equal(pd.DataFrame(made["gains"]), gains, rtol=1e-6)
+    blend = fit_and_measure(parts, whole_fit(members, "one", split, measure="blend_of_all", **asked))
+    single, joined = stacked(learned, ratings, whole, split, seed=OPTIONS["seed"])
+    assert blend["errors"]["blend"] == pytest.approx(joined["blend"].test_rmse)
+    assert blend["weights"] == pytest.approx(joined["blend"].weights)
+    best = blend["best"]
+    assert best == min(single, key=lambda name: single[name].test_rmse)
+    assert blend["gap"]["difference"] == pytest.approx(joined["blend"].test_rmse - single[best].test_rmse)
+    assert len(blend["correlations"]) == 1 and -1 <= blend["correlations"][0] <= 1
 
 
 def test_members_take_the_epochs_that_their_search_found(split):

@@ -1,11 +1,12 @@
 """Project D's networks: what a training leaves, and the leak beside its mending; epochs on made-up data."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lib.data.splits import per_user_holdout, random_holdout
+from lib.data.splits import per_user_holdout
 from lib.experiment import fit as fitting
 from lib.experiment.evaluation import evaluation_of
 from lib.experiment.fit import Fit, fit_and_measure
@@ -13,9 +14,17 @@ from lib.metrics import recommend
 from lib.metrics.rating import rmse
 from lib.models import create
 from lib.models.fitting import fit_model
-from lib.studies.neural_study import AS_PUBLISHED, network_fit, network_fits, variants
+from lib.studies.neural_study import (
+    AS_PUBLISHED,
+    fits_of_run,
+    network_fit,
+    network_fits,
+    network_parts,
+    variants,
+)
 from lib.studies.scale_study import epochs_at_scale
 
+LISTS = {"ks": (3, 5), "threshold": 4.0}
 SMALL = {"hidden_sizes": [8], "max_epochs": 15, "batch_size": 16}
 
 
@@ -26,13 +35,12 @@ def split(planted):
 
 @pytest.fixture(scope="module")
 def parts(split):
-    inner = random_holdout(split.train, test_share=0.1, seed=3)
-    return {"train": split.train, "test": split.test, "inner_train": inner.train, "inner_test": inner.test}
+    return network_parts(split, seed=3)
 
 
 @pytest.fixture(scope="module")
 def fits(parts):
-    return [fit_and_measure(parts, network_fit("autorec_leaky", SMALL, seed=s, k=5)) for s in range(2)]
+    return [fit_and_measure(parts, network_fit("autorec_leaky", SMALL, seed=s, ks=(3, 5))) for s in range(2)]
 
 
 def test_every_variant_makes_its_model():
@@ -44,20 +52,35 @@ def test_every_variant_makes_its_model():
 
 def test_no_network_is_trained_for_more_than_asked_and_changes_are_by_network():
     names, changes = ["neural_mf_published", "autorec"], {"autorec": {"hidden_sizes": (8,), "max_epochs": 3}}
-    found = network_fits(names, changes, most_epochs=60, n_starts=2, k=5)
+    found = network_fits(names, changes, most_epochs=60, n_starts=2, **LISTS)
     assert found == [
-        *(network_fit(names[0], {"max_epochs": 60}, seed=seed, k=5, repeat=seed > 0) for seed in range(2)),
-        *(network_fit(names[1], changes["autorec"], seed=seed, k=5, repeat=seed > 0) for seed in range(2)),
+        *(
+            network_fit(names[0], {"max_epochs": 60}, seed=seed, repeat=seed > 0, **LISTS)
+            for seed in range(2)
+        ),
+        *(
+            network_fit(names[1], changes["autorec"], seed=seed, repeat=seed > 0, **LISTS)
+            for seed in range(2)
+        ),
     ]
     first, again = found[:2]
     assert first.keep == "" and {"predictions", "lists"} <= set(first.measure)
-    assert (
-        again.keep == "neural"
-        and "by_user" in again.measure
-        and not {"predictions", "lists"} & set(again.measure)
-    )
+    assert again.keep == "neural" and {"by_user", "hits"} <= set(again.measure)
+    assert not {"predictions", "lists"} & set(again.measure)
     (own,) = network_fits(names[:1], {}, most_epochs=150)
     assert own.parameters["max_epochs"] == 100, "the setting says less"
+
+
+def test_another_run_s_networks_are_the_fits_that_it_made(parts):
+    told = {"split": "random_90_10", "seed": 10, "threshold": 3.5, "ks": [3, 5], "changes": {}}
+    told |= {"networks": ["autorec", "autorec_leaky"], "most_epochs": 9, "n_starts": 2}
+    stored = SimpleNamespace(run="networks", provenance={"dataset": "toy", "parameters": told})
+    ours = {"dataset": "toy", "split": "random_90_10", "seed": 10, "threshold": 3.5}
+    made = network_fits(["autorec"], {}, most_epochs=9, n_starts=2, ks=[3, 5], threshold=3.5)
+    assert fits_of_run(stored, ks=[5], **ours) == made, "the leaking one draws no lists that count"
+    for wrong in ({"seed": 11}, {"dataset": "other"}, {"ks": [5, 7]}):
+        with pytest.raises(ValueError, match="run networks has"):
+            fits_of_run(stored, **{"ks": [5], **ours, **wrong})
 
 
 def test_a_training_is_measured_on_clipped_predictions(fits, split):
@@ -85,7 +108,7 @@ def test_only_the_published_ones_leave_their_validation_ratings_out(parts, monke
 
 
 def test_a_published_one_is_measured_by_what_it_learned_from_and_lists_no_rated_film(parts, split):
-    fit = network_fit("autorec_published", SMALL, seed=0, k=5)
+    fit = network_fit("autorec_published", SMALL, seed=0, ks=(5,))
     found = fit_and_measure(parts, fit)
     model = fit_model(
         "autorec", parts["inner_train"], validation=parts["inner_test"], **fit.parameters, seed=0

@@ -8,23 +8,19 @@ import pytest
 
 from lib.data.splits import per_user_holdout, validation_from
 from lib.experiment import records
-from lib.experiment.evaluation import evaluate, top_of
+from lib.experiment.evaluation import evaluate, rankings_in, top_of
 from lib.experiment.fit import fit_and_measure
 from lib.experiment.run import run_fits
 from lib.experiment.space import PROJECTION
 from lib.metrics import evaluate_ranking, recommend
 from lib.metrics.per_user import averaged
 from lib.models import create
-from lib.report.run_writer import start_run
 from lib.studies.ranking_study import (
     example,
     fold_in_fits,
     list_fits,
     list_variants,
-    network_lists,
-    rankings,
     rating_variants,
-    stored_lists,
     validation_fit,
 )
 from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
@@ -66,26 +62,33 @@ def test_a_search_scores_lists_by_ndcg_and_ratings_by_rmse(split):
     assert score(rating_variants()["soft_impute"], shrinkage=2.0) == pytest.approx(expected)
 
 
+LISTS = {"ks": [3, 7], "threshold": 4.0}
+
+
+def sides(split):
+    return {"train": split.train, "test": split.test}
+
+
 def test_a_fit_leaves_the_lists_that_its_model_recommends(split):
     variants, starts = list_variants(4.0), {"random_order": 2, "ease": 1}
-    fits = run_fits(list_fits(variants, {"ease": {"l2": 20.0}}, starts, k=7), {"train": split.train})
+    fits = run_fits(list_fits(variants, {"ease": {"l2": 20.0}}, starts, **LISTS), sides(split))
     assert [(f["variant"], f["seed"]) for f in fits] == [
         ("random_order", 0),
         ("random_order", 1),
         ("ease", 0),
     ]
-    found = [top_of(fit, split.train) for fit in fits]
+    found = [top_of(fit, split.train) for fit in (fits[0], fits[2])]
     expected = recommend(create("ease", l2=20.0).fit(split.train), split.train, 7)
-    np.testing.assert_array_equal(found[2].items, expected.items)
-    assert not np.array_equal(found[0].items, found[1].items)
+    np.testing.assert_array_equal(found[1].items, expected.items)
     assert fits[2]["seconds_fit"] > 0
-    measured = rankings(found[2], split.test, split.train, [3, 7], 4.0)
-    assert measured[3].k == 3 and "novelty" in measured[7].values
+    measured = [rankings_in(fit, split.test, split.train, **LISTS) for fit in fits]
+    assert measured[2][3].k == 3 and "novelty" in measured[2][7].values
+    assert "items" not in fits[1] and not np.array_equal(*(one[7].values["ndcg"] for one in measured[:2]))
 
 
 def test_multi_vae_finds_its_epochs_on_validation_ratings_and_learns_from_all(split):
     variants = {"multi_vae": replace(list_variants(4.0)["multi_vae"], fixed={"n_epochs": 3})}
-    (fit,) = run_fits(list_fits(variants, {}, {"multi_vae": 1}, k=5), {"train": split.train})
+    (fit,) = run_fits(list_fits(variants, {}, {"multi_vae": 1}, ks=[5], threshold=4.0), sides(split))
     inner = validation_from(split.train)
     stopped = create("multi_vae", n_epochs=3, seed=0).fit(inner.train, validation=inner.test)
     assert fit["n_epochs"] == stopped.n_epochs_
@@ -105,31 +108,6 @@ def test_lists_for_held_out_users_are_measured_as_their_split_has_them(planted):
     assert fits[1]["n_users"] == len(strong.users)
     np.testing.assert_array_equal(fits[1]["users"], expected[6].users)
     np.testing.assert_array_equal(fits[1]["ndcg"], expected[6].values["ndcg"])
-
-
-def test_stored_lists_are_those_that_were_stored(split):
-    top = recommend(create("most_popular").fit(split.train), split.train, 5)
-    frame = top.frame(split.train.user_ids, split.train.item_ids).sample(frac=1, random_state=0)
-    again = stored_lists(frame, split.train)
-    np.testing.assert_array_equal(again.users, top.users)
-    np.testing.assert_array_equal(again.items, top.items)
-
-
-def test_lists_of_another_run_must_be_of_the_same_data(split, tmp_path):
-    top = recommend(create("most_popular").fit(split.train), split.train, 5)
-    frame = top.frame(split.train.user_ids, split.train.item_ids)
-    parameters = {"split": split.name, "seed": 42}
-    run = start_run("networks", runs_dir=tmp_path, dataset="toy", parameters=parameters)
-    run._top_k.append(frame.assign(model="neural_mf", split=split.name, fold="", seed=0))
-    run.finish()
-    from lib.experiment.stored_runs import load_run
-
-    stored = load_run("networks", runs_dir=tmp_path)
-    found = network_lists(stored, split.train, dataset="toy", split=split.name, seed=42)
-    assert list(found) == ["neural_mf"]
-    np.testing.assert_array_equal(found["neural_mf"][0].items, top.items)
-    with pytest.raises(ValueError, match="seed 42"):
-        network_lists(stored, split.train, dataset="toy", split=split.name, seed=10)
 
 
 def test_a_users_metric_is_averaged_over_starts(split):

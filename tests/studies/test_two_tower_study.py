@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lib.data.splits import per_user_holdout, validation_from
+from lib.experiment.fit import Fitted
 from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics import rmse
@@ -20,10 +21,13 @@ from lib.studies.two_tower_study import (
     beside_published,
     errors_by_activity,
     errors_of_starved,
+    evaluate_starts,
     grid_table,
+    importance,
+    importance_table,
     mean_errors,
-    permutation_importance,
     published_tables,
+    starts_of,
     starve,
     training,
 )
@@ -74,9 +78,10 @@ def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
         train="inner", validation="validation", scaling="centred_user", max_epochs=3, seed=1,
         measure={"curve": {}}, **SMALL,
     )  # fmt: skip
-    fixed = training(epochs=2, seed=0, measure={"fitted_arrays": {}}, **SMALL)
+    fixed, repeat = starts_of(2, repeats=2, epochs=2, **SMALL)
+    assert (fixed.keep, repeat.keep) == ("", "two_tower")
     again = training(train="inner", max_epochs=2, seed=0, **SMALL)
-    row, kept, both = run_fits([stopped, fixed, again], parts, here=True)
+    row, kept, other, both = run_fits([stopped, fixed, repeat, again], parts, here=True)
     assert row["scaling"] == "centred_user" and row["seed"] == 1
     assert row["unit_test_rmse"] < row["test_rmse"]
     assert row["epochs_run"] == len(row["curve"]) == 3
@@ -88,7 +93,7 @@ def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
     assert rmse(split.test.ratings, clipped) == kept["test_rmse"]
     assert kept["unit_test_rmse"] == pytest.approx(kept["test_rmse"] / 2, rel=1e-6)
     assert model.n_parameters_ == kept["n_parameters"]
-    found = permutation_importance([model, model], split.test, repeats=2)
+    found = importance_table([kept, other])
     assert set(found["input"]) == {
         "user/id",
         "user/age",
@@ -100,24 +105,31 @@ def test_a_training_is_measured_on_both_scales_and_its_model_comes_back(split):
     assert len(found) == 24
     first, second = (rows["increase"].tolist() for _, rows in found.groupby("start"))
     assert first != second, "each start has permutations of its own"
-    same = permutation_importance(
-        [model.replace_features({"item/id": np.zeros((60, 6), np.float32)})], split.test
-    )
+    constant = model.replace_features({"item/id": np.zeros((60, 6), np.float32)})
+    same = importance_table([importance(Fitted(fixed, constant, parts, parts), repeats=2)])
     np.testing.assert_allclose(same.query("input == 'item/id'")["increase"], 0, atol=1e-12)
+    starts = evaluate_starts("two_tower", model, [kept, other], split, k=5, n_resamples=20)
+    assert [len(one.ranking) for one in starts] == [1, 0] and starts[1].seed == 1
+    for one, record in zip(starts, (kept, other), strict=True):
+        assert one["rmse"] == pytest.approx(record["test_rmse"], rel=1e-6)
+        assert one["train_mae"] == pytest.approx(record["train_mae"], rel=1e-6)
+    with pytest.raises(ValueError, match="no model"):
+        model_of(other, repeat, split.train)
     with pytest.raises(ValueError, match="no model"):
         model_of(row, stopped, split.train)
 
 
-def test_errors_averaged_over_models_by_hand(split):
-    models = [GlobalMean().fit(split.train), GlobalMean().fit(split.test)]
-    each = [
-        user_errors(split.test.users, split.test.ratings, m.predict(split.test.users, split.test.items)).rmse
-        for m in models
-    ]
-    found = mean_errors(models, split.test)
+def test_errors_averaged_over_trainings_by_hand(split):
+    records = [{"predictions": m.predict(split.test.users, split.test.items)} for m in means_of(split)]
+    each = [user_errors(split.test.users, split.test.ratings, one["predictions"]).rmse for one in records]
+    found = mean_errors(records, split.test)
     assert found.value == pytest.approx(np.sqrt(np.mean(np.square(each))))
-    some = mean_errors(models, split.test, np.arange(split.test.n_users) < 3)
+    some = mean_errors(records, split.test, np.arange(split.test.n_users) < 3)
     assert some.users.tolist() == [0, 1, 2]
+
+
+def means_of(split):
+    return GlobalMean().fit(split.train), GlobalMean().fit(split.test)
 
 
 def test_a_grid_is_ranked_by_validation_error():
@@ -155,7 +167,8 @@ def test_our_figures_stand_beside_the_published_ones_of_the_same_metric():
 
 
 def test_starved_and_active_users_are_compared_by_the_same_errors(split):
-    good, bad = Bias().fit(split.train), GlobalMean().fit(split.train)
+    fitted = Bias().fit(split.train), GlobalMean().fit(split.train)
+    good, bad = ({"predictions": m.predict(split.test.users, split.test.items)} for m in fitted)
     levels = np.where(np.arange(split.train.n_users) < 10, 2, -1)
     models = {"bias": [good], "global_mean": [bad]}
     draws = [(split.train, levels)]

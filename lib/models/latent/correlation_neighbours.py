@@ -12,6 +12,7 @@ from lib.models.card import Card
 from lib.models.latent.item_similarity import compressed, residuals, similarity_matrix
 from lib.models.latent.nonnegative import minimise_quadratic
 from lib.models.recommendations import Explanation, explanation
+from lib.models.selection import kth_largest
 
 ASKED_AT_ONCE = 256
 """Films of one user whose similarities to the rated ones are laid side by side."""
@@ -153,12 +154,13 @@ class CorrelationNeighbours(RatedNeighbours):
 @njit(cache=True)
 def choose(similar, k, chosen):
     """Write the places of the k largest positive similarities, in rising order, of equal ones the first; count them."""
-    positive = similar[similar > 0]
-    edge, room = similar.dtype.type(0), 0
-    if len(positive) > k:
-        edge = np.partition(positive, len(positive) - k)[len(positive) - k]
-        room = k - np.sum(positive > edge)
-    n = 0
+    positive, edge, room, n = 0, similar.dtype.type(0), 0, 0
+    for t in range(len(similar)):
+        positive += similar[t] > 0
+    if positive > k:  # the k largest of all are all positive
+        edge, room = kth_largest(similar, k), k
+        for t in range(len(similar)):
+            room -= similar[t] > edge
     for t in range(len(similar)):
         if similar[t] > edge:
             chosen[n] = t

@@ -9,6 +9,7 @@ from lib.data.interactions import Interactions
 from lib.models.baselines.bias import Bias
 from lib.models.fitting import fit_model
 from lib.models.normalisation import means_of
+from lib.models.selection import kth_largest, sort_falling
 
 MOST_ITEMS = 30_000
 """Largest catalogue of a full matrix: items x items in single precision then take 3.6 GB."""
@@ -224,10 +225,13 @@ def take_best(codes, values, k, best_codes, best_values):
     size = min(k, n)
     if size == 0:
         return 0
-    above = values >= np.partition(values, n - size)[n - size]
-    codes, values = codes[above], values[above]
-    by_code = np.argsort(codes)
-    codes, values = codes[by_code], values[by_code]
-    order = np.argsort(-values, kind="mergesort")[:size]
-    best_codes[:size], best_values[:size] = codes[order], values[order]
+    edge, found = kth_largest(values, size), 0
+    above, of = np.empty(n, values.dtype), np.empty(n, codes.dtype)
+    for t in range(n):
+        if values[t] >= edge:
+            above[found], of[found] = values[t], codes[t]
+            found += 1
+    sort_falling(above, of, found)
+    for t in range(size):
+        best_values[t], best_codes[t] = above[t], of[t]
     return size

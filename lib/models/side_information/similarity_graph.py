@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit, prange
 from scipy import sparse
 
+from lib.models.selection import kth_largest
+
 
 def cosine_graph(features: sparse.csr_array, *, top_k: int, epsilon: float = 1e-10) -> sparse.csr_array:
     r"""Join each row to the `top_k` others that are most similar to it.
@@ -65,16 +67,17 @@ def _nearest(indptr, indices, data, column_pointers, column_rows, column_data, t
         products[i] = 0.0
         found = 0
         for j in range(n):
-            products[j] = np.float32(min(np.round(products[j] * 1e5) / 1e5, 1.0))
+            products[j] = np.float32(min(np.rint(products[j] * 1e5) / 1e5, 1.0))
             if products[j] >= epsilon and products[j] > 0:
                 found += 1
         count = min(found, top_k)
         if count == 0:
             continue
-        least = np.partition(products, n - count)[n - count]
-        picked, ties = np.flatnonzero(products > least), np.flatnonzero(products == least)
-        picked = np.concatenate((picked, ties[: count - len(picked)]))
-        neighbours[i, :count] = picked.astype(np.int32)
-        similarities[i, :count] = products[picked]
+        least, place = kth_largest(products, count), 0
+        for tied in range(2):  # those above the least first
+            for j in range(n):
+                if (products[j] == least if tied else products[j] > least) and place < count:
+                    neighbours[i, place], similarities[i, place] = j, products[j]
+                    place += 1
         counts[i] = count
     return neighbours, similarities, counts
