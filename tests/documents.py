@@ -9,7 +9,6 @@ from lib.runner.own_data import is_file_name
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
 from lib.runner.reruns import split_sweep
-from lib.runner.selection import preset_file
 
 PROGRAM = "python run_notebooks.py"
 PLACEHOLDERS = {"my_run", "RUN"}
@@ -34,8 +33,6 @@ def check(line):
     plan = load_plan()
     if given["describe"]:
         plan.run(given["describe"])
-    if given["preset"]:
-        preset_file(given["preset"])
     names = [name for name in (*given["only"], *given["skip"]) if name not in PLACEHOLDERS]
     plan.match(names)
     dataset = given["dataset"]

@@ -87,4 +87,6 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
 def _text(result: Mapping[str, Any]) -> str:
     text = result["data"]["text/plain"]
     text = text if isinstance(text, str) else "".join(text)
+    if text in ("np.True_", "np.False_"):  # of numpy's comparisons
+        return text[3:-1]
     return str(ast.literal_eval(text)) if text[:1] in ("'", '"') else text

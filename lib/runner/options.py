@@ -55,11 +55,6 @@ class Options:
         multiple=True,
         nargs=2,
     )
-    preset: str | None = option(
-        "NAME|YAML",
-        "Parameters from data/presets/NAME.yaml, or from a file of yours: NAME: value for every run, "
-        "RUN: {NAME: value} for one.",
-    )
     into_report: bool = flag("Make the report itself from the changed parameters, not a rerun beside it.")
     profile: str = option(
         "",

@@ -10,7 +10,6 @@ import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from lib.data.near_miss import near_miss
@@ -124,16 +123,14 @@ def resolve(
     *,
     profile: str = "full",
     dataset: str | None = None,
-    file: Path | None = None,
     options: Iterable[tuple[str, str]] = (),
     outside: Mapping[str, str] | None = None,
 ) -> Values:
     """Work out the values of every run's parameters under a plan and a profile.
 
     From weakest to strongest: the notebook's own values, the plan's, the profile's, `dataset` in every notebook that has such
-    a parameter, those of a YAML `file` (``NAME: value`` for every run that knows the name, ``RUN: {NAME: value}`` for one), the
-    `options` for all runs, those for one run (as ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``).
-    File and options are about the `selected` runs. Runs `outside` of the profile have the values of the one that is named.
+    a parameter, the `options` for all runs, those for one run (as ``-p`` gives them: ``("seed", "7")``, ``("svd:n_factors", "50")``), which
+    are about the `selected` runs. Runs `outside` of the profile have the values of the one that is named.
     Raises UsageError: a name that no run has, a run that isn't there or isn't selected, a value not of its type or range.
     """
     selected = set(selected)
@@ -143,16 +140,9 @@ def resolve(
         own = _from_plan(plan, run, known[run.id], (outside or {}).get(run.id, profile))
         own |= {"dataset": dataset} if dataset is not None and "dataset" in known[run.id] else {}
         found[run.id] = {name: parameter.default for name, parameter in known[run.id].items()} | own
-    wanted = [
-        (key, value, f"{path.name}: {key}", False)
-        for path in ([file] if file else ())
-        for key, value in _read_file(path, plan).items()
-        if ":" not in key or key.partition(":")[0] in selected
-    ]
-    wanted += [(key, text, f"-p {key}", True) for key, text in options]
-    for key, value, where, as_text in sorted(wanted, key=lambda one: (":" in one[0], one[3])):
-        for name, parameter in _meant(plan, selected, known, key, where).items():
-            found[name][parameter.name] = parameter.taken(value, f"{where}: {name}", as_text=as_text)
+    for key, text in sorted(options, key=lambda one: ":" in one[0]):
+        for name, parameter in _meant(plan, selected, known, key, f"-p {key}").items():
+            found[name][parameter.name] = parameter.taken(text, f"-p {key}: {name}", as_text=True)
     values = {name: {n: v for n, v in own.items() if n not in RESERVED} for name, own in found.items()}
     return json.loads(json.dumps(values, default=str))  # so that stored and fresh ones compare
 
@@ -186,21 +176,3 @@ def _from_plan(plan: Plan, run: Run, known: Mapping[str, Parameter], profile: st
     for name in values.keys() - known:
         raise PlanError(f"{where}: {run.notebook} has no parameter {name!r}{near_miss(name, known)}")
     return {name: known[name].taken(value, where) for name, value in values.items()}
-
-
-def _read_file(path: Path, plan: Plan) -> dict[str, Any]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{path.name} can't be read: {error}") from None
-    if not isinstance(content, dict):
-        raise UsageError(f"{path.name} must map names to values")
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        if key in plan.ids and isinstance(value, dict):
-            flat |= {f"{key}:{name}": inner for name, inner in value.items()}
-        else:
-            flat[str(key)] = value
-    return flat

@@ -111,7 +111,7 @@ def linked_store(stored: Store, folder: Path, own: Collection[str]) -> Store:
 def folder_of(plan: Plan, runs: Collection[str], options: Options) -> Path:
     """Return the folder of runs under what a call changes, such as ``svd-n_factors-50``, with the profile if it isn't full."""
     names = sorted(runs)
-    given = [*options.parameters, ("preset", options.preset), ("dataset", options.dataset)]
+    given = [*options.parameters, ("dataset", options.dataset)]
     parts = ["-".join(names) if len(names) <= 2 else f"{len(names)}_runs"]
     parts += [f"{name}-{text}" for name, text in given if text]
     whole = "-".join(parts if options.profile == "full" else [*parts, options.profile])

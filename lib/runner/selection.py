@@ -1,19 +1,13 @@
-"""Which runs a call is about, and the presets of parameters that the project keeps for them."""
+"""Which runs a call is about."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 
-from lib import ROOT
-from lib.data.near_miss import near_miss
 from lib.runner import kept
 from lib.runner.errors import UsageError
 from lib.runner.plan import Plan, Run
 from lib.runner.store import Store
-
-PRESETS = ROOT / "data" / "presets"
-"""Files of parameters, each under a name."""
 
 
 def select(plan: Plan, store: Store, only: Iterable[str], skip: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -55,15 +49,3 @@ def outside(
             if store.record(run.id) is None and run.id not in archives:
                 nowhere.add(run.id)
     return away, nowhere
-
-
-def preset_file(name: str) -> Path:
-    """Return the file of a preset, or the file itself if it is one.
-
-    Raises UsageError: no preset has the name; the message tells the near miss.
-    """
-    known = [path.stem for path in PRESETS.glob("*.yaml")]
-    if name not in known and not Path(name).is_file():
-        where = "presets lie in data/presets, any other file is given by its path"
-        raise UsageError(f"no preset is called {name!r}{near_miss(name, known)}; {where}")
-    return PRESETS / f"{name}.yaml" if name in known else Path(name)

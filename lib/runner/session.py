@@ -26,7 +26,7 @@ from lib.runner.progress import duration
 from lib.runner.render import is_current, render, without_results
 from lib.runner.reruns import rerun, split_sweep, sweep
 from lib.runner.schedule import bring_up_to_date
-from lib.runner.selection import outside, preset_file, select
+from lib.runner.selection import outside, select
 from lib.runner.store import Store, read_json, shown, write_whole
 
 BEGAN = ".from_scratch"
@@ -77,8 +77,7 @@ def _carry_out(plan: Plan, options: Options) -> int:
     away, nowhere = outside(plan, store, options.profile, required, scratch=scratch)
     plain, swept = split_sweep(plan, asked_for, options.parameters)
     values = partial(resolve, plan, selected, profile=options.profile, outside=away)
-    file = None if options.preset is None else preset_file(options.preset)
-    parameters = values(dataset=options.dataset, file=file, options=plain)
+    parameters = values(dataset=options.dataset, options=plain)
     if swept is not None:
         return sweep(plan, store, parameters, swept, options)
     # A folder that was named is that of a report of its own; there is nothing to put it beside.
@@ -86,8 +85,6 @@ def _carry_out(plan: Plan, options: Options) -> int:
         planned = values()
         changed = [run for run in plan.ids if run in asked_for and parameters[run] != planned[run]]
         names = [run for run in changed if run not in away]
-        if not changed and options.preset is not None:
-            raise UsageError(f"the preset {options.preset!r} changes nothing of the runs of this call")
         if changed and not names:
             only = f"only runs of --profile {away[changed[0]]} have such a parameter: {', '.join(changed)}"
             raise UsageError(f"{only}; name that profile, or the run with --only")

@@ -212,41 +212,7 @@ def explained(
     return pd.DataFrame(rows, columns=["model", "film", "rated", "contribution"])
 
 
-class Surprise(Recommender):
-    """A model of scikit-surprise (`kind`: SVD or SVDpp), asked by codes."""
-
-    loaded_first = ("surprise",)
-
-    def __init__(self, *, kind: str, n_factors: int, n_epochs: int, lr_all: float, reg_all: float):
-        self._store(locals())
-
-    def _fit(self, train: Interactions, validation: Interactions | None) -> None:
-        import surprise
-
-        columns = {"user": train.users, "item": train.items, "rating": train.ratings.astype(float)}
-        reader = surprise.Reader(rating_scale=train.scale)
-        self._known = surprise.Dataset.load_from_df(pd.DataFrame(columns), reader).build_full_trainset()
-        options = {name: value for name, value in self.parameters.items() if name != "kind"}
-        options |= {"cache_ratings": True} if self.kind == "SVDpp" else {}
-        algorithm = getattr(surprise, self.kind)(**options, random_state=0)
-        start = time.perf_counter()
-        self._fitted = algorithm.fit(self._known)
-        self.seconds_ = time.perf_counter() - start
-
-    def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
-        """Ask scikit-surprise, pair by pair."""
-        users, items = self._pairs(users, items, times)
-        of_users, of_items = self._known._raw2inner_id_users, self._known._raw2inner_id_items
-        pairs = zip(users.tolist(), items.tolist(), strict=True)
-        known = ((of_users.get(u, "new"), of_items.get(i, "new")) for u, i in pairs)
-        return np.array([self._fitted.estimate(*pair) for pair in known])
-
-    @property
-    def n_parameters_(self) -> int:
-        """Biases and factors."""
-        tables = (getattr(self._fitted, name, np.empty(0)) for name in ("bu", "bi", "pu", "qi", "yj"))
-        return sum(table.size for table in tables)
-
+SURPRISE = "benchmarks.surprise_models:Surprise"
 
 SAME: dict[str, tuple[str, dict[str, Any]]] = {
     "svd": ("biased_svd", {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 5e-3, "reg_all": 0.02}),
@@ -307,7 +273,7 @@ def _rows(tuned: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, st
     for name, (ours, theirs) in SAME.items():  # minutes of scikit-surprise, which the project keeps
         words = f"scikit-surprise, {theirs['kind'].replace('pp', '++')}"
         measure = {f"{__name__}:gap": {"model": ours, "parameters": _same(name)}}
-        yield f"surprise_{name}", words, f"{__name__}:Surprise", theirs, {"keep": "koren", "measure": measure}
+        yield f"surprise_{name}", words, SURPRISE, theirs, {"keep": "koren", "measure": measure}
     for name, (ours, _) in SAME.items():
         words = f"{label(ours)}, at those settings"
         yield f"same_{name}", words, ours, _same(name), {"prepare": (f"{__name__}:compiled", {})}

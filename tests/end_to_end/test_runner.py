@@ -151,7 +151,6 @@ class TestCaching:
         (["--only", "first", "-p", "n", "10,twenty"], ["takes n: int, not 'twenty'"]),
         (["--only", "first", "-p", "n", "1,2", "--into-report"], ["a report has one value"]),
         (["--describe", "frist"], ["no run 'frist'", "did you mean 'first'"]),
-        (["--preset", "by_tme"], ["no preset", "did you mean 'by_time'"]),
         (["--contract"], ["--model my_module:MyModel --contract"]),
         (["--scale", "1,5"], ["--scale describes a file of your own ratings"]),
         (["--only", "frist"], ["'frist'", "did you mean 'first'"]),

@@ -64,3 +64,8 @@ def test_a_cell_for_other_runs_is_left_out_with_what_cannot_be_asked_of_this_one
     assert inline.failed(kept) == ""
     assert inline.told(source, kept) == ("", [])
     assert "late" in inline.failed(inline.answered(source, dict.fromkeys(here, error)))
+
+
+def test_a_condition_that_numpy_answers_counts():
+    for value, broken in (("np.True_", []), ("np.False_", ["a.rmse < b.rmse"])):
+        assert inline.told(SOURCE, [*answers(**{"a.rmse < b.rmse": value}), *KEPT[1:]])[1] == broken

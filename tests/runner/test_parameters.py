@@ -82,24 +82,17 @@ def test_the_parameters_cell_is_read_with_hints_and_defaults(toy):
         declared(read_notebook(toy.root / "notebooks" / "c.ipynb"))
 
 
-def test_the_narrower_setting_wins(toy, tmp_path):
+def test_the_narrower_setting_wins(toy):
     plan = load(toy, {"id": "a", "parameters": {"n": 3}, "quick": {"n": 4}}, "b")
-    file = tmp_path / "p.yaml"
 
-    def n(profile="full", text=None, options=()):
-        if text is not None:
-            file.write_text(text)
-        found = resolve(
-            plan, plan.ids, profile=profile, file=file if text is not None else None, options=options
-        )
+    def n(profile="full", *options):
+        found = resolve(plan, plan.ids, profile=profile, options=options)
         return found["a"]["n"], found["b"]["n"]
 
     assert n() == (3, 7)
     assert n("quick") == (4, 7)
-    assert n("quick", "n: 5") == (5, 5)
-    assert n("quick", "n: 5\na: {n: 6}") == (6, 5)
-    assert n("quick", "n: 5\na: {n: 6}", [("n", "8")]) == (6, 8)
-    assert n("quick", "n: 5\na: {n: 6}", [("a:n", "9"), ("n", "8")]) == (9, 8)
+    assert n("quick", ("n", "8")) == (8, 8)
+    assert n("quick", ("a:n", "9"), ("n", "8")) == (9, 8)
 
 
 def test_only_what_differs_from_the_notebook_is_injected(toy):
@@ -111,24 +104,19 @@ def test_only_what_differs_from_the_notebook_is_injected(toy):
 
 
 @pytest.mark.parametrize(
-    ("text", "options", "message"),
+    ("option", "message"),
     [
-        ("nn: 3", (), "p.yaml: nn: no run of this call has a parameter 'nn'; did you mean 'n'"),
-        ("n: many", (), "a takes n: int, not 'many'"),
-        ("- 3", (), "must map names to values"),
-        ("a: {", (), "can't be read"),
-        (None, [("run", "x")], "set by the runner"),
-        (None, [("a:grid", "1,x")], "a takes grid: list[int], not '1,x'"),
-        (None, [("c:n", "1")], "no run 'c'"),
+        (("nn", "3"), "-p nn: no run of this call has a parameter 'nn'; did you mean 'n'"),
+        (("n", "many"), "a takes n: int, not 'many'"),
+        (("run", "x"), "set by the runner"),
+        (("a:grid", "1,x"), "a takes grid: list[int], not '1,x'"),
+        (("c:n", "1"), "no run 'c'"),
     ],
 )
-def test_wrong_settings_are_usage_errors(toy, tmp_path, text, options, message):
-    plan, file = load(toy), None
-    if text is not None:
-        file = tmp_path / "p.yaml"
-        file.write_text(text)
+def test_wrong_settings_are_usage_errors(toy, option, message):
+    plan = load(toy)
     with pytest.raises(UsageError) as caught:
-        resolve(plan, plan.ids, file=file, options=options)
+        resolve(plan, plan.ids, options=[option])
     assert message in str(caught.value)
 
 

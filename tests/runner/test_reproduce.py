@@ -127,7 +127,7 @@ def test_every_command_of_the_page_is_one(command):
 
 
 def test_the_page_has_a_command_for_each_way_of_asking():
-    ways = ("--describe", "-p", "--preset", "--into-report", "--dataset", "--model", "make lab")
+    ways = ("--describe", "-p", "--into-report", "--dataset", "--model", "make lab")
     assert all(any(way in command for command in COMMANDS) for way in ways)
 
 

@@ -61,7 +61,6 @@ def test_a_folder_says_what_was_changed():
     assert folder_name(["svd"], ("n_factors", "50")) == "svd-n_factors-50"
     assert folder_name(["svd"], ("n_factors", "50"), profile="quick") == "svd-n_factors-50-quick"
     assert folder_name(["b", "a"], ("split", "u1")) == "a-b-split-u1"
-    assert folder_name(["svd"], preset="by_time") == "svd-preset-by_time"
 
 
 def test_what_a_folder_can_t_be_called_is_told_apart_by_a_digest():

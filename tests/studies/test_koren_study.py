@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.surprise_models import Surprise
 from lib.data.splits import per_user_holdout, random_holdout
 from lib.experiment.evaluation import top_of
 from lib.experiment.fit import fit_and_measure
@@ -19,7 +20,6 @@ from lib.studies.koren_study import (
     ORDER,
     SAME,
     TRANSDUCTIVE,
-    Surprise,
     compare_on_folds,
     explained,
     list_quality,

@@ -27,7 +27,6 @@ from lib.workbench.own_model.comparison import (
     SAME,
     WORSE,
     against_each,
-    agreement_with,
     measured,
     sharing,
     verdict_words,
@@ -399,12 +398,6 @@ def test_the_example_learns_taste(planted):
 
 
 # -- the comparison ------------------------------------------------------------------------------------------------
-def alike_with(own, mine, protocol):
-    """How far each other model agrees with the own one on the first split."""
-    runs, split = [protocol.stored, mine], protocol.splits[KEYS[0]]
-    return agreement_with(own.name, rating_table(runs, split), list_table(runs, split, 5)).set_index("model")
-
-
 def test_a_model_that_only_ranks_has_lists_and_no_errors(module, protocol, recorded):
     own, mine = recorded(f"{module(MINE)}:Popular", protocol)
     found = measured(own.name, mine, protocol)
@@ -414,9 +407,6 @@ def test_a_model_that_only_ranks_has_lists_and_no_errors(module, protocol, recor
     ).set_index("model")
     assert tests.loc["most_popular", "verdict"] == SAME and tests.loc["most_popular", "p_value"] == 1
     assert np.isnan(table_with(own, mine, protocol)["rmse"].iloc[-1])
-    alike = alike_with(own, mine, protocol)
-    assert alike["predictions"].isna().all()
-    assert alike.index[0] == "most_popular" and alike.loc["most_popular", "shared"] == 5
 
 
 def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module, protocol, recorded):
@@ -429,9 +419,6 @@ def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module,
     tests = against_each(errors, own.name, level=0.05, n_resamples=400, seed=1).set_index("model")
     assert tests.loc["bias", ["difference", "low", "high", "p_value"]].tolist() == [0, 0, 0, 1]
     assert tests["p_adjusted"].between(tests["p_value"], 1).all()
-    alike = alike_with(own, mine, protocol)
-    assert alike.loc["bias", ["predictions", "errors", "shared"]].tolist() == pytest.approx([1, 1, 5])
-    assert np.isnan(alike.loc["most_popular", "predictions"])
 
 
 def test_a_model_that_was_spoilt_is_worse_than_every_other(module, first_split, recorded):

@@ -1,4 +1,4 @@
-"""One model against every other: paired tests by user, and how far it agrees with each."""
+"""One model against every other: paired tests by user."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pandas as pd
 
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
-from lib.report.charts.agreement_map import correlation_maps, list_maps
 from lib.report.prose import enumerated
-from lib.report.stored_tables import list_table, models_of, pooled_errors, rankings_of
+from lib.report.stored_tables import list_table, pooled_errors, rankings_of
 from lib.statistics.indistinguishable import Standing
 from lib.statistics.significance import compare_models
 from lib.studies.one_table import FOLDS, protocol_of
@@ -88,26 +87,3 @@ def sharing(found: Standing, own: str) -> list[str]:
     """Return the models that stand in a group with one, best first."""
     together = {name for group in found.groups if own in group for name in group} - {own}
     return [name for name in found.table["model"] if name in together]
-
-
-def agreement_with(own: str, ratings: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
-    """Tell how far each other model says the same as the own one, by tables of `lib.report.stored_tables` on one split.
-
-    A row another model, the most alike first: ``model``; ``predictions`` and ``errors``, Pearson's correlations over
-    the test ratings (NaN for models that predict no ratings or one number for all); ``shared``, films that two lists
-    for the same user share, and ``strangers``, for two different users, which popularity alone gives (NaN without lists).
-    """
-    rated = [name for name in models_of(ratings) if np.ptp(ratings[name]) > 0]
-    listed = list(dict.fromkeys(lists["model"]))
-    others = [name for name in dict.fromkeys([*models_of(ratings), *listed]) if name != own]
-    found = pd.DataFrame(np.nan, others, ["predictions", "errors", "shared", "strangers"])
-    has_ratings = own in rated and len(rated) > 1
-    if has_ratings:
-        for column, square in zip(("predictions", "errors"), correlation_maps(ratings, rated), strict=True):
-            found[column] = square[own].reindex(others)
-    if own in listed and len(listed) > 1:
-        for column, square in zip(("shared", "strangers"), list_maps(lists, listed), strict=True):
-            found[column] = square[own].reindex(others)
-    order = ["predictions", "shared"] if has_ratings else ["shared"]
-    found = found.rename_axis("model").reset_index()
-    return found.sort_values(order, ascending=False, ignore_index=True, kind="stable")
