@@ -11,7 +11,7 @@ from lib.models.base import Recommender, lookup
 from lib.models.early_stopping import EarlyStopping
 from lib.models.latent.item_similarity import neighbour_lists, residuals
 from lib.models.latent.sgd_answers import neighbour_sums, pair_products, user_vectors
-from lib.models.latent.sgd_kernels import visit_users, visit_users_plain
+from lib.models.latent.sgd_kernels import visit_users, visit_users_wide
 from lib.models.latent.sgd_parameters import (
     Groups,
     Parameters,
@@ -164,7 +164,7 @@ class KorenModel(Recommender):
         users, history = by_appearance(train.users), []
         limit = 1e3 * max(float(np.abs(ratings.ratings).max(initial=0)), 1.0)
         further = {*trained} - {"user_bias", "item_bias", "item_factors", "user_factors"}
-        descend = visit_users if further or not self.personal else visit_users_plain
+        descend = visit_users if further or not self.personal else visit_users_wide
         for epoch in range(self.n_epochs):
             seeds = np.random.SeedSequence((self.seed, epoch))
             bits = seeds.generate_state(1, np.uint64)[0]

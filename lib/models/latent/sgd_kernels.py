@@ -32,6 +32,9 @@ from numba import njit
 
 from lib.models.sparse_kernels import REORDERED
 
+LANES = 32
+"""Factors that an unrolled loop takes at a time; what is left over takes as long as two of these."""
+
 
 @njit(cache=True)
 def shuffle(order, state):
@@ -122,6 +125,18 @@ def visit_users_plain(users, seed, shuffled, mean, ratings, parameters, rates, p
                 mine[f] = own + rates.factor * (error * other - penalties.factor * own)
                 film[f] = other + rates.factor * (error * own - penalties.factor * other)
         p.user_factors[u] = mine
+    return total
+
+
+def visit_users_wide(users, seed, shuffled, mean, ratings, parameters, rates, penalties):
+    """Do the same with factors padded by zeros, which stay zeros, to what the processor takes in one go."""
+    k = parameters.item_factors.shape[1]
+    tables = {"user_factors": parameters.user_factors, "item_factors": parameters.item_factors}
+    padded = {name: np.pad(table, ((0, 0), (0, -k % LANES))) for name, table in tables.items()}
+    wide = parameters._replace(**padded)
+    total = visit_users_plain(users, seed, shuffled, mean, ratings, wide, rates, penalties)
+    for name, table in tables.items():
+        table[...] = padded[name][:, :k]
     return total
 
 

@@ -129,5 +129,9 @@ def compressed(
 
 def by_appearance(codes: np.ndarray) -> np.ndarray:
     """Return the distinct codes in the order in which they first appear."""
-    found, first = np.unique(codes, return_index=True)
-    return found[np.argsort(first)]
+    first = np.full(codes.max(initial=-1) + 1, -1)
+    first[codes[::-1]] = np.arange(len(codes))[
+        ::-1
+    ]  # of several places the last one written stays: the first
+    found = np.flatnonzero(first >= 0)
+    return found[np.argsort(first[found])]
