@@ -10,14 +10,12 @@ from lib.runner.command_line import main
 from lib.runner.kept import NOTE, archives
 from lib.runner.plan import load_plan
 
-pytestmark = pytest.mark.end_to_end
 PLAN = load_plan()
 LACKING = [run.id for run in PLAN.runs if run.datasets and run.id not in archives(PLAN)]
 
 
 @pytest.mark.skipif(bool(LACKING), reason=f"data/kept/pages has no page of {', '.join(LACKING)}")
-@pytest.mark.parametrize("profile", ["full", "quick"])
-def test_no_page_is_empty_without_any_data(tmp_path, monkeypatch, capsys, profile):
+def test_no_page_is_empty_without_any_data(tmp_path, monkeypatch, capsys):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.setenv("REPORT_CLUSTER", "")
     monkeypatch.delenv("MOVIELENS_DIR", raising=False)
@@ -25,7 +23,7 @@ def test_no_page_is_empty_without_any_data(tmp_path, monkeypatch, capsys, profil
     monkeypatch.setattr(
         "lib.runner.schedule.fetch_all", lambda names, say: dict.fromkeys(names, "no source is asked")
     )
-    code = main(["--profile", profile, "--output-dir", str(tmp_path), "--no-pdf"])
+    code = main(["--output-dir", str(tmp_path), "--no-pdf"])
     signal.signal(signal.SIGTERM, before)
     assert code == 0, capsys.readouterr().out
     for run in PLAN.runs:

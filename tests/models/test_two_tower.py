@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from lib import ROOT
-from lib.data.splits import per_user_holdout, validation_from
+from lib.data.splits import per_user_holdout
 from lib.metrics import rmse
 from lib.models.early_stopping import EarlyStopping
 from lib.models.networks.two_tower import TwoTower, tower_vectors
@@ -222,46 +222,6 @@ assert not {"keras", "tensorflow"} & set(sys.modules)
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     np.testing.assert_array_equal(ast.literal_eval(done.stdout), small.predict([0, 1], [2, 3]))
-
-
-def test_early_stopping_keeps_the_best_epoch(split):
-    inner = validation_from(split.train)
-    model = TwoTower(**SMALL, max_epochs=40, patience=4).fit(inner.train, validation=inner.test)
-    errors = model.history_[:, 1]
-    assert model.n_epochs_ == errors.argmin() + 1
-    assert len(errors) in (model.n_epochs_ + 4, 40)
-    found = rmse(inner.test.ratings, model.predict(inner.test.users, inner.test.items))
-    assert found == pytest.approx(errors.min(), rel=1e-5)
-
-
-def test_refit_learns_from_all_of_train_for_the_epochs_found(split):
-    model = TwoTower(**SMALL, max_epochs=12, patience=3).fit(split.train)
-    again = TwoTower(**SMALL, epochs=model.n_epochs_).fit(split.train)
-    np.testing.assert_array_equal(model.user_vectors_, again.user_vectors_)
-    without = TwoTower(**SMALL, max_epochs=12, patience=3, refit=False).fit(split.train)
-    assert without.n_epochs_ == model.n_epochs_
-    assert not np.array_equal(without.user_vectors_, model.user_vectors_)
-
-
-def test_diverging_is_an_error(split):
-    with pytest.raises(FloatingPointError, match="smaller learning_rate"):
-        TwoTower(**{**SMALL, "learning_rate": 1e30}, epochs=4).fit(split.train)
-
-
-def test_validation_is_never_learned_from(split):
-    inner = validation_from(split.train)
-    shifted = inner.test.with_ratings(6 - inner.test.ratings, inner.test.scale)
-    options = {**SMALL, "max_epochs": 4, "patience": 9}
-    first, second = (TwoTower(**options).fit(inner.train, validation=v) for v in (inner.test, shifted))
-    np.testing.assert_array_equal(first.history_[:, 0], second.history_[:, 0])
-
-
-def test_fitting_leaves_global_generators_alone(split):
-    np.random.seed(3)  # noqa: NPY002
-    expected = np.random.random()  # noqa: NPY002
-    np.random.seed(3)  # noqa: NPY002
-    TwoTower(**SMALL, epochs=1).fit(split.train)
-    assert np.random.random() == expected  # noqa: NPY002
 
 
 def test_cold_entities_have_the_mean_embedding_and_their_own_features(split):

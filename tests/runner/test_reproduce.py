@@ -137,7 +137,6 @@ def test_what_only_tells_runs_as_it_is_written(command):
     assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) > 5
 
 
-@pytest.mark.end_to_end
 def test_a_runs_command_makes_its_figures_and_tables(tmp_path):
     from lib.data.dataset import load
     from lib.data.errors import DatasetUnavailable

@@ -11,8 +11,6 @@ import pytest
 from lib import ROOT
 from tests.workbench.own_ratings.shapes import books
 
-pytestmark = pytest.mark.end_to_end
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
