@@ -12,7 +12,6 @@ from lib.metrics.per_user import PerUser
 from lib.report.prose import enumerated
 from lib.report.stored_tables import list_table, pooled_errors, rankings_of
 from lib.statistics.indistinguishable import Standing
-from lib.statistics.significance import compare_models
 from lib.studies.one_table import FOLDS, protocol_of
 from lib.workbench.own_model.protocol import Protocol
 
@@ -41,33 +40,20 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
     return {title: users for title, users in found.items() if own in users and len(users) > 1}
 
 
-def against_each(
-    users: Mapping[str, PerUser], own: str, *, level: float, n_resamples: int, seed: int
-) -> pd.DataFrame:
-    r"""Test one model against each other one: sign flips by user, Holm over the comparisons.
+def against_each(found: Standing, own: str) -> pd.DataFrame:
+    """Return a row each other model, best first, of a `standing` that has the own one.
 
-    `users` has one metric by model, `level` is the family-wise error rate, `n_resamples` the number of resampled users
-    for intervals and of sign flips. A row another model, best first: ``model``, ``value``, ``difference`` (own minus
-    other, in the metric's units), ``low``, ``high`` (95% interval over users, not corrected), ``effect_size``
-    (:math:`d_z`), ``p_value``, ``p_adjusted``, and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
-
-    ValueError: too few resamples for any comparison to reach the level, or `own` is not among the models.
+    ``model``, ``value``, ``difference`` (own minus other, in the metric's units), ``p_value``, ``p_adjusted`` (Holm over all
+    pairs), and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
     """
-    n_pairs = len(users) - 1
-    if n_pairs / (1 + n_resamples) > level:
-        raise ValueError(
-            f"n_resamples={n_resamples} is too few for {n_pairs} comparisons: no corrected p-value could be below "
-            f"{level:g}; take at least {int(np.ceil(n_pairs / level))}"
-        )
-    table = compare_models(users, reference=own, n_resamples=n_resamples, seed=seed)
-    found = table.rename(columns={"model_a": "model", "first": "value"})[["model", "value"]]
-    turned = {"difference": "difference", "low": "high", "high": "low", "effect_size": "effect_size"}
-    found = found.assign(**{name: -table[of] for name, of in turned.items()})
-    found[["p_value", "p_adjusted"]] = table[["p_value", "p_adjusted"]]
-    lower = users[own].metric == "rmse"
-    gain = -found["difference"] if lower else found["difference"]
-    found["verdict"] = np.where(found["p_adjusted"] > level, SAME, np.where(gain > 0, BETTER, WORSE))
-    return found.sort_values("value", ascending=lower, ignore_index=True, kind="stable")
+    pairs = found.pairs[(found.pairs["model_a"] == own) | (found.pairs["model_b"] == own)]
+    ahead = pairs["model_a"] == own  # the first of a pair is the better one
+    table = pairs[["p_value", "p_adjusted"]].set_axis(pairs["model_b"].where(ahead, pairs["model_a"]))
+    signs, verdicts = np.where(ahead, 1, -1), np.where(ahead, BETTER, WORSE)
+    table["difference"] = signs * pairs["difference"].to_numpy()
+    table["verdict"] = np.where(pairs["differs"], verdicts, SAME)
+    values = found.table.set_index("model")["value"].drop(own)
+    return table.reindex(values.index).assign(value=values).reset_index()
 
 
 def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
@@ -81,9 +67,3 @@ def verdict_words(tests: Mapping[str, pd.DataFrame]) -> str:
         said = ", ".join(f"{one} than {counts.get(one, 0)}" for one in (BETTER, WORSE))
         lines.append(f"- {title}: {said} of {len(found)}; {apart}.")
     return "\n".join(lines)
-
-
-def sharing(found: Standing, own: str) -> list[str]:
-    """Return the models that stand in a group with one, best first."""
-    together = {name for group in found.groups if own in group for name in group} - {own}
-    return [name for name in found.table["model"] if name in together]
