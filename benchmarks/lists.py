@@ -15,6 +15,7 @@ from lib.data.splits import Split, make_split
 from lib.models import create
 
 NEIGHBOURS, SHRINKAGE, L2 = 100, 10.0, 300.0
+"""Both peers count a film itself among its neighbours: ours has one less."""
 FACTORS, EPOCHS, RATE, PENALTY = 64, 15, 0.05, 0.01
 
 
@@ -62,7 +63,7 @@ def _knn_irspack(split: Split, matrix, threads: int) -> dict:
         return CosineKNNRecommender(matrix, **options).learn()
 
     peer = Side("irspack", fit, lambda model: list_error(split, model.get_score(np.arange(matrix.shape[0]))))
-    return _knn(split, peer, threads, headline=False)
+    return _knn(split, peer, threads, SHRINKAGE)
 
 
 def _knn_implicit(split: Split, matrix, threads: int) -> dict:
@@ -76,12 +77,12 @@ def _knn_implicit(split: Split, matrix, threads: int) -> dict:
     def error(model) -> float:
         return list_error(split, (matrix @ model.similarity).toarray())
 
-    return _knn(split, Side("implicit", fit, error), threads, headline=threads == 1)
+    return _knn(split, Side("implicit", fit, error), threads, 0.0, headline=threads == 1)
 
 
-def _knn(split: Split, peer: Side, threads: int, *, headline: bool) -> dict:
-    ours = _ours("item_knn", split, n_neighbours=NEIGHBOURS, shrinkage=SHRINKAGE)
-    note = f"{NEIGHBOURS} neighbours by cosine; error: 1 - nDCG@10"
+def _knn(split: Split, peer: Side, threads: int, shrinkage: float, *, headline: bool = False) -> dict:
+    ours = _ours("item_knn", split, n_neighbours=NEIGHBOURS - 1, shrinkage=shrinkage)
+    note = f"{NEIGHBOURS} neighbours by cosine, the film itself among them, shrinkage {shrinkage:g}; error: 1 - nDCG@10"
     return compare("knn", ours, peer, dataset="ml-1m", note=note, threads=threads, headline=headline)
 
 
