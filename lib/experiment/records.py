@@ -121,11 +121,6 @@ def find(fit: Fit, key: str) -> Record | None:
     return None
 
 
-def record_of(fit: Fit, parts: Parts) -> Record | None:
-    """Return what the project or this machine has of a fit; None where it would have to be made."""
-    return find(fit, identity(fit, parts))
-
-
 def write(fit: Fit, key: str, found: Mapping[str, Any], parts: Parts) -> Record:
     """Keep what came of a fit, and return it as it will be read; the file appears whole or not at all."""
     arrays: dict[str, Any] = {name: a for name, a in found.items() if isinstance(a, np.ndarray)}

@@ -115,10 +115,7 @@ def network_parts(split: Split, *, seed: int) -> dict[str, Interactions]:
 
 
 def fits_of_run(stored: StoredRun, *, ks: Sequence[int], **ours: Any) -> list[Fit]:
-    """Return the fits whose lists a run of the networks measured, which the store has.
-
-    ValueError: that run has not `ours` (``dataset``, ``split``, ``seed``, ``threshold``), or no lists of these lengths.
-    """
+    """Return the fits whose lists a run of the networks measured: ValueError where it has not `ours`, or no such `ks`."""
     told = {**stored.provenance["parameters"], "dataset": stored.provenance["dataset"]}
     theirs = {name: told.get(name) for name in ours}
     if theirs != ours or not set(ks) <= set(told.get("ks", [])):

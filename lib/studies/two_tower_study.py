@@ -189,12 +189,6 @@ def importance(fitted: Fitted, *, repeats: int) -> dict[str, Any]:
     return {"importance": rows}
 
 
-def importance_table(records: Records) -> pd.DataFrame:
-    """Put what `importance` left of several starts together: ``input``, ``repeat``, ``increase``, ``start``."""
-    rows = [[*row, start] for start, one in enumerate(records) for row in one["importance"]]
-    return pd.DataFrame(rows, columns=["input", "repeat", "increase", "start"])
-
-
 def mean_errors(records: Records, test: Interactions, keep: np.ndarray | None = None) -> PerUser:
     """Return squared errors by user (of those to `keep`), averaged over trainings of one model, as one RMSE."""
     found = averaged_errors(records, test)

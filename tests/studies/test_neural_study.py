@@ -1,6 +1,5 @@
 """Project D's networks: what a training leaves, and the leak beside its mending; epochs on made-up data."""
 
-import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +21,6 @@ from lib.studies.neural_study import (
     network_parts,
     variants,
 )
-from lib.studies.scale_study import epochs_at_scale
 
 LISTS = {"ks": (3, 5), "threshold": 4.0}
 SMALL = {"hidden_sizes": [8], "max_epochs": 15, "batch_size": 16}
@@ -155,14 +153,3 @@ def test_what_is_kept_has_errors_lists_and_intervals(fits, split):
     assert {"ndcg@3", "ndcg@5", "mae", "train_rmse", "n_parameters"} <= set(found.values)
     assert len(found.top_k) == 5 * split.train.n_users
     assert len(found.records()) == len(found.values)
-
-
-def test_epochs_are_timed_on_made_up_data():
-    small = {"Item AutoRec": ("autorec", {"form": "item", "hidden_sizes": (8,), "epochs": 1})}
-    table, measured_on = epochs_at_scale(small, 3000, 200, 100)
-    assert table[["model", "ratings"]].values.tolist() == [["Item AutoRec", 3000]]
-    assert table.loc[0, "seconds"] > 0 and table.loc[0, "mebibytes"] > 10
-    again, then = epochs_at_scale(small, 3000, 200, 100)
-    assert again.equals(table), "what was measured is not measured again"
-    assert then == measured_on and re.search(r", \d{4}-\d\d-\d\d$", measured_on)
-    assert epochs_at_scale(small, 0, 200, 100)[0].empty
