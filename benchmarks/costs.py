@@ -1,4 +1,4 @@
-"""Seconds and memory of one pass of each family over 100,000 to 20 million ratings: ``python -m benchmarks.costs``.
+"""Seconds and memory of one pass of each family over 100,000 to 20 million ratings: ``python -m benchmarks.costs [RATINGS ...]``.
 
 Made-up ratings have the shapes of MovieLens' four sizes. A size is a process of its own, in which models and peers are fitted one
 after the other on one core, after a fit of a few ratings that compiles. It takes half an hour and writes reports/data/costs.csv,
@@ -8,8 +8,9 @@ of which the page of the one table draws curves.
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable
-from functools import partial
+from functools import partial as bound
 from typing import Any
 
 import numpy as np
@@ -101,23 +102,27 @@ def costs(shape: tuple[int, int, int]) -> list[dict[str, Any]]:
         if shape[2] > MOST_FILMS.get(name, shape[2]):
             continue
         create(name, **parameters).fit(few)
-        measure(name, "", what, partial(create(name, **parameters).fit, data))
+        measure(name, "", what, bound(create(name, **parameters).fit, data))
         if name in PEERS and installed(PEERS[name][0]):
             peer, made = PEERS[name]
             measure(name, peer, what, made(data))
     return rows
 
 
-def main() -> None:
-    """Measure all sizes, and write the file."""
-    rows = []
+def main(wanted: list[str]) -> None:
+    """Measure all sizes, or those with so many ratings, each in a process of its own; the others keep their rows."""
     for shape in SHAPES:
+        if wanted and str(shape[0]) not in wanted:
+            continue
         print(f"{shape[0]:,} ratings", flush=True)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            rows += pool.apply(costs, (shape,))
-    with whole_file(TARGET) as partial:
-        pd.DataFrame(rows).round({"seconds": 4, "mebibytes": 1}).to_csv(partial, index=False)
+            table = pd.DataFrame(pool.apply(costs, (shape,))).round({"seconds": 4, "mebibytes": 1})
+        if TARGET.exists():
+            kept = pd.read_csv(TARGET, keep_default_na=False)
+            table = pd.concat([kept[kept["ratings"] != shape[0]], table])
+        with whole_file(TARGET) as partial:
+            table.sort_values("ratings", kind="stable").to_csv(partial, index=False)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
