@@ -76,16 +76,16 @@ def assemble(plan, pages: list[Page]) -> Report:
 def _provenance(pages: list[Page]) -> dict[str, Any]:
     """Bring the pages' provenance records together.
 
-    Returns a dict: ``commits``, ``modified``, ``finished`` (the latest, in UTC, or None: the report's date, so that it
-    is the same at every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had),
+    Returns a dict: ``commits`` (last that of the run that ended last), ``modified``, ``finished`` (the latest, in UTC, or
+    None: the report's date, the same at every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had),
     ``versions``, ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has
     several), ``runs`` (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
     """
-    records = [page.provenance for page in pages if page.provenance]
+    records = sorted((p.provenance for p in pages if p.provenance), key=lambda r: r.get("finished") or "")
     seconds = [record["seconds"] for record in records if record.get("seconds") is not None]
     threads = [sorted((record.get("threads") or {}).items()) for record in records]
     return {
-        "commits": _distinct(record.get("commit") for record in records),
+        "commits": list(dict.fromkeys(str(r["commit"]) for r in records[::-1] if r.get("commit")))[::-1],
         "modified": any(record.get("modified") for record in records),
         "finished": max((_moment(r["finished"]) for r in records if r.get("finished")), default=None),
         "machines": _distinct(_machine(record) for record in records),

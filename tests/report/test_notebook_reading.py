@@ -1,11 +1,13 @@
 """What is read from an executed notebook, and which faults stop the report."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from toy_notebooks import SVG, Notebook, run, shown
 
 from lib.report import display, notebooks
+from lib.report.content import _provenance
 from lib.report.document import Code, Empty, Figure, Prose, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import split_options
@@ -166,3 +168,16 @@ def test_faults_name_the_run_and_the_cell(tmp_path, notebook, message):
 def test_a_run_that_was_not_executed_names_the_command(tmp_path):
     with pytest.raises(RenderingError, match=r"run_notebooks\.py --only first"):
         notebooks.read_page(run("first"), tmp_path / "first")
+
+
+def test_the_commit_of_the_run_that_ended_last_stands_last():
+    records = [
+        ("b", "2026-01-02T00:00:00+00:00"),
+        ("c", "2026-01-01T00:00:00+00:00"),
+        ("b", "2026-01-01T12:00:00+00:00"),
+    ]
+    records += [("a", "2026-01-03T00:00:00+00:00"), ("", "2026-01-04T00:00:00+00:00")]
+    pages = [
+        SimpleNamespace(provenance={"commit": commit, "finished": day}, id="x") for commit, day in records
+    ]
+    assert _provenance(pages)["commits"] == ["c", "b", "a"]
