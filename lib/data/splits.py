@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -66,14 +65,29 @@ def _split(name: str, whole: Interactions, train, test, fold: str = "", seed: in
 
 
 def _shares(test_share: float) -> str:
-    _check_share(test_share)
-    test = round(100 * test_share)
+    test = _percent(test_share)
     return f"{100 - test}_{test}"
 
 
-def _check_share(test_share: float) -> None:
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, both excluded; got {test_share}")
+def _percent(test_share: float) -> int:
+    """Return a share in whole percent: others would share a name, and 0.07 of 100 in binary arithmetic is more than 7."""
+    percent = round(100 * test_share) if np.isfinite(test_share) else 0
+    if not 0 < percent < 100 or abs(100 * test_share - percent) > 1e-9:
+        raise ValueError(
+            f"test_share must be a whole number of percent between 0 and 1, both excluded; got {test_share}"
+        )
+    return percent
+
+
+def _share_of(n, test_share: float):
+    """Take a share of whole numbers, rounded up."""
+    return -(-n * _percent(test_share) // 100)
+
+
+def _check_train(split: Split) -> Split:
+    if len(split.train) == 0:
+        raise ValueError(f"{split.name} leaves no rating to train on: these are {len(split.test):,} in all")
+    return split
 
 
 def _check_times(times: np.ndarray) -> None:
@@ -88,7 +102,8 @@ def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, see
     Each user's n rows, in their order in `interactions`, are permuted by a generator seeded with `seed`, anew for
     each user; the first :math:`\lceil share \cdot n \rceil` are test. This equals calling scikit-learn's
     ``train_test_split(rows, test_size=test_share, random_state=seed)`` a user, users in ascending order of id, and
-    keeps its order of rows. A user with fewer than `MIN_RATINGS` stays wholly in train.
+    keeps its order of rows. A user with fewer than `MIN_RATINGS` stays wholly in train. ValueError: a user would be left
+    with nothing in train.
     """
     name, permutations = f"per_user_{_shares(test_share)}", {}
     nothing = np.empty(0, dtype=np.int64)
@@ -98,7 +113,11 @@ def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, see
         n = len(rows)
         if n not in permutations:  # the same seed gives users with equally many ratings the same permutation
             permutations[n] = np.random.RandomState(seed).permutation(n)
-        held_out = ceil(test_share * n) if n >= MIN_RATINGS else 0
+        held_out = _share_of(n, test_share) if n >= MIN_RATINGS else 0
+        if n and held_out == n:
+            raise ValueError(
+                f"{name} leaves a user with {n} ratings nothing to train on; hold out a smaller share"
+            )
         test.append(rows[permutations[n][:held_out]])
         train.append(rows[permutations[n][held_out:]] if held_out else rows)
     return _split(name, interactions, np.concatenate(train), np.concatenate(test), seed=seed)
@@ -119,7 +138,7 @@ def per_user_chronological(interactions: Interactions, *, test_share: float = 0.
     _check_times(interactions.timestamps)
     order = np.lexsort((interactions.timestamps, interactions.users))  # stable
     counts = interactions.user_counts
-    held_out = np.where(counts >= MIN_RATINGS, np.floor(counts * test_share).astype(np.int64), 0)
+    held_out = np.where(counts >= MIN_RATINGS, counts * _percent(test_share) // 100, 0)
     left = np.repeat(np.cumsum(counts), counts) - np.arange(len(order))  # 1 for a user's latest rating
     late = left <= np.repeat(held_out, counts)
     return _split(name, interactions, order[~late], order[late])
@@ -127,10 +146,14 @@ def per_user_chronological(interactions: Interactions, *, test_share: float = 0.
 
 @traced
 def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
-    """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating."""
-    name, held_out = f"random_{_shares(test_share)}", ceil(test_share * len(interactions))
+    """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating.
+
+    ValueError: no rating would be left to train on.
+    """
+    name, held_out = f"random_{_shares(test_share)}", _share_of(len(interactions), test_share)
     order = np.random.default_rng(seed).permutation(len(interactions))
-    return _split(name, interactions, np.sort(order[held_out:]), np.sort(order[:held_out]), seed=seed)
+    rows = np.sort(order[held_out:]), np.sort(order[:held_out])
+    return _check_train(_split(name, interactions, *rows, seed=seed))
 
 
 @traced
@@ -161,12 +184,14 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
     """Hold out the latest ratings of all: train ends before test begins, as when a system goes live.
 
     Ratings that share the boundary's second all go to train, so that the share is met from below. ValueError: the
-    ratings have no timestamps, or too many lie in one second.
+    ratings have no timestamps, too many lie in one second, or none would be left to train on.
     """
-    _check_share(test_share)
     times = interactions.timestamps
     _check_times(times)
-    boundary = np.sort(times)[len(times) - ceil(test_share * len(times)) - 1]
+    n_train = len(times) - _share_of(len(times), test_share)
+    if n_train == 0:
+        raise ValueError(f"a test share of {test_share} of {len(times):,} ratings leaves nothing to train on")
+    boundary = np.sort(times)[n_train - 1]
     if boundary == times.max():
         raise ValueError(f"too many ratings share the last second for a test share of {test_share}")
     order = np.argsort(times, kind="stable")
@@ -194,9 +219,9 @@ def _cold(kind: str, interactions: Interactions, test_share: float, seed: int) -
         f"cold_{kind}s_{_shares(test_share)}",
         np.flatnonzero(getattr(interactions, f"{kind}_counts")),
     )
-    held_out = np.random.default_rng(seed).permutation(rated)[: ceil(test_share * len(rated))]
+    held_out = np.random.default_rng(seed).permutation(rated)[: _share_of(len(rated), test_share)]
     in_test = np.isin(getattr(interactions, f"{kind}s"), held_out)
-    return _split(name, interactions, ~in_test, in_test, seed=seed)
+    return _check_train(_split(name, interactions, ~in_test, in_test, seed=seed))
 
 
 @traced

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
-from lib.data.splits import Split, chronological
+from lib.data.splits import Split
 from lib.experiment.evaluation import Evaluation, evaluation_of
 from lib.experiment.fit import Fit, Fitted, Parts, fit_and_measure
 from lib.metrics import PerUser, user_errors
@@ -42,8 +43,8 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     if split.name == "chronological":
         if part != 0:
             raise ValueError(f"a split by time has one part, number 0; got {part}")
-        share = len(split.test) / (len(train) + len(split.test))
-        return train.timestamps > chronological(train, test_share=share).train.timestamps.max()
+        n_left_out = ceil(len(split.test) / (len(train) + len(split.test)) * len(train))
+        return train.timestamps > np.sort(train.timestamps)[-n_left_out - 1]
     if not 0 <= part < n_folds:
         raise ValueError(f"parts are numbered 0 to {n_folds - 1}; got {part}")
     order = np.random.default_rng(seed).permutation(len(train))

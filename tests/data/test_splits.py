@@ -121,7 +121,36 @@ def test_make_split_by_name(data):
         splits.make_split(holder, "random_80_30")
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1])
+def toy(n_users, n_each, *, same_time=False):
+    pairs = [(user, item) for user in range(n_users) for item in range(n_each)]
+    frame = pd.DataFrame(pairs, columns=["user", "item"]).assign(rating=3.0)
+    return Interactions.from_frame(
+        frame.assign(timestamp=7 if same_time else range(len(frame))), scale=(1, 5)
+    )
+
+
+def test_shares_are_whole_percents_reckoned_in_whole_numbers():
+    """0.07 x 100 is 7.000000000000001 in binary arithmetic and 0.29 x 100 is 28.999999999999996."""
+    hundred = SimpleNamespace(name="toy", interactions=toy(1, 100))
+    assert len(splits.make_split(hundred, "random_93_7").test) == 7
+    assert len(splits.make_split(hundred, "temporal_71_29").test) == 29
+    assert len(splits.make_split(hundred, "per_user_93_7").test) == 7
+    assert len(splits.chronological(hundred.interactions, test_share=0.07).test) == 7
+
+
+def test_no_split_leaves_nothing_to_train_on():
+    with pytest.raises(ValueError, match="leaves no rating to train on"):
+        splits.random_holdout(toy(1, 5), test_share=0.99)
+    with pytest.raises(ValueError, match="a user with 5 ratings nothing to train on"):
+        splits.per_user_holdout(toy(2, 5), test_share=0.9)
+    assert splits.per_user_holdout(toy(2, 4), test_share=0.9).train.user_counts.tolist() == [4, 4]
+    with pytest.raises(ValueError, match="leaves nothing to train on"):
+        splits.chronological(toy(1, 5), test_share=0.99)
+    with pytest.raises(ValueError, match="leaves no rating to train on"):
+        splits.cold_users(toy(1, 5), test_share=0.5)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 0.125, 0.005, np.nan])
 def test_impossible_shares(data, share):
     with pytest.raises(ValueError, match="test_share"):
         splits.random_holdout(data, test_share=share)
