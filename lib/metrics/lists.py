@@ -1,4 +1,4 @@
-"""The k best films of each user over the whole catalogue, seen ones left out, ties broken by item code."""
+"""The k best films of each user over the whole catalogue, seen ones left out, ties broken at random."""
 
 from __future__ import annotations
 
@@ -77,8 +77,10 @@ class TopK:
 
 
 def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
-    """Rank the catalogue of each row by score, equal scores by item code, so that the same scores give the same lists.
+    """Rank the catalogue of each row by score.
 
+    Equal scores are ordered by chance, anew for each user, lest a model that tells films apart by nothing lives on how they
+    are numbered; the chance is a number made of user and film (`tie_break`), so that the same scores give the same lists.
     ValueError where k is not between 1 and the size of the catalogue, shapes differ, or a score is NaN or infinite.
 
     Parameters
@@ -109,7 +111,7 @@ def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = N
         check_finite(block, users[rows])
         if mask is not None:
             hide(block, mask[rows])
-        items[rows], best[rows] = best_columns(block, k)
+        items[rows], best[rows] = best_columns(block, k, users[rows])
     return TopK(users, items, best, n_items)
 
 
@@ -155,8 +157,20 @@ def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
     block[rows, mask.indices] = value
 
 
-def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pick the k best columns of each row in order; ties go to the lower one, at the edge too.
+def tie_break(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """Return a number for each pair of codes that looks drawn at random, uint64: splitmix64 (Steele and others 2014)."""
+    mixed = (
+        (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    )
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def best_columns(
+    scores: np.ndarray, k: int, users: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the k best columns of each row in order, at the edge too; ties go to the lower one, given `users` by `tie_break`.
 
     Returns columns (int32) and values, both of shape (n, k): -1 and NaN in the place of a hidden score, -inf.
     """
@@ -170,13 +184,20 @@ def best_columns(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
             rows, edges = scores[tied], edge[tied]
             above, level = rows > edges, rows == edges
             room = k - above.sum(axis=1, keepdims=True)
-            kept = above | (level & (np.cumsum(level, axis=1, dtype=np.int32) <= room))
+            if users is None:
+                place = np.cumsum(level, axis=1, dtype=np.int32)
+            else:
+                drawn = tie_break(users[tied, None], np.arange(n_items))
+                drawn[~level] = np.iinfo(np.uint64).max
+                place = 1 + np.argsort(np.argsort(drawn, axis=1), axis=1)
+            kept = above | (level & (place <= room))
             picked[tied] = np.nonzero(kept)[1].reshape(len(tied), k)
         picked.sort(axis=1)
     else:
         picked = np.broadcast_to(np.arange(n_items), scores.shape)
     best = np.take_along_axis(scores, picked, axis=1)
-    order = np.argsort(-best, axis=1, kind="stable")
+    drawn = picked if users is None else tie_break(users[:, None], picked)
+    order = np.lexsort((drawn, -best), axis=1)
     items = np.take_along_axis(picked, order, axis=1).astype(np.int32)
     best = np.take_along_axis(best, order, axis=1)
     hidden = np.isneginf(best)

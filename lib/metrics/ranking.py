@@ -23,7 +23,7 @@ class Ranking:
     values : dict of str to ndarray of float64, shape (n,)
         A metric's value for each of those users, all in 0 to 1 but novelty (bits).
     n_left_out : int
-        Users with a list but without a relevant test film, who have no defined recall and are in no mean.
+        Users in no mean: with a list but without a relevant test film, of which there is no recall, or the other way round.
     coverage : float
         Share of the catalogue that stands in at least one list, over all lists.
     """
@@ -60,7 +60,8 @@ def evaluate_ranking(
     precision :math:`\sum_{j \le k} h_j / k`; the divisor stays k for a list that is shorter
     recall    :math:`\sum_{j \le k} h_j / R`; below 1 by construction where :math:`R > k`
     ndcg      :math:`\sum_{j \le k} h_j / \log_2(j + 1)`, divided by the same sum for the best list, which has
-              :math:`\min(k, R)` hits in front (Järvelin and Kekäläinen 2002, binary gain)
+              :math:`\min(k, R)` hits in front (binary gain; the discount is that of trec_eval and of Burges and
+              others 2005, where Järvelin and Kekäläinen 2002 divide from the second rank on by :math:`\log_2 j`)
     map       mean average precision, :math:`\sum_{j \le k} h_j\,P_j / \min(k, R)`, :math:`P_j` the precision at j
     mrr       mean reciprocal rank: 1 / rank of the first hit, 0 without a hit in the first k
     hit_rate  1 with a hit in the first k, else 0
@@ -89,6 +90,7 @@ def evaluate_ranking(
     k = top.k
     relevant = test.ratings >= threshold
     n_relevant = np.bincount(test.users[relevant], minlength=test.n_users)[top.users]
+    n_listless = len(np.setdiff1d(test.users[relevant], top.users))
     kept = n_relevant > 0
     if not kept.any():
         raise ValueError(
@@ -96,21 +98,24 @@ def evaluate_ranking(
             f"{test.scale.high:g})"
         )
     users, items, n_relevant = top.users[kept], top.items[kept], n_relevant[kept]
-    hits = _hits(users, items, test, relevant)
+    hits = hits_of(top, test, threshold=threshold)[kept]
     values = _relevance_metrics(hits, n_relevant)
     if train is not None:
-        values["novelty"] = _novelty(items, train)
+        values["novelty"] = novelty_of(items, train)
     listed = np.unique(top.items)
     coverage = np.count_nonzero(listed >= 0) / top.n_items
-    return Ranking(k, float(threshold), users, values, int((~kept).sum()), float(coverage))
+    return Ranking(k, float(threshold), users, values, int((~kept).sum()) + n_listless, float(coverage))
 
 
 def hits_of(top: TopK, test: Interactions, *, threshold: float) -> np.ndarray:
     """Tell which listed films are test ratings of at least `threshold`, bool of shape (n, k): what relevance is measured from."""
     relevant = test.ratings >= threshold
-    if not relevant.any():
-        return np.zeros(top.items.shape, dtype=bool)
-    return _hits(top.users, top.items, test, relevant)
+    width = test.n_items
+    # Each pair as one number; the last one is that of no pair.
+    wanted = np.sort(test.users[relevant].astype(np.int64) * width + test.items[relevant])
+    wanted = np.append(wanted, np.iinfo(np.int64).max)
+    asked = np.where(top.items >= 0, top.users[:, None].astype(np.int64) * width + top.items, -1)
+    return wanted[np.searchsorted(wanted, asked)] == asked
 
 
 def ranking_of_hits(
@@ -150,22 +155,8 @@ def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np
     }
 
 
-def _hits(users: np.ndarray, items: np.ndarray, test: Interactions, relevant: np.ndarray) -> np.ndarray:
-    """Look every recommended pair up among the relevant ones, both as one number a pair."""
-    width = test.n_items
-    wanted = np.sort(test.users[relevant].astype(np.int64) * width + test.items[relevant])
-    asked = np.where(items >= 0, users[:, None].astype(np.int64) * width + items, -1)
-    places = np.minimum(np.searchsorted(wanted, asked), len(wanted) - 1)
-    return wanted[places] == asked
-
-
 def novelty_of(items: np.ndarray, train: Interactions) -> np.ndarray:
-    """Return the novelty of each list of `items`, shape (n, k), -1 where a list has ended."""
-    return _novelty(items, train)
-
-
-def _novelty(items: np.ndarray, train: Interactions) -> np.ndarray:
-    """Mean self-information of each list; a list without any film counts as 0."""
+    """Return the mean self-information of each list of `items`, shape (n, k), -1 where it has ended; 0 without any film."""
     information = -np.log2((train.item_counts + 1) / (train.n_users + 1))
     present = items >= 0
     total = np.where(present, information[items], 0.0).sum(axis=1)

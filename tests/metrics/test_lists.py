@@ -9,12 +9,20 @@ from lib.metrics import TopK, recommend
 from lib.metrics import top_k as rank
 
 
+def drawn(user, item):
+    """Splitmix64 of user and film, written out in whole numbers."""
+    mixed = (user * 2**32 + item + 0x9E3779B97F4A7C15) % 2**64
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB % 2**64
+    return mixed ^ (mixed >> 31)
+
+
 def slow_top_k(scores, k, mask):
-    """Written out: sort the films that are left by falling score, then by code."""
+    """Written out: sort the films that are left by falling score, then by what is drawn."""
     lists = []
-    for row, hidden in zip(scores, mask, strict=True):
+    for user, (row, hidden) in enumerate(zip(scores, mask, strict=True)):
         left = [item for item in range(len(row)) if not hidden[item]]
-        ordered = sorted(left, key=lambda item: (-row[item], item))[:k]
+        ordered = sorted(left, key=lambda item: (-row[item], drawn(user, item)))[:k]
         lists.append(ordered + [-1] * (k - len(ordered)))
     return np.array(lists)
 
@@ -32,6 +40,16 @@ def test_agrees_with_the_written_out_ranking_ties_included(k, density, dtype):
     assert np.array_equal(np.isnan(top.scores), ~present)
     rows = np.nonzero(present)[0]
     assert np.array_equal(top.scores[present], scores[rows, top.items[present]])
+
+
+def test_a_model_that_tells_nothing_apart_has_random_lists():
+    lists = rank(np.zeros((4000, 10)), 3).items
+    assert abs(np.bincount(lists.ravel(), minlength=10) / 4000 - 0.3).max() < 0.03
+    first = np.bincount(lists[:, 0], minlength=10) / 4000
+    assert abs(first - 0.1).max() < 0.02
+    # Each user's own draw, whoever else is asked.
+    alone = rank(np.zeros((1, 10)), 3, users=np.array([7]))
+    assert alone.items[0].tolist() == lists[7].tolist()
 
 
 def test_blocks_do_not_show(monkeypatch):

@@ -56,6 +56,13 @@ def test_hand_worked_fractions():
     assert ranking.coverage == 6 / 8  # films 0, 1, 2, 3, 4, 6: every list counts, measured or not
 
 
+def test_liked_films_without_a_list_are_told():
+    test = interactions([(0, 1, 5), (1, 2, 5), (2, 0, 1)], 4, 4)
+    ranking = evaluate_ranking(lists([[1, 2], [0, 1]], 4, users=[0, 3]), test)
+    assert ranking.users.tolist() == [0]
+    assert ranking.n_left_out == 2  # user 3 has a list and likes nothing, user 1 likes a film and has no list
+
+
 def test_divisors_where_the_list_is_shorter_or_longer_than_what_is_relevant():
     test = interactions([(0, i, 5) for i in range(5)], 1, 6)
     cut = evaluate_ranking(lists([[0, 1]], 6), test)  # k=2 of R=5: a perfect list
