@@ -21,7 +21,7 @@ from lib.metrics.lists import TopK
 from lib.metrics.ranking import ranking_of_hits
 from lib.models import Recommender
 from lib.statistics.agreement import ScoreMatrix
-from lib.statistics.significance import bootstrap_interval
+from lib.statistics.significance import LEAST_USERS, bootstrap_interval
 
 RATING_METRICS = ("rmse", "mae")
 COSTS = ("n_parameters", "peak_mib", "seconds_rank")
@@ -120,7 +120,7 @@ def evaluation_of(
 
     def keep(metric: str, sample: metrics.PerUser) -> None:
         wanted = intervals is None or metric.partition("@")[0] in intervals
-        if not wanted or n_resamples == 0 or len(sample) < 2:
+        if not wanted or n_resamples == 0 or len(sample) < LEAST_USERS:
             values[metric] = (sample.value, np.nan, np.nan)
             return
         interval = bootstrap_interval(sample, n_resamples=n_resamples)

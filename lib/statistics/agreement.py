@@ -17,7 +17,7 @@ from scipy import sparse
 from lib.data.interactions import Interactions
 from lib.metrics.lists import blocks, hide, top_k
 from lib.metrics.per_user import PerUser
-from lib.statistics.significance import bootstrap_interval
+from lib.statistics.significance import LEAST_USERS, bootstrap_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +230,7 @@ def _summary(name: str, values: np.ndarray, n_resamples: int) -> dict[str, float
     """Mean with interval, extremes and spread over the users where the value is defined."""
     defined = values[~np.isnan(values)]
     found = dict.fromkeys(("mean", "low", "high", "min", "max", "std"), np.nan)
-    if len(defined) > 1:
+    if len(defined) >= LEAST_USERS:
         sample = PerUser.mean(name, np.arange(len(defined)), defined)
         interval = bootstrap_interval(sample, n_resamples=n_resamples)
         found |= {"low": interval.low, "high": interval.high}

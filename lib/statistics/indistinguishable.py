@@ -11,7 +11,7 @@ import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
 from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import bootstrap_interval, sign_flip_test
+from lib.statistics.significance import LEAST_USERS, bootstrap_interval, sign_flip_test
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +106,12 @@ def standing(
     names = sorted(models, key=lambda name: sign * models[name].value)
     for name in names[1:]:
         check_paired(models[names[0]], models[name])
-    intervals = [bootstrap_interval(models[name], n_resamples=n_resamples, seed=seed) for name in names]
-    table = pd.DataFrame(intervals)[["value", "low", "high"]]
-    table.insert(0, "model", names)
+    table = pd.DataFrame(
+        {"model": names, "value": [models[n].value for n in names], "low": np.nan, "high": np.nan}
+    )
+    if len(models[names[0]]) >= LEAST_USERS:
+        found = [bootstrap_interval(models[n], n_resamples=n_resamples, seed=seed) for n in names]
+        table[["low", "high"]] = [(one.low, one.high) for one in found]
     first, second = np.triu_indices(len(names), 1)
     sums = np.stack([models[name].numerators for name in names], axis=1)
     p_values = sign_flip_test(sums[:, first] - sums[:, second], n_resamples=n_flips, seed=seed)

@@ -60,10 +60,10 @@ def target_scaling(name: str, train: Interactions) -> TargetScaling:
     centred = centre.transform(train)
     if name == "centred_min_max":
         middle, half = (centred.max() + centred.min()) / 2, (centred.max() - centred.min()) / 2
-        return TargetScaling(name, centre.means_ + middle, np.full(n_users, half))
+        return TargetScaling(name, centre.means_ + middle, np.full(n_users, half if half > 0 else 1.0))
     if name == "centred_user":
         widths = np.zeros(n_users)
         np.maximum.at(widths, train.users, np.abs(centred))
         return TargetScaling(name, centre.means_, np.where(widths > 0, widths, 1.0))
     width = np.abs(centred).max() if name == "centred_largest" else float(name.removeprefix("centred_"))
-    return TargetScaling(name, centre.means_, np.full(n_users, width))
+    return TargetScaling(name, centre.means_, np.full(n_users, width if width > 0 else 1.0))

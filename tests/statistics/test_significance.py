@@ -49,6 +49,12 @@ def test_intervals_agree_with_scipy():
     assert found.difference == first.value - second.value
 
 
+def test_few_users_get_a_p_value_and_no_interval():
+    found = paired_difference(*models(n_users=19, gap=0.5))
+    assert np.isnan([found.low, found.high]).all() and 0 < found.p_value < 1
+    assert not np.isnan(paired_difference(*models(n_users=20, gap=0.5)).low)
+
+
 def test_intervals_cover_the_truth_as_often_as_they_say():
     # Users differ far more than the ratings of one user: resampling ratings would cover much less often.
     rng = np.random.default_rng(4)
@@ -227,8 +233,9 @@ def test_every_pair_or_every_model_against_one():
         (lambda a, b: compare_models({"a": a, "b": b}, reference="z"), "z is not among"),
         (lambda a, b: compare_models({"a": a, "b": b}, pairs=[("a", "z")]), "z is not among"),
         (lambda a, b: compare_models({"a": a, "b": b}, correction="none"), "no correction is called"),
-        (lambda a, b: bootstrap_interval(a, n_resamples=0), "n_resamples=0"),
-        (lambda a, b: bootstrap_interval(PerUser.mean("x", [1], [1])), "at least 2"),
+        (lambda a, b: bootstrap_interval(models()[0], n_resamples=0), "n_resamples=0"),
+        (lambda a, b: bootstrap_interval(PerUser.mean("x", range(19), range(19))), "at least 20"),
+        (lambda a, b: paired_difference(*[PerUser.mean("x", [1], [1])] * 2), "at least 2"),
         (lambda a, b: adjust([0.5, np.nan]), "from 0 to 1"),
         (
             lambda a, b: paired_difference(a, PerUser("mae", a.users, a.numerators, a.denominators)),

@@ -51,6 +51,15 @@ def test_scalings_invert_and_stay_within_one(split, name):
     assert (scaling.widths > 0).all()
 
 
+@pytest.mark.parametrize("name", LABELS)
+def test_scalings_are_finite_where_nobodys_ratings_vary(split, name):
+    same = split.train.with_ratings(np.full(len(split.train), 4.0), split.train.scale)
+    scaling = target_scaling(name, same)
+    scaled = scaling.transform(same).ratings
+    assert np.isfinite(scaled).all()
+    assert np.allclose(scaling.inverse(same.users, scaled.astype(np.float64)), 4.0)
+
+
 def test_scalings_by_hand(split):
     train = split.train
     mine = train.users == 4
