@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
@@ -43,15 +44,18 @@ class Bias(Recommender):
                 raise ValueError(f"Bias: {name} must not be negative; got {getattr(self, name)}")
         ratings = train.ratings.astype(np.float64)
         self.mean_ = np.float64(ratings.mean())
-        residual = ratings - self.mean_
-        user_bias, item_bias = np.zeros(train.n_users), np.zeros(train.n_items)
+        shape = train.n_users, train.n_items
+        user_sum = np.bincount(train.users, ratings - self.mean_, minlength=shape[0])
+        item_sum = np.bincount(train.items, ratings - self.mean_, minlength=shape[1])
+        # A sweep needs who rated what alone: in rows and columns, it adds up a bias of neighbours in memory.
+        rated = sparse.csr_array((np.ones(len(ratings)), (train.users, train.items)), shape)
+        raters = rated.T.tocsr()
+        user_bias, item_bias = np.zeros(shape[0]), np.zeros(shape[1])
         user_weight = np.maximum(train.user_counts + self.user_regularisation, 1e-12)
         item_weight = np.maximum(train.item_counts + self.item_regularisation, 1e-12)
         for _ in range(MOST_SWEEPS):
-            left = residual - user_bias[train.users]
-            new_item = np.bincount(train.items, left, minlength=train.n_items) / item_weight
-            left = residual - new_item[train.items]
-            new_user = np.bincount(train.users, left, minlength=train.n_users) / user_weight
+            new_item = (item_sum - raters @ user_bias) / item_weight
+            new_user = (user_sum - rated @ new_item) / user_weight
             change = max(np.abs(new_item - item_bias).max(), np.abs(new_user - user_bias).max())
             user_bias, item_bias = new_user, new_item
             if change < TOLERANCE:
