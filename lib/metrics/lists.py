@@ -185,7 +185,7 @@ def best_columns(
             above, level = rows > edges, rows == edges
             room = k - above.sum(axis=1, keepdims=True)
             if users is None:
-                place = np.cumsum(level, axis=1, dtype=np.int32)
+                place: np.ndarray = np.cumsum(level, axis=1, dtype=np.int32)
             else:
                 drawn = tie_break(users[tied, None], np.arange(n_items))
                 drawn[~level] = np.iinfo(np.uint64).max

@@ -112,6 +112,27 @@ def test_whole_catalogue_first_trains_like_batch_first():
         np.testing.assert_allclose(found[0][name], found[1][name], atol=3e-4, err_msg=name)
 
 
+def test_a_network_of_the_same_form_is_trained_anew_to_the_same_bits(monkeypatch):
+    """Other seeds and another dropout in between, which the shapes don't tell."""
+    from lib.models.networks import keras_training
+
+    def trained(seed, dropout=0.4):
+        return training(network(seed=seed, dropout=dropout, l2=1e-3)).weights
+
+    fresh = {}
+    for seed in (1, 2):
+        monkeypatch.setattr(keras_training, "_kept", {})
+        fresh[seed] = trained(seed)
+    (kept,) = keras_training._kept.values()
+    for seed in (1, 2):
+        for name, array in trained(seed).items():
+            np.testing.assert_array_equal(array, fresh[seed][name], err_msg=name)
+        other = trained(seed, dropout=0.2)
+        assert not np.array_equal(other["residual/kernel"], fresh[seed]["residual/kernel"])
+    assert len(keras_training._kept) == 2
+    assert kept in keras_training._kept.values()
+
+
 def test_small_blocks_of_pairs_change_nothing(small, split, monkeypatch):
     expected = small.score([0, 3, -1]), small.predict(split.test.users, split.test.items)
     monkeypatch.setattr(neural_mf, "BLOCK_FLOATS", 6 * 7)  # seven pairs: less than the catalogue

@@ -127,6 +127,18 @@ def test_whole_catalogue_first_trains_like_batch_first(features):
         np.testing.assert_allclose(found[0][name], found[1][name], atol=2e-4, err_msg=name)
 
 
+def test_a_network_of_the_same_form_is_trained_anew_to_the_same_bits(split, monkeypatch):
+    """Another penalty in between, which the shapes don't tell."""
+    from lib.models.networks import keras_training
+
+    monkeypatch.setattr(keras_training, "_kept", {})
+    first, other, again = (TwoTower(**SMALL, l2=l2, epochs=2).fit(split.train) for l2 in (0.01, 0.0, 0.01))
+    assert len(keras_training._kept) == 2, "a network a form"
+    for name, array in first.weights_.items():
+        np.testing.assert_array_equal(array, again.weights_[name], err_msg=name)
+    assert not np.array_equal(other.weights_["user/embedding"], first.weights_["user/embedding"])
+
+
 def test_averaged_weights_by_hand(features):
     """Momentum 0.5 over three epochs weighs them 1 : 2 : 4."""
     seen = []

@@ -5,6 +5,7 @@ Importing this loads Keras and its backend, which takes seconds: import it where
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -33,13 +34,19 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at eac
 STREAM_BYTES = 100_000_000
 """Shuffled copies of the data, one an epoch, that are laid out in memory at a time."""
 
+KEPT, LARGEST = 2, 5_000_000
+"""Compiled networks that are kept, one that stops and one for its refit, and the most weights that such a one has."""
+
+_kept: dict[tuple, keras.Model] = {}
+
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed Keras, and give Python's and numpy's global generators back as they were."""
+    """Seed what Keras draws without a seed, and give Python's and numpy's global generators back as they were."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    keras.backend.clear_session()  # drops the graphs of networks trained before
-    keras.utils.set_random_seed(seed)
+    # keras.utils.set_random_seed would do this, and have TensorFlow optimise the graphs of kept networks once more.
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
     try:
         yield
     finally:
@@ -101,13 +108,16 @@ def train(
 ) -> list[float]:
     """Train by Adam on mean squared error, and return the mean loss by epoch, penalties included.
 
+    What is trained may be another network, compiled before and set to the start of this one: see `compiled`.
+
     An epoch is split into equally large batches of at most `batch_size`; the few ratings that are then left over, fewer
     than there are batches, are others in each epoch. Raises FloatingPointError: the loss is no longer finite.
 
     Parameters
     ----------
     network : keras.Model
-        Built, not compiled; its ``weights_by_name()`` returns arrays.
+        Built, not compiled; its ``weights_by_name()`` returns arrays. Its ``constants``, a tuple, are all that tells its
+        graph from those of the same class and of weights of the same shapes.
     inputs, targets : ndarray, shape (n, ...)
     stopping : EarlyStopping
         Says how to go on after each epoch, and is left with weights, errors and learning rates.
@@ -129,15 +139,11 @@ def train(
     # Handing the data over costs as much as an epoch does, so that many epochs go over at once, shuffled each.
     laid_out = min(epochs, max(1, STREAM_BYTES // (inputs.nbytes + targets.nbytes)))
     order = np.concatenate([rng.permutation(len(inputs))[:used] for _ in range(laid_out)])
-    network.compile(
-        optimizer=keras.optimizers.Adam(stopping.learning_rate),
-        loss="mean_squared_error",
-        steps_per_execution=steps,
-        # TensorFlow's own kernels: compiling by XLA takes longer than training does. JAX cannot do without it.
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
-    )
-    # Unbuilt, the optimizer would make its variables in the first step's graph, which is then traced a second time.
-    network.optimizer.build(network.trainable_variables)
+    form = (type(network), network.constants, steps, used // steps)
+    form += tuple((weight.name, tuple(weight.shape), weight.trainable) for weight in network.variables)
+    network = compiled(network, form, steps)
+    gc.collect(1)  # frees a network that only gave its weights: a circle of references, still young
+    network.optimizer.learning_rate = stopping.learning_rate
     each = EachEpoch(stopping, epochs, error, rates)
     network.fit(
         inputs[order],
@@ -148,4 +154,35 @@ def train(
         verbose=0,
         callbacks=[each],
     )
+    if network.count_params() <= LARGEST:
+        _kept[form] = network
     return each.losses
+
+
+def compiled(network: keras.Model, form: tuple, steps: int) -> keras.Model:
+    """Compile a network or, where one of its `form` is kept, set that one to its weights and the optimizer's start.
+
+    Tracing a training and optimising its graph takes as long as many epochs of a small network. Earlier trainings leave
+    no mark: weights, states of seeds and the optimizer's variables are all that a network carries from one to the next.
+    It is taken out of what is kept, so that nobody else trains it meanwhile.
+    """
+    kept = _kept.pop(form, None)
+    if kept is not None:
+        for weight, start in zip(kept.variables, network.variables, strict=True):
+            weight.assign(start)
+        for variable in kept.optimizer.variables:
+            variable.assign(keras.ops.zeros(variable.shape, variable.dtype))
+        return kept
+    while len(_kept) >= KEPT:
+        del _kept[next(iter(_kept))]
+    keras.backend.clear_session()  # drops the graphs of networks that are no longer kept
+    network.compile(
+        optimizer=keras.optimizers.Adam(),
+        loss="mean_squared_error",
+        steps_per_execution=steps,
+        # TensorFlow's own kernels: compiling by XLA takes longer than training does. JAX cannot do without it.
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+    )
+    # Unbuilt, the optimizer would make its variables in the first step's graph, which is then traced a second time.
+    network.optimizer.build(network.trainable_variables)
+    return network

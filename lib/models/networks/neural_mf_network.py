@@ -103,6 +103,7 @@ class NeuralMFNetwork(KerasModel):
         self.output_layer = dense(2 * n_factors, 1, relu=False)
         self.dropout, self.seeds = dropout, random.SeedGenerator(next(seeds))
         self.mean = self.add_weight(shape=(), initializer=initializers.Constant(mean), name="mean")
+        self.constants = (dropout, l2, self.user.whole, self.item.whole)
         self.n_factors, self.built = n_factors, True
 
     def call(self, pairs, training=False):

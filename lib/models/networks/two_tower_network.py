@@ -82,6 +82,7 @@ class Tower(layers.Layer):
         self.hidden.build((None, embedding_size + len(features) * feature_size))
         self.final.build((None, hidden_size))
         self.whole, self.features = whole, [feature.name for feature in features]
+        self.constants = (l2, whole)
         self.built = True
 
     def call(self, codes):
@@ -116,6 +117,7 @@ class TwoTowerNetwork(KerasModel):
     def __init__(self, user_tower: Tower, item_tower: Tower):
         super().__init__()
         self.user_tower, self.item_tower = user_tower, item_tower
+        self.constants = (user_tower.constants, item_tower.constants)
         self.built = True
 
     def call(self, pairs):
