@@ -1,8 +1,10 @@
-"""Kernels of alternating least squares: each row of one side solved by itself, all rows in parallel.
+r"""Kernels of alternating least squares: each row of one side solved by itself, all rows in parallel.
 
-A side (users or items) is a compressed sparse list: row r's ratings are ``start[r]`` to ``start[r + 1]``, ``partner``
-names the other side's row of each, and ``place`` says where in the shared array of residuals the rating stands. Rows
-touch disjoint residuals, so threads never meet and the result has the same bits for any number of them.
+A side (users or items) is a compressed list: row r's ratings are ``start[r]`` to ``start[r + 1]``; of each, `partner` names
+the other side's row and `ratings` holds the value. While the other side's vectors q stand still, all that a row's ratings
+say is in the Gram matrix :math:`\sum_c q_c q_c^\top` and in the slope :math:`\sum_c q_c e_{rc}`, e being the residuals.
+`update_factors` sums both in one pass over the ratings, and what is solved after it needs the ratings no more; no residual
+is stored. Threads share no row, so that the result has the same bits for any number of them.
 """
 
 from __future__ import annotations
@@ -14,220 +16,165 @@ from lib.models.sparse_kernels import REORDERED
 
 RIDGE_FLOOR = 1e-8
 """Least ridge of a solve: keeps the system positive definite where a penalty is switched off."""
+CHUNK = 128
+"""So many partners' vectors are copied side by side, and multiplied by BLAS while they are in the cache."""
 
 
 @njit(cache=True, fastmath=REORDERED)
-def cholesky_solve(matrix, vector):
-    r"""Solve :math:`A x = b` for a symmetric positive definite A by its Cholesky factor; x overwrites b, and is returned."""
-    lower = np.linalg.cholesky(matrix)
-    n = len(vector)
-    for i in range(n):
-        total = vector[i]
-        for t in range(i):
-            total -= lower[i, t] * vector[t]
-        vector[i] = total / lower[i, i]
-    for i in range(n - 1, -1, -1):
-        vector[i] /= lower[i, i]
-        for t in range(i):
-            vector[t] -= lower[i, t] * vector[i]
-    return vector
-
-
-@njit(cache=True)
-def solve_ridge(design, target, ridge, pull):
-    r"""Minimise :math:`|t - F v|^2 + \rho |v|^2 - 2 h^\top v` over v.
-
-    The normal equations :math:`(F^\top F + \rho I) v = F^\top t + h` are k x k. With fewer ratings than factors (most
-    films have a handful) the same v comes from an n x n system,
-    :math:`v = \frac{1}{\rho} (b - F^\top (F F^\top + \rho I)^{-1} F b)` with :math:`b = F^\top t + h`, and, where
-    :math:`h = 0`, without the cancellation: :math:`v = F^\top (F F^\top + \rho I)^{-1} t`.
-
-    `design` is F, shape (n, k), `target` t, `ridge` :math:`\rho > 0`, and `pull` h, shape (k,), or empty for zero; all
-    are float64.
-    """
-    n, k = design.shape
-    if n < k:
-        gram = design @ design.T
+def sum_ratings(low, high, partner, ratings, offsets, effect, others):
+    r"""Return a row's Gram matrix :math:`\sum_c q_c q_c^\top` and :math:`\sum_c q_c\,(y_c - o_c - b)`, b being its `effect`."""
+    n_columns = others.shape[1]
+    gram, slope = np.zeros((n_columns, n_columns)), np.zeros(n_columns)
+    design, product = np.empty((CHUNK, n_columns)), np.empty((n_columns, n_columns))
+    for first in range(low, high, CHUNK):
+        n = min(CHUNK, high - first)
         for m in range(n):
-            gram[m, m] += ridge
-        if len(pull) == 0:
-            return design.T @ cholesky_solve(gram, target.copy())
-        right = design.T @ target + pull
-        return (right - design.T @ cholesky_solve(gram, design @ right)) / ridge
-    gram = design.T @ design
-    for f in range(k):
-        gram[f, f] += ridge
-    right = design.T @ target
-    if len(pull):
-        right += pull
-    return cholesky_solve(gram, right)
+            c = partner[first + m]
+            other, copied, target = others[c], design[m], ratings[first + m] - offsets[c] - effect
+            for f in range(n_columns):
+                copied[f] = other[f]
+                slope[f] += target * other[f]
+        np.dot(design[:n].T, design[:n], gram if first == low else product)
+        for f in range(n_columns if first > low else 0):
+            for g in range(n_columns):
+                gram[f, g] += product[f, g]
+    return gram, slope
 
 
 @njit(cache=True, fastmath=REORDERED)
-def add_neighbours(row, start, index, weight, factors, out):
-    r"""Add :math:`\sum_s S_{rs} v_s` to `out`, and return :math:`\sum_s S_{rs}`.
+def move(gram, change, slope):
+    r"""Take a change d of a row's vector into its slope, :math:`s - G d`; last entries of d that are zero may be left out."""
+    for f in range(len(change)):
+        row, length = gram[f], change[f]
+        for g in range(len(slope)):
+            slope[g] -= length * row[g]
 
-    Four neighbours at a time: the graph is the longest list of all, and `out` is then written a quarter as often.
+
+@njit(cache=True, fastmath=REORDERED)
+def solve_bordered(matrix):
+    r"""Solve :math:`A x = b` for a symmetric positive definite A, below which b stands as a last row: x overwrites it.
+
+    The lower triangle becomes the Cholesky factor, its diagonal inverted; the same steps bring b through the forward
+    substitution. Four rows at a time share what they read of the rows above; at the end the last one counts repeatedly.
     """
-    degree = 0.0
-    low, high = start[row], start[row + 1]
-    fours = low + (high - low) // 4 * 4
-    for t in range(low, fours, 4):
-        a, b, c, d = factors[index[t]], factors[index[t + 1]], factors[index[t + 2]], factors[index[t + 3]]
-        at, bt, ct, dt = weight[t], weight[t + 1], weight[t + 2], weight[t + 3]
-        degree += at + bt + ct + dt
-        for f in range(len(out)):
-            out[f] += at * a[f] + bt * b[f] + ct * c[f] + dt * d[f]
-    for t in range(fours, high):
-        neighbour, share = factors[index[t]], weight[t]
-        degree += share
-        for f in range(len(out)):
-            out[f] += share * neighbour[f]
-    return degree
+    n = matrix.shape[1]
+    for low in range(0, n + 1, 4):
+        a, b, c, d = matrix[low], matrix[min(low + 1, n)], matrix[min(low + 2, n)], matrix[min(low + 3, n)]
+        for j in range(min(low + 4, n)):
+            above, at, bt, ct, dt = matrix[j], a[j], b[j], c[j], d[j]
+            for t in range(j):
+                at -= a[t] * above[t]
+                bt -= b[t] * above[t]
+                ct -= c[t] * above[t]
+                dt -= d[t] * above[t]
+            scale = above[j] if j < low else 1.0 / np.sqrt((at, bt, ct, dt)[j - low])
+            a[j], b[j], c[j], d[j] = at * scale, bt * scale, ct * scale, dt * scale
+            above[j] = scale
+    x = matrix[n]
+    for i in range(n - 1, -1, -1):
+        row = matrix[i]
+        x[i] *= row[i]
+        for t in range(i):
+            x[t] -= row[t] * x[i]
 
 
-@njit(parallel=True, cache=True, fastmath=REORDERED)
-def roughness(start, index, weight, factors, out):
-    r"""Give each row its part of the graph's penalty, :math:`v_r^\top (D_{rr} v_r - \sum_s S_{rs} v_s)`; in all tr(V'LV)."""
-    k = factors.shape[1]
-    for r in prange(len(out)):
-        pull = np.zeros(k)
-        degree = add_neighbours(r, start, index, weight, factors, pull)
-        mine, total = factors[r], 0.0
-        for f in range(k):
-            total += mine[f] * (degree * mine[f] - pull[f])
-        out[r] = total
+@njit(cache=True, fastmath=REORDERED)
+def update_row(
+    at, rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes
+):
+    """Do `update_factors` for one row: apart from the loop over rows, in which it would take longer to compile."""
+    r, k = rows[at], own.shape[1]
+    gram, slope = sum_ratings(start[r], start[r + 1], partner, ratings, offsets, effect[r], others)
+    mine, whole = own[r], latent[r]
+    move(gram, whole, slope)
+    matrix = np.empty((k + 1, k))
+    change = matrix[k]
+    for f in range(k):
+        for g in range(k):
+            matrix[f, g] = gram[f, g]
+        matrix[f, f] += ridges[r]
+        change[f] = slope[f] + (pulls[at, f] if len(pulls) else 0.0) - ridges[r] * mine[f]
+    solve_bordered(matrix)
+    for f in range(k):
+        mine[f] += change[f]
+        whole[f] += change[f]
+    if len(grams):
+        move(gram, change, slope)
+        kept, place = grams[r], 0
+        for f in range(len(slope)):
+            slopes[r, f] = slope[f]
+            for g in range(f + 1):
+                kept[place + g] = gram[f, g]
+            place += f + 1
 
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
 def update_factors(
-    rows,
-    start,
-    partner,
-    place,
-    residuals,
-    others,
-    ridges,
-    graph_start,
-    graph_index,
-    graph_weight,
-    strength,
-    own,
-    latent,
+    rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes
 ):
     r"""Give each listed row the factors that minimise the objective while everything else stands still.
 
-    .. math:: v_r \leftarrow \Big(\sum_c q_c q_c^\top + (\lambda_r + \alpha D_{rr}) I\Big)^{-1}
-        \Big(\sum_c q_c\,(e_{rc} + q_c^\top v_r) + \alpha \sum_s S_{rs} v_s\Big)
+    .. math:: v_r \leftarrow v_r + \Big(\sum_c q_c q_c^\top + \lambda_r I\Big)^{-1}
+        \Big(\sum_c q_c e_{rc} + h_r - \lambda_r v_r\Big), \qquad e_{rc} = y_{rc} - o_c - b_r - q_c^\top p_r
 
-    with :math:`q_c` the latent vectors of the row's partners, :math:`e` the residuals, S the similarity graph (of
-    strength :math:`\alpha`; :math:`D_{rr} = \sum_s S_{rs}`). `rows` must not hold two neighbours of that graph.
-
-    `residuals`, shape (n_ratings,), the side's factors `own` and the latent vectors `latent` that contain them, both of
-    shape (n_rows, k), are updated in place. `others`, shape (n_other, k), are the partners' latent vectors, `ridges` the
-    :math:`\lambda_r`; the graph is S in compressed rows, `graph_start` empty for none. All floats are float64.
+    `ratings` y are float32, of shape (n_ratings,). `others`, shape (n_other, n_columns), are the partners' latent vectors
+    q, with or without a last column of ones, and `offsets` o whatever else of a prediction the partners account for.
+    `ridges` are the :math:`\lambda_r > 0`; `pulls`, shape (len(rows), k), hold h, or are empty for zeros. Of the side
+    itself, `effect` is b; its factors `own` and the latent vectors `latent` p that contain them, both of shape (n_rows, k),
+    are updated in place. What the ratings say then is kept in `grams`, shape (n_rows, n_columns (n_columns + 1) / 2), lower
+    triangles row by row, and `slopes`, shape (n_rows, n_columns), unless these are empty. All floats but the ratings are
+    float64.
     """
-    k = own.shape[1]
     for at in prange(len(rows)):
-        r = rows[at]
-        low, n = start[r], start[r + 1] - start[r]
-        ridge = ridges[r]
-        pull = np.zeros(0)
-        if len(graph_start):
-            pull = np.zeros(k)
-            ridge += strength * add_neighbours(r, graph_start, graph_index, graph_weight, own, pull)
-            for f in range(k):
-                pull[f] *= strength
-        ridge = max(ridge, RIDGE_FLOOR)
-        design = np.empty((n, k))
-        target = np.empty(n)
-        mine = own[r]
-        for m in range(n):
-            other, row = others[partner[low + m]], design[m]
-            product = 0.0
-            for f in range(k):
-                row[f] = other[f]
-                product += mine[f] * other[f]
-            target[m] = residuals[place[low + m]] + product
-        if n == 0:
-            fresh = np.zeros(k) if len(pull) == 0 else pull / ridge
-        else:
-            fresh = solve_ridge(design, target, ridge, pull)
-        for f in range(k):
-            latent[r, f] += fresh[f] - mine[f]
-            mine[f] = fresh[f]
-        for m in range(n):
-            row = design[m]
-            product = 0.0
-            for f in range(k):
-                product += fresh[f] * row[f]
-            residuals[place[low + m]] = target[m] - product
+        update_row(
+            np.int64(at), rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes
+        )  # fmt: skip
+
+
+@njit(cache=True, fastmath=REORDERED)
+def apply_grams(grams, vectors, out):
+    """Multiply each row's Gram matrix, kept as `update_factors` keeps it, with the row's vector."""
+    for r in range(len(out)):
+        gram, vector, sums = grams[r], vectors[r], out[r]
+        at = 0
+        for f in range(len(sums)):
+            total, length = 0.0, vector[f]
+            for g in range(f):
+                total += gram[at + g] * vector[g]
+                sums[g] += gram[at + g] * length
+            sums[f] = total + gram[at + f] * length
+            at += f + 1
 
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
-def update_biases(start, place, residuals, penalty, bias):
-    r"""Give each row its best bias, :math:`b_r \leftarrow \sum_c (e_{rc} + b_r) / (n_r + \lambda_b)`, in place."""
-    for r in prange(len(bias)):
-        low, high = start[r], start[r + 1]
-        total = 0.0
-        for m in range(low, high):
-            total += residuals[place[m]]
-        fresh = (total + bias[r] * (high - low)) / max(high - low + penalty, RIDGE_FLOOR)
-        change = fresh - bias[r]
-        bias[r] = fresh
-        for m in range(low, high):
-            residuals[place[m]] -= change
-
-
-@njit(parallel=True, cache=True, fastmath=REORDERED)
-def sum_weighted(start, partner, place, weights, others, power, out):
-    r"""Sum the partners' vectors by row: :math:`out_{rf} = \sum_c w_{rc}\, q_{cf}^{power}`.
-
-    `weights` stands in the order of the residuals; empty stands for ones. `power` is 1 or 2.
-    """
-    k = out.shape[1]
-    for r in prange(len(out)):
-        sums = out[r]
-        sums[:] = 0.0
-        for m in range(start[r], start[r + 1]):
-            weight = weights[place[m]] if len(weights) else 1.0
-            other = others[partner[m]]
-            if power == 1:
-                for f in range(k):
-                    sums[f] += weight * other[f]
-            else:
-                for f in range(k):
-                    sums[f] += weight * other[f] * other[f]
-
-
-@njit(parallel=True, cache=True, fastmath=REORDERED)
-def apply_grams(start, partner, others, direction, out):
-    r"""Multiply each row's Gram matrix with a vector, without forming it: :math:`out_r = \sum_c q_c\,(q_c^\top d_r)`."""
-    k = direction.shape[1]
-    for r in prange(len(out)):
-        sums, along = out[r], direction[r]
-        sums[:] = 0.0
+def sum_residuals(start, partner, ratings, offsets, others, effect, latent, sums, squares):
+    """Sum each row's residuals, and their squares; the parameters are those of `update_factors`."""
+    for r in prange(len(sums)):
+        mine, total, square = latent[r], 0.0, 0.0
         for m in range(start[r], start[r + 1]):
             other = others[partner[m]]
-            product = 0.0
-            for f in range(k):
-                product += other[f] * along[f]
-            for f in range(k):
-                sums[f] += product * other[f]
+            residual = ratings[m] - offsets[partner[m]] - effect[r]
+            for f in range(len(mine)):
+                residual -= other[f] * mine[f]
+            total += residual
+            square += residual * residual
+        sums[r], squares[r] = total, square
 
 
-@njit(parallel=True, cache=True, fastmath=REORDERED)
-def subtract_products(start, partner, place, others, change, residuals):
-    r"""Take a change of the latent vectors into the residuals: :math:`e_{rc} \leftarrow e_{rc} - q_c^\top d_r`."""
-    k = change.shape[1]
-    for r in prange(len(change)):
-        moved = change[r]
-        for m in range(start[r], start[r + 1]):
-            other = others[partner[m]]
-            product = 0.0
-            for f in range(k):
-                product += other[f] * moved[f]
-            residuals[place[m]] -= product
+@njit(cache=True)
+def group(keys, partners, ratings, n):
+    """Sort ratings by their keys, of which there are n, into compressed lists; those of one key stay in their order."""
+    start = np.zeros(n + 1, np.int64)
+    for key in keys:
+        start[key + 1] += 1
+    for key in range(n):
+        start[key + 1] += start[key]
+    free, partner, values = start.copy(), np.empty_like(partners), np.empty_like(ratings)
+    for m in range(len(keys)):
+        place = free[keys[m]]
+        partner[place], values[place] = partners[m], ratings[m]
+        free[keys[m]] += 1
+    return start, partner, values
 
 
 @njit(cache=True)

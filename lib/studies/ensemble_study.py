@@ -141,16 +141,8 @@ def errors_of_all(
     Returns ``squared/<name>`` and ``absolute/<name>`` (as `lib.experiment.measurements.by_user`) of members and of what joins
     them, and ``costs``, their seconds by name.
     """
-    key, parted = fitted.fit.train.removesuffix("/train"), Split(split, fitted.train, fitted.test)
-    fits = member_fits(members, {key: parted}, **options)
-    made = [{**fit_and_measure(fitted.parts, fit), **fit.labels} for fit in fits]
-    found = stacked(
-        *level_one(made, key, parted, **options),
-        parted,
-        seed=options["seed"],
-        validate=False,
-        timeless=timeless,
-    )
+    parted, level, made = _made(fitted, split, members, options)
+    found = stacked(*level, parted, seed=options["seed"], validate=False, timeless=timeless)
     arrays: dict[str, np.ndarray] = {}
     costs: dict[str, Any] = {}
     for name, one in outcomes(found, made).items():
@@ -162,7 +154,7 @@ def errors_of_all(
 
 def gains_of_all(fitted: Fitted, *, split: str, members: Members, n_resamples: int, **options: int) -> dict:
     """Fit all members and return ``gains``, the rows of `left_out_gains`."""
-    parted, level = _made(fitted, split, members, options)
+    parted, level, _ = _made(fitted, split, members, options)
     gains = left_out_gains(*level, parted, seed=options["seed"], n_resamples=n_resamples)
     return {"gains": gains.to_dict("records")}
 
@@ -173,7 +165,7 @@ def blend_of_all(fitted: Fitted, *, split: str, members: Members, n_resamples: i
     Returns ``errors`` (test RMSE by name), ``weights`` in the blend, ``best`` (a member), ``gap`` (of `gap`, the blend minus
     it) and ``correlations`` of each two members' test errors.
     """
-    parted, level = _made(fitted, split, members, options)
+    parted, level, _ = _made(fitted, split, members, options)
     single, joined = stacked(*level, parted, seed=options["seed"], validate=False)
     best = min(single, key=lambda name: single[name].test_rmse)
     pair = ({"predictions": one.test} for one in (joined["blend"], single[best]))
@@ -187,12 +179,12 @@ def blend_of_all(fitted: Fitted, *, split: str, members: Members, n_resamples: i
 
 def _made(
     fitted: Fitted, split: str, members: Members, options: Mapping[str, int]
-) -> tuple[Split, tuple[LevelOne, Interactions, LevelOne]]:
-    """Fit the members on every part of a split, and return it with its `level_one`."""
+) -> tuple[Split, tuple[LevelOne, Interactions, LevelOne], list[dict[str, Any]]]:
+    """Fit the members on every part of a split, and return it with its `level_one` and the fits."""
     key, parted = fitted.fit.train.removesuffix("/train"), Split(split, fitted.train, fitted.test)
     fits = member_fits(members, {key: parted}, **options)
     made = [{**fit_and_measure(fitted.parts, fit), **fit.labels} for fit in fits]
-    return parted, level_one(made, key, parted, **options)
+    return parted, level_one(made, key, parted, **options), made
 
 
 def outcomes(found: Stacked, fits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,8 @@ from lib.data.feature_groups import feature_groups
 from lib.data.splits import per_user_holdout
 from lib.metrics import rmse
 from lib.models import create
-from lib.models.als_rows import colour_graph
+from lib.models.als_rows import CHUNK, apply_grams, colour_graph, solve_bordered, update_factors
+from lib.models.side_information.als_engine import rating_lists
 from lib.models.side_information.als_projection import Projection
 from lib.models.side_information.side_information_als import SideInformationALS
 from lib.models.side_information.similarity_graph import cosine_graph
@@ -177,18 +178,18 @@ def test_updates_are_those_of_the_written_out_model(small, popularity_shrinkage,
         assert engine.objective() == pytest.approx(slow.objective(), rel=1e-9)
 
     for _ in range(2):
-        engine.users.update_bias(engine.residuals)
+        engine.users.update_bias(engine.items)
         slow.update_bias("user")
         same()
-        engine.items.update_bias(engine.residuals)
+        engine.items.update_bias(engine.users)
         slow.update_bias("item")
         same()
         for side, ours, other in (("user", engine.users, engine.items), ("item", engine.items, engine.users)):
-            ours.update_factors(engine.residuals, other.latent)
+            ours.update_factors(other)
             slow.update_factors(side, np.concatenate(ours.turns))
             same()
             for name in ours.projections:
-                ours.update_projection(name, engine.residuals, other.latent)
+                ours.update_projection(name)
                 slow.update_projection(name)
                 same()
 
@@ -222,41 +223,88 @@ def test_no_step_raises_the_objective(small, combination):
     assert before < first
 
 
-def test_residuals_stay_those_of_the_prediction(small):
+def test_sums_of_ratings_stay_those_of_the_prediction(small):
+    """What a side keeps between its steps is what its residuals and the other side's vectors give at the end."""
     settings = model(groups=ALL_GROUPS, graph_group="genres", feature_biases=True)
     engine = settings.engine(small)
     for _ in range(3):
         engine.sweep()
     settings.n_users_, settings.n_items_ = small.n_users, small.n_items
     settings._take(engine, 3)
-    order = np.lexsort((small.items, small.users))
-    expected = small.ratings[order] - settings.predict(small.users[order], small.items[order])
-    np.testing.assert_allclose(engine.residuals, expected, atol=1e-10)
+    residuals = small.ratings.astype(float) - settings.predict(small.users, small.items)
+    for side, other, codes in (("users", "items", small.users), ("items", "users", small.items)):
+        sums, squares = getattr(engine, side).residuals(getattr(engine, other))
+        np.testing.assert_allclose(sums, np.bincount(codes, residuals, len(sums)), atol=1e-10)
+        np.testing.assert_allclose(squares, np.bincount(codes, residuals**2, len(sums)), atol=1e-10)
+    vectors = np.column_stack([engine.users.latent, np.ones(small.n_users)])[small.users]
+    lower = np.tril_indices(4)
+    for item in range(small.n_items):
+        rated = small.items == item
+        gram = vectors[rated].T @ vectors[rated]
+        np.testing.assert_allclose(engine.items.grams[item], gram[lower], atol=1e-10)
+        np.testing.assert_allclose(engine.items.slopes[item], vectors[rated].T @ residuals[rated], atol=1e-9)
 
 
 @pytest.mark.parametrize("feature_biases", [False, True])
 def test_conjugate_gradients_reach_the_exact_solution(small, feature_biases, monkeypatch):
-    settings = model(groups=("genres", "raters"), feature_biases=feature_biases)
-    engine = settings.engine(small)
+    engine = model(groups=("genres", "raters"), feature_biases=feature_biases).engine(small)
     engine.sweep()
-    others = engine.users.latent
-    if feature_biases:
-        others = np.column_stack([others, np.ones(len(others))])
-    projection = engine.items.projections["raters"]
-    slope = projection._slope(engine.residuals, others)
-    exact = projection.solve_exactly(slope, others)
+    grams, projection = engine.items.grams, engine.items.projections["raters"]
+    slope = projection._slope(engine.items.slopes)
+    exact = projection.solve_exactly(slope, grams)
     monkeypatch.setattr("lib.models.side_information.als_projection.MAX_STEPS", 2000)
     monkeypatch.setattr("lib.models.side_information.als_projection.TOLERANCE", 1e-12)
-    steps = projection.descend(slope, others)
-    np.testing.assert_allclose(steps, exact, atol=1e-9)
+    np.testing.assert_allclose(projection.descend(slope, grams), exact, atol=1e-9)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3, 4, 5, 7, 8, 9, 33])
+def test_the_solver_agrees_with_numpy(k):
+    rng = np.random.default_rng(k)
+    design, right = rng.normal(size=(2 * k, k)), rng.normal(size=k)
+    matrix = design.T @ design + 0.1 * np.eye(k)
+    bordered = np.vstack([np.tril(matrix), right])  # the upper triangle is not looked at
+    solve_bordered(bordered)
+    np.testing.assert_allclose(bordered[-1], np.linalg.solve(matrix, right), rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5])
+def test_rows_longer_than_a_chunk_are_solved_like_short_ones(n):
+    rng = np.random.default_rng(n)
+    k, n_other = 5, 2 * n + 1
+    others, offsets, before = rng.normal(size=(n_other, k)), rng.normal(size=n_other), rng.normal(size=k)
+    partner, ratings = rng.permutation(n_other)[:n].astype(np.int32), rng.normal(size=n).astype(np.float32)
+    own, latent, pull = before[None].copy(), before[None] + 1.0, rng.normal(size=(1, k))
+    grams, slopes = np.empty((1, k * (k + 1) // 2)), np.empty((1, k))
+    lists = np.zeros(1, np.int64), np.array([0, n]), partner, ratings
+    update_factors(
+        *lists, offsets, others, np.full(1, 2.0), pull, np.full(1, 0.3), own, latent, grams, slopes
+    )
+    q, target = others[partner], ratings - offsets[partner] - 0.3 - others[partner] @ np.ones(k)
+    expected = np.linalg.solve(q.T @ q + 2.0 * np.eye(k), q.T @ target + pull[0])
+    np.testing.assert_allclose(own[0], expected, rtol=1e-9)
+    np.testing.assert_allclose(latent[0], expected + 1.0, rtol=1e-9)
+    np.testing.assert_allclose(slopes[0], q.T @ (target - q @ expected), atol=1e-9)
+    out = np.empty((1, k))
+    apply_grams(grams, own, out)
+    np.testing.assert_allclose(out[0], q.T @ (q @ expected), atol=1e-9)
+
+
+def test_lists_hold_every_rating_in_order(small):
+    shuffled = small.take(np.random.default_rng(0).permutation(len(small)))
+    for kind, lists, partner in zip(("user", "item"), rating_lists(shuffled), ("item", "user"), strict=True):
+        mine, theirs = getattr(small, f"{kind}s"), getattr(small, f"{partner}s")
+        order = np.lexsort((theirs, mine))
+        assert np.array_equal(lists.partner, theirs[order]) and np.array_equal(
+            lists.values, small.ratings[order]
+        )
+        assert np.array_equal(np.diff(lists.start), getattr(small, f"{kind}_counts"))
+        assert lists.partner.dtype == np.int32 and lists.values.dtype == np.float32
 
 
 def test_large_groups_go_by_conjugate_gradients_and_small_ones_exactly(small):
     engine = model(groups=("genres", "raters")).engine(small)
     assert engine.items.projections["genres"].exact
-    many = sparse.csr_array(np.ones((small.n_items, 33)))
-    other = engine.users.ratings
-    assert not Projection(many, 3, 1.0, engine.items.ratings, other).exact
+    assert not Projection(sparse.csr_array(np.ones((small.n_items, 33))), 3, 1.0).exact
 
 
 def test_the_number_of_threads_does_not_change_a_bit(small):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from scipy import linalg, sparse
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions
-from lib.models.als_rows import solve_ridge
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
 from lib.models.lists.item_weights import as_ones, check, implicit_matrix
@@ -137,17 +136,12 @@ class ImplicitALS(Recommender):
         rows = as_ones(histories, self)
         items = self.item_embeddings_.astype(np.float64)
         with threadpool_limits(1, user_api="blas"):
-            # With Y'Y + l2 I = L L' and z = inv(L) y, what is shared by all users becomes the identity: a ridge
-            # regression on the history alone is left, and products of L'x and z are the scores.
-            gram = items.T @ items
-            gram[np.diag_indices_from(gram)] += self.l2
-            lower = linalg.cholesky(gram, lower=True)
-            whitened = np.ascontiguousarray(linalg.solve_triangular(lower, items.T, lower=True).T)
+            shared = items.T @ items + self.l2 * np.eye(self.n_factors)
             users = np.empty((rows.shape[0], self.n_factors))
             start, films = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
-            solve_users(start, films, whitened, self.alpha, users)
-            users[np.diff(rows.indptr) == 0] = lower.T @ self.mean_user_
-            return users @ whitened.T
+            solve_users(start, films, items, shared, self.alpha, users)
+            users[np.diff(rows.indptr) == 0] = self.mean_user_
+            return users @ items.T
 
     @property
     def n_parameters_(self) -> int:
@@ -160,15 +154,11 @@ class ImplicitALS(Recommender):
 
 
 @njit(parallel=True, cache=True)
-def solve_users(start, films, whitened, alpha, out):
-    r"""Solve :math:`(I + \alpha F^\top F) w = (1 + \alpha) F^\top 1` for each row, F being the rows' films of `whitened`.
+def solve_users(start, films, items, shared, alpha, out):
+    r"""Solve :math:`(S + \alpha F^\top F) x = (1 + \alpha) F^\top 1` for each row, S being `shared` and F the row's `items`.
 
-    Row r has the films ``films[start[r]:start[r + 1]]``, and w, or zeros where it has none, goes into ``out[r]``.
+    Row r has the films ``films[start[r]:start[r + 1]]``, and x goes into ``out[r]``.
     """
     for r in prange(len(out)):
-        n = start[r + 1] - start[r]
-        if n == 0:
-            out[r] = 0.0
-            continue
-        design = whitened[films[start[r] : start[r + 1]]]
-        out[r] = solve_ridge(design, np.full(n, (1.0 + alpha) / alpha), 1.0 / alpha, np.zeros(0))
+        design = items[films[start[r] : start[r + 1]]]
+        out[r] = np.linalg.solve(shared + alpha * (design.T @ design), (1.0 + alpha) * design.sum(axis=0))

@@ -165,12 +165,10 @@ class SideInformationALS(Recommender):
             if self.graph_strength > 0:
                 features = found[self.graph_group].matrix
                 graph = cosine_graph(features, top_k=self.graph_neighbours, epsilon=self.graph_epsilon)
-        residuals, users, items = rating_lists(train)
-        self.mean_ = np.float64(residuals.mean())
-        residuals -= self.mean_
+        self.mean_ = np.float64(train.ratings.mean(dtype=np.float64))
         rng = np.random.default_rng(self.seed)
         sides = []
-        for kind, ratings, other in (("user", users, items), ("item", items, users)):
+        for kind, ratings in zip(("user", "item"), rating_lists(train), strict=True):
             counts = np.diff(ratings.start)
             factors = rng.normal(0.0, self.initial_scale, (len(counts), self.n_factors))
             factors[counts == 0] = 0.0
@@ -179,7 +177,7 @@ class SideInformationALS(Recommender):
                 ridges /= np.sqrt(counts + 1.0)
             side = Side(
                 ratings,
-                other,
+                self.mean_,
                 factors,
                 ridges=ridges,
                 bias_penalty=getattr(self, f"{kind}_bias_penalty"),
@@ -189,7 +187,7 @@ class SideInformationALS(Recommender):
                 strength=self.graph_strength,
             )
             sides.append(side)
-        return Engine(residuals, *sides)
+        return Engine(*sides)
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cold user or item is predicted from its features."""
@@ -218,11 +216,12 @@ class SideInformationALS(Recommender):
 
     # -- inside ----------------------------------------------------------------------------------------------------
     def _iterate(self, engine: Engine, validation: Interactions | None) -> None:
-        objective, errors, kept = [], [], None
+        objective, errors, kept, sums = [], [], None, None
         for iteration in range(1, self.n_iterations + 1):
-            engine.sweep(projections=(iteration - 1) % self.update_projections_every == 0)
+            engine.sweep(projections=(iteration - 1) % self.update_projections_every == 0, sums=sums)
             if validation is None:
-                objective.append(engine.objective())
+                reached, sums = engine.summed()
+                objective.append(reached)
                 continue
             self._take(engine, iteration)
             predicted = self.scale_.clip(self.predict(validation.users, validation.items))
@@ -231,7 +230,7 @@ class SideInformationALS(Recommender):
                 kept = {name: value for name, value in vars(self).items() if name.endswith("_")}
             if iteration >= self.min_iterations and errors[-2:][0] - errors[-1] < self.tolerance:
                 break
-        if not np.isfinite(engine.residuals).all():
+        if not np.isfinite(objective[-1] if objective else engine.objective()):
             raise FloatingPointError("SideInformationALS: the residuals are not finite; raise the penalties")
         if kept is None:
             self._take(engine, self.n_iterations)
