@@ -301,6 +301,17 @@ def test_lists_hold_every_rating_in_order(small):
         assert lists.partner.dtype == np.int32 and lists.values.dtype == np.float32
 
 
+def test_sums_that_are_known_already_change_no_bit(small):
+    known, plain = model().engine(small), model().engine(small)
+    for engine in (known, plain):
+        engine.sweep()
+    objective, sums = known.summed()
+    assert objective == plain.objective()
+    known.sweep(sums=sums)
+    plain.sweep()
+    assert known.items.latent.tobytes() == plain.items.latent.tobytes()
+
+
 def test_large_groups_go_by_conjugate_gradients_and_small_ones_exactly(small):
     engine = model(groups=("genres", "raters")).engine(small)
     assert engine.items.projections["genres"].exact
