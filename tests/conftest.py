@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import numpy as np
@@ -10,8 +11,16 @@ import pytest
 
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # before numpy loads: parallel tests must not fight over cores
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # nor burn them: Numba's threads sleep between loops
 
 from lib.data.interactions import Interactions  # noqa: E402
+
+
+def pytest_collection_finish(session):
+    """Spare garbage collections, of which each measured fit begins with one, what all tests' modules hold."""
+    gc.collect()
+    gc.freeze()
+
 
 GENRES = ("Action", "Comedy", "Drama", "Film-Noir")
 

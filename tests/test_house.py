@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -24,7 +25,8 @@ ROOMS = (
 """From the ground up: a room imports itself and the rooms before it."""
 
 
-def _modules() -> dict[str, set[str]]:
+@cache
+def modules() -> dict[str, set[str]]:
     """Return what each module of lib imports of it, wherever in the file the import stands."""
     paths = {}
     for path in sorted((ROOT / "lib").rglob("*.py")):
@@ -44,12 +46,9 @@ def _modules() -> dict[str, set[str]]:
     return found
 
 
-MODULES = _modules()
-
-
 def test_no_file_lies_loose():
     assert [path.name for path in (ROOT / "lib").glob("*.py")] == ["__init__.py"]
-    assert {name.split(".")[1] for name in MODULES if "." in name} == set(ROOMS)
+    assert {name.split(".")[1] for name in modules() if "." in name} == set(ROOMS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -63,7 +62,7 @@ def test_imports_point_downwards(room):
     above = set(ROOMS[ROOMS.index(room) + 1 :])
     wrong = [
         f"{name} imports {other}"
-        for name, others in MODULES.items()
+        for name, others in modules().items()
         if name.split(".")[1:2] == [room]
         for other in others
         if other.split(".")[1:2] and other.split(".")[1] in above
@@ -73,7 +72,7 @@ def test_imports_point_downwards(room):
 
 def test_no_module_imports_itself_through_others():
     try:
-        list(TopologicalSorter(MODULES).static_order())
+        list(TopologicalSorter(modules()).static_order())
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -86,12 +85,11 @@ def test_what_takes_long_goes_on_in_a_cluster_of_its_own(monkeypatch):
     assert run([Job(number, seconds=0.3) for number in range(2)])[1]["process"] == os.getpid(), "the last one"
 
 
-def test_bits_are_the_same_wherever_a_job_runs(local, planted, monkeypatch, tmp_path):
+def test_bits_are_the_same_wherever_a_job_runs(local, commanded, planted, monkeypatch):
     jobs = [Job(number, kind) for kind in ("svd", "matmul") for number in range(2)]
-    with commands(tmp_path) as address:
-        elsewhere = run([*jobs, Job(0, "threads")], {"train": planted, "base": 0}, address=address)
-        assert os.getpid() not in {found["process"] for found in elsewhere.values()}
-        assert set(elsewhere.pop(4)["threads"]) == {1}
+    elsewhere = run([*jobs, Job(0, "threads")], {"train": planted, "base": 0}, address=commanded)
+    assert os.getpid() not in {found["process"] for found in elsewhere.values()}
+    assert set(elsewhere.pop(4)["threads"]) == {1}
     monkeypatch.setenv(cluster.ADDRESS, local)
     on_workers = run(jobs, {"train": planted})
     monkeypatch.delenv(cluster.ADDRESS)
@@ -123,10 +121,13 @@ def test_jobs_of_what_started_first_are_done_first(local, monkeypatch):
     assert done[last + 1 :] == [-2.0] * (27 - last) and 27 - last >= 6, done
 
 
-@contextmanager
-def commands(folder):
-    """A scheduler and two workers, as a user starts them with Dask's own commands in a shell where nothing is set."""
-    dask, file = [sys.executable, "-m", "dask"], folder / "scheduler.json"
+@pytest.fixture(scope="module")
+def commanded(tmp_path_factory):
+    """A scheduler and two workers, as a user starts them with Dask's own commands in a shell where nothing is set.
+
+    The last test to ask for them kills the scheduler.
+    """
+    dask, file = [sys.executable, "-m", "dask"], tmp_path_factory.mktemp("commanded") / "scheduler.json"
     shell = {
         "cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL,
         "env": {name: value for name, value in os.environ.items() if name not in BEFORE_START},
@@ -269,15 +270,15 @@ def pretend(code):
     alone.identity()["lib"] = code
 
 
-def test_a_scheduler_that_is_not_there_or_goes_away(monkeypatch, tmp_path):
+def test_a_scheduler_that_is_not_there_or_goes_away(commanded, monkeypatch):
     monkeypatch.setattr(driver, "REACHED_IN", 1)
     with pytest.raises(NoCluster, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
         run([Job(1)], address="tcp://127.0.0.1:1")
-    with commands(tmp_path) as address, pytest.raises(NoCluster, match=address):
+    with pytest.raises(NoCluster, match=commanded):
         for _ in run_jobs(
-            work, [Job(0), Job(1, seconds=60), Job(2, seconds=60)], {"base": 1}, address=address
+            work, [Job(0), Job(1, seconds=60), Job(2, seconds=60)], {"base": 1}, address=commanded
         ):  # fmt: skip
-            os.kill(connected(address).run_on_scheduler(os.getpid), signal.SIGKILL)
+            os.kill(connected(commanded).run_on_scheduler(os.getpid), signal.SIGKILL)
 
 
 # -- slots ---------------------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_pruned_trials_stop_early_and_are_never_best(store, parts):
 def _killed(folder, parts, log):
     os.environ[records.FOLDERS] = str(folder)
     searching.STARTUP_TRIALS = 10
-    run(parts, fixed={"log": str(log), "wait": 0.02})
+    run(parts, 24, fixed={"log": str(log), "wait": 0.02})
 
 
 def test_a_killed_search_ends_as_one_that_was_not(store, parts, monkeypatch):
@@ -102,10 +102,10 @@ def test_a_killed_search_ends_as_one_that_was_not(store, parts, monkeypatch):
     before = traces(log)
     assert before >= 20
     monkeypatch.setenv(records.FOLDERS, str(store / "killed"))
-    resumed = run(parts, fixed={"log": str(log), "wait": 0.02})
+    resumed = run(parts, 24, fixed={"log": str(log), "wait": 0.02})
     after = traces(log)
     monkeypatch.setenv(records.FOLDERS, str(store / "unbroken"))
-    unbroken = run(parts, fixed={"log": str(log), "wait": 0.02})
+    unbroken = run(parts, 24, fixed={"log": str(log), "wait": 0.02})
     same(resumed, unbroken)
     assert after < traces(log) - after + 3, "what was finished before the kill was not made again"
 
@@ -169,7 +169,7 @@ def test_divergence_fails_a_trial_and_a_mistake_the_search(store, parts):
 
 
 def test_history_importance_and_text(store, parts):
-    found = run(parts, 40)
+    found = run(parts, 24)
     history = found.history()
     assert (history["best"].dropna().diff().dropna() <= 0).all()
     assert history["best"].iloc[-1] == found.best["score"]

@@ -71,7 +71,7 @@ class Still:
         return self.start.normal(*args)
 
     def standard_normal(self, size=None, dtype=float):
-        return np.zeros(size or ()) if size else 0.0
+        return np.zeros(size, dtype) if size else 0.0
 
     def gamma(self, shape):
         return shape
@@ -88,7 +88,7 @@ def test_weights_settle_on_the_ridge_solution_where_every_draw_is_the_mean():
     chain.errors = chain.scores() - ratings
     for _ in range(400):
         for part in chain.parts:
-            part.draw_weights(precisions, means, np.zeros(len(part.weights)), alpha, chain.errors)
+            part.draw_weights(precisions, means, np.zeros(len(part.weights), np.float32), alpha, chain.errors)
     x = design(sides, groups)
     groups_of = np.concatenate([part.groups for part in chain.parts])
     left = alpha * x.T @ x + np.diag(precisions[groups_of])

@@ -29,7 +29,7 @@ def problem():
 
 @pytest.fixture(scope="module")
 def observed(problem):
-    rows, columns = np.nonzero(problem[1])
+    rows, columns = np.argwhere(problem[1]).T.astype(np.int32)  # as in the matrix of ratings
     return ObservedEntries(sparse.csr_array((problem[0][problem[1]], (rows, columns)), shape=SHAPE))
 
 
@@ -41,8 +41,11 @@ def oracle(values, mask, shrinkage, iterations=4000):
     """Soft-Impute as published: fill with the last fit, decompose whole, lower every singular value."""
     Z = np.zeros_like(values)
     for _ in range(iterations):
+        before = Z
         U, s, V = np.linalg.svd(np.where(mask, values, Z), full_matrices=False)
         Z = (U * np.maximum(s - shrinkage, 0)) @ V
+        if np.abs(Z - before).max() < 1e-12:
+            break
     return Z
 
 

@@ -25,7 +25,7 @@ def some_rows(n_rows=6, n_columns=11, density=0.5, seed=0, dtype=np.float64):
     rng = np.random.default_rng(seed)
     rated = rng.random((n_rows, n_columns)) < density
     rated[2], rated[:, 4], rated[0, 0] = False, False, True
-    rows, columns = np.nonzero(rated)
+    rows, columns = np.argwhere(rated).T.astype(np.int32)  # as in the matrix of ratings
     values = rng.normal(size=len(rows)).astype(dtype)
     values[0] = 0.0
     return sparse.csr_array((values, (rows, columns)), shape=rated.shape)

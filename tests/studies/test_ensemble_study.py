@@ -25,6 +25,7 @@ from lib.studies.ensemble_study import (
     stacked,
     whole_fit,
 )
+from lib.studies.stacking import BOOSTING
 from tests.conftest import planted_interactions
 
 KNOWN = chosen_from(only=["timesvdpp", "bias"])
@@ -34,6 +35,11 @@ CHOICES = {
     "bias": {"parameters": {"user_regularisation": 2.0}, "n_epochs": None},
 }
 OPTIONS = {"n_folds": 3, "n_parts": 3, "seed": 1}
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setitem(BOOSTING, "max_iter", 50)
 
 
 @pytest.fixture(scope="module")

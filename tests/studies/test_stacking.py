@@ -5,7 +5,7 @@ import pytest
 
 from lib.data.interactions import RatingScale
 from lib.metrics.rating import rmse
-from lib.studies.stacking import LevelOne, Stack, cross_validated
+from lib.studies.stacking import BOOSTING, LevelOne, Stack, cross_validated
 
 SCALE = RatingScale(1, 5)
 
@@ -69,7 +69,8 @@ def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not(mon
     assert rmse(truth + helpful, stack.predict(data)) < 0.4
 
 
-def test_the_same_seed_gives_the_same_bits():
+def test_the_same_seed_gives_the_same_bits(monkeypatch):
+    monkeypatch.setitem(BOOSTING, "max_iter", 50)
     predictions, truth = members(seed=5)
     data = LevelOne(predictions)
     first, second = (Stack(SCALE, seed=7).fit(data, truth).predict(data) for _ in range(2))
