@@ -175,7 +175,7 @@ def test_our_figures_stand_beside_the_published_ones_of_the_same_metric():
 def test_starved_and_active_users_are_compared_by_the_same_errors(split):
     fitted = Bias().fit(split.train), GlobalMean().fit(split.train)
     good, bad = ({"predictions": m.predict(split.test.users, split.test.items)} for m in fitted)
-    levels = np.where(np.arange(split.train.n_users) < 10, 2, -1)
+    levels = np.where(np.arange(split.train.n_users) < 30, 2, -1)
     models = {"bias": [good], "global_mean": [bad]}
     draws = [(split.train, levels)]
     errors, gaps = errors_of_starved(models, draws, split.test, ["global_mean"], n_resamples=50)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
@@ -153,12 +152,12 @@ class ImplicitALS(Recommender):
         return lookup(self.user_embeddings_, codes, self.mean_user_).astype(np.float64)
 
 
-@njit(parallel=True, cache=True)
 def solve_users(start, films, items, shared, alpha, out):
     r"""Solve :math:`(S + \alpha F^\top F) x = (1 + \alpha) F^\top 1` for each row, S being `shared` and F the row's `items`.
 
-    Row r has the films ``films[start[r]:start[r + 1]]``, and x goes into ``out[r]``.
+    Row r has the films ``films[start[r]:start[r + 1]]``, and x goes into ``out[r]``. Numba would take 14 s to compile this,
+    and then a quarter less time.
     """
-    for r in prange(len(out)):
+    for r in range(len(out)):
         design = items[films[start[r] : start[r + 1]]]
         out[r] = np.linalg.solve(shared + alpha * (design.T @ design), (1.0 + alpha) * design.sum(axis=0))
