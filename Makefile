@@ -13,7 +13,8 @@ help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
 
 # uv where the machine has it (a quarter of the time), pip otherwise; the same lock and the same hashes either way.
-# Packages are compiled once, here: a process that may not keep what it compiles would do so each time (TensorFlow: 13 s).
+# Packages are compiled once, here, by all cores: a process that may not keep what it compiles would do so each time
+# (TensorFlow: 13 s). Where that fails, Python does it by itself.
 # The lock is whole, so nothing is resolved again: pip would otherwise stumble over extras (coverage[toml]) that the lock
 # pins without naming them.
 $(READY): requirements.txt pyproject.toml
@@ -24,7 +25,8 @@ $(READY): requirements.txt pyproject.toml
 	    uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements.txt && \
 	    uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
 	else \
-	    $(BIN)/python -m pip install --quiet --compile --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
+	    $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
+	    { $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true ; } && \
 	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $@
