@@ -12,7 +12,8 @@ CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
 
-# uv where the machine has it (a quarter of the time), pip otherwise; the same lock and the same hashes either way.
+# uv installs in half the time: the machine's, or the lock's, told where pip finds packages. Where it can't, pip does all of
+# it: the same lock and the same hashes either way.
 # Packages are compiled once, here, by all cores: a process that may not keep what it compiles would do so each time
 # (TensorFlow: 13 s). Where that fails, Python does it by itself.
 # The lock is whole, so nothing is resolved again: pip would otherwise stumble over extras (coverage[toml]) that the lock
@@ -21,14 +22,20 @@ $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "This project needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Name another one: make PYTHON=python3.12 report" % v)'
 	@echo "Setting up $(VENV) from requirements.txt (a few minutes, once)"
 	$(PYTHON) -m venv --clear $(VENV)
-	@if command -v uv >/dev/null 2>&1; then \
-	    uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r requirements.txt && \
-	    uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
-	else \
-	    $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes --no-deps -r requirements.txt && \
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; pip="$(BIN)/python -m pip --quiet --disable-pip-version-check"; \
+	asked() { $$pip config get "global.$$1" 2>/dev/null || true; }; \
+	command -v uv >/dev/null 2>&1 || { sed -n '/^uv==/,/^    # /p' requirements.txt > $(VENV)/uv.txt && \
+	    $$pip install --require-hashes --no-deps -r $(VENV)/uv.txt ; } || true ; \
+	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(asked index-url)}}" ; \
+	export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$(asked extra-index-url)}}" ; \
+	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(asked find-links)}}" ; \
+	cert="$${SSL_CERT_FILE:-$${PIP_CERT:-$$(asked cert)}}" ; [ -z "$$cert" ] || export SSL_CERT_FILE="$$cert" ; \
+	into="--quiet --no-config --python $(BIN)/python --no-deps" ; \
+	{ uv pip install $$into --compile-bytecode --require-hashes -r requirements.txt && \
+	    uv pip install $$into --no-build-isolation -e . ; } || \
+	{ $$pip install --no-compile --require-hashes --no-deps -r requirements.txt && \
 	    { $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true ; } && \
-	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
-	fi
+	    $$pip install --no-deps --no-build-isolation -e . ; }
 	@touch $@
 
 install: $(READY)    ## Set up .venv with everything that the project needs
