@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from lib.data.interactions import Interactions
 
@@ -63,11 +63,11 @@ def moment_features(
     return np.hstack([bins, similar, _of_train(train, asked)])
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _bins(starts, times, residuals, ratings, users, asked_times, edges):
     n, n_bins = len(users), len(edges) - 1
     found = np.zeros((n, 3 * n_bins + 5))
-    for row in prange(n):
+    for row in range(n):
         low, high, time = starts[users[row]], starts[users[row] + 1], asked_times[row]
         nearest = np.inf
         before = 0
@@ -94,11 +94,11 @@ def _bins(starts, times, residuals, ratings, users, asked_times, edges):
     return found
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _similar(starts, times, items, residuals, directions, users, asked_items, asked_times, decays, powers):
     n, n_kinds, n_decays = len(users), len(decays) * len(powers), len(decays)
     found = np.zeros((n, 2 * n_kinds))
-    for row in prange(n):
+    for row in range(n):
         item, time = asked_items[row], asked_times[row]
         for place in range(starts[users[row]], starts[users[row] + 1]):
             cosine = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from scipy import sparse
 from scipy.special import ndtr
 
@@ -48,7 +48,7 @@ class SampledMachine(Recommender):
         return int(self.n_drawn_)
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def pair_scores(users, items, moments, means, effects, latent):
     """Score pairs in every sample, shape (n, n_samples).
 
@@ -61,7 +61,7 @@ def pair_scores(users, items, moments, means, effects, latent):
     n, n_samples, n_factors = len(users), len(means), user_latent.shape[2]
     n_moments = moments.shape[1]
     scores = np.empty((n, n_samples))
-    for row in prange(n):
+    for row in range(n):
         user, item = users[row], items[row]
         has_user = 0 <= user < len(user_effects)
         has_item = 0 <= item < len(item_effects)

@@ -123,7 +123,8 @@ class TimedFactorisationMachine(SampledMachine):
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times by the mean over samples; without `times` at a moment that no rating is near."""
-        users, items = self._pairs(users, items, times)
+        # One type to compile.
+        users, items = (codes.astype(np.int64) for codes in self._pairs(users, items, times))
         moments = self._moments(users, None if times is None else np.atleast_1d(times))
         effects = self.user_effects_, self.item_effects_, self.moment_effects_
         latent = self.user_latent_, self.item_latent_, self.moment_latent_

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
@@ -199,14 +199,14 @@ def weigh(item, rated, similar, chosen, moments, weights):
     minimise_quadratic(among, with_item, weights, slope)
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def add_up(users, starts, items, user_starts, user_items, residuals, similarities, moments, k, out):
     r"""Add up :math:`\sum_j \theta_{ij} (r_{uj} - b_{uj})` for the films asked of each user.
 
     Those of ``users[a]`` are ``items[starts[a] : starts[a + 1]]``; `user_starts`, `user_items` and `residuals` are the
     training ratings less the baseline. `out`, as long as `items`, is overwritten; 0 for a pair without neighbours.
     """
-    for a in prange(len(users)):
+    for a in range(len(users)):
         low, high = user_starts[users[a]], user_starts[users[a] + 1]
         rated = user_items[low:high]
         n = high - low

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
 from lib.models.latent.correlation_neighbours import RatedNeighbours
-from lib.models.latent.item_similarity import CHUNK, add_common, compressed
+from lib.models.latent.item_similarity import add_common, compressed
 
 
 class InterpolatedNeighbours(RatedNeighbours):
@@ -90,19 +90,18 @@ def shrunk_moments(train: Interactions, values: np.ndarray, shrinkage: float) ->
     return sums
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _fill_moments(by_item, by_user, values, sums, counts, n_pairs, totals):
     """Fill the sums of products and the numbers of common raters; by film, how many others share one, and their means."""
     n_items = len(by_item[0]) - 1
-    for chunk in prange((n_items + CHUNK - 1) // CHUNK):
-        work, touched = np.zeros((n_items, 6)), np.empty(n_items, np.int32)
-        for film in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_items)):
-            sums[film], counts[film] = 0.0, 0.0
-            n_touched = add_common(film, by_item, by_user, values, work, touched)
-            for t in range(n_touched):
-                row = work[touched[t]]
-                sums[film, touched[t]], counts[film, touched[t]] = row[1], row[0]
-                if touched[t] != film:
-                    n_pairs[film] += 1
-                    totals[film] += row[1] / row[0]
-                row[:] = 0.0
+    work, touched = np.zeros((n_items, 6)), np.empty(n_items, np.int32)
+    for film in range(n_items):
+        sums[film], counts[film] = 0.0, 0.0
+        n_touched = add_common(film, by_item, by_user, values, work, touched)
+        for t in range(n_touched):
+            row = work[touched[t]]
+            sums[film, touched[t]], counts[film, touched[t]] = row[1], row[0]
+            if touched[t] != film:
+                n_pairs[film] += 1
+                totals[film] += row[1] / row[0]
+            row[:] = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from lib.data.interactions import Interactions
 from lib.models.baselines.bias import Bias
@@ -127,9 +127,6 @@ def _checked(shrinkage: float) -> float:
     return float(shrinkage)
 
 
-CHUNK = 16
-"""Films that share one workspace; chunks are what threads take."""
-
 FLAT = 1e-10
 """Share of a sum of squares below which a variance is rounding, so that the ratings do not vary."""
 
@@ -185,37 +182,35 @@ def similarities_of(film, by_item, by_user, values, shrinkage, common_mean, sums
     return n_touched
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _fill_rows(by_item, by_user, values, shrinkage, out):
     n_items = len(by_item[0]) - 1
-    for chunk in prange((n_items + CHUNK - 1) // CHUNK):
-        sums = np.zeros((n_items, 6))
-        touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
-        for film in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_items)):
-            row = out[film]
-            row[:] = 0.0
-            n = similarities_of(film, by_item, by_user, values, shrinkage, False, sums, touched, similar)
-            for t in range(n):
-                row[touched[t]] = similar[t]
-            row[film] = 0.0
+    sums = np.zeros((n_items, 6))
+    touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
+    for film in range(n_items):
+        row = out[film]
+        row[:] = 0.0
+        n = similarities_of(film, by_item, by_user, values, shrinkage, False, sums, touched, similar)
+        for t in range(n):
+            row[touched[t]] = similar[t]
+        row[film] = 0.0
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _fill_lists(by_item, by_user, values, low, shrinkage, common_mean, nearest, similar_out, lengths):
-    n_items, n_rows, k = len(by_item[0]) - 1, len(lengths), nearest.shape[1]
-    for chunk in prange((n_rows + CHUNK - 1) // CHUNK):
-        sums = np.zeros((n_items, 6))
-        touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
-        for row in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_rows)):
-            n = similarities_of(
-                low + row, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
-            )
-            for t in range(n):
-                if touched[t] == low + row:  # the film itself gives its place to the last
-                    n -= 1
-                    touched[t], similar[t] = touched[n], similar[n]
-                    break
-            lengths[row] = take_best(touched[:n], similar[:n], k, nearest[row], similar_out[row])
+    n_items, k = len(by_item[0]) - 1, nearest.shape[1]
+    sums = np.zeros((n_items, 6))
+    touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
+    for row in range(len(lengths)):
+        n = similarities_of(
+            low + row, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
+        )
+        for t in range(n):
+            if touched[t] == low + row:  # the film itself gives its place to the last
+                n -= 1
+                touched[t], similar[t] = touched[n], similar[n]
+                break
+        lengths[row] = take_best(touched[:n], similar[:n], k, nearest[row], similar_out[row])
 
 
 @njit(cache=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from scipy import sparse
 
 from lib.models.selection import kth_largest
@@ -36,8 +36,11 @@ def _build(indptr: bytes, indices: bytes, data: bytes, shape: tuple[int, int], t
     top_k = min(top_k, max(shape[0] - 1, 1))
     lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
     unit = sparse.csr_array(sparse.diags_array(1.0 / np.where(lengths > 0, lengths, 1.0)) @ features)
-    by_row, by_column = ((m.indptr, m.indices, m.data) for m in (unit, sparse.csc_array(unit)))
-    neighbours, similarities, counts = _nearest(*by_row, *by_column, top_k, epsilon)
+    # One type of index, whatever scipy chose: each takes seconds to compile.
+    both: list[np.ndarray] = []
+    for m in (unit, sparse.csc_array(unit)):
+        both += [m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data]
+    neighbours, similarities, counts = _nearest(*both, top_k, epsilon)
     kept = np.arange(top_k) < counts[:, None]
     entries = (
         similarities[kept].astype(np.float64),
@@ -51,14 +54,14 @@ def _build(indptr: bytes, indices: bytes, data: bytes, shape: tuple[int, int], t
     return graph
 
 
-@njit(parallel=True, cache=True)
+@njit(cache=True)
 def _nearest(indptr, indices, data, column_pointers, column_rows, column_data, top_k, epsilon):
     """Find each row's `top_k` largest products with the others, ties to the lower index."""
     n = len(indptr) - 1
     neighbours = np.zeros((n, top_k), np.int32)
     similarities = np.zeros((n, top_k), np.float32)
     counts = np.zeros(n, np.int64)
-    for i in prange(n):
+    for i in range(n):
         products = np.zeros(n, np.float32)  # single precision: what differs by rounding only counts as a tie
         for t in range(indptr[i], indptr[i + 1]):
             f = indices[t]
