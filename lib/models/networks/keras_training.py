@@ -30,6 +30,7 @@ for _name, _value in (
 import keras  # noqa: E402
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at each new network's first step
+gc.freeze()  # what the backend is made of stays: each search for garbage would go through it, a second at a time
 
 STREAM_BYTES = 100_000_000
 """Shuffled copies of the data, one an epoch, that are laid out in memory at a time."""
@@ -175,7 +176,8 @@ def compiled(network: keras.Model, form: tuple, steps: int) -> keras.Model:
         return kept
     while len(_kept) >= KEPT:
         del _kept[next(iter(_kept))]
-    keras.backend.clear_session()  # drops the graphs of networks that are no longer kept
+    # Drops the graphs of networks that are no longer kept; to look for garbage takes seconds, and Python does it by itself.
+    keras.backend.clear_session(free_memory=False)
     network.compile(
         optimizer=keras.optimizers.Adam(),
         loss="mean_squared_error",
