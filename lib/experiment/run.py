@@ -17,12 +17,7 @@ from lib.experiment.records import Record
 
 
 def run_fits(
-    fits: Sequence[Fit],
-    parts: Parts,
-    *,
-    here: bool = False,
-    keep: str = "",
-    progress: Progress | None = None,
+    fits: Sequence[Fit], parts: Parts, *, here: bool = False, keep: str = "", progress: Progress | None = None
 ) -> list[Record]:
     """Return the records of some fits, in their order; those that are not in the store are made.
 
@@ -88,11 +83,12 @@ class Progress:
 
     def _tell(self) -> None:
         gone = time.perf_counter() - self.start
-        left = gone / self.done * (self.total - self.done) if self.done else None  # by the pace so far
+        # By the pace so far; the first may have waited for a core, or for a compiler.
+        left = gone / self.done * (self.total - self.done) if 10 * self.done >= self.total else None
         if self._file is not None:
             told = {"done": self.done, "total": self.total, "seconds_left": left, "what": self.what}
             write_json(self._file, told)
-        elif self.done:
+        elif left is not None:
             self._line(f"{self.done} of {self.total} {self.what}, about {left:.0f} s left")
 
 

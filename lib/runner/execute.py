@@ -222,7 +222,8 @@ def _engine(request: Request, scratch: Path) -> type:
                 place.cell = order.get(cell.get("id"), place.cell)
                 entered(cell, cell_index, **kw)
 
-            nb_man.cell_start = cell_start
+            # Papermill writes the whole notebook at each cell's start and end; once is enough, at the end, whatever that is.
+            nb_man.cell_start, write, nb_man.save = cell_start, nb_man.save, lambda **_: None
             client = Client(
                 nb_man,
                 kernel_name=kernel_name,
@@ -230,7 +231,10 @@ def _engine(request: Request, scratch: Path) -> type:
                 timeout=options.get("execution_timeout"),
                 startup_timeout=options.get("start_timeout"),
             )
-            return client.execute()
+            try:
+                return client.execute()
+            finally:
+                nb_man.save = write
 
     return Engine
 

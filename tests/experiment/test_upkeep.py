@@ -163,3 +163,12 @@ def test_progress_goes_to_the_runner_or_into_a_line(tmp_path, monkeypatch, capsy
     assert (told["done"], told["total"], told["what"]) == (1, 3, "fits")
     assert told["seconds_left"] >= 0
     assert capsys.readouterr().out == ""
+
+
+def test_the_first_of_many_fits_says_nothing_of_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPORT_RUN_FOLDER", str(tmp_path))
+    progress = Progress(20, "fits")
+    progress.step()
+    assert json.loads((tmp_path / "fits.json").read_text())["seconds_left"] is None
+    progress.step()
+    assert json.loads((tmp_path / "fits.json").read_text())["seconds_left"] >= 0
