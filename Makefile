@@ -72,8 +72,8 @@ format: $(READY)     ## Mend what can be mended of it
 bench: $(READY)      ## Measure speed against the peers (minutes) into reports/data/benchmarks.csv
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lock:                ## Resolve requirements.in into requirements.txt and environment.yml (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+lock:                ## Resolve requirements.in into requirements.txt and environment.yml
+	PATH="$(CURDIR)/$(BIN):$$PATH" uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	    --no-emit-index-url --no-header --exclude-newer $(CUTOFF) requirements.in -o requirements.txt
 	$(PYTHON) -m lib.report.environment
 
