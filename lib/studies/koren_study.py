@@ -228,7 +228,7 @@ def compare_on_folds(
 
     `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means
     over folds, ``spread`` is the RMSE's standard deviation, and ``gap`` the largest difference to scikit-surprise's
-    predictions, NaN where the settings are not the same. Empty without folds.
+    predictions, NaN at other settings. Empty without folds. The project keeps these fits.
     """
     columns = ["name", "model", "rmse", "spread", "seconds", "gap"]
     if not n_folds:
@@ -241,7 +241,7 @@ def compare_on_folds(
             labels = {"name": name, "model": words, "fold": fold}
             fit = Fit(model, parameters, train=f"{fold}/train", test=f"{fold}/test", labels=labels)
             fits.append(replace(fit, **{**options, "measure": {**measure, **options.get("measure", {})}}))
-    table = pd.DataFrame(run_fits(fits, parts_of(folds)))
+    table = pd.DataFrame(run_fits(fits, parts_of(folds), keep="koren"))
     theirs = table.set_index(["name", "fold"])["gap"]
     same = table["name"].str.startswith("same")
     pairs = zip(table["name"].str.replace("same", "surprise"), table["fold"], strict=True)
@@ -270,10 +270,10 @@ def compiled(parts: Parts, fit: Fit) -> Parts:
 
 def _rows(tuned: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, Mapping, dict[str, Any]]]:
     """Yield name, words for readers, model, hyperparameters and further options of each fit on a fold."""
-    for name, (ours, theirs) in SAME.items():  # minutes of scikit-surprise, which the project keeps
+    for name, (ours, theirs) in SAME.items():
         words = f"scikit-surprise, {theirs['kind'].replace('pp', '++')}"
         measure = {f"{__name__}:gap": {"model": ours, "parameters": _same(name)}}
-        yield f"surprise_{name}", words, SURPRISE, theirs, {"keep": "koren", "measure": measure}
+        yield f"surprise_{name}", words, SURPRISE, theirs, {"measure": measure}
     for name, (ours, _) in SAME.items():
         words = f"{label(ours)}, at those settings"
         yield f"same_{name}", words, ours, _same(name), {"prepare": (f"{__name__}:compiled", {})}

@@ -78,6 +78,20 @@ def test_from_scratch_what_was_made_before_does_not_count(store, parts, monkeypa
     assert traces(log) == 2
 
 
+def test_from_scratch_leaves_grids_to_the_searches_and_peers_to_the_benchmarks(store, parts, monkeypatch):
+    import time
+
+    grid = replace(fits(store / "log", [0.1])[0], keep="some_grid")
+    run_fits([grid], parts)
+    monkeypatch.setenv(records.ANEW, json.dumps({"fits": time.time()}))
+    run_fits([grid], parts)
+    assert traces(store / "log") == 1
+    monkeypatch.setenv(records.ANEW, json.dumps({"fits": time.time(), "searches": time.time()}))
+    run_fits([grid], parts)
+    assert traces(store / "log") == 2
+    assert records._since(Fit("benchmarks.surprise_models:Surprise")) == 0.0 < records._since(grid)
+
+
 def test_a_model_comes_back_from_its_record(store, parts):
     fit = Fit(
         "biased_svd",
