@@ -40,7 +40,7 @@ def _build(indptr: bytes, indices: bytes, data: bytes, shape: tuple[int, int], t
     both: list[np.ndarray] = []
     for m in (unit, sparse.csc_array(unit)):
         both += [m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data]
-    neighbours, similarities, counts = _nearest(*both, top_k, epsilon)
+    neighbours, similarities, counts = _nearest(*both, top_k, epsilon)  # type: ignore[call-arg]
     kept = np.arange(top_k) < counts[:, None]
     entries = (
         similarities[kept].astype(np.float64),
