@@ -12,8 +12,8 @@ CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
 
-# uv installs in half the time: the machine's, or the lock's, told where pip finds packages. Where it can't, pip does all of
-# it: the same lock and the same hashes either way.
+# uv installs in half the time: the machine's, or the lock's, told where pip finds packages (all of its indexes count, as with
+# pip; hashes tell what is right). Where it can't, pip does all of it: the same lock and the same hashes either way.
 # Packages are compiled once, here, by all cores: a process that may not keep what it compiles would do so each time
 # (TensorFlow: 13 s). Where that fails, Python does it by itself.
 # The lock is whole, so nothing is resolved again: pip would otherwise stumble over extras (coverage[toml]) that the lock
@@ -23,13 +23,14 @@ $(READY): requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) from requirements.txt (a few minutes, once)"
 	$(PYTHON) -m venv --clear $(VENV)
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; pip="$(BIN)/python -m pip --quiet --disable-pip-version-check"; \
-	asked() { $$pip config get "global.$$1" 2>/dev/null || true; }; \
+	asked() { $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/^global\.$$1='\(.*\)'$$/\1/p" | sed 's/\\n/ /g'; }; \
 	command -v uv >/dev/null 2>&1 || { sed -n '/^uv==/,/^    # /p' requirements.txt > $(VENV)/uv.txt && \
 	    $$pip install --require-hashes --no-deps -r $(VENV)/uv.txt ; } || true ; \
 	export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$(asked index-url)}}" ; \
 	export UV_INDEX="$${UV_INDEX:-$${PIP_EXTRA_INDEX_URL:-$$(asked extra-index-url)}}" ; \
 	export UV_FIND_LINKS="$${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$(asked find-links)}}" ; \
 	cert="$${SSL_CERT_FILE:-$${PIP_CERT:-$$(asked cert)}}" ; [ -z "$$cert" ] || export SSL_CERT_FILE="$$cert" ; \
+	export UV_INDEX_STRATEGY="$${UV_INDEX_STRATEGY:-unsafe-best-match}" ; \
 	into="--quiet --no-config --python $(BIN)/python --no-deps" ; \
 	{ uv pip install $$into --compile-bytecode --require-hashes -r requirements.txt && \
 	    uv pip install $$into --no-build-isolation -e . ; } || \
