@@ -15,6 +15,7 @@ class Surprise(Recommender):
     """A model of scikit-surprise (`kind`: SVD or SVDpp), asked by codes."""
 
     loaded_first = ("surprise",)
+    keeps_order = True
 
     def __init__(self, *, kind: str, n_factors: int, n_epochs: int, lr_all: float, reg_all: float):
         self._store(locals())

@@ -259,6 +259,21 @@ def temporal_validation_from(train: Interactions, *, share: float = 0.1) -> Spli
     return Split(f"temporal_validation_{_shares(share)}", split.train, split.test)
 
 
+@traced
+def inner_split(train: Interactions, *, by_time: bool = False, users: float = 1.0, seed: int = 0) -> Split:
+    """Cut validation data from one split's training set, whatever the order of its rows, for what is chosen for that split.
+
+    A tenth of each user's ratings, or, `by_time`, the latest fifth of all; with `users` below 1 of so large a share of the
+    users, drawn at random, whose ratings alone the search then sees.
+    """
+    rows = train.ordered()
+    if users < 1:
+        drawn = np.random.default_rng(seed).permutation(rows.n_users)[: max(1, round(users * rows.n_users))]
+        rows = rows.take(np.isin(rows.users, drawn))
+    split = chronological(rows) if by_time else validation_from(rows, seed=seed)
+    return Split("inner", split.train, split.test, seed=seed)
+
+
 BY_SHARE = {
     "per_user": per_user_holdout,
     "temporal": per_user_chronological,

@@ -233,7 +233,7 @@ def _train(parts: Parts, given: Parts, fit: Fit) -> Fitted:
         if stopping.validation:
             inner, validation = parts[stopping.train or fit.train], parts[stopping.validation]
         else:
-            cut = validation_from(train)
+            cut = validation_from(train.ordered())  # the same whatever the order of the rows
             inner, validation = cut.train, cut.test
     asked = {**limits, **parameters}  # what a page or a profile asks for in so many words is not overruled
     if validation is None or len(validation) == 0:

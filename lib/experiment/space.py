@@ -1,7 +1,8 @@
-"""What a search of hyperparameters may choose from: one of Optuna's distributions a hyperparameter."""
+"""What a search of hyperparameters may choose from: one of Optuna's distributions a hyperparameter; lists as their JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,6 +54,7 @@ def _words(d: Dimension) -> str:
 def hyperparameters(point: Mapping[str, Any], fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Turn a point of a search into hyperparameters: penalties of groups become one mapping, what is fixed drops out."""
     taken = {name: value for name, value in point.items() if name not in (fixed or {})}
+    taken |= {n: json.loads(v) for n, v in taken.items() if isinstance(v, str) and v.startswith("[")}
     groups = [name for name in taken if name.startswith(PROJECTION)]
     penalties = {name.removeprefix(PROJECTION): taken.pop(name) for name in groups}
     return {**taken, "projection_penalties": penalties} if penalties else taken

@@ -19,10 +19,23 @@ import pandas as pd
 
 from lib import ROOT
 from lib.data.errors import OneSentence
+from lib.models import cards, model_class
 from lib.statistics.agreement import ScoreMatrix
 
 NUMBERS = ("value", "low", "high", "seconds_fit", "seconds_predict")
-METRIC_COLUMNS = ("dataset", "split", "fold", "seed", "model", "metric", *NUMBERS, "run")
+METRIC_COLUMNS = (
+    "dataset",
+    "split",
+    "fold",
+    "seed",
+    "model",
+    "metric",
+    *NUMBERS,
+    "run",
+    "setting",
+    "headline",
+)
+"""Of what was measured; the last two are `setting_of` and ``yes`` for what validation chose beforehand for its setting."""
 
 
 class MissingRun(OneSentence, FileNotFoundError):
@@ -98,6 +111,17 @@ class StoredRun:
                 f"run {self.run!r} left no {name}. Make it with: python run_notebooks.py --only {self.run} --force"
             )
         return path
+
+
+def setting_of(model: str, split: str) -> str:
+    """Tell what the model that a result's name begins with knows of time; empty where none is registered, or without split.
+
+    ``deployable`` where test is later than train, else ``time_known`` if it reads the time of what is asked, or ``no_time``.
+    """
+    names = [name for name in cards() if split and (model == name or model.startswith(f"{name}_"))]
+    if not names or split == "chronological":
+        return "deployable" if names else ""
+    return "time_known" if model_class(max(names, key=len)).uses_time else "no_time"
 
 
 def metrics_frame(records: list[dict]) -> pd.DataFrame:

@@ -33,6 +33,9 @@ class Recommender(ABC):
     uses_time = False
     """True for models whose predictions depend on when a rating is given; all others ignore the times of `predict`."""
 
+    keeps_order = False
+    """True where the order of training ratings counts, as in a peer's code; all others learn from them by user and film."""
+
     loaded_first: tuple[str, ...] = ()
     """Modules of a backend that takes hundreds of MiB by itself; they are loaded before a fit's memory is measured."""
 
@@ -44,7 +47,7 @@ class Recommender(ABC):
         self._store(locals())
 
     def fit(self, train: Interactions, *, validation: Interactions | None = None) -> Self:
-        """Learn from `train`.
+        """Learn from `train`; the order of its rows changes no bit unless `keeps_order`.
 
         Raises ValueError: `train` is empty, or `validation` does not share its id maps.
 
@@ -56,7 +59,7 @@ class Recommender(ABC):
             For early stopping, where the model has any; never learned from. Ignored by other models.
         """
         self._begin(train, validation)
-        self._fit(train, validation)
+        self._fit(train if self.keeps_order else train.ordered(), validation)
         return self
 
     def _begin(self, train: Interactions, other: Interactions | None = None) -> None:

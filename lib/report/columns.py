@@ -161,6 +161,12 @@ def interval_texts(frame: pd.DataFrame, quantity: str = "difference") -> list[st
     return [interval_text(*ends, quantity) for ends in zip(frame["low"], frame["high"], strict=True)]
 
 
+def p_texts(frame: pd.DataFrame) -> list[str]:
+    """Write ``p_adjusted`` of `lib.statistics.significance.compare_models` as text: an upper bound where p is at its floor."""
+    texts = [as_text(p, column("p_adjusted").format) for p in frame["p_adjusted"]]
+    return [f"≤ {text}" if floor else text for text, floor in zip(texts, frame["at_floor"], strict=True)]
+
+
 def interval_text(low: float, high: float, quantity: str = "difference") -> str:
     """Write an interval as text."""
     form = column(quantity).format

@@ -1,4 +1,4 @@
-"""What the report says as tidy tables: reports/data/results.csv, claims.csv, and the data behind figures and tables."""
+"""What the report says as tidy tables: results.csv, claims.csv, selection.csv, and the data behind figures and tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,31 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from lib.claims.verdicts import COLUMNS
 from lib.experiment.stored_runs import METRIC_COLUMNS
 from lib.report.document import Figure, Page, Table
 from lib.report.errors import RenderingError
+
+SELECTION = (
+    "run",
+    "dataset",
+    "split",
+    "fold",
+    "seed",
+    "model",
+    "on_dataset",
+    "on_split",
+    "on_fold",
+    "on_seed",
+    "users",
+    "trials",
+    "seconds",
+    "share",
+    "rows",
+)
+"""Of which hyperparameters were chosen on what, as `lib.studies.inside.selection_rows` tells it."""
 
 LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
 """A number with more decimals than a drawing shows."""
@@ -22,13 +43,21 @@ LARGE = 20_000
 
 
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
-    """Write results.csv and claims.csv from the runs' metrics.json and claims.json, and copy the data files.
+    """Write results.csv, claims.csv and selection.csv from what the runs left, and copy the data files.
 
     Raises RenderingError: a record lacks a column, or has one too many.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")
     _write_records(pages, runs_dir, "claims.json", COLUMNS, folder / "claims.csv")
+    folders = {page.id: runs_dir / page.id / "facts.json" for page in pages}
+    facts = {
+        run: json.loads(path.read_text(encoding="utf-8")) for run, path in folders.items() if path.exists()
+    }
+    rows = [{"run": run, **row} for run, of in facts.items() for row in of.get("selection", [])]
+    pd.DataFrame(rows, columns=list(SELECTION)).to_csv(
+        folder / "selection.csv", index=False, float_format="%.6g"
+    )
     if (runs_dir / "benchmarks.csv").exists():
         shutil.copyfile(runs_dir / "benchmarks.csv", folder / "benchmarks.csv")
     for page in pages:
@@ -61,6 +90,8 @@ def _write_records(pages: list[Page], runs_dir: Path, name: str, columns: Sequen
         for page in pages:
             kept = runs_dir / page.id / name
             records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+            if columns is METRIC_COLUMNS:  # a page that was kept before there were settings
+                records = [{**dict.fromkeys(columns[-2:], ""), **record} for record in records]
             for number, record in enumerate(records, start=1):
                 if wrong := sorted(set(record) ^ set(columns)):
                     problem = f"record {number} of {name} lacks, or should not have, {', '.join(wrong)}"

@@ -13,7 +13,7 @@ import pandas as pd
 from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.data.files import whole_file, write_json
 from lib.experiment.provenance import collect_provenance
-from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder
+from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder, setting_of
 from lib.report import display
 from lib.report.figures import svg_text, use_style
 
@@ -46,14 +46,22 @@ class RunWriter:
     def metric(self, *, model: str, metric: str, value: float, **further) -> None:
         """Keep one measured figure; `further` are other `METRIC_COLUMNS`, such as ``low`` and ``high``, its interval's ends."""
         where = {"dataset": self.dataset, "split": "", "fold": "", "run": self.run}
-        record = where | {"model": model, "metric": metric, "value": value} | further
+        record = where | {"model": model, "metric": metric, "value": value, "headline": ""} | further
+        record.setdefault("setting", setting_of(model, record["split"]))
         if unknown := set(record) - set(METRIC_COLUMNS):
             raise TypeError(f"a metric has no {', '.join(unknown)}; it has {', '.join(METRIC_COLUMNS)}")
         self._metrics.append({column: record.get(column) for column in METRIC_COLUMNS})
 
-    def record(self, evaluation, *, predictions: bool = True) -> None:
-        """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix."""
-        self._metrics += [{**row, "dataset": self.dataset, "run": self.run} for row in evaluation.records()]
+    def record(
+        self, evaluation, *, predictions: bool = True, setting: str = "", headline: bool = False
+    ) -> None:
+        """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix.
+
+        `setting` is that of `lib.experiment.stored_runs.setting_of` where none is given.
+        """
+        told = {"setting": setting or setting_of(evaluation.model, evaluation.split.name)}
+        told |= {"headline": "yes" if headline else "", "dataset": self.dataset, "run": self.run}
+        self._metrics += [{**row, **told} for row in evaluation.records()]
         if not predictions:
             return
         split = evaluation.split

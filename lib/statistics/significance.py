@@ -93,8 +93,8 @@ def compare_models(
     """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
 
     All pairs share their resamples. The intervals, NaN below `LEAST_USERS`, are not corrected, the p-values are. ValueError
-    with fewer than two models, an unknown name, or models measured differently. Returns a DataFrame: a row a pair: ``model_a``, ``model_b``, the
-    fields of `Difference` and ``p_adjusted``.
+    with fewer than two models, an unknown name, or models measured differently. Returns a row a pair: ``model_a``, ``model_b``,
+    the fields of `Difference`, ``p_adjusted``, and ``at_floor``: p is as small as so many flips can tell, an upper bound.
 
     Parameters
     ----------
@@ -136,6 +136,7 @@ def compare_models(
         rows.append({"model_a": names[i], "model_b": names[j], **asdict(Difference(first.metric, *values))})
     table = pd.DataFrame(rows)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), correction)
+    table["at_floor"] = np.isclose(table["p_value"], 1 / (n_resamples + 1), rtol=1e-9)
     return table
 
 

@@ -123,7 +123,6 @@ def _rows() -> list[Contender]:
         validated(networks["autorec"]),
         validated(networks["autorec_user"], most={"ratings": 150_000}),
         *(searched(ranked[name]) for name in ("item_knn", "ease", "implicit_als", "bpr")),
-        of(ranked["multi_vae"], "the paper's sizes"),
         embedded(ranked["softmax"]),
         *(of(one, source="koren") for one in koren_study.variants().values()),
         machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),

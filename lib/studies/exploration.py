@@ -228,32 +228,6 @@ def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
     return found.reset_index()
 
 
-def by_position(
-    interactions: Interactions, edges: Sequence[int] = (1, 6, 11, 21, 51, 101, 201, 501)
-) -> pd.DataFrame:
-    """How ratings change along a user's history: the first films rated against the later ones.
-
-    `edges` are the first positions, counted from 1 by time, the last is open. ``deviation`` is the mean rating less the
-    user's own mean, with its 95% interval (users as clusters), ``popularity`` the mean number of ratings of the films.
-    """
-    order = np.lexsort((interactions.timestamps, interactions.users))
-    users, ratings = interactions.users[order], pd.Series(interactions.ratings[order].astype(np.float64))
-    position = ratings.groupby(users).cumcount().to_numpy() + 1
-    deviation = (ratings - ratings.groupby(users).transform("mean")).to_numpy()
-    popularity = interactions.item_counts[interactions.items[order]]
-    rows = []
-    for first, after in zip(edges, [*edges[1:], None], strict=True):
-        inside = (position >= first) & (position < after if after else True)
-        if not inside.any():
-            continue
-        n, mean = inside.sum(), deviation[inside].mean()
-        clusters = np.bincount(users[inside], deviation[inside] - mean)
-        reach = 1.96 * (np.sqrt((clusters**2).sum()) / n)
-        name = f"{first}+" if not after else str(first) if after == first + 1 else f"{first}–{after - 1}"
-        rows.append([name, int(n), mean, mean - reach, mean + reach, popularity[inside].mean()])
-    return pd.DataFrame(rows, columns=["positions", "ratings", "deviation", "low", "high", "popularity"])
-
-
 def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
     """Test ratings that a split leaves without a training rating of their user or film.
 

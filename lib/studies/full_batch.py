@@ -98,6 +98,8 @@ class FullBatch(Recommender):
     ):
         self._store(locals())
 
+    keeps_order = True
+
     def _fit(self, train: Interactions, validation: Any) -> None:  # which it needs
         objective, held_out = Objective(self, train), Pairs(validation)
         parameters = objective.start(np.random.default_rng(self.seed))

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
-from lib.experiment.fit import Fit, Fitted, Parts, Stopping
+from lib.experiment.fit import Fit
 from lib.experiment.space import Choice, Integer, Real
 from lib.metrics.lists import TopK
 from lib.models.recommendations import HIT, titles_of
 from lib.studies.side_information_study import USUAL, penalties
-from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
 from lib.studies.variants import Variant, by_name, magnitudes
-
-FOLD_IN = ("most_popular", "item_knn", "ease", "implicit_als", "multi_vae")
-"""Models that can score users whom they were not trained on."""
 
 STEPS_OF_D = {
     "optimiser": "adam",
@@ -51,7 +46,6 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
         Variant.of("implicit_als", learned | als),
         Variant("bpr_published", "BPR, D's settings", "bpr", {**PUBLISHED_BPR, "threshold": threshold}),
         Variant.of("bpr", learned | bpr, optimiser="sgd"),
-        Variant.of("multi_vae"),
     )
 
 
@@ -96,15 +90,13 @@ def list_fits(
     """Return the fits that draw everybody's lists, on ``train``, labelled ``variant`` and ``seed``.
 
     `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit, `ks` the lengths of
-    the lists. Starts after the first are repeats: the project keeps their hits. Multi-VAE finds its epochs on a tenth of
-    each user's ratings, and is then trained on all of train.
+    the lists. Starts after the first are repeats: the project keeps their hits.
     """
     fits = []
     for name, n_starts in starts.items():
         one = variants[name]
         parameters = one.parameters(chosen.get(name, {}))
-        stopping = Stopping("n_epochs") if one.model == "multi_vae" else None
-        first = Fit(one.model, parameters, test="", stopping=stopping)
+        first = Fit(one.model, parameters, test="")
         first = replace(first, measure={"lists": {"k": max(ks)}}, labels={"variant": name, "seed": 0})
         repeat = replace(
             first, test="test", keep="ranking", measure={"hits": {"ks": list(ks), "threshold": threshold}}
@@ -112,39 +104,6 @@ def list_fits(
         again = range(1, n_starts)
         fits += [first, *(replace(repeat, seed=s, labels={"variant": name, "seed": s}) for s in again)]
     return fits
-
-
-def fold_in_fits(
-    variants: Mapping[str, Variant], chosen: Mapping[str, Mapping], *, ks: Sequence[int], **split
-) -> list[Fit]:
-    """Return the fits of `FOLD_IN` under strong generalisation, on all ratings as ``train``, labelled ``variant``.
-
-    `split` is what `strong_split` takes, which leaves what was liked: no threshold is left to learn from. Variants and
-    points are as in `list_fits`, `ks` the lengths of the lists.
-    """
-    fits = []
-    for one in (variants[name] for name in FOLD_IN if name in variants):
-        parameters = one.parameters(chosen.get(one.name, {}))
-        parameters.pop("threshold", None)
-        fit = Fit(one.model, parameters, test="", prepare=(f"{__name__}:hold_out_users", split))
-        measure = {f"{__name__}:folded_in": {"ks": list(ks)}}
-        fits.append(replace(fit, measure=measure, labels={"variant": one.name}))
-    return fits
-
-
-def hold_out_users(parts: Parts, fit: Fit, **split) -> dict[str, Any]:
-    """Leave a fit the training users of a strong split, and its test users as ``held_out``."""
-    train, held_out = strong_split(parts[fit.train], **split)
-    return {fit.train: train, "held_out": held_out}
-
-
-def folded_in(fitted: Fitted, *, ks: Sequence[int]) -> dict[str, Any]:
-    """Measure lists for held-out users: ``metrics`` by name, and ``ndcg`` of the longest list by user code."""
-    found = evaluate_fold_in(fitted.model, fitted.parts["held_out"], ks=ks)  # type: ignore[arg-type]  # of strong_split
-    longest = found[max(ks)].per_user("ndcg")
-    metrics = {name: value for ranking in found.values() for name, value in ranking.metrics().items()}
-    n_users = len(fitted.parts["held_out"].users)
-    return {"n_users": n_users, "metrics": metrics, "users": longest.users, "ndcg": longest.values}
 
 
 def example(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,59 +11,99 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
-from lib.data.interactions import RatingScale
+from lib.data.interactions import Interactions, RatingScale
+from lib.models.baselines.bias import Bias
+from lib.models.fitting import fit_model
 from lib.studies.moment_features import MEANS
 
-STEPS = {"max_iter": 500, "learning_rate": 0.03, "max_features": 0.3, "l2_regularization": 20.0}
-BOOSTING: dict[str, Any] = {**STEPS, "max_leaf_nodes": 31, "min_samples_leaf": 150}
-"""Settings of the boosted trees, chosen on level-one ratings of MovieLens 1M's training part."""
+BOOSTING: dict[str, Any] = {
+    "max_iter": 200,
+    "learning_rate": 0.03,
+    "max_leaf_nodes": 16,
+    "min_samples_leaf": 100,
+    "max_features": 0.3,
+    "l2_regularization": 50.0,
+}
+"""Settings of the boosted trees, chosen on level-one ratings inside u1's training part."""
+
+N_BOOSTED = 4
+"""Sums of trees that are averaged: each has a seed of its own for the features that it may split by."""
 
 PENALTY = 10.0
 """On the squared weights of standardised columns, in units of one rating's squared error."""
 
+DAMPING = 5.0
+"""Ratings of average variance that a user's, or a film's, own are drawn towards."""
+
+BENDING = [0, 1, 4, 5]
+"""Facts whose products with the first member's prediction the linear part has: few ratings call for tamer predictions."""
+
+
+def facts_of(train: Interactions, asked: Interactions, share: float = 1.0) -> np.ndarray:
+    """Return what the training ratings say of the asked users and films, whatever their times; float64, shape (n, 6).
+
+    Logarithms of counts, of which `train` has a `share`; biases; variances, damped. Who has no ratings has the mean of all.
+    """
+    train = train.ordered()  # sums have other bits in another order
+    ratings, bias = train.ratings.astype(np.float64), fit_model(Bias, train)
+    sides = (train.users, train.user_counts, asked.users), (train.items, train.item_counts, asked.items)
+    counts, variances = [], []
+    for codes, known, of in sides:
+        counts.append(np.log1p(known[of] / share))
+        means = np.bincount(codes, ratings, minlength=len(known)) / np.maximum(known, 1)
+        squares = np.bincount(codes, (ratings - means[codes]) ** 2, minlength=len(known))
+        variances.append(((squares + DAMPING * ratings.var()) / (known + DAMPING))[of])
+    return np.column_stack([*counts, bias.user_bias_[asked.users], bias.item_bias_[asked.items], *variances])
+
 
 @dataclass(frozen=True)
 class LevelOne:
-    """Ratings as the stack sees them: clipped predictions by member, and moment features, if any, shape (n, m)."""
+    """Ratings as the stack sees them: clipped predictions by member, `facts` (of `facts_of`) and moment features, if any."""
 
     predictions: Mapping[str, np.ndarray]
+    facts: np.ndarray | None = None
     moments: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.predictions.values())))
 
-    def of(self, *members: str, moments: bool = True) -> LevelOne:
-        """Keep some members, with or without what is known beside them."""
-        return LevelOne({n: self.predictions[n] for n in members}, self.moments if moments else None)
+    def of(self, members: Sequence[str] = (), *, facts: bool = True, moments: bool = True) -> LevelOne:
+        """Keep some members (none named: all), with or without what is known beside them."""
+        kept = {name: self.predictions[name] for name in members} or self.predictions
+        return LevelOne(kept, self.facts if facts else None, self.moments if moments else None)
 
     def take(self, rows: np.ndarray) -> LevelOne:
         """Keep some ratings."""
-        moments = None if self.moments is None else self.moments[rows]
-        return LevelOne({n: p[rows] for n, p in self.predictions.items()}, moments)
+        known = {n: None if (of := getattr(self, n)) is None else of[rows] for n in ("facts", "moments")}
+        return replace(self, predictions={n: p[rows] for n, p in self.predictions.items()}, **known)
 
     def columns(self, kept: Any = slice(None)) -> np.ndarray:
-        """Join the predictions and the moment features, or some columns of these, shape (n, columns)."""
-        found = np.column_stack(list(self.predictions.values()))
-        return found if self.moments is None else np.hstack([found, self.moments[:, kept]])
+        """Join the predictions, the facts and the moment features, or some columns of these, shape (n, columns)."""
+        moments = None if self.moments is None else self.moments[:, kept]
+        return np.column_stack(
+            [*self.predictions.values(), *(x for x in (self.facts, moments) if x is not None)]
+        )
 
 
 class Stack:
-    r"""A linear blend of members and moment features, with boosted trees on what it leaves (Wolpert 1992).
+    r"""A linear blend of members and of what is known beside them, with boosted trees on what it leaves (Wolpert 1992).
 
-    .. math:: \hat r = w_0 + \sum_m w_m \hat r_m + \sum_f v_f x_f + g(\hat r_1, \dots, x_1, \dots)
+    .. math:: \hat r = w_0 + \sum_m w_m \hat r_m + \sum_f v_f x_f + \sum_b u_b\,(\hat r_1 - c)\,x_b + \bar g(\hat r_1, \dots, x_1, \dots)
 
-    w and v are least squares with a penalty on their squares, columns being standardised, and of the features those in
-    `lib.studies.moment_features.MEANS`; g is a sum of regression trees fitted to the rest by gradient boosting
-    (scikit-learn's histogram form) on all features, with `seed` for their choice. There is none without `boosted`.
+    w, u and v are least squares with a penalty on their squares, columns being standardised. x are the facts (`facts_of`),
+    those in `BENDING` also times the first member's prediction less the scale's middle c, and the moment features in
+    `lib.studies.moment_features.MEANS`; :math:`\bar g` is the mean of `boosted` sums of regression trees fitted to the
+    rest by gradient boosting (scikit-learn's histogram form) on all features, zero without any.
     """
 
-    def __init__(self, scale: RatingScale, *, boosted: bool = True, seed: int = 0):
+    def __init__(self, scale: RatingScale, *, boosted: int = N_BOOSTED, seed: int = 0):
         self.scale, self.boosted, self.seed = scale, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
         """Learn from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
         ratings = np.asarray(ratings, dtype=np.float64)
-        columns = data.columns(MEANS)
+        self.offsets_ = None if data.facts is None else data.facts[:, BENDING].mean(axis=0)
+        columns = self._columns(data)
         if not np.isfinite(columns).all():
             raise ValueError("a member's prediction is not finite")
         self.centre_, spread = columns.mean(axis=0), columns.std(axis=0)
@@ -73,12 +113,12 @@ class Stack:
         self.mean_ = float(ratings.mean())
         self.standard_weights_ = np.linalg.solve(gram, standard.T @ (ratings - self.mean_))
         self.members_ = tuple(data.predictions)
-        self.trees_ = None
-        if self.boosted:
-            self.trees_ = HistGradientBoostingRegressor(**BOOSTING, random_state=self.seed)
-            # Threads that wait for a busy core take minutes where one takes seconds.
-            with threadpool_limits(1):
-                self.trees_.fit(data.columns(), ratings - self._linear(data))
+        seeds = range(self.boosted * self.seed, self.boosted * (self.seed + 1))
+        self.trees_ = [HistGradientBoostingRegressor(**BOOSTING, random_state=seed) for seed in seeds]
+        # Threads that wait for a busy core take minutes where one takes seconds.
+        with threadpool_limits(1):
+            for trees in self.trees_:
+                trees.fit(data.columns(), ratings - self._linear(data))
         return self
 
     @property
@@ -90,22 +130,29 @@ class Stack:
     def predict(self, data: LevelOne) -> np.ndarray:
         """Predict ratings, clipped to the scale, from the same members."""
         found = self._linear(data)
-        if self.trees_ is not None:
+        if self.trees_:
             with threadpool_limits(1):
-                found = found + self.trees_.predict(data.columns())
+                found = found + np.mean([trees.predict(data.columns()) for trees in self.trees_], axis=0)
         return self.scale.clip(found)
 
+    def _columns(self, data: LevelOne) -> np.ndarray:
+        found = data.columns(MEANS)
+        if data.facts is None:
+            return found
+        lead = next(iter(data.predictions.values())) - np.mean(self.scale)
+        return np.hstack([found, lead[:, None] * (data.facts[:, BENDING] - self.offsets_)])
+
     def _linear(self, data: LevelOne) -> np.ndarray:
-        return self.mean_ + (data.columns(MEANS) - self.centre_) / self.spread_ @ self.standard_weights_
+        return self.mean_ + (self._columns(data) - self.centre_) / self.spread_ @ self.standard_weights_
 
 
 def cross_validated(
     data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, seed: int = 0, boosted: bool = True
 ) -> np.ndarray:
-    """Predict every level-one rating by a stack that was fitted on the other four fifths."""
+    """Predict every level-one rating by a stack, of one sum of trees if `boosted`, that was fitted on the other four fifths."""
     ratings = np.asarray(ratings, dtype=np.float64)
     found = np.empty(len(ratings))
     for learn, ask in KFold(5, shuffle=True, random_state=seed).split(ratings):
-        stack = Stack(scale, boosted=boosted, seed=seed).fit(data.take(learn), ratings[learn])
+        stack = Stack(scale, boosted=int(boosted), seed=seed).fit(data.take(learn), ratings[learn])
         found[ask] = stack.predict(data.take(ask))
     return found

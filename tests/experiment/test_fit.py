@@ -39,7 +39,7 @@ def test_every_figure_is_of_one_fit(parts):
 def test_the_length_of_training_is_found_inside_train(parts):
     train = len(parts["train"])
     assert given(parts)["given"].tolist() == [train, 0, 2]
-    cut = validation_from(parts["train"])
+    cut = validation_from(parts["train"].ordered())
     found = given(parts, stopping=Stopping("n_epochs", 30, 5))
     assert (found["n_epochs"], found["limit"]) == (7, 7)
     assert found["given"].tolist() == [train, 0, 2], "the model that counts learns from all of train"

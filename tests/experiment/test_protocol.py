@@ -106,10 +106,10 @@ def test_slow_contenders_come_first_and_on_their_splits_only(parted):
 
 def test_epochs_come_from_validation_ratings_and_weights_from_all_of_train(parted):
     split = parted[KEY]
-    found = left("svdpp", parted, SGD, most_epochs=30)
-    cut = validation_from(split.train)
-    stopped = fit_model("svdpp", cut.train, validation=cut.test, **SGD, n_epochs=30, patience=3, seed=0)
-    assert found["n_epochs"] == stopped.n_epochs_ < 30
+    found = left("svdpp", parted, SGD, most_epochs=90)
+    cut = validation_from(split.train.ordered())
+    stopped = fit_model("svdpp", cut.train, validation=cut.test, **SGD, n_epochs=90, patience=3, seed=0)
+    assert found["n_epochs"] == stopped.n_epochs_ < 90
     model = fit_model("svdpp", split.train, **SGD, n_epochs=stopped.n_epochs_, seed=0)
     wanted = np.clip(model.predict(split.test.users, split.test.items), 1, 5).astype(np.float32)
     np.testing.assert_array_equal(found["predictions"], wanted)

@@ -129,7 +129,7 @@ def test_a_rating_at_the_mean_is_learned_like_any_other():
 # -- learning ------------------------------------------------------------------------------------------------------
 def test_it_stops_early_and_trains_again_on_everything(split):
     model = AutoRec(**SMALL, max_epochs=200, patience=3).fit(split.train)
-    cut = validation_from(split.train)
+    cut = validation_from(split.train.ordered())
     stopped = AutoRec(**SMALL, max_epochs=200, patience=3).fit(cut.train, validation=cut.test)
     assert model.n_epochs_ == stopped.n_epochs_ < len(model.history_) == model.n_epochs_ + 3 < 200
     np.testing.assert_array_equal(model.history_, stopped.history_)

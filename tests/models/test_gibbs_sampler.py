@@ -85,14 +85,17 @@ def test_weights_settle_on_the_ridge_solution_where_every_draw_is_the_mean():
         part.factors[:] = part.own[:] = 0.0
         if hasattr(part, "inner"):
             part.inner[:] = 0.0
-    chain.errors = chain.scores() - ratings
-    for _ in range(400):
+    chain.errors, trust = chain.scores() - ratings, np.linspace(0.5, 2.0, len(ratings))
+    for part in chain.parts:
+        part.counts[:] = np.bincount(part.codes, trust, minlength=len(part.counts))
+    for _ in range(600):
         for part in chain.parts:
-            part.draw_weights(precisions, means, np.zeros(len(part.weights), np.float32), alpha, chain.errors)
+            nothing = np.zeros(len(part.weights), np.float32)
+            part.draw_weights(precisions, means, nothing, alpha, chain.errors, trust)
     x = design(sides, groups)
     groups_of = np.concatenate([part.groups for part in chain.parts])
-    left = alpha * x.T @ x + np.diag(precisions[groups_of])
-    right = alpha * x.T @ ratings + precisions[groups_of] * means[groups_of]
+    left = alpha * x.T * trust @ x + np.diag(precisions[groups_of])
+    right = alpha * x.T * trust @ ratings + precisions[groups_of] * means[groups_of]
     assert state(chain)[0] == pytest.approx(np.linalg.solve(left, right), abs=1e-6)
 
 
@@ -120,10 +123,11 @@ def test_cut_likelihood_is_that_of_scipy_and_its_derivatives_are_its_slopes():
         rng.integers(0, 4, 200).astype(np.int32),
         np.array([-1.0, 0.2, 1.5]),
     )
-    edges = np.concatenate([[-np.inf], cuts, [np.inf]])
-    expected = np.log(norm.cdf(edges[classes + 1] - scores) - norm.cdf(edges[classes] - scores)).sum()
+    sharp = rng.uniform(0.5, 1.2, 200)
+    high, low = (norm.cdf((np.r_[-np.inf, cuts, np.inf][classes + up] - scores) * sharp) for up in (1, 0))
     gradient, curvature = np.empty(3), np.empty((3, 3))
-    assert kernels.cut_likelihood(scores, classes, cuts, gradient, curvature) == pytest.approx(expected)
+    found = kernels.cut_likelihood(scores, classes, cuts, gradient, curvature, sharp)
+    assert found == pytest.approx(np.log(high - low).sum())
     step = 1e-4
     for k, other in np.ndindex(3, 3):
 
@@ -131,7 +135,7 @@ def test_cut_likelihood_is_that_of_scipy_and_its_derivatives_are_its_slopes():
             at = cuts.copy()
             at[k] += a
             at[other] += b
-            return kernels.cut_likelihood(scores, classes, at, np.empty(0), np.empty((0, 0)))
+            return kernels.cut_likelihood(scores, classes, at, np.empty(0), np.empty((0, 0)), sharp)
 
         slope = (moved(step, 0) - moved(-step, 0)) / (2 * step)
         assert gradient[k] == pytest.approx(slope, rel=1e-5)
@@ -188,3 +192,40 @@ def test_more_samples_than_sweeps_are_refused():
     sides, groups, ratings, _ = made_up()
     with pytest.raises(ValueError, match="n_samples=5"):
         sample(ratings, sides, groups, n_factors=1, n_iterations=4, n_samples=5, seed=0)
+
+
+def test_the_noise_of_users_and_films_is_told_apart():
+    rng = np.random.default_rng(3)
+    users, items = (a.ravel() for a in np.meshgrid(np.arange(60), np.arange(40), indexing="ij"))
+    spread = np.where(users < 30, 0.3, 1.5) * np.where(items < 20, 1.0, 2.0)
+    ratings = rng.normal(0.0, 1.0, 60)[users] + rng.normal(0.0, 1.0, 40)[items] + rng.normal(0.0, spread)
+    sides = [Features(c, sparse.csr_matrix(np.eye(n)), [n]) for c, n in ((users, 60), (items, 40))]
+    options = {"n_factors": 1, "n_iterations": 120, "n_samples": 80, "seed": 0}
+    found = sample(ratings, sides, [], freedom=(4.0, 4.0), **options)
+    of_users, of_items = (trust.mean(axis=1) for trust in found.trusts)
+    assert of_users[:30].min() > of_users[30:].max()
+    assert of_items[:20].mean() / of_items[20:].mean() == pytest.approx(4.0, rel=0.4)
+    away = np.abs(np.log(found.noise) - np.log(spread**2))
+    assert away.mean() < 0.3 and away.max() < 1.5
+    assert sample(ratings, sides, [], **options).trusts == []
+
+
+def test_a_rating_left_out_is_what_the_machine_says_without_it():
+    sides, groups, ratings, _ = made_up()
+    options = {"n_factors": 1, "n_iterations": 600, "n_samples": 500}
+    whole = sample(ratings, sides, groups, seed=0, **options)
+    for row in (0, 7):
+        rest = np.arange(len(ratings)) != row
+        fewer = [one._replace(codes=one.codes[rest]) for one in (*sides, *groups)]
+        found = sample(ratings[rest], fewer[: len(sides)], fewer[len(sides) :], seed=1, **options)
+        draws = [side.effects[one.codes[row]] for side, one in zip(found.sides, sides, strict=True)]
+        latent = [side.latent[one.codes[row]] for side, one in zip(found.sides, sides, strict=True)]
+        places = np.cumsum([0, *(one.size for one in groups)])
+        for place, one in zip(places, groups, strict=False):
+            if one.codes[row] >= 0:
+                draws.append(found.moments.effects[place + one.codes[row]])
+                latent.append(found.moments.latent[place + one.codes[row]])
+        scores = found.constants + sum(draws)
+        scores = scores + ((sum(latent) ** 2 - sum(p**2 for p in latent)) / 2).sum(axis=1)
+        spread = scores.std()
+        assert whole.left_out[row] == pytest.approx(scores.mean(), abs=0.5 * spread)

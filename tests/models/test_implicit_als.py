@@ -1,4 +1,4 @@
-"""Implicit ALS: the objective that is minimised, users who were not in training, and what is cold."""
+"""Implicit ALS: the objective that is minimised and what is cold."""
 
 import warnings
 
@@ -40,40 +40,6 @@ def test_the_factors_solve_both_sides_normal_equations(data, converged):
     for item in (0, 11, 37):
         users[-1] = 0.0  # the cold user is filled in after training
         np.testing.assert_allclose(items[item], written_out(users, rated[:, item], 1.5, 3.0), atol=2e-3)
-
-
-@pytest.mark.parametrize("n_factors", [3, 20])  # fewer and more factors than films in most histories
-def test_scores_of_histories_are_the_dense_solution(data, n_factors):
-    model = ImplicitALS(n_factors=n_factors, l2=0.7, alpha=5.0, n_iterations=3).fit(data)
-    rng = np.random.default_rng(2)
-    histories = (rng.random((30, data.n_items)) < rng.uniform(0.02, 0.9, (30, 1))).astype(float)
-    histories[4] = 0.0
-    items = model.item_embeddings_.astype(float)
-    expected = np.array([items @ written_out(items, row, 0.7, 5.0) for row in histories])
-    expected[4] = items @ model.mean_user_
-    found = model.score_histories(sparse.csr_array(histories))
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
-    one_by_one = [model.score_histories(sparse.csr_array(histories[r : r + 1]))[0] for r in range(30)]
-    np.testing.assert_allclose(found, one_by_one, rtol=1e-9, atol=1e-12)
-
-
-def test_a_training_users_own_history_scores_like_the_user(data, converged):
-    users = np.arange(data.n_users)
-    found = converged.score_histories(implicit_matrix(data))
-    np.testing.assert_allclose(found, converged.score(users), atol=5e-3)
-    assert np.abs(found).max() > 0.5
-
-
-def test_stored_entries_count_whatever_their_value(data, converged):
-    ratings = data.matrix[:5].copy()
-    ratings.data[::3] = 0.0
-    before = ratings.copy()
-    np.testing.assert_array_equal(
-        converged.score_histories(ratings), converged.score_histories(implicit_matrix(data)[:5])
-    )
-    np.testing.assert_array_equal(ratings.data, before.data)
-    with pytest.raises(ValueError, match="39 films, ImplicitALS was trained on 40"):
-        converged.score_histories(sparse.csr_array((2, 39)))
 
 
 def test_our_alpha_is_one_less_than_that_of_the_library(data):

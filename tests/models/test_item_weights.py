@@ -6,7 +6,6 @@ from scipy import sparse
 
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
-from lib.models.base import NotFitted
 from lib.models.baselines.orders import MostPopular
 from lib.models.lists.ease import EASE
 from lib.models.lists.item_knn import ItemKNN
@@ -83,49 +82,12 @@ class TestLists:
             narrow.score(np.array([0, 5])), type(model)(**settings).fit(liked).score(np.array([0, 5]))
         )
 
-    def test_histories_of_users_who_were_not_in_training(self, model, data):
+    def test_scores_are_sums_of_the_weights_of_the_films_rated(self, model, data):
         model.fit(data)
-        histories = np.zeros((3, data.n_items))
-        histories[0, [1, 4, 9]], histories[2, 3] = (
-            [5.0, -2.0, 0.5],
-            1.0,
-        )  # a stored entry counts once, as it is
-        stored = sparse.csr_array(histories)
         weights = model.weights_.toarray() if sparse.issparse(model.weights_) else model.weights_
-        wanted = np.stack([weights[[1, 4, 9]].sum(axis=0), model.mean_scores_, weights[3]])
-        before = stored.data.copy(), stored.indices.copy()
-        np.testing.assert_allclose(model.score_histories(stored), wanted, atol=1e-12)
-        for array, copy in zip((stored.data, stored.indices), before, strict=True):
-            np.testing.assert_array_equal(array, copy)
-
-    def test_a_training_user_s_history_scores_as_the_user(self, model, data):
-        model.fit(data)
-        np.testing.assert_array_equal(
-            model.score_histories(data.matrix), model.score(np.arange(data.n_users))
-        )
-
-    def test_stored_zeros_repeated_and_unsorted_entries_count_once(self, model, data):
-        model.fit(data)
-        untidy = sparse.csr_array(
-            (np.array([0.0, 2.0, 3.0]), np.array([7, 2, 2]), np.array([0, 3])), shape=(1, data.n_items)
-        )
-        tidy = sparse.csr_array((np.ones(2), np.array([2, 7]), np.array([0, 2])), shape=(1, data.n_items))
-        np.testing.assert_array_equal(model.score_histories(untidy), model.score_histories(tidy))
-        assert untidy.indices.tolist() == [7, 2, 2]
-        assert model.score_histories(tidy[:0]).shape == (0, data.n_items)
-
-    def test_histories_over_another_catalogue_are_an_error(self, model, data):
-        with pytest.raises(ValueError, match="the histories hold 14 films"):
-            model.fit(data).score_histories(sparse.csr_array((2, 14)))
-        with pytest.raises(NotFitted):
-            type(model)().score_histories(sparse.csr_array((2, 15)))
-
-
-def test_most_popular_scores_every_history_alike(data):
-    model = MostPopular().fit(data)
-    scores = model.score_histories(data.matrix[:3])
-    np.testing.assert_array_equal(scores, np.tile(data.item_counts, (3, 1)))
-    np.testing.assert_array_equal(scores, model.score(np.arange(3)))
+        user = int(np.argmax(data.user_counts))
+        films = data.items[data.users == user]
+        np.testing.assert_allclose(model.score([user])[0], weights[films].sum(axis=0), atol=1e-12)
 
 
 def test_bad_values_are_named(data, monkeypatch):

@@ -244,7 +244,7 @@ def test_refit_repeats_epochs_and_learning_rates_on_all_of_train(split):
     options = SMALL | {"max_epochs": 14, "patience": 5, "plateau_patience": 1, "l2": 0.0}
     model = NeuralMF(**options).fit(split.train)
     rates = model.history_[: model.n_epochs_, 2]
-    _, again = NeuralMF(**options)._train(split.train, None, model.n_epochs_, list(rates))
+    _, again = NeuralMF(**options)._train(split.train.ordered(), None, model.n_epochs_, list(rates))
     assert again.rates == list(rates)
     np.testing.assert_array_equal(
         again.weights["block1/dense0/kernel"], model.weights_["block1/dense0/kernel"]

@@ -17,7 +17,7 @@ def style():
 
 
 def test_no_two_models_of_a_figure_have_one_colour():
-    models = ["ease", "multi_vae", "svd", "svd_tuned", "implicit_als", "item_knn", "bpr", "most_popular"]
+    models = ["ease", "neural_mf", "svd", "svd_tuned", "implicit_als", "item_knn", "bpr", "most_popular"]
     found = figures.colours(models)
     assert list(found) == models and len(set(found.values())) == len(models)
     assert found["svd"] == figures.colour("svd") and found["most_popular"] == figures.colour("most_popular")

@@ -102,6 +102,8 @@ METRIC = {
     "seconds_fit": None,
     "seconds_predict": None,
     "run": "first",
+    "setting": "no_time",
+    "headline": "yes",
 }
 CLAIM = {
     "id": "A-1",

@@ -246,3 +246,16 @@ def test_every_pair_or_every_model_against_one():
 def test_bad_requests_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call(*models(n_users=10))
+
+
+def test_a_p_value_at_the_floor_is_told_as_an_upper_bound():
+    from lib.report.columns import p_texts
+
+    rng = np.random.default_rng(0)
+    numerators = {"clear": np.zeros(60), "worse": np.ones(60), "alike": rng.normal(1.0, 0.5, 60)}
+    models = {name: PerUser.mean("mae", np.arange(60), of) for name, of in numerators.items()}
+    found = compare_models(models, pairs=[("clear", "worse"), ("worse", "alike")], n_resamples=200)
+    assert found["at_floor"].tolist() == [True, False]
+    assert found["p_value"].iloc[0] == pytest.approx(1 / 201)
+    texts = p_texts(found)
+    assert texts[0] == f"≤ {2 / 201:.4f}" and not texts[1].startswith("≤")

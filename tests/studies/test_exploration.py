@@ -209,14 +209,3 @@ def test_over_time_by_hand(in_time):
     assert found["mean"].tolist() == pytest.approx([4, 7 / 3])
     many = exploration.over_time(in_time, n_bins=50)
     assert many["ratings"].sum() == 5 and many["new_users"].sum() == 2 and many["mean"].isna().sum() == 46
-
-
-def test_by_position_by_hand(in_time):
-    found = exploration.by_position(in_time, edges=(1, 2, 9))
-    # User 1 rated 3, 5, 1 in time's order (mean 3), user 2 rated 4, 2 (mean 3): first 0 and 1, later 2, -2 and -1.
-    assert found["positions"].tolist() == ["1", "2–8"] and found["ratings"].tolist() == [2, 3]
-    assert found["deviation"].tolist() == pytest.approx([1 / 2, -1 / 3])
-    # Users as clusters: residuals -1/2 and 1/2; and (2 - 2 + 2/3), (-1 + 1/3).
-    expected = 1.96 * np.array([np.sqrt(1 / 2) / 2, np.sqrt(2 * (2 / 3) ** 2) / 3])
-    assert (found["high"] - found["deviation"]).tolist() == pytest.approx(expected.tolist())
-    assert found["popularity"].tolist() == pytest.approx([2, (2 + 1 + 2) / 3])

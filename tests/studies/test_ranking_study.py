@@ -17,13 +17,11 @@ from lib.metrics.per_user import averaged
 from lib.models import create
 from lib.studies.ranking_study import (
     example,
-    fold_in_fits,
     list_fits,
     list_variants,
     rating_variants,
     validation_fit,
 )
-from lib.studies.strong_generalisation import evaluate_fold_in, strong_split
 
 
 @pytest.fixture(scope="module")
@@ -84,30 +82,6 @@ def test_a_fit_leaves_the_lists_that_its_model_recommends(split):
     measured = [rankings_in(fit, split.test, split.train, **LISTS) for fit in fits]
     assert measured[2][3].k == 3 and "novelty" in measured[2][7].values
     assert "items" not in fits[1] and not np.array_equal(*(one[7].values["ndcg"] for one in measured[:2]))
-
-
-def test_multi_vae_finds_its_epochs_on_validation_ratings_and_learns_from_all(split):
-    variants = {"multi_vae": replace(list_variants(4.0)["multi_vae"], fixed={"n_epochs": 3})}
-    (fit,) = run_fits(list_fits(variants, {}, {"multi_vae": 1}, ks=[5], threshold=4.0), sides(split))
-    inner = validation_from(split.train)
-    stopped = create("multi_vae", n_epochs=3, seed=0).fit(inner.train, validation=inner.test)
-    assert fit["n_epochs"] == stopped.n_epochs_
-    again = create("multi_vae", n_epochs=stopped.n_epochs_, seed=0).fit(split.train)
-    np.testing.assert_array_equal(top_of(fit, split.train).items, recommend(again, split.train, 5).items)
-
-
-def test_lists_for_held_out_users_are_measured_as_their_split_has_them(planted):
-    held_out = {"held_out_users": 0.2, "threshold": 3.0, "seed": 1}
-    chosen = {"ease": {"l2": 20.0, "threshold": 3.0}}
-    variants = {name: list_variants(4.0)[name] for name in ("random_order", "ease", "most_popular")}
-    fits = run_fits(fold_in_fits(variants, chosen, ks=[3, 6], **held_out), {"train": planted})
-    assert [fit["variant"] for fit in fits] == ["most_popular", "ease"]
-    train, strong = strong_split(planted, **held_out)
-    expected = evaluate_fold_in(create("ease", l2=20.0).fit(train), strong, ks=(3, 6))
-    assert fits[1]["metrics"] == expected[3].metrics() | expected[6].metrics()
-    assert fits[1]["n_users"] == len(strong.users)
-    np.testing.assert_array_equal(fits[1]["users"], expected[6].users)
-    np.testing.assert_array_equal(fits[1]["ndcg"], expected[6].values["ndcg"])
 
 
 def test_a_users_metric_is_averaged_over_starts(split):

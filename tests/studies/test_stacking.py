@@ -5,7 +5,9 @@ import pytest
 
 from lib.data.interactions import RatingScale
 from lib.metrics.rating import rmse
-from lib.studies.stacking import BOOSTING, LevelOne, Stack, cross_validated
+from lib.models.fitting import fit_model
+from lib.studies.stacking import BOOSTING, DAMPING, LevelOne, Stack, cross_validated, facts_of
+from tests.conftest import planted_interactions
 
 SCALE = RatingScale(1, 5)
 
@@ -24,7 +26,7 @@ def members(n=4_000, seed=0):
 def test_weights_are_those_of_least_squares(monkeypatch):
     monkeypatch.setattr("lib.studies.stacking.PENALTY", 0.0)
     predictions, truth = members()
-    stack = Stack(SCALE, boosted=False).fit(LevelOne(predictions), truth)
+    stack = Stack(SCALE, boosted=0).fit(LevelOne(predictions), truth)
     columns = np.column_stack([*predictions.values(), np.ones(len(truth))])
     expected = np.linalg.lstsq(columns, truth, rcond=None)[0]
     np.testing.assert_allclose(list(stack.weights_.values()), expected[:2], rtol=1e-8)
@@ -36,7 +38,7 @@ def test_weights_are_those_of_least_squares(monkeypatch):
 def test_the_blend_beats_its_best_member_on_new_ratings():
     predictions, truth = members()
     asked, their_truth = members(seed=2)
-    stack = Stack(SCALE, boosted=False).fit(LevelOne(predictions), truth)
+    stack = Stack(SCALE, boosted=0).fit(LevelOne(predictions), truth)
     assert stack.weights_["second"] > stack.weights_["first"] > 0
     assert rmse(their_truth, stack.predict(LevelOne(asked))) < rmse(their_truth, asked["second"])
 
@@ -48,9 +50,9 @@ def test_trees_find_what_no_weight_can(monkeypatch):
     switch = random.random(len(truth))
     target = truth + np.where(np.abs(switch - 0.5) < 0.25, 0.5, -0.5)
     learn, ask = np.arange(3_000), np.arange(3_000, 4_000)
-    data = LevelOne(predictions, switch[:, None])
+    data = LevelOne(predictions, moments=switch[:, None])
     found = {
-        boosted: Stack(RatingScale(-9, 9), boosted=boosted)
+        boosted: Stack(RatingScale(-9, 9), boosted=4 * boosted)
         .fit(data.take(learn), target[learn])
         .predict(data.take(ask))
         for boosted in (False, True)
@@ -64,8 +66,8 @@ def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not(mon
     random = np.random.default_rng(4)
     helpful, other = random.normal(size=len(truth)), random.normal(size=len(truth))
     other[0] = np.nan  # a distance that is not known
-    data = LevelOne(predictions, np.column_stack([other, helpful]))
-    stack = Stack(RatingScale(-9, 9), boosted=False).fit(data, truth + helpful)
+    data = LevelOne(predictions, moments=np.column_stack([other, helpful]))
+    stack = Stack(RatingScale(-9, 9), boosted=0).fit(data, truth + helpful)
     assert rmse(truth + helpful, stack.predict(data)) < 0.4
 
 
@@ -89,3 +91,36 @@ def test_cross_validation_predicts_no_rating_by_weights_that_saw_it():
 def test_a_prediction_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="finite"):
         Stack(SCALE).fit(LevelOne({"bad": np.full(50, np.nan)}), np.full(50, 3.0))
+
+
+def test_facts_by_hand():
+    train = planted_interactions(n_users=12, n_items=9, seed=1)
+    asked = train.take(np.array([5, 3, 8]))
+    bias, ratings = fit_model("bias", train), train.ratings.astype(float)
+    expected = []
+    for user, item in zip(asked.users, asked.items, strict=True):
+        of_user, of_item = ratings[train.users == user], ratings[train.items == item]
+        damped = [
+            (((r - r.mean()) ** 2).sum() + DAMPING * ratings.var()) / (len(r) + DAMPING)
+            for r in (of_user, of_item)
+        ]
+        counts = [np.log1p(len(r) / 0.5) for r in (of_user, of_item)]
+        expected.append([*counts, bias.user_bias_[user], bias.item_bias_[item], *damped])
+    np.testing.assert_allclose(facts_of(train, asked, 0.5), expected, rtol=1e-9)
+    shuffled = train.take(np.random.default_rng(0).permutation(len(train)))
+    np.testing.assert_array_equal(facts_of(shuffled, asked, 0.5), facts_of(train, asked, 0.5))
+
+
+def test_few_ratings_may_call_for_tamer_predictions():
+    """The linear part bends by facts: where a user has few ratings, the first member's prediction is to count half."""
+    random = np.random.default_rng(8)
+    facts = np.column_stack([random.integers(0, 2, 4_000), random.normal(size=(4_000, 5))])
+    predictions = {"first": random.normal(3, 1, 4_000)}
+    target = 3 + (predictions["first"] - 3) * np.where(facts[:, 0] > 0, 1.0, 0.5)
+    known, blind = LevelOne(predictions, facts), LevelOne(predictions)
+    found = {
+        name: Stack(SCALE, boosted=0).fit(of, target).predict(of)
+        for name, of in (("known", known), ("blind", blind))
+    }
+    assert rmse(target.clip(1, 5), found["known"]) < 0.05 < rmse(target.clip(1, 5), found["blind"])
+    assert known.of(facts=False).facts is None and list(known.of(("first",)).predictions) == ["first"]

@@ -33,11 +33,6 @@ class MostPopular(Recommender):
         _, items = self._pairs(users, items, times)
         return lookup(self.counts_, items)
 
-    def score_histories(self, histories) -> np.ndarray:
-        """Return the same counts for every history, shape (n, n_items): a user who was not in training is no other."""
-        self._check_fitted()
-        return np.tile(self.counts_, (histories.shape[0], 1))
-
 
 class RandomOrder(Recommender):
     """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed.

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 
 from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
-from lib.models.base import Recommender
+from lib.models.base import Recommender, lookup
 from lib.models.bayesian.gibbs_parts import Features, OneHot
 from lib.models.bayesian.gibbs_sampler import Posterior, sample
 
@@ -19,16 +19,53 @@ from lib.models.bayesian.gibbs_sampler import Posterior, sample
 class SampledMachine(Recommender):
     """A factorisation machine whose weights and factors are sampled."""
 
-    def _sample(
-        self, train: Interactions, moments: Sequence[OneHot] = (), values: np.ndarray | None = None
-    ) -> Posterior:
-        """Draw from the posterior given some ratings, or, with all `values` that there are, given their places among these."""
-        ratings = train.ratings if values is None else np.searchsorted(values, train.ratings)
-        sides, n_classes = self._sides(train), 0 if values is None else len(values)
+    def _sample(self, train: Interactions, moments: Sequence[OneHot] = ()) -> Posterior:
+        """Draw from the posterior given the ratings, or, where these are `ordinal`, their places among all there are."""
+        self.values_ = np.unique(train.ratings).astype(np.float64)
+        ordinal = self.ordinal and len(self.values_) > 1  # a scale of one value leaves nothing to cut
+        ratings = np.searchsorted(self.values_, train.ratings) if ordinal else train.ratings
+        sides, n_classes = self._sides(train), len(self.values_) if ordinal else 0
         sizes = sum(group.size for group in moments) + sum(side.matrix.shape[1] for side in sides)
         self.n_drawn_ = np.int64(sizes * (1 + self.n_factors) * self.n_samples)
         options = {name: getattr(self, name) for name in ("n_factors", "n_iterations", "n_samples", "seed")}
-        return sample(ratings, sides, moments, n_classes=n_classes, **options)
+        freedom = [of for of in (self.user_freedom, self.film_freedom) if of is not None]
+        if len(freedom) == 1:
+            raise ValueError("user_freedom and film_freedom belong together; one of them is None")
+        found = sample(ratings, sides, moments, n_classes=n_classes, freedom=freedom, **options)
+        self.mean_samples_, self.cuts_ = found.constants, found.cuts
+        return found
+
+    def _keep(self, posterior: Posterior) -> None:
+        """Keep all draws, for `_by_samples`."""
+        parts = (*posterior.sides, posterior.moments)
+        for name, draws in zip(("user", "item", "moment"), parts, strict=True):
+            setattr(self, f"{name}_effects_", draws.effects)
+            setattr(self, f"{name}_latent_", draws.latent)
+        for name, trust in zip(("user", "item"), posterior.trusts, strict=False):
+            setattr(self, f"{name}_trust_", trust)
+
+    def _by_samples(self, users: np.ndarray, items: np.ndarray, moments: np.ndarray) -> np.ndarray:
+        """Predict pairs by the mean over samples; `moments` as of `pair_scores`."""
+        users, items = users.astype(np.int64), items.astype(np.int64)  # one type to compile
+        effects = self.user_effects_, self.item_effects_, self.moment_effects_
+        latent = self.user_latent_, self.item_latent_, self.moment_latent_
+        found = np.empty(len(users))
+        step = max(1, 4_000_000 // self.n_samples)
+        for low in range(0, len(users), step):  # a score a sample
+            part = slice(low, low + step)
+            scores = pair_scores(users[part], items[part], moments[part], self.mean_samples_, effects, latent)
+            sharpness = 1.0
+            if not self.cuts_.size:
+                found[part] = scores.mean(axis=1)
+                continue
+            if self.user_freedom is not None:
+                trusts = (
+                    lookup(self.user_trust_, users[part], 1.0),
+                    lookup(self.item_trust_, items[part], 1.0),
+                )
+                sharpness = np.sqrt(trusts[0] * trusts[1])
+            found[part] = mean_rating(scores, self.cuts_, self.values_, sharpness)
+        return found
 
     def _sides(self, train: Interactions) -> list[Features]:
         """Return the features of users and of films; who has no rating has no indicator."""
@@ -92,14 +129,17 @@ def pair_scores(users, items, moments, means, effects, latent):
     return scores
 
 
-def mean_rating(scores: np.ndarray, cuts: np.ndarray, values: np.ndarray) -> np.ndarray:
+def mean_rating(
+    scores: np.ndarray, cuts: np.ndarray, values: np.ndarray, sharpness: np.ndarray | float = 1.0
+) -> np.ndarray:
     r"""Return the expected rating under an ordered probit, averaged over samples.
 
-    .. math:: E[r] = r_1 + \sum_{k=1}^{K-1} (r_{k+1} - r_k)\,\Phi(f - c_k)
+    .. math:: E[r] = r_1 + \sum_{k=1}^{K-1} (r_{k+1} - r_k)\,\Phi(s\,(f - c_k))
 
-    `scores` f have shape (n, n_samples), `cuts` c (n_samples, K - 1); `values` are the K ratings that there are, ascending.
+    `scores` f and their `sharpness` s, one over the noise's standard deviation, have shape (n, n_samples), `cuts` c
+    (n_samples, K - 1); `values` are the K ratings that there are, ascending.
     """
     expected = np.full(len(scores), values[0])
     for k, step in enumerate(np.diff(values)):
-        expected += step * ndtr(scores - cuts[:, k]).mean(axis=1)
+        expected += step * ndtr((scores - cuts[:, k]) * sharpness).mean(axis=1)
     return expected

@@ -31,6 +31,12 @@ class FactorisationMachine(SampledMachine):
     n_factors : int
     groups : sequence of str
         Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
+    ordinal : bool
+        Ratings are what an ordered probit makes of the score: with cut points :math:`c_1 < \dots < c_{K-1}`, sampled
+        along, :math:`P(r \le r_k) = \Phi(c_k - f)` (Albert and Chib 1993), and the prediction is the expected rating.
+    user_freedom, film_freedom : float, optional
+        Degrees of freedom of the noise by user and by film (`lib.models.bayesian.gibbs_sampler.sample`): the smaller, the
+        more its precision may differ from one to the next. None of either for the same noise everywhere.
     n_iterations, n_samples : int
         Gibbs sweeps, and how many of the last ones' draws are kept.
     seed : int
@@ -54,6 +60,9 @@ class FactorisationMachine(SampledMachine):
         *,
         n_factors: int = 10,
         groups: Sequence[str] = ("raters", "rated"),
+        ordinal: bool = False,
+        user_freedom: float | None = None,
+        film_freedom: float | None = None,
         n_iterations: int = 200,
         n_samples: int = 150,
         seed: int = 0,
@@ -62,6 +71,10 @@ class FactorisationMachine(SampledMachine):
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         posterior = self._sample(train)
+        if self.ordinal:
+            self._keep(posterior)
+            return
+        self.left_out_, self.noise_ = posterior.left_out, posterior.noise
         self.mean_ = posterior.constants.mean()
         for name, draws in zip(("user", "item"), posterior.sides, strict=True):
             setattr(self, f"{name}_effect_", draws.effects.mean(axis=1, dtype=np.float64))
@@ -72,6 +85,8 @@ class FactorisationMachine(SampledMachine):
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs by the mean over samples."""
         users, items = self._pairs(users, items, times)
+        if self.ordinal:
+            return self._by_samples(users, items, np.empty((len(users), 0), np.int64))
         found = self.mean_ + lookup(self.user_effect_, users) + lookup(self.item_effect_, items)
         step = 20_000
         for low in range(0, len(users), step):  # the gathered vectors are long
@@ -84,5 +99,7 @@ class FactorisationMachine(SampledMachine):
         """Score the catalogue by one product of latent vectors."""
         self._check_fitted()
         users = np.asarray(users)
+        if self.ordinal:
+            return super().score(users)
         scores = (lookup(self.user_latent_, users) @ self.item_latent_.T).astype(np.float64)
         return scores + self.mean_ + lookup(self.user_effect_, users)[:, None] + self.item_effect_

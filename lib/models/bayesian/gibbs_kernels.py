@@ -18,18 +18,19 @@ SMALLEST = 1e-300
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def draw_side_weights(
-    codes, indptr, rows, values, groups, counts, weights, own, precisions, means, noise, alpha, errors
+    codes, indptr, rows, values, groups, counts, weights, own, precisions, means, noise, alpha, errors, trust
 ):
     """Draw the weights of a side's features one after the other, and bring `own` (their sums by row) and `errors` in step.
 
     Features stand as the columns of a sparse matrix (`indptr`, `rows`, `values`), each in one of the `groups`, whose normal
-    priors have `precisions` and `means`. `counts` are the ratings of each row, `noise` a standard normal draw a feature.
+    priors have `precisions` and `means`. `trust` is what a rating counts for, `counts` its sums by row; `noise` has a
+    standard normal draw a feature.
     """
     n = len(counts)
     before = own.copy()
     sums = np.zeros(n)
     for i in range(len(codes)):
-        sums[codes[i]] += errors[i]
+        sums[codes[i]] += trust[i] * errors[i]
     for j in range(len(weights)):
         square = linear = 0.0
         for place in range(indptr[j], indptr[j + 1]):
@@ -50,7 +51,9 @@ def draw_side_weights(
 
 
 @njit(cache=True)
-def begin_factor(places, own, codes, next_codes, side, errors, total, before, now, gained, next_own, sums):
+def begin_factor(
+    places, own, codes, next_codes, side, errors, total, trust, before, now, gained, next_own, sums
+):
     """Bring `errors` in step with the last part drawn, set `total` to the next factor's, and sum up for its first part.
 
     `places` tell where in `own`, all rows of all parts, each rating's parts stand. The rest is as in `turn_over`.
@@ -67,19 +70,20 @@ def begin_factor(places, own, codes, next_codes, side, errors, total, before, no
         total[i] = new
         row = next_codes[i]
         rest = new - next_own[row]
-        sums[row, 1] += rest * rest
-        sums[row, 3] += rest * error
+        weight = trust[i]
+        sums[row, 1] += weight * rest * rest
+        sums[row, 3] += weight * rest * error
         if side:
-            sums[row, 0] += rest
-            sums[row, 2] += error
+            sums[row, 0] += weight * rest
+            sums[row, 2] += weight * error
 
 
 @njit(cache=True)
-def turn_over(codes, next_codes, side, errors, total, before, now, gained, own, sums):
+def turn_over(codes, next_codes, side, errors, total, trust, before, now, gained, own, sums):
     """Bring `errors` and `total` in step with a part that was drawn, and sum up by row for the next one.
 
     With q the sum of one factor over all features of a rating (`total`), and `own` the next part of it, t = q - own: the `sums`
-    are of t, its square, the errors and their products with t. `gained` is what the interactions among the drawn part's
+    are of t, its square, the errors and their products with t, each rating times its `trust`. `gained` is what the interactions among the drawn part's
     own features gained. The last row of each stands for ratings without the part.
     """
     for i in range(len(errors)):
@@ -91,11 +95,12 @@ def turn_over(codes, next_codes, side, errors, total, before, now, gained, own, 
         total[i] = new
         row = next_codes[i]
         rest = new - own[row]
-        sums[row, 1] += rest * rest
-        sums[row, 3] += rest * error
+        weight = trust[i]
+        sums[row, 1] += weight * rest * rest
+        sums[row, 3] += weight * rest * error
         if side:
-            sums[row, 0] += rest
-            sums[row, 2] += error
+            sums[row, 0] += weight * rest
+            sums[row, 2] += weight * error
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -129,12 +134,12 @@ def draw_side_factor(
 
 
 @njit(cache=True)
-def draw_group_weights(codes, counts, weights, precision, mean, noise, alpha, errors):
+def draw_group_weights(codes, counts, weights, precision, mean, noise, alpha, errors, trust):
     """Draw the weights of a one-hot group, all at once, and bring `errors` in step; the last row is of ratings without."""
     n = len(noise)
     sums, change = np.zeros(n + 1), np.zeros(n + 1)
     for i in range(len(codes)):
-        sums[codes[i]] -= errors[i]
+        sums[codes[i]] -= trust[i] * errors[i]
     for j in range(n):
         drawn = precision + alpha * counts[j]
         new = (alpha * (sums[j] + counts[j] * weights[j]) + precision * mean) / drawn + noise[j] / math.sqrt(
@@ -170,10 +175,11 @@ def _below(x):
 
 
 @njit(cache=True)
-def cut_likelihood(scores, classes, cuts, gradient, curvature):
+def cut_likelihood(scores, classes, cuts, gradient, curvature, sharpness):
     r"""Return the log likelihood of an ordered probit's cut points, :math:`\sum_i \ln(\Phi(c_{k_i} - f_i) - \Phi(c_{k_i - 1} - f_i))`.
 
-    Its `gradient` and `curvature` (minus the second derivatives) are filled in unless they are empty.
+    Both differences are times the rating's `sharpness`, one over the noise's standard deviation. The likelihood's `gradient`
+    and `curvature` (minus the second derivatives) are filled in unless they are empty.
     """
     last, wanted = len(cuts), len(gradient) > 0
     gradient[:] = 0.0
@@ -181,21 +187,22 @@ def cut_likelihood(scores, classes, cuts, gradient, curvature):
     found = 0.0
     for i in range(len(scores)):
         k = classes[i]
-        high = cuts[k] - scores[i] if k < last else np.inf
-        low = cuts[k - 1] - scores[i] if k > 0 else -np.inf
+        sharp = sharpness[i]
+        high = (cuts[k] - scores[i]) * sharp if k < last else np.inf
+        low = (cuts[k - 1] - scores[i]) * sharp if k > 0 else -np.inf
         # In the tail where both are small, differences keep their digits.
         chance = _below(-low) - _below(-high) if low > 0 else _below(high) - _below(low)
         chance = max(chance, SMALLEST)
         found += math.log(chance)
         if wanted:
-            above = NORMAL_PEAK * math.exp(-0.5 * high * high) / chance if k < last else 0.0
-            below = NORMAL_PEAK * math.exp(-0.5 * low * low) / chance if k > 0 else 0.0
+            above = sharp * NORMAL_PEAK * math.exp(-0.5 * high * high) / chance if k < last else 0.0
+            below = sharp * NORMAL_PEAK * math.exp(-0.5 * low * low) / chance if k > 0 else 0.0
             if k < last:
                 gradient[k] += above
-                curvature[k, k] += above * (above + high)
+                curvature[k, k] += above * (above + sharp * high)
             if k > 0:
                 gradient[k - 1] -= below
-                curvature[k - 1, k - 1] += below * (below - low)
+                curvature[k - 1, k - 1] += below * (below - sharp * low)
             if 0 < k < last:
                 curvature[k, k - 1] -= above * below
                 curvature[k - 1, k] -= above * below

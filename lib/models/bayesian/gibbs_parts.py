@@ -87,10 +87,10 @@ class Side(Part):
         squares = (matrix.multiply(matrix).tocsr() @ self.factors.T**2).T
         self.inner[:, :-1] = 0.5 * (self.own[:, :-1] ** 2 - squares)
 
-    def draw_weights(self, precisions, means, noise, alpha: float, errors) -> None:
+    def draw_weights(self, precisions, means, noise, alpha: float, errors, trust) -> None:
         """Draw the weights, and bring `errors` in step."""
-        drawn = self.weights, self.linear
-        kernels.draw_side_weights(self.codes, *self.columns, *drawn, precisions, means, noise, alpha, errors)
+        prior, state = (precisions, means, noise), (errors, trust)
+        kernels.draw_side_weights(self.codes, *self.columns, self.weights, self.linear, *prior, alpha, *state)
 
     def draw_factor(self, factor: int, precisions, means, noise, alpha: float) -> None:
         """Draw one factor from `sums`."""
@@ -114,10 +114,10 @@ class Group(Part):
         self.own[:, :-1] = self.factors
         self.first = first
 
-    def draw_weights(self, precisions, means, noise, alpha: float, errors) -> None:
+    def draw_weights(self, precisions, means, noise, alpha: float, errors, trust) -> None:
         """Draw the weights, and bring `errors` in step."""
         prior = precisions[self.first], means[self.first]
-        kernels.draw_group_weights(self.codes, self.counts, self.weights, *prior, noise, alpha, errors)
+        kernels.draw_group_weights(self.codes, self.counts, self.weights, *prior, noise, alpha, errors, trust)
 
     def draw_factor(self, factor: int, precisions, means, noise, alpha: float) -> None:
         """Draw one factor from `sums`."""

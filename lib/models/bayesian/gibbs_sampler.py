@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -20,6 +20,9 @@ PRIOR_RATINGS = 1.0
 
 HEAVY = 5
 """Degrees of freedom of the t distribution that cut points are proposed from."""
+
+MOST_LEVERAGE = 0.9
+"""Of a rating on its own score: with few samples its variance is not known well."""
 
 CUT_PRECISION = 0.01
 """Of the normal prior of cut points: next to nothing beside thousands of ratings."""
@@ -56,12 +59,19 @@ class Posterior(NamedTuple):
     sides : list of Draws
     cuts : ndarray, shape (n_samples, n_classes - 1)
         Cut points of an ordered probit; no columns without one.
+    trusts : list of ndarray of float32, shape (n_rows, n_samples)
+        Of each side's rows, what multiplies the precision of the noise; empty where it is the same everywhere.
+    left_out, noise : ndarray, shape (n_ratings,)
+        What is expected of each rating without itself, and the variance of its noise; not of an ordered probit.
     """
 
     constants: np.ndarray
     moments: Draws
     sides: list[Draws]
     cuts: np.ndarray
+    trusts: list[np.ndarray]
+    left_out: np.ndarray
+    noise: np.ndarray
 
 
 def sample(
@@ -74,12 +84,16 @@ def sample(
     n_samples: int,
     seed: int,
     n_classes: int = 0,
+    freedom: Sequence[float] = (),
 ) -> Posterior:
-    """Draw from the posterior of a factorisation machine (Rendle 2012, "Factorization machines with libFM", section 3.3).
+    r"""Draw from the posterior of a factorisation machine (Rendle 2012, "Factorization machines with libFM", section 3.3).
 
     Every weight and factor has a normal prior, with a mean and a precision a group and factor that are drawn along; so is
-    the precision of the noise. The bits do not depend on the order of the ratings, but for equal ones. Raises
+    the precision :math:`\alpha` of the noise. The bits do not depend on the order of the ratings, but for equal ones. Raises
     ValueError: more samples than sweeps, or none.
+
+    A rating is left out as in a linear model: with f the mean and v the variance of its score over the samples, and
+    :math:`h = \alpha v` its leverage, :math:`r - (r - f) / (1 - h)` is what the others say of it.
 
     Parameters
     ----------
@@ -93,6 +107,10 @@ def sample(
     seed : int
     n_classes : int
         Ratings are what an ordered probit (Albert and Chib 1993) makes of the score: 0 for the score and normal noise.
+    freedom : sequence of float
+        Of two sides :math:`\nu`: the precision of a rating's noise is :math:`\alpha g_u h_i`, with
+        :math:`g_u, h_i \sim \Gamma(\nu / 2, \nu / 2)` drawn along, so that ratings of erratic users count less (Geweke
+        1993). Empty for the same noise everywhere.
     """
     if not 1 <= n_samples <= n_iterations:
         raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")
@@ -107,6 +125,7 @@ def sample(
         n_factors,
         np.random.Generator(np.random.SFC64(seed)),
         n_classes,
+        freedom,
     )
     groups_only = [part for part in chain.parts if isinstance(part, Group)]
     ends = np.cumsum([0, *(len(part.counts) - 1 for part in groups_only)])
@@ -117,14 +136,25 @@ def sample(
     ]
     places = [(kept[0], slice(*both)) for both in pairwise(ends)] + [(one, slice(None)) for one in kept[1:]]
     constants, cuts = np.empty(n_samples), np.empty((n_samples, len(chain.cuts)))
+    trusts: list[Any] = [np.empty((len(trust), n_samples), np.float32) for trust in chain.trusts]
+    scores, squares, precision = np.zeros((3, len(ratings)))
     for iteration in range(n_samples - n_iterations, n_samples):
         chain.sweep()
         if iteration >= 0:
             constants[iteration], cuts[iteration] = chain.constant, chain.cuts
+            for draws, trust in zip(trusts, chain.trusts, strict=True):
+                draws[:, iteration] = trust
+            scores += chain.errors
+            squares += chain.errors**2
+            precision += chain.alpha * chain.trust
             for part, (draws, place) in zip(chain.parts, places, strict=True):
                 draws.effects[place, iteration] = part.effects[:-1]
                 draws.latent[place, iteration] = part.own[:, :-1].T
-    return Posterior(constants, kept[0], kept[1:], cuts)
+    error, precision = scores / n_samples, precision / n_samples
+    leverage = np.minimum(precision * np.maximum(squares / n_samples - error**2, 0.0), MOST_LEVERAGE)
+    left_out, noise = np.empty((2, len(ratings)))
+    left_out[order], noise[order] = ratings[order] + error / (1.0 - leverage), 1.0 / precision
+    return Posterior(constants, kept[0], kept[1:], cuts, trusts, left_out, noise)
 
 
 class Chain:
@@ -139,6 +169,10 @@ class Chain:
     constant, alpha : float
         The constant of the score, and the precision of the noise.
     cuts : ndarray, shape (n_classes - 1,)
+    trusts : list of ndarray, shape (n_rows,)
+        Of each side with a `freedom`, what multiplies the precision of the noise of a row's ratings.
+    trust : ndarray, shape (n_ratings,)
+        Their product by rating.
     """
 
     def __init__(
@@ -149,8 +183,12 @@ class Chain:
         n_factors: int,
         rng,
         n_classes: int = 0,
+        freedom: Sequence[float] = (),
     ):
         self.rng, self.n_factors, n = rng, n_factors, len(ratings)
+        self.freedom, self.trust = freedom, np.ones(n)
+        self._of_rows = [one.codes for one in sides][: len(freedom)]
+        self.trusts = [np.ones(one.matrix.shape[0]) for one in sides][: len(freedom)]
         self.parts: list[Group | Side] = []
         first = 0
         for one in (*groups, *sides):
@@ -191,21 +229,39 @@ class Chain:
         """Draw the noise, the constant, the priors, the weights, the factors, and what an ordered probit has besides."""
         n = len(self.errors)
         if not len(self.cuts):
-            self.alpha = self._gamma(PRIOR_COUNT + n, PRIOR_SQUARES + self.errors @ self.errors)
+            self.alpha = self._gamma(PRIOR_COUNT + n, PRIOR_SQUARES + self.trust * self.errors @ self.errors)
+        if self.freedom:
+            self._draw_trust()
+        n = self.trust.sum()
         precision = self.alpha * n + PRIOR_RATINGS
-        mean = self.alpha * (self.constant * n - self.errors.sum()) / precision
+        mean = self.alpha * (self.constant * n - self.trust @ self.errors) / precision
         new = mean + self.rng.standard_normal() / np.sqrt(precision)
         self.errors += new - self.constant
         self.constant = new
         self._draw_priors()
         for part in self.parts:
-            part.draw_weights(self.precisions[0], self.means[0], self._noise(part), self.alpha, self.errors)
+            prior = self.precisions[0], self.means[0], self._noise(part)
+            part.draw_weights(*prior, self.alpha, self.errors, self.trust)
         self._draw_factors()
         if len(self.cuts):
             scores = self.errors + self._target
             self._draw_cuts(scores)
             self._target = self._drawn_target(scores)
             self.errors = scores - self._target
+
+    def _draw_trust(self) -> None:
+        """Draw how precise the ratings of each row are, a side after the other."""
+        squares = self.alpha * self.errors**2
+        for n, (codes, freedom) in enumerate(zip(self._of_rows, self.freedom, strict=True)):
+            others = self.trust / self.trusts[n][codes]
+            n_rows = len(self.trusts[n])
+            counts = freedom + np.bincount(codes, minlength=n_rows)
+            self.trusts[n] = self._gamma(
+                counts, freedom + np.bincount(codes, others * squares, minlength=n_rows)
+            )
+            self.trust = others * self.trusts[n][codes]
+        for part in self.parts:
+            part.counts[:] = np.bincount(part.codes, self.trust, minlength=len(part.counts))
 
     def _gamma(self, counts, squares):
         return self.rng.gamma(counts / 2) * 2 / squares
@@ -229,7 +285,7 @@ class Chain:
 
     def _draw_factors(self) -> None:
         """Draw factor by factor and part by part; one pass over the ratings a part brings the last draw home and sums up for it."""
-        first, last, state = self.parts[0], self.parts[-1], (self.errors, self._total)
+        first, last, state = self.parts[0], self.parts[-1], (self.errors, self._total, self.trust)
         starts = np.concatenate([part.own for part in self.parts], axis=1)
         for factor in range(self.n_factors):
             first.ready(factor)
@@ -251,25 +307,26 @@ class Chain:
         part.ready(factor)
         drawn = done.before, done.own[factor], done.gained
         coming = part.own[factor], part.sums
-        kernels.turn_over(done.codes, part.codes, part.whole_sums, self.errors, self._total, *drawn, *coming)
+        state = self.errors, self._total, self.trust
+        kernels.turn_over(done.codes, part.codes, part.whole_sums, *state, *drawn, *coming)
 
     def _drawn_target(self, scores: np.ndarray) -> np.ndarray:
         """Draw the score that each rating stands for: normal around its own, between its cut points."""
-        edges = np.concatenate([[-np.inf], self.cuts, [np.inf]])
-        low, high = edges[self._classes] - scores, edges[self._classes + 1] - scores
+        edges, sharpness = np.concatenate([[-np.inf], self.cuts, [np.inf]]), np.sqrt(self.trust)
+        low, high = ((edges[self._classes + up] - scores) * sharpness for up in (0, 1))
         # In the lower tail small chances keep their digits.
         mirrored = low > 0
         low, high = np.where(mirrored, -high, low), np.where(mirrored, -low, high)
         below = ndtr(low)
         drawn = np.clip(ndtri(below + self.rng.random(len(scores)) * (ndtr(high) - below)), low, high)
-        return scores + np.where(mirrored, -drawn, drawn)
+        return scores + np.where(mirrored, -drawn, drawn) / sharpness
 
     def _draw_cuts(self, scores: np.ndarray) -> None:
         """Propose cut points around the most likely ones, whatever the targets are, and take them or not (Metropolis)."""
-        n = len(self.cuts)
+        n, sharpness = len(self.cuts), np.sqrt(self.trust)
         gradient, curvature = np.empty(n), np.empty((n, n))
         # From the last sweep's most likely ones one step of Newton's leads to this one's.
-        kernels.cut_likelihood(scores, self._classes, self._mode, gradient, curvature)
+        kernels.cut_likelihood(scores, self._classes, self._mode, gradient, curvature, sharpness)
         curvature += CUT_PRECISION * np.eye(n)
         step = np.linalg.solve(curvature, gradient - CUT_PRECISION * self._mode)
         while np.any(np.diff(self._mode + step) <= 0):
@@ -286,7 +343,7 @@ class Chain:
         def chance(cuts: np.ndarray) -> float:
             away = root.T @ (cuts - self._mode)
             proposal = -0.5 * (HEAVY + n) * np.log1p(away @ away / HEAVY)
-            likelihood = kernels.cut_likelihood(scores, self._classes, cuts, *none)
+            likelihood = kernels.cut_likelihood(scores, self._classes, cuts, *none, sharpness)
             return likelihood - 0.5 * CUT_PRECISION * cuts @ cuts - proposal
 
         if luck < chance(proposed) - chance(self.cuts):

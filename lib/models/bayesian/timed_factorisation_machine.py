@@ -8,7 +8,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.data.sittings import Sittings
-from lib.models.bayesian.factorisation_draws import SampledMachine, mean_rating, pair_scores
+from lib.models.bayesian.factorisation_draws import SampledMachine
 from lib.models.bayesian.gibbs_parts import OneHot
 from lib.models.card import Card
 from lib.models.latent.sgd_time import SECONDS_A_DAY
@@ -44,7 +44,8 @@ class TimedFactorisationMachine(SampledMachine):
         Whether the calendar day is a feature.
     gaps : sequence of int
         Longest pauses, in seconds, within a sitting; one group of features each. Empty for none.
-    ordinal : bool
+    ordinal, user_freedom, film_freedom
+        As of `FactorisationMachine`.
     """
 
     card = Card(
@@ -75,6 +76,8 @@ class TimedFactorisationMachine(SampledMachine):
         day: bool = True,
         gaps: Sequence[int] = (30,),
         ordinal: bool = False,
+        user_freedom: float | None = None,
+        film_freedom: float | None = None,
         n_iterations: int = 150,
         n_samples: int = 100,
         seed: int = 0,
@@ -89,20 +92,11 @@ class TimedFactorisationMachine(SampledMachine):
             pieces = [np.empty(0, dtype=np.int64), *(getattr(one, part) for one in sittings)]
             setattr(self, f"sitting_{part}_", np.concatenate(pieces))
         sizes = [len(self.days_)] * self.day + self.sitting_counts_.tolist()
-        # A scale of one value leaves nothing to cut.
-        self.values_ = np.unique(train.ratings).astype(np.float64)
-        ordinal = self.ordinal and len(self.values_) > 1
         moments = self._moments(train.users, train.timestamps)
         starts = np.cumsum([0, *sizes])[:-1]
         codes = np.where(moments < 0, -1, moments - starts).T
         groups = [OneHot(*group) for group in zip(codes, sizes, strict=True)]
-        posterior = self._sample(train, groups, self.values_ if ordinal else None)
-        for name, draws in zip(
-            ("user", "item", "moment"), (*posterior.sides, posterior.moments), strict=True
-        ):
-            setattr(self, f"{name}_effects_", draws.effects)
-            setattr(self, f"{name}_latent_", draws.latent)
-        self.mean_samples_, self.cuts_ = posterior.constants, posterior.cuts
+        self._keep(self._sample(train, groups))
 
     def _moments(self, users: np.ndarray, times: np.ndarray | None) -> np.ndarray:
         """Return the features of the moment, shape (n, number of groups), as places among all of them; -1 for none."""
@@ -123,16 +117,7 @@ class TimedFactorisationMachine(SampledMachine):
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times by the mean over samples; without `times` at a moment that no rating is near."""
-        # One type to compile.
-        users, items = (codes.astype(np.int64) for codes in self._pairs(users, items, times))
-        moments = self._moments(users, None if times is None else np.atleast_1d(times))
-        effects = self.user_effects_, self.item_effects_, self.moment_effects_
-        latent = self.user_latent_, self.item_latent_, self.moment_latent_
-        found = np.empty(len(users))
-        step = max(1, 4_000_000 // self.n_samples)
-        for low in range(0, len(users), step):  # a score a sample
-            part = slice(low, low + step)
-            scores = pair_scores(users[part], items[part], moments[part], self.mean_samples_, effects, latent)
-            ordinal = self.cuts_.size
-            found[part] = mean_rating(scores, self.cuts_, self.values_) if ordinal else scores.mean(axis=1)
-        return found
+        users, items = self._pairs(users, items, times)
+        return self._by_samples(
+            users, items, self._moments(users, None if times is None else np.atleast_1d(times))
+        )

@@ -84,6 +84,11 @@ class KorenModel(Recommender):
     n_factors, initial_scale = 0, 0.0
     shuffle, dtype = True, "float32"
 
+    @property
+    def keeps_order(self) -> bool:  # type: ignore[override]  # as asked for
+        """Whether ratings are visited in the order of their rows."""
+        return not self.shuffle
+
     # -- learning --------------------------------------------------------------------------------------------------
     def fit_transductive(self, train: Interactions, pairs: Interactions) -> Self:
         """Fit, and let N(u) hold the films of `pairs` too, whose ratings are not looked at.
@@ -96,7 +101,7 @@ class KorenModel(Recommender):
         if not (self.implicit or self.neighbourly):
             raise TypeError(f"{type(self).__name__} makes no use of which pairs are rated: call fit(train)")
         self._begin(train, pairs)
-        self._fit(train, None, pairs)
+        self._fit(train if self.keeps_order else train.ordered(), None, pairs)
         return self
 
     def _fit(

@@ -59,6 +59,8 @@ class SVD(Recommender):
     ):
         self._store(locals())
 
+    keeps_order = True
+
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         import surprise
 

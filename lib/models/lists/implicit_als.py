@@ -1,4 +1,4 @@
-"""Implicit ALS: a weighted factorisation of who rated what, by the library `implicit`, and scores of new users."""
+"""Implicit ALS: a weighted factorisation of who rated what, by the library `implicit`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
-from lib.models.lists.item_weights import as_ones, check, implicit_matrix
+from lib.models.lists.item_weights import check, implicit_matrix
 
 
 class ImplicitALS(Recommender):
@@ -121,27 +121,6 @@ class ImplicitALS(Recommender):
         self._check_fitted()
         return self._of_users(np.asarray(users)) @ self.item_embeddings_.T.astype(np.float64)
 
-    def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
-        r"""Score the catalogue for anybody, in training or not, from the films that they have rated.
-
-        The films' vectors stay, and the user's minimises the user's part of the objective: with Y the vectors of all
-        films and F those of the history,
-
-        .. math:: x = (Y^\top Y + \alpha F^\top F + \lambda I)^{-1} (1 + \alpha) F^\top 1 .
-
-        Parameters, shapes and errors are those of `lib.models.lists.item_weights.ItemWeights.score_histories`; a row
-        without entries gets the scores of the mean training user.
-        """
-        rows = as_ones(histories, self)
-        items = self.item_embeddings_.astype(np.float64)
-        with threadpool_limits(1, user_api="blas"):
-            shared = items.T @ items + self.l2 * np.eye(self.n_factors)
-            users = np.empty((rows.shape[0], self.n_factors))
-            start, films = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
-            solve_users(start, films, items, shared, self.alpha, users)
-            users[np.diff(rows.indptr) == 0] = self.mean_user_
-            return users @ items.T
-
     @property
     def n_parameters_(self) -> int:
         """Numbers in the vectors."""
@@ -150,14 +129,3 @@ class ImplicitALS(Recommender):
 
     def _of_users(self, codes: np.ndarray) -> np.ndarray:
         return lookup(self.user_embeddings_, codes, self.mean_user_).astype(np.float64)
-
-
-def solve_users(start, films, items, shared, alpha, out):
-    r"""Solve :math:`(S + \alpha F^\top F) x = (1 + \alpha) F^\top 1` for each row, S being `shared` and F the row's `items`.
-
-    Row r has the films ``films[start[r]:start[r + 1]]``, and x goes into ``out[r]``. Numba would take 14 s to compile this,
-    and then a quarter less time.
-    """
-    for r in range(len(out)):
-        design = items[films[start[r] : start[r + 1]]]
-        out[r] = np.linalg.solve(shared + alpha * (design.T @ design), (1.0 + alpha) * design.sum(axis=0))

@@ -63,26 +63,10 @@ class ItemWeights(Recommender):
         self._check_fitted()
         users = np.asarray(users)
         known = (users >= 0) & (users < self.n_users_)
-        scores = self.score_histories(self.history_[np.where(known, users, 0)])
-        scores[~known] = self.mean_scores_
-        return scores
-
-    def score_histories(self, histories: sparse.csr_array) -> np.ndarray:
-        """Score the catalogue for anybody, in training or not, from the films that they have rated.
-
-        Raises ValueError: the histories are of another catalogue. Returns float64 of shape (n, n_items): a row without
-        entries gets the mean score of all training users. The films of the history are not masked.
-
-        Parameters
-        ----------
-        histories : sparse array, shape (n, n_items)
-            A stored entry means rated, whatever its value; `threshold`, which chose the training ratings, is not
-            applied. Left as it is.
-        """
-        rows = as_ones(histories, self)
+        rows = self.history_[np.where(known, users, 0)]
         scores = rows @ self.weights_
         scores = scores.toarray() if sparse.issparse(scores) else np.asarray(scores)
-        scores[np.diff(rows.indptr) == 0] = self.mean_scores_
+        scores[(np.diff(rows.indptr) == 0) | ~known] = self.mean_scores_
         return scores
 
     def _state(self) -> dict[str, np.ndarray]:
@@ -115,21 +99,6 @@ def implicit_matrix(train: Interactions, threshold: float | None = None) -> spar
     found = sparse.csr_array((np.ones(len(users)), (users, items)), shape=(train.n_users, train.n_items))
     found.sort_indices()
     return found
-
-
-def as_ones(histories, model: Recommender) -> sparse.csr_array:
-    """Return histories that a fitted model is to score with ones for their entries, one stored twice counted once."""
-    model._check_fitted()
-    rows = sparse.csr_array(histories)
-    if rows.shape[1] != model.n_items_:
-        raise ValueError(
-            f"the histories hold {rows.shape[1]} films, {type(model).__name__} was trained on {model.n_items_}; "
-            "use Interactions over the same id maps"
-        )
-    if not rows.has_canonical_format:
-        rows = rows.copy()
-        rows.sum_duplicates()
-    return sparse.csr_array((np.ones(rows.nnz), rows.indices, rows.indptr), shape=rows.shape)
 
 
 def check(model: Recommender, *, counts=(), positive=(), not_negative=()) -> None:

@@ -28,7 +28,7 @@ class Softmax(NetworkModel):
     x is the bag of films that a user has rated, each with the same weight, weights summing to one, whatever the ratings
     were; :math:`\psi` is `lib.models.networks.softmax_network.Network`. The loss is the cross-entropy of a film drawn from the
     user's own; its expectation over that draw is taken exactly. Covington, Adams and Sargin 2016 ("Deep neural networks
-    for YouTube recommendations") is the model's larger relative; Liang et al. 2018's Multi-VAE shares its loss.
+    for YouTube recommendations") is the model's larger relative; Multi-VAE (Liang et al. 2018) shares its loss.
 
     The label is among the inputs, as in project C. Scores order films and say nothing about ratings. An unrated film has the embedding that the loss pushed it to, away from every user. A code outside the id maps scores as the
     mean film does.

@@ -1,0 +1,105 @@
+"""The ensemble's members, and the choice of their hyperparameters inside each split, where no other split's ratings are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lib.data.feature_groups import available_groups
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, inner_split
+from lib.experiment.key import fingerprint
+from lib.experiment.search import search
+from lib.experiment.search_result import Search
+from lib.experiment.space import Choice, Real, Space
+from lib.studies.koren_study import validation_fit, variants
+from lib.studies.variants import Variant, by_name, magnitudes
+
+SHORT = {"n_iterations": 60, "n_samples": 45}
+"""Chains of a search are short: what matters is which point is better. Shorter ones favour few factors, which mix faster."""
+
+GROUPS = ("raters", "rated", "genres", "year", "age", "gender", "occupation")
+"""Features of the machines, where the data have them; tags, thousands of columns on few films, are left out."""
+
+LARGE = 500_000
+"""Ratings from which chains are shorter and films alone are smoothed over: more data leave less to average out."""
+
+
+def members(train: Interactions) -> dict[str, Variant]:
+    """Return what may join the ensemble, slow models first: machines, processes, and Koren's two for sets and for time."""
+    groups = [g for g in GROUPS if g in available_groups(train)]
+    large = len(train) > LARGE
+    chain = {"n_iterations": 80, "n_samples": 60} if large else {"n_iterations": 140, "n_samples": 100}
+    machine, smoothing = {"groups": groups, **chain}, {"over_users": not large, "n_rounds": 1 if large else 3}
+    drawn = magnitudes(n_factors=(8, 32), user_freedom=(3.0, 100.0), film_freedom=(3.0, 100.0))
+    left = magnitudes(scale=(0.04, 0.8), noise=(0.7, 3.0))
+    alone = magnitudes(scale=(0.3, 3.0), implicit=(0.1, 1.0), noise=(0.3, 1.5)) | {"signed": Real(0.0, 0.6)}
+    alone |= {"features": Real(0.0, 0.3)}
+    pauses = {"gaps": Choice(("[0, 120]", "[10, 600]", "[10, 3600]", "[60, 600]"))}
+    koren = variants()
+    return by_name(
+        Variant("timed_machine", "Ordinal machine with time", "timed_factorisation_machine", machine | {"ordinal": True}, Space(drawn | pauses)),
+        Variant("machine_process", "Machine and process", "two_way_process", machine | smoothing, Space(drawn | left)),
+        Variant("ordinal_machine", "Ordinal machine", "factorisation_machine", machine | {"ordinal": True}, Space(drawn)),
+        Variant("process", "Process", "two_way_process", smoothing, Space(alone)),
+        koren["svdpp"],
+        koren["timesvdpp"],
+    )  # fmt: skip
+
+
+def chosen_inside(
+    split: Split, wanted: Mapping[str, Variant], *, n_trials: int, users: float = 1.0, seed: int = 0
+) -> dict[str, Search]:
+    """Search every member's hyperparameters on validation ratings cut from a split's train (`inner_split`), by name."""
+    inner = inner_split(split.train, by_time=split.name == "chronological", users=users, seed=seed)
+    parts = {"train": inner.train, "validation": inner.test}
+    found = {}
+    for name, one in wanted.items():
+        assert one.space is not None  # of every member
+        fit = validation_fit(one, most_epochs=60, patience=3)
+        if "n_iterations" in one.fixed:
+            fit = replace(fit, parameters={**fit.parameters, **SHORT})
+        found[name] = search(f"inside-{name}", one.space, [fit], parts, n_trials=n_trials, seed=seed)
+    return found
+
+
+def selection_rows(
+    used: Split,
+    on: tuple[str, Split],
+    wanted: Mapping[str, Variant],
+    found: Mapping[str, Search],
+    *,
+    users: float = 1.0,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Tell of each search for which split its point is used, `on` which data set and split it was made, how large it was.
+
+    ``rows`` is the `rows_digest` of the ratings that it saw, so that a test can hold them against a test set.
+    """
+    dataset, searched = on
+    inner = inner_split(searched.train, by_time=searched.name == "chronological", users=users, seed=seed)
+    where = {"split": used.name, "fold": used.fold, "seed": used.seed, "on_dataset": dataset, "users": users}
+    where |= {"on_split": searched.name, "on_fold": searched.fold, "on_seed": searched.seed}
+    where["rows"] = rows_digest(inner.train, inner.test)
+    rows = []
+    for name, one in found.items():
+        space = wanted[name].space
+        assert space is not None  # of every member
+        told = {
+            "trials": len(one.trials),
+            "seconds": float(one.trials["seconds"].sum()),
+            "share": one.share(space),
+        }
+        rows.append({**where, "model": name, **told})
+    return rows
+
+
+def rows_digest(*parts: Interactions) -> str:
+    """Return 24 hexadecimal digits of which user rated which film, by raw id, in any order of the rows."""
+    ids = [(p.user_ids.astype(str)[p.users], p.item_ids.astype(str)[p.items]) for p in parts]
+    users, items = (np.concatenate(side) for side in zip(*ids, strict=True))
+    order = np.lexsort((items, users))
+    return fingerprint([users[order].tolist(), items[order].tolist()])
