@@ -99,21 +99,15 @@ class Search:
         return replace(self, trials=self.trials[self.trials["trial"] < n_trials].reset_index(drop=True))
 
     def share(self, space: Mapping[str, Any]) -> float:
-        """Return how much of a `lib.experiment.space.Space` the trials span, the mean over hyperparameters.
+        """Return how much of a `lib.experiment.space.Space` the trials span from lowest to highest, or of values how many: means."""
 
-        Of a range it is the part between the lowest and the highest value tried, by order of magnitude where it is searched so;
-        of single values how many were tried.
-        """
-        shares = []
-        for name, of in space.items():
-            tried = self.trials[name]
+        def spanned(name: str, of: Any) -> float:
             if hasattr(of, "choices"):
-                shares.append(tried.nunique() / len(of.choices))
-                continue
+                return self.trials[name].nunique() / len(of.choices)
             scale = np.log if of.log else np.asarray
-            low, high = (float(scale(end)) for end in (of.low, of.high))
-            shares.append(float(np.ptp(scale(tried.astype(float)))) / (high - low))
-        return float(np.mean(shares))
+            return np.ptp(scale(self.trials[name].astype(float))) / np.ptp(scale([of.low, of.high]))
+
+        return float(np.mean([spanned(*one) for one in space.items()]))
 
     def as_text(self) -> dict[str, Any]:
         """Return the search in what JSON can hold."""

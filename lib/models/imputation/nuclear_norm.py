@@ -14,14 +14,11 @@ from lib.models.imputation.sparse_plus_low_rank import (
     nothing,
 )
 
-MOST_DIRECTIONS = 64
-"""Added at once."""
+MOST_DIRECTIONS = 50
+"""Added at once. Rows of 64 numbers would all lie in the same few places of a cache, and take five times as long."""
 
-ROUNDS_OF_GROWTH = 4
-"""Conjugate-gradient iterations while directions are still being added: the next ones change the problem anyway."""
-
-ROUNDS_AT_REST = 25
-"""And once the rank has settled."""
+ROUNDS_OF_GROWTH, ROUNDS_AT_REST = 4, 12
+"""Conjugate-gradient iterations while directions are still being added, which change the problem anyway, and afterwards."""
 
 
 class Solution(NamedTuple):
@@ -49,10 +46,10 @@ def solve(
     max_iterations: int = 500,
     seed: int = 0,
 ) -> Solution:
-    r"""Minimise :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2 + \lambda \|Z\|_*` over matrices Z.
+    r"""Minimise :math:`\tfrac12 \|P_\Omega(X - Z)\|_F^2 + \lambda \|Z\|_*` over matrices Z (Mazumder, Hastie, Tibshirani 2010).
 
     With :math:`\|Z\|_* = \min_{Z = AB^\top} \tfrac12 (\|A\|_F^2 + \|B\|_F^2)` the problem is smooth in the factors
-    (Hastie et al. 2015, lemma 1), and a second-order point of it whose rank is large enough is a solution of the
+    (Hastie, Mazumder, Lee and Zadeh 2015, lemma 1), and a second-order point of it whose rank is large enough is a solution of the
     convex problem. softImpute-ALS takes there a gradient step scaled by :math:`(s_k + \lambda)^{-1}`, as if every
     entry were observed. Here a step is scaled by the curvature of the entries that are, roughly
     :math:`(n_i w_k + \lambda)^{-1}` for a row with :math:`n_i` of them, made conjugate to the last one
@@ -66,13 +63,6 @@ def solve(
     Time per iteration is O(entries x rank), memory O(entries + (rows + columns) x rank). The `shrinkage`
     :math:`\lambda > 0` is in units of the singular values. From a `start`, such as the solution at a larger one, the
     solver goes on; it stops at a relative duality gap of `tolerance`. The `seed` is of the search for singular vectors.
-
-    References
-    ----------
-    R. Mazumder, T. Hastie, R. Tibshirani (2010), Spectral regularization algorithms for learning large incomplete
-    matrices, Journal of Machine Learning Research 11.
-    T. Hastie, R. Mazumder, J. D. Lee, R. Zadeh (2015), Matrix completion and low-rank SVD via fast alternating
-    least squares, Journal of Machine Learning Research 16.
     """
     U, s, V = start or nothing(observed.shape)
     history: list[float] = []
@@ -80,7 +70,7 @@ def solve(
         U, s, V, residual = _prune(observed, U, s, V, shrinkage)
         objective = 0.5 * residual @ residual + shrinkage * s.sum()
         gradient = SparsePlusLowRank(observed, residual)
-        steepest = _directions_outside(observed, gradient, residual, U, V, seed)
+        steepest = _directions_outside(observed, gradient, residual, U, V, seed, shrinkage)
         # At the solution the directions inside pull with exactly the penalty. Their pull bounds the norm from below;
         # the Lanczos method is asked for the norm itself where that bound would do.
         norm = np.linalg.norm(gradient.times(V), axis=0).max(initial=steepest[1].max(initial=0.0))
@@ -116,17 +106,21 @@ def _prune(observed, U, s, V, shrinkage):
     return U, s, V, observed.values - observed.entries(U * s, V)
 
 
-def _directions_outside(observed, gradient, residual, U, V, seed):
+def _directions_outside(observed, gradient, residual, U, V, seed, shrinkage):
     """Leading singular triplets of the residual between what U and V do not span, where the rank may grow."""
     rank = V.shape[1]
-    width = min(max(10, rank // 2), MOST_DIRECTIONS, min(observed.shape) - rank)
+    width = min(MOST_DIRECTIONS, min(observed.shape) - rank)
     if width <= 0:
         return U[:, :0], np.zeros(0), V[:, :0]
     moved = gradient.times(V)
     left = np.hstack([U, moved - U @ (U.T @ moved)])
     right = -np.hstack([gradient.transposed_times(U), V])
     outside = SparsePlusLowRank(observed, residual, left, right)
-    return outside.lanczos_triplets(width, tolerance=1e-3, seed=seed)
+    if rank:  # the rank has settled where even the first of them does not pay
+        first = outside.lanczos_triplets(1, tolerance=1e-3, seed=seed)
+        if first[1].max(initial=0.0) <= shrinkage:
+            return first
+    return outside.lanczos_triplets(width, tolerance=1e-2, seed=seed)
 
 
 def _relative_gap(values, residual, shrinkage, objective, norm) -> float:
@@ -160,10 +154,8 @@ def _descend(observed, A, B, residual, shrinkage, n_iterations, history):
     scaling = _inverse_curvature(observed, A, B, shrinkage)
     direction, last_gradient, last_product = None, None, None
     for _ in range(n_iterations):
-        rows, columns = observed.sparse(residual)
         gradient = shrinkage * factors
-        gradient[:n] -= rows @ factors[n:]
-        gradient[n:] -= columns @ factors[:n]
+        observed.pull(residual, factors[:n], factors[n:], gradient[:n], gradient[n:])
         scaled = scaling * gradient
         product = np.vdot(scaled, gradient)
         if product <= 0:

@@ -37,6 +37,17 @@ def _slopes(pointers, columns, left, right, left_step, right_step, first, second
             second[e] = square
 
 
+@njit(cache=True, fastmath=True)
+def _pulls(pointers, columns, values, left, right, of_left, of_right):
+    """Subtract S R from `of_left` and S' L from `of_right`, S having the `values`, in one pass over these."""
+    for i in range(len(pointers) - 1):
+        for e in range(pointers[i], pointers[i + 1]):
+            j, value = columns[e], values[e]
+            for c in range(left.shape[1]):
+                of_left[i, c] -= value * right[j, c]
+                of_right[j, c] -= value * left[i, c]
+
+
 class ObservedEntries:
     r"""The places :math:`\Omega` at which a matrix is observed, and its `values` there, row by row.
 
@@ -73,6 +84,10 @@ class ObservedEntries:
         first, second = np.zeros(len(self)), np.zeros(len(self))
         _slopes(self._pointers, self._columns, left, right, left_step, right_step, first, second)
         return first, second
+
+    def pull(self, values, left, right, of_left, of_right) -> None:
+        """Subtract ``S @ right`` from `of_left` and ``S.T @ left`` from `of_right`, of the sparse S with these values."""
+        _pulls(self._pointers, self._columns, values, left, right, of_left, of_right)
 
     def sparse(self, values: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return the sparse matrix with these values at the observed places, and its transpose, both row by row."""
