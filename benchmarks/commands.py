@@ -47,14 +47,10 @@ def main(wanted: list[str]) -> int:
             program, *arguments = shlex.split(command)
             program = ".venv/bin/python" if program == "python" else program
             start, spent = time.perf_counter(), _core_seconds()
-            done = subprocess.run(
-                [program, *arguments], cwd=clone, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run([program, *arguments], cwd=clone, capture_output=True, text=True, check=False)
             seconds, spent = time.perf_counter() - start, _core_seconds() - spent
             if done.returncode:
-                print(
-                    done.stdout[-3000:], done.stderr[-3000:], f"{command} failed", sep="\n", file=sys.stderr
-                )
+                print(done.stdout[-3000:], done.stderr[-3000:], f"{command} failed", sep="\n", file=sys.stderr)
                 return 1
             where = [usable_cores(), made["processor"], datetime.date.today().isoformat()]
             rows.append([command, what, round(seconds, 1), round(spent, 1), *where])

@@ -102,7 +102,9 @@ def _least_squares(split: Split, small, threads: int) -> dict:
         return model
 
     peer = Side("cmfrec", fit, lambda model: rating_error(split, model.predict(test.users, test.items)))
-    note = f"{SIDE_FACTORS} factors, {ITERATIONS} iterations, genres and year, penalties of {PENALTY:g}; error: test RMSE"
+    note = (
+        f"{SIDE_FACTORS} factors, {ITERATIONS} iterations, genres and year, penalties of {PENALTY:g}; error: test RMSE"
+    )
     ours = _ours("side_information_als", split, **parameters)
     return compare("als_side", ours, peer, dataset="ml-1m", note=note, threads=threads, headline=threads == 1)
 
@@ -118,9 +120,7 @@ def _machines(split: Split) -> list[dict]:
             f"rank 10, 150 sweeps, 100 kept, users, films, implicit sets, days and sittings, "
             f"{'ordered probit' if ordinal else 'normal noise'}; error: test RMSE"
         )
-        rows.append(
-            compare("factorisation_machine", ours, peer, dataset="ml-100k", note=note, headline=not ordinal)
-        )
+        rows.append(compare("factorisation_machine", ours, peer, dataset="ml-100k", note=note, headline=not ordinal))
     return rows
 
 
@@ -141,8 +141,7 @@ def _myfm(split: Split, model, parameters, ordinal: bool) -> Side:
 
     def relations(data) -> list:
         return [
-            myfm.RelationBlock(codes, side.matrix)
-            for codes, side in zip((data.users, data.items), sides, strict=True)
+            myfm.RelationBlock(codes, side.matrix) for codes, side in zip((data.users, data.items), sides, strict=True)
         ]
 
     target = np.searchsorted(values, train.ratings) if ordinal else train.ratings.astype(float)

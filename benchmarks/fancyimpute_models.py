@@ -72,9 +72,7 @@ class ReferenceSoftImpute(_Completed):
 class ReferenceIterativeSVD(_Completed):
     """fancyimpute's ``IterativeSVD``; `tolerance` is relative to squared norms, and with `gradual` the rank doubles from 1."""
 
-    def __init__(
-        self, *, rank=3, centre="user", gradual=True, tolerance=1e-5, max_iterations=100, fill="zero"
-    ):
+    def __init__(self, *, rank=3, centre="user", gradual=True, tolerance=1e-5, max_iterations=100, fill="zero"):
         self._store(locals())
 
     def _complete(self, train: Interactions, start: Factors | None) -> None:

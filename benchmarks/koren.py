@@ -78,9 +78,7 @@ def _same(name, model, n_factors, groups, peer, data, trainset, options, pairs: 
     def error(estimates) -> float:
         return float(np.sqrt(np.mean((estimates - ratings) ** 2)))
 
-    note = (
-        f"{n_factors} factors, {EPOCHS} epochs; predictions differ by at most {gap:.0e}; error: training RMSE"
-    )
+    note = f"{n_factors} factors, {EPOCHS} epochs; predictions differ by at most {gap:.0e}; error: training RMSE"
     sides = (
         Side(model, ours, lambda one: error(one.predict(data.users, data.items))),
         Side("scikit-surprise", theirs, lambda one: error(_estimates(one, trainset, data.users, data.items))),

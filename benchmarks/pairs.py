@@ -101,9 +101,7 @@ def installed(package: str) -> bool:
     """Whether a peer that is no dependency is there; if not, say how it gets there."""
     there = importlib.util.find_spec(package) is not None
     if not there:
-        print(
-            f"  left out: {package} is not installed (python -m pip install -r benchmarks/requirements.txt)"
-        )
+        print(f"  left out: {package} is not installed (python -m pip install -r benchmarks/requirements.txt)")
     return there
 
 

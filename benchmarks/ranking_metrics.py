@@ -78,9 +78,7 @@ def _permutation(gaps: np.ndarray) -> dict:
             permutation_type="samples", n_resamples=2000, rng=0,
         ).pvalue  # fmt: skip
 
-    return _row(
-        "sign_flip_test", "lib.statistics.significance", "scipy stats.permutation_test", ours, theirs, 5e-2
-    )
+    return _row("sign_flip_test", "lib.statistics.significance", "scipy stats.permutation_test", ours, theirs, 5e-2)
 
 
 def _row(name: str, subject: str, peer: str, ours: Callable, theirs: Callable, agree: float) -> dict:

@@ -47,11 +47,7 @@ def run() -> list[dict]:
                 raise AssertionError(f"the two networks' outputs differ by {gap}")
             peer_seconds = _plain(network, pairs, targets, batch_size, epochs)
         theirs = 3 + 2 * np.asarray(network.predict(pairs, batch_size=8192, verbose=0)).ravel()
-        same = (
-            TwoTower(epochs=epochs, batch_size=batch_size, **PLAIN)
-            .fit(train)
-            .predict(train.users, train.items)
-        )
+        same = TwoTower(epochs=epochs, batch_size=batch_size, **PLAIN).fit(train).predict(train.users, train.items)
         error, peer_error = (rmse(train.ratings, train.scale.clip(found)) for found in (same, theirs))
         rows.append(
             {

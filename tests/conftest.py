@@ -59,9 +59,7 @@ def planted_interactions(
         {
             "title": [f"Film <b>{i}</b>, The" for i in range(n_items)],
             "year": pd.array(rng.integers(1950, 1999, n_items), dtype="Int64"),
-            "genres": [
-                "|".join(rng.choice(GENRES, rng.integers(1, 3), replace=False)) for _ in range(n_items)
-            ],
+            "genres": ["|".join(rng.choice(GENRES, rng.integers(1, 3), replace=False)) for _ in range(n_items)],
         },
         index=pd.Index(np.arange(n_items) + 1, name="item"),
     )
@@ -101,7 +99,5 @@ def ml_100k():
 def shown(monkeypatch):
     """Catch what a notebook would show."""
     bundles = []
-    monkeypatch.setattr(
-        "IPython.display.display", lambda bundle, **options: bundles.append((bundle, options))
-    )
+    monkeypatch.setattr("IPython.display.display", lambda bundle, **options: bundles.append((bundle, options)))
     return bundles

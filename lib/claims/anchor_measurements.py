@@ -65,9 +65,7 @@ def half_width(spread, n_folds):
     return special.stdtrit(freedom, 0.975) * np.asarray(spread, dtype=float) / np.sqrt(n_folds)
 
 
-def gather(
-    runs: Mapping[str, StoredRun], folds_run: str, n_folds: int
-) -> tuple[pd.DataFrame, dict[str, str]]:
+def gather(runs: Mapping[str, StoredRun], folds_run: str, n_folds: int) -> tuple[pd.DataFrame, dict[str, str]]:
     """Put the runs' metrics together, and what a reader sees for models that are not registered.
 
     `runs` are the stored ones by name; the one called `folds_run`, where it is there, gives means over `n_folds` (at least 2)

@@ -107,9 +107,7 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     except UnknownDataset as error:
         raise InvalidClaims(f"{here}: {error}") from error
     if not re.fullmatch(r"u[1-5]|kfold_\d+|random_\d+_\d+|per_user_\d+_\d+|chronological", found["split"]):
-        raise InvalidClaims(
-            f"{here}: no split is called {found['split']!r}; see lib.data.splits for their names"
-        )
+        raise InvalidClaims(f"{here}: no split is called {found['split']!r}; see lib.data.splits for their names")
     value = found["value"]
     if not isinstance(value, int | Decimal) or not 0 < value < highest - lowest:
         raise InvalidClaims(
@@ -134,9 +132,7 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
-    measurements = {
-        key: {row["model"]: row for _, row in measured(results, *key).iterrows()} for key in protocols
-    }
+    measurements = {key: {row["model"]: row for _, row in measured(results, *key).iterrows()} for key in protocols}
     rows = []
     for anchor in anchors:
         one = measurements[anchor.dataset, anchor.split, anchor.metric].get(anchor.ours)
@@ -193,9 +189,7 @@ def sources_table(anchors: Iterable[Anchor]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["source", "title", "figures", "looked_up_in", "protocol", "url"])
 
 
-def readers_table(
-    table: pd.DataFrame, sources: Mapping[str, Source], names: Mapping[str, str]
-) -> pd.DataFrame:
+def readers_table(table: pd.DataFrame, sources: Mapping[str, Source], names: Mapping[str, str]) -> pd.DataFrame:
     """Turn rows of `anchor_table` into what a reader sees: squared errors before absolute ones, lowest first.
 
     `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its

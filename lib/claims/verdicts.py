@@ -49,9 +49,7 @@ class Verdict:
             raise InvalidClaims(f"{here}: give the reason in a sentence")
         shown = re.fullmatch(r"[\w.-]+:(fig|tbl)-[\w-]+", self.evidence)
         if not shown and (self.verdict != UNTESTED or self.evidence):
-            raise InvalidClaims(
-                f"{here}: evidence {self.evidence!r} must be run:label, such as 'svd:tbl-svd-scores'"
-            )
+            raise InvalidClaims(f"{here}: evidence {self.evidence!r} must be run:label, such as 'svd:tbl-svd-scores'")
         if self.low > self.ours or self.ours > self.high or self.low > self.high:
             raise InvalidClaims(f"{here}: ours, {self.ours}, lies outside {self.low} to {self.high}")
 

@@ -39,6 +39,4 @@ def read_members(archive: Path, names: Collection[str], optional: Iterable[str] 
                 )
             return {name: file.read(name) for name in (*names, *inside.intersection(optional))}
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
-        raise CorruptDataset(
-            f"{archive} is not a whole zip archive ({error}). Delete it and get it again."
-        ) from error
+        raise CorruptDataset(f"{archive} is not a whole zip archive ({error}). Delete it and get it again.") from error

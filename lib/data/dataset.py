@@ -88,9 +88,7 @@ def _tables(known: Entry, files: Files):
         return (
             read(readers.read_ratings, "u.data", separator="\t"),
             read(readers.read_users_100k, "u.user"),
-            read(readers.read_items_rebuilt, "items.tsv")
-            if rebuilt
-            else read(readers.read_items_100k, "u.item"),
+            read(readers.read_items_rebuilt, "items.tsv") if rebuilt else read(readers.read_items_100k, "u.item"),
         )
     if known.format == "ml-1m":
         return (

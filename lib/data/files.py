@@ -25,9 +25,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_json(path: Path, value) -> None:
     """Write JSON whole; arrays' numbers become plain ones and NaN becomes null."""
     with whole_file(path) as partial:
-        partial.write_text(
-            json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8"
-        )
+        partial.write_text(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

@@ -76,9 +76,7 @@ class Interactions:
         for kind in ("user", "item"):
             codes, ids, table = (getattr(self, f"{kind}{part}") for part in ("s", "_ids", "_table"))
             if len(codes) and (codes.min() < 0 or codes.max() >= len(ids)):
-                raise InvalidRatings(
-                    f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range"
-                )
+                raise InvalidRatings(f"a {kind} code lies outside 0..{len(ids) - 1}, the {kind} id map's range")
             if table is not None and not np.array_equal(table.index.to_numpy(), ids):
                 raise InvalidRatings(f"{kind}_table must have one row a {kind} id, in the id map's order")
 

@@ -34,9 +34,7 @@ def load_prepared(folder: Path) -> PreparedDataset:
             for kind in ("user", "item")
             if (path := folder / f"{kind}s.parquet").exists()
         }
-        interactions = Interactions.from_frame(
-            frame, scale=tuple(meta["scale"]), source=meta["title"], **tables
-        )
+        interactions = Interactions.from_frame(frame, scale=tuple(meta["scale"]), source=meta["title"], **tables)
     except FileNotFoundError:
         raise UnknownDataset(
             f"{folder} holds no prepared ratings. Make them with: python run_notebooks.py --dataset FILE"

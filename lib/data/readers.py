@@ -100,9 +100,7 @@ def read_items_1m(content: bytes, place: str) -> pd.DataFrame:
 def read_items_csv(content: bytes, place: str) -> pd.DataFrame:
     """Read movies.csv (UTF-8, quoted fields): title, year and genres, indexed by item id."""
     rows = _quoted_rows(content, place, "movieId,title,genres")
-    named = (
-        (n, [item, title, genres.replace("(no genres listed)", "")]) for n, (item, title, genres) in rows
-    )
+    named = ((n, [item, title, genres.replace("(no genres listed)", "")]) for n, (item, title, genres) in rows)
     return _item_table(named, place)
 
 
@@ -163,9 +161,7 @@ def _quoted_rows(content: bytes, place: str, header: str) -> Iterator[tuple[int,
     reader = csv.reader(io.StringIO(_decode(content, place, "utf-8")))
     found, names = next(reader, []), header.split(",")
     if found != names:
-        raise CorruptDataset(
-            f"{place}, line 1: expected the header {header!r}, found {','.join(found)[:80]!r}."
-        )
+        raise CorruptDataset(f"{place}, line 1: expected the header {header!r}, found {','.join(found)[:80]!r}.")
     for fields in reader:
         yield reader.line_num, _checked(fields, len(names), place, reader.line_num)
 

@@ -115,9 +115,7 @@ def per_user_holdout(interactions: Interactions, *, test_share: float = 0.2, see
             permutations[n] = np.random.RandomState(seed).permutation(n)
         held_out = _share_of(n, test_share) if n >= MIN_RATINGS else 0
         if n and held_out == n:
-            raise ValueError(
-                f"{name} leaves a user with {n} ratings nothing to train on; hold out a smaller share"
-            )
+            raise ValueError(f"{name} leaves a user with {n} ratings nothing to train on; hold out a smaller share")
         test.append(rows[permutations[n][:held_out]])
         train.append(rows[permutations[n][held_out:]] if held_out else rows)
     return _split(name, interactions, np.concatenate(train), np.concatenate(test), seed=seed)

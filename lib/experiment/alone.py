@@ -86,9 +86,7 @@ def differences(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str
     """Say in words where another process's `identity` differs from the one that is wanted."""
     hashed = {"lib": "other code in lib", "requirements.txt": "another lock (requirements.txt)"}
     both = {name: (found.get(name, "none"), wanted.get(name, "none")) for name in sorted({*wanted, *found})}
-    apart = {
-        name: f"{name} {there} instead of {here}" for name, (there, here) in both.items() if there != here
-    }
+    apart = {name: f"{name} {there} instead of {here}" for name, (there, here) in both.items() if there != here}
     return [hashed.get(name, words) for name, words in apart.items()]
 
 

@@ -272,9 +272,7 @@ def connected(address: str) -> Client:
                 warnings.simplefilter("ignore", VersionMismatchWarning)  # workers' identities are compared
                 client = Client(address, timeout=REACHED_IN, set_as_default=False)
         except Exception as error:
-            raise NoCluster(
-                f"no Dask scheduler answers at {address} ({type(error).__name__}: {error})"
-            ) from error
+            raise NoCluster(f"no Dask scheduler answers at {address} ({type(error).__name__}: {error})") from error
         _clients[address] = client
     return client
 

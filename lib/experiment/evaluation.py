@@ -133,9 +133,7 @@ def evaluation_of(
         elif not np.isnan(value := _number(found.get(f"test_{metric}"))):
             values[metric] = (value, np.nan, np.nan)
     if found.get("predictions") is not None:
-        predictions = (
-            test.frame().drop(columns="timestamp").assign(prediction=np.asarray(found["predictions"]))
-        )
+        predictions = test.frame().drop(columns="timestamp").assign(prediction=np.asarray(found["predictions"]))
     for metric in ("train_rmse", "train_mae"):
         if not np.isnan(value := _number(found.get(metric))):
             values[metric] = (value, np.nan, np.nan)
@@ -238,9 +236,7 @@ def evaluate(
     return replace(one, fitted=fitted)
 
 
-def evaluate_each(
-    model: str, wanted: Sequence[Mapping[str, Any]], split: Split, *, keep: str = ""
-) -> list[Evaluation]:
+def evaluate_each(model: str, wanted: Sequence[Mapping[str, Any]], split: Split, *, keep: str = "") -> list[Evaluation]:
     """Fit a registered model with several hyperparameters, side by side, and measure errors, without intervals.
 
     Each of `wanted` has the hyperparameters of a fit, ``seed`` among them where the model has one; `keep` is the group under

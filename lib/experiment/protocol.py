@@ -53,15 +53,14 @@ def table_fits(
     *,
     k: int,
     listed: Iterable[str],
-    once: Iterable[str] = (),
-    once_on: Iterable[str] = (),
+    only_on: Mapping[str, Sequence[str]] | None = None,
     repeats: Iterable[str] = (),
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     threshold: float = 4.0,
     most_epochs: int = 0,
     seed: int = 0,
 ) -> list[Fit]:
-    """Return the fits of a table, the slow ones first, labelled ``contender``, ``split`` and ``seed``.
+    """Return the fits of a table, those on some splits only first, labelled ``contender``, ``split`` and ``seed``.
 
     ValueError for a name that no contender or split has.
 
@@ -71,8 +70,8 @@ def table_fits(
         By name; the first two of `lib.studies.contenders`, the last of `make_splits`.
     k, listed, threshold : int, iterable of str, float
         Length of the lists, the splits whose lists are drawn, and the least rating that makes a hit.
-    once, once_on : iterable of str
-        Contenders that are fitted on some splits only, and these splits.
+    only_on : mapping, optional
+        Splits by contender, of those that are fitted on some only.
     repeats : iterable of str
         Splits of which errors by user and the lists' hits are enough, so that the project keeps them
         (`lib.experiment.measurements`).
@@ -81,22 +80,21 @@ def table_fits(
     most_epochs, seed : int
         No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
     """
-    changes = changes or {}
-    named = {"listed": set(listed), "once_on": set(once_on), "repeats": set(repeats)}
-    named |= {"once": set(once), "changes": set(changes)}
+    changes, only_on = changes or {}, only_on or {}
+    named = {"listed": set(listed), "only_on": set(only_on), "repeats": set(repeats), "changes": set(changes)}
     for label, names in named.items():
-        known = splits if label in ("listed", "once_on", "repeats") else contenders
+        known = splits if label in ("listed", "repeats") else contenders
         if unknown := names - set(known):
             raise ValueError(f"{label}: unknown {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     found = []
-    for name in sorted(contenders, key=lambda name: name not in named["once"]):
+    for name in sorted(contenders, key=lambda name: name not in only_on):
         one = contenders[name]
         parameters = {**choices[name]["parameters"], **changes.get(name, {})}
         start, stopping = seed if one.starts else 0, one.stopping
         if stopping and most_epochs:
             stopping = replace(stopping, most=min(stopping.most, most_epochs))
         for key in splits:
-            if name in named["once"] and key not in named["once_on"]:
+            if key not in only_on.get(name, splits):
                 continue
             again = key in named["repeats"]
             measure: dict[str, dict[str, Any]] = {"cost": {}, "by_user" if again else "predictions": {}}

@@ -48,9 +48,7 @@ class Record(dict):
     other code has made.
     """
 
-    def __init__(
-        self, values: Mapping[str, Any], made: Mapping[str, Any], *, kept: bool = False, stale: bool = False
-    ):
+    def __init__(self, values: Mapping[str, Any], made: Mapping[str, Any], *, kept: bool = False, stale: bool = False):
         super().__init__(values)
         self.made, self.kept, self.stale = dict(made), kept, stale
 

@@ -6,6 +6,7 @@ that was killed goes on where it was: it proposes the same points again and find
 
 from __future__ import annotations
 
+import glob
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from lib.experiment.fit import Fit, Parts
 from lib.experiment.key import code_digest, spec_digest
 from lib.experiment.run import Progress, run_fits, tell
 from lib.experiment.search_result import Search
+from lib.experiment.selection import rows_digest
 from lib.experiment.space import Space, hyperparameters
 
 DIVERGED = ("ValueError", "FloatingPointError", "OverflowError", "LinAlgError")
@@ -96,10 +98,23 @@ def search(
         _judge(trials, batch, folds, parts, known, progress)
     found = trials.result(name)
     content = {"key": key, "code": code, "made": records.made_here(), "time": time.time()}
-    content |= {"space": told["space"], "settings": settings}
+    content |= {"space": told["space"], "settings": settings, "rows": rows_digest(*parts.values())}
     content |= {**found.as_text(), "folds": [records.fit_as_text(fold, parts) for fold in folds]}
     records.write_kept(records.folders()[0] / "searches" / file, content)
     return found
+
+
+def lent(name: str) -> tuple[Search, str]:
+    """Return a kept search by its name alone, whether its ratings are at hand or not, and their `rows_digest`.
+
+    The longest one of several; KeyError: none of that name is kept.
+    """
+    pattern = f"{glob.escape(name)}-{16 * '[0-9a-f]'}.json.gz"
+    kept = [records.read_kept(path) for path in sorted((records.KEPT / "searches").glob(pattern))]
+    if not kept:
+        raise KeyError(f"the project keeps no search {name!r}")
+    longest = max(kept, key=lambda one: len(one["trials"]["trial"]))
+    return Search.from_text(longest), longest["rows"]
 
 
 class Trials:

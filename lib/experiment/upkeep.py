@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -62,7 +63,9 @@ class Kept:
 def _current_code(file: Path, fit: Fit) -> str:
     """Return the digest of the code that a kept file's content depends on, as it is now."""
     searched = [f"{Trials.__module__}:{Trials.__name__}"] if file.parent.name == "searches" else []
-    return code_digest([*fit.roots(), *searched])
+    with suppress(KeyError):  # a model that is no longer there
+        return code_digest([*fit.roots(), *searched])
+    return ""
 
 
 def kept_files() -> list[Path]:
@@ -77,9 +80,7 @@ def kept_in(file: Path) -> Iterator[Kept]:
         for key, one in content.items():
             fit = records.fit_from_text(one["fit"])
             name = f"{file.name.partition('.')[0]} {key[:8]} ({fit})"
-            yield Kept(
-                file, name, fit, one["fit"]["parts"], records.kept_values(one), one["code"], one["made"]
-            )
+            yield Kept(file, name, fit, one["fit"]["parts"], records.kept_values(one), one["code"], one["made"])
         return
     found = Search.from_text(content)
     for row in found.trials.to_dict("records"):

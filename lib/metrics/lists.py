@@ -159,17 +159,13 @@ def hide(block: np.ndarray, mask, value: float = -np.inf) -> None:
 
 def tie_break(users: np.ndarray, items: np.ndarray) -> np.ndarray:
     """Return a number for each pair of codes that looks drawn at random, uint64: splitmix64 (Steele and others 2014)."""
-    mixed = (
-        (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    )
+    mixed = (users.astype(np.uint64) << np.uint64(32)) + items.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def best_columns(
-    scores: np.ndarray, k: int, users: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def best_columns(scores: np.ndarray, k: int, users: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Pick the k best columns of each row in order, at the edge too; ties go to the lower one, given `users` by `tie_break`.
 
     Returns columns (int32) and values, both of shape (n, k): -1 and NaN in the place of a hidden score, -inf.

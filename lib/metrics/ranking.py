@@ -130,9 +130,7 @@ def ranking_of_hits(
     if not len(users):
         raise ValueError(f"no user has a test rating of at least {threshold:g}; lower the threshold")
     values = _relevance_metrics(hits[users, :k], n_relevant[users]) | {"novelty": novelty[users]}
-    return Ranking(
-        k, float(threshold), users.astype(np.int32), values, test.n_users - len(users), float(coverage)
-    )
+    return Ranking(k, float(threshold), users.astype(np.int32), values, test.n_users - len(users), float(coverage))
 
 
 def _relevance_metrics(hits: np.ndarray, n_relevant: np.ndarray) -> dict[str, np.ndarray]:

@@ -31,9 +31,7 @@ class Adam:
     MOMENTA = 0.9, 0.999
     EPSILON = 1e-7
 
-    def __init__(
-        self, weights: dict[str, np.ndarray], learning_rate: float, l2: Mapping[str, float] | None = None
-    ):
+    def __init__(self, weights: dict[str, np.ndarray], learning_rate: float, l2: Mapping[str, float] | None = None):
         self.weights, self.learning_rate, self.l2 = weights, learning_rate, dict(l2 or {})
         self.first = {name: np.zeros_like(value) for name, value in weights.items()}
         self.second = {name: np.zeros_like(value) for name, value in weights.items()}

@@ -79,9 +79,7 @@ def solve_bordered(matrix):
 
 
 @njit(cache=True, fastmath=REORDERED)
-def update_row(
-    at, rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes
-):
+def update_row(at, rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes):
     """Do `update_factors` for one row: apart from the loop over rows, in which it would take longer to compile."""
     r, k = rows[at], own.shape[1]
     gram, slope = sum_ratings(start[r], start[r + 1], partner, ratings, offsets, effect[r], others)
@@ -109,9 +107,7 @@ def update_row(
 
 
 @njit(parallel=True, cache=True, fastmath=REORDERED)
-def update_factors(
-    rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes
-):
+def update_factors(rows, start, partner, ratings, offsets, others, ridges, pulls, effect, own, latent, grams, slopes):
     r"""Give each listed row the factors that minimise the objective while everything else stands still.
 
     .. math:: v_r \leftarrow v_r + \Big(\sum_c q_c q_c^\top + \lambda_r I\Big)^{-1}

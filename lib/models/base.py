@@ -176,9 +176,7 @@ class Recommender(ABC):
         self._check_fitted()
         users, items = np.atleast_1d(users), np.atleast_1d(items)
         if users.shape != items.shape or users.ndim != 1:
-            raise ValueError(
-                f"users and items must be equally long lists, got {users.shape} and {items.shape}"
-            )
+            raise ValueError(f"users and items must be equally long lists, got {users.shape} and {items.shape}")
         if times is not None and (given := np.shape(np.atleast_1d(times))) != users.shape:
             raise ValueError(f"times must be as long as users and items, {users.shape}, or None; got {given}")
         return users, items

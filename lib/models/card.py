@@ -97,9 +97,7 @@ def read_cards(folders: tuple[str, ...], package: str) -> dict[str, Card]:
                     continue
                 card = _read(carrier[0], f"{module}:{carrier[1]}")
                 if card.name in found:
-                    raise ValueError(
-                        f"{card.place} and {found[card.name].place} are both called {card.name!r}"
-                    )
+                    raise ValueError(f"{card.place} and {found[card.name].place} are both called {card.name!r}")
                 found[card.name] = card
     return found
 

@@ -13,28 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from lib.claims.verdicts import COLUMNS
+from lib.experiment.selection import SELECTION
 from lib.experiment.stored_runs import METRIC_COLUMNS
 from lib.report.document import Figure, Page, Table
 from lib.report.errors import RenderingError
-
-SELECTION = (
-    "run",
-    "dataset",
-    "split",
-    "fold",
-    "seed",
-    "model",
-    "on_dataset",
-    "on_split",
-    "on_fold",
-    "on_seed",
-    "users",
-    "trials",
-    "seconds",
-    "share",
-    "rows",
-)
-"""Of which hyperparameters were chosen on what, as `lib.studies.inside.selection_rows` tells it."""
 
 LONG_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[+-]?\d+)?(?![\w.])")
 """A number with more decimals than a drawing shows."""
@@ -51,13 +33,9 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
     _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")
     _write_records(pages, runs_dir, "claims.json", COLUMNS, folder / "claims.csv")
     folders = {page.id: runs_dir / page.id / "facts.json" for page in pages}
-    facts = {
-        run: json.loads(path.read_text(encoding="utf-8")) for run, path in folders.items() if path.exists()
-    }
+    facts = {run: json.loads(path.read_text(encoding="utf-8")) for run, path in folders.items() if path.exists()}
     rows = [{"run": run, **row} for run, of in facts.items() for row in of.get("selection", [])]
-    pd.DataFrame(rows, columns=list(SELECTION)).to_csv(
-        folder / "selection.csv", index=False, float_format="%.6g"
-    )
+    pd.DataFrame(rows, columns=list(SELECTION)).to_csv(folder / "selection.csv", index=False, float_format="%.6g")
     if (runs_dir / "benchmarks.csv").exists():
         shutil.copyfile(runs_dir / "benchmarks.csv", folder / "benchmarks.csv")
     for page in pages:
@@ -96,6 +74,4 @@ def _write_records(pages: list[Page], runs_dir: Path, name: str, columns: Sequen
                 if wrong := sorted(set(record) ^ set(columns)):
                     problem = f"record {number} of {name} lacks, or should not have, {', '.join(wrong)}"
                     raise RenderingError(problem, f"The columns are {', '.join(columns)}.", run=page.id)
-                writer.writerow(
-                    {n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in record.items()}
-                )
+                writer.writerow({n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in record.items()})

@@ -28,9 +28,7 @@ def pins(lock: str) -> list[tuple[str, str, str]]:
 
 def environment(lock: str) -> str:
     """Return environment.yml's text: every pin of the lock, then this project."""
-    lines = [
-        f"{name}=={version}" + (f" ; {marker}" if marker else "") for name, version, marker in pins(lock)
-    ]
+    lines = [f"{name}=={version}" + (f" ; {marker}" if marker else "") for name, version, marker in pins(lock)]
     return HEADER + "".join(f"      - {_quoted(line)}\n" for line in [*lines, "-e ."])
 
 
@@ -39,7 +37,5 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    (ROOT / "environment.yml").write_text(
-        environment((ROOT / "requirements.txt").read_text()), encoding="utf-8"
-    )
+    (ROOT / "environment.yml").write_text(environment((ROOT / "requirements.txt").read_text()), encoding="utf-8")
     print("wrote environment.yml")

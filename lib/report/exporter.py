@@ -49,9 +49,7 @@ class InlineExpressions(Preprocessor):
             )
             raise RenderingError(problem, fix, run=run or None, cell=index + 1) from None
         for condition in broken:
-            log.warning(
-                "run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition
-            )
+            log.warning("run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition)
         return cell, resources
 
 

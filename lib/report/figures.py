@@ -115,6 +115,26 @@ def label_column(axis, x, y, labels, *, colours) -> None:
         axis.annotate(list(labels)[n], *ends, textcoords=axis.get_yaxis_transform(), **look)
 
 
+def label_points(axis, points, labels, *, size: float = 6.5) -> None:
+    """Name points, the first ones first, each beside its dot; what would lie on another name is left out."""
+    axis.figure.draw_without_rendering()  # settles the layout
+    taken: list = []
+    for point, text in zip(points, labels, strict=True):
+        for side, across in (("left", 3), ("right", -3)):
+            look = {"fontsize": size, "ha": side, "va": "center", "xytext": (across, 0), "textcoords": "offset points"}
+            note = axis.annotate(text, point, **look)
+            box = note.get_window_extent()
+            if (
+                not any(box.overlaps(other) for other in taken)
+                and axis.bbox.containsx(box.x0)
+                and axis.bbox.containsx(box.x1)
+            ):
+                note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.65, "pad": 0.5})
+                taken.append(box)
+                break
+            note.remove()
+
+
 def svg_text(figure: Figure) -> str:
     """Draw a figure as SVG without a date, with coordinates rounded, and close it."""
     buffer = io.StringIO()
@@ -136,10 +156,7 @@ def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
     figure.draw_without_rendering()  # settles the layout
     pixels = axis.transData.transform(np.column_stack([x, y]))
     shares = pixels / [figure.bbox.width, figure.bbox.height]
-    return [
-        [round(float(a), 4), round(1 - float(b), 4), str(text)]
-        for (a, b), text in zip(shares, texts, strict=True)
-    ]
+    return [[round(float(a), 4), round(1 - float(b), 4), str(text)] for (a, b), text in zip(shares, texts, strict=True)]
 
 
 def interval_plot(axis, labels, values, lows, highs, *, colours=None) -> None:

@@ -50,9 +50,7 @@ def take_place(new: Path, old: Path, keep: Iterable[str] = ()) -> None:
     )
     before, names = written(old), {file.as_posix() for file in files}
     if foreign := sorted(name for name in names - before - {MEASURED} if (old / name).exists()):
-        raise RenderingError(
-            f"{old / foreign[0]} is not the report's", "Move it away, or name another folder."
-        )
+        raise RenderingError(f"{old / foreign[0]} is not the report's", "Move it away, or name another folder.")
     _list(old, before | names)
     for file in files:
         (old / file).parent.mkdir(parents=True, exist_ok=True)

@@ -133,13 +133,8 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
 def _table(report: Report, page: Page, block: Table) -> tuple[list, str, list[str]]:
     """Return a table's rows of cells and their links, the classes of the whole and of each column."""
-    rows = [
-        [(cell, report.markdown.resolve(cell.href, page, block.cell)[0]) for cell in row]
-        for row in block.rows
-    ]
-    lengths = [
-        max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))
-    ]
+    rows = [[(cell, report.markdown.resolve(cell.href, page, block.cell)[0]) for cell in row] for row in block.rows]
+    lengths = [max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))]
     shape = [
         "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""
         for side, length in zip(block.align, lengths, strict=True)
@@ -209,9 +204,7 @@ def _check(folder: Path, others: list[str]) -> None:
             file = parts.path or source
             if file not in there:
                 fix = "Link to a notebook of the plan, such as svd.ipynb, or to a full address."
-                raise RenderingError(
-                    f"the page {source} links to {href}, which is not a file of the report", fix
-                )
+                raise RenderingError(f"the page {source} links to {href}, which is not a file of the report", fix)
             if parts.fragment and parts.fragment not in ids.get(file, ()):
                 raise RenderingError(
                     f"the page {source} links to {href}, and {file} has no such heading, figure or table",

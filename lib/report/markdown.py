@@ -85,9 +85,7 @@ class Markdown:
         with ThreadPoolExecutor(4) as pool:
             found = {key: text for part in pool.map(one, by_page.items()) for key, text in part.items()}
         inline = {
-            key: found[key].removeprefix("<p>").removesuffix("</p>")
-            for key, p in self.pieces.items()
-            if p.inline
+            key: found[key].removeprefix("<p>").removesuffix("</p>") for key, p in self.pieces.items() if p.inline
         }
         return found | inline
 
@@ -113,13 +111,9 @@ class Markdown:
 
     def _written(self, parts: dict[str, list], language: str, mark: str, arguments: list[str]) -> str:
         """Have pandoc write trees, each behind a mark with its key."""
-        blocks = [
-            b for key, tree in parts.items() for b in [element("RawBlock", [language, mark % key]), *tree]
-        ]
+        blocks = [b for key, tree in parts.items() for b in [element("RawBlock", [language, mark % key]), *tree]]
         text, warnings = pandoc.write(blocks, arguments)
-        bad = re.search(
-            r"Could not convert TeX math (?P<formula>.*?)(?:, rendering as TeX|$)", warnings, re.S
-        )
+        bad = re.search(r"Could not convert TeX math (?P<formula>.*?)(?:, rendering as TeX|$)", warnings, re.S)
         if bad:
             formula, fix = bad["formula"].strip(), "Write it in the part of LaTeX that pandoc knows."
             place = next((p.place for p in self.pieces.values() if formula in p.markdown), {})

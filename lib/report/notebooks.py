@@ -41,9 +41,7 @@ _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
 _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 # What would run, or load, when a reader opens the image by itself.
-_ACTIVE = re.compile(
-    r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I
-)
+_ACTIVE = re.compile(r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I)
 
 
 def read_pages(plan, runs_dir: Path) -> list[Page]:
@@ -55,9 +53,7 @@ def read_pages(plan, runs_dir: Path) -> list[Page]:
     front = [run for run in plan.runs if run.part == FRONT]
     if len(front) > 1:
         names = ", ".join(run.id for run in front)
-        raise RenderingError(
-            f"the plan has {len(front)} runs with part = {FRONT!r} ({names})", "Keep one of them."
-        )
+        raise RenderingError(f"the plan has {len(front)} runs with part = {FRONT!r} ({names})", "Keep one of them.")
     rest = [run for run in plan.runs if run.part != FRONT]
     pages = [read_page(run, Path(runs_dir) / run.id) for run in [*front, *rest]]
     uses = Counter(page.notebook for page in pages)
@@ -70,9 +66,7 @@ def _told_apart(page: Page) -> Page:
     Its own prose goes on calling ``fig-x`` what from elsewhere is ``fig-x-<run>``.
     """
     blocks = [
-        replace(block, label=f"{block.label}-{page.id}")
-        if isinstance(block, Labelled) and block.label
-        else block
+        replace(block, label=f"{block.label}-{page.id}") if isinstance(block, Labelled) and block.label else block
         for block in page.blocks
     ]
     return replace(page, title=page.label, blocks=blocks)
@@ -171,14 +165,10 @@ class _CodeCell:
         missing = [f"#| {key}: ..." for key in ("label", "fig-cap", "fig-alt") if not self.options.get(key)]
         if missing:
             name = f"the figure {self.label}".strip()
-            raise self.wrong(
-                f"{name} has no {', no '.join(missing)}", "Add the option lines at the top of the cell."
-            )
+            raise self.wrong(f"{name} has no {', no '.join(missing)}", "Add the option lines at the top of the cell.")
         if svg is None or _ACTIVE.search(svg):
             what = "is no SVG" if svg is None else "holds a script or another document"
-            raise self.wrong(
-                f"the figure {self.label} {what}", "Draw it with matplotlib, through run.figure."
-            )
+            raise self.wrong(f"the figure {self.label} {what}", "Draw it with matplotlib, through run.figure.")
         told = (self.number, self.label, self.options["fig-cap"], self.options["fig-alt"], svg.encode())
         places = tuple((float(x), float(y), str(text)) for x, y, text in points)
         return Figure(*told, self.data("figures"), places)

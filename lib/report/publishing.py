@@ -19,9 +19,7 @@ def obstacles(runs_dir: Path) -> list[str]:
     found = [changes] if collect_provenance()["modified"] else []
     if stale := stale_files():
         names = ", ".join(file.name.partition(".")[0] for file in stale)
-        found.append(
-            f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees"
-        )
+        found.append(f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees")
     for folder in sorted(path.parent for path in runs_dir.glob("*/cache.json")):
         run = StoredRun(folder.name, folder)
         if json.loads((folder / "cache.json").read_text(encoding="utf-8"))["profile"] == "quick":

@@ -60,9 +60,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
 
 def _board(results: pd.DataFrame) -> pd.DataFrame:
     """Return every model under the common protocol on MovieLens 100K: a column a protocol, NaN where it was not fitted."""
-    mine = results[
-        results["run"].isin(["one_table", "ensemble_100k"]) & ~results["model"].str.endswith("_member")
-    ]
+    mine = results[results["run"].isin(["one_table", "ensemble_100k"]) & ~results["model"].str.endswith("_member")]
     means = mine.pivot_table(index="model", columns=["metric", "split"], values="value", aggfunc="mean")
     errors, lists = pd.DataFrame(means["rmse"]), means["ndcg@10"]
     columns = {"A's split": errors[SPLIT], "u1 to u5": errors[list(FOLDS)].mean(axis=1, skipna=False)}
@@ -71,9 +69,7 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
 
 def times(table: pd.DataFrame) -> str:
     """Write how long each command took as Markdown, from ``times.csv``."""
-    rows = [
-        f"| `{row.command}` | {row.what} | {duration(row.seconds)} |" for row in table.itertuples(index=False)
-    ]
+    rows = [f"| `{row.command}` | {row.what} | {duration(row.seconds)} |" for row in table.itertuples(index=False)]
     cores = ", ".join(f"{n} cores" for n in dict.fromkeys(table["cores"]))
     return "\n".join([f"| command | what | on {cores} |", "|---|---|---:|", *rows])
 
@@ -89,10 +85,7 @@ def with_block(readme: str, name: str, block: str) -> str:
 
 def blocks() -> dict[str, str]:
     """Return README's blocks by name, as ``reports/data`` has them."""
-    read = {
-        name: pd.read_csv(ROOT / "reports" / "data" / f"{name}.csv")
-        for name in ("results", "claims", "times")
-    }
+    read = {name: pd.read_csv(ROOT / "reports" / "data" / f"{name}.csv") for name in ("results", "claims", "times")}
     return {"findings": findings(read["results"], read["claims"]), "times": times(read["times"])}
 
 

@@ -52,9 +52,7 @@ class RunWriter:
             raise TypeError(f"a metric has no {', '.join(unknown)}; it has {', '.join(METRIC_COLUMNS)}")
         self._metrics.append({column: record.get(column) for column in METRIC_COLUMNS})
 
-    def record(
-        self, evaluation, *, predictions: bool = True, setting: str = "", headline: bool = False
-    ) -> None:
+    def record(self, evaluation, *, predictions: bool = True, setting: str = "", headline: bool = False) -> None:
         """Keep all that an `lib.experiment.evaluation.Evaluation` measured: metrics, predictions, top-k lists, score matrix.
 
         `setting` is that of `lib.experiment.stored_runs.setting_of` where none is given.
@@ -70,9 +68,7 @@ class RunWriter:
             self._predictions.append(evaluation.predictions.assign(**key))
         elif (sums := evaluation.errors) is not None:
             columns = {name: getattr(sums, name) for name in ("counts", "squared", "absolute")}
-            self._errors.append(
-                pd.DataFrame({"user": split.test.user_ids[sums.users], **columns}).assign(**key)
-            )
+            self._errors.append(pd.DataFrame({"user": split.test.user_ids[sums.users], **columns}).assign(**key))
         if evaluation.top_k is not None:
             self._top_k.append(evaluation.top_k.assign(**key))
         if (matrix := evaluation.scores) is not None:  # with its raw ids, in single precision
@@ -97,9 +93,7 @@ class RunWriter:
             partial.write_text(text, encoding="utf-8")
         display.svg(text, name, points)
 
-    def table(
-        self, frame: pd.DataFrame, name: str, *, links: Mapping[Hashable, list[str]] | None = None
-    ) -> None:
+    def table(self, frame: pd.DataFrame, name: str, *, links: Mapping[Hashable, list[str]] | None = None) -> None:
         """Keep a table as CSV, at full precision, and show it; see `lib.report.display.table`."""
         self._keep_data(frame, "tables", name, "tbl-")
         display.table(frame, name, links)
@@ -137,9 +131,7 @@ class RunWriter:
         write_json(self.folder / "provenance.json", {**self._provenance, **collect_provenance(), **seconds})
 
 
-def start_run(
-    run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None
-) -> RunWriter:
+def start_run(run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None) -> RunWriter:
     """Open a run's folder for writing, and give figures the report's look.
 
     Its data set, or the set's name, and its parameters go into the provenance.

@@ -17,9 +17,7 @@ MEASURED = ["run", "dataset", "split", "model", "metric"]
 NUMBERS = ["value", "low", "high"]
 
 
-def compare(
-    results: Mapping[str, Mapping[str, list[dict[str, Any]]]], file: Path
-) -> tuple[pd.DataFrame, str]:
+def compare(results: Mapping[str, Mapping[str, list[dict[str, Any]]]], file: Path) -> tuple[pd.DataFrame, str]:
     """Set the metric records of runs side by side, by run and side: return them as `measured`, and a table of what differs.
 
     The file, a CSV, has all of them. Where no two sides have any, both are empty, and there is no file.

@@ -21,9 +21,7 @@ from lib.metrics.ranking import Ranking, evaluate_ranking
 KEY = ["user", "item"]
 
 
-def rating_table(
-    runs: Iterable[StoredRun], split: Split, *, models: Sequence[str] | None = None
-) -> pd.DataFrame:
+def rating_table(runs: Iterable[StoredRun], split: Split, *, models: Sequence[str] | None = None) -> pd.DataFrame:
     """Bring the stored test predictions of all models measured on a split into one table.
 
     A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be

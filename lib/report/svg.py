@@ -96,9 +96,7 @@ def _classed(text: str) -> str:
     if not often or "class=" in text:
         return text
     names = {style: _letters(place) for place, style in enumerate(often)}
-    text = _STYLE.sub(
-        lambda found: f' class="{names[found[1]]}"' if found[1] in names else found.group(), text
-    )
+    text = _STYLE.sub(lambda found: f' class="{names[found[1]]}"' if found[1] in names else found.group(), text)
     rules = "".join(f".{name}{{{style}}}" for style, name in names.items())
     if "</style>" in text:
         return text.replace("</style>", f"{rules}</style>", 1)

@@ -93,9 +93,7 @@ class _Writer:
         parts = ['#import "report.typ": *', f"#show: report.with({given})"]
         for page in report.pages:
             part = "" if page.is_front else page.part
-            parts.append(
-                f"#chapter({typst_string(page.title)}, part: {typst_string(part)}) <page--{page.id}>"
-            )
+            parts.append(f"#chapter({typst_string(page.title)}, part: {typst_string(part)}) <page--{page.id}>")
             blocks = (self._block(page, block, prose_key(page, n)) for n, block in enumerate(page.blocks))
             parts += filter(None, blocks)
         parts += self._provenance()
@@ -160,8 +158,7 @@ class _Writer:
         items = [*p["machines"], *(f"Python {version}" for version in p["pythons"]), *p["threads"]]
         parts.append("\n".join(f"- #{typst_string(item)}" for item in items))
         runs = [
-            (run["page"].id, run["page"].notebook, run["dataset"] or "–", duration(run["seconds"]))
-            for run in p["runs"]
+            (run["page"].id, run["page"].notebook, run["dataset"] or "–", duration(run["seconds"])) for run in p["runs"]
         ]
         for heading, columns, rows in (
             ("Runs", ("Run", "Notebook", "Data", "Time"), runs),

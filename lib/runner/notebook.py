@@ -40,9 +40,7 @@ class Notebook:
     def counted(self) -> tuple[Cell, ...]:
         """What decides a run's results: the code cells, and the inline expressions of Markdown cells as if they were."""
         asking = (
-            replace(cell, source="\n".join(inline.expressions(cell.source)))
-            if cell.type == "markdown"
-            else cell
+            replace(cell, source="\n".join(inline.expressions(cell.source))) if cell.type == "markdown" else cell
             for cell in self.cells
         )
         return tuple(cell for cell in asking if cell.type == "code" or cell.source)
@@ -52,9 +50,7 @@ class Notebook:
         """The one cell tagged ``parameters``."""
         found = [cell for cell in self.code if "parameters" in cell.tags]
         if len(found) != 1:
-            raise PlanError(
-                f"{self.path.name} has {len(found)} code cells tagged 'parameters'; it must have one"
-            )
+            raise PlanError(f"{self.path.name} has {len(found)} code cells tagged 'parameters'; it must have one")
         return found[0]
 
 

@@ -50,9 +50,7 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
     done = {c["id"]: c for c in executed["cells"] if c["cell_type"] == "code" and c not in injected}
     if _code(source["cells"]) != _code(c for c in executed["cells"] if c not in injected):
         return None
-    answers = {
-        c["id"]: c["metadata"][inline.KEY] for c in executed["cells"] if inline.KEY in c.get("metadata", {})
-    }
+    answers = {c["id"]: c["metadata"][inline.KEY] for c in executed["cells"] if inline.KEY in c.get("metadata", {})}
     cells = []
     for cell in source["cells"]:
         if cell["id"] in answers:
@@ -106,9 +104,7 @@ def _sizes(output_dir: Path, pdf: bool) -> list[int | None]:
     return [path.stat().st_size if path.is_file() else None for path in files]
 
 
-def render(
-    plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Callable[[str], None], whole: Plan
-) -> None:
+def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Callable[[str], None], whole: Plan) -> None:
     """Build the report of the runs that are part of it; of those that only `whole` has, references become words.
 
     Raises RenderingError: a run has no results, or the report's builder refuses; the last good report stays.

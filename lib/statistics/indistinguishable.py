@@ -106,9 +106,7 @@ def standing(
     names = sorted(models, key=lambda name: sign * models[name].value)
     for name in names[1:]:
         check_paired(models[names[0]], models[name])
-    table = pd.DataFrame(
-        {"model": names, "value": [models[n].value for n in names], "low": np.nan, "high": np.nan}
-    )
+    table = pd.DataFrame({"model": names, "value": [models[n].value for n in names], "low": np.nan, "high": np.nan})
     if len(models[names[0]]) >= LEAST_USERS:
         found = [bootstrap_interval(models[n], n_resamples=n_resamples, seed=seed) for n in names]
         table[["low", "high"]] = [(one.low, one.high) for one in found]

@@ -67,9 +67,7 @@ def bootstrap_interval(sample: PerUser, *, n_resamples: int = 2000, seed: int = 
     return Interval(sample.value, *ends, n_users=len(sample))
 
 
-def paired_difference(
-    first: PerUser, second: PerUser, *, n_resamples: int = 2000, seed: int = 42
-) -> Difference:
+def paired_difference(first: PerUser, second: PerUser, *, n_resamples: int = 2000, seed: int = 42) -> Difference:
     """Difference between two models with its bootstrap interval, effect size and permutation p-value.
 
     Both models are measured on the same resampled users, so what makes a user hard for both cancels out. The permutation

@@ -86,9 +86,7 @@ def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str
     return found
 
 
-def order_agreement(
-    reference: ScoreMatrix, variants: Mapping[str, Sequence[ScoreMatrix]], *, k: int
-) -> pd.DataFrame:
+def order_agreement(reference: ScoreMatrix, variants: Mapping[str, Sequence[ScoreMatrix]], *, k: int) -> pd.DataFrame:
     """Measure how well a matrix agrees with another one that stands in several orders, of `orders`.
 
     ``correlation`` and ``overlap`` of lists of k are means over users and variants, the others extremes of any user.

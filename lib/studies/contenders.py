@@ -1,13 +1,13 @@
 """The models that stand in the one table: what isn't on their cards, and the choice of their hyperparameters.
 
-Nothing is searched here that another page has searched: each study below asks for the very search of its page, so that
-its trials are found, and the first of them count, as many for one model as for another.
+What can be searched is not searched here: a point is lent by a kept search on another data set, of which the first trials
+count, as many for one model as for another. So no rating of the table's own data is in a choice, whatever its splits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lib.data.feature_groups import IMPLICIT, available_groups
-from lib.data.folds import frozen_folds
-from lib.data.splits import Split, make_split, random_holdout, validation_from
+from lib.data.interactions import Interactions
+from lib.data.splits import Split, random_holdout, validation_from
 from lib.experiment.fit import Fit, Stopping
-from lib.experiment.search import search
-from lib.experiment.space import Space
+from lib.experiment.protocol import make_splits
+from lib.experiment.search import lent, search
+from lib.experiment.selection import Place, rows_digest, selection_row
+from lib.experiment.space import PROJECTION, Space
 from lib.experiment.stored_runs import load_run
 from lib.models import cards
 from lib.models.card import FAMILIES, Card
@@ -132,50 +134,43 @@ def _rows() -> list[Contender]:
 
 
 class Study(NamedTuple):
-    """How one page searches its models: `fit` tries a variant on `inner`, whose test ratings are the validation data.
-
-    `file` is a search's name, with ``{}`` for the variant's; `chosen_on` says in words what the validation data is.
-    """
+    """How one page searches its models: `fit` tries a variant; `cut` parts train of the place `on` into train and validation."""
 
     variants: Mapping[str, Variant]
     fit: Callable[[Variant], Fit]
-    inner: Split
-    file: str
-    seed: int
-    chosen_on: str
+    on: Place
+    cut: Callable[[Interactions], Split]
+    seed: int = 0
+
+    def inner(self, data) -> Split:
+        """Return the split whose test ratings are the validation data, of a `Dataset`."""
+        return self.cut(next(iter(make_splits(data, [[self.on.split, self.on.seed]]).values())).train)
 
 
-def _koren(data) -> Study:
-    split = make_split(data, "random_90_10", seed=42)
-    inner = random_holdout(split.train, test_share=0.1, seed=42)
+def _koren(data, on: str) -> Study:
+    cut = partial(random_holdout, test_share=0.1, seed=42)
     fit = partial(koren_study.validation_fit, most_epochs=60, patience=3)
-    words = f"a tenth (seed 42) of train of {_words(split)}"
-    return Study(koren_study.variants(), fit, inner, f"koren-{data.name}-{{}}", 42, words)
+    return Study(koren_study.variants(), fit, Place(on, "random_90_10", seed=42), cut, 42)
 
 
-def _ranking(data) -> Study:
-    split = make_split(data, "random_90_10", seed=10)
+def _ranking(data, on: str) -> Study:
     variants = ranking_study.list_variants(THRESHOLD) | ranking_study.rating_variants()
     fit = partial(ranking_study.validation_fit, k=10, threshold=THRESHOLD)
-    words = f"a tenth of each user's train of {_words(split)}"
-    return Study(variants, fit, validation_from(split.train), "ranking_{}", 0, words)
+    return Study(variants, fit, Place(on, "random_90_10", seed=10), validation_from)
 
 
-def _side_information(data) -> Study:
-    small = data.name == "ml-100k"
-    split = make_split(data, "random_90_10", seed=42)
-    if small:
-        split = frozen_folds(data.interactions, name=data.name)[0]
+def _side_information(data, on: str) -> Study:
+    folded = on in ("ml-100k", "ml-latest-small")
+    place = Place(on, "kfold_5", "1", 42) if folded else Place(on, "random_90_10", seed=42)
     there = set(available_groups(data.interactions)) - set(IMPLICIT)
     # The page names them in this order, and a search is told from another one by it.
     groups = tuple(g for g in ("genres", "year", "age", "gender", "occupation") if g in there)
-    variants = side_information_study.further_variants(groups, most_factors=64 if small else 32)
-    fit, words = side_information_study.validation_fit, f"a tenth of each user's train of {_words(split)}"
-    return Study(variants, fit, validation_from(split.train), "{}", 0, words)
+    variants = side_information_study.further_variants(groups, most_factors=64 if folded else 32)
+    return Study(variants, side_information_study.validation_fit, place, validation_from)
 
 
 STUDIES = {"koren": _koren, "ranking": _ranking, "side_information": _side_information}
-"""From a contender's source to the study that searches it."""
+"""From a contender's source to the study that searches it, for a `Dataset` and the name of that on which it is searched."""
 
 NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric": "", "chosen_on": ""}
 
@@ -185,32 +180,28 @@ def choose(
     contenders: Mapping[str, Contender],
     *,
     n_trials: int,
-    fewer: Mapping[str, int] | None = None,
+    choices_from: str = "",
     runs_dir: str | Path = "",
 ) -> dict[str, dict[str, Any]]:
-    """Choose the hyperparameters of contenders, by name, on validation data of one split of a `Dataset`.
+    """Choose the hyperparameters of contenders for a `Dataset`, by name.
 
-    `n_trials` is the budget of each search, of a kept search with more trials the first ones count; `fewer` has smaller
-    budgets by study (`STUDIES`), where fewer trials are kept. `runs_dir` is the folder of the runs whose choices are
-    read; empty: ``reports/runs``.
+    `n_trials` is the budget of each search, of a kept search with more trials the first ones count. `choices_from` names the
+    data set whose kept searches lend their points; empty: the data's own are searched, or found. `runs_dir` is the folder of
+    the runs whose choices are read; empty: ``reports/runs``.
 
     By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
-    ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and
-    ``metric``, which one; ``chosen_on`` and ``how``, in words.
+    ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and ``metric``,
+    which one; ``chosen_on`` and ``how``, in words; and, where anything was chosen, ``on``, a `Place`, and ``told`` for
+    `lib.experiment.selection.selection_row`.
 
-    ValueError: `fewer` names no study, or a budget is below 1. MissingRun: a run whose choice is read is not there.
+    ValueError: a budget below 1. KeyError: a search is not kept. MissingRun: a run whose choice is read is not there.
     """
-    budgets = {**dict.fromkeys(STUDIES, n_trials), **(fewer or {})}
-    if wrong := sorted(set(budgets) - set(STUDIES)):
-        raise ValueError(f"fewer: no study is called {', '.join(wrong)}; there are {', '.join(STUDIES)}")
-    if min(budgets.values()) < 1:
-        raise ValueError(f"a search needs at least one trial; got {budgets}")
-    sources = {one.source for one in contenders.values()}
-    studies = {name: study(data) for name, study in STUDIES.items() if name in sources}
+    if n_trials < 1:
+        raise ValueError(f"a search needs at least one trial; got {n_trials}")
     found = {}
     for name, one in contenders.items():
-        if one.source in studies:
-            found[name] = _searched(one, studies[one.source], min(n_trials, budgets[one.source]))
+        if one.source in STUDIES:
+            found[name] = searched(one.source, one.variant, data, n_trials=n_trials, choices_from=choices_from)
         elif one.source == "fixed":
             found[name] = {"parameters": dict(one.fixed), **NOT_SEARCHED, "how": one.why}
         else:
@@ -218,26 +209,46 @@ def choose(
     return found
 
 
-def _searched(one: Contender, study: Study, n_trials: int) -> dict[str, Any]:
-    variant = study.variants[one.variant]
-    parts = {"train": study.inner.train, "validation": study.inner.test}
-    name = study.file.format(one.variant)
+def searched(source: str, name: str, data, *, n_trials: int, choices_from: str = "") -> dict[str, Any]:
+    """Return what `choose` tells of a variant of one of the `STUDIES`, and the ``point`` of its search."""
+    on = choices_from or data.name
+    study = STUDIES[source](data, on)
+    variant, name = study.variants[name], f"{source}-{on}-{name}"
     assert variant.space is not None  # a kept search has one
-    found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
+    if choices_from and choices_from != data.name:
+        found, rows = lent(name)
+        found = found.first(n_trials)
+        if groups := variant.fixed.get("groups"):  # those that the lender has, too
+            shared = tuple(g for g in groups if f"{PROJECTION}{g}" in found.parameters)
+            variant = replace(variant, fixed={**variant.fixed, "groups": shared})
+    else:
+        assert variant.space is not None  # of what is searched
+        inner = study.inner(data)
+        parts, rows = {"train": inner.train, "validation": inner.test}, rows_digest(inner.train, inner.test)
+        found = search(name, variant.space, [study.fit(variant)], parts, n_trials=n_trials, seed=study.seed)
     score = float(found.best["score"])  # lists minimise minus nDCG
-    parameters, epochs = variant.parameters(found.chosen), found.n_epochs or None
-    scored = {"validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE"}
-    told = {**scored, "chosen_on": study.chosen_on, "how": "search"}
-    return {"parameters": parameters, "n_epochs": epochs, "trials": len(found.trials), **told}
+    known = {name: of for name, of in (variant.space or {}).items() if name in found.parameters}
+    told = {"trials": len(found.trials), "seconds": float(found.trials["seconds"].sum()), "rows": rows}
+    told["share"] = found.share(known)
+    return {
+        "parameters": variant.parameters(found.chosen),
+        "point": found.chosen,
+        "n_epochs": found.n_epochs or None,
+        "trials": told["trials"],
+        "validation": abs(score),
+        "metric": "nDCG@10" if score < 0 else "RMSE",
+        "chosen_on": f"validation ratings cut from train of {study.on}",
+        "how": "search",
+        "on": study.on,
+        "told": told,
+    }
 
 
 def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
     run, name = one.source.removeprefix("run "), f"{one.model}_tuned"
     stored = load_run(run, runs_dir=runs_dir)
     if (fact := stored.facts.get(name)) is None:
-        raise KeyError(
-            f"run {run!r} left no fact {name!r}; run it again: python run_notebooks.py --only {run} --force"
-        )
+        raise KeyError(f"run {run!r} left no fact {name!r}; run it again: python run_notebooks.py --only {run} --force")
     if one.model == "two_tower":
         parameters: dict[str, Any] = {size: int(fact[size]) for size in SIZES}
     elif one.model == "soft_impute":
@@ -245,17 +256,35 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
     else:
         parameters = {"centre": fact["centre"], "rank": int(fact["setting"])}
     settings, dataset = stored.provenance.get("parameters", {}), stored.provenance.get("dataset", "")
-    split = f"{settings.get('split', 'per_user_80_20')}, seed {settings.get('seed', 42)}"
-    told = {"trials": stored.facts.get("two_tower_grid", {}).get("size")}
-    told |= {"chosen_on": f"a tenth of each user's train of {dataset}, {split}"}
-    return {
-        "parameters": parameters,
-        **NOT_SEARCHED,
-        **told,
-        "how": f"chosen on the page {run.replace('_', ' ')}",
-    }
+    on = Place(dataset, settings.get("split", "per_user_80_20"), seed=settings.get("seed", 42))
+    trials = stored.facts.get("two_tower_grid", {}).get("size")
+    words = {"chosen_on": f"validation ratings cut from train of {on}", "how": f"chosen on the page {run}"}
+    told = {"trials": trials, **words, "on": on, "told": {"trials": trials}}
+    return {"parameters": parameters, **NOT_SEARCHED, **told}
 
 
-def _words(split: Split) -> str:
-    fold = f", fold {split.fold}" if split.fold else ""
-    return f"{split.name}{fold}, seed {split.seed}"
+def clean_places(
+    choices: Mapping[str, Mapping[str, Any]], dataset: str, splits: Mapping[str, Split]
+) -> dict[str, list[str]]:
+    """Return, of contenders that were chosen on one of a data set's splits, the splits where that is honest: it alone."""
+    places = {key: Place.of(dataset, split) for key, split in splits.items()}
+    own = {name: one["on"] for name, one in choices.items() if "on" in one and one["on"].dataset == dataset}
+    return {name: [key for key, place in places.items() if place == on] for name, on in own.items()}
+
+
+def selection_rows(
+    choices: Mapping[str, Mapping[str, Any]],
+    dataset: str,
+    splits: Mapping[str, Split],
+    fitted: Iterable[tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Tell of the contenders and splits that were `fitted` what was chosen on what, as `lib.experiment.selection` does."""
+    digests: dict[str, str] = {}
+    rows = []
+    for name, key in fitted:
+        if "on" in choices[name]:
+            used, told = Place.of(dataset, splits[key]), dict(choices[name]["told"])
+            if used == choices[name]["on"] and not told.get("rows"):
+                told["rows"] = digests.setdefault(key, rows_digest(splits[key].train))
+            rows.append(selection_row(name, used, choices[name]["on"], **told))
+    return rows

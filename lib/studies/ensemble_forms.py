@@ -18,35 +18,37 @@ TELLS = "timesvdpp"
 
 @dataclass(frozen=True)
 class Form:
-    """A way of joining `members` (none named: all); `judged` ones are measured on level one too, by cross-validation."""
+    """A way of joining `members` (none named: all), with the moment or without.
+
+    `design` has arguments of `lib.studies.stacking.Design`; None: the best one is searched.
+    """
 
     members: Sequence[str] = ()
-    facts: bool = False
     moments: bool = False
-    boosted: bool = False
-    judged: bool = False
+    design: Mapping[str, Any] | None = None
 
     def of(self, data: LevelOne) -> LevelOne:
         """Return what this form sees."""
-        return data.of(self.members, facts=self.facts, moments=self.moments)
+        return data.of(self.members, moments=self.moments)
 
 
-def forms_of(members: Members) -> dict[str, dict[str, Any]]:
+def forms_of(members: Members, *, searched: bool = True) -> dict[str, dict[str, Any]]:
     """Return the forms by name, as what JSON can hold.
 
-    ``blend``, linear in the members; ``ensemble``, with all that is known; ``ensemble_timeless``, whose members know no
-    time; ``linear``, the ensemble without its trees, and from it ``without_moments`` and ``without_<member>``.
+    ``blend``, linear in the members; ``ensemble``, designed from all that is known; ``ensemble_timeless``, from members that
+    know no time; ``linear``, of all that is known, and from it ``without_moments`` and ``without_<member>``. Unless their
+    design is `searched`, the ensembles have a few trees.
     """
     timeless = [name for name, one in members.items() if not model_class(one["model"]).uses_time]
-    known: dict[str, Any] = {"facts": True, "moments": TELLS in members}
-    found: dict[str, dict[str, Any]] = {"blend": {"judged": True}}
-    found["ensemble"] = {**known, "boosted": True, "judged": True}
+    known: dict[str, Any] = {"moments": TELLS in members}
+    own: dict[str, Any] = {} if searched else {"design": {"trees": 50}}
+    found: dict[str, dict[str, Any]] = {"blend": {"design": {"facts": False}}, "ensemble": {**known, **own}}
     if timeless:
-        found["ensemble_timeless"] = {"members": timeless, "facts": True, "boosted": True, "judged": True}
-    found |= {"linear": known, "without_moments": {"facts": True}}
+        found["ensemble_timeless"] = {"members": timeless, **own}
+    found |= {"linear": {**known, "design": {}}, "without_moments": {"design": {}}}
     for name in members if len(members) > 1 else ():
         rest = [other for other in members if other != name]
-        found[f"without_{name}"] = {"members": rest, **known}
+        found[f"without_{name}"] = {"members": rest, **known, "design": {}}
     return found
 
 
@@ -57,14 +59,11 @@ def settings_of(members: Members, forms: Mapping[str, Mapping[str, Any]], split:
         return dict.fromkeys(names, "deployable")
     sighted = {name for name, one in members.items() if model_class(one["model"]).uses_time}
     joined: dict[str, Mapping[str, Any]] = {"equal_weights": {}, **forms}
-    sighted |= {
-        n for n, of in joined.items() if of.get("moments") or sighted & set(of.get("members") or members)
-    }
+    sighted |= {n for n, of in joined.items() if of.get("moments") or sighted & set(of.get("members") or members)}
     return {name: "time_known" if name in sighted else "no_time" for name in names}
 
 
 def headlines(settings: Mapping[str, str], found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the one name a setting that has the lowest error on level one: training ratings alone have chosen it."""
-    told = {name: one["level_one"] for name, one in found.items() if one["level_one"] is not None}
-    groups = {of: [name for name in told if settings[name] == of] for of in settings.values()}
-    return {of: min(names, key=lambda name: told[name]) for of, names in groups.items() if names}
+    groups = {of: [name for name in found if settings[name] == of] for of in settings.values()}
+    return {of: min(names, key=lambda name: found[name]["level_one"]) for of, names in groups.items() if names}

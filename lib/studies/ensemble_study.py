@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import ceil
 from typing import Any
 
@@ -21,7 +21,8 @@ from lib.metrics.rating import rmse
 from lib.statistics.significance import paired_difference
 from lib.studies.ensemble_forms import TELLS, Form, Members
 from lib.studies.moment_features import moment_features
-from lib.studies.stacking import N_BOOSTED, LevelOne, Stack, cross_validated, facts_of
+from lib.studies.stack_design import DesignSearch
+from lib.studies.stacking import Design, LevelOne, Stack, facts_of
 from lib.studies.variants import Variant
 
 WHOLE = -1
@@ -42,9 +43,7 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
         n_left_out = ceil(len(split.test) / (len(train) + len(split.test)) * len(train))
         out = train.timestamps > np.sort(train.timestamps)[-n_left_out - 1]
         if not out.any():
-            raise ValueError(
-                "too many ratings share the last second of train: none can be left out to learn on"
-            )
+            raise ValueError("too many ratings share the last second of train: none can be left out to learn on")
         return out
     if not 0 <= part < n_folds:
         raise ValueError(f"parts are numbered 0 to {n_folds - 1}; got {part}")
@@ -52,9 +51,7 @@ def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
     return np.isin(np.arange(len(train)), np.array_split(order, n_folds)[part])
 
 
-def part_left_out(
-    parts: Parts, fit: Fit, *, split: str, part: int, n_folds: int, seed: int
-) -> dict[str, Interactions]:
+def part_left_out(parts: Parts, fit: Fit, *, split: str, part: int, n_folds: int, seed: int) -> dict[str, Interactions]:
     """Prepare a fit without one part of the training ratings, asked for that part; `split` is the split's name."""
     train = parts[fit.train]
     out = left_out(Split(split, train, parts[fit.test]), part, n_folds=n_folds, seed=seed)
@@ -194,15 +191,16 @@ class Ensemble:
         self.level_one = {name: rmse(target, of) for name, of in learned.predictions.items()}
         self.level_one["equal_weights"] = rmse(target, equal)
         self.stacks: dict[str, tuple[Form, Stack]] = {}
-        self.seconds = {}
+        self.told: dict[str, dict[str, Any]] = {}
         for name, form in ((name, Form(**one)) for name, one in forms.items()):
             known, start = form.of(learned), time.perf_counter()
-            stack = Stack(train.scale, boosted=N_BOOSTED * form.boosted, seed=seed)
-            self.stacks[name] = form, stack.fit(known, target)
-            self.seconds[name] = time.perf_counter() - start
-            if form.judged:
-                told = cross_validated(known, target, train.scale, boosted=form.boosted, seed=seed)
-                self.level_one[name] = rmse(target, told)
+            search = DesignSearch(known, target, train.scale, seed=seed)
+            error, design = search.best() if form.design is None else search.judge(Design(**form.design))
+            stack = Stack(train.scale, design, seed=seed).fit(known, target)
+            self.stacks[name], self.level_one[name] = (form, stack), error
+            self.told[name] = {"seconds": time.perf_counter() - start}
+            if form.design is None:
+                self.told[name] |= {"design": asdict(design), "trials": search.trials}
 
     def _level_one(self, fits: Mapping[Any, Mapping[str, Any]], parts: Sequence[int], facts) -> LevelOne:
         def of(member: str, what: str) -> np.ndarray:
@@ -214,8 +212,8 @@ class Ensemble:
     def outcomes(self, fits: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return what members say of the test ratings, and what joins them, by name; `fits` are those on the whole.
 
-        Each has ``predictions``, ``level_one`` (RMSE on the level-one ratings; None where it was not judged), ``weights`` by
-        member, and seconds, as `lib.experiment.evaluation.evaluation_of` reads them.
+        Each has ``predictions``, ``level_one`` (RMSE on the level-one ratings), ``weights`` by member, seconds, as
+        `lib.experiment.evaluation.evaluation_of` reads them, and, where it was searched, the ``design`` and its ``trials``.
         """
         whole = {(f["member"], f["part"]): f for f in fits if f["part"] == WHOLE}
         asked = self._level_one(whole, [WHOLE], self.facts)
@@ -227,9 +225,10 @@ class Ensemble:
         equal = np.mean(list(asked.predictions.values()), axis=0)
         found["equal_weights"] = {"predictions": equal, "seconds_fit": together}
         for name, (form, stack) in self.stacks.items():
-            told = {"weights": stack.weights_, "seconds_fit": together + self.seconds[name]}
+            told = {"weights": stack.weights_, **self.told[name]}
+            told["seconds_fit"] = together + told.pop("seconds")
             found[name] = {"predictions": stack.predict(form.of(asked)), **told}
-        return {name: {**one, "level_one": self.level_one.get(name)} for name, one in found.items()}
+        return {name: {**one, "level_one": self.level_one[name]} for name, one in found.items()}
 
 
 def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, float]:
@@ -241,9 +240,7 @@ def gap(one: Evaluation, other: Evaluation, *, n_resamples: int) -> dict[str, fl
     return {"difference": found.difference, "low": found.low, "high": found.high, "p": found.p_value}
 
 
-def compared(
-    members: Iterable[str], evaluations: Mapping[str, Evaluation], *, n_resamples: int
-) -> dict[str, Any]:
+def compared(members: Iterable[str], evaluations: Mapping[str, Evaluation], *, n_resamples: int) -> dict[str, Any]:
     """Compare the ensemble on one split with its best member, the blend and the timeless one, over `n_resamples` of the users.
 
     `evaluations`, of `members` and of what joins them, by name, have intervals. Figures are RMSEs but for ``mae``,

@@ -229,9 +229,7 @@ class Objective:
 
     def _shares(self, parameters: Arrays) -> Arrays:
         """Return each training rating's weight in its user's sums of :math:`y_j` and :math:`x_j`, as far as there are."""
-        found: Arrays = {
-            name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters
-        }
+        found: Arrays = {name: self.share for name in ("implicit_factors", "rated_factors") if name in parameters}
         if self.form.residual_weights:
             users, items = self.pairs.users, self.pairs.items
             of_users, of_items = self._biases(parameters)

@@ -86,9 +86,7 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def training(
-    model: str, size: int, changes: Mapping[str, Any], *, n_epochs: int, rate_factor: float, seed: int
-) -> Fit:
+def training(model: str, size: int, changes: Mapping[str, Any], *, n_epochs: int, rate_factor: float, seed: int) -> Fit:
     """Return the training of one of E's models, measured by `course`.
 
     `size` is 0 where the model has neither factors nor neighbours. `changes` are hyperparameters of `FullBatch`,

@@ -76,9 +76,7 @@ def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **par
     return pd.DataFrame(rows.values()).sort_values(setting, ignore_index=True)
 
 
-def along_path(
-    fitted: Fitted, *, model: str, values: Sequence[float], parameters: Mapping[str, Any]
-) -> dict[str, Any]:
+def along_path(fitted: Fitted, *, model: str, values: Sequence[float], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Fit along values of a setting, and return ``path``: ``value``, ``rank``, ``train_rmse``, test ``rmse`` and ``mae``."""
     path, setting = PATHS[model]
     train, test, rows = fitted.train, fitted.test, []

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from lib.data.feature_groups import available_groups
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, inner_split
-from lib.experiment.key import fingerprint
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
+from lib.experiment.selection import rows_digest
 from lib.experiment.space import Choice, Real, Space
 from lib.studies.koren_study import validation_fit, variants
 from lib.studies.variants import Variant, by_name, magnitudes
@@ -66,40 +63,7 @@ def chosen_inside(
     return found
 
 
-def selection_rows(
-    used: Split,
-    on: tuple[str, Split],
-    wanted: Mapping[str, Variant],
-    found: Mapping[str, Search],
-    *,
-    users: float = 1.0,
-    seed: int = 0,
-) -> list[dict[str, Any]]:
-    """Tell of each search for which split its point is used, `on` which data set and split it was made, how large it was.
-
-    ``rows`` is the `rows_digest` of the ratings that it saw, so that a test can hold them against a test set.
-    """
-    dataset, searched = on
-    inner = inner_split(searched.train, by_time=searched.name == "chronological", users=users, seed=seed)
-    where = {"split": used.name, "fold": used.fold, "seed": used.seed, "on_dataset": dataset, "users": users}
-    where |= {"on_split": searched.name, "on_fold": searched.fold, "on_seed": searched.seed}
-    where["rows"] = rows_digest(inner.train, inner.test)
-    rows = []
-    for name, one in found.items():
-        space = wanted[name].space
-        assert space is not None  # of every member
-        told = {
-            "trials": len(one.trials),
-            "seconds": float(one.trials["seconds"].sum()),
-            "share": one.share(space),
-        }
-        rows.append({**where, "model": name, **told})
-    return rows
-
-
-def rows_digest(*parts: Interactions) -> str:
-    """Return 24 hexadecimal digits of which user rated which film, by raw id, in any order of the rows."""
-    ids = [(p.user_ids.astype(str)[p.users], p.item_ids.astype(str)[p.items]) for p in parts]
-    users, items = (np.concatenate(side) for side in zip(*ids, strict=True))
-    order = np.lexsort((items, users))
-    return fingerprint([users[order].tolist(), items[order].tolist()])
+def rows_seen(split: Split, *, users: float = 1.0, seed: int = 0) -> str:
+    """Return the `rows_digest` of the ratings that `chosen_inside` trains and judges on."""
+    inner = inner_split(split.train, by_time=split.name == "chronological", users=users, seed=seed)
+    return rows_digest(inner.train, inner.test)

@@ -171,9 +171,7 @@ def transductive(fitted: Fitted) -> dict[str, float]:
     return {"transductive_rmse": rmse(fitted.test.ratings, answers(model, fitted.test))}
 
 
-def sampled_of(
-    record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int
-) -> SampledRanks:
+def sampled_of(record: Mapping[str, Any], test: Interactions, exclude: str, *, n_sampled: int) -> SampledRanks:
     """Return the sampled ranks that a fit left (`lib.experiment.measurements.sampled`)."""
     rows = cases_of(test)
     above, level = (np.asarray(record[f"{kind}_{exclude}"], dtype=np.int32) for kind in ("above", "level"))
@@ -192,9 +190,7 @@ def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ra
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def explained(
-    models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int
-) -> pd.DataFrame:
+def explained(models: Mapping[str, Recommender], train: Interactions, user: int, item: int, n: int) -> pd.DataFrame:
     """Put what several models' predictions for one pair rest on side by side, a row a film, with titles.
 
     Each model's `n` largest contributions, in rating units, beside the user's training rating; then a row for the other
@@ -221,9 +217,7 @@ SAME: dict[str, tuple[str, dict[str, Any]]] = {
 """A model here and scikit-surprise's defaults for it, by the end of the names that results use."""
 
 
-def compare_on_folds(
-    dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], *, seed: int
-) -> pd.DataFrame:
+def compare_on_folds(dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], *, seed: int) -> pd.DataFrame:
     """Fit scikit-surprise's SVD and SVD++, the same ones here, and tuned models on each of some random folds.
 
     `tuned` has hyperparameters by registered name. ``rmse``, of clipped predictions, and ``seconds`` of a fit are means

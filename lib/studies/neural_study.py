@@ -32,6 +32,9 @@ PUBLISHED_AUTOREC = (
 )
 """Project D's settings of AutoRec."""
 
+FEATURES = ("genres", "year")
+"""Groups that the variants with features have where nothing else is asked for."""
+
 AS_PUBLISHED = ("neural_mf_published", "autorec_published", "autorec_leaky")
 """Trained as D trains: stopped on validation ratings that are never learned from. The others cut their own validation
 ratings from all training ratings, and then train again on all of them for as long."""
@@ -47,6 +50,8 @@ def variants() -> dict[str, Variant]:
         Variant("autorec_leaky", "User AutoRec, stopped as D stops it", "autorec", leaky),
         Variant("autorec_user", "User AutoRec", "autorec", {"form": "user"}),
         Variant.of("autorec", form="item"),
+        Variant("neural_mf_features", "NeuralMF with features", "neural_mf", {"groups": FEATURES}),
+        Variant("autorec_features", "Item AutoRec with features", "autorec", {"form": "item", "groups": FEATURES}),
     )
 
 
@@ -105,6 +110,21 @@ def network_fits(
         starts = range(n_starts)
         fits += [network_fit(name, changed, seed=seed, repeat=repeat or seed > 0, **lists) for seed in starts]
     return fits
+
+
+def epoch_fits(names: Iterable[str], n_epochs: Iterable[int], *, ks: Sequence[int], threshold: float) -> list[Fit]:
+    """Return fits of networks for fixed numbers of epochs, at one learning rate: errors, and their lists' hits; kept."""
+    wanted = [(name, n) for name in names for n in n_epochs]
+    fits = [network_fit(name, {"epochs": n}, seed=0, ks=ks, threshold=threshold, repeat=True) for name, n in wanted]
+    return [
+        replace(
+            fit,
+            stopping=None,
+            measure={what: of for what, of in fit.measure.items() if what in ("hits", "errors")},
+            labels={"variant": name, "epochs": n},
+        )
+        for fit, (name, n) in zip(fits, wanted, strict=True)
+    ]
 
 
 def network_parts(split: Split, *, seed: int) -> dict[str, Interactions]:

@@ -94,9 +94,7 @@ def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return wide.reset_index().sort_values(["gaps", "mean"], ignore_index=True).drop(columns="gaps")
 
 
-def choice_table(
-    contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]]
-) -> pd.DataFrame:
+def choice_table(contenders: Mapping[str, Contender], choices: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row a contender: where its hyperparameters come from, what the best trial had, and what was chosen."""
     found = pd.DataFrame([{"model": one.label, **choices[name]} for name, one in contenders.items()])
     found["hyperparameters"] = found["parameters"].map(in_words)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.data.interactions import Interactions
-from lib.experiment.fit import Fit
+from lib.experiment.fit import Fit, Fitted
 from lib.experiment.space import Choice, Integer, Real
 from lib.metrics.lists import TopK
 from lib.models.recommendations import HIT, titles_of
@@ -98,12 +98,24 @@ def list_fits(
         parameters = one.parameters(chosen.get(name, {}))
         first = Fit(one.model, parameters, test="")
         first = replace(first, measure={"lists": {"k": max(ks)}}, labels={"variant": name, "seed": 0})
-        repeat = replace(
-            first, test="test", keep="ranking", measure={"hits": {"ks": list(ks), "threshold": threshold}}
-        )
+        repeat = replace(first, test="test", keep="ranking", measure={"hits": {"ks": list(ks), "threshold": threshold}})
         again = range(1, n_starts)
         fits += [first, *(replace(repeat, seed=s, labels={"variant": name, "seed": s}) for s in again)]
     return fits
+
+
+def epoch_fits(one: Variant, chosen: Mapping, n_epochs: int, *, ks: Sequence[int], threshold: float) -> list[Fit]:
+    """Return fits of a variant with 1 to `n_epochs` epochs, each the longer one's beginning: its `loss`, and its lists' hits."""
+    measure: dict[str, Mapping] = {"hits": {"ks": list(ks), "threshold": threshold}, f"{__name__}:loss": {}}
+    return [
+        Fit(one.model, {**one.parameters(chosen), "n_epochs": n}, measure=measure, labels={"n_epochs": n})
+        for n in range(1, n_epochs + 1)
+    ]
+
+
+def loss(fitted: Fitted) -> dict[str, float]:
+    """Return ``loss``, the training loss of the last epoch."""
+    return {"loss": float(fitted.model.train_loss_[-1])}
 
 
 def example(

@@ -137,13 +137,22 @@ def validation_fit(variant: Variant, fold: str = "") -> Fit:
 
 
 def find(
-    variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, jointly: bool = True
+    study: str,
+    variant: Variant,
+    folds: Sequence[Split],
+    *,
+    n_trials: int,
+    seed: int = 0,
+    jointly: bool = True,
 ) -> Search:
-    """Search a variant's hyperparameters on folds whose ``test`` is validation data, as `lib.experiment.search` does."""
+    """Search a variant's hyperparameters on folds whose ``test`` is validation data, as `lib.experiment.search` does.
+
+    The search is called after the `study`, such as ``side_information-ml-100k``, and the variant.
+    """
     fits = [validation_fit(variant, f"{n}/") for n in range(len(folds))]
     parts = {f"{n}/train": split.train for n, split in enumerate(folds)}
     parts |= {f"{n}/validation": split.test for n, split in enumerate(folds)}
-    name, space = variant.name.replace("=", "_"), variant.space
+    name, space = f"{study}-{variant.name.replace('=', '_')}", variant.space
     assert space is not None  # of what is searched
     return search(name, space, fits, parts, n_trials=n_trials, seed=seed, jointly=jointly)
 
@@ -156,8 +165,8 @@ def point(found: Search) -> dict:
 def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
     """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
-    Folds after the first are kept with the project. A variant's point is what `point` returns, of its own search or of another's. The test ratings must not stop a
-    model, so that its number of iterations is the search's.
+    Folds after the first are kept with the project. A variant's point is what `point` returns, of its own search or of
+    another's. The test ratings must not stop a model, so that its number of iterations is the search's.
     """
     found = []
     for name, one in variants.items():
@@ -169,9 +178,7 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
                 {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own},
                 (f"{n}/train", f"{n}/test"),
             )
-            fit = Fit(
-                one.model, parameters, None, *data, measure=measure, keep="side_information" if n else ""
-            )
+            fit = Fit(one.model, parameters, None, *data, measure=measure, keep="side_information" if n else "")
             found.append(replace(fit, labels={"variant": name, "fold": n}))
     return found
 

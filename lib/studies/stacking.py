@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from lib.data.interactions import Interactions, RatingScale
@@ -17,20 +16,18 @@ from lib.models.fitting import fit_model
 from lib.studies.moment_features import MEANS
 
 BOOSTING: dict[str, Any] = {
-    "max_iter": 200,
     "learning_rate": 0.03,
-    "max_leaf_nodes": 16,
-    "min_samples_leaf": 100,
     "max_features": 0.3,
     "l2_regularization": 50.0,
+    "early_stopping": False,
 }
-"""Settings of the boosted trees, chosen on level-one ratings inside u1's training part."""
+"""Settings of the boosted trees that are not searched."""
+
+STAGES = (50, 100, 200, 300)
+"""Trees of a sum, of which a search finds the number."""
 
 N_BOOSTED = 4
 """Sums of trees that are averaged: each has a seed of its own for the features that it may split by."""
-
-PENALTY = 10.0
-"""On the squared weights of standardised columns, in units of one rating's squared error."""
 
 DAMPING = 5.0
 """Ratings of average variance that a user's, or a film's, own are drawn towards."""
@@ -57,6 +54,27 @@ def facts_of(train: Interactions, asked: Interactions, share: float = 1.0) -> np
 
 
 @dataclass(frozen=True)
+class Design:
+    """How a stack is built: which `members` it has (none named: all), with `facts` and their products (`bends`) or not.
+
+    `penalty` is on the squared weights of standardised columns, in units of one rating's squared error; `trees`, `leaves`
+    and `least` are trees of a sum (none: 0), leaves of a tree and ratings in a leaf.
+    """
+
+    members: tuple[str, ...] = ()
+    facts: bool = True
+    bends: bool = True
+    penalty: float = 10.0
+    trees: int = 0
+    leaves: int = 16
+    least: int = 100
+
+
+LINEAR = Design()
+"""All members and facts, and no trees."""
+
+
+@dataclass(frozen=True)
 class LevelOne:
     """Ratings as the stack sees them: clipped predictions by member, `facts` (of `facts_of`) and moment features, if any."""
 
@@ -80,9 +98,7 @@ class LevelOne:
     def columns(self, kept: Any = slice(None)) -> np.ndarray:
         """Join the predictions, the facts and the moment features, or some columns of these, shape (n, columns)."""
         moments = None if self.moments is None else self.moments[:, kept]
-        return np.column_stack(
-            [*self.predictions.values(), *(x for x in (self.facts, moments) if x is not None)]
-        )
+        return np.column_stack([*self.predictions.values(), *(x for x in (self.facts, moments) if x is not None)])
 
 
 class Stack:
@@ -93,28 +109,31 @@ class Stack:
     w, u and v are least squares with a penalty on their squares, columns being standardised. x are the facts (`facts_of`),
     those in `BENDING` also times the first member's prediction less the scale's middle c, and the moment features in
     `lib.studies.moment_features.MEANS`; :math:`\bar g` is the mean of `boosted` sums of regression trees fitted to the
-    rest by gradient boosting (scikit-learn's histogram form) on all features, zero without any.
+    rest by gradient boosting (scikit-learn's histogram form) on all features, zero where the `design` has none.
     """
 
-    def __init__(self, scale: RatingScale, *, boosted: int = N_BOOSTED, seed: int = 0):
-        self.scale, self.boosted, self.seed = scale, boosted, seed
+    def __init__(self, scale: RatingScale, design: Design = LINEAR, *, boosted: int = N_BOOSTED, seed: int = 0):
+        self.scale, self.design, self.boosted, self.seed = scale, design, boosted, seed
 
     def fit(self, data: LevelOne, ratings: np.ndarray) -> Self:
         """Learn from ratings that no member was trained on; a prediction that is not finite is a ValueError."""
-        ratings = np.asarray(ratings, dtype=np.float64)
-        self.offsets_ = None if data.facts is None else data.facts[:, BENDING].mean(axis=0)
+        ratings, data = np.asarray(ratings, dtype=np.float64), self._seen(data)
+        facts = data.facts if self.design.bends else None
+        self.offsets_ = None if facts is None else facts[:, BENDING].mean(axis=0)
         columns = self._columns(data)
         if not np.isfinite(columns).all():
             raise ValueError("a member's prediction is not finite")
         self.centre_, spread = columns.mean(axis=0), columns.std(axis=0)
         self.spread_ = np.where(spread > 0, spread, 1.0)
         standard = (columns - self.centre_) / self.spread_
-        gram = standard.T @ standard + PENALTY * np.eye(columns.shape[1])
+        gram = standard.T @ standard + self.design.penalty * np.eye(columns.shape[1])
         self.mean_ = float(ratings.mean())
         self.standard_weights_ = np.linalg.solve(gram, standard.T @ (ratings - self.mean_))
         self.members_ = tuple(data.predictions)
-        seeds = range(self.boosted * self.seed, self.boosted * (self.seed + 1))
-        self.trees_ = [HistGradientBoostingRegressor(**BOOSTING, random_state=seed) for seed in seeds]
+        told = {"max_leaf_nodes": self.design.leaves, "min_samples_leaf": self.design.least, **BOOSTING}
+        seeds = range(self.boosted * self.seed, self.boosted * (self.seed + 1)) if self.design.trees else ()
+        told |= {"max_iter": self.design.trees}
+        self.trees_ = [HistGradientBoostingRegressor(**told, random_state=seed) for seed in seeds]
         # Threads that wait for a busy core take minutes where one takes seconds.
         with threadpool_limits(1):
             for trees in self.trees_:
@@ -129,30 +148,32 @@ class Stack:
 
     def predict(self, data: LevelOne) -> np.ndarray:
         """Predict ratings, clipped to the scale, from the same members."""
-        found = self._linear(data)
+        return self.scale.clip(self._told(data)[self.design.trees])
+
+    def stages(self, data: LevelOne) -> dict[int, np.ndarray]:
+        """Predict as from fewer trees, too: by their number, of `STAGES` and without any."""
+        return {n: self.scale.clip(found) for n, found in self._told(data).items()}
+
+    def _told(self, data: LevelOne) -> dict[int, np.ndarray]:
+        data = self._seen(data)
+        found = {0: self._linear(data)}
         if self.trees_:
             with threadpool_limits(1):
-                found = found + np.mean([trees.predict(data.columns()) for trees in self.trees_], axis=0)
-        return self.scale.clip(found)
+                sums = zip(*(trees.staged_predict(data.columns()) for trees in self.trees_), strict=True)
+                for n, of in enumerate(sums, start=1):
+                    if n in STAGES or n == self.design.trees:
+                        found[n] = found[0] + np.mean(of, axis=0)
+        return found
+
+    def _seen(self, data: LevelOne) -> LevelOne:
+        return data.of(self.design.members, facts=self.design.facts)
 
     def _columns(self, data: LevelOne) -> np.ndarray:
         found = data.columns(MEANS)
-        if data.facts is None:
+        if self.offsets_ is None or data.facts is None:
             return found
         lead = next(iter(data.predictions.values())) - np.mean(self.scale)
         return np.hstack([found, lead[:, None] * (data.facts[:, BENDING] - self.offsets_)])
 
     def _linear(self, data: LevelOne) -> np.ndarray:
         return self.mean_ + (self._columns(data) - self.centre_) / self.spread_ @ self.standard_weights_
-
-
-def cross_validated(
-    data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, seed: int = 0, boosted: bool = True
-) -> np.ndarray:
-    """Predict every level-one rating by a stack, of one sum of trees if `boosted`, that was fitted on the other four fifths."""
-    ratings = np.asarray(ratings, dtype=np.float64)
-    found = np.empty(len(ratings))
-    for learn, ask in KFold(5, shuffle=True, random_state=seed).split(ratings):
-        stack = Stack(scale, boosted=int(boosted), seed=seed).fit(data.take(learn), ratings[learn])
-        found[ask] = stack.predict(data.take(ask))
-    return found

@@ -143,9 +143,7 @@ def _errors(name: str, model: Recommender, scale, part: Interactions, seen: Inte
     return found
 
 
-def starts_of(
-    n_starts: int, *, repeats: int = 0, parts: Sequence[str] = ("train",), **parameters: Any
-) -> list[Fit]:
+def starts_of(n_starts: int, *, repeats: int = 0, parts: Sequence[str] = ("train",), **parameters: Any) -> list[Fit]:
     """Return trainings from several random starts, or on several parts, whose errors by user are measured.
 
     The first leaves its model; the others are repeats, which the project keeps. With `repeats`, so many permutations tell
@@ -212,9 +210,7 @@ def beside_published(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return table
 
 
-def starve(
-    train: Interactions, *, levels: Sequence[int], share: float, seed: int
-) -> tuple[Interactions, np.ndarray]:
+def starve(train: Interactions, *, levels: Sequence[int], share: float, seed: int) -> tuple[Interactions, np.ndarray]:
     """Leave some users only a few of their training ratings, drawn evenly: rows in train's order, and levels by user.
 
     Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on

@@ -44,8 +44,7 @@ def facts() -> dict[str, dict]:
         for rmse in (0.85, 0.87)
     ]
     tests = [
-        {"way": "kept", "model_a": fold["variant"], "sign_p": 0.0625, "sign_p_adjusted": 0.125}
-        for fold in folds[2::2]
+        {"way": "kept", "model_a": fold["variant"], "sign_p": 0.0625, "sign_p_adjusted": 0.125} for fold in folds[2::2]
     ]
     tests += [
         {"way": "its own", "model_a": name, "p_adjusted": 0.06, **interval}
@@ -70,8 +69,7 @@ def facts() -> dict[str, dict]:
     lists = {
         "ease": {"label": "EASE", "of_ratings": False, "ndcg": 0.3, "low": 0.29, "high": 0.31},
         "bpr": {"label": "BPR", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
-        "bpr_published": of_lists
-        | {"label": "BPR, D's", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
+        "bpr_published": of_lists | {"label": "BPR, D's", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
         "svd": {"label": "SVD", "of_ratings": True, "ndcg": 0.01, "low": 0.004, "high": 0.02},
         "soft_impute": {"label": "Soft-Impute", "of_ratings": True, "ndcg": 0.02, "low": 0.004, "high": 0.03},
         "random_order": {
@@ -160,8 +158,7 @@ def facts() -> dict[str, dict]:
         },
         "embeddings": {
             "measures": {
-                name: dict(embedding)
-                for name in ("plain", "plain_small", "gravity", "softmax", "softmax_hidden", "l2")
+                name: dict(embedding) for name in ("plain", "plain_small", "gravity", "softmax", "softmax_hidden", "l2")
             },
             "random_popularity": 100.0,
             "gravity": {"plain_small": {"train_mse": [0.1, 0.2], "test_mse": [0.1, 0.3], "ndcg": [0.1, 0.2]}},
@@ -173,9 +170,7 @@ def facts() -> dict[str, dict]:
         "ranking": {"ranking": lists},
         "ranking_20m": {"ranking": lists | {"autorec_leaky": {"recall": 0.000068, "of_ratings": True}}},
         "koren": {
-            "models": dict.fromkeys(
-                ("bias", "correlation_neighbours", "neighbourhood", *chain, "nsvd"), trained
-            ),
+            "models": dict.fromkeys(("bias", "correlation_neighbours", "neighbourhood", *chain, "nsvd"), trained),
             "factors": dict.fromkeys((*chain, "nsvd"), errors),
             "neighbours": [
                 {"neighbours": 10, "implicit": False, "all": False, "rmse": 0.99},

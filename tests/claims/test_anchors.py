@@ -48,9 +48,7 @@ RECORD = {
 def toml(value):
     if isinstance(value, bool):
         return str(value).lower()
-    return (
-        f"{value:.3f}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else str(value)
-    )
+    return f"{value:.3f}" if isinstance(value, float) else f'"{value}"' if isinstance(value, str) else str(value)
 
 
 @pytest.fixture
@@ -70,9 +68,7 @@ def write(tmp_path):
 def records(*rows):
     """Metric records: (split, fold, seed, model, metric, value, low, high)."""
     names = ("split", "fold", "seed", "model", "metric", "value", "low", "high")
-    return metrics_frame(
-        [{"dataset": "ml-100k", "run": "r", **dict(zip(names, row, strict=True))} for row in rows]
-    )
+    return metrics_frame([{"dataset": "ml-100k", "run": "r", **dict(zip(names, row, strict=True))} for row in rows])
 
 
 # -- the file ------------------------------------------------------------------------------------------------------
@@ -231,12 +227,8 @@ def test_the_table_has_ours_the_difference_and_why(write):
         *((f"u{i}", "", None, "bias", "rmse", 0.95, None, None) for i in range(1, 6)),
     )
     table = anchor_table(anchors, results).set_index("id")
-    assert table["difference"].tolist() == pytest.approx(
-        [-0.01, math.nan, math.nan, 0.1, 0.0, 0.04], nan_ok=True
-    )
-    assert table.loc["a", ["published", "ours", "low", "high"]].tolist() == pytest.approx(
-        [0.91, 0.9, 0.88, 0.92]
-    )
+    assert table["difference"].tolist() == pytest.approx([-0.01, math.nan, math.nan, 0.1, 0.0, 0.04], nan_ok=True)
+    assert table.loc["a", ["published", "ours", "low", "high"]].tolist() == pytest.approx([0.91, 0.9, 0.88, 0.92])
     assert table["note"].tolist() == [
         "the same test ratings; ours is tuned",
         "no counterpart here",
@@ -269,9 +261,7 @@ def test_a_reader_sees_names_sources_and_intervals(write):
     ]
     assert shown["our_counterpart"].fillna("").tolist() == ["", "SVD, tuned", "SVD, tuned"]
     assert shown["interval"].fillna("").tolist() == ["", "0.880 to 0.920", ""]
-    assert set(shown["source"]) == {"van der Berg et al. 2001"} and set(shown["url"]) == {
-        "https://example.org"
-    }
+    assert set(shown["source"]) == {"van der Berg et al. 2001"} and set(shown["url"]) == {"https://example.org"}
 
 
 def test_reasons_and_places_are_told_once(write):

@@ -57,9 +57,7 @@ def test_figures_that_must_agree_with_each_other_do(claims):
     )
     assert round(gain, 2) == 0.22
     for pair in ("soft_hard", "soft_two_tower", "hard_two_tower"):
-        low, mean, high = (
-            claims.figure("A-correlation", f"{pair}_{part}").reported for part in ("min", "mean", "max")
-        )
+        low, mean, high = (claims.figure("A-correlation", f"{pair}_{part}").reported for part in ("min", "mean", "max"))
         assert low < mean < high
     for model in ("SVD", "Asymmetric-SVD", "SVD++", "Integrated"):
         row = [claims.figure("E-published-order", f"{model}/f{n}").reported for n in (50, 100, 200)]
@@ -199,12 +197,8 @@ def test_one_verdict_a_claim(few):
 
     rmse, rank, statement, untested = given(few)
     assert sum_up(rmse, rank) == {"A-one": "holds"}
-    assert sum_up(rmse, replace(rank, verdict="holds with a condition")) == {
-        "A-one": "holds with a condition"
-    }
-    assert sum_up(rmse, rank, statement) == {"A-one": "does not hold"}, (
-        "a failing statement outweighs side figures"
-    )
+    assert sum_up(rmse, replace(rank, verdict="holds with a condition")) == {"A-one": "holds with a condition"}
+    assert sum_up(rmse, rank, statement) == {"A-one": "does not hold"}, "a failing statement outweighs side figures"
     assert sum_up(statement) == {"A-one": "does not hold"}
     assert sum_up(untested, rmse, Verdict("A-one", "rank", UNTESTED, "No data.")) == {
         "A-one": "holds",

@@ -112,10 +112,7 @@ def both_starts(what, at):
         ("B-ablation/full/test_rmse", UNTESTED, {"side_information_ablation": None}),
         ("B-ablation/statement", FAILS, {"side_information_ablation.loss_left.loss": 0.169}),
         ("B-ablation/statement", FAILS, {"side_information_ablation.significance.6.p_adjusted": 0.049}),
-        *(
-            ("C-dot-vs-cosine/statement", HOLDS, {f"{MEASURES}.plain_small.{what}": at})
-            for what, at in SHORT.items()
-        ),
+        *(("C-dot-vs-cosine/statement", HOLDS, {f"{MEASURES}.plain_small.{what}": at}) for what, at in SHORT.items()),
         *(("C-dot-vs-cosine/statement", FAILS, both_starts(what, at)) for what, at in SHORT.items()),
         (
             "C-dot-vs-cosine/statement",
@@ -184,10 +181,7 @@ def test_texts_have_their_values_in_their_formats(unchanged):
     assert said["A-svd-test/test_rmse"].startswith("mean of 2 random starts")
     assert "lowest test error at 11.5, validation data at 12," in said["A-soft-impute/best_lambda"]
     assert said["A-two-tower/statement"].endswith("at -0.20 on train and +0.10 on test (Spearman)")
-    assert (
-        "with 0 training ratings the network stands at -0.010"
-        in said["A-side-features-help-sparse-users/statement"]
-    )
+    assert "with 0 training ratings the network stands at -0.010" in said["A-side-features-help-sparse-users/statement"]
     assert said["A-side-features-help-sparse-users/statement"].endswith("help beyond chance at 0, 1, 5")
     assert "(90% of B's loss)" in said["B-ablation/statement"]
     assert said["E-ml1m/SVD dim 10/test_rmse"].startswith(
@@ -303,9 +297,7 @@ def test_every_part_has_a_rule_and_every_rule_a_part():
         for rule in fitting[: end + 1]:
             first[project, rule] = part
         assert end < len(fitting), f"{claim}, {part}: every rule has a condition"
-    unused = [
-        rule for project, rules in RULES.rules.items() for rule in rules if (project, rule) not in first
-    ]
+    unused = [rule for project, rules in RULES.rules.items() for rule in rules if (project, rule) not in first]
     assert not unused
 
 
@@ -315,11 +307,7 @@ def test_thresholds_are_named_once_and_used():
         for node in ast.walk(ast.parse(f"({expression})", mode="eval")):
             if isinstance(node, ast.Name):
                 names.add(node.id)
-            if (
-                isinstance(node, ast.Constant)
-                and type(node.value) in (int, float)
-                and node.value not in (-1, 0, 1, 2)
-            ):
+            if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value not in (-1, 0, 1, 2):
                 typed.append((where, node.value))
     assert typed == []
     assert set(RULES.thresholds) <= names
@@ -387,9 +375,7 @@ def test_a_missing_run_and_a_missing_fact_are_named(tmp_path):
         RULES.judge(CLAIMS, Stored(tmp_path))
     runs = changed({"svd.svd_sweep": {"start_spread": 0.1}})
     stored = Stored(store(runs, tmp_path))
-    with pytest.raises(
-        InvalidClaims, match=re.escape("A-svd-sweep, best_test_rmse: the rule for A-svd-sweep/best_")
-    ):
+    with pytest.raises(InvalidClaims, match=re.escape("A-svd-sweep, best_test_rmse: the rule for A-svd-sweep/best_")):
         RULES.judge(CLAIMS, stored)
     with pytest.raises(InvalidClaims, match="there is no 'best_on_test' among start_spread"):
         RULES.judge(CLAIMS, stored)

@@ -38,9 +38,7 @@ def stand(tmp_path):
             [{"dataset": "ml-100k", "split": "u1", "fold": "", "metric": "rmse", **row} for row in rows]
         )
         table = anchor_table(anchors, results)
-        return standings(table, results, {"book": anchors[0].source}, {"svd": "SVD"})[
-            "MovieLens 100K, fold u1"
-        ]
+        return standings(table, results, {"book": anchors[0].source}, {"svd": "SVD"})["MovieLens 100K, fold u1"]
 
     return stand
 

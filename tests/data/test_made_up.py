@@ -12,9 +12,7 @@ def test_shape_skew_and_scale():
     assert len(np.unique(pairs)) == 20_000
     assert set(np.unique(data.ratings)) <= set(np.arange(1, 11) / 2)
     counts = np.sort(data.item_counts)[::-1]
-    assert counts[:50].sum() > 0.2 * counts.sum(), (
-        "a tenth of the items must have far more than a tenth of the ratings"
-    )
+    assert counts[:50].sum() > 0.2 * counts.sum(), "a tenth of the items must have far more than a tenth of the ratings"
     assert data.item_counts[:50].mean() > 3 * data.item_counts[-50:].mean()
     assert data.item_table["genres"].str.len().min() > 0
 

@@ -67,10 +67,7 @@ def test_ml_100k_side_tables():
     interactions = dataset("ml-100k").interactions
     users, items = interactions.user_table, interactions.item_table
     assert list(users) == ["age", "gender", "occupation", "zip_code"] and users["age"].between(7, 73).all()
-    assert (
-        users["gender"].value_counts().to_dict() == {"M": 670, "F": 273}
-        and users["occupation"].nunique() == 21
-    )
+    assert users["gender"].value_counts().to_dict() == {"M": 670, "F": 273} and users["occupation"].nunique() == 21
     assert list(items) == ["title", "year", "genres"] and items["year"].isna().sum() == 1
     assert not items["title"].str.contains(r"\((?:19|20)\d\d\)").any()
     assert not (items["genres"] == "").any()

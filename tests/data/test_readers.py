@@ -15,9 +15,7 @@ def test_ratings_keep_the_file_s_order_and_types():
     same = readers.read_ratings(b"2\t10\t4\t102\r\n1\t20\t3\t101\r\n", "u.data", separator="\t")
     assert same.equals(frame)
     header = "userId,movieId,rating,timestamp"
-    csv = readers.read_ratings(
-        b"userId,movieId,rating,timestamp\r\n1,2,3.5,4\r\n", "r", separator=",", header=header
-    )
+    csv = readers.read_ratings(b"userId,movieId,rating,timestamp\r\n1,2,3.5,4\r\n", "r", separator=",", header=header)
     assert csv.iloc[0].tolist() == [1, 2, 3.5, 4]
 
 
@@ -37,9 +35,7 @@ def test_a_line_that_cannot_be_read_is_named(bad):
 
 def test_a_file_of_another_kind_is_refused():
     with pytest.raises(CorruptDataset, match=r"r\.csv, line 1: expected the header 'userId"):
-        readers.read_ratings(
-            b"user,item\n1,2\n", "r.csv", separator=",", header="userId,movieId,rating,timestamp"
-        )
+        readers.read_ratings(b"user,item\n1,2\n", "r.csv", separator=",", header="userId,movieId,rating,timestamp")
     with pytest.raises(CorruptDataset, match="holds no ratings"):
         readers.read_ratings(b"\n", "u.data", separator="\t")
     with pytest.raises(CorruptDataset, match=r"u\.user, line 2: expected 5 fields"):
@@ -75,10 +71,7 @@ def test_titles_part_from_their_years(full, title, year):
 def test_film_tables_of_all_formats_agree():
     latin = readers.read_items_100k(ITEMS, "u.item")
     assert latin.loc[10].tolist() == ["Léon", 1994, "Action"]
-    assert (
-        latin.loc[20, "title"] == "<script>alert(1)</script>"
-        and latin.loc[20, "genres"] == "Animation|Western"
-    )
+    assert latin.loc[20, "title"] == "<script>alert(1)</script>" and latin.loc[20, "genres"] == "Animation|Western"
     rebuilt = "item\ttitle\tgenres\n10\tLéon (1994)\tAction\n20\t<script>alert(1)</script> (1995)\tAnimation|Western\n"
     assert readers.read_items_rebuilt(rebuilt.encode(), "items.tsv").equals(latin)
     lines = "10::Léon (1994)::Action\n20::<script>alert(1)</script> (1995)::Animation|Western\n"
@@ -97,9 +90,7 @@ def test_ml_1m_users_have_named_occupations():
 
 
 def test_genre_matrix_by_hand():
-    table = readers.read_items_1m(
-        b"1::A (1990)::Drama|Comedy\n2::B (1991)::\n3::C (1992)::Drama\n", "movies.dat"
-    )
+    table = readers.read_items_1m(b"1::A (1990)::Drama|Comedy\n2::B (1991)::\n3::C (1992)::Drama\n", "movies.dat")
     names, indicators = genre_matrix(table)
     assert names == ["Comedy", "Drama"] and indicators.dtype == np.float32
     np.testing.assert_array_equal(indicators, [[1, 1], [0, 0], [0, 1]])
@@ -113,9 +104,7 @@ TAGS = "userId,movieId,tag,timestamp\r\n"
 
 
 def test_tags_are_brought_together_by_film():
-    content = (
-        TAGS + '2,20,"Dark  Comedy",1\r\n3,20,odd|ends,2\r\n4,20,dark comedy,3\r\n2,10,Été,4\r\n'
-    ).encode()
+    content = (TAGS + '2,20,"Dark  Comedy",1\r\n3,20,odd|ends,2\r\n4,20,dark comedy,3\r\n2,10,Été,4\r\n').encode()
     found = readers.read_tags_csv(content, "tags.csv", items=pd.Index([10, 20, 30]))
     assert found.tolist() == ["été", "dark comedy|odd ends", ""]
 

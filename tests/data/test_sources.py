@@ -124,9 +124,7 @@ def test_verification_of_the_connection_is_never_switched_off(toy, tmp_path, mon
 
     def get(url, **options):
         asked.update(options, url=url)
-        raise requests.exceptions.SSLError(
-            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: expired (_ssl"
-        )
+        raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: expired (_ssl")
 
     monkeypatch.setattr("requests.get", get)
     with pytest.raises(DatasetUnavailable, match=r"certificate failed verification \(expired\)"):

@@ -124,9 +124,7 @@ def test_make_split_by_name(data):
 def toy(n_users, n_each, *, same_time=False):
     pairs = [(user, item) for user in range(n_users) for item in range(n_each)]
     frame = pd.DataFrame(pairs, columns=["user", "item"]).assign(rating=3.0)
-    return Interactions.from_frame(
-        frame.assign(timestamp=7 if same_time else range(len(frame))), scale=(1, 5)
-    )
+    return Interactions.from_frame(frame.assign(timestamp=7 if same_time else range(len(frame))), scale=(1, 5))
 
 
 def test_shares_are_whole_percents_reckoned_in_whole_numbers():
@@ -158,9 +156,7 @@ def test_impossible_shares(data, share):
         splits.k_fold(data, n_folds=1)
 
 
-@pytest.mark.parametrize(
-    ("protocol", "codes"), [("cold_items_80_20", "items"), ("cold_users_80_20", "users")]
-)
+@pytest.mark.parametrize(("protocol", "codes"), [("cold_items_80_20", "items"), ("cold_users_80_20", "users")])
 def test_cold_splits_hold_out_everything_of_whom_they_hold_out(data, protocol, codes):
     split = splits.make_split(SimpleNamespace(interactions=data), protocol, seed=3)
     assert split.name == protocol
@@ -174,9 +170,7 @@ def test_cold_splits_hold_out_everything_of_whom_they_hold_out(data, protocol, c
 
 
 def with_times(data, timestamps):
-    return Interactions(
-        data.users, data.items, data.ratings, timestamps, data.user_ids, data.item_ids, data.scale
-    )
+    return Interactions(data.users, data.items, data.ratings, timestamps, data.user_ids, data.item_ids, data.scale)
 
 
 def test_per_user_chronological_against_a_loop_over_users(data):
@@ -204,9 +198,7 @@ def test_per_user_chronological_holds_out_what_was_rated_last(data):
 
 
 def test_per_user_chronological_breaks_ties_by_the_order_of_rows():
-    frame = pd.DataFrame(
-        {"user": 1, "item": [7, 3, 9, 5, 4, 8], "rating": 3.0, "timestamp": [2, 1, 1, 1, 1, 1]}
-    )
+    frame = pd.DataFrame({"user": 1, "item": [7, 3, 9, 5, 4, 8], "rating": 3.0, "timestamp": [2, 1, 1, 1, 1, 1]})
     data = Interactions.from_frame(frame, scale=(1, 5))
     split = splits.per_user_chronological(data, test_share=0.5)
     assert split.train.frame()["item"].tolist() == [3, 9, 5]

@@ -20,9 +20,7 @@ def test_no_page_is_empty_without_any_data(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REPORT_CLUSTER", "")
     monkeypatch.delenv("MOVIELENS_DIR", raising=False)
     monkeypatch.setattr("lib.runner.cache.missing", lambda names: sorted({*names} & entries().keys()))
-    monkeypatch.setattr(
-        "lib.runner.schedule.fetch_all", lambda names, say: dict.fromkeys(names, "no source is asked")
-    )
+    monkeypatch.setattr("lib.runner.schedule.fetch_all", lambda names, say: dict.fromkeys(names, "no source is asked"))
     code = main(["--output-dir", str(tmp_path), "--no-pdf"])
     signal.signal(signal.SIGTERM, before)
     assert code == 0, capsys.readouterr().out

@@ -128,9 +128,7 @@ def test_pages_ask_for_nothing_from_outside(built):
     for page in output.glob("*.html"):
         text = page.read_text()
         loads = re.findall(r"""<(?:script|img|iframe|source|audio|video)\b[^>]*\bsrc=["']([^"']+)""", text)
-        loads += re.findall(r"""<link\b[^>]*\bhref=["']([^"']+)""", text) + re.findall(
-            r"url\(([^)]+)\)", text
-        )
+        loads += re.findall(r"""<link\b[^>]*\bhref=["']([^"']+)""", text) + re.findall(r"url\(([^)]+)\)", text)
         assert [address for address in loads if re.match(r"[\"']?(https?:)?//", address)] == []
 
 

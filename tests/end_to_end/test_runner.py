@@ -43,9 +43,7 @@ def told(capsys, monkeypatch):
 
     def call(toy, *arguments, **variables):
         monkeypatch.chdir(toy.root)
-        monkeypatch.setattr(
-            "lib.experiment.driver.REACHED_IN", 2
-        )  # seconds, of schedulers that are not there
+        monkeypatch.setattr("lib.experiment.driver.REACHED_IN", 2)  # seconds, of schedulers that are not there
         for name in ("REPORT_RUN_FOLDER", "MOVIELENS_DIR"):
             monkeypatch.delenv(name, raising=False)
         for name, value in variables.items():
@@ -312,8 +310,7 @@ def test_from_scratch_executes_everything_and_a_call_that_was_ended_goes_on(tmp_
     call = toy.run("--search-anew")
     assert call.returncode == 1 and toy.executed == ["first", "second"]
     assert (
-        "Everything is fitted anew, which takes about " in call.stdout
-        and "repeated, which takes up to " in call.stdout
+        "Everything is fitted anew, which takes about " in call.stdout and "repeated, which takes up to " in call.stdout
     )
     began = json.loads((toy.runs_dir / ".from_scratch").read_text())
     assert set(began) == {"fits", "searches"}

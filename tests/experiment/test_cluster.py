@@ -247,9 +247,7 @@ def test_an_error_that_does_not_travel_comes_in_words(local):
 def test_other_code_is_refused(local, monkeypatch):
     there = alone.identity()
     monkeypatch.setattr(driver, "identity", lambda: {**there, "lib": "edited", "numpy": "1.0"})
-    with pytest.raises(
-        OtherCode, match=r"tcp.*other code in lib, numpy .* instead of 1\.0.*start them again"
-    ):
+    with pytest.raises(OtherCode, match=r"tcp.*other code in lib, numpy .* instead of 1\.0.*start them again"):
         run([Job(1)], address=local)
     assert alone.differences({"requirements.txt": "a"}, {}) == ["another lock (requirements.txt)"]
 

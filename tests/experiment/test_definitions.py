@@ -142,9 +142,7 @@ def test_all_models_count_on_request_where_all_cards_are_asked_for(tree):
     assert not any("bias" in name for name in tree.names("lib.studies:every"))
     found = tree.names("lib.studies:every", words=True)
     assert {"models.bias:Bias", "models.bias:Bias.card", "models.svd:SVD.card"} <= found
-    assert "lib.models.bias:Bias" in tree.definitions.roots_of(
-        ["from lib.models import cards\ncards()"], texts=True
-    )
+    assert "lib.models.bias:Bias" in tree.definitions.roots_of(["from lib.models import cards\ncards()"], texts=True)
 
 
 def test_cards_count_on_request(tree):
@@ -171,9 +169,7 @@ def test_a_module_of_the_users_own_counts_with_what_it_takes_from_the_package(tr
     assert all(not name.startswith("my_own") for name in tree.names())
 
 
-def test_what_a_module_of_the_users_own_takes_from_files_beside_it_counts(
-    tree, monkeypatch, tmp_path_factory
-):
+def test_what_a_module_of_the_users_own_takes_from_files_beside_it_counts(tree, monkeypatch, tmp_path_factory):
     folder, far = tree.root / "elsewhere", tmp_path_factory.mktemp("far")
     folder.mkdir()
     monkeypatch.chdir(folder)

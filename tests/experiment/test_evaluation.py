@@ -78,9 +78,7 @@ def test_a_model_by_name_is_fitted_once(split, tmp_path, monkeypatch):
     for metric, value in first.values.items():
         np.testing.assert_array_equal(second.values[metric], value, err_msg=metric)
     here = create("svd", seed=3, n_factors=4).fit(split.train)
-    np.testing.assert_array_equal(
-        second.scores.values, evaluate(here, split, name="svd", ks=()).scores.values
-    )
+    np.testing.assert_array_equal(second.scores.values, evaluate(here, split, name="svd", ks=()).scores.values)
     asked = split.test.users[:9], split.test.items[:9]
     np.testing.assert_array_equal(second.fitted.predict(*asked), here.predict(*asked))
     evaluate("svd", split, seed=4, n_factors=4, n_resamples=0, ks=(5,))
@@ -99,10 +97,7 @@ def test_a_planted_leak_is_caught(split):
 
     class Leaky(Loud):
         def predict(self, users, items, times=None):
-            truth = {
-                (u, i): r
-                for u, i, r in zip(split.test.users, split.test.items, split.test.ratings, strict=True)
-            }
+            truth = {(u, i): r for u, i, r in zip(split.test.users, split.test.items, split.test.ratings, strict=True)}
             return np.array([truth.get(pair, 3.0) for pair in zip(users, items, strict=True)], dtype=float)
 
     leaky = evaluate(Leaky().fit(split.train), split, name="leaky", ks=(), n_resamples=0)
@@ -138,8 +133,6 @@ def test_hits_tell_the_same_of_lists_as_lists_do(split):
     with pytest.raises(ValueError, match=r"threshold of 3\.5, not 4"):
         rankings_in(hits, split.test, split.train, ks=ks, threshold=4.0)
     nobody = replace(split.test, ratings=np.full(len(split.test), 1.0, split.test.ratings.dtype), origin=())
-    nothing = fit_and_measure(
-        {**parts, "test": nobody}, Fit("ease", measure={"hits": {"ks": [3], "threshold": 4.0}})
-    )
+    nothing = fit_and_measure({**parts, "test": nobody}, Fit("ease", measure={"hits": {"ks": [3], "threshold": 4.0}}))
     with pytest.raises(ValueError, match="no user has a test rating of at least 4"):
         rankings_in(nothing, nobody, split.train, ks=[3], threshold=4.0)

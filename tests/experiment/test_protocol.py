@@ -78,16 +78,14 @@ def test_repeats_leave_errors_by_user_and_are_kept(parted):
     for metric in ("rmse", "mae"):
         assert one.values[metric] == pytest.approx(other.values[metric], rel=1e-6)
     assert "hits" not in made
-    ordered = fit_and_measure(
-        parts_of(parted), fits_of(["most_popular"], parted, repeats=[KEY], listed=[])[0]
-    )
+    ordered = fit_and_measure(parts_of(parted), fits_of(["most_popular"], parted, repeats=[KEY], listed=[])[0])
     assert evaluation_of("most_popular", ordered, parted[KEY], n_resamples=0).errors is None
 
 
 def test_slow_contenders_come_first_and_on_their_splits_only(parted):
     names = ["bias", "svdpp", "ease"]
     made = fits_of(
-        names, parted, {"of": 1}, listed=["chronological"], once=["ease"], once_on=["chronological"],
+        names, parted, {"of": 1}, listed=["chronological"], only_on={"ease": ["chronological"]},
         changes={"bias": {"new": 1}}, most_epochs=2, seed=9,
     )  # fmt: skip
     places = [(fit.labels["contender"], fit.labels["split"]) for fit in made]
@@ -99,7 +97,7 @@ def test_slow_contenders_come_first_and_on_their_splits_only(parted):
     assert svdpp.stopping == Stopping("n_epochs", 2, 3)
     assert svdpp.seed == svdpp.labels["seed"] == 9
     assert [fit.measure.get("lists") for fit in made if fit.model == "bias"] == [None, None, {"k": 5}]
-    for wrong in ({"once": ["hare"]}, {"once_on": ["u9"]}, {"changes": {"hare": {}}}, {"listed": ["u9"]}):
+    for wrong in ({"only_on": {"hare": []}}, {"changes": {"hare": {}}}, {"listed": ["u9"]}):
         with pytest.raises(ValueError, match=r"unknown (hare|u9)"):
             fits_of(names, parted, **wrong)
 

@@ -74,9 +74,7 @@ def test_pruned_trials_stop_early_and_are_never_best(store, parts):
     assert folds_run < 3 * len(found.trials)
     # A trial is pruned where its mean so far is above the median of those before its batch.
     for _, trial in pruned.iterrows():
-        before = found.trials[
-            (found.trials["trial"] < trial["trial"] // 4 * 4) & (found.trials["state"] == "complete")
-        ]
+        before = found.trials[(found.trials["trial"] < trial["trial"] // 4 * 4) & (found.trials["state"] == "complete")]
         last = int(trial[["score_0", "score_1", "score_2"]].notna().sum())
         names = [f"score_{n}" for n in range(last)]
         assert trial[names].astype(float).mean() > before[names].mean(axis=1).median()

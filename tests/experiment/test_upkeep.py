@@ -115,13 +115,9 @@ def test_a_stale_group_is_signed_again_only_where_it_agrees(store, kept, fold, m
 
 
 @pytest.mark.parametrize("changed", [":BiasedSVD", ":Bias"])
-def test_a_group_of_several_models_is_stale_where_one_is_and_that_one_is_made_anew(
-    store, fold, monkeypatch, changed
-):
+def test_a_group_of_several_models_is_stale_where_one_is_and_that_one_is_made_anew(store, fold, monkeypatch, changed):
     models = {"biased_svd": {"n_factors": 2, "n_epochs": 1}, "bias": {}}
-    run_fits(
-        [Fit(model, found, measure={"errors": {}}) for model, found in models.items()], fold, keep="mixed"
-    )
+    run_fits([Fit(model, found, measure={"errors": {}}) for model, found in models.items()], fold, keep="mixed")
     upkeep.keep(lambda line: None)
     assert upkeep.stale_files() == []
     code = upkeep.code_digest

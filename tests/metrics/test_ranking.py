@@ -132,9 +132,7 @@ def world():
     cells = np.argwhere(rng.random((80, 40)) < 0.4)
     ratings = rng.integers(1, 6, len(cells))
     in_test = rng.random(len(cells)) < 0.4
-    parts = [
-        interactions(np.column_stack([cells, ratings])[rows].tolist(), 80, 40) for rows in (~in_test, in_test)
-    ]
+    parts = [interactions(np.column_stack([cells, ratings])[rows].tolist(), 80, 40) for rows in (~in_test, in_test)]
     return *parts, rng.normal(size=(80, 40))
 
 

@@ -91,9 +91,7 @@ def test_equal_scores_count_as_random_order(split):
 
 def test_hits_and_curve_by_hand():
     """Two users, three cases among four sampled films: ranks 1, 2 or 3 (two films level), and 5."""
-    found = SampledRanks(
-        np.array([0, 0, 1]), np.array([1, 2, 1]), np.array([0, 1, 4]), np.array([0, 1, 0]), 4
-    )
+    found = SampledRanks(np.array([0, 0, 1]), np.array([1, 2, 1]), np.array([0, 1, 4]), np.array([0, 1, 0]), 4)
     np.testing.assert_allclose(found.percentile_ranks, [0, 37.5, 100])
     np.testing.assert_allclose(found.hits(2), [1, 0.5, 0])
     curve = found.curve()

@@ -52,9 +52,7 @@ def test_errors_of_each_segment_with_counts():
 def test_segments_add_up_to_the_whole():
     rng = np.random.default_rng(0)
     users, ratings, predictions = rng.integers(0, 9, 200), rng.normal(size=200), rng.normal(size=200)
-    table = rating_by_segment(
-        count_bins(rng.integers(0, 30, 200), (0, 1, 5, 20)), users, ratings, predictions
-    )
+    table = rating_by_segment(count_bins(rng.integers(0, 30, 200), (0, 1, 5, 20)), users, ratings, predictions)
     assert table["n_ratings"].sum() == 200
     whole = np.sqrt((table["share"] * table["rmse"].fillna(0) ** 2).sum())
     assert whole == pytest.approx(rmse(ratings, predictions))

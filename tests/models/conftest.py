@@ -35,9 +35,7 @@ def pytest_collection_modifyitems(config, items):
     if OWN not in config.stash:
         return
     name, parameters = config.stash[OWN]
-    kept = [
-        item for item in items if getattr(item, "callspec", None) and name in item.callspec.params.values()
-    ]
+    kept = [item for item in items if getattr(item, "callspec", None) and name in item.callspec.params.values()]
     for item in kept:
         item.module.GIVEN[name] = parameters
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions, RatingScale
 from lib.data.splits import per_user_holdout, validation_from
 from lib.metrics import rmse
@@ -48,9 +49,10 @@ def some_interactions(users, items, ratings, n_users, n_items, scale=(1.0, 5.0))
 
 
 # -- the objective -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("n_features", [0, 2])
 @pytest.mark.parametrize("sizes", [(4,), (6, 3)])
-def test_the_masked_loss_and_its_gradients_are_the_dense_ones(sizes):
-    """Dropped inputs stay targets, and a stored zero counts."""
+def test_the_masked_loss_and_its_gradients_are_the_dense_ones(sizes, n_features):
+    """Dropped inputs stay targets, and a stored zero counts; features are inputs that are neither dropped nor targets."""
     rng = np.random.default_rng(2)
     stored = rng.random((7, 9)) < 0.6
     stored[0, 0] = True
@@ -58,12 +60,13 @@ def test_the_masked_loss_and_its_gradients_are_the_dense_ones(sizes):
     target[0, 0] = 0.0
     rows, columns = np.nonzero(stored)
     batch = sparse.csr_array((target[stored], (rows, columns)), shape=(7, 9))
-    network = Autoencoder(9, sizes, "sigmoid")
+    beside = rng.normal(size=(7, n_features))
+    network = Autoencoder(9, n_features, sizes, "sigmoid")
     weights = in_double(network.start(rng))
     kept = np.random.default_rng(8).random(batch.nnz, dtype=np.float32) >= 0.4
 
     def objective():
-        hidden = np.zeros((7, 9))
+        hidden = np.hstack([np.zeros((7, 9)), beside])
         hidden[rows, columns] = batch.data * kept / 0.6
         for layer in range(len(sizes)):
             sums = hidden @ weights[f"hidden_{layer}/kernel"] + weights[f"hidden_{layer}/bias"]
@@ -71,7 +74,8 @@ def test_the_masked_loss_and_its_gradients_are_the_dense_ones(sizes):
         gaps = hidden @ weights["output/kernel"].T + weights["output/bias"] - target
         return np.sum(gaps**2 * stored) / stored.sum()
 
-    squares, gradients = network.step(weights, batch, input_dropout=0.4, rng=np.random.default_rng(8))
+    features = sparse.csr_array(beside) if n_features else None
+    squares, gradients = network.step(weights, batch, features, input_dropout=0.4, rng=np.random.default_rng(8))
     assert squares / batch.nnz == pytest.approx(objective(), rel=1e-12)
     assert_gradients(objective, weights, gradients)
 
@@ -185,9 +189,7 @@ def test_predictions_are_the_written_out_network(fitted, split):
 
 def test_training_ratings_as_inputs_give_the_predictions(fitted, split):
     users, items = np.append(split.test.users, [-1, 0, 9999]), np.append(split.test.items, [0, -1, 9999])
-    np.testing.assert_allclose(
-        fitted.reconstruct(split.train, users, items), fitted.predict(users, items), rtol=1e-5
-    )
+    np.testing.assert_allclose(fitted.reconstruct(split.train, users, items), fitted.predict(users, items), rtol=1e-5)
     with pytest.raises(ValueError, match="id maps"):
         fitted.reconstruct(planted_interactions(n_users=5, n_items=5), users, items)
 
@@ -218,9 +220,7 @@ def test_cold_pairs_get_the_networks_middle(split, form):
     films = model.predict(np.full(len(warm), cold_user), warm)
     means = np.bincount(train.items, train.ratings, minlength=n_items)[warm] / train.item_counts[warm]
     assert np.corrcoef(films, means)[0, 1] > 0.5, "a new user is offered what others like"
-    np.testing.assert_allclose(
-        model.predict([3, 3, 3], [cold_item, -1, n_items]), scores[3, cold_item], rtol=1e-6
-    )
+    np.testing.assert_allclose(model.predict([3, 3, 3], [cold_item, -1, n_items]), scores[3, cold_item], rtol=1e-6)
 
 
 # -- project D's leak ----------------------------------------------------------------------------------------------
@@ -244,8 +244,7 @@ def test_stopping_on_the_leak_measures_the_leak(split):
     cut = validation_from(split.train, share=0.3)
     settings = {**FORMS["user"], "max_epochs": 30, "patience": 30, "centre": "global"}
     honest, leaky = (
-        AutoRec(**settings, leaky_validation=leak).fit(cut.train, validation=cut.test)
-        for leak in (False, True)
+        AutoRec(**settings, leaky_validation=leak).fit(cut.train, validation=cut.test) for leak in (False, True)
     )
     part, best = cut.test, leaky.history_[leaky.n_epochs_ - 1, 1]
     found = leaky.reconstruct(part, part.users, part.items)
@@ -268,9 +267,7 @@ def test_nothing_of_users_by_films_is_formed(form):
 
 
 def test_deep_networks_save_and_load(split, tmp_path):
-    model = AutoRec(**{**FORMS["user"], "hidden_sizes": [12, 6], "activation": "relu"}, epochs=3).fit(
-        split.train
-    )
+    model = AutoRec(**{**FORMS["user"], "hidden_sizes": [12, 6], "activation": "relu"}, epochs=3).fit(split.train)
     model.save(tmp_path / "model.npz")
     loaded = AutoRec.load(tmp_path / "model.npz")
     users = np.array([0, 5, -1])
@@ -314,3 +311,25 @@ def test_it_is_well_below_the_bias_model_on_real_ratings(ml_100k):
     cut = validation_from(per_user_holdout(ml_100k.interactions).train)
     model = AutoRec(epochs=60).fit(cut.train)
     assert error_on(model, cut.test) < 0.985 * error_on(Bias().fit(cut.train), cut.test)
+
+
+@pytest.mark.parametrize("form", ["item", "user"])
+def test_features_stand_beside_the_ratings(form, split, tmp_path):
+    """A row's own and the averages of the other side's; they change what is predicted, of rows without ratings, too."""
+    train, told = split.train, {**SMALL, "form": form, "epochs": 20}
+    plain, with_features = (AutoRec(**told, groups=groups).fit(train) for groups in ((), ("genres", "age")))
+    users, items = np.arange(20), np.arange(20)
+    assert np.abs(plain.predict(users, items) - with_features.predict(users, items)).max() > 1e-4
+    n_rows, n_columns = (train.n_items, train.n_users) if form == "item" else (train.n_users, train.n_items)
+    names = ("genres", "age")
+    n_features = sum(group.matrix.shape[1] for group in feature_groups(train, names))
+    assert with_features.row_features_.shape == (n_rows, n_features)
+    assert with_features.weights_["hidden_0/kernel"].shape[0] == n_columns + n_features
+    own = next(group for group in feature_groups(train, names) if group.side == form)
+    place = 0 if own.name == "genres" else n_features - own.matrix.shape[1]
+    known = with_features.row_features_[:, place : place + own.matrix.shape[1]]
+    np.testing.assert_allclose(known, own.matrix.toarray(), rtol=1e-6)
+    again = with_features.reconstruct(train, users, items)
+    np.testing.assert_allclose(again, with_features.predict(users, items), rtol=1e-5)
+    with_features.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(AutoRec.load(tmp_path / "model.npz").reconstruct(train, users, items), again)

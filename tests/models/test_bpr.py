@@ -127,9 +127,7 @@ def test_an_epoch_of_adam_is_the_written_out_one(clip_norm):
     """Triplets of the model's own stream, gradients by hand, Adam by hand, an l2 that counts, a limit that is kept or not."""
     data = planted_interactions(n_users=12, n_items=10, seed=2)
     settings = {"n_factors": 3, "optimiser": "adam", "learning_rate": 0.02, "batch_size": 16, "l2": 0.01}
-    model = BPR(**settings, clip_norm=clip_norm, n_epochs=1, initial_scale=0.5, sampling="user", seed=5).fit(
-        data
-    )
+    model = BPR(**settings, clip_norm=clip_norm, n_epochs=1, initial_scale=0.5, sampling="user", seed=5).fit(data)
     flat = BPR(**settings, initial_scale=0.5, seed=5)._start(data.n_users, data.n_items).astype(np.float64)
     users, items, biases = model._parts(flat, data.n_users)
     sampler = sampler_of(data, by_user=True)
@@ -159,9 +157,7 @@ def test_an_epoch_of_adam_is_the_written_out_one(clip_norm):
 
 # -- triplets ------------------------------------------------------------------------------------------------------
 def sampler_of(data, *, by_user=False, negative_power=0.0, n_tries=64) -> TripletSampler:
-    ones = sparse.csr_array(
-        (np.ones(len(data)), (data.users, data.items)), shape=(data.n_users, data.n_items)
-    )
+    ones = sparse.csr_array((np.ones(len(data)), (data.users, data.items)), shape=(data.n_users, data.n_items))
     ones.sort_indices()
     return TripletSampler(ones, by_user=by_user, negative_power=negative_power, n_tries=n_tries)
 
@@ -186,9 +182,7 @@ def test_positives_are_drawn_evenly_from_all_or_from_users_drawn_evenly():
     share_of_user = 1 / np.count_nonzero(data.user_counts) / data.user_counts[data.users[rows]]
     for by_user, law in ((False, np.full(len(keys), 1 / len(keys))), (True, share_of_user)):
         users, liked, _ = sampler_of(data, by_user=by_user).draw(stream(1, 0), n)
-        counts = np.bincount(
-            np.searchsorted(keys, users.astype(int) * data.n_items + liked), minlength=len(keys)
-        )
+        counts = np.bincount(np.searchsorted(keys, users.astype(int) * data.n_items + liked), minlength=len(keys))
         assert stats.chisquare(counts, law * n).pvalue > 1e-3
 
 
@@ -232,9 +226,7 @@ def test_a_user_who_has_rated_everything_is_skipped_and_counted():
     model = BPR(n_factors=2, n_epochs=40).fit(data)
     assert 0.7 < model.n_skipped_ / (40 * 7) < 0.97
     once = BPR(n_factors=2, n_epochs=40, n_tries=1).fit(planted_interactions(seed=9))
-    assert (
-        0.3 < once.n_skipped_ / (40 * len(planted_interactions(seed=9))) < 0.7
-    )  # half of all pairs are positives
+    assert 0.3 < once.n_skipped_ / (40 * len(planted_interactions(seed=9))) < 0.7  # half of all pairs are positives
 
 
 # -- what is learned -----------------------------------------------------------------------------------------------

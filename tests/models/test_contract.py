@@ -150,9 +150,7 @@ def test_the_same_seed_gives_the_same_bits(name, split):
     if not again.keeps_order:
         train = train.take(np.random.default_rng(1).permutation(len(train)))
     again.fit(train)
-    np.testing.assert_array_equal(
-        predictions(again, split.test), predictions(fitted(name, split.train), split.test)
-    )
+    np.testing.assert_array_equal(predictions(again, split.test), predictions(fitted(name, split.train), split.test))
 
 
 def test_another_seed_gives_another_model(name, split):

@@ -26,9 +26,7 @@ def design(sides, groups):
     """All features of every rating, in the order of the chain's parts."""
     n = len(sides[0].codes)
     moments = [
-        sparse.csr_matrix(
-            (np.ones(n), (np.arange(n), np.where(g.codes < 0, g.size, g.codes))), (n, g.size + 1)
-        )[:, :-1]
+        sparse.csr_matrix((np.ones(n), (np.arange(n), np.where(g.codes < 0, g.size, g.codes))), (n, g.size + 1))[:, :-1]
         for g in groups
     ]
     return sparse.hstack([*moments, *(side.matrix[side.codes] for side in sides)]).toarray()
@@ -183,9 +181,7 @@ def test_same_seed_same_bits_whatever_the_order_of_the_ratings():
     for one, other in zip((*first.sides, first.moments), (*second.sides, second.moments), strict=True):
         assert np.array_equal(one.latent, other.latent)
         assert np.array_equal(one.effects, other.effects)
-    assert not np.array_equal(
-        first.constants, sample(ratings, sides, groups, **{**options, "seed": 4}).constants
-    )
+    assert not np.array_equal(first.constants, sample(ratings, sides, groups, **{**options, "seed": 4}).constants)
 
 
 def test_more_samples_than_sweeps_are_refused():

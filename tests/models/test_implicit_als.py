@@ -27,9 +27,7 @@ def converged(data):
 def written_out(items, history, l2, alpha):
     """Solve the normal equations of one user with dense matrices of all films, as the paper writes them."""
     confidence = np.diag(1.0 + alpha * history)
-    return np.linalg.solve(
-        items.T @ confidence @ items + l2 * np.eye(items.shape[1]), items.T @ confidence @ history
-    )
+    return np.linalg.solve(items.T @ confidence @ items + l2 * np.eye(items.shape[1]), items.T @ confidence @ history)
 
 
 def test_the_factors_solve_both_sides_normal_equations(data, converged):

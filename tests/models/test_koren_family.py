@@ -212,9 +212,7 @@ def timed(days):
     days = np.asarray(days)
     ids = np.arange(2), np.arange(len(days))
     values = np.zeros(len(days)), np.arange(len(days)), np.full(len(days), 3.0)
-    return Interactions(
-        *values, days * SECONDS_A_DAY + 5, *ids, planted_interactions(n_users=5, n_items=5).scale
-    )
+    return Interactions(*values, days * SECONDS_A_DAY + 5, *ids, planted_interactions(n_users=5, n_items=5).scale)
 
 
 def test_the_calendar_by_hand():
@@ -245,9 +243,7 @@ def drifting(seed=0):
     days = rng.integers(0, 12, len(users)) * 9
     slope, mood = rng.choice([-0.8, 0.8], n_users), rng.normal(0, 0.5, (n_users, n_days + 1))
     fashion = rng.normal(0, 0.5, (n_items, 2))
-    ratings = (
-        3 + slope[users] * (days - 50) / 50 + mood[users, days] + fashion[items, (days > 50).astype(int)]
-    )
+    ratings = 3 + slope[users] * (days - 50) / 50 + mood[users, days] + fashion[items, (days > 50).astype(int)]
     ids = np.arange(n_users), np.arange(n_items)
     scale = planted_interactions(n_users=5, n_items=5).scale
     return Interactions(users, items, np.clip(ratings, 1, 5), days * SECONDS_A_DAY, *ids, scale)

@@ -144,17 +144,13 @@ def test_l2_is_in_the_loss_for_embeddings_and_biases():
     net = network(l2=0.01)
     net.user.bias.assign(np.full(30, 2.0))
     weights = net.weights_by_name()
-    squares = sum(
-        (weights[f"{side}/{name}"] ** 2).sum() for side in ("user", "item") for name in ("embedding", "bias")
-    )
+    squares = sum((weights[f"{side}/{name}"] ** 2).sum() for side in ("user", "item") for name in ("embedding", "bias"))
     assert float(sum(net.losses)) == pytest.approx(0.01 * squares, rel=1e-5)
     assert not network().losses
 
 
 def test_the_mean_starts_at_the_training_mean_and_is_learned(split):
-    before, after = (
-        NeuralMF(**SMALL | {"learning_rate": rate}, epochs=2).fit(split.train) for rate in (1e-9, 1e-2)
-    )
+    before, after = (NeuralMF(**SMALL | {"learning_rate": rate}, epochs=2).fit(split.train) for rate in (1e-9, 1e-2))
     mean = split.train.ratings.mean()
     assert before.weights_["mean"] == pytest.approx(mean, abs=1e-6)
     assert abs(after.weights_["mean"] - mean) > 1e-3
@@ -246,9 +242,7 @@ def test_refit_repeats_epochs_and_learning_rates_on_all_of_train(split):
     rates = model.history_[: model.n_epochs_, 2]
     _, again = NeuralMF(**options)._train(split.train.ordered(), None, model.n_epochs_, list(rates))
     assert again.rates == list(rates)
-    np.testing.assert_array_equal(
-        again.weights["block1/dense0/kernel"], model.weights_["block1/dense0/kernel"]
-    )
+    np.testing.assert_array_equal(again.weights["block1/dense0/kernel"], model.weights_["block1/dense0/kernel"])
 
 
 def test_validation_is_never_learned_from(split):
@@ -283,9 +277,7 @@ def test_cold_entities_have_the_mean_embedding_and_no_bias(small, split):
     assert np.abs(small.weights_["item/bias"][warm]).min() > 0
     assert small.predict([0], [-1])[0] == small.predict([0], [10**6])[0]
     last = split.train.n_items - 1
-    assert small.predict([-1], [3])[0] == pytest.approx(
-        small.predict([split.train.n_users - 1], [3])[0], rel=1e-6
-    )
+    assert small.predict([-1], [3])[0] == pytest.approx(small.predict([split.train.n_users - 1], [3])[0], rel=1e-6)
     assert small.predict([0], [-1])[0] == pytest.approx(small.predict([0], [last])[0], rel=1e-6)
     np.testing.assert_allclose(small.score([-1])[0, 3], small.predict([-1], [3])[0], rtol=1e-6)
 
@@ -337,9 +329,7 @@ def test_nothing_of_one_backend_in_the_model():
     for name in ("neural_mf.py", "neural_mf_network.py"):
         tree = ast.parse((ROOT / "lib" / "models" / "networks" / name).read_text(encoding="utf-8"))
         nodes = list(ast.walk(tree))
-        imported = {
-            a.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names
-        }
+        imported = {a.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names}
         imported |= {(node.module or "").split(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
         assert not imported & {"tensorflow", "jax", "torch"}, name
 
@@ -371,3 +361,24 @@ assert max(errors) < 0.8 * split.test.ratings.std()
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_features_add_a_linear_part_to_the_embeddings(split):
+    """What is kept are whole embeddings, so that answering needs no features; a film's genres move it from the start."""
+    from lib.models.networks.neural_mf_network import Entities
+
+    known = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    shared = {"init_scale": 0.1, "l2": 0.0, "whole": False, "seed": 1, "name": "item"}
+    table = Entities(6, 2, **shared, features=known)
+    expected = np.array(table.embedding) + known @ np.array(table.of_features)
+    np.testing.assert_allclose(np.array(table.table()), expected, rtol=1e-5)
+    embeddings, parts, _ = table(np.array([4, 1]), np.eye(2, dtype=np.float32))
+    np.testing.assert_allclose(np.array(embeddings), expected[[4, 1]], rtol=1e-5)
+    np.testing.assert_allclose(np.array(parts), expected[[4, 1]], rtol=1e-5)
+    told = {"n_factors": 4, "hidden_size": 6, "batch_size": 128, "learning_rate": 0.01, "epochs": 3}
+    plain, model = (NeuralMF(**told, groups=groups).fit(split.train) for groups in ((), ("genres", "age")))
+    assert set(model.weights_) == set(plain.weights_)
+    users, items = np.arange(10), np.arange(10)
+    assert np.abs(plain.predict(users, items) - model.predict(users, items)).max() > 1e-4
+    again = NeuralMF(**told, groups=("genres", "age")).fit(split.train)
+    np.testing.assert_array_equal(again.predict(users, items), model.predict(users, items))

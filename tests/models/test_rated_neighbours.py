@@ -132,9 +132,7 @@ def test_catalogues_longer_than_a_block_and_users_with_many_films():
 def test_a_worked_example():
     """Two neighbours of film 0 with n_ij = 4: films 1 and 3 go with it, film 2 against it."""
     signs = np.array([1.0, 1.0, -1.0, -1.0])
-    rows = [
-        (u, i, 3 + s * sign) for u, sign in enumerate(signs) for i, s in ((0, 1), (1, 1), (2, -1), (3, 1))
-    ]
+    rows = [(u, i, 3 + s * sign) for u, sign in enumerate(signs) for i, s in ((0, 1), (1, 1), (2, -1), (3, 1))]
     rows += [(4, 1, 5.0), (4, 2, 2.0), (4, 3, 2.0)]
     data = Interactions.from_frame(pd.DataFrame(rows, columns=["user", "item", "rating"]), scale=(1, 5))
     model = CorrelationNeighbours(shrinkage=4.0).fit(data)

@@ -42,9 +42,7 @@ def problem(parts):
     n_users, n_items = train.n_users, train.n_items
     neighbours = None
     if "near" in parts:
-        lists = [
-            rng.permutation(np.delete(np.arange(n_items), i))[: rng.integers(0, 6)] for i in range(n_items)
-        ]
+        lists = [rng.permutation(np.delete(np.arange(n_items), i))[: rng.integers(0, 6)] for i in range(n_items)]
         neighbours = (np.cumsum([0, *map(len, lists)]), np.concatenate(lists).astype(np.int32))
     extra = None
     if "extra" in parts:

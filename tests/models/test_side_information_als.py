@@ -96,9 +96,7 @@ class WrittenOut:
         total += s.user_bias_penalty * sum(b * b for b in self.bias["user"])
         total += s.item_bias_penalty * sum(b * b for b in self.bias["item"])
         for name in self.groups:
-            total += self.penalty_of(name) * (
-                np.sum(self.weights[name] ** 2) + np.sum(self.linear[name] ** 2)
-            )
+            total += self.penalty_of(name) * (np.sum(self.weights[name] ** 2) + np.sum(self.linear[name] ** 2))
         if s.graph_group:
             v = self.factors["item"]
             for i, j in product(range(len(v)), repeat=2):
@@ -106,9 +104,7 @@ class WrittenOut:
         return total
 
     def codes(self, side):
-        return (
-            (self.train.users, self.train.items) if side == "user" else (self.train.items, self.train.users)
-        )
+        return (self.train.users, self.train.items) if side == "user" else (self.train.items, self.train.users)
 
     def update_bias(self, side):
         errors, (mine, _) = self.errors(), self.codes(side)
@@ -276,9 +272,7 @@ def test_rows_longer_than_a_chunk_are_solved_like_short_ones(n):
     own, latent, pull = before[None].copy(), before[None] + 1.0, rng.normal(size=(1, k))
     grams, slopes = np.empty((1, k * (k + 1) // 2)), np.empty((1, k))
     lists = np.zeros(1, np.int64), np.array([0, n]), partner, ratings
-    update_factors(
-        *lists, offsets, others, np.full(1, 2.0), pull, np.full(1, 0.3), own, latent, grams, slopes
-    )
+    update_factors(*lists, offsets, others, np.full(1, 2.0), pull, np.full(1, 0.3), own, latent, grams, slopes)
     q, target = others[partner], ratings - offsets[partner] - 0.3 - others[partner] @ np.ones(k)
     expected = np.linalg.solve(q.T @ q + 2.0 * np.eye(k), q.T @ target + pull[0])
     np.testing.assert_allclose(own[0], expected, rtol=1e-9)
@@ -294,9 +288,7 @@ def test_lists_hold_every_rating_in_order(small):
     for kind, lists, partner in zip(("user", "item"), rating_lists(shuffled), ("item", "user"), strict=True):
         mine, theirs = getattr(small, f"{kind}s"), getattr(small, f"{partner}s")
         order = np.lexsort((theirs, mine))
-        assert np.array_equal(lists.partner, theirs[order]) and np.array_equal(
-            lists.values, small.ratings[order]
-        )
+        assert np.array_equal(lists.partner, theirs[order]) and np.array_equal(lists.values, small.ratings[order])
         assert np.array_equal(np.diff(lists.start), getattr(small, f"{kind}_counts"))
         assert lists.partner.dtype == np.int32 and lists.values.dtype == np.float32
 
@@ -342,9 +334,7 @@ def test_neighbours_never_share_a_colour():
 
 
 def test_without_factors_it_is_the_bias_model(small):
-    ours = SideInformationALS(
-        n_factors=0, groups=(), user_bias_penalty=5.0, item_bias_penalty=5.0, n_iterations=300
-    )
+    ours = SideInformationALS(n_factors=0, groups=(), user_bias_penalty=5.0, item_bias_penalty=5.0, n_iterations=300)
     users, items = np.meshgrid(np.arange(small.n_users), np.arange(small.n_items))
     expected = create("bias").fit(small).predict(users.ravel(), items.ravel())
     np.testing.assert_allclose(ours.fit(small).predict(users.ravel(), items.ravel()), expected, atol=1e-5)
@@ -393,9 +383,7 @@ def test_early_stopping_keeps_the_best_iteration(planted):
     errors = fitted.validation_rmse_
     assert 10 <= len(errors) < 60
     assert fitted.n_iterations_ == np.argmin(errors) + 1
-    found = rmse(
-        split.test.ratings, split.test.scale.clip(fitted.predict(split.test.users, split.test.items))
-    )
+    found = rmse(split.test.ratings, split.test.scale.clip(fitted.predict(split.test.users, split.test.items)))
     assert found == pytest.approx(errors.min(), abs=1e-12)
     assert errors[-2] - errors[-1] < 1e-4
     assert (errors[9:-2] - errors[10:-1] >= 1e-4).all()

@@ -95,9 +95,7 @@ class TestSampledSoftmax:
         users, items, labels, chances = problem
 
         def loss(users, items):
-            return sampled_softmax(
-                users, items, labels, n_samples=15, chances=chances, rng=np.random.default_rng(2)
-            )
+            return sampled_softmax(users, items, labels, n_samples=15, chances=chances, rng=np.random.default_rng(2))
 
         found = loss(users, items)
         for values, slopes in ((users, found.users), (items, found.items)):
@@ -111,9 +109,7 @@ class TestSampledSoftmax:
 
     def test_large_scores_do_not_overflow(self, problem):
         users, items, labels, chances = problem
-        found = sampled_softmax(
-            500 * users, items, labels, n_samples=20, chances=chances, rng=np.random.default_rng(0)
-        )
+        found = sampled_softmax(500 * users, items, labels, n_samples=20, chances=chances, rng=np.random.default_rng(0))
         assert np.isfinite(found.loss) and np.isfinite(found.users).all() and np.isfinite(found.items).all()
 
 

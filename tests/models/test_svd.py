@@ -33,9 +33,7 @@ def test_reproduces_project_a(ml_100k):
     found = []
     for seed in range(3):
         model = create("svd", seed=seed).fit(split.train)
-        parts = [
-            (p.ratings, p.scale.clip(model.predict(p.users, p.items))) for p in (split.test, split.train)
-        ]
+        parts = [(p.ratings, p.scale.clip(model.predict(p.users, p.items))) for p in (split.test, split.train)]
         found.append([rmse(*parts[0]), mae(*parts[0]), rmse(*parts[1])])
     mean = pd.DataFrame(found).mean()
     assert mean[0] == pytest.approx(0.9191, abs=0.003)

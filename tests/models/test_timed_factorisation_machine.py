@@ -57,9 +57,7 @@ def test_the_expected_rating_of_an_ordered_probit_by_hand():
 
 def test_a_sitting_that_is_known_helps_and_one_that_is_not_does_not():
     train, test = moody()
-    model = create(
-        "timed_factorisation_machine", n_factors=2, n_iterations=80, n_samples=50, gaps=[60], day=False
-    )
+    model = create("timed_factorisation_machine", n_factors=2, n_iterations=80, n_samples=50, gaps=[60], day=False)
     model.fit(train)
     told = rmse(test.ratings, model.predict(test.users, test.items, test.timestamps))
     later = rmse(test.ratings, model.predict(test.users, test.items, test.timestamps + 10**8))
@@ -85,9 +83,7 @@ def test_ordinal_predictions_stay_on_the_scale():
 
 def test_without_moments_there_is_nothing_to_tell():
     train, test = moody(seed=3)
-    model = create(
-        "timed_factorisation_machine", n_factors=2, n_iterations=10, n_samples=5, gaps=[], day=False
-    )
+    model = create("timed_factorisation_machine", n_factors=2, n_iterations=10, n_samples=5, gaps=[], day=False)
     model.fit(train)
     np.testing.assert_array_equal(
         model.predict(test.users, test.items, test.timestamps), model.predict(test.users, test.items)

@@ -47,25 +47,17 @@ def test_vectors_follow_the_published_network(small, split):
     """A's call(), line by line, in double precision."""
     w = {name: array.astype(np.float64) for name, array in small.weights_.items()}
     table = split.train.user_table
-    gender = w["user/gender/kernel"][
-        (table["gender"] == "M").astype(int)
-    ]  # F, M in the order of the alphabet
+    gender = w["user/gender/kernel"][(table["gender"] == "M").astype(int)]  # F, M in the order of the alphabet
     occupation = w["user/occupation/kernel"][pd.factorize(table["occupation"], sort=True)[0]]
     years = table["age"].to_numpy(dtype=float)
     age = relu(((years - years.mean()) / years.std())[:, None] @ w["user/age/kernel"] + w["user/age/bias"])
     user = np.concatenate([w["user/embedding"], age, gender, occupation], axis=1)
-    user = (
-        relu(user @ w["user/hidden/kernel"] + w["user/hidden/bias"]) @ w["user/final/kernel"]
-        + w["user/final/bias"]
-    )
+    user = relu(user @ w["user/hidden/kernel"] + w["user/hidden/bias"]) @ w["user/final/kernel"] + w["user/final/bias"]
     names = sorted({name for text in split.train.item_table["genres"] for name in text.split("|")})
     has = np.array([[name in text.split("|") for name in names] for text in split.train.item_table["genres"]])
     genres = relu(has @ w["item/genres/kernel"] + w["item/genres/bias"])
     film = np.concatenate([w["item/embedding"], genres], axis=1)
-    film = (
-        relu(film @ w["item/hidden/kernel"] + w["item/hidden/bias"]) @ w["item/final/kernel"]
-        + w["item/final/bias"]
-    )
+    film = relu(film @ w["item/hidden/kernel"] + w["item/hidden/bias"]) @ w["item/final/kernel"] + w["item/final/bias"]
     cosine = (user @ film.T) / np.linalg.norm(user, axis=1)[:, None] / np.linalg.norm(film, axis=1)
     found = small.score(np.arange(split.train.n_users))
     np.testing.assert_allclose(found, 3 + 2 * cosine, atol=1e-5)
@@ -113,9 +105,7 @@ def training(features, *, n=300, n_items=20, whole=True, batch_size=64, averagin
     stopping = EarlyStopping(0.01, averaging=averaging)
     with keras_training.seeded(0):
         net = towers(features, whole=whole)
-        losses = keras_training.train(
-            net, pairs, targets, stopping, epochs=3, batch_size=batch_size, error=error
-        )
+        losses = keras_training.train(net, pairs, targets, stopping, epochs=3, batch_size=batch_size, error=error)
     return losses, stopping
 
 
@@ -183,10 +173,7 @@ def test_nothing_of_one_backend_in_the_model():
     ):
         tree = ast.parse((ROOT / "lib" / "models" / "networks" / name).read_text(encoding="utf-8"))
         imported = {
-            alias.name.split(".")[0]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import)
-            for alias in node.names
+            alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
         } | {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not imported & {"tensorflow", "jax", "torch"}, name
 

@@ -36,9 +36,7 @@ def test_each_column_is_a_system_of_its_own_that_no_rating_vouches_for_itself_in
     found = solved(kernel, rows, columns, [unit], targets, noise)
     for column in range(3):
         mine = np.flatnonzero(columns == column)
-        system = (
-            kernel[np.ix_(rows[mine], rows[mine])] - np.outer(unit[mine], unit[mine]) + np.diag(noise[mine])
-        )
+        system = kernel[np.ix_(rows[mine], rows[mine])] - np.outer(unit[mine], unit[mine]) + np.diag(noise[mine])
         np.testing.assert_allclose(found[mine], np.linalg.solve(system, targets[mine]), rtol=1e-3, atol=1e-5)
 
 

@@ -55,9 +55,7 @@ def test_an_edited_module_holds_from_the_next_cell_on(kernel, tmp_path):
 
 
 def test_make_lab_uses_the_projects_settings():
-    done = subprocess.run(
-        ["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
-    )
+    done = subprocess.run(["make", "-n", "lab"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     folders = dict(re.findall(r'(JUPYTER_CONFIG_PATH|IPYTHONDIR)="([^"]+)"', done.stdout))
     assert folders == {
         "JUPYTER_CONFIG_PATH": str(CONFIGURATION), "IPYTHONDIR": str(CONFIGURATION / "ipython"),
@@ -73,9 +71,7 @@ def test_the_server_opens_on_the_start_page_and_shows_markdown_set(monkeypatch, 
     for variable, folder in (("JUPYTER_CONFIG_PATH", CONFIGURATION), ("JUPYTER_CONFIG_DIR", tmp_path)):
         monkeypatch.setenv(variable, str(folder))
     asyncio.set_event_loop(asyncio.new_event_loop())
-    server = LabApp.initialize_server(
-        argv=["--no-browser", f"--notebook-dir={ROOT / 'notebooks'}", "--port=0"]
-    )
+    server = LabApp.initialize_server(argv=["--no-browser", f"--notebook-dir={ROOT / 'notebooks'}", "--port=0"])
     lab = next(iter(server.extension_manager.extension_apps["jupyterlab"]))
     try:
         assert lab.default_url == server.default_url == "/lab/tree/START.md"

@@ -40,11 +40,7 @@ def options(source):
 def shown_names(source):
     """The names that ``results.figure(..., "fig-...")`` and ``results.table(..., "tbl-...")`` give."""
     calls = [node for node in ast.walk(parse(source)) if isinstance(node, ast.Call)]
-    calls = [
-        call
-        for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr in ("figure", "table")
-    ]
+    calls = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in ("figure", "table")]
     texts = [a.value for call in calls for a in call.args[1:2] if isinstance(a, ast.Constant)]
     return [text for text in texts if isinstance(text, str) and text.startswith(("fig-", "tbl-"))]
 
@@ -82,9 +78,7 @@ def test_it_opens_with_a_title_and_its_question(path, notebook):
     assert first.cell_type == "markdown" and first.source.startswith("# ")
     if path.stem != "summary":  # the front page goes straight to the answer
         assert len(first.source.partition("\n\n")[2]) > 40
-    titles = [
-        cell for cell in notebook.cells if cell.cell_type == "markdown" and re.match(r"# ", cell.source)
-    ]
+    titles = [cell for cell in notebook.cells if cell.cell_type == "markdown" and re.match(r"# ", cell.source)]
     assert len(titles) == 1
 
 
@@ -100,9 +94,7 @@ def test_one_parameters_cell_writes_its_values_down(path):
 
 
 def test_every_cell_is_plain_python(notebook):
-    assert [
-        cell.id for cell in notebook.cells if cell.cell_type == "code" and parse(cell.source) is None
-    ] == []
+    assert [cell.id for cell in notebook.cells if cell.cell_type == "code" and parse(cell.source) is None] == []
 
 
 def test_no_class_and_no_algorithm(notebook):

@@ -20,15 +20,12 @@ def site(tmp_path):
     (
         Notebook()
         .markdown(
-            "# The first: a *question*\n\nIt minimises $\\min_X \\|X - M\\|_F^2$, and\n\n"
-            "$$\\hat r_{ui} = \\mu + b_u.$$"
+            "# The first: a *question*\n\nIt minimises $\\min_X \\|X - M\\|_F^2$, and\n\n$$\\hat r_{ui} = \\mu + b_u.$$"
         )
         .code("seed: int = 42  # of the split", tags=["parameters"])
         .code("import secret_setup", tags=["remove-cell"])
         .code("hidden_input()", shown({"text/plain": "42 shown"}), tags=["remove-input"])
-        .markdown(
-            "## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second."
-        )
+        .markdown("## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second.")
         .figure("fig-one", "RMSE against $\\lambda$; compare @tbl-two.")
         .markdown("## Results\n\nAgain under the same heading.")
         .write(runs / "first", labels=["fig-one"])

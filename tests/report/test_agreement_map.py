@@ -16,9 +16,7 @@ def square(values, names="abcd"):
 
 
 def test_correlations_of_predictions_and_of_errors():
-    table = pd.DataFrame(
-        {"rating": [1.0, 2, 3, 5], "a": [1.0, 2, 3, 4], "b": [4.0, 3, 2, 1], "c": [2.0, 2, 2, 2]}
-    )
+    table = pd.DataFrame({"rating": [1.0, 2, 3, 5], "a": [1.0, 2, 3, 4], "b": [4.0, 3, 2, 1], "c": [2.0, 2, 2, 2]})
     of_predictions, of_errors = correlation_maps(table, ["a", "b", "c"])
     assert of_predictions.loc["a", "b"] == pytest.approx(-1)
     assert of_predictions["c"].isna().all()  # constant: no correlation, not that of rounding errors
@@ -100,9 +98,7 @@ def test_families_that_explain_nothing_give_no_small_p_value():
     values = rng.random((12, 12))
     similarity = pd.DataFrame((values + values.T) / 2)
     families = {i: "xyz"[i % 3] for i in range(12)}
-    squares = {
-        n: similarity.iloc[order, order] for n, order in enumerate(rng.permutation(12) for _ in range(3))
-    }
+    squares = {n: similarity.iloc[order, order] for n, order in enumerate(rng.permutation(12) for _ in range(3))}
     assert family_effects(squares, families, n_permutations=199, seed=1)["p_value"].max() > 0.05
     built_in = {"one": similarity + 2 * (np.arange(12)[:, None] % 3 == np.arange(12) % 3)}
     found = family_effects(built_in, families, n_permutations=199, seed=1)
@@ -137,9 +133,7 @@ def test_the_heat_map_joins_the_most_alike_first():
 def test_the_agreement_figure_names_the_pairs_and_says_where_there_are_too_few():
     similarity = square([[1, 0.2, 0.9], [0.2, 1, 0.3], [0.9, 0.3, 1]])
     figure, pairs = agreement_figure(similarity, {"a": "Model A"}, dict.fromkeys("abc", "x"), "correlation")
-    values = {
-        frozenset(row[:2]): row[2] for row in pairs[["model_a", "model_b", "value"]].itertuples(index=False)
-    }
+    values = {frozenset(row[:2]): row[2] for row in pairs[["model_a", "model_b", "value"]].itertuples(index=False)}
     assert values == {frozenset("ab"): 0.2, frozenset("ac"): 0.9, frozenset("bc"): 0.3}
     assert (pairs["label_a"].dropna() == "Model A").all() and len(figure.axes) > 1
     figure, note = agreement_figure(similarity.loc[["a"], ["a"]], {}, {}, "correlation")

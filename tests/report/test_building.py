@@ -21,9 +21,7 @@ from lib.report.folder import MANIFEST, check_folder
 
 
 def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_same_inputs_give_the_same_bytes(site, tmp_path):
@@ -128,9 +126,7 @@ def test_the_pdf_says_what_the_site_says(site):
     plan, runs, output = site
     build(plan, runs, output)
     pdf = output / "report.pdf"
-    text = " ".join(
-        subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True).stdout.split()
-    )
+    text = " ".join(subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True).stdout.split())
     for words in (
         "Toy report",
         "What it is.",
@@ -152,9 +148,7 @@ def test_the_pdf_says_what_the_site_says(site):
 def test_the_pdf_says_what_is_empty(with_empties):
     plan, runs, output = with_empties
     build(plan, runs, output)
-    found = subprocess.run(
-        ["pdftotext", output / "report.pdf", "-"], capture_output=True, text=True, check=True
-    )
+    found = subprocess.run(["pdftotext", output / "report.pdf", "-"], capture_output=True, text=True, check=True)
     text = " ".join(found.stdout.split())
     assert text.count("Nothing to show in this run.") == 2
     assert "Figure 1. Curves that were left out." in text and "Table 1. Films that were left out." in text

@@ -10,7 +10,7 @@ from lib.data.dataset import load
 from lib.data.errors import DatasetUnavailable
 from lib.data.splits import inner_split
 from lib.experiment.protocol import make_splits
-from lib.studies.inside import rows_digest
+from lib.experiment.selection import rows_digest
 
 PUBLISHED = ROOT / "reports" / "data" / "selection.csv"
 PLACE = ["dataset", "split", "fold", "seed", "on_dataset", "on_split", "on_fold", "on_seed", "users", "rows"]
@@ -28,18 +28,20 @@ def pairs(part):
 def test_nothing_published_was_chosen_on_its_test_ratings():
     if not PUBLISHED.exists():
         pytest.skip("no report that tells what was chosen on what is published")
-    rows = pd.read_csv(PUBLISHED, dtype={"fold": str, "on_fold": str})
+    rows = pd.read_csv(PUBLISHED, dtype={"fold": str, "on_fold": str, "rows": str})
     looked_at = 0
     for _, row in rows[PLACE].drop_duplicates().iterrows():
         try:
-            used = the_split(row.dataset, row.split, row.fold, row.seed)
             on = the_split(row.on_dataset, row.on_split, row.on_fold, row.on_seed)
+            used = the_split(row.dataset, row.split, row.fold, row.seed)
         except DatasetUnavailable:
             continue
         inner = inner_split(on.train, by_time=row.on_split == "chronological", users=row.users)
-        assert rows_digest(inner.train, inner.test) == row.rows
         if row.dataset == row.on_dataset:
+            assert isinstance(row.rows, str), row
             assert not (pairs(inner.train) | pairs(inner.test)) & pairs(used.test)
+        if isinstance(row.rows, str):
+            assert rows_digest(inner.train, inner.test) == row.rows, row
         looked_at += 1
     if not looked_at:
         pytest.skip("no data set of the published report is at hand")

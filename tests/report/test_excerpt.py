@@ -45,9 +45,6 @@ def test_references_to_what_is_not_shown_become_words_and_code_stays(notebook):
     assert "@fig-own" in prose["source"] and "[out](https://a.org/)" in prose["source"]
     assert "figure “far”" in prose["source"] and "table “far off”" in prose["source"]
     assert "page “Baselines”, there and" in prose["source"]
-    assert (
-        "#| fig-cap: As the report's figure “far”." in figure["source"]
-        and "draw('@fig-far')" in figure["source"]
-    )
+    assert "#| fig-cap: As the report's figure “far”." in figure["source"] and "draw('@fig-far')" in figure["source"]
     assert table["outputs"][0]["data"][TABLE_MIME]["rows"] == [[{"text": "x"}], ["y"]]
     assert said["outputs"][0]["data"]["text/markdown"] == "As the report's page “Baselines” says."

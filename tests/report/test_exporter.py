@@ -20,9 +20,7 @@ def test_jupyter_nbconvert_shows_a_strangers_notebook(tmp_path):
     shown = [
         new_output("stream", text="1 < 2 lines"),
         new_output("display_data", data={"image/svg+xml": SVG}),
-        new_output(
-            "execute_result", data={"text/html": "<table><tr><td>7</td></tr></table>"}, execution_count=1
-        ),
+        new_output("execute_result", data={"text/html": "<table><tr><td>7</td></tr></table>"}, execution_count=1),
     ]
     notebook = new_notebook(
         cells=[
@@ -55,6 +53,4 @@ def test_jupyter_nbconvert_shows_a_strangers_notebook(tmp_path):
     ):
         assert told in page, told
     assert "secret" not in page and "#|" not in page
-    assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"|url\((?!data:)", page), (
-        "a request leaves the page"
-    )
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"|url\((?!data:)", page), "a request leaves the page"

@@ -85,9 +85,7 @@ def test_tags_and_the_code_of_prose_cells(tmp_path):
 def test_injected_parameters_say_nothing_of_this_machine(tmp_path):
     code = '# Parameters\nrun = "svd"\nruns_dir = "/home/someone/runs"\nn_factors = [2, 5]\n'
     notebook = Notebook().code(code, tags=["injected-parameters"])
-    assert [block.source for block in read(tmp_path, notebook).blocks] == [
-        "# set for this run\nn_factors = [2, 5]"
-    ]
+    assert [block.source for block in read(tmp_path, notebook).blocks] == ["# set for this run\nn_factors = [2, 5]"]
     only_places = Notebook().code('runs_dir = "/home/someone/runs"', tags=["injected-parameters"])
     assert read(tmp_path, only_places).blocks == []
 
@@ -99,9 +97,7 @@ def test_the_time_is_the_whole_notebooks_where_the_runner_took_it(tmp_path):
     assert document_of(tmp_path).provenance["seconds"] == 17.5
 
 
-@pytest.mark.parametrize(
-    ("seconds", "expected", "much"), [(13.0, 840, True), (500.0, 840, False), (13.0, None, False)]
-)
+@pytest.mark.parametrize(("seconds", "expected", "much"), [(13.0, 840, True), (500.0, 840, False), (13.0, None, False)])
 def test_a_run_that_found_kept_fits_is_told_by_its_time(tmp_path, seconds, expected, much):
     Notebook().write(tmp_path / "first", seconds=seconds)
     page = notebooks.read_page(replace(run("first"), seconds=expected), tmp_path / "first")
@@ -109,9 +105,7 @@ def test_a_run_that_found_kept_fits_is_told_by_its_time(tmp_path, seconds, expec
 
 
 def test_option_lines_may_hold_colons_and_quotes():
-    settings, code = split_options(
-        '#| label: fig-a\n#| fig-alt: Two lines: one falls.\n#| fig-cap: "A: b" \n\ndraw()'
-    )
+    settings, code = split_options('#| label: fig-a\n#| fig-alt: Two lines: one falls.\n#| fig-cap: "A: b" \n\ndraw()')
     assert settings == {"label": "fig-a", "fig-alt": "Two lines: one falls.", "fig-cap": "A: b"}
     assert code == "draw()"
 
@@ -137,9 +131,7 @@ def test_stderr_is_left_out_with_a_warning(tmp_path, caplog):
             "the figure fig-a holds a script",
         ),
         (
-            Notebook().code(
-                "#| label: fig-a\n#| fig-cap: C.\n#| fig-alt: A.", shown({"image/png": "iVBORw0K"})
-            ),
+            Notebook().code("#| label: fig-a\n#| fig-cap: C.\n#| fig-alt: A.", shown({"image/png": "iVBORw0K"})),
             "the figure fig-a is no SVG",
         ),
         (Notebook().table("tbl-a", ["x"], [["1"]], caption=""), "the table tbl-a has no caption"),
@@ -177,7 +169,5 @@ def test_the_commit_of_the_run_that_ended_last_stands_last():
         ("b", "2026-01-01T12:00:00+00:00"),
     ]
     records += [("a", "2026-01-03T00:00:00+00:00"), ("", "2026-01-04T00:00:00+00:00")]
-    pages = [
-        SimpleNamespace(provenance={"commit": commit, "finished": day}, id="x") for commit, day in records
-    ]
+    pages = [SimpleNamespace(provenance={"commit": commit, "finished": day}, id="x") for commit, day in records]
     assert _provenance(pages)["commits"] == ["c", "b", "a"]

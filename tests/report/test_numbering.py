@@ -54,11 +54,7 @@ def test_an_unknown_reference_names_itself_its_place_and_the_near_miss(tmp_path)
     with pytest.raises(RenderingError) as caught:
         numbering.split("see @fig-svd-swep", run="one", cell=7)
     message = str(caught.value)
-    assert (
-        "run one, cell 7" in message
-        and "@fig-svd-swep" in message
-        and "Did you mean fig-svd-sweep?" in message
-    )
+    assert "run one, cell 7" in message and "@fig-svd-swep" in message and "Did you mean fig-svd-sweep?" in message
 
 
 def test_a_label_stands_once_in_the_whole_report(tmp_path):

@@ -93,9 +93,7 @@ def test_references_and_links_to_notebooks_lead_to_pages(tmp_path):
 
 
 def test_an_unknown_reference_names_run_and_cell(tmp_path):
-    with pytest.raises(
-        RenderingError, match=r"run one, cell 2: the cross-reference @tbl-lost points nowhere"
-    ):
+    with pytest.raises(RenderingError, match=r"run one, cell 2: the cross-reference @tbl-lost points nowhere"):
         report(tmp_path, "fine", "see @tbl-lost")
 
 

@@ -62,9 +62,7 @@ def test_an_unknown_quantity_names_the_near_ones():
 
 
 def test_numbers_are_named():
-    sweep = Numbers(
-        best=("rmse", 0.93512), test_rmse=0.9, users=943, gap=("{:.1f}", 0.25), model="SVD", no=None
-    )
+    sweep = Numbers(best=("rmse", 0.93512), test_rmse=0.9, users=943, gap=("{:.1f}", 0.25), model="SVD", no=None)
     assert [repr(one) for one in (sweep.best, sweep.test_rmse, sweep.users, sweep.gap)] == [
         "0.9351",
         "0.9000",
@@ -77,9 +75,7 @@ def test_numbers_are_named():
 
 
 def test_numbers_of_one_quantity_leave_texts_alone():
-    found = Numbers.of(
-        "rmse", {"svd": 0.93512, "bias": None, "best": "svd", "tested": True, "inner": {"low": 1.0}}
-    )
+    found = Numbers.of("rmse", {"svd": 0.93512, "bias": None, "best": "svd", "tested": True, "inner": {"low": 1.0}})
     assert [repr(one) for one in (found.svd, found.bias)] == ["0.9351", "–"]
     assert (found.best, found.tested, found.inner) == ("svd", True, {"low": 1.0})
 

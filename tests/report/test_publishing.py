@@ -47,9 +47,7 @@ def test_a_quick_run_and_a_changed_tree_are_named(runs_dir):
     assert "quick profile" in quick and "--only svd" in quick and "changed working tree" in changed
 
 
-def test_kept_results_of_earlier_code_and_changes_beside_the_report_are_named(
-    runs_dir, monkeypatch, tmp_path
-):
+def test_kept_results_of_earlier_code_and_changes_beside_the_report_are_named(runs_dir, monkeypatch, tmp_path):
     monkeypatch.setattr(publishing, "stale_files", lambda: [tmp_path / "scale.json.gz"])
     monkeypatch.setattr(publishing, "collect_provenance", lambda: {"modified": True})
     changes, stale = publishing.obstacles(runs_dir)

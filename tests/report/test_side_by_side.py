@@ -115,8 +115,6 @@ def test_a_panel_a_metric_and_a_line_a_model(tmp_path):
 
 
 def test_a_swept_split_is_drawn_though_each_record_has_its_own(tmp_path):
-    sides = {
-        split: [record("svd", "rmse", value, split=split)] for split, value in (("u1", 1.0), ("u2", 2.0))
-    }
+    sides = {split: [record("svd", "rmse", value, split=split)] for split, value in (("u1", 1.0), ("u2", 2.0))}
     draw(measured("a", sides), {"u1": "u1", "u2": "u2"}, "split", tmp_path / "sweep")
     assert (tmp_path / "sweep.svg").read_text().count("u2") == 1

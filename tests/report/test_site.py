@@ -72,9 +72,7 @@ def test_nothing_is_loaded_from_outside(pages, site):
         assert "@import" not in page.text and "url(http" not in page.text and "url(//" not in page.text
     for path in site[2].rglob("assets/*.js"):
         text = path.read_text(encoding="utf-8")
-        assert not any(
-            call in text for call in ("fetch(", "XMLHttpRequest", "import(", "WebSocket", "sendBeacon")
-        )
+        assert not any(call in text for call in ("fetch(", "XMLHttpRequest", "import(", "WebSocket", "sendBeacon"))
 
 
 def test_everything_loaded_lies_beside_the_page(pages, site):
@@ -119,18 +117,14 @@ def test_the_front_page_answers_first_and_lists_the_pages(pages):
         "The report",
         "About first.",
     ]
-    places = [
-        front.find(words, 0 if words != "The report" else front.index("The headline.")) for words in order
-    ]
+    places = [front.find(words, 0 if words != "The report" else front.index("The headline.")) for words in order]
     assert -1 not in places and places == sorted(places)
     assert "front.html" not in pages
 
 
 def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):
     hostile = "</script><script>alert(1)</script>"
-    Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(
-        tmp_path / "runs" / "a"
-    )
+    Notebook().figure("fig-map", points=[[0.1, 0.9, hostile], [0.2, 0.3, "Léon"]]).write(tmp_path / "runs" / "a")
     build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     page = Page((tmp_path / "reports" / "a.html").read_text(encoding="utf-8"))
     scripts = page.all("script")
@@ -234,9 +228,7 @@ def test_a_table_cell_that_points_nowhere_is_named(tmp_path):
 
 def test_a_dead_link_in_prose_is_named(tmp_path):
     Notebook().markdown("[gone](first.ipynb#nowhere)").write(tmp_path / "runs" / "first")
-    with pytest.raises(
-        RenderingError, match=r"run first, cell 1: the link first\.ipynb#nowhere leads to no heading"
-    ):
+    with pytest.raises(RenderingError, match=r"run first, cell 1: the link first\.ipynb#nowhere leads to no heading"):
         build(make_plan(tmp_path, run("first")), tmp_path / "runs", tmp_path / "out", pdf=False)
 
 

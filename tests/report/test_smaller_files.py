@@ -19,9 +19,7 @@ from lib.report.svg import compact
 # -- figures ---------------------------------------------------------------------------------------------------------
 def pixels(svg, folder):
     (folder / "figure.svg").write_bytes(svg)
-    (folder / "page.typ").write_text(
-        '#set page(width: auto, height: auto, margin: 0pt)\n#image("figure.svg")'
-    )
+    (folder / "page.typ").write_text('#set page(width: auto, height: auto, margin: 0pt)\n#image("figure.svg")')
     image = typst.compile(folder / "page.typ", root=folder, format="png", ppi=144.0)
     return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), dtype=int)
 

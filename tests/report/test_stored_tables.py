@@ -82,9 +82,7 @@ def test_other_ratings_for_the_same_pairs_are_an_error(runs, split):
 
 @pytest.mark.parametrize("predictions", [True, False])
 def test_pooled_folds_add_up_a_users_squared_errors(planted, tmp_path, predictions):
-    folds = [
-        replace(fold, name=f"fold_{place}", fold="") for place, fold in enumerate(k_fold(planted, n_folds=2))
-    ]
+    folds = [replace(fold, name=f"fold_{place}", fold="") for place, fold in enumerate(k_fold(planted, n_folds=2))]
     run = start_run("folds", runs_dir=tmp_path)
     for place, fold in enumerate(folds):
         one = evaluate("bias", fold, ks=(), n_resamples=0)

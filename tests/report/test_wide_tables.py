@@ -40,8 +40,7 @@ def overlapping(words):
         (one[4], other[4])
         for place, one in enumerate(inner)
         for other in inner[place + 1 :]
-        if min(one[2], other[2]) - max(one[0], other[0]) > 0.5
-        and min(one[3], other[3]) - max(one[1], other[1]) > 0.5
+        if min(one[2], other[2]) - max(one[0], other[0]) > 0.5 and min(one[3], other[3]) - max(one[1], other[1]) > 0.5
     ]
 
 
@@ -130,9 +129,7 @@ def test_one_endless_word_breaks_within_its_column(site):
 @pytest.mark.parametrize("lines", [29, 30, 31, 32])
 def test_a_heading_and_a_caption_stay_with_what_follows(site, lines):
     notebook = Notebook().markdown(
-        "# The second\n\n## Results\n\n"
-        + "\n\n".join(f"Paragraph {n}." for n in range(lines))
-        + "\n\n## Kept"
+        "# The second\n\n## Results\n\n" + "\n\n".join(f"Paragraph {n}." for n in range(lines)) + "\n\n## Kept"
     )
     notebook.table("tbl-two", ["model", "RMSE"], [[f"row{n}", "0.9"] for n in range(40)])
     pages = pages_of(site, notebook)

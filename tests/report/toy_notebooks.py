@@ -40,9 +40,7 @@ class Notebook:
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
         return self.code(
             options + source,
-            shown(
-                {"image/svg+xml": SVG, "text/plain": "[figure]"} | ({POINTS_MIME: points} if points else {})
-            ),
+            shown({"image/svg+xml": SVG, "text/plain": "[figure]"} | ({POINTS_MIME: points} if points else {})),
         )
 
     def table(self, label, columns, rows, caption="A caption.", align=None):

@@ -162,9 +162,7 @@ def test_what_the_machine_makes_of_a_run_does_not_count_upstream(bench):
     assert bench.decide("b").action == KEEP
     bench.make("a", results(2, rmse=0.8))
     assert bench.decide("b").reasons == ("results of a changed",)
-    assert timeless([{"metric": "peak_mib"}, {"metric": "rmse", "seconds_predict": 1}]) == [
-        {"metric": "rmse"}
-    ]
+    assert timeless([{"metric": "peak_mib"}, {"metric": "rmse", "seconds_predict": 1}]) == [{"metric": "rmse"}]
 
 
 def test_results_changed_by_hand_or_gone(bench):

@@ -56,10 +56,7 @@ def test_a_text_sees_the_values_of_the_cell_before(executed):
 def test_reworded_prose_keeps_its_values_and_a_new_expression_does_not(executed, tmp_path):
     source = json.loads(notebook(tmp_path / "a.ipynb", TEXT.replace("At first", "Before")).read_text())
     merged = merge(source, executed)
-    assert (
-        inline.told(merged["cells"][1]["source"], merged["cells"][1]["metadata"][inline.KEY])[0]
-        == "Before 1."
-    )
+    assert inline.told(merged["cells"][1]["source"], merged["cells"][1]["metadata"][inline.KEY])[0] == "Before 1."
     assert merge(json.loads(notebook(tmp_path / "b.ipynb", "{eval}`x + 1`").read_text()), executed) is None
 
 
@@ -70,8 +67,6 @@ def test_expressions_count_among_the_code(tmp_path):
 
 def test_an_expression_that_fails_ends_the_run(tmp_path):
     source = notebook(tmp_path / "source.ipynb", "{eval}`y.rmse`")
-    failure = execute_run(
-        Request("toy", source, tmp_path, ROOT, environment=kernel_environment(tmp_path, {}))
-    )
+    failure = execute_run(Request("toy", source, tmp_path, ROOT, environment=kernel_environment(tmp_path, {})))
     assert failure is not None
     assert failure.message == "in the text of cell 2, y.rmse: NameError: name 'y' is not defined"

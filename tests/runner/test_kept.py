@@ -124,9 +124,7 @@ def test_reworded_prose_reaches_the_page_and_the_note_stays(project):
     project.toy.notebook("a", prose="Other prose.")
     part = replace(project.plan, runs=project.plan.runs[:2])
     refresh(part, project.store)
-    assert (
-        "Other prose." in cells(project)[0]["source"] and [c["id"] for c in cells(project)].count(NOTE) == 1
-    )
+    assert "Other prose." in cells(project)[0]["source"] and [c["id"] for c in cells(project)].count(NOTE) == 1
 
 
 def test_a_newer_archive_takes_the_place_of_an_older_one_and_of_meddled_results(project):
@@ -162,9 +160,7 @@ def test_results_made_here_are_not_replaced_while_they_hold(project):
 
 
 def test_without_data_every_page_is_the_kept_one_and_what_reads_facts_is_executed(project):
-    project.plan = load_plan(
-        project.toy.plan({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c")
-    )
+    project.plan = load_plan(project.toy.plan({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c"))
     project.keep("a", "b")
     order, summary, said = project.work(unavailable=["ml-20m"])
     assert sorted(order) == ["b", "c"] and summary.shown_as_kept == ["a"] and not summary.failed
@@ -176,18 +172,14 @@ def test_without_data_every_page_is_the_kept_one_and_what_reads_facts_is_execute
 
 
 def test_a_run_that_needs_the_predictions_of_a_kept_one_is_shown_as_it_is_kept(project):
-    project.plan = load_plan(
-        project.toy.plan({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c")
-    )
+    project.plan = load_plan(project.toy.plan({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c"))
     project.keep("a", "b")
     broken = {"b": Failure("MissingRun", "run 'a' left no predictions.parquet", 2, 3)}
     order, summary, _ = project.work(unavailable=["ml-20m"], broken=broken)
     assert sorted(order) == ["b", "c"] and summary.shown_as_kept == ["a", "b"] and not summary.failed
     assert "needs predictions of a, of which only the page is kept" in cells(project, "b")[1]["source"]
     order, summary, _ = project.work(unavailable=["ml-20m"], broken=broken)
-    assert order == [] and sorted(summary.up_to_date) == ["a", "b", "c"], (
-        "it is not tried again while that is so"
-    )
+    assert order == [] and sorted(summary.up_to_date) == ["a", "b", "c"], "it is not tried again while that is so"
     assert project.work()[0] == ["a", "b"]
 
 

@@ -61,9 +61,7 @@ def test_values_of_a_file_are_checked_without_guessing():
 @pytest.fixture
 def toy(tmp_path):
     toy = ToyReport(tmp_path / "toy")
-    toy.notebook(
-        "a", parameters='n: int = 2  # a comment\ngrid: list[int] = [1, 2]\ndataset: str = "ml-100k"'
-    )
+    toy.notebook("a", parameters='n: int = 2  # a comment\ngrid: list[int] = [1, 2]\ndataset: str = "ml-100k"')
     toy.notebook("b", parameters="n: int = 7\nrate = 0.5")
     return toy
 
@@ -135,9 +133,7 @@ def test_the_plans_own_parameters_are_checked(toy):
     ],
 )  # fmt: skip
 def test_a_comment_that_opens_with_a_range_bounds_the_value(toy, written, value, outside):
-    toy.notebook(
-        "a", parameters=f"x: float = 0.5  # {written} of something\nxs: list[float] = []  # {written}"
-    )
+    toy.notebook("a", parameters=f"x: float = 0.5  # {written} of something\nxs: list[float] = []  # {written}")
     found = declared(read_notebook(toy.root / "notebooks" / "a.ipynb"))
     assert found["x"].kind == f"float in {written}" and found["x"].meaning == "of something"
     plan = load(toy)

@@ -46,9 +46,7 @@ def test_profiles_override_the_full_values(toy):
 
 
 def test_a_run_of_some_profiles_names_the_one_to_ask_for_under_the_others(toy):
-    plan = load_plan(
-        toy.plan("a", {"id": "b", "profiles": ["quick", "large"]}, {"id": "c", "profiles": ["quick"]})
-    )
+    plan = load_plan(toy.plan("a", {"id": "b", "profiles": ["quick", "large"]}, {"id": "c", "profiles": ["quick"]}))
     profiles = ("quick", "full", "large")
     assert [plan.run("a").outside(name) for name in profiles] == ["", "", ""]
     assert [plan.run("b").outside(name) for name in profiles] == ["", "large", ""]
@@ -56,9 +54,7 @@ def test_a_run_of_some_profiles_names_the_one_to_ask_for_under_the_others(toy):
 
 
 def test_globs_match_and_an_unknown_one_names_the_near_miss(toy):
-    plan = load_plan(
-        toy.plan("a", {"id": "svd", "notebook": "b.ipynb"}, {"id": "svdpp", "notebook": "c.ipynb"})
-    )
+    plan = load_plan(toy.plan("a", {"id": "svd", "notebook": "b.ipynb"}, {"id": "svdpp", "notebook": "c.ipynb"}))
     assert plan.match(["svd*"]) == {"svd", "svdpp"}
     with pytest.raises(UsageError, match="did you mean 'svd'"):
         plan.match(["sdv"])

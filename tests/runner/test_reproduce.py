@@ -24,9 +24,7 @@ def notebook(folder, name, *labels):
         {"cell_type": "code", "id": label, "metadata": {}, "source": f"#| label: {label}\n1", "outputs": []}
         for label in labels
     ]
-    (folder / name).write_text(
-        json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
-    )
+    (folder / name).write_text(json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}))
 
 
 @pytest.fixture
@@ -149,9 +147,9 @@ def test_a_runs_command_makes_its_figures_and_tables(tmp_path):
     for name in ("exploration", "reproduce"):
         done = call(f"{plan.run(name).command()} --output-dir {tmp_path} --no-pdf")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert reproduce.stored_labels(
-            plan, plan.run(name), runs_dir=tmp_path / "runs"
-        ) == reproduce.labels_of(plan, plan.run(name))
+        assert reproduce.stored_labels(plan, plan.run(name), runs_dir=tmp_path / "runs") == reproduce.labels_of(
+            plan, plan.run(name)
+        )
     text = (tmp_path / "runs" / "reproduce" / "notebook.ipynb").read_text(encoding="utf-8")
     for label in reproduce.labels_of(plan, plan.run("exploration")):
         assert f"@{label}" in text

@@ -148,9 +148,7 @@ def test_a_run_whose_data_cannot_be_had_fails_with_one_sentence_about_them(work)
     runs = ({"id": "a", "datasets": ["ml-20m"]}, {"id": "b", "needs": ["a"]}, "c")
     executor, summary, said = work(*runs, unavailable={"ml-20m": "asked everywhere"}, keep_going=True)
     assert executor.order == ["c"] and summary.failed["a"].about_data
-    assert "FAILED a: needs ml-20m, which no source could serve" in said and summary.not_run == {
-        "b": "needs a"
-    }
+    assert "FAILED a: needs ml-20m, which no source could serve" in said and summary.not_run == {"b": "needs a"}
 
 
 def test_kernels_follow_memory():

@@ -145,10 +145,7 @@ def test_overlaps_agree_with_sets(train, masked, k):
         shared = found[:, i, j]
         for row, user in enumerate(USERS):
             columns = unseen(train, user) if masked else list(range(len(ITEMS)))
-            lists = [
-                set(sorted(columns, key=lambda c: -matrices[name].values[row, c])[:k])
-                for name in (first, second)
-            ]
+            lists = [set(sorted(columns, key=lambda c: -matrices[name].values[row, c])[:k]) for name in (first, second)]
             assert shared[row] == len(lists[0] & lists[1])
 
 
@@ -187,9 +184,7 @@ def test_intervals_are_bootstraps_over_users():
     users = np.arange(200)
     matrices = {name: matrix(seed, users) for seed, name in enumerate("ab")}
     found = agreement(matrices)
-    expected = bootstrap_interval(
-        PerUser.mean("r", users, user_correlations(list(matrices.values()))[:, 0, 1])
-    )
+    expected = bootstrap_interval(PerUser.mean("r", users, user_correlations(list(matrices.values()))[:, 0, 1]))
     row = found.iloc[0]
     assert (row["correlation_low"], row["correlation_high"]) == (expected.low, expected.high)
 

@@ -72,9 +72,7 @@ def test_order_p_values_and_correction_are_those_of_compare_models(models):
     found = standing(models, lower_is_better=True, n_flips=500, n_resamples=50)
     values = {name: sample.value for name, sample in models.items()}
     assert list(found.table["model"]) == sorted(values, key=values.get)
-    whole = compare_models(
-        {name: models[name] for name in found.table["model"]}, n_resamples=500, correction="holm"
-    )
+    whole = compare_models({name: models[name] for name in found.table["model"]}, n_resamples=500, correction="holm")
     for column in ("model_a", "model_b"):
         assert list(found.pairs[column]) == list(whole[column])
     for column in ("difference", "p_value", "p_adjusted"):
@@ -113,9 +111,7 @@ def test_bars_that_share_a_row_stand_in_lanes_of_their_own():
     table = pd.DataFrame({"model": names, "value": range(10), "low": np.nan, "high": np.nan})
     spans = [(0, 3), (2, 5), (4, 6), (6, 8), (7, 9)]
     groups = [names[first : last + 1] for first, last in spans]
-    figure = difference_figure(
-        Standing(table, pd.DataFrame(), groups, 0.05), {}, "RMSE", dict.fromkeys(names, "f")
-    )
+    figure = difference_figure(Standing(table, pd.DataFrame(), groups, 0.05), {}, "RMSE", dict.fromkeys(names, "f"))
     assert [line.get_xdata()[0] for line in figure.axes[1].lines] == [0, 1, 0, 1, 0]
 
 

@@ -118,9 +118,7 @@ def test_a_model_does_not_differ_from_itself():
 def test_effect_size_by_hand():
     # Differences 1, 2, 3: mean 2, standard deviation 1.
     first = PerUser.mean("ndcg@10", [0, 1, 2], [1, 3, 5])
-    assert paired_difference(
-        first, PerUser.mean("ndcg@10", [0, 1, 2], [0, 1, 2])
-    ).effect_size == pytest.approx(2)
+    assert paired_difference(first, PerUser.mean("ndcg@10", [0, 1, 2], [0, 1, 2])).effect_size == pytest.approx(2)
     assert paired_difference(first, PerUser.mean("ndcg@10", [0, 1, 2], [0, 2, 4])).effect_size == np.inf
     # A user's own RMSE, not its sum of squares, is what differs: 2 and 3 against 1 and 1.
     root = [PerUser("rmse", [0, 1], sums, [4, 1], root=True) for sums in ([16, 9], [4, 1])]
@@ -220,9 +218,7 @@ def test_every_pair_or_every_model_against_one():
     assert list(zip(some["model_a"], some["model_b"], strict=True)) == [("c", "a"), ("b", "c")]
     alone = paired_difference(third, first)
     assert some.loc[0, "difference"] == alone.difference
-    assert some.loc[0, ["low", "high", "p_value"]].tolist() == pytest.approx(
-        [alone.low, alone.high, alone.p_value]
-    )
+    assert some.loc[0, ["low", "high", "p_value"]].tolist() == pytest.approx([alone.low, alone.high, alone.p_value])
     assert some["p_adjusted"].tolist() == pytest.approx(adjust(some["p_value"].to_numpy()))
 
 

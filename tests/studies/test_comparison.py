@@ -58,9 +58,7 @@ def test_segments_add_up_to_the_whole(table):
 def test_errors_that_have_nothing_in_common_do_not_correlate():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=20_000)
-    table = pd.DataFrame(
-        {"rating": truth, "a": truth + rng.normal(size=20_000), "b": truth + rng.normal(size=20_000)}
-    )
+    table = pd.DataFrame({"rating": truth, "a": truth + rng.normal(size=20_000), "b": truth + rng.normal(size=20_000)})
     pair = comparison.test_correlations(table, ["a", "b"]).iloc[0]
     assert pair["errors"] == pytest.approx(0, abs=0.03)
     assert pair["predictions"] == pytest.approx(0.5, abs=0.03)
@@ -97,13 +95,9 @@ def test_a_matrix_in_other_orders_keeps_its_ids_and_its_values(sources, orders):
 
 def test_matched_by_id_a_matrix_agrees_with_itself_and_shuffled_less(sources, orders):
     found = comparison.order_agreement(sources["svd"].scores("svd"), orders, k=5).set_index("order")
-    assert found.loc["matched by id", ["correlation", "lowest", "overlap"]].tolist() == pytest.approx(
-        [1, 1, 5]
-    )
+    assert found.loc["matched by id", ["correlation", "lowest", "overlap"]].tolist() == pytest.approx([1, 1, 5])
     assert (found["correlation"].drop("matched by id") < 0.99).all()
-    assert (found["lowest"] <= found["correlation"]).all() and (
-        found["correlation"] <= found["highest"]
-    ).all()
+    assert (found["lowest"] <= found["correlation"]).all() and (found["correlation"] <= found["highest"]).all()
 
 
 def test_a_blend_is_compared_with_its_best_member(table):
@@ -121,10 +115,7 @@ def test_a_blend_is_compared_with_its_best_member(table):
 def test_segments_are_pooled_by_their_ratings(table):
     kinds = {"cold": ["warm", "cold film", "cold user"], "user_activity": ["1–19", "20–39", "40–79"]}
     names = {kind: np.resize(names, len(table)) for kind, names in kinds.items()}
-    parts = [
-        comparison.errors_by_segment(table, ["svd"], pd.Categorical(n)).assign(kind=k)
-        for k, n in names.items()
-    ]
+    parts = [comparison.errors_by_segment(table, ["svd"], pd.Categorical(n)).assign(kind=k) for k, n in names.items()]
     found = comparison.pooled_rmse(pd.concat(parts)).loc["svd"]
     squares = (table["svd"] - table["rating"]) ** 2
     assert found["cold_pairs"] == pytest.approx(np.sqrt(squares[names["cold"] != "warm"].mean()))

@@ -35,9 +35,7 @@ def test_names_and_labels_tell_contenders_apart_and_families_stand_together():
 
 def test_every_registered_model_has_a_row_and_is_called_alike_everywhere():
     assert {one.model for one in KNOWN.values()} == set(cards())
-    studied = (
-        koren_variants() | list_variants(4.0) | rating_variants() | network_variants() | reference_variants()
-    )
+    studied = koren_variants() | list_variants(4.0) | rating_variants() | network_variants() | reference_variants()
     for name, one in (KNOWN | studied).items():
         assert name != one.model or one.label == label(name)
 

@@ -90,9 +90,7 @@ def test_bad_input_is_named(models):
 def test_because_tells_the_cost_of_the_choice(models):
     taken = decide(models, ["worse", "level", "winner"], lower_is_better=True, n_resamples=400)
     text = because(taken, "RMSE", {"winner": "The winner"})
-    assert text.startswith(
-        "the simplest of 2 of 3 models that cannot be told apart here; The winner is 0.001 better"
-    )
+    assert text.startswith("the simplest of 2 of 3 models that cannot be told apart here; The winner is 0.001 better")
     assert "correction" not in text
     clear = replace(taken, cost_low=0.0005)
     assert because(clear, "RMSE", {}).endswith(
@@ -148,9 +146,7 @@ def test_film_age_is_in_calendar_years_and_never_negative():
 def test_contexts_part_the_test_ratings_by_counts_in_train():
     split = per_user_holdout(planted_interactions(n_users=30, n_items=25, seed=4))
     contexts = counted_contexts(split, (0, 1, 12), (0, 1, 10), ", so")
-    assert [one.name for one in contexts][:3] == [
-        f"user with {n} ratings, so" for n in ("0", "1–11", "12 or more")
-    ]
+    assert [one.name for one in contexts][:3] == [f"user with {n} ratings, so" for n in ("0", "1–11", "12 or more")]
     for kind in (contexts[:3], contexts[3:]):
         assert sum(one.inside.astype(int) for one in kind).tolist() == [1] * len(split.test)
     active = contexts[2]

@@ -91,9 +91,7 @@ def test_true_spread_finds_planted_spread_and_no_spread():
 def test_popularity_bands_hold_every_rated_film(toy):
     bands = exploration.popularity_bands(toy, n_bins=3)
     assert bands["items"].sum() == 3
-    assert (
-        bands[["q05", "q25", "q50", "q75"]].to_numpy() <= bands[["q25", "q50", "q75", "q95"]].to_numpy()
-    ).all()
+    assert (bands[["q05", "q25", "q50", "q75"]].to_numpy() <= bands[["q25", "q50", "q75", "q95"]].to_numpy()).all()
     assert bands.iloc[-1]["q50"] == pytest.approx(4) or bands.iloc[-1]["items"] > 1
 
 

@@ -214,15 +214,10 @@ def test_rows_have_the_names_that_the_claims_have():
 def test_without_a_change_it_is_e_s_training(split, parts):
     one = training("svd", 3, {}, n_epochs=6, rate_factor=10.0, seed=2)
     (found,) = run_fits([one], parts, here=True)
-    expected = trained(
-        split, kind="svd", n_factors=3, learning_rate=LABELS["svd"][3] * 10.0, n_epochs=6, seed=2
-    )
+    expected = trained(split, kind="svd", n_factors=3, learning_rate=LABELS["svd"][3] * 10.0, n_epochs=6, seed=2)
     np.testing.assert_array_equal(found["test_curve"], expected.validation_rmse_)
     assert found["train_rmse"] == expected.train_rmse_[-1] and found["start"] == expected.validation_rmse_[0]
-    assert (
-        found["test_rmse"] == expected.validation_rmse_[-1]
-        and found["lowest"] == expected.validation_rmse_.min()
-    )
+    assert found["test_rmse"] == expected.validation_rmse_[-1] and found["lowest"] == expected.validation_rmse_.min()
     assert (found["model"], found["size"], found["diverged"]) == ("svd", 3, 0)
 
 
@@ -230,9 +225,7 @@ def test_without_a_change_it_is_e_s_training(split, parts):
 def test_every_change_changes_something(model, parts):
     size, changes = 3 if LABELS[model][2] else 0, one_at_a_time(model)
     fits = [training(model, size, c, n_epochs=3, rate_factor=1.0, seed=0) for c in changes.values()]
-    curves = dict(
-        zip(changes, (found["test_curve"] for found in run_fits(fits, parts, here=True)), strict=True)
-    )
+    curves = dict(zip(changes, (found["test_curve"] for found in run_fits(fits, parts, here=True)), strict=True))
     plain = curves.pop("as E ran it")
     assert [name for name, curve in curves.items() if np.array_equal(curve, plain)] == []
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lib.data.splits import chronological, inner_split, random_holdout
+from lib.experiment.selection import SELECTION, Place, rows_digest, selection_row
 from lib.experiment.space import Choice, Integer, Real, Space
 from lib.studies import inside
 from tests.conftest import planted_interactions
@@ -21,10 +22,13 @@ def split():
     return random_holdout(planted_interactions(n_users=40, n_items=30, seed=2), test_share=0.2)
 
 
+def replace_halves(part):
+    half = np.arange(len(part)) % 2 == 0
+    return part.take(~half), part.take(half)
+
+
 def pairs(*parts):
-    return {
-        (int(p.user_ids[u]), int(p.item_ids[i])) for p in parts for u, i in zip(p.users, p.items, strict=True)
-    }
+    return {(int(p.user_ids[u]), int(p.item_ids[i])) for p in parts for u, i in zip(p.users, p.items, strict=True)}
 
 
 def test_validation_is_cut_from_train_whatever_the_order_of_its_rows(split):
@@ -67,10 +71,15 @@ def test_members_of_small_and_large_data(split):
 def test_a_search_inside_finds_a_point_and_tells_what_it_saw(split):
     wanted = {"process": inside.members(split.train)["process"]}
     found = inside.chosen_inside(split, wanted, n_trials=3)
-    (row,) = inside.selection_rows(split, ("made up", split), wanted, found)
+    rows = inside.rows_seen(split)
+    assert rows == rows_digest(split.train) == rows_digest(*replace_halves(split.train))
+    assert rows != rows_digest(split.test) and rows != inside.rows_seen(split, users=0.5)
+    used, on = Place.of("made up", split), Place("another", "u1")
+    row = selection_row("process", used, on, found["process"], wanted["process"].space, rows=rows)
+    assert list(row) == list(SELECTION[1:])
     assert row["trials"] == 3 and 0 < row["share"] <= 1 and row["seconds"] > 0
-    assert (row["split"], row["on_dataset"], row["on_split"]) == (split.name, "made up", split.name)
-    assert row["rows"] == inside.rows_digest(split.train) != inside.rows_digest(split.test)
+    assert (row["split"], row["on_dataset"], row["on_split"]) == (split.name, "another", "u1")
+    assert selection_row("fixed", used, used, trials=7)["trials"] == 7
     shuffled = split.train.take(np.random.default_rng(1).permutation(len(split.train)))
     assert (
         inside.chosen_inside(replace(split, train=shuffled), wanted, n_trials=3)["process"].chosen

@@ -69,9 +69,7 @@ def test_a_search_scores_the_best_epoch_on_validation_ratings(split):
     point = CHOSEN | {"factor_learning_rate": 0.08, "factor_regularisation": 0.001}
     fit = replace(validation_fit(one, **STOPPING), parameters=one.parameters(point))
     found = fit_and_measure({"train": inner.train, "validation": inner.test}, fit)
-    model = fit_model(
-        "svdpp", inner.train, validation=inner.test, **one.parameters(point), n_epochs=30, patience=2
-    )
+    model = fit_model("svdpp", inner.train, validation=inner.test, **one.parameters(point), n_epochs=30, patience=2)
     assert found["n_epochs"] == model.n_epochs_ < 30
     assert found["score"] == rmse(inner.test.ratings, answers(model, inner.test))
 
@@ -95,12 +93,8 @@ def test_a_fit_takes_its_epochs_from_validation_ratings_and_learns_from_all(part
     assert found["test_rmse"] == rmse(split.test.ratings, answers(model, split.test))
     assert found["n_epochs"] == int(np.argmin(found["curve"])) + 1
     inner = parts["inner_test"]
-    stopped = fit_model(
-        "svdpp", parts["inner_train"], validation=inner, **parameters, n_epochs=30, patience=2
-    )
-    assert found["validation_rmse"] == rmse(inner.ratings, answers(stopped, inner)), (
-        "clipped, not the curve's"
-    )
+    stopped = fit_model("svdpp", parts["inner_train"], validation=inner, **parameters, n_epochs=30, patience=2)
+    assert found["validation_rmse"] == rmse(inner.ratings, answers(stopped, inner)), "clipped, not the curve's"
     assert found["seconds_epoch"] >= 0
     top = recommend(model, split.train, 5)
     assert (found["items"] == top.items).mean() > 0.99
@@ -137,9 +131,7 @@ def test_models_without_a_random_start_are_fitted_once():
         assert fit.measure["sampled"] == {"k": 5, **SAMPLING}
         assert ("fitted_arrays" in fit.measure) == (seed == 0 and name in EXPLAINED)
         assert any("transductive" in one for one in fit.measure) == (seed == 0 and name in TRANSDUCTIVE)
-    assert set(EXPLAINED) <= {
-        n for n, one in variants().items() if hasattr(model_class(one.model), "explain")
-    }
+    assert set(EXPLAINED) <= {n for n, one in variants().items() if hasattr(model_class(one.model), "explain")}
     assert set(TRANSDUCTIVE) <= {
         n for n, one in variants().items() if hasattr(model_class(one.model), "fit_transductive")
     }
@@ -148,24 +140,18 @@ def test_models_without_a_random_start_are_fitted_once():
 def test_lists_are_judged_by_means_over_starts(parts, split):
     fits = refit(
         [
-            refitted(
-                variants()["biased_svd"], {}, changes={"n_factors": 2}, seed=s, measure=SAMPLED, **STOPPING
-            )
+            refitted(variants()["biased_svd"], {}, changes={"n_factors": 2}, seed=s, measure=SAMPLED, **STOPPING)
             for s in (0, 1)
         ],
         parts,
     )
     assert all(fit["seconds_fit"] == fit["seconds_refit"] for fit in fits)
-    ranks = {
-        out: [sampled_of(fit, split.test, out, n_sampled=20) for fit in fits] for out in ("none", "rated")
-    }
+    ranks = {out: [sampled_of(fit, split.test, out, n_sampled=20) for fit in fits] for out in ("none", "rated")}
     lists = [evaluate_ranking(top_of(fit, split.train), split.test, k=5) for fit in fits]
     found = list_quality(ranks, lists)
     assert set(found) == set(IN_LISTS)
     assert found["hits_none"] == pytest.approx(np.mean([one.hits(10).mean() for one in ranks["none"]]))
-    assert found["percentile"] == pytest.approx(
-        np.mean([one.percentile_ranks.mean() for one in ranks["rated"]])
-    )
+    assert found["percentile"] == pytest.approx(np.mean([one.percentile_ranks.mean() for one in ranks["rated"]]))
     assert found["precision"] == pytest.approx(np.mean([one.metrics()["precision@5"] for one in lists]))
     assert found["hits_none"] != found["hits_rated"]
 
@@ -198,9 +184,7 @@ def test_folds_beside_scikit_surprise(planted):
     class Data:
         interactions = planted
 
-    table = compare_on_folds(Data, 2, {"biased_svd": {"n_factors": 3, "n_epochs": 5}}, seed=1).set_index(
-        "name"
-    )
+    table = compare_on_folds(Data, 2, {"biased_svd": {"n_factors": 3, "n_epochs": 5}}, seed=1).set_index("name")
     assert table.loc[["same_svd", "same_svdpp"], "gap"].max() < 1e-9
     assert table.loc["same_svdpp", "rmse"] == pytest.approx(table.loc["surprise_svdpp", "rmse"])
     assert np.isnan(table.loc["biased_svd", "gap"]) and table["rmse"].notna().all()
@@ -214,9 +198,7 @@ def test_scikit_surprise_is_asked_by_codes(split):
     model = fit_model(Surprise, split.train, **{**SAME["svdpp"][1], "n_factors": 3, "n_epochs": 2})
     reader = surprise.Reader(rating_scale=(1, 5))
     known = surprise.Dataset.load_from_df(split.train.frame()[["user", "item", "rating"]], reader)
-    theirs = surprise.SVDpp(
-        n_factors=3, n_epochs=2, lr_all=0.007, reg_all=0.02, random_state=0, cache_ratings=True
-    )
+    theirs = surprise.SVDpp(n_factors=3, n_epochs=2, lr_all=0.007, reg_all=0.02, random_state=0, cache_ratings=True)
     theirs.fit(known.build_full_trainset())
     raw = split.test.frame()[["user", "item"]].itertuples(index=False)
     expected = [theirs.predict(u, i, clip=False).est for u, i in raw]

@@ -52,14 +52,8 @@ def test_no_network_is_trained_for_more_than_asked_and_changes_are_by_network():
     names, changes = ["neural_mf_published", "autorec"], {"autorec": {"hidden_sizes": (8,), "max_epochs": 3}}
     found = network_fits(names, changes, most_epochs=60, n_starts=2, **LISTS)
     assert found == [
-        *(
-            network_fit(names[0], {"max_epochs": 60}, seed=seed, repeat=seed > 0, **LISTS)
-            for seed in range(2)
-        ),
-        *(
-            network_fit(names[1], changes["autorec"], seed=seed, repeat=seed > 0, **LISTS)
-            for seed in range(2)
-        ),
+        *(network_fit(names[0], {"max_epochs": 60}, seed=seed, repeat=seed > 0, **LISTS) for seed in range(2)),
+        *(network_fit(names[1], changes["autorec"], seed=seed, repeat=seed > 0, **LISTS) for seed in range(2)),
     ]
     first, again = found[:2]
     assert first.keep == "" and {"predictions", "lists"} <= set(first.measure)
@@ -108,9 +102,7 @@ def test_only_the_published_ones_leave_their_validation_ratings_out(parts, monke
 def test_a_published_one_is_measured_by_what_it_learned_from_and_lists_no_rated_film(parts, split):
     fit = network_fit("autorec_published", SMALL, seed=0, ks=(5,))
     found = fit_and_measure(parts, fit)
-    model = fit_model(
-        "autorec", parts["inner_train"], validation=parts["inner_test"], **fit.parameters, seed=0
-    )
+    model = fit_model("autorec", parts["inner_train"], validation=parts["inner_test"], **fit.parameters, seed=0)
     learned = parts["inner_train"]
     answer = learned.scale.clip(model.predict(learned.users, learned.items))
     assert found["train_rmse"] == rmse(learned.ratings, answer)
@@ -136,11 +128,7 @@ def test_the_leak_copies_what_it_is_shown(split):
 
 
 def test_only_networks_that_are_given_users_can_leak():
-    leaking = {
-        name
-        for name in variants()
-        if "lib.studies.neural_study:leaks" in network_fit(name, {}, seed=0).measure
-    }
+    leaking = {name for name in variants() if "lib.studies.neural_study:leaks" in network_fit(name, {}, seed=0).measure}
     assert leaking == {"autorec_published", "autorec_leaky", "autorec_user"}
 
 

@@ -104,9 +104,7 @@ def test_the_board_holds_means_and_spreads_by_protocol():
 def test_a_table_by_split_puts_those_with_gaps_last():
     found = by_split(fits_of([("once", "u1", 0.5, 0.0), ("all", "u1", 0.8, 0.0), ("all", "u2", 1.0, 0.0), ("list", "u1", np.nan, 0.0)]), ["u1", "u2"])  # fmt: skip
     assert list(found["name"]) == ["all", "once"]
-    assert found.loc[0, "mean"] == pytest.approx(0.9) and found.loc[0, "spread"] == pytest.approx(
-        0.2 / np.sqrt(2)
-    )
+    assert found.loc[0, "mean"] == pytest.approx(0.9) and found.loc[0, "spread"] == pytest.approx(0.2 / np.sqrt(2))
     assert found.loc[1, "mean"] == 0.5 and np.isnan(found.loc[1, "u2"]) and np.isnan(found.loc[1, "spread"])
     assert list(by_split(fits_of([("all", "p", 0.8, 0.0)]), [])) == [
         "name",

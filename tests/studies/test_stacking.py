@@ -6,7 +6,8 @@ import pytest
 from lib.data.interactions import RatingScale
 from lib.metrics.rating import rmse
 from lib.models.fitting import fit_model
-from lib.studies.stacking import BOOSTING, DAMPING, LevelOne, Stack, cross_validated, facts_of
+from lib.studies.stack_design import DesignSearch
+from lib.studies.stacking import DAMPING, Design, LevelOne, Stack, facts_of
 from tests.conftest import planted_interactions
 
 SCALE = RatingScale(1, 5)
@@ -23,10 +24,9 @@ def members(n=4_000, seed=0):
     return noisy, truth
 
 
-def test_weights_are_those_of_least_squares(monkeypatch):
-    monkeypatch.setattr("lib.studies.stacking.PENALTY", 0.0)
+def test_weights_are_those_of_least_squares():
     predictions, truth = members()
-    stack = Stack(SCALE, boosted=0).fit(LevelOne(predictions), truth)
+    stack = Stack(SCALE, Design(penalty=0.0)).fit(LevelOne(predictions), truth)
     columns = np.column_stack([*predictions.values(), np.ones(len(truth))])
     expected = np.linalg.lstsq(columns, truth, rcond=None)[0]
     np.testing.assert_allclose(list(stack.weights_.values()), expected[:2], rtol=1e-8)
@@ -38,7 +38,7 @@ def test_weights_are_those_of_least_squares(monkeypatch):
 def test_the_blend_beats_its_best_member_on_new_ratings():
     predictions, truth = members()
     asked, their_truth = members(seed=2)
-    stack = Stack(SCALE, boosted=0).fit(LevelOne(predictions), truth)
+    stack = Stack(SCALE).fit(LevelOne(predictions), truth)
     assert stack.weights_["second"] > stack.weights_["first"] > 0
     assert rmse(their_truth, stack.predict(LevelOne(asked))) < rmse(their_truth, asked["second"])
 
@@ -52,7 +52,7 @@ def test_trees_find_what_no_weight_can(monkeypatch):
     learn, ask = np.arange(3_000), np.arange(3_000, 4_000)
     data = LevelOne(predictions, moments=switch[:, None])
     found = {
-        boosted: Stack(RatingScale(-9, 9), boosted=4 * boosted)
+        boosted: Stack(RatingScale(-9, 9), Design(trees=200 * boosted))
         .fit(data.take(learn), target[learn])
         .predict(data.take(ask))
         for boosted in (False, True)
@@ -67,15 +67,14 @@ def test_features_named_as_means_enter_the_linear_part_and_the_others_do_not(mon
     helpful, other = random.normal(size=len(truth)), random.normal(size=len(truth))
     other[0] = np.nan  # a distance that is not known
     data = LevelOne(predictions, moments=np.column_stack([other, helpful]))
-    stack = Stack(RatingScale(-9, 9), boosted=0).fit(data, truth + helpful)
+    stack = Stack(RatingScale(-9, 9)).fit(data, truth + helpful)
     assert rmse(truth + helpful, stack.predict(data)) < 0.4
 
 
-def test_the_same_seed_gives_the_same_bits(monkeypatch):
-    monkeypatch.setitem(BOOSTING, "max_iter", 50)
+def test_the_same_seed_gives_the_same_bits():
     predictions, truth = members(seed=5)
     data = LevelOne(predictions)
-    first, second = (Stack(SCALE, seed=7).fit(data, truth).predict(data) for _ in range(2))
+    first, second = (Stack(SCALE, Design(trees=50), seed=7).fit(data, truth).predict(data) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -83,9 +82,36 @@ def test_cross_validation_predicts_no_rating_by_weights_that_saw_it():
     random = np.random.default_rng(6)
     noise = LevelOne({"noise": random.normal(3, 1, 600)})
     target = random.normal(3, 1, 600)
-    found = cross_validated(noise, target, RatingScale(-9, 9))
+    search = DesignSearch(noise, target, RatingScale(-9, 9))
     # What was fitted to noise can't know new noise: the error is at least the target's own spread.
-    assert rmse(target, found) >= 0.99 * target.std()
+    assert search.judge(Design(trees=50, least=5))[0] >= 0.99 * target.std()
+    assert [one["trees"] for one in search.trials] == [0, 50] and search.trials[1]["rmse"] > target.std()
+
+
+def test_a_search_finds_what_helps_and_leaves_out_what_does_not():
+    random = np.random.default_rng(9)
+    predictions, truth = members(3_000)
+    predictions["noise"] = random.normal(3, 1, len(truth))
+    step = np.where(random.random(len(truth)) < 0.5, -0.4, 0.4)
+    facts = np.column_stack([random.normal(size=(len(truth), 5)), np.abs(step - 0.1)])
+    wide, plain = RatingScale(-9, 9), LevelOne({n: predictions[n] for n in ("second", "noise")})
+    error, design = DesignSearch(plain, truth, wide).best()
+    assert design.members == ("second",) and not design.facts
+    search = DesignSearch(LevelOne(predictions, facts), truth + step, wide)
+    error, design = search.best()
+    assert design.facts and error == min(one["rmse"] for one in search.trials) < 0.31
+    assert len(search.trials) == len({str({**one, "rmse": 0}) for one in search.trials})  # none is tried twice
+    stack = Stack(wide, design).fit(LevelOne(predictions, facts), truth + step)
+    assert set(stack.weights_) == set(design.members)
+
+
+def test_fewer_trees_are_those_of_a_smaller_sum():
+    predictions, truth = members(600)
+    data = LevelOne(predictions)
+    many = Stack(SCALE, Design(trees=100, least=20)).fit(data, truth).stages(data)
+    few = Stack(SCALE, Design(trees=50, least=20)).fit(data, truth)
+    assert set(many) == {0, 50, 100}
+    np.testing.assert_array_equal(many[50], few.predict(data))
 
 
 def test_a_prediction_that_is_not_finite_is_refused():
@@ -101,8 +127,7 @@ def test_facts_by_hand():
     for user, item in zip(asked.users, asked.items, strict=True):
         of_user, of_item = ratings[train.users == user], ratings[train.items == item]
         damped = [
-            (((r - r.mean()) ** 2).sum() + DAMPING * ratings.var()) / (len(r) + DAMPING)
-            for r in (of_user, of_item)
+            (((r - r.mean()) ** 2).sum() + DAMPING * ratings.var()) / (len(r) + DAMPING) for r in (of_user, of_item)
         ]
         counts = [np.log1p(len(r) / 0.5) for r in (of_user, of_item)]
         expected.append([*counts, bias.user_bias_[user], bias.item_bias_[item], *damped])
@@ -118,9 +143,6 @@ def test_few_ratings_may_call_for_tamer_predictions():
     predictions = {"first": random.normal(3, 1, 4_000)}
     target = 3 + (predictions["first"] - 3) * np.where(facts[:, 0] > 0, 1.0, 0.5)
     known, blind = LevelOne(predictions, facts), LevelOne(predictions)
-    found = {
-        name: Stack(SCALE, boosted=0).fit(of, target).predict(of)
-        for name, of in (("known", known), ("blind", blind))
-    }
+    found = {name: Stack(SCALE).fit(of, target).predict(of) for name, of in (("known", known), ("blind", blind))}
     assert rmse(target.clip(1, 5), found["known"]) < 0.05 < rmse(target.clip(1, 5), found["blind"])
     assert known.of(facts=False).facts is None and list(known.of(("first",)).predictions) == ["first"]

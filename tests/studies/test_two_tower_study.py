@@ -161,11 +161,7 @@ def test_a_grid_is_ranked_by_validation_error():
 def test_our_figures_stand_beside_the_published_ones_of_the_same_metric():
     table = published_tables()
     name = table["architecture"].iloc[0]
-    ours = {
-        f"unit_{part}_{metric}": f"{part} {metric}"
-        for part in ("train", "test")
-        for metric in ("rmse", "mae")
-    }
+    ours = {f"unit_{part}_{metric}": f"{part} {metric}" for part in ("train", "test") for metric in ("rmse", "mae")}
     found = beside_published({name: ours})
     assert found["architecture"].unique().tolist() == [name]
     assert (found["train_ours"] == "train " + found["metric"]).all()

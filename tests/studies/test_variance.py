@@ -42,9 +42,7 @@ def test_shares_equal_a_dense_regression():
     table = explained_variance(data).set_index("source")
     people, films = np.eye(data.n_users)[data.users], np.eye(data.n_items)[data.items]
     gender = (data.user_table["gender"] == "M").to_numpy(float)[data.users]
-    genres = np.stack(
-        [data.item_table["genres"].str.contains(g).to_numpy(float)[data.items] for g in ("Drama", "War")]
-    )
+    genres = np.stack([data.item_table["genres"].str.contains(g).to_numpy(float)[data.items] for g in ("Drama", "War")])
     for source, columns in {
         "user id": [people], "film id": [films], "user id and film id": [people, films], "gender": [gender],
         "genres": [*genres],
@@ -55,11 +53,7 @@ def test_shares_equal_a_dense_regression():
 
 
 def test_a_meaningless_feature_explains_about_its_chance():
-    shares = (
-        pd.concat([explained_variance(make(seed)) for seed in range(12)])
-        .groupby("source")
-        .mean(numeric_only=True)
-    )
+    shares = pd.concat([explained_variance(make(seed)) for seed in range(12)]).groupby("source").mean(numeric_only=True)
     assert shares.loc["occupation", "share"] == pytest.approx(shares.loc["occupation", "chance"], abs=0.02)
     assert shares.loc["gender", "share"] > 5 * shares.loc["gender", "chance"]
 

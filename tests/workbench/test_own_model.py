@@ -43,7 +43,9 @@ from lib.workbench.own_model.protocol import (
 )
 
 EXAMPLE = "example_model:ShrunkNeighbours"
-HEAD = "import numpy as np\nfrom lib.models.base import Recommender, lookup\nfrom lib.models.baselines.bias import Bias\n"
+HEAD = (
+    "import numpy as np\nfrom lib.models.base import Recommender, lookup\nfrom lib.models.baselines.bias import Bias\n"
+)
 MINE = (
     HEAD
     + """
@@ -180,9 +182,7 @@ def recorded(tmp_path):
 
 
 # -- finding the class ---------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "spec", ["my_module", "my_module:", ":MyModel", "my/module:MyModel", "a:b:C", "a:b c"]
-)
+@pytest.mark.parametrize("spec", ["my_module", "my_module:", ":MyModel", "my/module:MyModel", "a:b:C", "a:b c"])
 def test_a_text_that_names_no_class_is_refused(spec):
     with pytest.raises(ValueError, match=r"module:Class, such as my_module:MyModel"):
         load_class(spec)
@@ -347,9 +347,7 @@ def test_a_failure_names_the_class_the_method_and_the_split(module, first_split,
 def test_a_changed_file_is_fitted_anew_and_an_unchanged_one_is_not(module, first_split, monkeypatch):
     source = HEAD + "from own_helper_of_a_test import SIZE\nclass Shifted(Bias):\n    def predict(self, users, items, times=None):\n        return super().predict(users, items) + SIZE"  # fmt: skip
     counted = []
-    monkeypatch.setattr(
-        "lib.experiment.run.fit_and_measure", lambda *args: counted.append(1) or fit_and_measure(*args)
-    )
+    monkeypatch.setattr("lib.experiment.run.fit_and_measure", lambda *args: counted.append(1) or fit_and_measure(*args))
 
     def predicted(text, size):
         module(f"SIZE = {size}", "own_helper_of_a_test")
@@ -359,9 +357,7 @@ def test_a_changed_file_is_fitted_anew_and_an_unchanged_one_is_not(module, first
     np.testing.assert_array_equal(first, again)
     assert len(counted) == 1
     helped = predicted(source, 0.5)
-    assert len(counted) == 2 and not np.array_equal(first, helped), (
-        "what the file imports of the reader's counts"
-    )
+    assert len(counted) == 2 and not np.array_equal(first, helped), "what the file imports of the reader's counts"
     other = predicted(source.replace("+ SIZE", "- SIZE"), 0.5)
     assert len(counted) == 3 and not np.array_equal(helped, other)
 
@@ -379,9 +375,7 @@ def test_a_name_of_the_table_is_not_taken_twice(module, stored):
 
 def test_a_class_is_shown_as_its_own_card_says_and_not_as_that_of_the_class_it_derives_from(module, stored):
     card = 'card = Card("mine", "My model", "networks", "None is cold.", starts=True)'
-    name = module(
-        f"{HEAD}from lib.models.card import Card\nclass Mine(Bias):\n    {card}\nclass Bare(Bias):\n    pass"
-    )
+    name = module(f"{HEAD}from lib.models.card import Card\nclass Mine(Bias):\n    {card}\nclass Bare(Bias):\n    pass")
     mine, bare = (own_row(f"{name}:{cls}", {}, stored) for cls in ("Mine", "Bare"))
     assert (mine.label, mine.family, mine.project, mine.starts) == ("My model", "networks", "reference", True)
     assert (bare.label, bare.family, bare.project, bare.starts) == ("Bare", "your model", "own", False)

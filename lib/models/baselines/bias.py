@@ -31,9 +31,7 @@ class Bias(Recommender):
         :math:`\lambda_u, \lambda_i`, in ratings: a film with :math:`\lambda_i` ratings keeps half its mean residual.
     """
 
-    card = Card(
-        "bias", "Bias model", "means and popularity", "A cold user or film has bias zero.", colour="black"
-    )
+    card = Card("bias", "Bias model", "means and popularity", "A cold user or film has bias zero.", colour="black")
 
     def __init__(self, *, user_regularisation: float = 5.0, item_regularisation: float = 5.0):
         self._store(locals())

@@ -51,9 +51,7 @@ def draw_side_weights(
 
 
 @njit(cache=True)
-def begin_factor(
-    places, own, codes, next_codes, side, errors, total, trust, before, now, gained, next_own, sums
-):
+def begin_factor(places, own, codes, next_codes, side, errors, total, trust, before, now, gained, next_own, sums):
     """Bring `errors` in step with the last part drawn, set `total` to the next factor's, and sum up for its first part.
 
     `places` tell where in `own`, all rows of all parts, each rating's parts stand. The rest is as in `turn_over`.
@@ -104,9 +102,7 @@ def turn_over(codes, next_codes, side, errors, total, trust, before, now, gained
 
 
 @njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
-def draw_side_factor(
-    indptr, rows, values, groups, counts, factor, own, gained, sums, precisions, means, noise, alpha
-):
+def draw_side_factor(indptr, rows, values, groups, counts, factor, own, gained, sums, precisions, means, noise, alpha):
     """Draw one factor of a side's features, one after the other, and bring `own`, `gained` and `sums` in step.
 
     A feature's slope is x (t + own - x v), so that the sums of `turn_over` tell all that a draw needs of the ratings.
@@ -142,9 +138,7 @@ def draw_group_weights(codes, counts, weights, precision, mean, noise, alpha, er
         sums[codes[i]] -= trust[i] * errors[i]
     for j in range(n):
         drawn = precision + alpha * counts[j]
-        new = (alpha * (sums[j] + counts[j] * weights[j]) + precision * mean) / drawn + noise[j] / math.sqrt(
-            drawn
-        )
+        new = (alpha * (sums[j] + counts[j] * weights[j]) + precision * mean) / drawn + noise[j] / math.sqrt(drawn)
         change[j] = new - weights[j]
         weights[j] = new
     for i in range(len(codes)):

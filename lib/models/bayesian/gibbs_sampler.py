@@ -115,9 +115,7 @@ def sample(
     if not 1 <= n_samples <= n_iterations:
         raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")
     # Ratings of a user, then of a moment, side by side: what belongs together lies together in memory.
-    order = np.lexsort(
-        (ratings, *(s.codes for s in reversed(sides[1:])), *(g.codes for g in groups), sides[0].codes)
-    )
+    order = np.lexsort((ratings, *(s.codes for s in reversed(sides[1:])), *(g.codes for g in groups), sides[0].codes))
     chain = Chain(
         ratings[order],
         [OneHot(one.codes[order], one.size) for one in groups],
@@ -130,10 +128,7 @@ def sample(
     groups_only = [part for part in chain.parts if isinstance(part, Group)]
     ends = np.cumsum([0, *(len(part.counts) - 1 for part in groups_only)])
     rows = [int(ends[-1]), *(side.matrix.shape[0] for side in sides)]
-    kept = [
-        Draws(np.empty((n, n_samples), np.float32), np.empty((n, n_samples, n_factors), np.float32))
-        for n in rows
-    ]
+    kept = [Draws(np.empty((n, n_samples), np.float32), np.empty((n, n_samples, n_factors), np.float32)) for n in rows]
     places = [(kept[0], slice(*both)) for both in pairwise(ends)] + [(one, slice(None)) for one in kept[1:]]
     constants, cuts = np.empty(n_samples), np.empty((n_samples, len(chain.cuts)))
     trusts: list[Any] = [np.empty((len(trust), n_samples), np.float32) for trust in chain.trusts]
@@ -256,9 +251,7 @@ class Chain:
             others = self.trust / self.trusts[n][codes]
             n_rows = len(self.trusts[n])
             counts = freedom + np.bincount(codes, minlength=n_rows)
-            self.trusts[n] = self._gamma(
-                counts, freedom + np.bincount(codes, others * squares, minlength=n_rows)
-            )
+            self.trusts[n] = self._gamma(counts, freedom + np.bincount(codes, others * squares, minlength=n_rows))
             self.trust = others * self.trusts[n][codes]
         for part in self.parts:
             part.counts[:] = np.bincount(part.codes, self.trust, minlength=len(part.counts))
@@ -289,7 +282,7 @@ class Chain:
         starts = np.concatenate([part.own for part in self.parts], axis=1)
         for factor in range(self.n_factors):
             first.ready(factor)
-            if factor:
+            if factor:  # noqa: SIM108
                 drawn = last.before, last.own[factor - 1], last.gained
             else:
                 drawn = (np.zeros(len(last.counts)),) * 3  # nothing is still to be brought home

@@ -118,6 +118,4 @@ class TimedFactorisationMachine(SampledMachine):
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at given times by the mean over samples; without `times` at a moment that no rating is near."""
         users, items = self._pairs(users, items, times)
-        return self._by_samples(
-            users, items, self._moments(users, None if times is None else np.atleast_1d(times))
-        )
+        return self._by_samples(users, items, self._moments(users, None if times is None else np.atleast_1d(times)))

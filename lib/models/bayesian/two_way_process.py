@@ -118,9 +118,7 @@ class TwoWayProcess(Recommender):
                 weights[n] = solved(*side, rest, noise)
                 fitted[n] = rest - noise * weights[n]
         shape = train.n_users, train.n_items
-        spread = [
-            sparse.csr_array((w.astype(np.float32), (train.users, train.items)), shape=shape) for w in weights
-        ]
+        spread = [sparse.csr_array((w.astype(np.float32), (train.users, train.items)), shape=shape) for w in weights]
         users, items = np.arange(train.n_users), np.arange(train.n_items)
         # The last row and column are of users and films outside the id maps.
         self.scores_ = np.empty((len(users) + 1, len(items) + 1), np.float32)
@@ -150,9 +148,7 @@ class TwoWayProcess(Recommender):
             vouching.append(unit)
         named = [name for name in SIDES[one] if self.features and name in available_groups(train)]
         for group in feature_groups(train, named):
-            kernel += np.float32(self.features * self.scale) * alike(
-                group.matrix.toarray().astype(np.float32)
-            )
+            kernel += np.float32(self.features * self.scale) * alike(group.matrix.toarray().astype(np.float32))
         return kernel, rows, columns, vouching
 
     @property

@@ -20,9 +20,7 @@ BLOCK_ROWS = 1024
 """Films whose lists are held at once before they are packed."""
 
 
-def similarity_matrix(
-    train: Interactions, *, shrinkage: float = 100.0, baseline: Bias | None = None
-) -> np.ndarray:
+def similarity_matrix(train: Interactions, *, shrinkage: float = 100.0, baseline: Bias | None = None) -> np.ndarray:
     r"""Shrunk correlation of every pair of films.
 
     .. math:: \rho_{ij} = \frac{\sum_{u \in U(i,j)} x_{ui}\,x_{uj}}
@@ -202,9 +200,7 @@ def _fill_lists(by_item, by_user, values, low, shrinkage, common_mean, nearest, 
     sums = np.zeros((n_items, 6))
     touched, similar = np.empty(n_items, np.int32), np.empty(n_items, np.float32)
     for row in range(len(lengths)):
-        n = similarities_of(
-            low + row, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar
-        )
+        n = similarities_of(low + row, by_item, by_user, values, shrinkage, common_mean, sums, touched, similar)
         for t in range(n):
             if touched[t] == low + row:  # the film itself gives its place to the last
                 n -= 1

@@ -9,10 +9,11 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
+from lib.models.continued import Continued
 from lib.models.sparse_kernels import REORDERED
 
 
-class MatrixFactorisation(Recommender):
+class MatrixFactorisation(Continued, Recommender):
     r"""Ratings as dot products of user and film embeddings, without means or biases: project C's model.
 
     .. math:: \hat r_{ui} = \langle U_u, V_i \rangle
@@ -71,6 +72,8 @@ class MatrixFactorisation(Recommender):
         small={"n_factors": 4, "learning_rate": 3.0, "n_epochs": 200, "initial_scale": 0.3, "l2": 0.02},
     )
 
+    curves = ("train_error_",)
+
     def __init__(
         self,
         *,
@@ -90,13 +93,18 @@ class MatrixFactorisation(Recommender):
         rng = np.random.default_rng(self.seed)
         users = rng.normal(0.0, self.initial_scale, (train.n_users, self.n_factors))
         items = rng.normal(0.0, self.initial_scale, (train.n_items, self.n_factors))
+        self._course, self._trained_on = (users, items, rng), train
+        self._train(train, validation, self.n_epochs)
+
+    def _train(self, train: Interactions, validation: Interactions | None, epochs: int) -> None:
+        users, items, rng = self._course
         observed = [
             (data.users.astype(np.int64), data.items.astype(np.int64), data.ratings.astype(np.float64))
             for data in (train, validation)
             if data is not None and len(data)
         ]
         errors = [[squared_error(users, items, *data)] for data in observed]
-        for _ in range(self.n_epochs):
+        for _ in range(epochs):
             order = rng.permutation(len(train))
             n_steps = -(-len(order) // self.batch_size)
             with threadpool_limits(1, user_api="blas"):  # Gram matrices are too small to share out

@@ -104,9 +104,7 @@ class KorenModel(Recommender):
         self._fit(train if self.keeps_order else train.ordered(), None, pairs)
         return self
 
-    def _fit(
-        self, train: Interactions, validation: Interactions | None, pairs: Interactions | None = None
-    ) -> None:
+    def _fit(self, train: Interactions, validation: Interactions | None, pairs: Interactions | None = None) -> None:
         self._check()
         ratings = self._compress(train, pairs)
         self.mean_ = float(train.ratings.mean(dtype=np.float64))

@@ -21,9 +21,7 @@ class Ratings(NamedTuple):
     known_items: np.ndarray
     neighbour_start: np.ndarray  # int64, shape (n_items + 1,): films near each film, in compressed rows;
     neighbours: np.ndarray  # int32; both empty for all films, if there are weights
-    deviations: (
-        np.ndarray
-    )  # float, shape (n,): d_u(t), how far the rating's time lies from the user's mean time
+    deviations: np.ndarray  # float, shape (n,): d_u(t), how far the rating's time lies from the user's mean time
     bins: np.ndarray  # int32, shape (n,): bin of time
     days: np.ndarray  # int32, shape (n,): number of the (user, day) pair
 
@@ -37,9 +35,7 @@ class Parameters(NamedTuple):
     item_factors: np.ndarray  # q_i, shape (n_items, k)
     implicit_factors: np.ndarray  # y_j, shape (n_items, k)
     explicit_factors: np.ndarray  # x_j, shape (n_items, k)
-    explicit_weights: (
-        np.ndarray
-    )  # w_ij, shape (n_entries,), aligned with Ratings.neighbours, or n_items x n_items
+    explicit_weights: np.ndarray  # w_ij, shape (n_entries,), aligned with Ratings.neighbours, or n_items x n_items
     implicit_weights: np.ndarray  # c_ij, the same, and only beside w_ij
     bin_bias: np.ndarray  # b_i,Bin(t), shape (n_items, n_bins), added to b_i
     user_slope: np.ndarray  # alpha_u, shape (n_users,)
@@ -111,9 +107,7 @@ def compressed(
         pairs = np.unique(users * train.n_items + np.concatenate([extra.items, train.items]))
         counts = np.bincount(pairs // train.n_items, minlength=train.n_users)
         known_items = (pairs % train.n_items).astype(np.int32)
-        ratings = ratings._replace(
-            known_start=np.concatenate(([0], np.cumsum(counts))), known_items=known_items
-        )
+        ratings = ratings._replace(known_start=np.concatenate(([0], np.cumsum(counts))), known_items=known_items)
     if residuals is not None:
         ratings = ratings._replace(residuals=residuals[place].astype(dtype))
     if neighbours is not None:
@@ -121,17 +115,13 @@ def compressed(
     if calendar is not None:
         users, times = train.users[place], train.timestamps[place]
         deviations = calendar.deviations(users, times).astype(dtype)
-        ratings = ratings._replace(
-            deviations=deviations, bins=calendar.bins(times), days=calendar.days(users, times)
-        )
+        ratings = ratings._replace(deviations=deviations, bins=calendar.bins(times), days=calendar.days(users, times))
     return ratings
 
 
 def by_appearance(codes: np.ndarray) -> np.ndarray:
     """Return the distinct codes in the order in which they first appear."""
     first = np.full(codes.max(initial=-1) + 1, -1)
-    first[codes[::-1]] = np.arange(len(codes))[
-        ::-1
-    ]  # of several places the last one written stays: the first
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of several places the last one written stays: the first
     found = np.flatnonzero(first >= 0)
     return found[np.argsort(first[found])]

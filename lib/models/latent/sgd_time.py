@@ -28,9 +28,7 @@ class Calendar(NamedTuple):
     unit: float  # s
     edges: np.ndarray  # float64, shape (n_bins - 1,): days on which a film's next bin begins
     user_days: np.ndarray  # t_u, float64, shape (n_users,); NaN for a user without ratings
-    user_last: (
-        np.ndarray
-    )  # int64, shape (n_users,): seconds since 1970 of the user's, else of anybody's, last rating
+    user_last: np.ndarray  # int64, shape (n_users,): seconds since 1970 of the user's, else of anybody's, last rating
     last: int  # seconds of the last training rating of all
     day_keys: np.ndarray  # int64: the (user, day) pairs that have ratings, as user * 2**32 + day, in order
 

@@ -92,9 +92,7 @@ class SVD(Recommender):
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; terms of a cold user or film drop out."""
         users, items = self._pairs(users, items, times)
-        interaction = np.einsum(
-            "nf,nf->n", lookup(self.user_factors_, users), lookup(self.item_factors_, items)
-        )
+        interaction = np.einsum("nf,nf->n", lookup(self.user_factors_, users), lookup(self.item_factors_, items))
         estimate = self.mean_ + lookup(self.user_bias_, users) + lookup(self.item_bias_, items) + interaction
         return self._limited(estimate) + lookup(self.user_means_, users, float(self.cold_mean_))
 

@@ -123,13 +123,9 @@ class BPR(Recommender):
         self._check()
         positives = implicit_matrix(train, self.threshold)
         if positives.nnz == 0:
-            raise ValueError(
-                f"BPR: no training rating reaches threshold={self.threshold}; choose a lower one"
-            )
+            raise ValueError(f"BPR: no training rating reaches threshold={self.threshold}; choose a lower one")
         by_user = self.sampling == "user"
-        sampler = TripletSampler(
-            positives, by_user=by_user, negative_power=self.negative_power, n_tries=self.n_tries
-        )
+        sampler = TripletSampler(positives, by_user=by_user, negative_power=self.negative_power, n_tries=self.n_tries)
         weights = self._start(train.n_users, train.n_items)
         parts = self._parts(weights, train.n_users)
         single = self.optimiser == "sgd"

@@ -34,9 +34,7 @@ class TripletSampler:
         n_candidates = np.count_nonzero(item_counts) if negative_power else positives.shape[1]
         if counts[counts > 0].min() >= n_candidates:
             hint = "raise threshold" + (", or set negative_power to 0" if negative_power else "")
-            raise ValueError(
-                f"BPR: every user has all films that can be negatives among the positives; {hint}"
-            )
+            raise ValueError(f"BPR: every user has all films that can be negatives among the positives; {hint}")
         self.by_user, self.n_tries = by_user, n_tries
         start = positives.indptr.astype(np.int64)
         films = positives.indices.astype(np.int32)

@@ -77,9 +77,7 @@ class ImplicitALS(Recommender):
         check(self, counts=("n_factors", "n_iterations"), positive=("l2", "alpha"))
         positives = implicit_matrix(train, self.threshold)
         if positives.nnz == 0:
-            raise ValueError(
-                f"ImplicitALS: no training rating reaches threshold={self.threshold}; choose a lower one"
-            )
+            raise ValueError(f"ImplicitALS: no training rating reaches threshold={self.threshold}; choose a lower one")
         confidences = sparse.csr_matrix(positives * (1.0 + self.alpha), dtype=np.float32)
         # More BLAS threads than one slow `implicit` down, and it would warn of that.
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):

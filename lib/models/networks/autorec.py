@@ -12,9 +12,11 @@ from lib.data.interactions import Interactions
 from lib.models.adam import Adam
 from lib.models.card import Card
 from lib.models.early_stopping import EarlyStopping
+from lib.models.lists.item_weights import implicit_matrix
 from lib.models.networks.autorec_network import Autoencoder
 from lib.models.networks.network_model import SOME_LAYERS, Rule, StoppedNetwork, Weights, known, with_mean
 from lib.models.networks.row_centring import KINDS, RowCentring
+from lib.models.networks.side_features import joined, shares, side_features
 from lib.models.networks.sparse_network import ACTIVATIONS, SparseRows
 from lib.models.sparse_kernels import products_at
 
@@ -45,6 +47,9 @@ class AutoRec(StoppedNetwork):
     Parameters
     ----------
     form : {"item", "user"}
+    groups : sequence of str
+        Features that the row's input holds beside its ratings, of `lib.data.feature_groups`: the row's own, and those of the
+        other side averaged over its ratings (`lib.models.networks.side_features`).
     hidden_sizes : sequence of int
     activation : {"sigmoid", "relu", "tanh", "identity"}
         Of all hidden layers; the output is linear.
@@ -73,6 +78,7 @@ class AutoRec(StoppedNetwork):
         The network's. ``output/kernel`` and ``output/bias`` have one column more than there are codes: the last has the
         mean weights of those with training ratings. It stands for unknown codes, and those without training ratings have
         its values. Nor do these say anything of a row: their weights as inputs are zero.
+    row_features_ : ndarray of float32, shape (n_rows, n_features)
     hidden_ : ndarray h, shape (n_rows + 1, last width)
         Of each training row; the last is the mean, of which the same goes.
     row_offsets_, column_offsets_ : ndarray of float64 o, c, shapes (n_rows + 1,) and (n_columns + 1,)
@@ -98,6 +104,7 @@ class AutoRec(StoppedNetwork):
         self,
         *,
         form: str = "item",
+        groups: Sequence[str] = (),
         hidden_sizes: Sequence[int] = (500,),
         activation: str = "sigmoid",
         input_dropout: float = 0.2,
@@ -130,22 +137,22 @@ class AutoRec(StoppedNetwork):
         self, train: Interactions, validation: Interactions | None, epochs: int, rates: list[float] | None
     ) -> tuple[Sequence[float], EarlyStopping]:
         centring, inputs, offsets = self._centred(self._rows(train))
-        network, rng = self._network(), np.random.default_rng(self.seed)
+        features, rng = self._features(train), np.random.default_rng(self.seed)
+        network = self._network(0 if features is None else features.shape[1])
         weights = network.start(rng)
         kernels = [name for name in weights if name.endswith("/kernel")]
         optimiser = Adam(weights, self.learning_rate, dict.fromkeys(kernels, self.l2 / inputs.nnz))
         stopping = self._stopping(LEAST_LEARNING_RATE)
 
         def step(rows: np.ndarray) -> tuple[float, Weights]:
-            return network.step(weights, inputs[rows], input_dropout=self.input_dropout, rng=rng)
+            beside = None if features is None else features[rows]
+            return network.step(weights, inputs[rows], beside, input_dropout=self.input_dropout, rng=rng)
 
         error = None
         if validation is not None:
-            error = self._validation_error(network, centring, inputs, offsets, self._rows(validation))
+            error = self._validation_error(network, centring, inputs, offsets, self._rows(validation), features)
         active = np.flatnonzero(np.diff(inputs.indptr))
-        squares = self._descend(
-            optimiser, stopping, step, active, rng, epochs=epochs, error=error, rates=rates
-        )
+        squares = self._descend(optimiser, stopping, step, active, rng, epochs=epochs, error=error, rates=rates)
         return np.sqrt(squares / inputs.nnz), stopping
 
     def _validation_error(
@@ -155,12 +162,13 @@ class AutoRec(StoppedNetwork):
         inputs: sparse.csr_array,
         offsets: np.ndarray,
         held_out: sparse.csr_array,
+        features: sparse.csr_array | None,
     ) -> Callable[[Weights], float]:
         """Make the function that takes weights and gives the RMSE of clipped predictions of held-out ratings."""
         if self.leaky_validation:
             offsets = centring.offsets(held_out)
             inputs = centring.centred(held_out, offsets)
-        rows = SparseRows(held_out)
+        rows, inputs = SparseRows(held_out), joined(inputs, features)
         back = offsets[rows.owners] + centring.columns[rows.columns]
 
         def error(weights: Weights) -> float:
@@ -173,10 +181,12 @@ class AutoRec(StoppedNetwork):
         ratings, network = self._rows(train), self._network()
         centring, inputs, offsets = self._centred(ratings)
         seen = np.bincount(ratings.indices, minlength=ratings.shape[1]) > 0
-        self.hidden_ = with_mean(network.hidden(weights, inputs), np.diff(ratings.indptr) > 0)
+        features = self._features(train)
+        self.row_features_ = np.empty((len(offsets), 0), np.float32) if features is None else features.toarray()
+        self.hidden_ = with_mean(network.hidden(weights, joined(inputs, features)), np.diff(ratings.indptr) > 0)
         for name in (network.output.kernel, network.output.bias):
             weights[name] = with_mean(weights[name], seen)
-        weights[network.encoder.kernel] = np.where(seen[:, None], weights[network.encoder.kernel], 0)
+        weights[network.encoder.kernel][: len(seen)][~seen] = 0
         self.weights_ = weights
         self.row_offsets_ = np.append(offsets, centring.mean)
         self.centres_, self.column_offsets_ = centring.columns, with_mean(centring.columns, seen)
@@ -201,9 +211,16 @@ class AutoRec(StoppedNetwork):
         """Order a user's and an item's thing as row's and column's; the same call turns them back."""
         return (item, user) if self.form == "item" else (user, item)
 
-    def _network(self) -> Autoencoder:
+    def _network(self, n_features: int = 0) -> Autoencoder:
         _, n_columns = self._sides(self.n_users_, self.n_items_)
-        return Autoencoder(n_columns, self.hidden_sizes, self.activation)
+        return Autoencoder(n_columns, n_features, self.hidden_sizes, self.activation)
+
+    def _features(self, train: Interactions) -> sparse.csr_array | None:
+        if not self.groups:
+            return None
+        rated = implicit_matrix(train)
+        bags = shares(rated if self.form == "user" else sparse.csr_array(rated.T))
+        return side_features(train, self.groups, self.form, bags).astype(np.float32)
 
     # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
@@ -211,9 +228,7 @@ class AutoRec(StoppedNetwork):
         rows, columns = self._sides(*self._pairs(users, items, times))
         return self._at(known(rows, len(self.hidden_) - 1), columns, self.hidden_, self.row_offsets_)
 
-    def _at(
-        self, rows: np.ndarray, columns: np.ndarray, hidden: np.ndarray, offsets: np.ndarray
-    ) -> np.ndarray:
+    def _at(self, rows: np.ndarray, columns: np.ndarray, hidden: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """Predict pairs of a row of `hidden` and `offsets` and a column's code."""
         columns = known(columns, len(self.column_offsets_) - 1)
         found = np.empty(len(rows), dtype=hidden.dtype)
@@ -255,7 +270,9 @@ class AutoRec(StoppedNetwork):
         ratings = ratings[asked]
         centring = RowCentring(self._centre, float(self.row_offsets_[-1]), self.centres_)
         offsets = centring.offsets(ratings)
-        hidden = self._network().hidden(self.weights_, centring.centred(ratings, offsets))
+        features = np.vstack([self.row_features_, np.zeros_like(self.row_features_[:1])])[asked]
+        beside = sparse.csr_array(features) if features.shape[1] else None
+        hidden = self._network().hidden(self.weights_, joined(centring.centred(ratings, offsets), beside))
         hidden[np.diff(ratings.indptr) == 0] = self.hidden_[-1]
         return self._at(place, columns, hidden, offsets)
 

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from lib.models.networks.network_model import Weights
+from lib.models.networks.side_features import joined
 from lib.models.networks.sparse_network import ColumnOutput, SparseInput, SparseRows, dropped
 
 ROWS = 8192
@@ -22,13 +23,16 @@ class Autoencoder:
     Parameters
     ----------
     n_columns : int
+    n_features : int
+        Inputs beside the columns, which are no targets.
     hidden_sizes : sequence of int
     activation : str
         Of `lib.models.networks.sparse_network.ACTIVATIONS`, of all hidden layers.
     """
 
-    def __init__(self, n_columns: int, hidden_sizes: Sequence[int], activation: str):
-        self.encoder = SparseInput("hidden", n_columns, hidden_sizes, [activation] * len(hidden_sizes))
+    def __init__(self, n_columns: int, n_features: int, hidden_sizes: Sequence[int], activation: str):
+        activations = [activation] * len(hidden_sizes)
+        self.encoder = SparseInput("hidden", n_columns + n_features, hidden_sizes, activations)
         self.output = ColumnOutput("output", n_columns, hidden_sizes[-1])
 
     def start(self, rng: np.random.Generator) -> Weights:
@@ -40,19 +44,28 @@ class Autoencoder:
         return self.encoder.last(weights, inputs, ROWS)
 
     def step(
-        self, weights: Weights, batch: sparse.csr_array, *, input_dropout: float, rng: np.random.Generator
+        self,
+        weights: Weights,
+        batch: sparse.csr_array,
+        features: sparse.csr_array | None = None,
+        *,
+        input_dropout: float,
+        rng: np.random.Generator,
     ) -> tuple[float, Weights]:
         r"""Return the sum of squared errors of the batch's entries, and the gradient of their mean by the weights.
 
         .. math:: \frac{1}{|B|} \sum_{(i,j) \in B} (\hat x_{ij} - x_{ij})^2
 
-        The target is every stored entry, of inputs that were dropped too.
+        The target is every stored entry, of inputs that were dropped too; `features` stand beside the inputs and are neither.
         """
-        rows = SparseRows(batch)
+        rows = asked = SparseRows(batch)
         inputs = dropped(batch.data, input_dropout, rng)
-        layers = self.encoder.forward(weights, rows, inputs)
+        if features is not None:
+            with_features = joined(sparse.csr_array((inputs, batch.indices, batch.indptr), batch.shape), features)
+            asked, inputs = SparseRows(with_features), with_features.data
+        layers = self.encoder.forward(weights, asked, inputs)
         errors = self.output.at(weights, rows, layers[-1]) - batch.data
         slopes = errors * errors.dtype.type(2 / max(len(errors), 1))
         gradients, slope = self.output.backward_at(weights, rows, layers[-1], slopes)
-        gradients |= self.encoder.backward(weights, rows, inputs, layers, slope)
+        gradients |= self.encoder.backward(weights, asked, inputs, layers, slope)
         return float(np.vdot(errors, errors)), gradients

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lib.data.interactions import Interactions
@@ -9,6 +11,7 @@ from lib.models.base import lookup
 from lib.models.card import Card
 from lib.models.networks.keras_network import KerasNetwork
 from lib.models.networks.network_model import Weights
+from lib.models.networks.side_features import side_features
 
 BLOCK_FLOATS = 2**18
 """Floats of the widest layer that are computed at a time: a megabyte, which stays in the cache."""
@@ -36,6 +39,9 @@ class NeuralMF(KerasNetwork):
         Width of the residual branch and of the first block.
     dropout : float
         Share of each dense layer's outputs, to the nearest 1/256, that is left out in training.
+    groups : sequence of str
+        Features of users and films (`lib.data.feature_groups`): an embedding is then the entity's own one plus a linear
+        function of its features.
     l2 : float
         Beside a mean over ratings, so that fewer ratings ask for a larger one.
     init_scale : float
@@ -50,7 +56,7 @@ class NeuralMF(KerasNetwork):
         As there; the objective is the mean squared error under dropout plus penalty, and validation predictions are
         clipped.
     weights_ : dict of str to ndarray of float32
-        By names such as ``user/embedding`` or ``block1/dense0/kernel``; ``mean`` is :math:`\mu`.
+        By names such as ``user/embedding`` (with its features' part) or ``block1/dense0/kernel``; ``mean`` is :math:`\mu`.
     mean_user_, mean_item_ : ndarray of float32, shape (n_factors,)
         Embeddings of unknown codes.
     """
@@ -72,6 +78,7 @@ class NeuralMF(KerasNetwork):
         *,
         n_factors: int = 64,
         hidden_size: int = 64,
+        groups: Sequence[str] = (),
         dropout: float = 0.2,
         learning_rate: float = 3e-3,
         batch_size: int = 4096,
@@ -91,9 +98,11 @@ class NeuralMF(KerasNetwork):
     def _network(self, train: Interactions):
         from lib.models.networks.neural_mf_network import NeuralMFNetwork
 
+        sides = (side_features(train, self.groups, side) for side in ("user", "item"))
         return NeuralMFNetwork(
             train.n_users,
             train.n_items,
+            features=[side.toarray().astype(np.float32) if side.shape[1] else None for side in sides],
             n_factors=self.n_factors,
             hidden_size=self.hidden_size,
             dropout=self.dropout,
@@ -149,9 +158,7 @@ class NeuralMF(KerasNetwork):
         return scores
 
 
-def pair_ratings(
-    weights: Weights, users: np.ndarray, items: np.ndarray, mean_user=0.0, mean_item=0.0
-) -> np.ndarray:
+def pair_ratings(weights: Weights, users: np.ndarray, items: np.ndarray, mean_user=0.0, mean_item=0.0) -> np.ndarray:
     """Compute the network in numpy from its weights, for pairs of codes, shape (n,), in float64.
 
     A code outside the tables has the embedding `mean_user` or `mean_item`, shape (n_factors,), and no bias.

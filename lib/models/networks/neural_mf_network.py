@@ -5,6 +5,8 @@ Importing this loads Keras; `lib.models.networks.neural_mf` waits with it until 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from keras import Model as KerasModel
 from keras import initializers, layers, ops, random, regularizers
@@ -23,6 +25,8 @@ class Entities(layers.Layer):
         Embeddings start uniform in plus or minus this, biases at zero.
     l2 : float
         Weight, in the loss, of the squared norms of the embeddings and of the biases.
+    features : ndarray of float32, shape (n_entities, n_features), or None
+        What an embedding has a linear function of beside the entity's own numbers.
     whole : bool
         Compute the parts of all entities and gather the batch's, instead of gathering embeddings and computing parts
         of those. Output and gradient are the same; the work is `n_entities` rows a step instead of a batch's.
@@ -38,6 +42,7 @@ class Entities(layers.Layer):
         whole: bool,
         seed: int,
         name: str,
+        features: np.ndarray | None = None,
     ):
         super().__init__(name=name)
 
@@ -48,15 +53,20 @@ class Entities(layers.Layer):
         start = initializers.RandomUniform(-init_scale, init_scale, seed=seed)
         self.embedding = weight((n_entities, n_factors), start, "embedding")
         self.bias = weight((n_entities,), "zeros", "bias")
-        self.whole, self.built = whole, True
+        self.features = None if features is None else ops.convert_to_tensor(features)
+        if features is not None:
+            self.of_features = weight((features.shape[1], n_factors), start, "features")
+        self.whole, self.built = whole or features is not None, True
+
+    def table(self):
+        """Embeddings of all entities."""
+        return self.embedding if self.features is None else self.embedding + ops.matmul(self.features, self.of_features)
 
     def call(self, codes, kernel):
         """Embeddings, parts of the first layer and biases of some entities, a row a code."""
-        embeddings = ops.take(self.embedding, codes, axis=0)
-        if self.whole:
-            parts = ops.take(ops.matmul(self.embedding, kernel), codes, axis=0)
-        else:
-            parts = ops.matmul(embeddings, kernel)
+        table = self.table()
+        embeddings = ops.take(table, codes, axis=0)
+        parts = ops.take(ops.matmul(table, kernel), codes, axis=0) if self.whole else ops.matmul(embeddings, kernel)
         return embeddings, parts, ops.take(self.bias, codes, axis=0)
 
 
@@ -81,13 +91,14 @@ class NeuralMFNetwork(KerasModel):
         mean: float,
         batch_size: int,
         seed: int,
+        features: Sequence[np.ndarray | None] = (None, None),
     ):
         super().__init__()
         seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
 
-        def entities(n_entities: int, name: str) -> Entities:
+        def entities(n_entities: int, name: str, known: np.ndarray | None) -> Entities:
             shared: dict = {"init_scale": init_scale, "l2": l2, "whole": n_entities <= 1.5 * batch_size}
-            return Entities(n_entities, n_factors, **shared, seed=next(seeds), name=name)
+            return Entities(n_entities, n_factors, **shared, seed=next(seeds), name=name, features=known)
 
         def dense(n_inputs: int, n_outputs: int, *, relu: bool = True, bias: bool = True) -> layers.Dense:
             start = initializers.GlorotUniform(seed=next(seeds))
@@ -96,14 +107,18 @@ class NeuralMFNetwork(KerasModel):
             layer.build((None, n_inputs))
             return layer
 
-        self.user, self.item = entities(n_users, "user"), entities(n_items, "item")
+        self.user, self.item = (
+            entities(n, name, known)
+            for n, name, known in zip((n_users, n_items), ("user", "item"), features, strict=True)
+        )
         self.residual = dense(2 * n_factors, hidden_size, relu=False, bias=False)
         sizes = [(hidden_size, hidden_size), (hidden_size, n_factors), (n_factors, n_factors)]
         self.blocks = [[dense(n_in, n_out), dense(n_out, n_out)] for n_in, n_out in sizes]
         self.output_layer = dense(2 * n_factors, 1, relu=False)
         self.dropout, self.seeds = dropout, random.SeedGenerator(next(seeds))
         self.mean = self.add_weight(shape=(), initializer=initializers.Constant(mean), name="mean")
-        self.constants = (dropout, l2, self.user.whole, self.item.whole)
+        told = tuple(None if known is None else known.tobytes() for known in features)
+        self.constants = (dropout, l2, self.user.whole, self.item.whole, told)
         self.n_factors, self.built = n_factors, True
 
     def call(self, pairs, training=False):
@@ -129,7 +144,7 @@ class NeuralMFNetwork(KerasModel):
         """Every array of the network under a name such as ``block1/dense0/kernel``."""
         found = {"mean": self.mean, "residual/kernel": self.residual.kernel}
         for side, table in (("user", self.user), ("item", self.item)):
-            found |= {f"{side}/embedding": table.embedding, f"{side}/bias": table.bias}
+            found |= {f"{side}/embedding": table.table(), f"{side}/bias": table.bias}
         named = {
             f"block{number}/dense{place}": layer
             for number, block in enumerate(self.blocks)

@@ -9,18 +9,19 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from lib.data.feature_groups import feature_groups
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
 from lib.models.card import Card
+from lib.models.continued import Continued
 from lib.models.early_stopping import EarlyStopping
 from lib.models.lists.item_weights import implicit_matrix
 from lib.models.networks.network_model import NetworkModel, Weights
+from lib.models.networks.side_features import joined, shares, side_features
 from lib.models.networks.softmax_loss import full_softmax, sampled_softmax
 from lib.models.networks.softmax_network import Adagrad, Network
 
 
-class Softmax(NetworkModel):
+class Softmax(Continued, NetworkModel):
     r"""A classifier over films: project C's softmax model.
 
     .. math:: \hat p(x) = \operatorname{softmax}(\psi(x) V^\top)
@@ -78,6 +79,7 @@ class Softmax(NetworkModel):
     )
 
     predicts_ratings = False
+    curves = "train_loss_", "validation_loss_"
 
     def __init__(
         self,
@@ -96,22 +98,21 @@ class Softmax(NetworkModel):
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()
+        self._course, self._trained_on = None, train
         with threadpool_limits(1, user_api="blas"):  # the dense layers are too small to share out
-            self._train(train, validation)
+            self._train(train, validation, self.n_epochs)
 
-    def _train(self, train: Interactions, validation: Interactions | None) -> None:
-        rng, active = np.random.default_rng(self.seed), np.flatnonzero(train.user_counts)
+    def _train(self, train: Interactions, validation: Interactions | None, epochs: int) -> None:
+        active = np.flatnonzero(train.user_counts)
         labels = shares(implicit_matrix(train))
-        features = self._features(train, labels)
+        features = side_features(train, self.groups, "user", labels)
         bags = joined(labels, features)
-        network = Network(
-            train.n_items,
-            bags.shape[1],
-            n_factors=self.n_factors,
-            hidden_sizes=self.hidden_sizes,
-            shared=self.shared,
-            rng=rng,
-        )
+        if self._course is None:
+            rng = np.random.default_rng(self.seed)
+            layers = {"n_factors": self.n_factors, "hidden_sizes": self.hidden_sizes, "shared": self.shared}
+            network = Network(train.n_items, bags.shape[1], **layers, rng=rng)
+            self._course = rng, network, Adagrad(network.weights, self.learning_rate)
+        rng, network, optimiser = self._course
         weights, loss = network.weights, self._loss(train.item_counts, rng)
 
         def step(users: np.ndarray) -> tuple[float, Weights]:
@@ -125,8 +126,7 @@ class Softmax(NetworkModel):
         if validation is not None and len(validation):
             error = partial(self._held_out_loss, network, bags, shares(implicit_matrix(validation)))
         stopping = EarlyStopping(self.learning_rate)
-        optimiser = Adagrad(weights, self.learning_rate)
-        sums = self._descend(optimiser, stopping, step, active, rng, epochs=self.n_epochs, error=error)
+        sums = self._descend(optimiser, stopping, step, active, rng, epochs=epochs, error=error)
         self.train_loss_, self.validation_loss_ = sums / len(active), np.array(stopping.errors)
         mean_bag = sparse.csr_array(labels[active].mean(axis=0)[None, :])
         cold = sparse.csr_array((train.user_counts == 0).astype(np.float64)[:, None])
@@ -163,29 +163,8 @@ class Softmax(NetworkModel):
             total += found.loss * len(batch)
         return total / len(users)
 
-    def _features(self, train: Interactions, bags: sparse.csr_array) -> sparse.csr_array:
-        """Bring the groups' features to users: their own, or the mean of their films'."""
-        found = [
-            group.matrix if group.side == "user" else bags @ group.matrix
-            for group in feature_groups(train, list(self.groups))
-        ]
-        return sparse.csr_array(sparse.hstack(found)) if found else sparse.csr_array((train.n_users, 0))
-
     def _of_users(self, codes: np.ndarray) -> np.ndarray:
         return lookup(self.user_embeddings_, codes, self.mean_user_)
 
     def _of_items(self, codes: np.ndarray) -> np.ndarray:
         return lookup(self.item_embeddings_, codes, self.mean_item_)
-
-
-def shares(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Return the matrix with each row divided by its sum; an empty row stays empty."""
-    sums = np.asarray(matrix.sum(axis=1)).ravel()
-    found = matrix.copy()
-    found.data = found.data / np.repeat(sums, np.diff(matrix.indptr))
-    return found
-
-
-def joined(bags: sparse.csr_array, features: sparse.csr_array) -> sparse.csr_array:
-    """Put features beside bags."""
-    return sparse.csr_array(sparse.hstack([bags, features])) if features.shape[1] else bags

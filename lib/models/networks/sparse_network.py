@@ -100,9 +100,7 @@ class DenseLayers:
             outputs.append(activation.apply(sums))
         return outputs
 
-    def backward(
-        self, weights: Weights, outputs: list[np.ndarray], slope: np.ndarray
-    ) -> tuple[Weights, np.ndarray]:
+    def backward(self, weights: Weights, outputs: list[np.ndarray], slope: np.ndarray) -> tuple[Weights, np.ndarray]:
         """Return a loss's gradients by the weights, and by the inputs, given that by the last output."""
         gradients: Weights = {}
         for n in reversed(range(len(self.names))):

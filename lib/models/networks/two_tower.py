@@ -126,9 +126,7 @@ class TwoTower(KerasNetwork):
                 seed=seed,
                 name=name,
             )
-            for (name, n_entities, features, feature_size, hidden_size), seed in zip(
-                sides, seeds, strict=True
-            )
+            for (name, n_entities, features, feature_size, hidden_size), seed in zip(sides, seeds, strict=True)
         ]
 
     def _targets(self, train: Interactions) -> np.ndarray:

@@ -133,9 +133,7 @@ class Engine:
         for step in self.steps(projections=projections, sums=sums):
             step()
 
-    def steps(
-        self, *, projections: bool = True, sums: np.ndarray | None = None
-    ) -> Iterator[Callable[[], None]]:
+    def steps(self, *, projections: bool = True, sums: np.ndarray | None = None) -> Iterator[Callable[[], None]]:
         """Yield the updates of one sweep."""
         yield partial(self.users.update_bias, self.items, sums)
         yield partial(self.items.update_bias, self.users)

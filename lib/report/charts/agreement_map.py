@@ -110,9 +110,7 @@ def pairs_of(square: pd.DataFrame, name: str) -> pd.DataFrame:
     """Turn a symmetric models x models table into a row a pair: ``model_a``, ``model_b`` and the value as `name`."""
     first, second = np.triu_indices(len(square), 1)
     names = square.index.to_numpy()
-    return pd.DataFrame(
-        {"model_a": names[first], "model_b": names[second], name: square.to_numpy()[first, second]}
-    )
+    return pd.DataFrame({"model_a": names[first], "model_b": names[second], name: square.to_numpy()[first, second]})
 
 
 def _correlations(columns: np.ndarray, models: list[str]) -> pd.DataFrame:

@@ -48,17 +48,14 @@ def apart_figure(
         return note_figure(why_not)
     names = found.table["model"].tolist()
     bars = [
-        ", ".join(str(place) for place, group in enumerate(found.groups, start=1) if name in group)
-        for name in names
+        ", ".join(str(place) for place, group in enumerate(found.groups, start=1) if name in group) for name in names
     ]
     numbers = found.table.assign(label=found.table["model"].map(labels), groups=bars)
     most = max(most, names.index(always) + 1 if always else 0)
     return difference_figure(found.first(most), labels, xlabel, families), numbers
 
 
-def difference_figure(
-    found: Standing, labels: Mapping[str, str], xlabel: str, families: Mapping[str, str]
-) -> Figure:
+def difference_figure(found: Standing, labels: Mapping[str, str], xlabel: str, families: Mapping[str, str]) -> Figure:
     """Draw models best first, their value with its interval, and a bar beside each group of equals."""
     table = found.table
     rows = {name: place for place, name in enumerate(table["model"])}

@@ -13,9 +13,7 @@ from lib.report.charts.apart_figure import note_figure
 from lib.report.figures import PALETTE
 
 
-def segment_figure(
-    cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping[str, str], xlabel: str
-) -> Figure:
+def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping[str, str], xlabel: str) -> Figure:
     """Draw every model's value in every context, with the winner's name beside the row.
 
     `cells` have ``context``, ``model`` and ``shown``, the value drawn, such as a difference from a reference model; `xlabel` says
@@ -29,9 +27,7 @@ def segment_figure(
     figure, axis = plt.subplots(figsize=(7.2, 0.23 * len(places) + 0.9))
     inside = cells[cells["context"].isin(list(places))]
     rows = inside["context"].map(places)
-    axis.plot(
-        inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model"
-    )
+    axis.plot(inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model")
     winner: dict[str, Any] = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
     choice: dict[str, Any] = {
         "markerfacecolor": "none",

@@ -80,7 +80,7 @@ def neighbour_popularity(neighbours: np.ndarray, counts: np.ndarray) -> float:
     return float(counts[neighbours[neighbours >= 0]].mean())
 
 
-def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: str = "cosine") -> np.ndarray:
+def film_neighbours(embeddings: np.ndarray, films: np.ndarray, k: int, *, kind: str | float = "cosine") -> np.ndarray:
     """Return the k nearest of some films among themselves, shape (n, k), as codes."""
     among = np.isin(np.arange(len(embeddings)), films)
     return nearest(embeddings[films], embeddings, k, kind=kind, itself=films, among=among)[0]

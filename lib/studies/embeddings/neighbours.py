@@ -1,4 +1,4 @@
-"""The films nearest to a query in an embedding, by dot product or by cosine."""
+"""The films nearest to a query in an embedding: by dot product, by cosine, or by what lies between them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ BLOCK_CELLS = 20_000_000
 """Largest array of similarities (160 MB) that is formed at a time."""
 
 
-def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str = "cosine") -> np.ndarray:
+def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str | float = "cosine") -> np.ndarray:
     r"""Compare queries, embeddings of films or of users, with films: shape (n_queries, n_items).
 
     .. math:: s_{\text{dot}}(x, y) = \langle x, y \rangle, \qquad
-        s_{\text{cosine}}(x, y) = \frac{\langle x, y \rangle}{|x|\,|y|}
+        s_{\text{cosine}}(x, y) = \frac{\langle x, y \rangle}{|x|\,|y|}, \qquad
+        s_p(x, y) = s_{\text{cosine}}(x, y)\,|y|^p
 
-    A vector of length zero has cosine 0 with everything.
+    A number as `kind` is p, the power of a film's length that counts: 0 for the cosine, 1 for the order of the dot product.
+    A vector of length zero has cosine 0 with everything. ValueError: another word, or a number outside 0 to 1.
     """
-    if kind == "cosine":
-        queries, embeddings = unit_rows(queries), unit_rows(embeddings)
-    return queries @ embeddings.T
+    if kind == "dot":
+        return queries @ embeddings.T
+    power = 0.0 if kind == "cosine" else kind
+    if isinstance(power, str) or not 0 <= power <= 1:
+        raise ValueError(f"a similarity is 'dot', 'cosine' or a power from 0 to 1; got {kind!r}")
+    lengths = np.linalg.norm(embeddings, axis=1) ** power if power else 1.0
+    return unit_rows(queries) @ unit_rows(embeddings).T * lengths
 
 
 def nearest(
@@ -30,7 +36,7 @@ def nearest(
     embeddings: np.ndarray,
     k: int,
     *,
-    kind: str = "cosine",
+    kind: str | float = "cosine",
     itself: np.ndarray | None = None,
     among: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:

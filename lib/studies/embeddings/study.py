@@ -49,8 +49,8 @@ def variant_fit(
     return Fit(model, {**parameters, **changes}, seed=seed, measure=measure, stopping=stopping, labels=labels)
 
 
-def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> TopK:
-    """Recommend k unseen films to each user by dot product (as the model scores) or by cosine of the embeddings.
+def recommended(model: Recommender, train: Interactions, k: int, kind: str | float) -> TopK:
+    """Recommend k unseen films to each user by dot product (as the model scores) or another of the `similarities`.
 
     Films without a training rating, whose embeddings are arbitrary, are never recommended.
     """
@@ -64,11 +64,13 @@ def recommended(model: Recommender, train: Interactions, k: int, kind: str) -> T
     return TopK(users.astype(np.int32), items.astype(np.int32), top.scores, train.n_items)
 
 
-def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) -> dict[str, float]:
+def embeddings(
+    fitted: Fitted, *, k: int, least_ratings: int, threshold: float, similarity: str | float = "cosine"
+) -> dict[str, float]:
     """Measure predictions, lists, norms, neighbours and structure.
 
     Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
-    rating of `threshold` or more is relevant. Errors are unclipped mean squares as project C has them, and the clipped
+    rating of `threshold` or more is relevant; folding is that of neighbours by `similarity`. Errors are unclipped mean squares as project C has them, and the clipped
     ``test_rmse``, all NaN for a model that predicts no ratings. What ends in a similarity is measured by it.
     """
     model, train, test = fitted.model, fitted.train, fitted.test
@@ -82,11 +84,11 @@ def embeddings(fitted: Fitted, *, k: int, least_ratings: int, threshold: float) 
         metrics = evaluate_ranking(top, test, threshold=threshold).metrics()
         found |= {f"{metric}_{kind}": metrics[f"{metric}@{k}"] for metric in ("ndcg", "coverage")}
         found[f"popularity_{kind}"] = measures.neighbour_popularity(top.items, train.item_counts)
-    return found | embedding_measures(model.item_embeddings_, train, k, least_ratings)
+    return found | embedding_measures(model.item_embeddings_, train, k, least_ratings, similarity)
 
 
 def embedding_measures(
-    embeddings: np.ndarray, train: Interactions, k: int, least_ratings: int
+    embeddings: np.ndarray, train: Interactions, k: int, least_ratings: int, similarity: str | float = "cosine"
 ) -> dict[str, float]:
     """Measure film embeddings by themselves: norms, neighbours, structure, folding."""
     films, genres, names = looked_at(train, least_ratings)
@@ -97,12 +99,12 @@ def embedding_measures(
         "effective_rank": measures.effective_rank(embeddings[films]),
         "silhouette": measures.silhouette(embeddings[films], main),
     }
-    for kind in SIMILARITIES:
+    for kind in dict.fromkeys((*SIMILARITIES, similarity)):
         near = measures.film_neighbours(embeddings, films, k, kind=kind)
         measured = neighbour_measures(near, films, genres, train)
         for name in ("genre_agreement", "neighbour_popularity"):
             found[f"{name}_{kind}"] = measured.pop(name)
-        found |= measured if kind == "cosine" else {}
+        found |= measured if kind == similarity else {}
     return found
 
 

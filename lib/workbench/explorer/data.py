@@ -37,9 +37,7 @@ class Explorer:
         ratings = rating_table(runs, split)
         lists = list_table(runs, split, k, fold=next(iter(ratings.attrs["folds"].values()), None))
         if lists.empty:
-            raise ValueError(
-                f"no model has lists on {split}; make them with: python run_notebooks.py --only one_table"
-            )
+            raise ValueError(f"no model has lists on {split}; make them with: python run_notebooks.py --only one_table")
         self.split, self.train, self.test, self.threshold = split, split.train, split.test, float(threshold)
         self.models = list(dict.fromkeys(lists["model"]))
         users, items = self.train.user_codes(lists["user"]), self.train.item_codes(lists["item"])

@@ -64,9 +64,7 @@ def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
         said = zip(near["title"], opinions(explorer, near), strict=True)
         (film,) = explorer.titled(explorer.marked(user, [item]))
         nearest = "; ".join(f"{title} ({opinion})" for title, opinion in said)
-        rows.append(
-            (film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none")
-        )
+        rows.append((film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none"))
     return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
 
 
@@ -113,10 +111,7 @@ def payload(
 
 def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
     def said(films: pd.DataFrame) -> list[list]:
-        return [
-            [number(item), words]
-            for item, words in zip(films["item"], opinions(explorer, films), strict=True)
-        ]
+        return [[number(item), words] for item, words in zip(films["item"], opinions(explorer, films), strict=True)]
 
     def listed(name: str) -> list[int]:
         return [number(item) for item in explorer.top(user, name)["item"]] if name in explorer.models else []
@@ -145,12 +140,9 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
         "marks": marks,
         "why": reasons,
         "held": said(shown),
-        "predicted": [
-            np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told
-        ],
+        "predicted": [np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told],
         "rmse": [
-            round(rmse(held["rating"].to_numpy(), held[name].to_numpy()), 2) if there else None
-            for name, there in told
+            round(rmse(held["rating"].to_numpy(), held[name].to_numpy()), 2) if there else None for name, there in told
         ],
     }
 

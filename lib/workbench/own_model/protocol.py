@@ -181,9 +181,7 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rows(
-    metrics: pd.DataFrame, known: Mapping[str, Mapping], key: str, split: Split, k: int
-) -> pd.DataFrame:
+def _rows(metrics: pd.DataFrame, known: Mapping[str, Mapping], key: str, split: Split, k: int) -> pd.DataFrame:
     """Lay out the metrics of one split in the columns of `table_with`."""
     rows = metrics[(metrics["split"] == split.name) & (metrics["fold"].fillna("") == split.fold)]
     names = [name for name in known if name in set(rows["model"])]

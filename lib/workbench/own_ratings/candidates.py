@@ -73,9 +73,7 @@ def candidates(
 def excess(most: Mapping[str, int], data: Interactions) -> str:
     """Say in what data are larger than a card allows, ``"50 items, more than 49"``; nothing where they are not."""
     sizes = {"ratings": len(data), "items": data.n_items, "cells": data.n_users * data.n_items}
-    over = (
-        f"{sizes[what]:,} {what}, more than {limit:,}" for what, limit in most.items() if sizes[what] > limit
-    )
+    over = (f"{sizes[what]:,} {what}, more than {limit:,}" for what, limit in most.items() if sizes[what] > limit)
     return next(over, "")
 
 

@@ -76,9 +76,7 @@ def _finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix:
     value = str(column[row].as_py())
     what = f"{value[:40]!r} is not a finite number" if value else "is empty"
     many = f"; so it is on {more:,} more" if more else ""
-    raise source.wrong(
-        row, f"the {role} {what}{many}", "Write decimals with a point" if "," in value else fix
-    )
+    raise source.wrong(row, f"the {role} {what}{many}", "Write decimals with a point" if "," in value else fix)
 
 
 def _seconds(values: np.ndarray) -> tuple[np.ndarray, str]:
@@ -100,9 +98,7 @@ def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: 
     outside = (ratings < low) | (ratings > high)
     if outside.any():
         row, ends = int(np.argmax(outside)), (min(low, ratings.min()), max(high, ratings.max()))
-        what = (
-            f"the rating {ratings[row]:g} lies off the scale {low:g} to {high:g}; {int(outside.sum()):,} do"
-        )
+        what = f"the rating {ratings[row]:g} lies off the scale {low:g} to {high:g}; {int(outside.sum()):,} do"
         raise source.wrong(row, what, "Mend them, or give the right scale: --scale {:g},{:g}".format(*ends))
     return low, high
 

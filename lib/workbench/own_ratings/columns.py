@@ -48,9 +48,7 @@ def _is_number(text: str) -> bool:
     return text.strip().lower() not in ("nan", "inf", "infinity")
 
 
-def assign(
-    path: Path, found: Sequence[str], given: Mapping[str, str] | None, *, header: bool
-) -> dict[str, int]:
+def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *, header: bool) -> dict[str, int]:
     """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
     `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's

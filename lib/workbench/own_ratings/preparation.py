@@ -99,8 +99,7 @@ def prepare(
         "single_valued": bool(frame["rating"].min() == frame["rating"].max()),
         "has_ratings": "rating" in how["columns"],
         "has_timestamps": bool(frame["timestamp"].min() < frame["timestamp"].max()),
-        "counts": {"rows": n_rows, "ratings": len(frame)}
-        | {f"{kind}s": len(ids) for kind, ids in rated.items()},
+        "counts": {"rows": n_rows, "ratings": len(frame)} | {f"{kind}s": len(ids) for kind, ids in rated.items()},
         "tables": {kind: {"file": tables[kind].name, "columns": list(table)} for kind, table in side.items()},
         **how,
     }
@@ -128,9 +127,7 @@ def _summary(meta: Mapping, notes: list[str]) -> str:
     """Say in one line what was read, and how."""
     counts, (low, high) = meta["counts"], meta["scale"]
     what = "ratings" if meta["has_ratings"] else "pairs"
-    words = [
-        f"{meta['title']}: {counts['ratings']:,} {what}, {counts['users']:,} users, {counts['items']:,} items"
-    ]
+    words = [f"{meta['title']}: {counts['ratings']:,} {what}, {counts['users']:,} users, {counts['items']:,} items"]
     if not meta["has_ratings"]:
         words.append("no column of ratings, so each pair counts as 1")
     elif meta["single_valued"]:
@@ -155,9 +152,7 @@ def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFram
     found["timestamp"] = np.zeros(n, dtype=np.int64)
     if "timestamp" in read:
         found["timestamp"], words = timestamps_of(read["timestamp"], source)
-    names = (
-        source.names if source.header else [f"column {place}" for place in range(1, len(source.names) + 1)]
-    )
+    names = source.names if source.header else [f"column {place}" for place in range(1, len(source.names) + 1)]
     used = {role: names[places[role]] for role in ROLES if role in places}
     how = {"columns": used, "header": source.header, "separator": source.separator, "timestamps": words}
     return pd.DataFrame(found), how, source

@@ -36,9 +36,7 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
         left_out.append((main.name, why))
         main = make_split(data, "random_80_20", seed=seed)
     if len(main.test) < LEAST:
-        raise ValueError(
-            f"{len(data.interactions):,} ratings are too few: a fifth of them must be at least {LEAST}"
-        )
+        raise ValueError(f"{len(data.interactions):,} ratings are too few: a fifth of them must be at least {LEAST}")
     splits = {main.name: main}
     if by_time:
         try:
@@ -93,7 +91,7 @@ def fit_all(
     split, why one failed or what was done otherwise so that it did not.
     """
     known = found.contenders
-    options |= {"once": [name for name in once if name in known], "once_on": list(splits)[:1]}
+    options["only_on"] = {name: list(splits)[:1] for name in once if name in known}
     changes = {name: change for name, change in (changes or {}).items() if name in known}
     wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.

@@ -113,9 +113,7 @@ class Table:
         if len(set(names)) < len(names):
             what = f"two columns have one name: {', '.join(names)}"
             raise problem(self.path, what, "Rename one of them", place="line 1")
-        return pd.DataFrame(
-            {name: column.to_pandas() for name, column in zip(names, self.columns, strict=True)}
-        )
+        return pd.DataFrame({name: column.to_pandas() for name, column in zip(names, self.columns, strict=True)})
 
 
 def open_table(path: Path, *, header: bool | None = None) -> Table:

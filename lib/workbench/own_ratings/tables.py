@@ -67,9 +67,7 @@ def feature_table(ratings: Interactions) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[["table", "column", "use"]]
 
 
-def user_lists(
-    lists: pd.DataFrame, split: Split, n: int, threshold: float, labels: Mapping[str, str]
-) -> pd.DataFrame:
+def user_lists(lists: pd.DataFrame, split: Split, n: int, threshold: float, labels: Mapping[str, str]) -> pd.DataFrame:
     """Put every model's list for n test users, from a quiet one to an active one, under each other.
 
     `lists` are of `lib.report.stored_tables.list_table`; a test rating of `threshold` or more is a hit. A row has
@@ -106,9 +104,7 @@ def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) 
     return pd.DataFrame(rows, columns=["what", "reason"])
 
 
-def by_user(
-    evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int
-) -> dict[str, dict[str, PerUser]]:
+def by_user(evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int) -> dict[str, dict[str, PerUser]]:
     """Return every model's RMSE and nDCG user by user on a split, by metric; only of two models and users or more."""
     there = {name: one for (name, split), one in evaluations.items() if split == key}
     errors = {name: one.errors.per_user("rmse") for name, one in there.items() if one.errors is not None}

@@ -64,9 +64,7 @@ class TestNeighbourQuality:
         genres[2] = False
         films = np.array([0, 2, 3, 4, 5, 7, 8, 9, 10])
         pairs = [(a, b) for a in films for b in films if a != b]
-        wanted = np.mean(
-            [measures.genre_agreement(np.array([[b]]), np.array([a]), genres)[0] for a, b in pairs]
-        )
+        wanted = np.mean([measures.genre_agreement(np.array([[b]]), np.array([a]), genres)[0] for a, b in pairs])
         assert measures.chance_agreement(films, genres) == pytest.approx(wanted)
 
     def test_neighbours_of_films_are_among_them(self, rng):
@@ -76,9 +74,7 @@ class TestNeighbourQuality:
             assert set(row.tolist()) == set(films.tolist()) - {film}
 
     def test_popularity_of_lists_skips_empty_places(self):
-        assert measures.neighbour_popularity(
-            np.array([[0, 1], [2, -1]]), np.array([1, 2, 6])
-        ) == pytest.approx(3.0)
+        assert measures.neighbour_popularity(np.array([[0, 1], [2, -1]]), np.array([1, 2, 6])) == pytest.approx(3.0)
 
 
 class TestFolding:

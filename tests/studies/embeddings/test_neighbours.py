@@ -17,6 +17,14 @@ def test_similarities_by_hand():
     queries, films = np.array([[3.0, 4.0]]), np.array([[1.0, 0.0], [6.0, 8.0], [0.0, 0.0]])
     np.testing.assert_allclose(similarities(queries, films, "dot"), [[3.0, 50.0, 0.0]])
     np.testing.assert_allclose(similarities(queries, films, "cosine"), [[0.6, 1.0, 0.0]])
+    np.testing.assert_allclose(similarities(queries, films, 0.0), similarities(queries, films, "cosine"))
+    by_half = [[0.6 * np.linalg.norm(films[0]) ** 0.5, np.linalg.norm(films[1]) ** 0.5, 0.0]]
+    np.testing.assert_allclose(similarities(queries, films, 0.5), by_half)
+    length = np.linalg.norm(queries)
+    np.testing.assert_allclose(length * similarities(queries, films, 1.0), similarities(queries, films, "dot"))
+    for wrong in ("cosines", -0.1, 1.5):
+        with pytest.raises(ValueError, match="'dot', 'cosine' or a power"):
+            similarities(queries, films, wrong)
 
 
 @pytest.mark.parametrize("kind", ["dot", "cosine"])

@@ -40,11 +40,7 @@ def test_a_variant_is_measured_as_its_model_answers(split):
         if model.predicts_ratings:
             raw = model.predict(split.test.users, split.test.items)
             assert found["test_mse"] == rmse(split.test.ratings, raw) ** 2
-            assert (
-                found["test_rmse"]
-                == rmse(split.test.ratings, split.test.scale.clip(raw))
-                < found["test_mse"] ** 0.5
-            )
+            assert found["test_rmse"] == rmse(split.test.ratings, split.test.scale.clip(raw)) < found["test_mse"] ** 0.5
         else:
             assert found["test_rmse"] is None
 

@@ -52,9 +52,7 @@ def run_of(split, lists, predictions, contenders):
         run="by_hand",
         facts={"contenders": contenders},
         top_k=pd.concat(
-            pd.DataFrame({"user": "ann", "rank": range(1, len(items) + 1), "item": items}).assign(
-                model=model, **where
-            )
+            pd.DataFrame({"user": "ann", "rank": range(1, len(items) + 1), "item": items}).assign(model=model, **where)
             for model, items in lists.items()
         ),
         predictions=pd.concat(held.assign(model=m, prediction=of, **where) for m, of in predictions.items()),

@@ -8,9 +8,7 @@ from lib.workbench.explorer.page import sample_films, sample_users
 
 def space_of(vectors, among=None, **options):
     vectors = np.asarray(vectors, dtype=float)
-    return FilmSpace(
-        "S", vectors, np.ones(len(vectors), bool) if among is None else np.array(among), **options
-    )
+    return FilmSpace("S", vectors, np.ones(len(vectors), bool) if among is None else np.array(among), **options)
 
 
 def test_near_films_are_by_cosine():

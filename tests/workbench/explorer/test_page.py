@@ -68,9 +68,7 @@ def test_it_is_plain_json_and_published_under_the_reports_type(data, shown):
 
 def test_the_report_holds_it_as_data_that_no_title_can_leave(data, tmp_path):
     bundle = {EXPLORER_MIME: json.loads(json.dumps(data)), "text/plain": "[explorer]"}
-    Notebook().markdown("# Page\n\nWords.").code("show()", shown_output(bundle)).write(
-        tmp_path / "runs" / "page"
-    )
+    Notebook().markdown("# Page\n\nWords.").code("show()", shown_output(bundle)).write(tmp_path / "runs" / "page")
     build(make_plan(tmp_path, run("page")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     page = (tmp_path / "reports" / "page.html").read_text(encoding="utf-8")
     assert "<script>alert" not in page and "[explorer]" not in page

@@ -28,9 +28,7 @@ def taste(n_users: int, n_items: int, n: int, seed: int) -> tuple[np.ndarray, np
     order = rng.permutation(n)
     users, items = users[order], items[order]
     left, right = rng.normal(size=(n_users, 3)), rng.normal(size=(n_items, 3))
-    liking = (
-        (left[users] * right[items]).sum(1) + 0.5 * rng.normal(size=n_items)[items] + 0.4 * rng.normal(size=n)
-    )
+    liking = (left[users] * right[items]).sum(1) + 0.5 * rng.normal(size=n_items)[items] + 0.4 * rng.normal(size=n)
     return users, items, 1 / (1 + np.exp(-liking))
 
 
@@ -43,9 +41,7 @@ def half_stars(folder: Path, *, n_users: int = 60, n_items: int = 50, n: int = 1
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(["userId", "movieId", "rating", "timestamp"])
-        out.writerows(
-            zip((users + 1).tolist(), (items + 101).tolist(), ratings.tolist(), times.tolist(), strict=True)
-        )
+        out.writerows(zip((users + 1).tolist(), (items + 101).tolist(), ratings.tolist(), times.tolist(), strict=True))
     return path
 
 
@@ -88,9 +84,7 @@ def plays(folder: Path, *, n_users: int = 60, n_items: int = 50, n: int = 1200, 
     """Write who listened to what, ``::`` between, every value 1, no times."""
     users, items, _ = taste(n_users, n_items, n, seed)
     path = folder / "plays.dat"
-    path.write_text(
-        "".join(f"{u + 1}::{i + 1}::1\n" for u, i in zip(users, items, strict=True)), encoding="utf-8"
-    )
+    path.write_text("".join(f"{u + 1}::{i + 1}::1\n" for u, i in zip(users, items, strict=True)), encoding="utf-8")
     return path
 
 

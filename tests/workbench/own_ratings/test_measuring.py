@@ -128,9 +128,7 @@ def test_predictions_come_back_in_the_file_s_units_and_a_failure_is_told(shapes)
     found = candidates(starred(split).train, only=["item_mean", "svd", "bias"])
     choices = choose(found, starred(split), n_trials=1, k=5, threshold=4.0, seed=0)
     fits, remarks = fit_all(found, choices, splits, k=5, changes={"svd": {"n_factors": -1}})
-    assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [
-        ("svd", "per_user_80_20")
-    ]
+    assert [f["contender"] for f in fits] == ["item_mean", "bias"] and list(remarks) == [("svd", "per_user_80_20")]
     direct = fit_model("item_mean", split.train).predict(split.test.users, split.test.items)
     assert fits[0]["predictions"] == pytest.approx(split.test.scale.clip(direct), abs=1e-3)
     shown = skipped_table(found, left_out, remarks)

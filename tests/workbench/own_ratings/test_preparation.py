@@ -35,9 +35,7 @@ def got(tmp_path):
 
 
 def rows(data):
-    return [
-        tuple(row) for row in data.interactions.frame()[["user", "item", "rating"]].itertuples(index=False)
-    ]
+    return [tuple(row) for row in data.interactions.frame()[["user", "item", "rating"]].itertuples(index=False)]
 
 
 # -- what is read --------------------------------------------------------------------------------------------------
@@ -180,19 +178,13 @@ def test_bad_files_stop_with_line_and_fix(write, tmp_path, content, options, exp
 
 def test_a_missing_file_names_the_near_miss(write, tmp_path):
     write(GOOD, "ratings.csv")
-    with pytest.raises(
-        InvalidRatingsFile, match=r"raitngs.csv: there is no such file. Did you mean ratings.csv\?"
-    ):
+    with pytest.raises(InvalidRatingsFile, match=r"raitngs.csv: there is no such file. Did you mean ratings.csv\?"):
         prepare(tmp_path / "raitngs.csv", folder=tmp_path / "out")
 
 
 def test_parquet_counts_rows(tmp_path):
-    pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, np.nan]}).to_parquet(
-        tmp_path / "r.parquet"
-    )
-    with pytest.raises(
-        InvalidRatingsFile, match=r"r.parquet, row 2: the rating 'nan' is not a finite number"
-    ):
+    pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, np.nan]}).to_parquet(tmp_path / "r.parquet")
+    with pytest.raises(InvalidRatingsFile, match=r"r.parquet, row 2: the rating 'nan' is not a finite number"):
         prepare(tmp_path / "r.parquet", folder=tmp_path / "out")
 
 

@@ -51,8 +51,6 @@ def test_the_page_says_how_the_file_was_read_and_what_did_not_run(built):
 
 def test_errors_are_in_the_file_s_units(built):
     metrics = json.loads((built / "runs" / "own_ratings" / "metrics.json").read_text())
-    rmse = {
-        m["model"]: m["value"] for m in metrics if m["metric"] == "rmse" and m["split"] == "per_user_80_20"
-    }
+    rmse = {m["model"]: m["value"] for m in metrics if m["metric"] == "rmse" and m["split"] == "per_user_80_20"}
     assert set(rmse) == {"item_mean", "bias", "side_information_als_features_implicit"}
     assert all(5 < value < 50 for value in rmse.values())  # on 1 to 5 they would be near 1

@@ -31,9 +31,7 @@ def test_columns_of_items_become_groups_that_models_know():
 
 
 def test_columns_of_users_take_the_places_there_are():
-    table = pd.DataFrame(
-        {"country": ["FI", "PT"], "age": [20.0, 30.0], "club": ["a", "b"], "team": ["c", "d"]}
-    )
+    table = pd.DataFrame({"country": ["FI", "PT"], "age": [20.0, 30.0], "club": ["a", "b"], "team": ["c", "d"]})
     found, uses = grouped_columns(table, "user")
     assert found["age"].tolist() == [20.0, 30.0]
     assert found["gender"].tolist() == ["country: FI", "country: PT"]

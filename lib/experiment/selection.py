@@ -1,0 +1,68 @@
+"""What was chosen on what: a row for each published model and split, so that a test can hold it against the test ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lib.data.interactions import Interactions
+from lib.data.splits import Split
+from lib.experiment.key import fingerprint
+from lib.experiment.search_result import Search
+
+SELECTION = (
+    "run", "dataset", "split", "fold", "seed", "model", "on_dataset", "on_split", "on_fold", "on_seed",
+    "users", "trials", "seconds", "share", "rows",
+)  # fmt: skip
+"""Columns of selection.csv: what is measured, where and on which share of the users it was chosen, and ``rows`` (`rows_digest`)."""
+
+
+class Place(NamedTuple):
+    """A split of a data set, in whose training ratings something was chosen."""
+
+    dataset: str
+    split: str
+    fold: str = ""
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, dataset: str, split: Split) -> Place:
+        """Return the place that a split is."""
+        return cls(dataset, split.name, split.fold, split.seed)
+
+    def __str__(self) -> str:
+        fold = f", fold {self.fold}" if self.fold else ""
+        return f"{self.dataset}, {self.split}{fold}" + (f", seed {self.seed}" if self.seed is not None else "")
+
+
+def selection_row(
+    model: str,
+    used: Place,
+    on: Place,
+    found: Search | None = None,
+    space: Mapping[str, Any] | None = None,
+    **told: Any,
+) -> dict[str, Any]:
+    """Tell for which split a model was chosen, and `on` which, by a search or by what is `told` of it.
+
+    ``trials``, ``seconds`` and ``share`` (of the space, which the trials span) are None, and ``rows`` is empty, where nothing
+    tells them.
+    """
+    row: dict[str, Any] = {**dict(zip(SELECTION[1:5], used, strict=True)), "model": model}
+    row |= dict(zip(SELECTION[6:10], on, strict=True))
+    row |= {"users": 1.0, "trials": None, "seconds": None, "share": None, "rows": ""}
+    if found is not None:
+        row |= {"trials": len(found.trials), "seconds": float(found.trials["seconds"].sum())}
+        row |= {"share": found.share(space) if space else None}
+    return {**row, **told}
+
+
+def rows_digest(*parts: Interactions) -> str:
+    """Return 24 hexadecimal digits of which user rated which film, by raw id, in any order and however they are parted."""
+    ids = [(p.user_ids.astype(str)[p.users], p.item_ids.astype(str)[p.items]) for p in parts]
+    users, items = (np.concatenate(side) for side in zip(*ids, strict=True))
+    order = np.lexsort((items, users))
+    pairs = list(dict.fromkeys(zip(users[order].tolist(), items[order].tolist(), strict=True)))
+    return fingerprint([list(side) for side in zip(*pairs, strict=True)])
