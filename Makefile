@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 CUTOFF ?= $(shell date -u -d '14 days ago' +%F 2>/dev/null || date -u -v-14d +%F)
 
 .DEFAULT_GOAL := help
-.PHONY: help install report publish test contract lab lint format bench lock clean
+.PHONY: help install report publish test faults contract lab lint format bench lock clean
 
 help:                ## List the targets
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */: /'
@@ -51,6 +51,9 @@ publish: $(READY)    ## Check that the rendered report may be published, and bri
 test: $(READY)       ## Run every test
 	$(BIN)/python -m pytest -n logical --dist loadfile -m "not end_to_end" $(ARGS) || [ $$? -eq 5 ]
 	$(BIN)/python -m pytest -m end_to_end $(ARGS) || [ $$? -eq 5 ]
+
+faults: $(READY)     ## Put in every fault of tests/faults (minutes), and count what each kind comes to in reports/data/faults.csv
+	$(BIN)/python -m tests.faults $(ARGS)
 
 contract: $(READY)   ## Run the tests that every model must pass on MODEL=my_module:MyModel
 	@test -n "$(MODEL)" || { echo "Name your class: make contract MODEL=my_module:MyModel"; exit 2; }

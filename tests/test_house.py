@@ -79,5 +79,5 @@ def test_no_module_imports_itself_through_others():
 
 def test_tests_lie_in_the_rooms_too():
     folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
-    assert set(ROOMS) | {"notebooks", "end_to_end"} == folders
+    assert set(ROOMS) | {"notebooks", "end_to_end", "faults"} == folders
     assert {path.name for path in (ROOT / "tests").glob("test_*.py")} == {"test_house.py", "test_doctests.py"}

@@ -18,12 +18,8 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     r"""Summarise what was measured on one data set under one protocol.
 
     A model's random starts on a fold are averaged first, then its folds. With :math:`n > 1` folds of mean errors
-    :math:`e_1, \dots, e_n` the interval is
-
-    .. math:: \bar e \pm t_{0.975,\,n-1}\, s / \sqrt{n},
-
-    which takes the folds as independent. With one fold it is the mean of the intervals that the records carry, over
-    users; NaN where they carry none.
+    :math:`e_1, \dots, e_n` the interval is :math:`\bar e \pm t_{0.975,\,n-1}\, s / \sqrt{n}`, which takes the folds as
+    independent. With one fold it is the mean of the intervals that the records carry, over users, if they do.
 
     A model without results on five random folds (``kfold_5``) that was measured on all of GroupLens's folds u1 to u5 is
     summarised over these: they too part the ratings into five, though by blocks of users rather than at random.
@@ -43,9 +39,6 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
 
 def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     """Average starts, then folds."""
-    if rows.empty:
-        empty = {"model": str, "basis": str, "n_folds": int}
-        return pd.DataFrame({c: pd.Series(dtype=empty.get(c, float)) for c in MEASURED_COLUMNS})
     keyed = rows.assign(fold=rows["fold"].fillna("").astype(str))
     folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
@@ -76,12 +69,10 @@ def gather(runs: Mapping[str, StoredRun], folds_run: str, n_folds: int) -> tuple
     folds = runs[folds_run].facts.get("folds", []) if folds_run in runs else []
     if folds:
         where = {"dataset": runs[folds_run].provenance["dataset"], "split": f"kfold_{n_folds}", "fold": ""}
-        rows = []
-        for found in folds:
-            value, half = found["rmse"], float(half_width(found["spread"], n_folds))
-            measured = {"metric": "rmse", "value": value, "low": value - half, "high": value + half}
-            rows.append({**where, "model": found["name"], **measured})
-        frames.append(metrics_frame(rows))
+        rows = pd.DataFrame(folds).drop(columns="model").rename(columns={"name": "model", "rmse": "value"})
+        half = half_width(rows["spread"], n_folds)
+        rows = rows.assign(**where, metric="rmse", low=rows["value"] - half, high=rows["value"] + half)
+        frames.append(metrics_frame(rows.to_dict("records")))
         labels |= {found["name"]: found["model"] for found in folds}
     for run in runs.values():
         labels |= {name: one["label"] for name, one in run.facts.get("contenders", {}).items()}

@@ -75,11 +75,7 @@ REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 
 
 def load_anchors(path: Path | str = PATH) -> list[Anchor]:
-    """Read and check the file of published results.
-
-    Raises InvalidClaims: an unknown or missing key, an id twice, a source that is not described, an unknown data set,
-    split or metric, an error outside the rating scale, or a figure that is not comparable without a reason.
-    """
+    """Read and check the file of published results; InvalidClaims, which says where, for what is wrong in it."""
     content = read_toml(path, parse_float=Decimal)
     check_keys(str(path), content, {"anchors", "sources"})
     sources = {}
@@ -108,12 +104,9 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
         raise InvalidClaims(f"{here}: {error}") from error
     if not re.fullmatch(r"u[1-5]|kfold_\d+|random_\d+_\d+|per_user_\d+_\d+|chronological", found["split"]):
         raise InvalidClaims(f"{here}: no split is called {found['split']!r}; see lib.data.splits for their names")
-    value = found["value"]
-    if not isinstance(value, int | Decimal) or not 0 < value < highest - lowest:
-        raise InvalidClaims(
-            f"{here}: an error in stars lies between 0 and {highest - lowest:g} on a scale from {lowest:g} to "
-            f"{highest:g}; got {value}"
-        )
+    value, widest = found["value"], highest - lowest
+    if not isinstance(value, int | Decimal) or not 0 < value < widest:
+        raise InvalidClaims(f"{here}: an error in stars lies between 0 and {widest:g}, the scale's width; got {value}")
     if found["comparable"] == bool(found.get("why_not", "").strip()):
         raise InvalidClaims(f"{here}: why_not says why a figure is not comparable, and stands only there")
     read = {"source": sources[found["source"]], "value": float(value), "rounding": rounding_of(value)}
@@ -121,14 +114,13 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
 
 
 def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFrame:
-    """Put our results beside published ones.
+    """Put our results beside published ones: a row an anchor, in their order, with what it holds.
 
-    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs, whether an anchor names what they measure
-    or not. Returns a DataFrame: a row an anchor, in their order: what it holds, its source by id, its value as
-    ``published`` and its counterpart as ``ours_model``; ``ours`` with the interval of
+    `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs. Added are the source's id, the
+    value as ``published`` and its counterpart as ``ours_model``; ``ours`` with the interval of
     `lib.claims.anchor_measurements.measured` as ``low`` and ``high``; ``difference`` as ours minus published (below
-    zero: ours has the lower error); and in ``note`` why they differ. Where our counterpart was not measured on that
-    split, ours is NaN and the note says so.
+    zero: ours has the lower error); and in ``note`` why they differ. Ours is NaN where it was not measured on that
+    split.
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
@@ -147,8 +139,7 @@ def _note(anchor: Anchor, one: pd.Series | None) -> str:
     """Say why the two figures differ, or why there is none to compare with."""
     notes = [] if anchor.comparable else [f"not comparable: {anchor.why_not}"]
     if one is None:
-        why = "not measured here on this split" if anchor.ours else "no counterpart here"
-        return "; ".join([*notes, why])
+        return "; ".join([*notes, "not measured here on this split" if anchor.ours else "no counterpart here"])
     if one["basis"] != anchor.split:
         notes.append(f"ours on GroupLens's own folds {FOLDS[0]} to {FOLDS[-1]}, theirs on random ones")
     elif anchor.split in FOLDS:
@@ -193,9 +184,7 @@ def readers_table(table: pd.DataFrame, sources: Mapping[str, Source], names: Map
     """Turn rows of `anchor_table` into what a reader sees: squared errors before absolute ones, lowest first.
 
     `sources` are those that the rows cite; `names` are what a reader sees for our models, one without an entry by its
-    name. Returns a DataFrame: ``published_model``, ``source`` (author and year), ``metric``, ``published``,
-    ``our_counterpart`` and ``interval`` (missing where there is none), ``value: Ours``, ``difference: Ours −
-    published``, ``why_they_differ`` and ``url``.
+    name. What has no counterpart or interval is missing there.
     """
     rows = table.sort_values(["metric", "published"], ascending=[False, True], kind="stable")
     bounds = zip(rows["low"], rows["high"], strict=True)

@@ -20,14 +20,11 @@ DECIDING = {
 def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
     """Sum verdicts on figures and statements up to a row a claim, in the order of the claims.
 
-    A claim's verdict is that of `lib.claims.verdicts.overall`. Its deciding part is, among the parts whose own verdict explains
-    it, the statement where there is one, or else the figure that lies farthest outside our range in units of its own
-    size, or else the first.
-
-    `verdicts` are as of `lib.claims.rules.Rules.judge`: every part has one. Returns a DataFrame: ``id``, ``project``,
-    ``model``, ``statement``, ``parts`` (figures and statement), ``holding`` (those that hold without a condition),
-    ``verdict``, ``decided_by``, and the deciding part's ``reported``, ``ours``, ``low``, ``high`` (NaN where it has
-    none), ``reason`` and ``evidence`` (empty where nothing could be tested).
+    A claim's verdict is that of `lib.claims.verdicts.overall`. Its deciding part is, among the parts whose own verdict
+    explains it, the statement where there is one, or else the figure that lies farthest outside our range in units of
+    its own size, or else the first. `verdicts` are as of `lib.claims.rules.Rules.judge`. A row has the claim; the
+    number of its ``parts`` and of those that hold without a condition, ``holding``; ``verdict``, ``decided_by``, and
+    the deciding part's ``reported``, ``ours``, ``low``, ``high``, ``reason`` and ``evidence``.
     """
     settled = overall(verdicts)
     rows = []
@@ -35,19 +32,10 @@ def ledger(verdicts: pd.DataFrame, claims: Claims) -> pd.DataFrame:
         parts = verdicts[verdicts["id"] == claim.id]
         verdict = str(settled.loc[claim.id, "verdict"])
         decides = _deciding_part(parts, verdict)
-        rows.append(
-            {
-                "id": claim.id,
-                "project": claim.project,
-                "model": claim.model,
-                "statement": claim.statement,
-                "parts": len(parts),
-                "holding": int((parts["verdict"] == HOLDS).sum()),
-                "verdict": verdict,
-                "decided_by": decides["figure"],
-                **decides[["reported", "ours", "low", "high", "reason", "evidence"]],
-            }
-        )
+        row = {name: getattr(claim, name) for name in ("id", "project", "model", "statement")}
+        row |= {"parts": len(parts), "holding": int((parts["verdict"] == HOLDS).sum()), "verdict": verdict}
+        row |= {"decided_by": decides["figure"]}
+        rows.append(row | dict(decides[["reported", "ours", "low", "high", "reason", "evidence"]]))
     return pd.DataFrame(rows)
 
 

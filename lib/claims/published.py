@@ -61,11 +61,7 @@ class Claims(dict[str, Claim]):
 
 
 def load_claims(path: Path | str = PATH) -> Claims:
-    """Read and check the file of claims.
-
-    Raises InvalidClaims: an unknown or missing key, an id twice, an unknown project, a figure that is not a finite
-    number, or a claim without anything to judge.
-    """
+    """Read and check the file of claims; InvalidClaims, which says where, for what is wrong in it."""
     content = read_toml(path, parse_float=Decimal)
     check_keys(str(path), content, {"projects", "claims"})
     projects = content["projects"]
@@ -122,8 +118,7 @@ def rounding_of(value: int | Decimal) -> float:
 
 def check_keys(here: str, entry: Mapping, required: set[str], optional: Set[str] = frozenset()) -> None:
     """Refuse an entry that lacks a key or has an unknown one; `here` says where it stands."""
-    missing = required - set(entry)
-    if missing:
+    if missing := required - set(entry):
         raise InvalidClaims(f"{here}: lacks {', '.join(sorted(missing))}")
     for key in set(entry) - required - optional:
         raise InvalidClaims(f"{here}: unknown key {key!r}{near_miss(key, required | optional)}")

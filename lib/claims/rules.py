@@ -83,8 +83,8 @@ class Rules:
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
         """Judge every part of every claim by the first rule that fits and applies, as a `verdict_table`.
 
-        Raises InvalidClaims: an expression failed, or no rule applies to a part; the message names the part.
-        MissingRun: a run that a rule needs has not been made.
+        Raises InvalidClaims: an expression failed, or no rule applies. MissingRun: a rule needs a run that is not
+        there.
         """
         parts = [(claim.id, part) for claim in claims.values() for part in claim.parts]
         found = {"/".join(part): self.verdict(claims, *part, stored) for part in parts}
@@ -116,10 +116,7 @@ class Rules:
 
 
 def load_rules(path: Path | str = PATH) -> Rules:
-    """Read and check the rules.
-
-    Raises InvalidClaims: the file is no TOML, a key is unknown or missing, or a threshold has no reason.
-    """
+    """Read and check the rules; InvalidClaims, which says where, for what is wrong in them."""
     content = read_toml(path)
     known = {field.name for field in fields(Rule)}
     thresholds = content.pop("thresholds", {})

@@ -90,12 +90,11 @@ def told(verdicts: pd.Series) -> str:
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
-    """Sum verdicts up to one a claim.
+    """Sum verdicts up to one a claim, in the table's order: ``project``, ``verdict``, and a count of each of `VERDICTS`.
 
     What could not be tested does not count while anything else was tested. All parts hold: the claim holds. The
     statement fails, or at least half of the parts do: it does not hold, however many side figures agree. Otherwise it
-    holds with a condition. Returns a DataFrame: indexed by claim id, in the table's order: ``project``, ``verdict`` and
-    a count for each of `VERDICTS`.
+    holds with a condition.
     """
     counts = pd.crosstab(table["id"], table["verdict"]).reindex(columns=list(VERDICTS), fill_value=0)
     counts = counts.reindex(table["id"].unique())

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from lib.data.errors import CorruptDataset
+
+LARGEST = 2**31
+"""Bytes that members may have together; no data set known here has half as many."""
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> str:
@@ -28,15 +32,18 @@ def check(name: Path | str, content: bytes, expected: str, remedy: str, algorith
 def read_members(archive: Path, names: Collection[str], optional: Iterable[str] = ()) -> dict[str, bytes]:
     """Read members of a zip archive, and the optional ones that are there.
 
-    CorruptDataset: it is no zip archive, or cut off; a member is not there, or damaged.
+    CorruptDataset: it is no zip archive, or cut off; a member is not there, damaged, encrypted, too large, or packed in an
+    unknown way.
     """
     try:
         with zipfile.ZipFile(archive) as file:
             inside = set(file.namelist())
             if absent := set(names) - inside:
-                raise CorruptDataset(
-                    f"{archive} has no member {min(absent)!r}: it is another archive, or an edition not known here."
-                )
-            return {name: file.read(name) for name in (*names, *inside.intersection(optional))}
-    except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+                raise ValueError(f"no member {min(absent)!r}: it is another archive, or an edition not known here")
+            wanted = (*names, *inside.intersection(optional))
+            if (size := sum(file.getinfo(name).file_size for name in wanted)) > LARGEST:
+                raise ValueError(f"it would unpack to {size / 2**30:.1f} GiB")
+            return {name: file.read(name) for name in wanted}
+    # An encrypted member is a RuntimeError, as is compression that is not known here.
+    except (zipfile.BadZipFile, OSError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, ValueError) as error:
         raise CorruptDataset(f"{archive} is not a whole zip archive ({error}). Delete it and get it again.") from error

@@ -10,8 +10,8 @@ from lib import ROOT
 from lib.data.errors import UnknownDataset
 from lib.data.near_miss import near_miss
 
-DATA = ROOT / "data"
-"""The project's folder of data: its manifest, and ``raw/``, the cache that git ignores."""
+DATA = ROOT / "data"  # the project's folder of data: its manifest, and ``raw/``, the cache that git ignores
+CAPTURES = "https://web.archive.org/web/20220128015818id_/"  # before an address: its file in the Wayback Machine then
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Entry:
     files: dict[str, str]
     substitutes: dict[str, tuple[str, str]] = field(default_factory=dict)
     wheel: Wheel | None = None
+
+    @property
+    def capture(self) -> str:
+        """The address of the Internet Archive's copy of the official archive."""
+        return CAPTURES + self.url
 
     def checksum(self, file: str) -> str:
         """Return the sha256 that a file, official or substitute, must have; empty where none is known."""

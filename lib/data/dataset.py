@@ -24,20 +24,12 @@ from lib.data.sources import Files, find
 class Dataset:
     """Ratings with their side tables, and where they came from.
 
-    Parameters
-    ----------
-    name, title : str
-        ``ml-100k``, "MovieLens 100K".
-    interactions : Interactions
-        In the source file's order, with the side tables that the data set has. ``user_table`` (None for
-        ml-latest-small and ml-20m): ``age`` in years (ml-1m: the lower end of an age group), ``gender`` "F" or "M",
-        ``occupation``, ``zip_code``. ``item_table``: ``title`` without its year, ``year`` (Int64, may be missing),
-        ``genres`` joined by ``|`` (empty: none); ml-latest-small and ml-20m also ``tags``, what people wrote about the
-        film, likewise joined. Tags were partly written after rating the film; who wrote them is left out.
-    checksums : dict of str to str
-        The sha256 of each file that was read.
-    source : str
-        Which source served it: ``MOVIELENS_DIR``, ``data/raw``, ``GroupLens`` or ``package index``.
+    `interactions` are in the source file's order, with the side tables that the data set has. ``user_table`` (None for
+    ml-latest-small and ml-20m): ``age`` in years (ml-1m: the lower end of an age group), ``gender`` "F" or "M",
+    ``occupation``, ``zip_code``. ``item_table``: ``title`` without its year, ``year`` (Int64, may be missing),
+    ``genres`` joined by ``|`` (empty: none); ml-latest-small and ml-20m also ``tags``, what people wrote about the
+    film, likewise joined. Tags were partly written after rating the film; who wrote them is left out. `checksums` are
+    the sha256 of each file that was read; `source` is which one served it, as in `lib.data.sources.Files`.
     """
 
     name: str

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 
-RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"
-"""The runner sets this to have a run write into a folder of its own until it has ended well."""
+RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well
 
 
 class OneSentence:
-    """Mixed into an exception whose message already says what is missing and what to type.
-
-    A traceback through the library would bury that. Under the runner, which prints the message by itself, the
-    traceback stays empty.
-    """
+    """Mixed into an exception whose message says what is missing and what to type: a traceback would bury that."""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython prints in the place of a traceback."""
+        """Return what IPython prints for a traceback: nothing under the runner, which prints the message itself."""
         return [] if os.environ.get(RUN_FOLDER_VARIABLE) else [str(self)]
 
 

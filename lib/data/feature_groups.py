@@ -17,17 +17,15 @@ from lib.data.near_miss import near_miss
 ITEM_GROUPS = ("genres", "year", "tags", "raters")
 USER_GROUPS = ("age", "gender", "occupation", "rated")
 IMPLICIT = ("raters", "rated")
-MIN_TAG_FILMS = 3
-"""A tag on fewer films than this is left out: it says little about any other film."""
+MIN_TAG_FILMS = 3  # a tag on fewer films than this is left out: it says little about any other film
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureGroup:
-    """One group of features of all items, or of all users.
+    """One group of features of all items, or of all users; `features` names the columns of its `matrix`.
 
-    `matrix`, float64 of shape (n_items or n_users, n_features), has its rows in the order of the codes, columns sorted
-    within a row and no zero stored; an item or user of which nothing is known has an empty row. `features` names its
-    columns.
+    That is float64 of shape (n_items or n_users, n_features), its rows in the order of the codes, columns sorted within
+    a row and no zero stored; an item or user of which nothing is known has an empty row.
     """
 
     name: str

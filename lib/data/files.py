@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from lib.data.errors import OneSentence
+
+
+class DamagedFile(OneSentence, ValueError):
+    """A file of the project's own is not as it was left; the message names it and the way to get it again."""
 
 
 @contextmanager
@@ -28,12 +34,34 @@ def write_json(path: Path, value) -> None:
         partial.write_text(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds, or None where there is none that is whole."""
+def read_json(path: Path, form: Any = object) -> Any:
+    """Return what a JSON file holds, or None where there is none that is whole and of the form (`has_form`)."""
+    with suppress(DamagedFile):
+        return read_whole(path, form, "")
+
+
+def read_whole(path: Path, form: Any, fix: str) -> Any:
+    """Return what a JSON file holds; `DamagedFile`, which ends in the `fix`, unless it is whole and of the form."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        if has_form(value := json.loads(path.read_text(encoding="utf-8")), form):
+            return value
+        raise ValueError("it holds something else")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedFile(f"{path} is damaged ({error}). {fix}") from None
+
+
+def has_form(value: Any, form: Any) -> bool:
+    """Whether a value is of a type or several, a list of the one form given, or a table of forms by name, ``...`` for others.
+
+    >>> has_form({"a": [1], "b": "x"}, {"a": [int]}), has_form({"a": [1], "b": 2}, {"a": list, ...: str}), has_form([], {})
+    (True, False, False)
+    """
+    if isinstance(form, dict):
+        there = isinstance(value, dict) and {*form} - {...} <= value.keys()
+        return there and all(has_form(one, form.get(name, form.get(..., object))) for name, one in value.items())
+    if isinstance(form, list):
+        return isinstance(value, list) and all(has_form(one, form[0]) for one in value)
+    return isinstance(value, form)
 
 
 def plain(value):

@@ -14,8 +14,7 @@ from lib.data.interactions import Interactions
 from lib.data.splits import Split, fold_numbers, k_fold, traced, with_folds
 
 FORMAT = 1
-FOLDS = ROOT / "data" / "folds"
-"""The project's frozen folds, a file a data set."""
+FOLDS = ROOT / "data" / "folds"  # the project's frozen folds, a file a data set
 
 
 class WrongFolds(ValueError):
@@ -26,11 +25,10 @@ class WrongFolds(ValueError):
 def frozen_folds(interactions: Interactions, *, name: str, n_folds: int = 5, seed: int = 42) -> list[Split]:
     """Return the frozen folds of the data set of this name (``data/folds``), made and frozen if there are none yet.
 
-    They are those of `lib.data.splits.k_fold` on the ratings in the order of their raw (user, item) pairs, so the order
-    of the rows in `interactions` does not matter to them. The file (``.npz``, no pickle) holds a fold number for each
-    rating in that order, the seed, and two checksums: of the ratings that it was made for, and of itself. It holds no
-    id and no rating. WrongFolds: the file is no file of folds, is damaged, was made for other ratings or with another
-    seed, or holds another number of folds. ValueError: as in `lib.data.splits.k_fold`.
+    They are those of `lib.data.splits.k_fold` on the ratings in the order of their raw (user, item) pairs, whatever
+    that of the rows. The file (``.npz``, no pickle) holds a fold number for each rating in that order, the seed, and
+    two checksums: of the ratings that it was made for, and of itself; no id and no rating. WrongFolds: the file is
+    none, is damaged, or was made for other ratings, another seed or number of folds. ValueError: as in `k_fold`.
     """
     path = FOLDS / f"{name}.npz"
     if not path.exists():

@@ -7,10 +7,9 @@ import pandas as pd
 
 
 def genre_matrix(item_table: pd.DataFrame | None) -> tuple[list[str], np.ndarray]:
-    """Turn the column ``genres`` of films into indicators; an empty or missing entry has no genre.
+    """Return the genres of an item table, in alphabetical order, and indicators (float32, shape (n_items, n_genres)).
 
-    Returned are the genres, in alphabetical order, and float32 of shape (n_items, n_genres): 1 where the film has the
-    genre, rows in the table's order. ValueError: there is no item table, or it has no column ``genres``.
+    An empty or missing entry has no genre. ValueError: there is no item table, or it has no column ``genres``.
     """
     if item_table is None or "genres" not in item_table:
         raise ValueError("this data set has no genres: its item_table is missing or lacks a column 'genres'")

@@ -18,7 +18,7 @@ class InvalidRatings(ValueError):
 
 
 class RatingScale(NamedTuple):
-    """The lowest and the highest rating that the source allows, ends included."""
+    """The lowest and the highest rating that the source allows."""
 
     low: float
     high: float
@@ -32,8 +32,7 @@ class RatingScale(NamedTuple):
 class Interactions:
     """Rated (user, item) pairs in coordinate form.
 
-    Codes index the id maps, which every subset shares: a code means the same user or film in train,
-    validation and test, and a film without a training rating keeps its place in the catalogue.
+    Subsets share the id maps: a code means the same user or film in train and test, rated in train or not.
 
     Parameters
     ----------
@@ -94,11 +93,9 @@ class Interactions:
         """Check a table of ratings and code its ids by their sorted order, keeping the rows' order.
 
         `frame` has columns ``user``, ``item``, ``rating`` and, where known, ``timestamp``. The tables are indexed by
-        raw id: ids that nobody rated are kept at the end of the id map (the catalogue is what can be recommended),
-        rated ids that they lack get a row of missing values. `source` is what to call the data in an error.
-
-        InvalidRatings: a column is missing, a rating is not a finite number on the scale, an id is missing, or a
-        (user, item) pair stands twice.
+        raw id: ids that nobody rated are kept at the end of the id map, rated ids that they lack get a row of missing
+        values. `source` is what to call the data in an error. InvalidRatings: a column or an id is missing, a rating is
+        not a finite number on the scale, or a (user, item) pair stands twice.
         """
         check_ratings(frame, scale, source)
         users, user_ids = _code(frame["user"], user_table)
@@ -156,10 +153,7 @@ class Interactions:
 
     @cached_property
     def matrix(self) -> sparse.csr_array:
-        """The ratings as a sparse (n_users, n_items) array in float64, rows sorted by item code.
-
-        An explicit zero is kept: a stored entry means rated, whatever its value.
-        """
+        """The ratings as a sparse float64 array of shape (n_users, n_items), rows sorted by item code; zeros are stored."""
         order = np.lexsort((self.items, self.users))
         pointers = np.concatenate(([0], np.cumsum(self.user_counts)))
         stored = self.ratings[order].astype(np.float64), self.items[order], pointers
@@ -200,11 +194,7 @@ def check_ratings(frame: pd.DataFrame, scale: tuple[float, float], source: str) 
         (frame["item"].isna(), "an item id is missing", ""),
         (~np.isfinite(ratings), "a rating is NaN or infinite", " Drop or mend the rows."),
         (outside, off, " Mend the rows or give the right scale."),
-        (
-            twice,
-            f"{twice.sum():,} rows repeat a (user, item) pair",
-            " Keep one, such as the last or the mean.",
-        ),
+        (twice, f"{twice.sum():,} rows repeat a (user, item) pair", " Keep one, such as the last or the mean."),
     ):
         if mask.any():
             raise InvalidRatings(f"{source}: {what} {_rows(frame, mask)}.{fix}")

@@ -8,18 +8,16 @@ import pandas as pd
 from lib.data.interactions import Interactions, RatingScale
 
 GENRES = tuple(f"genre {n}" for n in range(1, 20))
-USER_SKEW, ITEM_SKEW = 0.7, 0.9
-"""How steeply counts fall off by rank; 0 is even."""
+USER_SKEW, ITEM_SKEW = 0.7, 0.9  # how steeply counts fall off by rank; 0 is even
 
 
 def made_up_ratings(n_ratings: int, n_users: int, n_items: int, *, seed: int = 0) -> Interactions:
     r"""Draw distinct (user, item) pairs whose counts fall off by rank as MovieLens' do, with random ratings.
 
-    User and item of a pair are drawn independently, rank r with a probability proportional to
-    :math:`(r + 0.02\,n)^{-skew}` of n, with `USER_SKEW` and `ITEM_SKEW`; pairs drawn twice are drawn again. Ratings are
-    the sum of a user's and an item's effect and noise, rounded to halves on 0.5 to 5. Items have one to three of 19
-    genres and a year. Every user and item is in the id maps; some may have no rating. ValueError: more than a fifth of
-    all pairs are asked for; with the skew, drawing them would not end.
+    User and item are drawn independently, rank r of n with a probability proportional to :math:`(r + 0.02\,n)^{-skew}`,
+    with `USER_SKEW` and `ITEM_SKEW`. Ratings are the sum of a user's and an item's effect and noise, rounded to halves
+    on 0.5 to 5. Items have one to three of 19 genres and a year. Every user and item is in the id maps; some may have
+    no rating. ValueError: more than a fifth of all pairs are asked for, as drawing them would not end.
     """
     if not 0 < n_ratings <= n_users * n_items / 5:
         raise ValueError(

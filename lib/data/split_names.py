@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-NAMES = {
+NAMES = {  # by the name of `lib.data.splits`; folds u1 to u5 are called so by everybody
     "per_user_80_20": "project A's split",
     "random_90_10": "a random tenth held out",
     "kfold_5": "five random folds",
@@ -11,17 +11,13 @@ NAMES = {
     "cold_items_90_10": "a tenth of the films held out whole",
     "cold_users_90_10": "a tenth of the users held out whole",
 }
-"""By the name of `lib.data.splits`; folds u1 to u5 are called so by everybody."""
 
 HEADINGS = {"per_user_80_20": "A's split", "random_90_10": "A tenth held out", "chronological": "By time"}
 """Shorter ones, over the columns of a table."""
 
 
 def split_name(key: str) -> str:
-    """Return what to call a split in a sentence, such as ``"project A's split, seed 1"``; else the name as it is.
-
-    `key` is a split's name, or that of `lib.experiment.protocol.make_splits`, with a seed or a fold behind a stroke.
-    """
+    """Return what to call a split, or a key of `make_splits`, in a sentence, such as ``"project A's split, seed 1"``."""
     name, _, which = key.partition("/")
     if name not in NAMES:
         return key

@@ -11,10 +11,8 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 
-MIN_RATINGS = 5
-"""A user with fewer ratings stays wholly in train where a split goes user by user."""
-FOLDS = ("u1", "u2", "u3", "u4", "u5")
-"""The published folds of ml-100k."""
+MIN_RATINGS = 5  # a user with fewer ratings stays wholly in train where a split goes user by user
+FOLDS = ("u1", "u2", "u3", "u4", "u5")  # the published folds of ml-100k
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ def _percent(test_share: float) -> int:
 
 
 def _share_of(n, test_share: float):
-    """Take a share of whole numbers, rounded up."""
-    return -(-n * _percent(test_share) // 100)
+    return -(-n * _percent(test_share) // 100)  # rounded up
 
 
 def _check_train(split: Split) -> Split:
@@ -144,10 +141,7 @@ def per_user_chronological(interactions: Interactions, *, test_share: float = 0.
 
 @traced
 def random_holdout(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
-    """Hold out a share of all ratings, drawn evenly; a user or film may be left without a training rating.
-
-    ValueError: no rating would be left to train on.
-    """
+    """Hold out a share of all ratings, drawn evenly, whomever that leaves without any; ValueError: it takes all."""
     name, held_out = f"random_{_shares(test_share)}", _share_of(len(interactions), test_share)
     order = np.random.default_rng(seed).permutation(len(interactions))
     rows = np.sort(order[held_out:]), np.sort(order[:held_out])
@@ -198,11 +192,17 @@ def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Spl
 
 
 @traced
-def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
-    """Hold out every rating of a share of the rated items: what is new in the catalogue, known by its features alone.
+def cut_at(interactions: Interactions, *, time: int) -> Split:
+    """Part ratings at a moment, in seconds since 1970: train before it, test from it on. ValueError: a side is empty."""
+    later = interactions.timestamps >= time
+    if later.all() or not later.any():
+        raise ValueError(f"all {len(later):,} ratings lie on one side of the second {time}")
+    return _split("cut", interactions, ~later, later)
 
-    Items are drawn evenly, popular and rare ones alike; the share is of items, not of ratings.
-    """
+
+@traced
+def cold_items(interactions: Interactions, *, test_share: float = 0.1, seed: int = 42) -> Split:
+    """Hold out all ratings of a share of the rated items, drawn evenly: new in the catalogue, known by features alone."""
     return _cold("item", interactions, test_share, seed)
 
 
@@ -213,10 +213,7 @@ def cold_users(interactions: Interactions, *, test_share: float = 0.1, seed: int
 
 
 def _cold(kind: str, interactions: Interactions, test_share: float, seed: int) -> Split:
-    name, rated = (
-        f"cold_{kind}s_{_shares(test_share)}",
-        np.flatnonzero(getattr(interactions, f"{kind}_counts")),
-    )
+    name, rated = f"cold_{kind}s_{_shares(test_share)}", np.flatnonzero(getattr(interactions, f"{kind}_counts"))
     held_out = np.random.default_rng(seed).permutation(rated)[: _share_of(len(rated), test_share)]
     in_test = np.isin(getattr(interactions, f"{kind}s"), held_out)
     return _check_train(_split(name, interactions, ~in_test, in_test, seed=seed))
@@ -239,20 +236,14 @@ def published(dataset, name: str) -> Split:
 
 
 def validation_from(train: Interactions, *, share: float = 0.1, seed: int = 0) -> Split:
-    """Cut validation data from a training set, user by user, for choices that must not see the test set.
-
-    The seed differs from the protocol's own, or the same positions of each user's history would be drawn again.
-    """
+    """Cut validation data from a training set, user by user, for choices that must not see the test set."""
+    # The seed differs from the protocol's own, or the same positions of each user's history would be drawn again.
     split = per_user_holdout(train, test_share=share, seed=seed)
     return Split(f"validation_{_shares(share)}", split.train, split.test, seed=seed)
 
 
 def temporal_validation_from(train: Interactions, *, share: float = 0.1) -> Split:
-    """Cut validation data as `per_user_chronological` cuts test data: what each user rated last in the training set.
-
-    For choices under a temporal protocol, where a validation set drawn at random would ask an easier question than the
-    test set does. The share is of the training ratings.
-    """
+    """Cut validation data as `per_user_chronological` cuts a test set: random ones would ask an easier question."""
     split = per_user_chronological(train, test_share=share)
     return Split(f"temporal_validation_{_shares(share)}", split.train, split.test)
 
@@ -272,14 +263,13 @@ def inner_split(train: Interactions, *, by_time: bool = False, users: float = 1.
     return Split("inner", split.train, split.test, seed=seed)
 
 
-BY_SHARE = {
+BY_SHARE = {  # by what a split's name begins with; its shares follow
     "per_user": per_user_holdout,
     "temporal": per_user_chronological,
     "random": random_holdout,
     "cold_items": cold_items,
     "cold_users": cold_users,
 }
-"""By what a split's name begins with; its shares follow."""
 USUAL = ("per_user_80_20", "temporal_90_10", "random_90_10", "cold_items_90_10", "cold_users_90_10")
 PROTOCOLS = (*USUAL, "chronological", *FOLDS)
 

@@ -20,11 +20,10 @@ from lib import ROOT
 from lib.experiment.provenance import versions
 from lib.experiment.slots import slots
 
-THREADS = {
+THREADS = {  # keeps libraries to one thread; read when they load, so it is in the environment from the start
     f"{name}_THREADS": "1"
     for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM", "TF_NUM_INTRAOP", "TF_NUM_INTEROP")
 }
-"""What keeps libraries to one thread. They read it when they load, so it stands in a process's environment from the start."""
 
 Work = Callable[[Mapping[str, Any], Any], dict]
 
@@ -100,10 +99,7 @@ def code() -> str:
 
 # -- on a worker ---------------------------------------------------------------------------------------------------
 def do(task: bytes, *parts: Any) -> tuple[str, Any]:
-    """Do a job on a worker of Dask's.
-
-    `task` is a pickled dictionary: the driver's ``identity``, where its ``slots`` are, the ``names`` of the data and,
-    pickled once more since only the same code can read it, ``work`` and job.
+    """Do a job on a Dask worker; `task` is pickled, and ``work`` in it once more, which only the same code can read.
 
     Returns ``"result"`` and the pickled result; ``"error"`` and what was raised, pickled, if it can be, and in words; or
     ``"other"``, a sentence about what this process runs instead of the driver's code, and its address.

@@ -20,9 +20,7 @@ from lib.experiment.slots import held
 if TYPE_CHECKING:
     from lib.experiment.workers import LocalCluster
 
-ADDRESS = "REPORT_CLUSTER"
-"""Environment variable: the address of a scheduler, such as ``tcp://127.0.0.1:8786``."""
-
+ADDRESS = "REPORT_CLUSTER"  # environment variable: the address of a scheduler, such as ``tcp://127.0.0.1:8786``
 SHORT = 20.0  # seconds of jobs in this process after which a cluster is worth its start
 PATIENCE = 0.1  # seconds to wait for a slot before a result is told
 
@@ -34,30 +32,18 @@ class WorkerDied(RuntimeError):
 
 
 def run_jobs(
-    work: Work,
-    jobs: Sequence[Job],
-    data: Mapping[str, Any],
-    *,
-    address: str | None = None,
-    here: bool = False,
+    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], *, address: str | None = None, here: bool = False
 ) -> Results:
     """Do jobs, and yield the place and the result of each as it is there, so that it can be kept at once.
+
+    A job is done by ``work(parts, job)`` of a module, which must not change the parts: jobs share them. `data` has by
+    name what jobs need; a worker is sent each once. `address` is a scheduler's, by default what the environment's
+    `ADDRESS` says; without either, jobs run one after the other in this process, and those that are left after `SHORT`
+    seconds go to a cluster of this machine's own. With `here` all run in this process, whatever the address.
 
     Raises `WorkerDied` after all other jobs are done, and at once whatever a job raised, with a note that names it,
     `lib.experiment.driver.OtherCode` or `lib.experiment.driver.NoCluster`. Then, as when the caller stops asking, no job
     of this call is at work any more.
-
-    Parameters
-    ----------
-    work : callable
-        ``work(parts, job)`` of a module; it must not change `parts`, which jobs share.
-    jobs, data : sequence of Job, mapping
-        What is to be done, and what jobs need for it, by name; a worker is sent each of the data once.
-    address : str, optional
-        Of a scheduler; by default what the environment's `ADDRESS` says. Without either, jobs run one after the other in
-        this process; those that are left after `SHORT` seconds go to a cluster of this machine's own.
-    here : bool
-        Run all of them in this process, whatever the address.
     """
     jobs, inside = list(jobs), current_process().daemon  # a worker whose job has jobs would wait for itself
     address = address or (None if inside else os.environ.get(ADDRESS)) or None
@@ -80,10 +66,7 @@ def run_jobs(
 
 
 def local_cluster(n_workers: int | None = None) -> LocalCluster:
-    """Start a cluster on this machine: one process of one thread a core, on 127.0.0.1.
-
-    It is closed by its ``close()``, at the end of a ``with``, or by the end of this process.
-    """
+    """Start a cluster of one-thread processes on 127.0.0.1, until ``close()``, the end of a ``with`` or of this process."""
     from lib.experiment.workers import LocalCluster
 
     return LocalCluster(n_workers or usable_cores())

@@ -22,8 +22,7 @@ from lib import ROOT
 from lib.experiment.source import CARDS, ON_IMPORT, Chain, Module, Origin, chain_of, read_cells
 from lib.models.card import read_cards
 
-ENTRIES = ("fit", "predict")
-"""Methods that count of a class that is itself a root: what every model is there for."""
+ENTRIES = ("fit", "predict")  # methods that count of a class that is itself a root: what every model is there for
 
 HARMLESS = frozenset({"abc", "typing", "typing_extensions", "enum", "collections"})
 """Packages whose base classes call special methods only; any other base may call every method of a class."""
@@ -46,14 +45,9 @@ class Definitions:
     def reached(self, roots: Iterable[str], *, words: bool = False) -> dict[str, str]:
         """Return the digest of each definition that is reached, by ``module:name`` or ``module:Class.member``.
 
-        KeyError where there is no such root; SyntaxError, which names it, where a file is not Python.
-
-        Parameters
-        ----------
-        roots : iterable of str
-            ``module:name`` of a function, class or constant; ``.name`` for an attribute that is used elsewhere.
-        words : bool
-            Cards count too, and models that are only named: by a text in reached code, or all where it asks for all cards.
+        Roots are ``module:name`` of a function, class or constant, or ``.name`` of an attribute that is used elsewhere.
+        With `words` cards count too, and models that are only named: by a text in reached code, or all where it asks
+        for all cards. KeyError where there is no such root; SyntaxError, which names it, where a file is not Python.
         """
         key = (frozenset(roots), words)
         if key in self._known:

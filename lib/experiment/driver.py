@@ -131,7 +131,7 @@ class Driver:
         with suppress(Exception):  # else they come when they are needed
             wait(parts, timeout=REACHED_IN)
             idle = [worker for worker, keys in self.client.processing().items() if not keys]
-            fetched = [self.client.submit(_nothing, *parts, workers=[worker], pure=False) for worker in idle]
+            fetched = [self.client.submit(lambda *_: None, *parts, workers=[worker], pure=False) for worker in idle]
             wait(fetched, timeout=REACHED_IN)
 
     def _submit(self, key: str, function: Callable, *arguments: Any) -> Future:
@@ -247,10 +247,6 @@ class Driver:
 
     def _end(self, workers: list[str]) -> None:
         self.client.run(end_worker, addresses=workers, workers=workers, nanny=True, on_error="ignore")
-
-
-def _nothing(*parts: Any) -> None:
-    """Need parts."""
 
 
 # -- connections ---------------------------------------------------------------------------------------------------

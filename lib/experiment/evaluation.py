@@ -26,33 +26,20 @@ from lib.statistics.significance import LEAST_USERS, bootstrap_interval
 RATING_METRICS = ("rmse", "mae")
 COSTS = ("n_parameters", "peak_mib", "seconds_rank")
 MAX_SCORE_CELLS = 30_000_000  # larger score matrices (120 MB in single precision) are not kept
-ERRORS: dict[str, Mapping[str, Any]] = {
+ERRORS: dict[str, Mapping[str, Any]] = {  # what is measured for errors on train and test
     "predictions": {"dtype": "float64"},
     "errors": {"parts": ["train"], "metrics": list(RATING_METRICS), "by_user": True},
 }
-"""What is measured for errors on train and test."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What one fitted model, `model` by its name in results, did on one split.
 
-    Parameters
-    ----------
-    seed : int or None
-        The model's own seed; None where it has none.
-    values : dict of str to (value, low, high)
-        Every metric with its interval (NaN where none was asked for).
-    errors : lib.metrics.UserErrors or None
-        Test errors of clipped predictions by user; None for a model that does not predict ratings.
-    ranking : dict of int to lib.metrics.Ranking
-        By k; full catalogue, train masked.
-    predictions, top_k : DataFrame or None
-        By raw id.
-    scores : ScoreMatrix or None
-        Unclipped scores of every user and film.
-    fitted : Recommender or None
-        The model itself, of `evaluate`.
+    `seed` is the model's own, None where it has none. `values` have every metric with its interval (value, low, high;
+    NaN where none was asked for). `errors` are test errors of clipped predictions by user, None for a model that does
+    not predict ratings; `ranking` is by k, over the full catalogue, train masked; `predictions` and `top_k` are by raw
+    id; `scores` are unclipped, of every user and film; `fitted` is the model itself, of `evaluate`.
     """
 
     model: str
@@ -99,20 +86,12 @@ def evaluation_of(
     Errors weigh every test rating alike. Lists are of the full catalogue, training films masked; a test rating of
     `threshold` or more is relevant, and users without one are left out of means over lists.
 
-    Parameters
-    ----------
-    name : str
-        What results call the model.
-    found : mapping
-        A record, of which count: ``predictions`` (clipped, in the order of the test ratings) or what
-        `lib.experiment.measurements.by_user` leaves in their place, ``items`` and ``scores`` of
-        everybody's list or what `hits` leaves in their place, ``score_matrix``, ``train_rmse``, ``train_mae``, ``n_parameters``, ``peak_mib``, seconds.
-    ks, n_resamples : sequence of int, int
-        List lengths; empty for no ranking. Resamples of users for 95% intervals; 0 for none.
-    seed : int, optional
-        Of the model's random start.
-    list_metrics, intervals : collection of str, optional
-        Metrics of lists that are kept, such as ``ndcg``, and that get an interval (coverage never does); all by default.
+    `name` is what results call the model. Of the record `found` count ``predictions`` (clipped, in the order of the
+    test ratings), ``items`` and ``scores`` of everybody's list, or what `by_user` and `hits` of
+    `lib.experiment.measurements` leave in their place, ``score_matrix``, ``train_rmse``, ``train_mae``,
+    ``n_parameters``, ``peak_mib`` and seconds. `ks` are lengths of lists, none for no ranking, `n_resamples` those of
+    users for 95% intervals, 0 for none. Metrics in `list_metrics`, such as ``ndcg``, are kept of lists, those in
+    `intervals` get one (coverage never does); all by default.
     """
     test, train = split.test, split.train
     values: dict[str, tuple[float, float, float]] = {}
@@ -196,18 +175,11 @@ def evaluate(
 ) -> Evaluation:
     """Fit a model on ``split.train`` and measure it on ``split.test``, or find that it was done before.
 
-    Predictions are clipped to the scale; cold pairs count like all others. Options are those of `evaluation_of`.
+    The model is a registered name (`parameters` are its hyperparameters), whose record is kept, or a model that is
+    fitted already (`seconds_fit` says how long that took); results call it by its `name`, a registered one's by
+    default. With `keep` predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix are kept. Predictions are
+    clipped to the scale; cold pairs count like all others. Other options are those of `evaluation_of`.
     `lib.experiment.fit.FitFailed` where the model raised an error, or gave a prediction that is not finite.
-
-    Parameters
-    ----------
-    model : str or Recommender
-        A registered name (`parameters` are its hyperparameters), whose record is kept, or a model that is fitted already
-        (`seconds_fit` says how long that took).
-    name : str
-        What results call it; the registered name by default.
-    keep : bool
-        Keep predictions, lists and, up to `MAX_SCORE_CELLS`, the score matrix.
     """
     parts = {"train": split.train, "test": split.test}
     measure = {**ERRORS}

@@ -19,8 +19,7 @@ from lib.models import model_class, place_of
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model, score_matrix
 
-Parts = Mapping[str, Interactions]
-"""Data by the names that fits call them: ``train``, ``test``, ``u1/train`` and so on."""
+Parts = Mapping[str, Interactions]  # data by the names that fits call them: ``train``, ``test``, ``u1/train`` and so on
 
 
 class FitFailed(RuntimeError):
@@ -31,19 +30,11 @@ class FitFailed(RuntimeError):
 class Stopping:
     """How the length of a training is found.
 
-    Parameters
-    ----------
-    limit : str
-        The hyperparameter that ends training, such as ``n_epochs``; empty for a model that has none, which is then fitted
-        on the inner training ratings only to be measured on the validation ratings.
-    most, patience : int, int or None
-        Its largest value, and how long no better one is waited for; 0 and None leave the model's own.
-    train, validation : str
-        Parts to learn from and to stop on; no validation part: a tenth of each user's training ratings is cut off.
-    refit : bool
-        Whether the model that counts learns from all training ratings, for as long as was found.
-    by_model : bool
-        The model cuts its own validation ratings and trains again by itself.
+    `limit` is the hyperparameter that ends training, such as ``n_epochs``, `most` its largest value, `patience` how
+    long no better one is waited for; 0 and None leave the model's own. A model without a limit (empty) is fitted on the
+    inner training ratings only to be measured on the validation ratings. `train` and `validation` are parts to learn
+    from and to stop on; no validation part: a tenth of each user's training ratings is cut off. With `refit` the model
+    that counts learns from all training ratings, for as long as was found; one that stops `by_model` does it by itself.
     """
 
     limit: str = ""
@@ -61,10 +52,8 @@ class Fit:
 
     Parameters
     ----------
-    model : str
-        A registered name, or ``module:Class``.
-    parameters : mapping
-        Hyperparameters; plain values.
+    model, parameters : str, mapping
+        A registered name, or ``module:Class``, and its hyperparameters; plain values.
     seed : int, optional
         Of the random start, for a model that takes one.
     train, test, further : str, str, tuple of str

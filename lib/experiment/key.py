@@ -25,10 +25,7 @@ _known: WeakKeyDictionary[Interactions, str] = WeakKeyDictionary()
 
 
 def code_digest(roots: Iterable[str]) -> str:
-    """Return 16 hexadecimal digits for the code that some roots and `HANDED` reach, as it stands on disk now.
-
-    The roots are those of `lib.experiment.definitions.Definitions.reached`.
-    """
+    """Return 16 hexadecimal digits for the code on disk that roots, as of `Definitions.reached`, and `HANDED` reach."""
     return _definitions.digest([*roots, *HANDED])
 
 

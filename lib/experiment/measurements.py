@@ -57,10 +57,9 @@ def errors(
 
 
 def by_user(fitted: Fitted) -> dict[str, Any]:
-    """Add the errors of clipped test predictions up by user: all that intervals and paired tests need, small enough to keep.
+    """Add errors of clipped test predictions up by user: all that intervals and paired tests need, small enough to keep.
 
-    Returns ``squared`` and ``absolute`` (float32, a number for each user with test ratings, by code) and ``seconds_predict``;
-    NaN seconds alone for a model that predicts no ratings.
+    Returns ``squared``, ``absolute`` (float32, by user with test ratings; none without predictions), ``seconds_predict``.
     """
     found = predictions(fitted)
     if "predictions" in found:
@@ -88,10 +87,7 @@ def validation_error(fitted: Fitted) -> dict[str, float]:
 
 
 def curve(fitted: Fitted) -> dict[str, Any]:
-    """Return the unclipped validation RMSE by epoch, ``curve`` (empty without epochs), and what it tells.
-
-    ``epochs_run`` is its length, ``validation_rmse`` its lowest value, NaN where nothing was validated.
-    """
+    """Return ``curve``, the unclipped validation RMSE by epoch, ``epochs_run`` and the lowest ``validation_rmse`` (or NaN)."""
     model = fitted.stopped if fitted.stopped is not None else fitted.model
     history = np.asarray(model.history_) if hasattr(model, "history_") else np.empty((0, 2))
     by_epoch = history[:, 1].astype(np.float64)
@@ -100,10 +96,7 @@ def curve(fitted: Fitted) -> dict[str, Any]:
 
 
 def lists(fitted: Fitted, *, k: int, dtype: str = "float32") -> dict[str, Any]:
-    """Draw everybody's list from the whole catalogue, films rated in train left out.
-
-    Returns ``items`` (int32, shape (n_users, k)), ``scores`` and ``seconds_rank``.
-    """
+    """Draw everybody's list without films rated in train: ``items`` (n_users, k), ``scores`` and ``seconds_rank``."""
     start = time.perf_counter()
     top = recommend(fitted.model, fitted.train, k)
     found = {"items": top.items.astype(np.int32), "scores": top.scores.astype(dtype)}

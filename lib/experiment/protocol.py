@@ -14,12 +14,9 @@ from lib.experiment.fit import Fit
 def make_splits(data, wanted: Sequence[Sequence[Any]]) -> dict[str, Split]:
     """Make splits from a notebook's list of [name, seed].
 
-    The first split of a name keeps its fold; further ones of the same name, with other seeds, have their seed as their
-    fold, so that results tell them apart. ``kfold_5`` stands for the project's five frozen folds.
-
-    Returns splits by name, with the seed behind it where a name occurs again: ``"per_user_80_20"``, ``"per_user_80_20/1"``;
-    folds are ``"kfold_5/1"`` and so on, and come first. ValueError where an entry is not a name and a seed, or a split
-    occurs twice.
+    Returns splits by name, with the seed behind it, and as their fold, where a name occurs again: ``"per_user_80_20"``,
+    ``"per_user_80_20/1"``. ``kfold_5`` stands for the project's five frozen folds, ``"kfold_5/1"`` and so on, which
+    come first. ValueError where an entry is not a name and a seed, or a split occurs twice.
     """
     found: dict[str, Split] = {}
     folds: dict[str, Split] = {}
@@ -62,23 +59,12 @@ def table_fits(
 ) -> list[Fit]:
     """Return the fits of a table, those on some splits only first, labelled ``contender``, ``split`` and ``seed``.
 
-    ValueError for a name that no contender or split has.
-
-    Parameters
-    ----------
-    contenders, choices, splits : mapping
-        By name; the first two of `lib.studies.contenders`, the last of `make_splits`.
-    k, listed, threshold : int, iterable of str, float
-        Length of the lists, the splits whose lists are drawn, and the least rating that makes a hit.
-    only_on : mapping, optional
-        Splits by contender, of those that are fitted on some only.
-    repeats : iterable of str
-        Splits of which errors by user and the lists' hits are enough, so that the project keeps them
-        (`lib.experiment.measurements`).
-    changes : mapping, optional
-        By contender, hyperparameters that differ from what was chosen.
-    most_epochs, seed : int
-        No training that stops early lasts longer; 0 leaves each model its own limit. The seed is of the random starts.
+    `contenders` and `choices` are those of `lib.studies.contenders`, `splits` of `make_splits`. Of the splits that are
+    `listed` lists of length `k` are drawn; a rating of `threshold` makes a hit. `only_on` has the splits of contenders
+    that are fitted on some only, `changes` hyperparameters that differ from what was chosen. Of splits that are
+    `repeats` errors by user and the lists' hits are enough, so that the project keeps them. No training that stops
+    early lasts longer than `most_epochs`; 0 leaves each model its own limit. `seed` is of the random starts. ValueError
+    for a name that no contender or split has.
     """
     changes, only_on = changes or {}, only_on or {}
     named = {"listed": set(listed), "only_on": set(only_on), "repeats": set(repeats), "changes": set(changes)}

@@ -14,8 +14,7 @@ from typing import Any
 
 from lib import ROOT
 
-FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "implicit")
-"""Packages whose versions stand in the records of fits."""
+FITTING = ("numpy", "numba", "tensorflow", "tensorflow-cpu", "implicit")  # whose versions are in the records of fits
 
 FURTHER = ("scipy", "pandas", "keras", "scikit-learn", "scikit-surprise", "fancyimpute", "matplotlib")
 PACKAGES = (*FITTING, *FURTHER, "seaborn", "papermill", "nbconvert")

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import time
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from lib import ROOT
-from lib.data.files import plain, whole_file
+from lib.data.files import DamagedFile, has_form, plain, whole_file
 from lib.experiment.fit import Fit, Parts, Stopping
 from lib.experiment.key import code_digest, fingerprint, spec_digest
 from lib.experiment.provenance import FITTING, collect_provenance, versions
@@ -53,8 +54,20 @@ class Record(dict):
         self.made, self.kept, self.stale = dict(made), kept, stale
 
 
-class DamagedRecord(ValueError):
+class DamagedRecord(DamagedFile):
     """A file of records that can't be read; the message names it and the way to get it again."""
+
+
+_MADE = {"code": str, "made": dict}
+GROUP = {...: {"fit": {"parts": dict, "stopping": (dict, type(None))}, "found": dict, **_MADE}}
+SEARCH = {
+    "name": str,
+    "parameters": [str],
+    "trials": {"trial": list, "state": list, "score": list, ...: list},
+    "folds": [dict],
+    **_MADE,
+}
+"""The forms of the kept layer's files, as `lib.data.files.has_form` tells them."""
 
 
 def identity(fit: Fit, parts: Parts) -> str:
@@ -188,11 +201,15 @@ def packed(array: np.ndarray) -> str:
 
 def read_kept(path: Path) -> dict[str, Any]:
     """Read a file of the kept layer; `DamagedRecord` where that can't be."""
+    searched = path.parent.name == "searches"
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
-        if not isinstance(content, dict):
-            raise ValueError("not a table of records")
-    except (OSError, EOFError, ValueError) as error:
+        if not has_form(content, SEARCH if searched else GROUP):
+            raise ValueError("it does not hold a search" if searched else "it is no table of records")
+        columns = content["trials"] if searched else {}
+        if len({*map(len, columns.values())}) > 1 or not {*(content["parameters"] if searched else ())} <= {*columns}:
+            raise ValueError("its trials are no table")
+    except (OSError, EOFError, ValueError, zlib.error, RecursionError) as error:
         raise DamagedRecord(f"{path} is damaged ({error}); restore it: git checkout -- data/kept") from error
     return content
 

@@ -19,25 +19,15 @@ from lib.experiment.records import Record
 def run_fits(
     fits: Sequence[Fit], parts: Parts, *, here: bool = False, keep: str = "", progress: Progress | None = None
 ) -> list[Record]:
-    """Return the records of some fits, in their order; those that are not in the store are made.
+    """Return the records of some fits, in their order; what is not in the store is made, a fit that stands twice once.
 
-    Parameters
-    ----------
-    fits : sequence of Fit
-        One that stands twice is made once.
-    parts : mapping of str to Interactions
-        The data, by the names that the fits call them.
-    here : bool
-        Make them in this very process, one after the other, and let an error come as it was raised.
-    keep : str
-        Group under which the project keeps those that name none (`Fit.keep`): the repeats of a page.
-    progress : Progress, optional
-        Of a larger piece of work, which counts its steps itself.
+    `parts` are the data, by the names that the fits call them. With `here` fits are made in this very process, one
+    after the other, and errors come as they were raised. `keep` is the group under which the project keeps those that
+    name none (`Fit.keep`): the repeats of a page. `progress` is that of a larger piece of work, which counts its steps
+    itself.
 
-    Raises
-    ------
-    lib.experiment.fit.FitFailed, lib.experiment.cluster.WorkerDied
-        A fit raised an error, or its process died three times; the message names it. What was finished is kept.
+    `lib.experiment.fit.FitFailed` where a fit raised an error, `lib.experiment.cluster.WorkerDied` where its process
+    died three times; the message names it. What was finished is kept.
     """
     fits = [replace(fit, keep=fit.keep or keep) for fit in fits]
     keys = [records.identity(fit, parts) for fit in fits]

@@ -35,14 +35,7 @@ STARTUP_TRIALS = 20  # drawn at random, and not pruned, before estimator and pru
 
 
 def search(
-    name: str,
-    space: Space,
-    folds: Sequence[Fit],
-    parts: Parts,
-    *,
-    n_trials: int,
-    seed: int = 0,
-    jointly: bool = True,
+    name: str, space: Space, folds: Sequence[Fit], parts: Parts, *, n_trials: int, seed: int = 0, jointly: bool = True
 ) -> Search:
     r"""Look for the hyperparameters with the lowest mean score over folds, or find that it was done before.
 
@@ -55,24 +48,13 @@ def search(
     space, objective, code, the settings below; with more trials than asked for, the first ones count, and with fewer it
     goes on from there. One that the project keeps counts even if the code has changed since, and says so.
 
-    Parameters
-    ----------
-    folds, parts : sequence of Fit, mapping of str to Interactions
-        One a fold, with the hyperparameters that are fixed; its ``test`` is validation data cut from a training set, and
-        its only measurement ``score``, lower being better.
-    n_trials : int
-        The budget: completed, pruned and failed trials together.
-    seed : int
-    jointly : bool
-        Whether the estimator looks at all hyperparameters together or at each by itself. Where good values are a small
-        part of a wide range, as in project B's space, the joint form lags far behind.
+    `folds` have a fit each, with the hyperparameters that are fixed; its ``test`` is validation data cut from a
+    training set, and its only measurement ``score``, lower being better. `n_trials` is the budget: completed, pruned
+    and failed trials together. With `jointly` the estimator looks at all hyperparameters together, not at each by
+    itself: where good values are a small part of a wide range, as in project B's space, the joint form lags far behind.
 
-    Raises
-    ------
-    lib.experiment.fit.FitFailed
-        A fit raised an error that does not look like divergence (`DIVERGED`). What was finished is kept.
-    ValueError
-        A budget below 1, no fold, or no trial ended with a score.
+    `lib.experiment.fit.FitFailed`: a fit raised an error that does not look like divergence (`DIVERGED`); what was
+    finished is kept. ValueError: a budget below 1, no fold, or no trial ended with a score.
     """
     if n_trials < 1 or not folds:
         raise ValueError(f"a search needs a trial and a fold; got n_trials={n_trials} and {len(folds)} folds")
@@ -105,10 +87,7 @@ def search(
 
 
 def lent(name: str) -> tuple[Search, str]:
-    """Return a kept search by its name alone, whether its ratings are at hand or not, and their `rows_digest`.
-
-    The longest one of several; KeyError: none of that name is kept.
-    """
+    """Return the longest kept search of a name and the `rows_digest` of its ratings, be they here or not; or KeyError."""
     pattern = f"{glob.escape(name)}-{16 * '[0-9a-f]'}.json.gz"
     kept = [records.read_kept(path) for path in sorted((records.KEPT / "searches").glob(pattern))]
     if not kept:

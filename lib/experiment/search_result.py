@@ -80,10 +80,9 @@ class Search:
         return self.trials[["trial", "state", "score"]].assign(best=complete.cummin().ffill())
 
     def importance(self, *, seed: int = 0) -> pd.DataFrame:
-        """Share of the scores' variance that each hyperparameter explains, by functional ANOVA (Hutter et al. 2014).
+        """Share of the scores' variance that a ``parameter`` explains, by functional ANOVA (Hutter et al. 2014).
 
-        The table has ``parameter`` and ``importance``, largest first; they add up to 1. Optuna's error tells where there are
-        too few complete trials.
+        Largest first; they add up to 1. Optuna's error tells where there are too few complete trials.
         """
         study, space = optuna.create_study(), self._distributions()
         for _, row in self.trials[self.trials["state"] == "complete"].iterrows():

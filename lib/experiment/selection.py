@@ -38,18 +38,9 @@ class Place(NamedTuple):
 
 
 def selection_row(
-    model: str,
-    used: Place,
-    on: Place,
-    found: Search | None = None,
-    space: Mapping[str, Any] | None = None,
-    **told: Any,
+    model: str, used: Place, on: Place, found: Search | None = None, space: Mapping[str, Any] | None = None, **told: Any
 ) -> dict[str, Any]:
-    """Tell for which split a model was chosen, and `on` which, by a search or by what is `told` of it.
-
-    ``trials``, ``seconds`` and ``share`` (of the space, which the trials span) are None, and ``rows`` is empty, where nothing
-    tells them.
-    """
+    """Tell for which split a model was chosen, and `on` which, by a search in a space or by what is `told` of it."""
     row: dict[str, Any] = {**dict(zip(SELECTION[1:5], used, strict=True)), "model": model}
     row |= dict(zip(SELECTION[6:10], on, strict=True))
     row |= {"users": 1.0, "trials": None, "seconds": None, "share": None, "rows": ""}

@@ -16,17 +16,12 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-SLOTS = "REPORT_SLOTS"
-"""Environment variable ``FOLDER:COUNT``: where the slots are; without it nobody waits for any."""
-
+SLOTS = "REPORT_SLOTS"  # environment variable ``FOLDER:COUNT``: where the slots are; without it nobody waits for any
 FIRST_WAIT, LONGEST_WAIT = 0.02, 0.05  # seconds between two looks for a free slot
 
 
 class Slots:
-    """What one holder sees of the slots, of which it holds none, one, or all; `folder` has a file a slot.
-
-    Where there are none, as nobody shares cores or the system has no file locks, nobody waits.
-    """
+    """What one holder sees of the slots, of which it holds none, one, or all; where there are none, nobody waits."""
 
     def __init__(self, folder: Path | str = "", count: int = 0):
         self.folder, self.count = Path(folder), count

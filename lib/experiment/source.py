@@ -9,14 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-CARDS = frozenset({"card", "CARD", "loaded_first"})
-"""Names of class attributes and constants that no result depends on: labels and colours, what is imported early."""
-
-MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})
-"""Functions whose first argument is a model's name."""
-
-ON_IMPORT = "on import"
-"""Stands for the statements of a module that act when it is imported, and count for all that is defined there."""
+CARDS = frozenset({"card", "CARD", "loaded_first"})  # attributes and constants that no result depends on, as colours
+MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})  # their first argument is a model's name
+ON_IMPORT = "on import"  # a module's statements that act when it is imported: they count for all that it defines
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -28,8 +23,7 @@ ALIKE |= {"Lambda": "FunctionDef", "ImportFrom": "Import", "Nonlocal": "Global"}
 LEFT_OUT = frozenset({"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple", "msg"})
 
 Chain = tuple[str, ...]  # a dotted name
-Origin = tuple[str, str]
-"""A module and a name in it, which is empty for the module itself; without a module, a dotted name of elsewhere."""
+Origin = tuple[str, str]  # a module and a name in it (empty: the module itself); no module: a dotted name of elsewhere
 
 
 class Read(NamedTuple):
@@ -47,10 +41,7 @@ class Read(NamedTuple):
 
 
 class Module:
-    """A file's statements that bind each name at its top level, and where imported names come from; of a signpost only that.
-
-    `stamp` tells the file's state when it was read.
-    """
+    """A file's statements by the names that they bind at its top level, and where imported names are from."""
 
     def __init__(self, name: str, tree: ast.Module, path: Path | None = None, signpost=False, stamp=(0, 0)):
         self.name, self.path, self.signpost, self.stamp = name, path, signpost, stamp

@@ -8,33 +8,27 @@ later notebooks align by key, never by the order of rows.
 
 from __future__ import annotations
 
-import json
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
 from lib import ROOT
 from lib.data.errors import OneSentence
+from lib.data.files import DamagedFile, read_whole
+from lib.experiment.stored_files import FORMS
 from lib.models import cards, model_class
 from lib.statistics.agreement import ScoreMatrix
 
 NUMBERS = ("value", "low", "high", "seconds_fit", "seconds_predict")
-METRIC_COLUMNS = (
-    "dataset",
-    "split",
-    "fold",
-    "seed",
-    "model",
-    "metric",
-    *NUMBERS,
-    "run",
-    "setting",
-    "headline",
-)
+METRIC_COLUMNS = ("dataset", "split", "fold", "seed", "model", "metric", *NUMBERS, "run", "setting", "headline")
 """Of what was measured; the last two are `setting_of` and ``yes`` for what validation chose beforehand for its setting."""
 
 
@@ -72,22 +66,26 @@ class StoredRun:
     @cached_property
     def predictions(self) -> pd.DataFrame:
         """Test predictions: model, split, fold, seed, user, item, rating, prediction (raw ids)."""
-        return pd.read_parquet(self._file("predictions.parquet"))
+        return self._read("predictions.parquet", pd.read_parquet)
 
     @cached_property
     def errors(self) -> pd.DataFrame:
         """Errors by user where no predictions are stored: model, split, fold, seed, user (raw id), counts, squared, absolute."""
-        return pd.read_parquet(self._file("errors.parquet"))
+        return self._read("errors.parquet", pd.read_parquet)
 
     @cached_property
     def top_k(self) -> pd.DataFrame:
         """Recommended lists: model, split, fold, seed, user, rank, item, score (raw ids)."""
-        return pd.read_parquet(self._file("top_k.parquet"))
+        return self._read("top_k.parquet", pd.read_parquet)
 
     def scores(self, model: str) -> ScoreMatrix:
         """Return a model's whole score matrix with its raw ids."""
-        with np.load(self._file(f"scores/{model}.npz"), allow_pickle=False) as file:
-            return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
+
+        def read(path: Path) -> ScoreMatrix:
+            with np.load(path, allow_pickle=False) as file:
+                return ScoreMatrix(file["user_ids"], file["item_ids"], file["values"])
+
+        return self._read(f"scores/{model}.npz", read)
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
@@ -102,14 +100,32 @@ class StoredRun:
         return float(rows["value"].mean())
 
     def _json(self, name: str) -> Any:
-        return json.loads(self._file(name).read_text(encoding="utf-8"))
+        return read_whole(self._file(name), FORMS[name], self._again)
+
+    def _read(self, name: str, read: Callable[[Path], Any]) -> Any:
+        path = self._file(name)
+        try:
+            return read(path)
+        except (
+            OSError,
+            EOFError,
+            KeyError,
+            ValueError,
+            AttributeError,
+            ArrowException,
+            BadZipFile,
+            zlib.error,
+        ) as error:
+            raise DamagedFile(f"{path} is damaged ({error}). {self._again}") from error
+
+    @property
+    def _again(self) -> str:
+        return f"Make it with: python run_notebooks.py --only {self.run} --force"
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
         if not path.exists():
-            raise MissingRun(
-                f"run {self.run!r} left no {name}. Make it with: python run_notebooks.py --only {self.run} --force"
-            )
+            raise MissingRun(f"run {self.run!r} left no {name}. {self._again}")
         return path
 
 

@@ -51,7 +51,7 @@ class Kept:
         return self.name
 
     def needs(self) -> list[str]:
-        """Name the data, by their digests."""
+        """Return the digests of its data."""
         return [told["digest"] for told in self.parts.values()]
 
     @property
@@ -150,10 +150,7 @@ def agreement(kept: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 def verify(n: int, say: Say = print, *, seed: int | None = None) -> int:
-    """Make `n` kept records, drawn at random, anew, and say how they agree.
-
-    Returns 0 where all agree, to the last bit on the machine that made them, to `NEAR` elsewhere; else 1.
-    """
+    """Make `n` random records anew; 0: all agree, to the bit where they were made, to `NEAR` elsewhere; else 1."""
     seed = random.randrange(10**6) if seed is None else seed
     everything = [one for file in kept_files() for one in kept_in(file)]
     drawn = random.Random(seed).sample(everything, min(n, len(everything)))
@@ -236,10 +233,7 @@ def _keep_record(path: Path) -> bool:
 
 # -- ratings made again --------------------------------------------------------------------------------------------
 def rebuild(origin: Sequence[Any]) -> Interactions:
-    """Make ratings again from `Interactions.origin`, as it is or as JSON has kept it.
-
-    ValueError where that is empty, as of a reader's own, `lib.data.errors.DatasetUnavailable` without a source.
-    """
+    """Make ratings again from `Interactions.origin`, or JSON of it; ValueError: empty; DatasetUnavailable: no source."""
     if not origin:
         raise ValueError("nothing tells how these ratings came about")
     data = load(origin[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -12,13 +12,12 @@ import distributed
 from lib.experiment.alone import THREADS, environment, quiet
 from lib.experiment.driver import disconnect
 
-BEFORE_START = {
+BEFORE_START = {  # a worker's environment from its start; the process that starts workers must have it, too
     **THREADS,
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONHASHSEED": "0",
     "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical",
 }
-"""A worker's environment from its first moment. Dask can only set it in the process that starts workers, too."""
 
 AFTER_START = {"NUMBA_NUM_THREADS": "1"}
 """What the starting process must not have: numba calls another number of threads than it runs with an error."""
@@ -59,7 +58,7 @@ class Nanny(distributed.Nanny):
         self.env = {**self.env, **BEFORE_START, **AFTER_START}
 
 
-class LocalCluster:
+class LocalCluster(AbstractContextManager):
     """Workers of one thread each, scheduler and dashboard, all on 127.0.0.1, until `close` or the end of a ``with``.
 
     They end with the process that made this. Dask gives a job up that took a worker with it more than `deaths` times.
@@ -91,9 +90,6 @@ class LocalCluster:
     def close(self) -> None:
         """End this process's connection, then the workers, and remove what they left."""
         self._stack.close()
-
-    def __enter__(self) -> LocalCluster:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -9,24 +9,16 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 
-CELLS = 4_000_000
-"""Scores held at once: 32 MB in float64, so that memory does not grow with the number of users."""
+CELLS = 4_000_000  # scores held at once: 32 MB in float64, so that memory does not grow with the number of users
 
 
 @dataclass(frozen=True, eq=False)
 class TopK:
     """Recommendation lists; ValueError unless shapes fit, users and a list's items are unique, and items of the catalogue.
 
-    Parameters
-    ----------
-    users : ndarray of int32, shape (n,)
-        User codes.
-    items : ndarray of int32, shape (n, k)
-        Item codes, best first; -1 past the end of a list, for a user with fewer than k films left to recommend.
-    scores : ndarray, shape (n, k)
-        The model's scores of those; NaN past the end of a list.
-    n_items : int
-        Size of the catalogue that was ranked.
+    `users` (int32, shape (n,)) and `items` (int32, shape (n, k), best first) are codes, `scores`, shape (n, k), the
+    model's. A user with fewer than k films left to recommend has -1 and NaN past the end of the list. The catalogue
+    that was ranked has `n_items`.
     """
 
     users: np.ndarray
@@ -77,22 +69,13 @@ class TopK:
 
 
 def top_k(scores: np.ndarray, k: int, mask=None, *, users: np.ndarray | None = None) -> TopK:
-    """Rank the catalogue of each row by score.
+    """Rank the catalogue of each row by score; of `scores`, finite, shape (n, n_items), higher is better.
 
-    Equal scores are ordered by chance, anew for each user, lest a model that tells films apart by nothing lives on how they
-    are numbered; the chance is a number made of user and film (`tie_break`), so that the same scores give the same lists.
-    ValueError where k is not between 1 and the size of the catalogue, shapes differ, or a score is NaN or infinite.
-
-    Parameters
-    ----------
-    scores : ndarray of float, shape (n, n_items)
-        Higher is better; finite. Left as it is.
-    k : int
-        Length of the lists.
-    mask : sparse array, shape (n, n_items), optional
-        Its stored entries (whatever their values) are never recommended, such as the training ratings.
-    users : int array, shape (n,), optional
-        User codes of the rows; 0 to n - 1 by default.
+    Equal scores are ordered by chance, anew for each user, lest a model that tells films apart by nothing lives on how
+    they are numbered; the chance is a number made of user and film (`tie_break`), so that the same scores give the same
+    lists. The stored entries of `mask`, a sparse array of the same shape, are never recommended, whatever their values.
+    `users` are the codes of the rows, 0 to n - 1 by default. ValueError where k is not between 1 and the size of the
+    catalogue, shapes differ, or a score is NaN or infinite.
     """
     scores = np.asarray(scores)
     if scores.ndim != 2:

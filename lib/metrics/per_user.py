@@ -15,19 +15,12 @@ class PerUser:
 
     .. math:: m = f\left(\frac{\sum_u a_u}{\sum_u b_u}\right), \qquad f(x) = x \text{ or } \sqrt{x}
 
-    With :math:`a_u` a user's sum of squared errors, :math:`b_u` the user's number of test ratings and the root, this
-    is the RMSE per rating; with :math:`b_u = 1` it is the plain mean of a per-user metric such as nDCG.
+    With :math:`a_u` a user's sum of squared errors, :math:`b_u` the user's number of test ratings and the root, this is
+    the RMSE per rating; with :math:`b_u = 1` it is the plain mean of a per-user metric such as nDCG.
 
-    Parameters
-    ----------
-    metric : str
-        Its name, such as ``"rmse"`` or ``"ndcg@10"``.
-    users : ndarray of int, shape (n,)
-        User codes, at least one, unique; sorted on construction, with the sums along.
-    numerators, denominators : ndarray of float64, shape (n,)
-        Finite; denominators positive. Else, a ValueError.
-    root : bool
-        Whether f is the square root.
+    `users`, int of shape (n,), are codes, at least one, unique; sorted on construction, with the sums along.
+    `numerators` and `denominators`, float64 of the same shape, are finite, the latter positive; else, a ValueError.
+    `root` says whether f is the square root.
     """
 
     metric: str

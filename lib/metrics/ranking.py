@@ -15,17 +15,10 @@ from lib.metrics.per_user import PerUser
 class Ranking:
     """Ranking metrics at k of one model, test ratings of at least `threshold` being relevant.
 
-    Parameters
-    ----------
-    k, threshold : int, float
-    users : ndarray of int, shape (n,)
-        Codes of the users that have a relevant test film.
-    values : dict of str to ndarray of float64, shape (n,)
-        A metric's value for each of those users, all in 0 to 1 but novelty (bits).
-    n_left_out : int
-        Users in no mean: with a list but without a relevant test film, of which there is no recall, or the other way round.
-    coverage : float
-        Share of the catalogue that stands in at least one list, over all lists.
+    `values` has each metric for the `users`, codes of those that have a relevant test film, float64 of shape (n,), in 0
+    to 1 but novelty (bits). `n_left_out` users are in no mean: with a list but without a relevant test film, of which
+    there is no recall, or the other way round. `coverage` is the share of the catalogue that stands in at least one
+    list, over all lists.
     """
 
     k: int
@@ -72,16 +65,8 @@ def evaluate_ranking(
 
     Raises ValueError: k is larger than the lists, the catalogues differ in size, or no user has a relevant test film.
 
-    Parameters
-    ----------
-    top : TopK
-        Lists over the full catalogue, training films masked.
-    test, train : Interactions
-        Over the same id maps; `train` only for novelty.
-    k : int, optional
-        At most the lists' length, which is the default.
-    threshold : float
-        On the rating scale: a test rating of at least this is relevant.
+    `top` are lists over the full catalogue, training films masked; `test` and `train` share its id maps. `k` is at most
+    the lists' length, the default; a test rating of at least `threshold`, on the rating scale, is relevant.
     """
     for name, other in (("test", test), ("train", train)):
         if other is not None and other.n_items != top.n_items:

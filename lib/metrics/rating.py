@@ -18,14 +18,8 @@ class UserErrors:
 
     Nothing is clipped here: clip predictions first where the protocol says so. Errors are in units of the rating scale.
 
-    Parameters
-    ----------
-    users : ndarray of int, shape (n,)
-        User codes, sorted, unique.
-    counts : ndarray of int64, shape (n,)
-        Ratings a user, at least 1.
-    squared, absolute, signed : ndarray of float64, shape (n,)
-        Sums of :math:`e^2`, :math:`|e|` and :math:`e`.
+    `users`, int of shape (n,), are codes, sorted, unique; `counts`, int64, their ratings, at least 1. `squared`,
+    `absolute` and `signed`, float64, are the sums of :math:`e^2`, :math:`|e|` and :math:`e`.
     """
 
     users: np.ndarray
@@ -56,17 +50,11 @@ class UserErrors:
 
 
 def user_errors(users: np.ndarray, ratings: np.ndarray, predictions: np.ndarray) -> UserErrors:
-    """Sum the errors of each user.
+    """Sum the errors of each user, in float64 whatever the input's precision.
 
-    Raises ValueError: no pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs would flatter
-    the model.
-
-    Parameters
-    ----------
-    users : int array, shape (n,)
-        User codes of the test pairs, in any order.
-    ratings, predictions : float arrays, shape (n,)
-        On the rating scale; sums are in float64 whatever the input's precision.
+    `users` are the codes of the test pairs, in any order, `ratings` and `predictions` on the rating scale; all have
+    shape (n,). Raises ValueError: no pairs, lengths that differ, or a value that is NaN or infinite: skipping pairs
+    would flatter the model.
     """
     ratings, predictions = _checked(ratings, predictions)
     users = np.asarray(users)

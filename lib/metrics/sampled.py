@@ -69,8 +69,8 @@ class SampledRanks:
     def curve(self, up_to: float = 100.0) -> pd.DataFrame:
         """Return the cumulative distribution of percentile ranks up to one of them (Koren 2008, figure 5; there 2).
 
-        It has ``sampled_percentile_rank``, in steps of 100 / n_sampled, and ``share`` of the cases at or before it. At 0
-        that is the hit rate at 1; a model that scores at random has (1 + x n / 100) / (1 + n).
+        It has ``sampled_percentile_rank``, in steps of 100 / n_sampled, and ``share`` of the cases at or before it: at
+        0 the hit rate at 1; (1 + x n / 100) / (1 + n) for a model that scores at random.
         """
         if not 0 <= up_to <= 100:
             raise ValueError(f"up_to is a percentile rank from 0 to 100; got {up_to}")
@@ -94,7 +94,7 @@ def cases_of(test: Interactions) -> np.ndarray:
 def sampled_ranks(
     model, train: Interactions, test: Interactions, *, n_sampled: int, exclude: str = "none", seed: int = 0
 ) -> SampledRanks:
-    r"""Rank each best-rated test film among random films (Koren 2008, "Factorization meets the neighborhood", section 5).
+    """Rank each best-rated test film among random films (Koren 2008, "Factorization meets the neighborhood", section 5).
 
     For each test rating of the scale's top, n other films are drawn without replacement from the catalogue, each as
     likely, and all n + 1 are ordered by the model's score for that user. The paper draws "1000 additional random movies",
@@ -106,16 +106,9 @@ def sampled_ranks(
     ValueError: no test rating is at the top of the scale, a user has fewer than n films to draw from, a score is NaN or
     infinite, a parameter is out of range, or the id maps differ.
 
-    Parameters
-    ----------
-    model : Recommender
-        Fitted on `train`; asked for ``score(users)`` a batch of users at a time.
-    train, test, n_sampled : Interactions, Interactions, int
-        Over the same id maps; n.
-    exclude : {"none", "rated"}
-        Films never drawn for a user, besides the case's own: none (the paper), or those that the user has rated in train
-        and test (Cremonesi, Koren and Turrin 2010).
-    seed : int
+    `model` is fitted on `train`, and asked for ``score(users)`` a batch of users at a time. `exclude` names the films
+    never drawn for a user, besides the case's own: "none" (the paper), or "rated" in train or test (Cremonesi, Koren
+    and Turrin 2010).
     """
     if (train.n_users, train.n_items) != (test.n_users, test.n_items):
         raise ValueError("train and test do not share their id maps; use the two parts of one split")

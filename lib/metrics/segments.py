@@ -67,7 +67,7 @@ def rating_by_segment(
     """Measure errors within each segment; `users`, `ratings`, `predictions` as for `lib.metrics.rating.user_errors`.
 
     There is one label a test pair; a pair without one is left out. ValueError where lengths differ, or a value is NaN.
-    Returns a DataFrame: indexed by segment in its order: ``n_ratings``, ``n_users``, ``share`` of the ratings,
+    Returns a DataFrame, indexed by segment in its order: ``n_ratings``, ``n_users``, ``share`` of the ratings,
     ``rmse``, ``mae``, ``mean_error``. A segment without ratings stays, with NaN errors.
     """
     users, ratings, predictions = np.asarray(users), np.asarray(ratings), np.asarray(predictions)

@@ -41,10 +41,7 @@ def label(name: str) -> str:
 
 
 def place_of(name: str) -> str:
-    """Return where a model's class stands, ``module:Class``, by its registered name or by these very words.
-
-    Raises KeyError: no model has that name; the message names the nearest ones.
-    """
+    """Return where a model's class stands, ``module:Class``, by its name or these words; KeyError names the nearest."""
     known = cards()
     if name not in known and ":" not in name:
         near = difflib.get_close_matches(name, known, n=2) or list(known)

@@ -18,14 +18,9 @@ class Adam:
     .. math:: m_t = 0.9\,m_{t-1} + 0.1\,g_t, \quad v_t = 0.999\,v_{t-1} + 0.001\,g_t^2, \quad
         w_t = w_{t-1} - \eta \frac{\sqrt{1 - 0.999^t}}{1 - 0.9^t} \frac{m_t}{\sqrt{v_t} + 10^{-7}} .
 
-    Parameters
-    ----------
-    weights : dict of float arrays
-        Changed in place.
-    learning_rate : float
-        :math:`\eta`; may be changed between steps.
-    l2 : mapping of str to float
-        :math:`\lambda` of the penalty :math:`\frac{\lambda}{2} |w|^2` by name; none for names that are missing.
+    The `weights`, float arrays by name, are changed in place. :math:`\eta`, the `learning_rate`, may be changed between
+    steps; `l2` has :math:`\lambda` of the penalty :math:`\frac{\lambda}{2} |w|^2` by name, 0 for names that are
+    missing.
     """
 
     MOMENTA = 0.9, 0.999

@@ -14,10 +14,8 @@ from numba import njit, prange
 
 from lib.models.sparse_kernels import REORDERED
 
-RIDGE_FLOOR = 1e-8
-"""Least ridge of a solve: keeps the system positive definite where a penalty is switched off."""
-CHUNK = 128
-"""So many partners' vectors are copied side by side, and multiplied by BLAS while they are in the cache."""
+RIDGE_FLOOR = 1e-8  # least ridge of a solve: keeps the system positive definite where a penalty is switched off
+CHUNK = 128  # so many partners' vectors are copied side by side, and multiplied by BLAS while they are in the cache
 
 
 @njit(cache=True, fastmath=REORDERED)
@@ -52,10 +50,10 @@ def move(gram, change, slope):
 
 @njit(cache=True, fastmath=REORDERED)
 def solve_bordered(matrix):
-    r"""Solve :math:`A x = b` for a symmetric positive definite A, below which b stands as a last row: x overwrites it.
+    """Solve :math:`A x = b` for a symmetric positive definite A, below which b stands as a last row: x overwrites it.
 
-    The lower triangle becomes the Cholesky factor, its diagonal inverted; the same steps bring b through the forward
-    substitution. Four rows at a time share what they read of the rows above; at the end the last one counts repeatedly.
+    The lower triangle becomes the Cholesky factor, its diagonal inverted. Four rows at a time share what they read of
+    the rows above; at the end the last one counts repeatedly.
     """
     n = matrix.shape[1]
     for low in range(0, n + 1, 4):
@@ -175,10 +173,7 @@ def group(keys, partners, ratings, n):
 
 @njit(cache=True)
 def colour_graph(graph_start, graph_index):
-    """Colour the nodes (int64, from 0) greedily, in their order: no two neighbours share a colour.
-
-    Rows of one colour don't pull at each other, so that they can be solved side by side.
-    """
+    """Colour the nodes greedily, in their order: no two neighbours share a colour, and can be solved side by side."""
     n = len(graph_start) - 1
     colours = np.full(n, -1)
     taken_by = np.full(n + 1, -1)

@@ -47,16 +47,10 @@ class Recommender(ABC):
         self._store(locals())
 
     def fit(self, train: Interactions, *, validation: Interactions | None = None) -> Self:
-        """Learn from `train`; the order of its rows changes no bit unless `keeps_order`.
+        """Learn from `train`, its tables included; the order of its rows changes no bit unless `keeps_order`.
 
-        Raises ValueError: `train` is empty, or `validation` does not share its id maps.
-
-        Parameters
-        ----------
-        train : Interactions
-            Side information, where the model uses any, is read from its tables.
-        validation : Interactions, optional
-            For early stopping, where the model has any; never learned from. Ignored by other models.
+        `validation` is for early stopping, where the model has any, and never learned from. Raises ValueError: `train`
+        is empty, or `validation` does not share its id maps.
         """
         self._begin(train, validation)
         self._fit(train if self.keeps_order else train.ordered(), validation)
@@ -75,38 +69,24 @@ class Recommender(ABC):
 
     @abstractmethod
     def predict(self, users: np.ndarray, items: np.ndarray, times: np.ndarray | None = None) -> np.ndarray:
-        """Predict ratings of pairs.
+        """Predict ratings of pairs; `users` and `items` are codes, int of shape (n,), cold ones allowed.
 
+        `times`, int64, say when the ratings are given, in seconds since 1970; None where that is unknown. Models
+        without `uses_time` ignore them; the others say in their docstring what they answer without. Returns float64 of
+        shape (n,), in units of the rating scale, always finite, not clipped to it: orderings need the unclipped value.
         Raises ValueError: `users`, `items` and `times` are not equally long.
-
-        Parameters
-        ----------
-        users, items : int arrays, shape (n,)
-            Codes; cold ones allowed.
-        times : int64 array, shape (n,), optional
-            When the ratings are given, in seconds since 1970; None where that is unknown. Models without `uses_time`
-            ignore it; the others say in their docstring what they answer without.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-            In units of the rating scale, always finite, not clipped to it: orderings need the unclipped value.
         """
 
     def score(self, users: np.ndarray) -> np.ndarray:
-        """Score the whole catalogue for some users.
+        """Score the whole catalogue for some users, training items included: float64 of shape (len(users), n_items).
 
-        Returns
-        -------
-        ndarray of float64, shape (len(users), n_items)
-            Higher is better; for a rating model the unclipped prediction, without times; training items included.
+        Higher is better; for a rating model it is the unclipped prediction, without times.
         """
         users = np.asarray(users)
         self._check_fitted()
         grid = self.predict(np.repeat(users, self.n_items_), np.tile(np.arange(self.n_items_), len(users)))
         return grid.reshape(len(users), self.n_items_)
 
-    # -- parameters ------------------------------------------------------------------------------------------------
     def _store(self, values: dict) -> None:
         """Keep the arguments of ``__init__`` under their own names: ``self._store(locals())``."""
         for name in values.keys() - {"self", "__class__"}:
@@ -131,7 +111,6 @@ class Recommender(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters.items())})"
 
-    # -- saving ----------------------------------------------------------------------------------------------------
     def _state(self) -> dict[str, np.ndarray]:
         """Fitted attributes as arrays; a model that keeps other things overrides this and `_restore`."""
         return {name: np.asarray(value) for name, value in vars(self).items() if name.endswith("_")}
@@ -150,10 +129,7 @@ class Recommender(ABC):
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read a model that `save` wrote.
-
-        Raises ValueError: the file holds another class of model, or no model.
-        """
+        """Read a model that `save` wrote; ValueError where the file holds another class of model, or no model."""
         with np.load(path, allow_pickle=False) as file:
             if "__model__" not in file:
                 raise ValueError(f"{path} is not a saved model")
@@ -166,7 +142,6 @@ class Recommender(ABC):
         model.scale_ = RatingScale(*map(float, state["scale_"]))
         return model
 
-    # -- helpers for subclasses ------------------------------------------------------------------------------------
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_items_"):
             raise NotFitted(f"{type(self).__name__} is not fitted yet: call fit(train) first")

@@ -35,28 +35,24 @@ class Card:
     ----------
     name, label : str
         In results and on the command line; in tables and figures.
-    family : str
-        One of `FAMILIES`.
-    cold : str
-        What a cold user or film gets, in one sentence.
-    project : str
-        From A to E, or ``"reference"`` for what these should have been compared with.
-    colour : str
-        A name of `lib.report.figures.PALETTE`, or ``#rrggbb``; empty for one that goes by the name.
-    starts : bool
-        Whether a fit depends on a random start; a convex model may have a seed and not depend on it.
-    learns_taste : bool
-        Whether it is to beat the bias model where users' tastes are few and clear.
+    family, cold : str
+        One of `FAMILIES`; what a cold user or film gets, in one sentence.
+    project, colour : str
+        From A to E, or ``"reference"`` for what these should have been compared with; a name of
+        `lib.report.figures.PALETTE`, or ``#rrggbb``, empty for one that goes by the name.
+    starts, learns_taste : bool
+        Whether a fit depends on a random start (a convex model may have a seed and not depend on it); whether it is to
+        beat the bias model where users' tastes are few and clear.
     stopping : mapping, optional
         How the number of epochs is found on validation ratings: arguments of `lib.experiment.fit.Stopping`.
     needs : str
         What data must have: ``"tables"`` of users and of films, ``"features"`` of either; empty for ratings alone.
     most, most_searched : mapping of str to int
-        The largest data (``ratings``, ``items``, ``cells`` of the matrix) on which a reader waits for one fit, and for the
-        several that choose hyperparameters; 0 for never.
+        The largest data (``ratings``, ``items``, ``cells`` of the matrix) on which a reader waits for one fit, and for
+        the several that choose hyperparameters; 0 for never.
     films : str
-        The fitted attribute in which the explorer looks for films near a film: a vector a film, or, called ``weights_``,
-        weights of films on films. Empty: it doesn't.
+        The fitted attribute in which the explorer looks for films near a film: a vector a film, or, called
+        ``weights_``, weights of films on films. Empty: it doesn't.
     small, without_tables : mapping
         Hyperparameters for the small data of the contract's tests; those that differ where there are no side tables.
     place : str
@@ -83,9 +79,9 @@ class Card:
 
 @cache
 def read_cards(folders: tuple[str, ...], package: str) -> dict[str, Card]:
-    """Read the cards in the files of a package by the models' names, in the order of the files; none is imported.
+    """Read the cards in a package's files by the models' names, in the order of the files; none is imported.
 
-    Raises ValueError: a card is not made of literals, lacks an argument or has one too many, or has another one's name.
+    ValueError: a card is not made of literals, lacks an argument or has one too many, or has another one's name.
     """
     found: dict[str, Card] = {}
     for folder in map(Path, folders):

@@ -12,8 +12,7 @@ from lib.data.interactions import Interactions
 class Continued:
     """For models of ``n_epochs``: `_fit` keeps where it is in ``_course`` and what it learned from in ``_trained_on``."""
 
-    curves: tuple[str, ...] = ()
-    """Names of what is noted epoch by epoch."""
+    curves: tuple[str, ...] = ()  # names of what is noted epoch by epoch
 
     n_epochs: int
     _course: Any = None

@@ -17,28 +17,11 @@ class EarlyStopping:
     After each epoch, `averaged` gives the weights to measure, `record` takes their error, and ``stopped`` and
     ``learning_rate`` say how to go on.
 
-    Parameters
-    ----------
-    learning_rate : float
-        To start with.
-    averaging : float
-        Momentum, an epoch, of the moving average of the weights that is measured and kept; 0 for the epoch's own.
-    patience : int or None
-        Epochs without a lower error after which to stop; None never stops.
-    plateau_patience : int or None
-        Epochs without progress after which the learning rate is multiplied by `plateau_factor`; None leaves it alone.
-    plateau_factor, least_rate : float
-        The rate doesn't fall below `least_rate`.
-
-    Attributes
-    ----------
-    best : int
-        The epoch, from zero, that is kept: the one of the lowest error or, without errors, the last.
-    weights : dict of str to ndarray
-        Its weights.
-    stopped : bool
-    errors, rates : list of float
-        By epoch; the errors NaN where none was given.
+    `averaging` is the momentum, an epoch, of the moving average of the weights that is measured and kept; 0 for the
+    epoch's own. After `patience` epochs without a lower error it stops; None never does. After `plateau_patience`
+    epochs without progress, None for never, the learning rate is multiplied by `plateau_factor`, but not below
+    `least_rate`. Kept are the `weights` of the epoch `best`, from zero, the one of the lowest error or, without errors,
+    the last; `errors` and `rates` are by epoch, the errors NaN where none was given.
     """
 
     learning_rate: float

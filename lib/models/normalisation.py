@@ -18,16 +18,10 @@ def means_of(codes: np.ndarray, ratings: np.ndarray, size: int, default: float) 
 
 
 class UserMean:
-    r"""Subtract each user's mean training rating: :math:`z_{ui} = r_{ui} - \bar r_u` (project A's normalisation).
-
-    A user without a training rating gets the global mean.
-    """
+    r"""Project A's :math:`z_{ui} = r_{ui} - \bar r_u`, less the user's mean training rating, else the global one."""
 
     def fit(self, train: Interactions) -> Self:
-        """Learn the users' means.
-
-        Raises ValueError: `train` is empty.
-        """
+        """Learn the users' means; ValueError where `train` is empty."""
         if len(train) == 0:
             raise ValueError("UserMean.fit: the training set holds no ratings")
         self.global_mean_ = float(train.ratings.astype(np.float64).mean())

@@ -10,8 +10,7 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 
-HIT = " *"
-"""Stands behind a film in a list that the user rated in test."""
+HIT = " *"  # stands behind a film in a list that the user rated in test
 
 
 def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> list[str]:
@@ -33,18 +32,11 @@ def titles_of(interactions: Interactions, items: Sequence[int] | np.ndarray) -> 
 
 
 class Explanation(NamedTuple):
-    """A prediction taken apart: `baseline`, the `contributions` and `rest` add up to it.
+    """A prediction taken apart: `baseline`, the `contributions` and `rest` add up to it, in units of the rating scale.
 
-    Parameters
-    ----------
-    items : ndarray of int, shape (n,)
-        Codes of the user's films that weigh most, by the size of their contribution, largest first.
-    contributions : ndarray of float64, shape (n,)
-        What each adds to the prediction or takes from it, in units of the rating scale.
-    baseline : float
-        The terms that no single film answers for: mean, biases and, where the model has them, the user's own factors.
-    rest : float
-        Sum of the contributions of the films that are not listed.
+    `items` are codes of the user's films that weigh most, by the size of their contribution, largest first. The
+    `baseline` has the terms that no single film answers for: mean, biases and, where the model has them, the user's own
+    factors; `rest` is the sum of the contributions of the films that are not listed.
     """
 
     items: np.ndarray

@@ -1,7 +1,4 @@
-"""The largest of some numbers, in compiled code that is compiled in a second.
-
-numba has numpy's partition and sorts, which take it ten seconds and more to compile wherever they are used.
-"""
+"""The largest of some numbers, in code that compiles in a second: numpy's partition and sorts take numba ten."""
 
 from __future__ import annotations
 

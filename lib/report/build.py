@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lib.report.content import assemble
 from lib.report.data import write_data
-from lib.report.folder import take_place
+from lib.report.folder import BUILDING, take_place
 from lib.report.html import write_html
 from lib.report.notebooks import read_pages
 
@@ -28,7 +28,7 @@ def build(plan, runs_dir: Path, output_dir: Path, *, pdf: bool = True) -> None:
     pages = read_pages(plan, runs_dir)
     report = assemble(plan, pages)
     output_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=output_dir, ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix=BUILDING, dir=output_dir, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         write_data(pages, runs_dir, folder / "data")
         # Benchmarks are measured apart from the report; the last ones stay until there are others.

@@ -131,8 +131,7 @@ def in_words(name: str) -> str:
 def as_text(value: Any, form: str = "") -> str:
     """Write a value as a reader sees it: missing ones as an en dash, truth values as yes or no, text as it is.
 
-    `form`, for numbers, is such as ``"{:.4f}"``, or ``"duration"`` for seconds. Without one, floats get four significant
-    digits and whole numbers thousands' separators.
+    `form`, for numbers, is such as ``"{:.4f}"``, or ``"duration"`` for seconds; without it floats get four digits.
     """
     if value is None or (pd.api.types.is_scalar(value) and pd.isna(value)):
         return "–"

@@ -54,10 +54,7 @@ def prose_key(page: Page, place: int) -> str:
 
 
 def assemble(plan, pages: list[Page]) -> Report:
-    """Bring pages, numbers and parsed prose together.
-
-    Raises RenderingError: see `Numbering` and `Markdown`.
-    """
+    """Bring pages, numbers and parsed prose together."""
     numbering = Numbering(pages)
     pieces = [Piece("report:description", plan.report.get("description", ""))]
     for page in pages:
@@ -74,20 +71,19 @@ def assemble(plan, pages: list[Page]) -> Report:
 
 # -- provenance ---------------------------------------------------------------------------------------------------
 def _provenance(pages: list[Page]) -> dict[str, Any]:
-    """Bring the pages' provenance records together.
+    """Bring the pages' provenance records together, for the templates.
 
-    Returns a dict: ``commits`` (last that of the run that ended last), ``modified``, ``finished`` (the latest, in UTC, or
-    None: the report's date, the same at every build), ``machines``, ``pythons``, ``threads`` (each a sorted list of what the runs had),
-    ``versions``, ``checksums`` and ``sources`` (sorted name/value pairs; a package that differed between runs has
-    several), ``runs`` (a dict each: ``page``, ``dataset``, ``seconds``, ``parameters`` as pairs), ``seconds`` (total).
+    Commits are in the order in which the runs ended, other lists sorted; a package that differed between runs has several
+    versions. What ``finished`` last, in UTC, is the report's date, the same at every build.
     """
     records = sorted((p.provenance for p in pages if p.provenance), key=lambda r: r.get("finished") or "")
+    ends = [datetime.datetime.fromisoformat(record["finished"]) for record in records if record.get("finished")]
     seconds = [record["seconds"] for record in records if record.get("seconds") is not None]
     threads = [sorted((record.get("threads") or {}).items()) for record in records]
     return {
         "commits": list(dict.fromkeys(str(r["commit"]) for r in records[::-1] if r.get("commit")))[::-1],
         "modified": any(record.get("modified") for record in records),
-        "finished": max((_moment(r["finished"]) for r in records if r.get("finished")), default=None),
+        "finished": max(ends, default=None),
         "machines": _distinct(_machine(record) for record in records),
         "pythons": _distinct(record.get("python") for record in records),
         "threads": _distinct(", ".join(f"{name}={n}" for name, n in of) for of in threads),
@@ -97,11 +93,7 @@ def _provenance(pages: list[Page]) -> dict[str, Any]:
             for record in records
             for file, value in (record.get("data_checksums") or {}).items()
         ),
-        "sources": _pairs(
-            (record["dataset"], record["data_source"])
-            for record in records
-            if record.get("dataset") and record.get("data_source")
-        ),
+        "sources": _pairs((r.get("dataset"), r["data_source"]) for r in records if r.get("data_source")),
         "runs": [_run(page) for page in pages],
         "seconds": sum(seconds) if seconds else None,
     }
@@ -123,11 +115,6 @@ def _run(page: Page) -> dict[str, Any]:
 def _machine(record: dict) -> str:
     cores = f"{record['cores']} cores" if record.get("cores") else ""
     return ", ".join(part for part in (record.get("processor"), cores, record.get("system")) if part)
-
-
-def _moment(text: str) -> datetime.datetime:
-    moment = datetime.datetime.fromisoformat(text)
-    return moment.astimezone(datetime.UTC) if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 def _distinct(values) -> list[str]:

@@ -25,10 +25,7 @@ LARGE = 20_000
 
 
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
-    """Write results.csv, claims.csv and selection.csv from what the runs left, and copy the data files.
-
-    Raises RenderingError: a record lacks a column, or has one too many.
-    """
+    """Write results.csv, claims.csv and selection.csv from what the runs left, and copy the data files."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")
     _write_records(pages, runs_dir, "claims.json", COLUMNS, folder / "claims.csv")

@@ -13,6 +13,9 @@ from lib.report.columns import as_text, column
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """Plain text cells by row, with alignment: the report escapes and typesets it for the screen and for print."""
 
+EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
+"""What `lib.workbench.explorer.page.show` publishes: the report turns it into controls, where there are scripts."""
+
 POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
 """Places in a figure and what a reader is told there, as [x, y, text]: shares of width and height from the upper left."""
 
@@ -26,11 +29,9 @@ def svg(text: str, name: str, points: list | None = None) -> None:
 def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | None = None) -> None:
     """Show a table; an empty one says "no rows". The index is not shown: reset it first if it says something.
 
-    A column's heading and decimals are those of the quantity that its name means (`lib.report.columns`): ``test_rmse``,
-    ``ndcg@10``, ``n_users``, or ``rmse: By time`` for the RMSE under a heading of its own. A model's registered name in a
-    column with the heading Model is shown by its label. `links` give a column one target a row: a label such as
-    ``fig-svd-sweep``, or an address; an empty text for no link. Raises KeyError: `links` name a column that the table
-    lacks.
+    A column's heading and decimals are those of the quantity that its name means (`lib.report.columns.find`). A model's
+    registered name in a column with the heading Model is shown by its label. `links` give a column one target a row: a
+    label such as ``fig-svd-sweep``, or an address; an empty text for no link. KeyError: the table lacks such a column.
     """
     if unknown := set(links or ()) - set(frame.columns):
         raise KeyError(f"table {name!r} has no column {', '.join(sorted(map(str, unknown)))}")
@@ -45,14 +46,8 @@ def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | 
         columns.append(known.heading)
         align.append("right" if numeric else "left")
     rows = [list(row) for row in zip(*cells, strict=True)]
-    _publish(
-        {
-            TABLE_MIME: {"columns": columns, "rows": rows, "align": align},
-            "text/html": _html(columns, rows, align),
-            "text/plain": f"[table {name}: {len(rows)} rows]",
-        },
-        name,
-    )
+    bundle = {TABLE_MIME: {"columns": columns, "rows": rows, "align": align}, "text/html": _html(columns, rows, align)}
+    _publish({**bundle, "text/plain": f"[table {name}: {len(rows)} rows]"}, name)
 
 
 def _html(columns: list[str], rows: list[list], align: list[str]) -> str:

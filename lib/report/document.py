@@ -88,10 +88,7 @@ class Empty(Labelled):
 
 @dataclass(frozen=True)
 class Explorer:
-    """Answers for a sample of users and films, which the HTML page's script shows on request.
-
-    It adds to tables that say the like: without scripts, and in print, it is not there.
-    """
+    """Answers for a sample of users and films, for the HTML page's script; tables say the like where there is none."""
 
     data: dict
 

@@ -27,39 +27,25 @@ TEMPLATE = files("lib.report") / "templates" / "filling-the-matrix"
 _OPTION = re.compile(r"#\|[ \t]*(?P<key>[a-z][a-z-]*):[ \t]*(?P<value>.*?)[ \t]*(?:\n|\Z)")
 
 
-class InlineExpressions(Preprocessor):
-    """Put the kernel's answers into Markdown cells, and number all cells as their author counts them.
-
-    Raises RenderingError: an expression has no value; ``resources["run"]`` names the run, where there is one.
-    """
+class OurConventions(Preprocessor):
+    """Number the cells as their author counts them, put the kernel's answers into prose, and code's option lines aside."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
-        """Replace ``{eval}`` by values, and words that don't hold by a notice."""
+        """Replace ``{eval}`` by values and words that don't hold by a notice; ``#| key: value`` goes to ``options``."""
         cell.metadata["number"] = index + 1
+        if cell.cell_type == "code":
+            cell.metadata["options"], cell.source = split_options(cell.source)
         if cell.cell_type != "markdown":
             return cell, resources
         run = resources.get("run", "")
         try:
             cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
         except inline.Unanswered as error:
-            again = f"Run it again: python run_notebooks.py --only {run} --force"
-            problem, fix = (
-                f"an inline expression has no value: {error}",
-                again if run else "Execute the notebook.",
-            )
+            fix = f"Run it again: python run_notebooks.py --only {run} --force" if run else "Execute the notebook."
+            problem = f"an inline expression has no value: {error}"
             raise RenderingError(problem, fix, run=run or None, cell=index + 1) from None
         for condition in broken:
             log.warning("run %s, cell %d: written for other results, as this is false: %s", run, index + 1, condition)
-        return cell, resources
-
-
-class OptionLines(Preprocessor):
-    """Move a code cell's ``#| key: value`` lines into its metadata, as ``options``."""
-
-    def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
-        """Split the source."""
-        if cell.cell_type == "code":
-            cell.metadata["options"], cell.source = split_options(cell.source)
         return cell, resources
 
 
@@ -80,7 +66,7 @@ class NotebookReader(Exporter):
     def __init__(self):
         tags = {"remove_cell_tags": {"remove-cell"}, "remove_input_tags": {"remove-input"}}
         hidden = TagRemovePreprocessor(enabled=True, **tags)
-        super().__init__(default_preprocessors=[], preprocessors=[InlineExpressions, OptionLines, hidden])
+        super().__init__(default_preprocessors=[], preprocessors=[OurConventions, hidden])
 
 
 class SiteExporter(TemplateExporter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -37,8 +37,6 @@ SIZES = {
 
 SEQUENTIAL = "viridis"
 
-Place = Literal["lower center", "outside lower center"]
-
 
 def use_style() -> None:
     """Set the report's style for all figures that follow."""
@@ -67,20 +65,18 @@ def colour(model: str) -> str:
     if card is not None and card.colour:
         return PALETTE.get(card.colour, card.colour)
     # A model that nobody has given a colour still gets a fixed one.
-    spare = list(PALETTE.values())
-    return spare[sum(map(ord, model)) % len(spare)]
+    return list(PALETTE.values())[sum(map(ord, model)) % len(PALETTE)]
 
 
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colours of one figure's models: `colour`'s, but where another of them has that, the next one of the palette."""
-    models = list(models)
-    found: dict[str, str] = {}
-    by_card = sorted(models, key=lambda name: not getattr(card_of(name), "colour", ""))
-    for model in by_card:  # those with a colour on their card first
+    found = dict.fromkeys(models, "")
+    for model in sorted(
+        found, key=lambda name: not getattr(card_of(name), "colour", "")
+    ):  # those with one on their card first
         mine = colour(model)
-        free = [shade for shade in (mine, *PALETTE.values()) if shade not in found.values()]
-        found[model] = (free or [mine])[0]
-    return {model: found[model] for model in models}
+        found[model] = next((shade for shade in (mine, *PALETTE.values()) if shade not in found.values()), mine)
+    return found
 
 
 def family_colours(families: Mapping[str, str]) -> dict[str, str]:
@@ -89,7 +85,7 @@ def family_colours(families: Mapping[str, str]) -> dict[str, str]:
     return {name: shades[n % len(shades)] for n, name in enumerate(dict.fromkeys(families.values()))}
 
 
-def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[str], loc: Place) -> None:
+def family_legend(figure: Figure, families: Mapping[str, str], models: Iterable[str], loc: Any) -> None:
     """Add a legend of the families that these models belong to."""
     models, shades = set(models), family_colours(families)
     present = dict.fromkeys(family for name, family in families.items() if name in models)
@@ -115,20 +111,17 @@ def label_column(axis, x, y, labels, *, colours) -> None:
         axis.annotate(list(labels)[n], *ends, textcoords=axis.get_yaxis_transform(), **look)
 
 
-def label_points(axis, points, labels, *, size: float = 6.5) -> None:
+def label_points(axis, points, labels) -> None:
     """Name points, the first ones first, each beside its dot; what would lie on another name is left out."""
     axis.figure.draw_without_rendering()  # settles the layout
     taken: list = []
     for point, text in zip(points, labels, strict=True):
         for side, across in (("left", 3), ("right", -3)):
-            look = {"fontsize": size, "ha": side, "va": "center", "xytext": (across, 0), "textcoords": "offset points"}
+            look = {"fontsize": 6.5, "ha": side, "va": "center", "xytext": (across, 0), "textcoords": "offset points"}
             note = axis.annotate(text, point, **look)
             box = note.get_window_extent()
-            if (
-                not any(box.overlaps(other) for other in taken)
-                and axis.bbox.containsx(box.x0)
-                and axis.bbox.containsx(box.x1)
-            ):
+            inside = axis.bbox.containsx(box.x0) and axis.bbox.containsx(box.x1)
+            if inside and not box.count_overlaps(taken):
                 note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.65, "pad": 0.5})
                 taken.append(box)
                 break
@@ -148,10 +141,9 @@ def svg_text(figure: Figure) -> str:
 
 
 def hover_points(figure: Figure, axis, x, y, texts) -> list[list]:
-    """Tie texts to places in a figure, for `lib.report.run_writer.RunWriter.figure`; call it when the figure is otherwise done.
+    """Tie texts to places, in data coordinates, of a figure that is otherwise done, for `RunWriter.figure`.
 
-    `x` and `y`, of shape (n,), are in the axis' data coordinates. Returned are [float, float, str] each: shares of the
-    figure's width and height, from the upper left, and the text.
+    Returned are [float, float, str] each: shares of the figure's width and height, from the upper left, and the text.
     """
     figure.draw_without_rendering()  # settles the layout
     pixels = axis.transData.transform(np.column_stack([x, y]))

@@ -40,8 +40,7 @@ _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href
 def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages. Raises
-    RenderingError: a link within the report leads nowhere.
+    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
     """
     exporter = SiteExporter()
     environment = exporter.environment
@@ -89,16 +88,14 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
     shown: dict[int, Markup] = {}
     headings: list[Heading] = []
     pending: list[str] = []
-    kept: list[str] = []
 
     def fold() -> Markup:
         """Return the code gathered since the last output; on the front page it waits for the page's end."""
-        codes = pending.copy()
-        pending.clear()
-        if page.is_front:
-            kept.extend(codes)
+        if page.is_front or not pending:
             return Markup("")
-        return macros.code(_code(codes)) if codes else Markup("")
+        code = macros.code(_code(pending))
+        pending.clear()
+        return code
 
     for place, block in enumerate(page.blocks):
         key = prose_key(page, place)
@@ -127,7 +124,7 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         "shown": shown,
         "rest": fold() + prose.get(f"footnotes:{page.id}", Markup("")),
         "headings": headings,
-        "code": _code(kept) if kept else Markup(""),
+        "code": _code(pending) if pending else Markup(""),
     }
 
 

@@ -41,10 +41,7 @@ def expressions(source: str) -> list[str]:
 
 
 def answered(source: str, results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entry of a cell's metadata for what the kernel answered, by expression.
-
-    Of a cell that is for other runs only that is kept: its values may not exist here.
-    """
+    """Return the entry of a cell's metadata for what the kernel answered; of a cell for other runs, that it is."""
     meant = conditions(source, "only")
     elsewhere = any(r["status"] == "ok" and _text(r) != "True" for r in map(results.__getitem__, meant))
     asked = meant if elsewhere else expressions(source)

@@ -54,18 +54,16 @@ class Heading:
 
 
 class Markdown:
-    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
-
-    Raises RenderingError: a cross-reference points nowhere, or a formula is one that pandoc can't read.
-    """
+    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id."""
 
     def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
         self.pieces = {piece.key: piece for piece in pieces}
         self.numbering = numbering
         self.headings: dict[str, list[Heading]] = {}
         self._pages = {target.page.id: target.page for target in numbering}
-        self._taken: dict[str | None, set[str]] = {}
-        self._reserved = reserved
+        self._taken: dict[str | None, set[str]] = {page: set(reserved) for page in (None, *self._pages)}
+        for target in numbering:
+            self._taken[target.page.id].add(target.anchor)
         found = dict(zip(self.pieces, pandoc.parse([piece.markdown for piece in pieces]), strict=True))
         self._trees = {key: self._tidy(self.pieces[key], tree) for key, tree in found.items()}
 
@@ -126,10 +124,7 @@ class Markdown:
         if piece.inline:
             tree = tree[:1] if len(tree) == 1 and tree[0]["t"] == "Para" else [para(piece.markdown)]
         headings = self.headings[piece.key] = []
-        page = piece.page.id if piece.page else None
-        taken = self._taken.setdefault(
-            page, self._reserved | {target.anchor for target in self.numbering if target.page.id == page}
-        )
+        taken = self._taken[piece.page.id if piece.page else None]
 
         def visit(node: dict):
             kind, content = node["t"], node.get("c", ())
@@ -236,18 +231,11 @@ class Markdown:
         other, fragment = self._page(parts, page), parts.fragment.lower()
         if other is None:
             return url, url if parts.scheme else ""
-        anchors = {
-            heading.id
-            for key, headings in self.headings.items()
-            if self.pieces[key].page is other
-            for heading in headings
-        }
+        there = [headings for key, headings in self.headings.items() if self.pieces[key].page is other]
+        anchors = {heading.id for headings in there for heading in headings}
         if fragment and fragment not in anchors and fragment not in self.numbering:
-            raise RenderingError(
-                f"the link {url} leads to no heading, figure or table of run {other.id}",
-                nearest(fragment, anchors) or "Mend the part after the #.",
-                **place,
-            )
+            problem = f"the link {url} leads to no heading, figure or table of run {other.id}"
+            raise RenderingError(problem, nearest(fragment, anchors) or "Mend the part after the #.", **place)
         file = "" if other is page and fragment else other.file
         section = f"{other.id}--{fragment}" if fragment in anchors else f"page--{other.id}"
         label = fragment if fragment in self.numbering else section

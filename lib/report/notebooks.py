@@ -14,7 +14,7 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from lib.data.files import read_json
-from lib.report.display import POINTS_MIME, TABLE_MIME
+from lib.report.display import EXPLORER_MIME, POINTS_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
     Block,
@@ -34,9 +34,6 @@ from lib.report.exporter import NotebookReader
 
 log = logging.getLogger(__name__)
 
-EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
-"""The MIME type of what `lib.workbench.explorer.page.show` publishes."""
-
 _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
 _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
@@ -45,11 +42,7 @@ _ACTIVE = re.compile(r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\
 
 
 def read_pages(plan, runs_dir: Path) -> list[Page]:
-    """Parse the executed notebook of every run, the front page first, then in the plan's order.
-
-    Raises RenderingError: a run has no executed notebook, its notebook failed, two runs are the front page, or a cell
-    breaks the conventions that `read_page` checks.
-    """
+    """Parse the executed notebook of every run, the front page first, then in the plan's order."""
     front = [run for run in plan.runs if run.part == FRONT]
     if len(front) > 1:
         names = ", ".join(run.id for run in front)
@@ -73,11 +66,7 @@ def _told_apart(page: Page) -> Page:
 
 
 def read_page(run, folder: Path) -> Page:
-    """Parse one run's executed notebook.
-
-    Raises RenderingError: the notebook is missing or failed; an image is no SVG or has no label, caption or alt text; a
-    label is malformed; a labelled cell shows nothing, or more than one figure or table.
-    """
+    """Parse one run's executed notebook; RenderingError, which names the cell and the fix, where it breaks a convention."""
     path = folder / "notebook.ipynb"
     if not path.exists():
         fix = f"Execute it: python run_notebooks.py --only {run.id}"
@@ -142,10 +131,8 @@ class _CodeCell:
     def shown(self, output: NotebookNode) -> Block | None:
         """Turn an output into a block; of its forms the one that the report can check and escape."""
         if output.output_type == "error":
-            raise self.wrong(
-                f"the notebook failed here with {output.get('ename')}: {output.get('evalue')}",
-                f"Run it again: python run_notebooks.py --only {self.run}",
-            )
+            failure = f"the notebook failed here with {output.get('ename')}: {output.get('evalue')}"
+            raise self.wrong(failure, f"Run it again: python run_notebooks.py --only {self.run}")
         if output.output_type == "stream":
             text = "" if output.get("name") == "stderr" else _clean(output.text)
             return Text(text) if text else None
@@ -175,7 +162,10 @@ class _CodeCell:
 
     def table(self, bundle: dict) -> Table:
         columns, align = tuple(map(str, bundle["columns"])), tuple(bundle["align"])
-        rows = tuple(tuple(map(_table_cell, row)) for row in bundle["rows"])
+        rows = tuple(
+            tuple(TableCell(**one) if isinstance(one, dict) else TableCell(one) for one in row)
+            for row in bundle["rows"]
+        )
         if {len(row) for row in rows} - {len(columns)} or len(align) != len(columns):
             fix = "Show it through lib.report.display.table."
             raise self.wrong("the table's rows and columns differ in number", fix)
@@ -210,19 +200,13 @@ def _or_empty(block: Block) -> Block:
     return Empty(block.cell, block.label, block.caption) if isinstance(block, Labelled) and empty else block
 
 
-def _table_cell(value: dict | str) -> TableCell:
-    return TableCell(**value) if isinstance(value, dict) else TableCell(value)
-
-
 def _only_speaks(code: str) -> bool:
-    """Whether the cell does nothing but `say` prose, so that its code would tell a reader nothing new."""
+    """Whether a cell of a page kept from before does nothing but `say` prose, so that its code tells nothing new."""
     try:
         values = [getattr(line, "value", None) for line in ast.parse(code).body]
     except SyntaxError:
         return False
-    return bool(values) and all(
-        isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "say" for value in values
-    )
+    return bool(values) and all(isinstance(v, ast.Call) and ast.unparse(v.func).split(".")[-1] == "say" for v in values)
 
 
 def _without_places(code: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from lib.report.document import Labelled, Page
 from lib.report.errors import RenderingError, nearest
@@ -37,10 +38,7 @@ class Target:
 
 
 class Numbering:
-    """Labels of all pages, in reading order, numbered through the whole report.
-
-    Raises RenderingError: two cells carry the same label.
-    """
+    """Labels of all pages, in reading order, numbered through the whole report; no two cells carry the same."""
 
     def __init__(self, pages: list[Page]):
         self._targets: dict[str, Target] = {}
@@ -67,10 +65,7 @@ class Numbering:
         return iter(self._targets.values())
 
     def target(self, label: str, *, run: str | None = None, cell: int | None = None) -> Target:
-        """Return what a label stands for.
-
-        Raises RenderingError: no figure, table or page has it; the message names the place and the near misses.
-        """
+        """Return what a label stands for; RenderingError, with the near misses, where nothing has it."""
         # The page's own comes first, where several runs share a notebook.
         names = (f"{label}-{run}", label, self._first.get(label))
         found = next((self._targets[name] for name in names if name in self._targets), None)
@@ -82,9 +77,6 @@ class Numbering:
 
     def split(self, text: str, *, run: str | None = None, cell: int | None = None) -> list[str | Target]:
         """Cut running text at its cross-references."""
-        parts: list[str | Target] = []
-        end = 0
-        for match in REFERENCE.finditer(text):
-            parts += [text[end : match.start()], self.target(match["label"], run=run, cell=cell)]
-            end = match.end()
-        return [part for part in (*parts, text[end:]) if part]
+        parts: list[Any] = REFERENCE.split(text)
+        parts[1::2] = [self.target(label, run=run, cell=cell) for label in parts[1::2]]
+        return [part for part in parts if part]

@@ -27,21 +27,13 @@ class _Whole(int):
 
 
 def shown(value: Any, quantity: str = "") -> Any:
-    """Make a number that shows itself as its quantity is shown in tables.
+    """Make a number that shows itself as its quantity is shown in tables; None is missing, and shown as an en dash.
 
-    Raises KeyError: no quantity has that name; the message names the nearest ones. TypeError: a quantity is given for
-    what is no number.
+    The `quantity` is a name that `lib.report.columns.find` knows, such as ``"rmse"`` or ``"count"``, or a format such as
+    ``"{:.2f}"``. Without it the number is shown by its kind, as in a table; truth values and what is no number stay as
+    they are. Raises KeyError: no quantity has that name; the message names the nearest ones. TypeError: a quantity is
+    given for what is no number.
 
-    Parameters
-    ----------
-    value : object
-        A number, or None for one that is missing, shown as an en dash. Truth values and anything else stay as they are.
-    quantity : str, optional
-        A name that `lib.report.columns.find` knows, such as ``"rmse"`` or ``"count"``, or a format such as ``"{:.2f}"``.
-        Without it the number is shown by its kind, as in a table.
-
-    Examples
-    --------
     >>> error = shown(0.93512, "rmse")
     >>> error, shown(-0.0012, "difference"), error < 0.9352
     (0.9351, −0.0012, True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from lib.data.files import DamagedFile, read_whole
 from lib.experiment.provenance import collect_provenance
+from lib.experiment.stored_files import read_cells, untouched
 from lib.experiment.stored_runs import StoredRun, runs_folder
 from lib.experiment.upkeep import stale_files
 from lib.report import inline, readme
@@ -21,18 +22,25 @@ def obstacles(runs_dir: Path) -> list[str]:
         names = ", ".join(file.name.partition(".")[0] for file in stale)
         found.append(f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees")
     for folder in sorted(path.parent for path in runs_dir.glob("*/cache.json")):
-        run = StoredRun(folder.name, folder)
-        if json.loads((folder / "cache.json").read_text(encoding="utf-8"))["profile"] == "quick":
-            found.append(f"run {run.run} is of the quick profile: python run_notebooks.py --only {run.run}")
-        if run.provenance.get("modified"):
-            found.append(f"run {run.run} was executed from a changed working tree")
-        found += [f"run {run.run}, {words}" for words in false_words(folder / "notebook.ipynb")]
+        run, again = StoredRun(folder.name, folder), f"python run_notebooks.py --only {folder.name}"
+        try:
+            record = read_whole(folder / "cache.json", {"profile": str, "files": {...: list}}, f"Make it anew: {again}")
+            if record["profile"] == "quick":
+                found.append(f"run {run.run} is of the quick profile: {again}")
+            if not untouched(folder, record):
+                found.append(f"run {run.run}: its results were changed since it ran: {again}")
+            if run.provenance.get("modified"):
+                found.append(f"run {run.run} was executed from a changed working tree")
+            found += [f"run {run.run}, {words}" for words in false_words(folder / "notebook.ipynb")]
+        except DamagedFile as error:
+            found.append(f"run {run.run}: {error}")
     return found
 
 
 def false_words(notebook: Path) -> Iterator[str]:
     """Name the cells of an executed notebook whose words were written for other results, with the false condition."""
-    for number, cell in enumerate(json.loads(notebook.read_text(encoding="utf-8"))["cells"], 1):
+    again = f"Make it anew: python run_notebooks.py --only {notebook.parent.name} --force"
+    for number, cell in enumerate(read_cells(notebook, again)["cells"], 1):
         if cell["cell_type"] == "markdown":
             _, broken = inline.told("".join(cell["source"]), cell["metadata"].get(inline.KEY, []))
             yield from (f"cell {number}: its words need {condition}, which is false" for condition in broken)

@@ -69,7 +69,7 @@ def _board(results: pd.DataFrame) -> pd.DataFrame:
 
 def times(table: pd.DataFrame) -> str:
     """Write how long each command took as Markdown, from ``times.csv``."""
-    rows = [f"| `{row.command}` | {row.what} | {duration(row.seconds)} |" for row in table.itertuples(index=False)]
+    rows = [f"| `{row.command}` | {row.what} | {duration(row.seconds)} |" for row in table.itertuples()]
     cores = ", ".join(f"{n} cores" for n in dict.fromkeys(table["cores"]))
     return "\n".join([f"| command | what | on {cores} |", "|---|---|---:|", *rows])
 

@@ -36,9 +36,7 @@ class RunWriter:
         }
         self._started = time.perf_counter()
         self._metrics: list[dict] = []
-        self._predictions: list[pd.DataFrame] = []
-        self._top_k: list[pd.DataFrame] = []
-        self._errors: list[pd.DataFrame] = []
+        self._tables: dict[str, list[pd.DataFrame]] = {"predictions": [], "top_k": [], "errors": []}
         self._facts: dict = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -65,12 +63,14 @@ class RunWriter:
         split = evaluation.split
         key = {"model": evaluation.model, "split": split.name, "fold": split.fold, "seed": evaluation.seed}
         if evaluation.predictions is not None:
-            self._predictions.append(evaluation.predictions.assign(**key))
+            self._tables["predictions"].append(evaluation.predictions.assign(**key))
         elif (sums := evaluation.errors) is not None:
             columns = {name: getattr(sums, name) for name in ("counts", "squared", "absolute")}
-            self._errors.append(pd.DataFrame({"user": split.test.user_ids[sums.users], **columns}).assign(**key))
+            self._tables["errors"].append(
+                pd.DataFrame({"user": split.test.user_ids[sums.users], **columns}).assign(**key)
+            )
         if evaluation.top_k is not None:
-            self._top_k.append(evaluation.top_k.assign(**key))
+            self._tables["top_k"].append(evaluation.top_k.assign(**key))
         if (matrix := evaluation.scores) is not None:  # with its raw ids, in single precision
             ids, path = {"user_ids": matrix.user_ids, "item_ids": matrix.item_ids}, f"{evaluation.model}.npz"
             with whole_file(self.folder / "scores" / path) as partial, open(partial, "wb") as file:
@@ -84,8 +84,8 @@ class RunWriter:
     def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
         """Keep a figure as SVG with the numbers behind it, tidy, as CSV; show it and close it.
 
-        `name` is the cell's ``#| label:``; `points`, of `lib.report.figures.hover_points`, is what the HTML report tells when the
-        pointer is near a place.
+        `name` is the cell's label; `points`, of `lib.report.figures.hover_points`, is told when the pointer is near a
+        place.
         """
         self._keep_data(data, "figures", name, "fig-")
         text = svg_text(figure)
@@ -112,8 +112,7 @@ class RunWriter:
     def measured(self) -> StoredRun:
         """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""
         write_json(self.folder / "metrics.json", self._metrics)
-        kinds = {"predictions": self._predictions, "top_k": self._top_k, "errors": self._errors}
-        for name, frames in kinds.items():
+        for name, frames in self._tables.items():
             path = self.folder / f"{name}.parquet"
             if not frames:
                 path.unlink(missing_ok=True)
@@ -134,10 +133,8 @@ class RunWriter:
 def start_run(run: str, *, runs_dir: str | Path = "", dataset=None, parameters: dict | None = None) -> RunWriter:
     """Open a run's folder for writing, and give figures the report's look.
 
-    Its data set, or the set's name, and its parameters go into the provenance.
-
-    An empty `runs_dir` is the folder that the runner gives; without the runner reports/by_hand, so that a notebook that is
-    tried by hand leaves the report's results alone.
+    An empty `runs_dir` is the folder that the runner gives; without the runner reports/by_hand, so that a notebook that
+    is tried by hand leaves the report's results alone. `dataset`, or its name, and `parameters` go into the provenance.
     """
     if not run or any(c in run for c in "/\\") or run.startswith("."):
         raise ValueError(f"a run's name is a plain folder name; got {run!r}")

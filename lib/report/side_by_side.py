@@ -56,22 +56,21 @@ def side_by_side(frame: pd.DataFrame, most: int = MOST_ROWS) -> tuple[pd.DataFra
     sides = list(dict.fromkeys(frame["side"]))
     key = [*MEASURED, "fold"]
     parts = {side: part.set_index(key)[NUMBERS] for side, part in frame.groupby("side", sort=False)}
-    wide = pd.concat(parts, axis=1)
-    whole = pd.DataFrame(wide.xs("value", axis=1, level=1)).notna().all(axis=1)
+    wide = pd.concat(parts, axis=1).swaplevel(axis=1)
+    whole = wide[["value"]].notna().all(axis=1)
     wide = (wide[whole] if whole.any() else wide).groupby(level=MEASURED, sort=False).mean()
-    main = wide.index.get_level_values("metric").str.fullmatch(MAIN)
-    values = pd.DataFrame(wide.xs("value", axis=1, level=1))
+    main, values = wide.index.get_level_values("metric").str.fullmatch(MAIN), wide[["value"]]
     differ = (values.max(axis=1) > values.min(axis=1)).to_numpy()
     rows = pd.concat([wide[differ & main], wide[differ & ~main]]) if differ.any() else wide[main]
     room = max(1, most // max(1, len(set(frame["run"]))))
     shown = rows.groupby(level="run", sort=False).head(room)
     texts = shown.index.to_frame(index=False)[["run", "model", "split", "metric"]]
     for side in sides:
-        texts[side] = [_number(value) for value in shown[side, "value"]]
+        texts[side] = [_number(value) for value in shown["value", side]]
     if len(sides) == 2:
-        texts["difference"] = [f"{v:+.4f}" for v in shown[sides[1], "value"] - shown[sides[0], "value"]]
+        texts["difference"] = [f"{v:+.4f}" for v in shown["value", sides[1]] - shown["value", sides[0]]]
         for side in sides:
-            ends = zip(shown[side, "low"], shown[side, "high"], strict=True)
+            ends = zip(shown["low", side], shown["high", side], strict=True)
             texts[f"interval {side}"] = [f"{a:.4f} to {b:.4f}" if a == a else "" for a, b in ends]
     said = [name for name in texts if texts[name].astype(bool).any()]
     return texts[said if len(set(texts["run"])) > 1 else said[1:]], len(rows) - len(shown)
@@ -101,13 +100,7 @@ def draw(frame: pd.DataFrame, values: Mapping[str, Any], name: str, path: Path) 
     means["line"] = means[told].agg(", ".join, axis=1)
     numeric = all(type(value) in (int, float) for value in values.values())
     means[name] = means["side"].map(values) if numeric else means["side"]
-    axes = {
-        "x": name,
-        "y": "value",
-        "hue": "line",
-        "col": "metric",
-        "col_wrap": min(3, means["metric"].nunique()),
-    }
+    axes = {"x": name, "y": "value", "hue": "line", "col": "metric", "col_wrap": min(3, means["metric"].nunique())}
     look = {"kind": "line", "marker": "o", "height": 2.4, "facet_kws": {"sharey": False}}
     grid = sns.relplot(means, **axes, **look, legend=len(set(means["line"])) > 1)
     grid.set_titles("{col_name}").set_xlabels(name)

@@ -22,14 +22,12 @@ KEY = ["user", "item"]
 
 
 def rating_table(runs: Iterable[StoredRun], split: Split, *, models: Sequence[str] | None = None) -> pd.DataFrame:
-    """Bring the stored test predictions of all models measured on a split into one table.
+    """Bring the stored test predictions of all models that predicted exactly a split's test pairs into one table.
 
-    A model that stands in two `runs` is taken from the first. With `models`, these are the columns, and all must be
-    there. Raises ValueError: a model that predicted the split's pairs was measured against other ratings, or one of
-    `models` is not there. Returns a DataFrame, one row a test rating, in their order: ``user``, ``item``, ``rating``
-    (raw ids) and a column of predictions a model, on the rating scale. Only models that predicted exactly the split's
-    test pairs; of several random starts the one with the lowest seed. No such model leaves the first three columns.
-    ``attrs["folds"]`` names the stored fold of each model.
+    A row a test rating, in their order, has ``user``, ``item``, ``rating`` (raw ids) and a column of predictions a model, or
+    for each of `models`. A model that stands in two `runs` is taken from the first, of several random starts the one with the
+    lowest seed; ``attrs["folds"]`` names each model's stored fold. Raises ValueError: a model was measured against other
+    ratings, or one of `models` is not there.
     """
     table = split.test.frame()[[*KEY, "rating"]].reset_index(drop=True)
     wanted = pd.MultiIndex.from_frame(table[KEY])
@@ -53,8 +51,7 @@ def rating_table(runs: Iterable[StoredRun], split: Split, *, models: Sequence[st
                 )
             found[model] = rows["prediction"].to_numpy(dtype=np.float64)[places]
             folds[model] = fold
-    missing = [model for model in models or () if model not in found]
-    if missing:
+    if missing := [model for model in models or () if model not in found]:
         raise ValueError(
             f"no run holds one prediction a test rating of {split} for {', '.join(missing)}; run theirs again with it"
         )
@@ -70,10 +67,7 @@ def models_of(table: pd.DataFrame) -> list[str]:
 
 
 def pooled_errors(runs: Sequence[StoredRun], splits: Sequence[Split]) -> dict[str, PerUser]:
-    """Pool the squared errors of the models that were measured on all splits: each user once, by raw id, with all of the user's ratings.
-
-    From stored predictions, or from errors by user where a run has no more.
-    """
+    """Pool the squared errors, stored by rating or by user, of the models measured on all splits: each user once, by raw id."""
     of_splits = []
     for split in splits:
         found = {m: one.per_user("rmse") for m, one in errors_of(rating_table(runs, split)).items()}
@@ -97,48 +91,36 @@ def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:
 
 
 def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | None = None) -> pd.DataFrame:
-    """Bring the stored lists of all models on a split into one table.
+    """Bring the stored lists of all models on a split into one table: ``model``, ``user``, ``rank`` (1 to k), ``item``; raw ids.
 
-    A model that stands in two `runs` is taken from the first; a run without lists adds none. `fold` is the stored one that
-    belongs to the split where a run has several under its name, by default the split's own. Lists cannot tell it
-    themselves; `rating_table` can. Models that have no list on this fold are left out. Returns a DataFrame: ``model``,
-    ``user``, ``rank`` (from 1, to k), ``item``; raw ids. Of several random starts the one with the lowest seed.
+    A model that stands in two `runs` is taken from the first, of several random starts the one with the lowest seed. `fold` is
+    the stored one that belongs to the split where a run has several under its name, by default the split's own: lists cannot
+    tell it themselves; `rating_table` can.
     """
-    parts: list[pd.DataFrame] = []
-    known: set[str] = set()
+    parts, known = [pd.DataFrame({"model": [], "user": [], "rank": [], "item": []})], set[str]()
     for run in runs:
         stored = _stored(run, "top_k")
         stored = stored[(stored["split"] == split.name) & (stored["rank"] <= k)]
         belongs = stored["fold"].fillna("") == (split.fold if fold is None else fold)
         stored = stored[belongs & ~stored["model"].isin(known)]
-        if stored.empty:
-            continue
+        known |= set(stored["model"])
         seeds = stored["seed"].fillna(-1)
         first = seeds == seeds.groupby(stored["model"]).transform("min")
         parts.append(stored.loc[first, ["model", "user", "rank", "item"]])
-        known |= set(stored["model"])
-    if not parts:
-        return pd.DataFrame({"model": [], "user": [], "rank": [], "item": []})
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
 def rankings_of(lists: pd.DataFrame, split: Split, k: int, *, threshold: float = 4.0) -> dict[str, Ranking]:
-    """Measure each model's lists, of `list_table`, against the split's test ratings of `threshold` or more.
-
-    Raises ValueError: a model has lists for other users than the rest, so that no paired comparison is possible.
-    """
+    """Measure each model's lists, of `list_table` and all for the same users, by test ratings of `threshold` or more."""
     found: dict[Any, Ranking] = {}
-    users = None
+    users = np.unique(lists["user"].to_numpy())
+    codes = split.test.user_codes(users).astype(np.int32)
     for model, rows in lists.groupby("model", sort=False):
-        ids, places = np.unique(rows["user"].to_numpy(), return_inverse=True)
-        if users is not None and not np.array_equal(ids, users):
-            raise ValueError(
-                f"{model} has lists for {len(ids)} users, other models for {len(users)} others; draw them alike"
-            )
-        users = ids
-        items = np.full((len(ids), k), -1, dtype=np.int32)
+        if (served := rows["user"].nunique()) < len(users):
+            raise ValueError(f"{model} has lists for {served} users, other models for {len(users)}; draw them alike")
+        items = np.full((len(users), k), -1, dtype=np.int32)
+        places = np.searchsorted(users, rows["user"])
         items[places, rows["rank"].to_numpy() - 1] = split.test.item_codes(rows["item"])
-        codes = split.test.user_codes(ids).astype(np.int32)
         top = TopK(codes, items, np.zeros(items.shape), split.test.n_items)
         found[model] = evaluate_ranking(top, split.test, k=k, threshold=threshold)
     return found

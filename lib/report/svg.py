@@ -35,9 +35,9 @@ FINE_DECIMALS = 2
 def compact(image: bytes) -> bytes:
     """Return an SVG that draws the same in fewer bytes.
 
-    It has no comments, no metadata and no names that nothing refers to. Places are rounded to a tenth of a point, names are
-    short, a style that several elements have is a class, and images inside are reduced to `COLOURS`. An SVG with text comes back as it is, since spaces mean something there: the report's figures are
-    drawn with text as outlines.
+    It has no comments, no metadata and no names that nothing refers to. Places are rounded to a tenth of a point, names
+    are short, a style that several elements have is a class, and images inside are reduced to `COLOURS`. An SVG with
+    text, where spaces mean something, comes back as it is: the report's figures are drawn with text as outlines.
     """
     if b"<text" in image:
         return image

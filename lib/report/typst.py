@@ -38,17 +38,13 @@ FIGURE_SCALE = 0.75 * TEXT_WIDTH / (7.2 * 72)
 
 
 def write_pdf(report: Report, path: Path) -> None:
-    """Typeset the report.
-
-    Raises RenderingError: typst can't set it; the message is Typst's own.
-    """
+    """Typeset the report; RenderingError, with Typst's own message, where it can't be."""
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         folder = Path(name)
         write_figures(report, folder / "figures")
-        (folder / "tables").mkdir()
         with as_file(files("lib.report") / "templates") as templates:
             shutil.copyfile(templates / "report.typ", folder / "report.typ")
-        (folder / "main.typ").write_text(_Writer(report, folder).document(), encoding="utf-8")
+        (folder / "main.typ").write_text(_Writer(report).document(), encoding="utf-8")
         date = report.provenance["finished"]
         try:
             pdf = typst.compile(
@@ -73,10 +69,8 @@ def write_pdf(report: Report, path: Path) -> None:
 class _Writer:
     """Writes the Typst source; text from data goes in as string literals or JSON, never as markup."""
 
-    def __init__(self, report: Report, folder: Path):
-        self.report, self.folder = report, folder
-        self.prose = report.markdown.typst()
-        self.tables = 0
+    def __init__(self, report: Report):
+        self.report, self.prose = report, report.markdown.typst()
 
     def document(self) -> str:
         report, date = self.report, self.report.provenance["finished"]
@@ -141,12 +135,10 @@ class _Writer:
             "words": [_longest(_words(column)) for column in texts],
             "longest": [_longest(column) for column in texts],
         }
-        file = f"tables/{self.tables}.json"
-        self.tables += 1
-        (self.folder / file).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
         lines = sum(-(-sum(len(cell["text"]) + 2 for cell in row) // LINE) for row in rows)
         breakable = "true" if lines > MOST_LINES_TOGETHER else "false"
-        return f'#report-table(json("{file}"), {name}, breakable: {breakable})'
+        text = typst_string(json.dumps(data, ensure_ascii=False))
+        return f"#report-table(json(bytes({text})), {name}, breakable: {breakable})"
 
     def _provenance(self) -> list[str]:
         p = self.report.provenance
@@ -157,9 +149,7 @@ class _Writer:
             parts.append(f"Commit {raw}{changed}.")
         items = [*p["machines"], *(f"Python {version}" for version in p["pythons"]), *p["threads"]]
         parts.append("\n".join(f"- #{typst_string(item)}" for item in items))
-        runs = [
-            (run["page"].id, run["page"].notebook, run["dataset"] or "–", duration(run["seconds"])) for run in p["runs"]
-        ]
+        runs = [(r["page"].id, r["page"].notebook, r["dataset"] or "–", duration(r["seconds"])) for r in p["runs"]]
         for heading, columns, rows in (
             ("Runs", ("Run", "Notebook", "Data", "Time"), runs),
             ("Data", ("File", "SHA-256"), p["checksums"]),

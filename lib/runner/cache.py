@@ -13,11 +13,12 @@ from typing import Any
 
 from lib import ROOT
 from lib.data.present import checksums, missing
+from lib.experiment.stored_files import RECORD
 from lib.runner import kept
 from lib.runner.notebook import Notebook, code_hash
 from lib.runner.parameters import Values
 from lib.runner.plan import Plan, Run
-from lib.runner.store import AS_MADE, Store, read_json, write_whole
+from lib.runner.store import AS_MADE, Store, read_json, shown, write_whole
 
 LOCK = ROOT / "requirements.txt"
 
@@ -115,7 +116,8 @@ class Cache:
     def _reasons(self, run: Run, record: Mapping | None, changing: Mapping) -> tuple[str, ...]:
         coming = tuple(f"{name} {changing[name]}" for name in run.reads if name in changing)
         if record is None:
-            return (*coming, "never run")
+            damaged = self.store.folder(run.id) / RECORD
+            return (*coming, f"{shown(damaged)} is damaged" if damaged.exists() else "never run")
         if record.get(AS_MADE):
             return (*coming, f"its page is kept from {record['finished'][:10]}")
         if not self.store.untouched(run.id):
@@ -131,7 +133,8 @@ class Cache:
         """What was found before: of cells always, of definitions while the library's files have the same sizes and times."""
         stats = [(str(path), path.stat()) for path in sorted((ROOT / "lib").rglob("*.py"))]
         sources = _digest([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
-        known = {"cells": {}, "definitions": {}} | (read_json(self.store.runs_dir / KNOWN) or {})
+        form = {"cells": {...: [[str]]}, "definitions": {...: {...: str}}}
+        known = read_json(self.store.runs_dir / KNOWN, form) or {"cells": {}, "definitions": {}}
         same = known.get("sources") == sources
         return known | {"sources": sources, "definitions": known["definitions"] if same else {}}
 

@@ -12,19 +12,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lib import ROOT
 from lib.experiment.alone import THREADS
+from lib.experiment.stored_files import NOTEBOOK, read_cells
 from lib.report import inline
 from lib.runner.kernel import STARTED
-from lib.runner.store import NOTEBOOK, write_whole
+from lib.runner.store import write_whole
 
-DATA_ERRORS = ("DatasetUnavailable", "CorruptDataset")
-"""Errors of `lib.data.dataset` that are about the data, not about the notebook."""
+DATA_ERRORS = ("DatasetUnavailable", "CorruptDataset", "DamagedRecord", "DamagedFile")
+"""Errors of the library that are about files of data, not about the notebook."""
 
 TRACEBACK_LINES = 25
 START_SECONDS = 120
@@ -91,7 +92,7 @@ class Failure:
 def execute_run(request: Request) -> Failure | None:
     """Execute a run's notebook into its folder; where it fails, the notebook as far as it got is there."""
     place = request.place
-    cells = json.loads(request.notebook.read_text(encoding="utf-8"))["cells"]
+    cells = read_cells(request.notebook)["cells"]
     place.sources = {c["id"]: "".join(c["source"]) for c in cells if c["cell_type"] == "code"}
     failure = _execute(request)
     if failure is None:
@@ -112,13 +113,11 @@ def kernels_end() -> Iterator[None]:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(pid, signal.SIGKILL)  # a kernel leads a session of its own
         else:
             os.kill(pid, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _execute(request: Request) -> Failure | None:
@@ -241,7 +240,7 @@ def _engine(request: Request, scratch: Path) -> type:
 
 def _tidy(path: Path) -> None:
     """Take this machine's paths out of an executed notebook: papermill's, and the results folder's."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook = read_cells(path)
     for cell in list(notebook["cells"]):
         if "injected-parameters" in cell["metadata"].get("tags", []):
             lines = "".join(cell["source"]).splitlines()

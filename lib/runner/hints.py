@@ -35,7 +35,7 @@ def is_sweepable(kind: Any) -> bool:
 def parse_text(text: str, kind: Any) -> Any:
     """Turn a text into a value of a type: a word for truth or none, else what JSON or Python reads in it, else the text.
 
-    A list may be written without brackets. Raises ValueError: the text isn't of that type.
+    A list may be written without brackets; ``010`` is 10. Raises ValueError: the text isn't of that type.
     """
     bare, alternatives, base = text.strip(), _alternatives(kind), typing.get_origin(kind) or kind
     if len(alternatives) > 1:
@@ -47,8 +47,11 @@ def parse_text(text: str, kind: Any) -> Any:
     elif base is not str:
         with suppress(KeyError, ValueError):
             return check_value(WORDS[bare.lower()], kind)
-        for read in (json.loads, ast.literal_eval, str):
-            with suppress(ValueError, SyntaxError):
+        readers: list[Any] = [lambda one: int(one, 10), json.loads, float, str]
+        if bare[:1] in ("[", "(", "{", "'", '"'):  # Python's bare numbers may be octal
+            readers.insert(2, ast.literal_eval)
+        for read in readers:
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
                 return check_value(read(bare), kind)
     return check_value(text, kind)
 

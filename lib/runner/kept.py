@@ -13,22 +13,28 @@ import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lib import ROOT
+from lib.data.files import DamagedFile, has_form, whole_file
+from lib.experiment.stored_files import FORM, KNOWN, NOTEBOOK, RECORD, read_cells
 from lib.runner.errors import UsageError
 from lib.runner.plan import Plan, Run, load_plan
-from lib.runner.store import AS_MADE, NOTEBOOK, RECORD, Store, read_json, write_whole
+from lib.runner.store import AS_MADE, Store, read_json, write_whole
 
 FOLDER = Path("data") / "kept" / "pages"
 """Of the archives, in the plan's folder."""
+AGAIN = f"git checkout -- {FOLDER.as_posix()}"
 
 NOTE = "kept"
 """Id of the cell that tells a page's reader where its results are from."""
 
 LARGE = ("predictions.parquet", "errors.parquet", "top_k.parquet", "scores/")
 """What is left out of an archive, by the start of its name."""
+
+LARGEST = 2**28
+"""Bytes that a page's files may have together."""
 
 
 def archives(plan: Plan) -> dict[str, Path]:
@@ -39,7 +45,7 @@ def archives(plan: Plan) -> dict[str, Path]:
 
 def pack(folder: Path, archive: Path) -> None:
     """Write a run's results, less what is large, or refuse where none were made here; the same results are the same bytes."""
-    record = read_json(folder / RECORD)
+    record = read_json(folder / RECORD, FORM)
     if record is None or record.get(AS_MADE):
         make = f"python run_notebooks.py --profile large --only {folder.name}"
         raise UsageError(f"{folder.name} has no results that were made here. Make them first: {make}")
@@ -49,9 +55,11 @@ def pack(folder: Path, archive: Path) -> None:
 
 
 def record_of(archive: Path) -> dict[str, Any]:
-    """Return what was known of a kept page's run when it was packed."""
+    """Return what was known of a kept page's run when it was packed; DamagedFile where the archive can't be read."""
     with _files_of(archive) as files:
-        return json.loads(next(content for name, content in files if name == RECORD))
+        if has_form(record := json.loads(next((text for name, text in files if name == RECORD), "null")), KNOWN):
+            return record
+        raise ValueError(f"it has no {RECORD} that says what the page was made from")
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:
@@ -66,17 +74,14 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
     """Write a kept page's results into a folder, tell on the page where they are from, and return their record.
 
     `why` says in a verb phrase what keeps the run from being executed here, `earlier` whether other code made the page.
-    Raises UsageError: the archive is damaged.
     """
+    record = record_of(archive)
     with _files_of(archive) as files:
-        for name, content in files:
-            place = (folder / name).resolve()
-            if place.is_relative_to(folder.resolve()):
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(content)
-    record = read_json(folder / RECORD)
-    (folder / RECORD).unlink()
-    notebook = json.loads((folder / NOTEBOOK).read_text(encoding="utf-8"))
+        held = {name: content for name, content in files if name != RECORD}  # in the folder it says that all is whole
+    for name, content in held.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    notebook = read_cells(folder / NOTEBOOK, f"Get {archive} again: {AGAIN}")
     made = f"Made on {record['finished'][:10]}{' by earlier code' if earlier else ''}"
     source = f"*{made} and kept with the project; here it {why}. To make it anew, run* `{run.command()}`*.*"
     notebook["cells"].insert(1, {"cell_type": "markdown", "id": NOTE, "metadata": {}, "source": source})
@@ -86,14 +91,25 @@ def unpack(archive: Path, folder: Path, run: Run, why: str, *, earlier: bool = F
 
 @contextmanager
 def _files_of(archive: Path) -> Iterator[Iterator[tuple[str, bytes]]]:
-    """Open an archive's plain files, one after the other, by name: a project's own holds nothing else."""
+    """Open an archive's plain files, one after the other, by name; DamagedFile where it holds, or is, anything else."""
     try:
-        with tarfile.open(archive, "r|xz") as tar:  # as a stream: its record comes first
-            opened = ((entry, tar.extractfile(entry)) for entry in tar if entry.isfile())
-            yield ((entry.name, file.read()) for entry, file in opened if file is not None)
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, StopIteration) as error:
-        again = f"git checkout -- {FOLDER.as_posix()}"
-        raise UsageError(f"{archive} is damaged ({error}); get it again: {again}") from None
+        with lzma.open(archive) as packed, tarfile.open(fileobj=packed, mode="r|") as tar:  # its record comes first
+            yield _plain_files(tar, packed)
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError, ValueError, RecursionError) as error:
+        raise DamagedFile(f"{archive} is damaged ({error}); get it again: {AGAIN}") from None
+
+
+def _plain_files(tar: tarfile.TarFile, packed: lzma.LZMAFile) -> Iterator[tuple[str, bytes]]:
+    size = 0
+    for entry in tar:
+        size += entry.size
+        if size > LARGEST:
+            raise ValueError(f"it would unpack to more than {LARGEST >> 20} MiB")
+        file, place = tar.extractfile(entry) if entry.isreg() else None, PurePosixPath(entry.name)
+        if file is None or place.is_absolute() or ".." in place.parts or "\0" in entry.name:
+            raise ValueError(f"{entry.name!r} in it is no plain file inside of its folder")
+        yield entry.name, file.read()
+    packed.read(LARGEST)  # to its end, which tells a whole one from one that is cut off
 
 
 def _write(archive: Path, content: Mapping[str, bytes]) -> None:
@@ -103,8 +119,8 @@ def _write(archive: Path, content: Mapping[str, bytes]) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(content[name])
             tar.addfile(entry, io.BytesIO(content[name]))
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    archive.write_bytes(lzma.compress(packed.getvalue(), preset=9))
+    with whole_file(archive) as partial:
+        partial.write_bytes(lzma.compress(packed.getvalue(), preset=9))
 
 
 def main(runs: list[str]) -> None:

@@ -14,10 +14,7 @@ STARTED = ".started"
 
 
 def end_with(parent: int) -> None:
-    """End this process and what it started once its parent is gone, whatever ended that one.
-
-    ipykernel watches its parent too, but not while the kernel waits for its core, and not for its children.
-    """
+    """End this process and what it started once its parent is gone: ipykernel does so later, and not with its children."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os.killpg(0, signal.SIGKILL)  # a kernel leads a session of its own

@@ -41,8 +41,6 @@ def dry_run(cache: Cache, selected: Collection[str]) -> bool:
     for name, decision in decisions.items():
         about = _about_data(cache.plan.run(name), cache, decision)
         print(f"{name:{width}}  {_in_words(decision)}{about}")
-    if cache.store.runs_dir.is_dir():
-        cache.save()
     return any(decision.action in (EXECUTE, SHOW) for decision in decisions.values())
 
 

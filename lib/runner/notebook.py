@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from lib.data.files import DamagedFile
+from lib.experiment.stored_files import read_cells
 from lib.report import inline
 from lib.runner.errors import PlanError
 
@@ -55,21 +56,20 @@ class Notebook:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """Read a notebook, or return what was read of it while the file is the same; else PlanError: it isn't of format 4."""
+    """Read a notebook, or return what was read of it while the file is the same; else PlanError: it isn't of format 4.5."""
     try:
         status = path.stat()
         return _read(path, status.st_size, status.st_mtime_ns)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PlanError(f"{path.name} is not a notebook of format 4: {error!r}") from None
+    except (OSError, DamagedFile) as error:
+        raise PlanError(f"notebooks/{path.name} is not a notebook of format 4.5: {error}") from None
 
 
 @cache
 def _read(path: Path, *_stamp: int) -> Notebook:
     cells = []
-    for number, cell in enumerate(json.loads(path.read_text(encoding="utf-8"))["cells"], 1):
-        tags = tuple(cell.get("metadata", {}).get("tags", ()))
-        source = "".join(cell["source"])
-        cells.append(Cell(cell.get("id", str(number)), cell["cell_type"], source, tags, number))
+    for number, cell in enumerate(read_cells(path)["cells"], 1):
+        tags = tuple(cell["metadata"].get("tags", ()))
+        cells.append(Cell(cell["id"], cell["cell_type"], "".join(cell["source"]), tags, number))
     return Notebook(path, tuple(cells))
 
 

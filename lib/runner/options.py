@@ -24,7 +24,7 @@ def flag(meaning: str, *flags: str) -> Any:
 
 
 TYPES = {
-    "int | None": click.IntRange(min=1),
+    "int | None": click.IntRange(min=1, max=4096),
     "float | None": click.FloatRange(min=0, min_open=True),
     "Path | None": click.Path(path_type=Path),
 }
@@ -64,7 +64,7 @@ class Options:
     )
     dataset: str | None = option(
         "NAME|FILE",
-        "The data set of every run that has a choice; or a file of your own ratings (csv, tsv, parquet, ::), "
+        "The data set of every run that has a choice; or a file of your own ratings (text, JSON lines, Parquet), "
         "which gets a report of its own in reports/own.",
     )
     columns: str | None = option(
@@ -77,6 +77,15 @@ class Options:
         "What to do where a user rated an item twice.",
         default="error",
         type=click.Choice(["error", "last", "mean"]),
+    )
+    missing: str | None = option("VALUE", "The rating that means 'not rated', such as 99 or -1: its rows are left out.")
+    header: str | None = option(
+        "", "Whether the file's first line names its columns. Default: found out.", type=click.Choice(["yes", "no"])
+    )
+    time_unit: str | None = option(
+        "",
+        "What the file's times count since 1970; dates: 20240531. Default: found out.",
+        type=click.Choice(["seconds", "milliseconds", "microseconds", "nanoseconds", "days", "dates"]),
     )
     items: Path | None = option("FILE", "A table of the items: titles, genres, any features.")
     users: Path | None = option("FILE", "A table of the users.")

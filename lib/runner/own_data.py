@@ -14,7 +14,6 @@ from lib.data.near_miss import near_miss
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.plan import Plan, load_plan
-from lib.runner.store import shown
 
 PLAN = "own_ratings.toml"
 RATINGS = "ratings"
@@ -31,7 +30,7 @@ def is_file_name(dataset: str | None) -> TypeGuard[str]:
     """Whether a data set is given as a file: it has a separator or an ending, or lies there, and is no known name."""
     if dataset is None or dataset in entries():
         return False
-    return bool(re.search(r"[/\\]", dataset)) or bool(Path(dataset).suffix) or Path(dataset).exists()
+    return bool(re.search(r"[/\\]", dataset)) or bool(Path(dataset).suffix) or os.path.exists(dataset)
 
 
 def check_dataset(options: Options) -> None:
@@ -39,9 +38,11 @@ def check_dataset(options: Options) -> None:
     if options.dataset is not None and options.dataset not in entries():
         near, own = near_miss(options.dataset, entries()), "a file of your own ratings is given by its path"
         raise UsageError(f"no data set is called {options.dataset!r}{near}; {own}")
-    for name in ("columns", "scale", "duplicates", "items", "users"):
+    for name in ("columns", "scale", "duplicates", "missing", "header", "time_unit", "items", "users"):
         if getattr(options, name) != getattr(Options, name):
-            raise UsageError(f"--{name} describes a file of your own ratings; name it with --dataset FILE")
+            raise UsageError(
+                f"--{name.replace('_', '-')} describes a file of your own ratings; name it with --dataset FILE"
+            )
 
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
@@ -56,13 +57,16 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     output_dir = (options.output_dir or plan.root / "reports" / "own" / slug(path)).resolve()
     folder = output_dir / RATINGS
     if options.describe is None:
+        looks_only = options.dry_run or options.list_runs
         try:
-            summary = prepare(path, folder=folder, **told(options))
+            found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
         except InvalidRatingsFile as error:
             raise BadRatings(str(error)) from None
-        except FileNotFoundError as error:
-            raise BadRatings(f"there is no file {shown(Path(error.filename or path))}") from None
-        print(f"data   {summary}")
+        print(f"data   {found.summary}")
+        for note in found.notes:
+            print(f"note   {note}")
+        if looks_only and found.changed and folder.exists():
+            folder /= "new"  # nothing was written: no earlier ratings may stand for these
     # As the notebooks see it from their folder: then no page shows where this machine keeps it.
     inside = folder.is_relative_to(plan.root)
     dataset = Path(os.path.relpath(folder, plan.notebooks) if inside else folder).as_posix()
@@ -71,11 +75,16 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
 
 def told(options: Options) -> dict[str, Any]:
     """Return what the options say of a file of ratings, ``user=reader,item=book`` and ``1,5`` taken apart."""
-    found: dict[str, Any] = {name: getattr(options, name) for name in ("duplicates", "items", "users")}
+    names = ("duplicates", "items", "users", "missing", "time_unit")
+    found: dict[str, Any] = {name: getattr(options, name) for name in names}
+    found["header"] = None if options.header is None else options.header == "yes"
     wrong = f"--columns {options.columns}: write it as user=NAME,item=NAME"
     try:
         if options.columns is not None:
-            found["columns"] = dict(part.split("=") for part in options.columns.split(","))
+            pairs = [part.split("=") for part in options.columns.split(",")]
+            found["columns"] = dict(pairs)
+            if len({role.strip().lower() for role, _ in pairs}) < len(pairs):
+                raise ValueError("a role has two columns")
         wrong = f"--scale {options.scale}: give the lowest and the highest rating, such as 1,5"
         if options.scale is not None:
             low, high = map(float, options.scale.split(","))

@@ -61,6 +61,7 @@ class Parameter:
             read = parse_text(value, self.type) if as_text else check_value(value, self.type)
             if not all(map(self._in_range, read if isinstance(read, list) else [read])):
                 raise ValueError("out of range")
+            json.dumps(read, default=str, allow_nan=False)  # a ValueError where a number in it is not finite
         except ValueError:
             raise UsageError(f"{where} takes {self.name}: {self.kind}, not {value!r}") from None
         return read

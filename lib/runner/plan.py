@@ -141,10 +141,7 @@ class Plan:
         return found
 
     def match(self, patterns: Iterable[str]) -> set[str]:
-        """Return the runs that any of the patterns (``*``, ``?``, ``[..]``) names.
-
-        Raises UsageError: a pattern that matches nothing; the message names the nearest run.
-        """
+        """Return the runs that any of the patterns (``*``, ``?``, ``[..]``) names; UsageError where one names none."""
         found: set[str] = set()
         for pattern in patterns:
             if not (matched := fnmatch.filter(self.ids, pattern)):

@@ -49,12 +49,9 @@ class At:
 
 def duration(seconds: float) -> str:
     """Return seconds as a reader would say them."""
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, seconds = divmod(seconds, 60)
+    minutes, rest = divmod(max(0, round(seconds)), 60)
     if minutes < 60:
-        return f"{minutes} min {seconds:02d} s"
+        return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 

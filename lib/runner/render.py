@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,19 @@ from typing import Any
 
 from lib import ROOT
 from lib.data.catalogue import DATA
+from lib.data.files import DamagedFile
+from lib.experiment.stored_files import NOTEBOOK, read_cells, read_results
 from lib.report import inline
 from lib.report.errors import RenderingError
 from lib.report.excerpt import cut_copies
+from lib.report.folder import written
+from lib.runner.errors import put_down
 from lib.runner.kept import NOTE
 from lib.runner.notebook import code_hash
 from lib.runner.plan import Plan, Run
-from lib.runner.store import NOTEBOOK, Store, read_json, shown, write_whole
+from lib.runner.store import Store, read_json, write_whole
 
-STAMP, ERROR_LOG = ".report.json", "rendering-error.txt"
+STAMP = ".report.json"
 BESIDE_THE_BUILDER = [ROOT / "lib/report/display.py", DATA / "manifest.toml", DATA / "claims.toml"]
 """What the builder reads of the project besides its own files."""
 
@@ -34,12 +37,16 @@ def without_results(plan: Plan, store: Store) -> list[str]:
 def refresh(plan: Plan, store: Store) -> None:
     """Bring prose, tags and option lines of the sources into the executed notebooks.
 
-    A notebook whose code is no longer what was executed stays as it is: its prose speaks of that code.
+    A notebook whose code is no longer what was executed stays as it is: its prose speaks of that code. Raises
+    RenderingError: a notebook or a JSON file of results is damaged.
     """
     for run in plan.runs:
-        path = store.folder(run.id) / NOTEBOOK
-        executed = json.loads(path.read_text(encoding="utf-8"))
-        merged = merge(json.loads(plan.source(run).read_text(encoding="utf-8")), executed)
+        path, fix = store.folder(run.id) / NOTEBOOK, f"Make it anew: {run.command()} --force"
+        try:
+            executed = read_results(path.parent, fix)
+        except DamagedFile as error:
+            raise RenderingError(str(error), run=run.id) from None
+        merged = merge(read_cells(plan.source(run)), executed)
         if merged is not None and merged != executed:
             write_whole(path, json.dumps(merged, indent=1, ensure_ascii=False) + "\n")
 
@@ -96,12 +103,12 @@ def stamp(plan: Plan, store: Store, *, pdf: bool) -> str:
 def is_current(plan: Plan, store: Store, output_dir: Path, *, pdf: bool) -> bool:
     """Whether the report that lies there was built from what is there now."""
     made, sizes = read_json(store.runs_dir / STAMP), _sizes(output_dir, pdf)
-    return None not in sizes and made == {"stamp": stamp(plan, store, pdf=pdf), "sizes": sizes}
+    return None not in sizes.values() and made == {"stamp": stamp(plan, store, pdf=pdf), "sizes": sizes}
 
 
-def _sizes(output_dir: Path, pdf: bool) -> list[int | None]:
-    files = [output_dir / name for name in ("index.html", *(["report.pdf"] if pdf else []))]
-    return [path.stat().st_size if path.is_file() else None for path in files]
+def _sizes(output_dir: Path, pdf: bool) -> dict[str, int | None]:
+    files = {name: output_dir / name for name in {"index.html", *(["report.pdf"] if pdf else []), *written(output_dir)}}
+    return {name: path.stat().st_size if path.is_file() else None for name, path in files.items()}
 
 
 def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Callable[[str], None], whole: Plan) -> None:
@@ -135,10 +142,7 @@ def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Calla
 
 
 def build_pages(plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, title: str) -> Path:
-    """Build a small HTML report of some runs of `plan` into `folder`, and return its opening page.
-
-    Raises RenderingError: the report's builder refuses.
-    """
+    """Build a small HTML report of some runs of `plan` into `folder`; return its opening page, or raise RenderingError."""
     settings = {"title": title, "subtitle": f"Beside the report “{plan.report.get('title', 'Report')}”"}
     runs = tuple(replace(run, part="Runs") for run in runs)
     with cut_copies(plan, runs, runs_dir) as pages:
@@ -155,6 +159,4 @@ def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
     except RenderingError:  # the builder's own word for what an author can mend
         raise
     except Exception as error:
-        write_whole(folder / ERROR_LOG, traceback.format_exc())
-        log = f"The whole traceback: {shown(folder / ERROR_LOG)}"
-        raise RenderingError(f"{type(error).__name__}: {error}", log) from error
+        raise RenderingError(f"{type(error).__name__}: {error}", put_down(error)) from error

@@ -41,13 +41,9 @@ def commands(plan: Plan, runs: Iterable[str] | None = None, *, runs_dir: str | P
     """Return a row a run of `plan`: what to type for it and what that takes.
 
     A page tells of those `runs` that it reads and is thereby made again after: what it says of others would not follow them.
-
-    Returns
-    -------
-    DataFrame
-        Columns: run, page, part, command, data (data sets), needs (runs, made first where they are absent), took
-        (seconds of the stored run, NaN where there is none), profile (under which it was made), expected (seconds that the plan
-        gives for it, NaN where it doesn't) and references (the labels of its stored figures and tables, a list).
+    The columns: run, page, part, command, data (data sets), needs (runs, made first where they are absent), took (seconds of
+    the stored run, NaN where there is none), profile (under which it was made), expected (seconds that the plan gives for
+    it, NaN where it doesn't) and references (the labels of its stored figures and tables, a list).
     """
     store, rows = Store(runs_folder(runs_dir)), []
     for run in map(plan.run, sorted(plan.ids if runs is None else runs, key=plan.ids.index)):

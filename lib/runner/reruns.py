@@ -13,7 +13,10 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
+from lib.data.files import read_whole
+from lib.experiment.stored_files import FORMS, RECORD, timeless
 from lib.report.errors import RenderingError
+from lib.report.folder import finish
 from lib.runner.cache import Cache
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.hints import is_sweepable
@@ -24,7 +27,7 @@ from lib.runner.plan import VARIANT, Plan, Run
 from lib.runner.render import build_pages, refresh
 from lib.runner.schedule import bring_up_to_date
 from lib.runner.selection import select
-from lib.runner.store import RECORD, Store, read_json, shown, timeless
+from lib.runner.store import Store, read_json, shown
 
 LONGEST = 60
 """Characters of a folder's name; a longer one is cut and told apart by a digest."""
@@ -75,6 +78,7 @@ def _run_beside(
         return OK
     with store.locked():
         store.recover()
+        finish(folder)
         code = OK if options.render_only else bring_up_to_date(cache, selected, options, required=names)
         if code:
             return code
@@ -100,6 +104,8 @@ def linked_store(stored: Store, folder: Path, own: Collection[str]) -> Store:
         if name in own or name.startswith("."):
             continue
         if place.is_dir():  # a copy, or made here while the report had none
+            if not (place / RECORD).exists():
+                raise UsageError(f"{shown(place)} does not hold what a run has left; move it away")
             shutil.rmtree(place)
         try:
             place.symlink_to(record.parent.resolve(), target_is_directory=True)
@@ -186,10 +192,7 @@ def variants(run: Run, swept: Sweep) -> dict[str, Run]:
 
 
 def sweep(plan: Plan, stored: Store, parameters: Values, swept: Sweep, options: Options) -> int:
-    """Execute a run once for each value, and show its metrics against them.
-
-    Raises UsageError: the sweep is meant to go into the report.
-    """
+    """Execute a run once for each value, and show its metrics against them; UsageError where they'd go into the report."""
     if options.into_report:
         raise UsageError("a report has one value of a parameter; leave --into-report out of a sweep")
     run, folder = plan.run(swept.run), folder_of(plan, [swept.run], options)
@@ -213,7 +216,7 @@ def sweep(plan: Plan, stored: Store, parameters: Values, swept: Sweep, options: 
 # -- what came of it -----------------------------------------------------------------------------------------------
 def _metrics(store: Store, run: Run) -> list[dict[str, Any]] | None:
     """Return a run's metric records without costs, which the machine makes."""
-    return timeless(read_json(store.folder(run.id) / "metrics.json"))
+    return timeless(read_json(store.folder(run.id) / "metrics.json", FORMS["metrics.json"]))
 
 
 def _before_and_after(stored: Store, store: Store, run: Run, profile: str) -> dict[str, list[dict[str, Any]]]:
@@ -242,7 +245,7 @@ def _tell_places(folder: Path) -> None:
     """Print a model's value and place on every split, as its run left them."""
     import pandas as pd
 
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    facts = read_whole(folder / "facts.json", {"model": {"name": str}, "places": list}, "Make it anew with --force.")
     columns = ["key", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
     print(f"{facts['model']['name']} beside the models of the report:")
     print(pd.DataFrame(facts["places"], columns=columns).to_string(index=False, float_format="{:.4f}".format))

@@ -15,6 +15,7 @@ from lib import ROOT
 from lib.data.present import fetch_all
 from lib.experiment.alone import by_memory, usable_cores
 from lib.experiment.cluster import local_cluster
+from lib.experiment.stored_files import FITS, NOTEBOOK
 from lib.runner.cache import EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK
 from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment, kernels_end
@@ -23,7 +24,7 @@ from lib.runner.options import Options
 from lib.runner.parameters import changed, declared
 from lib.runner.plan import VARIANT, Run
 from lib.runner.progress import At, Progress, duration
-from lib.runner.store import FITS, NOTEBOOK, read_json, shown
+from lib.runner.store import read_json, shown
 
 LACKING = "needs {}, which no source could serve; set MOVIELENS_DIR to a folder that holds it"
 """What is said of a run whose data set is missing."""
@@ -182,7 +183,7 @@ class Schedule:
             self.summary.executed.append(run.id)
             self.report.end(run.id, f"done   {run.id}, {duration(seconds)}")
         elif self._may_be_shown(run) and (why := self._instead_of(run, failure)):
-            said = failure.message.splitlines()[0]
+            said = (failure.message or failure.error).splitlines()[0]
             self.report.end(run.id, f"       {run.id} can't be executed: {said}")
             self._settle(run, self.cache.instead(run, why))
         else:
@@ -220,7 +221,8 @@ class Schedule:
     def _tell(self, waiting: list[Run]) -> None:
         at: dict[str, At] = {}
         for run, place in ((work.run, work.place) for work in self._working.values()):
-            at[run.id] = At(place, self._expected(run), read_json(self.store.partial(run.id) / FITS))
+            fits = read_json(self.store.partial(run.id) / FITS, {"done": int, "total": int, "what": str})
+            at[run.id] = At(place, self._expected(run), fits)
         rests = {name: one.rest for name, one in at.items()}
         rests |= {run.id: self._expected(run) for run in waiting}
         known = {name: rest for name, rest in rests.items() if rest is not None}

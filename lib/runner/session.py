@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from lib.experiment.alone import usable_cores
 from lib.report.errors import RenderingError
-from lib.report.folder import check_folder
+from lib.report.folder import check_folder, finish
 from lib.runner.cache import KEEP, Cache
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.listing import dry_run, list_runs, print_description
@@ -41,11 +42,17 @@ def run_session(options: Options) -> int:
         return upkeep.rekey(print) if options.rekey else upkeep.verify(options.verify or 0, print)
     if options.contract:
         return contract(options.model, options.parameters)
+    if options.dataset is not None and not options.dataset.strip():
+        raise UsageError("--dataset names nothing: give a data set of the report, or the path of a file of ratings")
+    if not math.isfinite(options.timeout or 0.0):
+        raise UsageError("--timeout is the longest time for one cell in seconds, such as 600")
     file = options.dataset if is_file_name(options.dataset) else ""
     if file and options.model is not None:
         raise UsageError("--model is compared on the report's data; leave --dataset FILE out")
     if not file:
         check_dataset(options)
+    if file and options.output_dir is not None:  # before anything is written there
+        _check_place(options.output_dir.resolve(), options)
     plan, options = with_own_ratings(options) if file else (load_plan(options.plan_path), options)
     if options.describe is not None:
         return print_description(plan, plan.run(options.describe), options.profile, dataset=file)
@@ -62,12 +69,17 @@ def run_session(options: Options) -> int:
     return _carry_out(plan, options)
 
 
-def _carry_out(plan: Plan, options: Options) -> int:
-    output_dir = (options.output_dir or plan.root / "reports").resolve()
+def _check_place(output_dir: Path, options: Options) -> None:
+    """Check the folder of the report, which it is from now on unless the call only tells something."""
     try:
-        check_folder(output_dir)
+        check_folder(output_dir, claim=not (options.list_runs or options.dry_run or options.describe is not None))
     except RenderingError as error:
         raise UsageError(f"--output-dir: {error}") from None
+
+
+def _carry_out(plan: Plan, options: Options) -> int:
+    output_dir = (options.output_dir or plan.root / "reports").resolve()
+    _check_place(output_dir, options)
     store = Store(output_dir / "runs")
     if options.list_runs:
         return list_runs(plan, store)
@@ -104,6 +116,7 @@ def _carry_out(plan: Plan, options: Options) -> int:
         return OK
     with store.locked():
         store.recover()
+        finish(output_dir)
         if not options.render_only:
             if anew:
                 _announce(anew, [plan.run(name) for name in force])
@@ -144,8 +157,9 @@ def since(store: Store, options: Options) -> dict[str, float]:
     """Return the times since when fits, and searches, have to be made to count; empty where any do."""
     kinds = {"fits": options.from_scratch or options.search_anew, "searches": options.search_anew}
     asked = [kind for kind, wanted in kinds.items() if wanted]
-    began = read_json(store.runs_dir / BEGAN) or {}  # of a call that was ended, which goes on
-    return began if sorted(began) == asked else dict.fromkeys(asked, time.time())
+    began = read_json(store.runs_dir / BEGAN, {...: (int, float)}) or {}  # of a call that was ended, which goes on
+    goes_on = sorted(began) == asked and all(0 <= at <= time.time() for at in began.values())
+    return began if goes_on else dict.fromkeys(asked, time.time())
 
 
 def still_to_make(store: Store, runs: Collection[str], anew: Mapping[str, float]) -> set[str]:

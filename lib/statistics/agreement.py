@@ -22,14 +22,9 @@ from lib.statistics.significance import LEAST_USERS, bootstrap_interval
 
 @dataclass(frozen=True, eq=False)
 class ScoreMatrix:
-    """A model's scores of every film for some users, with the ids they belong to.
+    """A model's scores of every film for some users: float32 `values`, shape (n_users, n_items), with their raw ids.
 
-    Parameters
-    ----------
-    user_ids, item_ids : ndarray, shape (n_users,), (n_items,)
-        Raw ids; a ValueError if one occurs twice.
-    values : ndarray of float32, shape (n_users, n_items)
-        A ValueError if one is NaN or infinite.
+    ValueError: an id occurs twice, or a score is NaN or infinite.
     """
 
     user_ids: np.ndarray
@@ -37,19 +32,15 @@ class ScoreMatrix:
     values: np.ndarray
 
     def __post_init__(self):
-        for name in ("user_ids", "item_ids"):
-            object.__setattr__(self, name, np.asarray(getattr(self, name)))
-        values = np.asarray(self.values, dtype=np.float32)
-        object.__setattr__(self, "values", values)
-        if values.shape != (len(self.user_ids), len(self.item_ids)):
-            raise ValueError(
-                f"the scores have shape {values.shape}, but there are {len(self.user_ids)} user ids and "
-                f"{len(self.item_ids)} item ids"
-            )
+        for name, kind in (("user_ids", None), ("item_ids", None), ("values", np.float32)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        ids = len(self.user_ids), len(self.item_ids)
+        if self.values.shape != ids:
+            raise ValueError(f"the scores have shape {self.values.shape}, but there are ids of shape {ids}")
         for kind, ids in (("user", self.user_ids), ("item", self.item_ids)):
             if len(np.unique(ids)) != len(ids):
                 raise ValueError(f"a {kind} id occurs twice, so rows cannot be matched by id")
-        if not np.isfinite(values).all():
+        if not np.isfinite(self.values).all():
             raise ValueError("a score is NaN or infinite; a model must score every film finitely")
 
     def take(self, user_ids: np.ndarray, item_ids: np.ndarray) -> ScoreMatrix:
@@ -61,19 +52,14 @@ class ScoreMatrix:
 
 def align(*matrices: ScoreMatrix) -> list[ScoreMatrix]:
     """Bring matrices into the first one's order of users and items; ValueError unless all hold the same ids."""
-    kept = []
     for kind in ("user", "item"):
-        ids = [pd.Index(getattr(matrix, f"{kind}_ids")) for matrix in matrices]
-        common = ids[0]
-        for other in ids[1:]:
-            common = common[common.isin(other)]
-        apart = sum(len(index) - len(common) for index in ids)
-        if len(common) == 0:
-            raise ValueError(f"the matrices have no {kind} id in common; are all raw, of one type?")
-        if apart:
-            raise ValueError(f"{apart} {kind} ids are not in every matrix; score the same {kind}s")
-        kept.append(common.to_numpy())
-    return [matrix.take(*kept) for matrix in matrices]
+        first, *others = (pd.Index(getattr(matrix, f"{kind}_ids")) for matrix in matrices)
+        for other in others:
+            if not first.isin(other).any():
+                raise ValueError(f"the matrices have no {kind} id in common; are all raw, of one type?")
+            if len(apart := first.symmetric_difference(other)):
+                raise ValueError(f"{len(apart)} {kind} ids are not in every matrix; score the same {kind}s")
+    return [matrix.take(matrices[0].user_ids, matrices[0].item_ids) for matrix in matrices]
 
 
 def mislabelled(
@@ -88,7 +74,7 @@ def mislabelled(
 
 
 def shuffled(matrix: ScoreMatrix, *, seed: int, axis: str = "users") -> ScoreMatrix:
-    """Put whole rows, whole columns or both (`axis`: users, items, both) in a random order under unchanged ids.
+    """Put whole rows, columns or both (`axis`: users, items, both) in a random order under unchanged ids.
 
     Shuffled users keep what all users agree on, such as which films are good; shuffled items lose it.
     """
@@ -113,36 +99,24 @@ def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the
 def agreement(
     matrices: Mapping[str, ScoreMatrix], train: Interactions | None = None, *, k: int = 10, n_resamples=2000
 ) -> pd.DataFrame:
-    """Compare every pair of models, user by user.
+    """Compare every pair of models, user by user: a row a pair.
 
-    Correlation is Pearson's r of a user's two rows of scores. Overlap is the number of films that stand in both lists of
-    the k best. Intervals are BCa bootstraps over users (`lib.statistics.significance`). ValueError with fewer than two models,
-    ids that differ, k larger than the catalogue, or an id that `train` does not know. Returns a DataFrame: a row a
-    pair: ``model_a``, ``model_b``, ``n_users``; ``correlation_mean``, ``_low``, ``_high``, ``_min``, ``_max``, ``_std``
-    over users, ``n_undefined`` (a row constant in either model has no correlation: those users are left out of the six
-    before; all NaN if none remains); ``overlap_mean``, ``_low``, ``_high``, ``_min``, ``_max``, ``_std`` in films; and
-    ``overlap_chance`` (`chance_overlap`, mean over users).
-
-    Parameters
-    ----------
-    matrices : mapping of str to ScoreMatrix
-        At least two; aligned by id here.
-    train : Interactions, optional
-        Its pairs are left out of correlations and lists. Without it both see the whole catalogue.
-    k, n_resamples : int
-        Length of the lists; resamples for the intervals.
+    Correlation is Pearson's r of a user's two rows of scores, overlap the number of films in both lists of the k best;
+    the pairs of `train` are left out of both. ``correlation_mean``, ``_low``, ``_high`` (BCa bootstrap over users),
+    ``_min``, ``_max``, ``_std`` leave ``n_undefined`` users out, for whom a model's row is constant; ``overlap_mean``
+    and so on are in films, ``overlap_chance`` is the mean of `chance_overlap`. ValueError with fewer than two models,
+    ids that differ, k larger than the catalogue, or an id that `train` does not know.
     """
-    names = list(matrices)
+    names, several = list(matrices), list(matrices.values())
     if len(names) < 2:
         raise ValueError(f"agreement needs at least two models, got {names}")
-    aligned = align(*matrices.values())
-    mask = _mask(aligned[0], train)
-    correlations = user_correlations(aligned, mask)
-    overlaps = user_overlaps(aligned, k, mask)
-    chance = chance_overlap(len(aligned[0].item_ids), k, 0 if mask is None else np.diff(mask.indptr))
+    n_users, n_items = several[0].values.shape
+    mask = _mask(several[0], train)
+    correlations, overlaps = user_correlations(several, mask), user_overlaps(several, k, mask)
+    chance = chance_overlap(n_items, k, 0 if mask is None else np.diff(mask.indptr))
     rows = []
     for i, j in combinations(range(len(names)), 2):
-        row = {"model_a": names[i], "model_b": names[j], "n_users": len(aligned[0].user_ids)}
+        row = {"model_a": names[i], "model_b": names[j], "n_users": n_users}
         row |= _summary("correlation", correlations[:, i, j], n_resamples)
         row["n_undefined"] = int(np.isnan(correlations[:, i, j]).sum())
         row |= _summary("overlap", overlaps[:, i, j], n_resamples)
@@ -164,11 +138,11 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
     .. math:: r_u(a, b) = \frac{\sum_i (a_{ui} - \bar a_u)(b_{ui} - \bar b_u)}
                                {\sqrt{\sum_i (a_{ui} - \bar a_u)^2 \sum_i (b_{ui} - \bar b_u)^2}}
 
-    The matrices are aligned; the stored entries of `mask` (sparse, shape (n_users, n_items)) are left out of all sums.
+    The stored entries of `mask` (sparse, shape (n_users, n_items), in the first one's order) are left out of all sums.
     Returns float64 of shape (n_users, n_models, n_models): NaN where either model's row is constant over the films that
     count, or fewer than two films count.
     """
-    n_users, n_items = _check_aligned(matrices)
+    matrices, (n_users, n_items) = align(*matrices), matrices[0].values.shape
     found = np.empty((n_users, len(matrices), len(matrices)))
     for rows in blocks(n_users, n_items * len(matrices)):
         block = np.stack([matrix.values[rows] for matrix in matrices], axis=1).astype(np.float64)
@@ -182,11 +156,11 @@ def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
 def user_overlaps(matrices: list[ScoreMatrix], k: int, mask=None) -> np.ndarray:
     """Count the films that each pair of models shares in a user's k best.
 
-    The matrices are aligned; the stored entries of `mask` cannot be in a list, so that a user with fewer than k films
+    The stored entries of `mask`, as in `user_correlations`, cannot be in a list, so that a user with fewer than k films
     left has a shorter one. Equal scores rank by column. Returns int64 of shape (n_users, n_models, n_models): the
     diagonal holds the lists' own lengths.
     """
-    n_users, n_items = _check_aligned(matrices)
+    matrices, (n_users, n_items) = align(*matrices), matrices[0].values.shape
     lists = [top_k(matrix.values, k, mask).items for matrix in matrices]
     found = np.empty((n_users, len(matrices), len(matrices)), dtype=np.int64)
     for rows in blocks(n_users, (n_items + 1) * len(matrices)):
@@ -249,11 +223,3 @@ def _mask(matrix: ScoreMatrix, train: Interactions | None) -> sparse.csr_array |
     seen = train.matrix.copy()
     seen.data[:] = 1.0
     return seen[rows][:, columns]
-
-
-def _check_aligned(matrices: list[ScoreMatrix]) -> tuple[int, int]:
-    for other in matrices[1:]:
-        for kind in ("user_ids", "item_ids"):
-            if not np.array_equal(getattr(matrices[0], kind), getattr(other, kind)):
-                raise ValueError(f"the matrices' {kind} differ in order; align them first")
-    return matrices[0].values.shape

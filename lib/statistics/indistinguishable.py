@@ -18,15 +18,10 @@ from lib.statistics.significance import LEAST_USERS, bootstrap_interval, sign_fl
 class Standing:
     """Models in order of a metric, with what tells them apart.
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row a model, best first: ``model``, ``value``, ``low``, ``high`` (bootstrap interval over users).
-    pairs : DataFrame
-        A row a pair: ``model_a`` (the better one), ``model_b``, ``difference`` (a minus b, in the metric's units),
-        ``p_value``, ``p_adjusted`` (Holm over all pairs), ``differs``.
-    groups, level : list of list of str, float
-        Of `maximal_groups`: best group first, models best first. Family-wise error rate of ``differs``.
+    `table` has a row a model, best first: ``model``, ``value``, ``low``, ``high`` (bootstrap interval over users); `pairs` a
+    row a pair: ``model_a`` (the better one), ``model_b``, ``difference`` (a minus b, in the metric's units), ``p_value``,
+    ``p_adjusted`` (Holm over all pairs), and ``differs``, whose family-wise error rate is `level`. `groups` are of
+    `maximal_groups`: best group first, models best first.
     """
 
     table: pd.DataFrame
@@ -78,19 +73,9 @@ def standing(
 ) -> Standing:
     """Order models by a metric and tell which pairs differ, by the test and correction of `compare_models`.
 
-    Only p-values are computed for pairs, not intervals, so that the many flips that the correction by Holm asks for stay
-    cheap; all pairs share the flips. Raises ValueError: fewer than two models, models measured differently, a level out
-    of range, or too few flips to reach it.
-
-    Parameters
-    ----------
-    models : mapping of str to PerUser
-        At least two, of the same metric on the same users and ratings. Pooled folds: a user's sums added up.
-    lower_is_better : bool
-    level : float
-        Family-wise error rate, between 0 and 1.
-    n_flips, n_resamples, seed : int
-        Of the tests, where, corrected for m pairs, no p-value is below m / (1 + n_flips); of each model's own interval.
+    Pairs get p-values only, no intervals, so that the many flips that Holm's correction asks for stay cheap: for m
+    pairs no p-value is below m / (1 + n_flips). `n_resamples` are those of each model's own interval. Raises
+    ValueError: fewer than two models, models measured differently, a level out of range, or too few flips to reach it.
     """
     if len(models) < 2:
         raise ValueError(f"telling models apart needs at least two of them, got {list(models)}")

@@ -38,25 +38,21 @@ def leave_one_out(sample: PerUser) -> np.ndarray:
 
 
 def interval(resampled: np.ndarray, value: float, left_out: np.ndarray) -> tuple[float, float]:
-    """Turn resampled values into a BCa interval (Efron 1987); plain percentiles where all lie on one side of `value`.
+    """Turn resampled values into a BCa interval (Efron 1987): percentiles, shifted for the median's bias and the skew.
 
-    `value` is that over all users, `left_out` (shape (n_users,)) those without each user in turn.
+    `value` is that over all users, `left_out` (shape (n_users,)) those without each user in turn. Percentiles are plain where
+    all values lie on one side of `value` or nothing varies.
     """
-    low, high = np.quantile(resampled, _bca_tails(resampled, value, left_out))
-    return float(low), float(high)
-
-
-def _bca_tails(resampled: np.ndarray, value: float, left_out: np.ndarray) -> np.ndarray:
-    """Shift the percentiles for the median's bias and the skew; unchanged where nothing varies."""
     share = (np.mean(resampled < value) + np.mean(resampled <= value)) / 2
     away = left_out.mean() - left_out
-    spread = np.sum(away**2) ** 1.5
-    if not 0 < share < 1 or spread == 0:
-        return TAILS
-    bias = special.ndtri(share)
-    acceleration = np.sum(away**3) / (6 * spread)
-    z = bias + special.ndtri(TAILS)
-    return special.ndtr(bias + z / (1 - acceleration * z))
+    spread, tails = np.sum(away**2) ** 1.5, TAILS
+    if 0 < share < 1 and spread > 0:
+        bias = special.ndtri(share)
+        acceleration = np.sum(away**3) / (6 * spread)
+        z = bias + special.ndtri(TAILS)
+        tails = special.ndtr(bias + z / (1 - acceleration * z))
+    low, high = np.quantile(resampled, tails)
+    return float(low), float(high)
 
 
 def all_signs(n: int) -> Iterator[np.ndarray]:

@@ -74,9 +74,8 @@ def paired_difference(first: PerUser, second: PerUser, *, n_resamples: int = 200
     test uses as many resamples. ValueError unless both were measured on the same users and ratings.
     """
     models = {"first": first, "second": second}
-    row = compare_models(models, n_resamples=n_resamples, seed=seed).iloc[0]
-    names = Difference.__dataclass_fields__
-    return Difference(**{name: row[name] if name == "metric" else row[name].item() for name in names})
+    (row,) = compare_models(models, n_resamples=n_resamples, seed=seed).to_dict("records")
+    return Difference(**{name: row[name] for name in Difference.__dataclass_fields__})
 
 
 def compare_models(
@@ -88,22 +87,12 @@ def compare_models(
     n_resamples: int = 2000,
     seed: int = 42,
 ) -> pd.DataFrame:
-    """Compare every pair of models, every model with one, or some pairs, and correct for the number of comparisons.
+    """Compare every pair of models, every model with a `reference`, or the first with the second of some `pairs`.
 
-    All pairs share their resamples. The intervals, NaN below `LEAST_USERS`, are not corrected, the p-values are. ValueError
-    with fewer than two models, an unknown name, or models measured differently. Returns a row a pair: ``model_a``, ``model_b``,
-    the fields of `Difference`, ``p_adjusted``, and ``at_floor``: p is as small as so many flips can tell, an upper bound.
-
-    Parameters
-    ----------
-    models : mapping of str to PerUser
-        At least two, all on the same metric, users and ratings.
-    reference : str, optional
-        The one with which every other model is compared.
-    pairs : sequence of (str, str), optional
-        What is compared, the first minus the second.
-    correction : {"holm", "bh"}
-        As in `lib.statistics.multiple_testing.adjust`.
+    All pairs share their resamples. The intervals, NaN below `LEAST_USERS`, are not corrected for the number of comparisons,
+    the p-values are, by the `correction` of `lib.statistics.multiple_testing.adjust`. ValueError with fewer than two models,
+    an unknown name, or models measured differently. Returns a row a pair: ``model_a``, ``model_b``, the fields of `Difference`,
+    ``p_adjusted``, and ``at_floor``: p is as small as so many flips can tell, an upper bound.
     """
     names, samples = list(models), list(models.values())
     if len(names) < 2:
@@ -144,15 +133,11 @@ def sign_flip_test(differences: np.ndarray, *, n_resamples: int = 2000, seed: in
     Under the null hypothesis the two models' labels can be swapped for any user, which flips the sign of the user's
     difference :math:`d_u`. The statistic is :math:`|\sum_u s_u d_u|`, :math:`s_u = \pm 1`;
     :math:`p = (1 + \#\{T^* \ge T\}) / (1 + B)`. Where all :math:`2^n` flips number at most `n_resamples`, all
-    are taken and p is exact. Returns float64 of shape () or (m,): 1 where the models never differ.
+    are taken and p is exact; B is `n_resamples`.
 
-    Parameters
-    ----------
-    differences : ndarray of float, shape (n,) or (n, m)
-        Differences a user, at least one and finite, for m comparisons that share the flips. A user's difference of summed
-        squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG.
-    n_resamples, seed : int
-        B; p cannot fall below 1 / (1 + B).
+    `differences`, of shape (n,) or (n, m), are finite, for m comparisons that share the flips. A user's difference of summed
+    squared errors tests the RMSE, of summed absolute errors the MAE, of nDCG the mean nDCG. Returns float64 of shape () or
+    (m,): 1 where the models never differ.
     """
     differences = np.asarray(differences, dtype=np.float64)
     if len(differences) == 0 or not np.isfinite(differences).all():

@@ -14,14 +14,13 @@ from lib.models import label
 from lib.statistics.agreement import ScoreMatrix, agreement, mislabelled, shuffled
 from lib.statistics.significance import paired_difference
 
-GROUPS = {
+GROUPS = {  # kind and names of the segments (`lib.metrics.segments`) that tell a model's strengths and weaknesses
     "sparse_users": ("user_activity", ("1–19", "20–39")),
     "busy_users": ("user_activity", ("160–319", "320 or more")),
     "rare_films": ("film_popularity", ("1–4", "5–19")),
     "popular_films": ("film_popularity", ("200 or more",)),
     "cold_pairs": ("cold", ("cold film", "cold user", "cold user and film")),
 }
-"""Kind and names of the segments (`lib.metrics.segments`) that tell a model's strengths and weaknesses."""
 
 
 def errors_by_segment(table: pd.DataFrame, models: Sequence[str], labels: pd.Categorical) -> pd.DataFrame:
@@ -59,10 +58,7 @@ def put_back(matrix: ScoreMatrix, train: Interactions) -> ScoreMatrix:
 
 
 def order_of_appearance(ids: np.ndarray, sequence: np.ndarray) -> np.ndarray:
-    """Places of `ids` in the order in which they first appear in `sequence`; ids that never do come last.
-
-    This is the order of rows or columns that a loop over ``pandas.unique`` gives, where `ids` are sorted.
-    """
+    """Places of sorted `ids` in the order of ``pandas.unique(sequence)``; ids that never appear come last."""
     places = pd.Index(ids).get_indexer(pd.unique(np.asarray(sequence)))
     return np.concatenate([places, np.setdiff1d(np.arange(len(ids)), places)])
 
@@ -70,17 +66,19 @@ def order_of_appearance(ids: np.ndarray, sequence: np.ndarray) -> np.ndarray:
 def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str, list[ScoreMatrix]]:
     """Put a matrix into other orders under unchanged ids, as a slip in matching rows or columns would.
 
-    By what was done, in words: nothing; users, films or both as they first appear in `data`; `n_shuffles` shuffles.
+    By words: matched; users, films or both as they first appear in `data`; `n_shuffles` shuffles of each.
     """
     frame = data.frame()
     rows = order_of_appearance(matrix.user_ids, frame["user"].to_numpy())
     columns = order_of_appearance(matrix.item_ids, frame["item"].to_numpy())
-    slips = {"users": {"rows": rows}, "films": {"columns": columns}}
-    slips["users and films"] = {"rows": rows, "columns": columns}
+    slips = {
+        "users": {"rows": rows},
+        "films": {"columns": columns},
+        "users and films": {"rows": rows, "columns": columns},
+    }
     axes = {"users": "users", "films": "items", "users and films": "both"}
     found = {"matched by id": [matrix]}
-    for words, slip in slips.items():
-        found[f"{words} in order of first appearance"] = [mislabelled(matrix, **slip)]
+    found |= {f"{words} in order of first appearance": [mislabelled(matrix, **slip)] for words, slip in slips.items()}
     for words, axis in axes.items():
         found[f"{words} shuffled"] = [shuffled(matrix, seed=seed, axis=axis) for seed in range(n_shuffles)]
     return found
@@ -103,10 +101,7 @@ def order_agreement(reference: ScoreMatrix, variants: Mapping[str, Sequence[Scor
 
 
 def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resamples: int) -> pd.DataFrame:
-    """Average models with equal weights, and compare each average with its best member over resampled users.
-
-    ``difference`` is in RMSE, with its interval and p-value; ``blend`` has the members' labels.
-    """
+    """Average models with equal weights, and test the RMSE against the best member's by resampling users."""
     users, ratings = table["user"].to_numpy(), table["rating"].to_numpy()
     rows = []
     for members in blends:
@@ -123,15 +118,12 @@ def blend_table(table: pd.DataFrame, blends: Sequence[Sequence[str]], *, n_resam
 
 def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
     """RMSE over the segments of each of `GROUPS`, from `errors_by_segment` with ``kind``; NaN without ratings."""
-    found: dict[str, dict[str, float]] = {}
-    for model, rows in segments.groupby("model", sort=False):
-        found[str(model)] = {}
-        for group, (kind, names) in GROUPS.items():
-            inside = rows[(rows["kind"] == kind) & rows["segment"].isin(names)]
-            squares = (inside["rmse"] ** 2 * inside["n_ratings"]).sum()
-            error = float(np.sqrt(squares / inside["n_ratings"].sum())) if len(inside) else np.nan
-            found[str(model)][group] = error
-    return pd.DataFrame(found).T
+    rows, found = segments.assign(squares=segments["rmse"] ** 2 * segments["n_ratings"]), {}
+    for group, (kind, names) in GROUPS.items():
+        inside = rows[(rows["kind"] == kind) & rows["segment"].isin(names)]
+        sums = inside.groupby("model")[["squares", "n_ratings"]].sum()
+        found[group] = np.sqrt(sums["squares"] / sums["n_ratings"])
+    return pd.DataFrame(found, index=segments["model"].unique())
 
 
 def pair_labels(pairs: pd.DataFrame, joint: str = " and ") -> list[str]:

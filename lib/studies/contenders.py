@@ -30,8 +30,7 @@ from lib.studies.side_information_study import ALS
 from lib.studies.two_tower_study import SIZES
 from lib.studies.variants import Variant, magnitudes
 
-THRESHOLD = 3.8
-"""Least rating that counts as liked in the searches for lists, as project D has it."""
+THRESHOLD = 3.8  # least rating that counts as liked in the searches for lists, as project D has it
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,7 @@ class Contender:
 
 
 def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
-    """Return the contenders by name, family by family: all, without some of them, or only some.
-
-    A registered model that no row below is about has one with its defaults. An unknown name is a ValueError.
-    """
+    """Return contenders by name, family by family, models without a row with their defaults; ValueError: unknown name."""
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]
     known = {one.name: one for one in sorted(rows, key=lambda one: FAMILIES.index(one.family))}
@@ -176,12 +172,7 @@ NOT_SEARCHED = {"n_epochs": None, "trials": None, "validation": np.nan, "metric"
 
 
 def choose(
-    data,
-    contenders: Mapping[str, Contender],
-    *,
-    n_trials: int,
-    choices_from: str = "",
-    runs_dir: str | Path = "",
+    data, contenders: Mapping[str, Contender], *, n_trials: int, choices_from: str = "", runs_dir: str | Path = ""
 ) -> dict[str, dict[str, Any]]:
     """Choose the hyperparameters of contenders for a `Dataset`, by name.
 
@@ -214,7 +205,6 @@ def searched(source: str, name: str, data, *, n_trials: int, choices_from: str =
     on = choices_from or data.name
     study = STUDIES[source](data, on)
     variant, name = study.variants[name], f"{source}-{on}-{name}"
-    assert variant.space is not None  # a kept search has one
     if choices_from and choices_from != data.name:
         found, rows = lent(name)
         found = found.first(n_trials)

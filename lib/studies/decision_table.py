@@ -18,7 +18,7 @@ from lib.statistics.significance import compare_models
 class Context(NamedTuple):
     """What is known when a prediction is asked for: the rows of a split's test ratings of which it holds.
 
-    ``users`` are the codes of the users of whom it holds; None where it speaks of films, where lists have no part.
+    ``users`` are codes of whom it holds; None where it speaks of films: lists have no part.
     """
 
     name: str
@@ -43,10 +43,7 @@ def counted_contexts(
 
 
 def age_contexts(split: Split, edges: Sequence[int]) -> list[Context]:
-    """Part test ratings by the film's age in years when it was rated: the year of the rating minus the film's, at least 0.
-
-    A film without a year is in none of them, and there is none where the data tell no year of release.
-    """
+    """Part test ratings by the film's age in years when rated, at least 0; a film without a year is in no context."""
     table = split.test.item_table
     if table is None or "year" not in table:
         return []
@@ -86,8 +83,7 @@ class Decision:
     `values` has every model's metric, best first; `equals` the winner and every model not significantly worse, best
     first, and `choice` is the simplest of them. The lead says by how much the winner is better than the runner-up, the
     cost than the choice (0 where that is the winner), each with its bootstrap interval, in the metric's units and
-    positive in the winner's favour, whichever way the metric runs. The winner was picked on the same ratings, so the
-    lead is flattered.
+    positive in the winner's favour, whichever way the metric runs. Picked on the same ratings, the winner is flattered.
     """
 
     n_users: int
@@ -117,10 +113,8 @@ def decide(
 
     Every model is compared with the winner, paired by user (`lib.statistics.significance.compare_models`), the p-values
     corrected by Holm for the number of models within the context; `level` is the family-wise error rate. `simplicity`
-    has all models, the simplest first (`by_simplicity`); of equal values the simpler one wins.
-
-    ValueError: fewer than two models, a model without a place in `simplicity`, too few resamples for any model to
-    reach the level, or models measured differently.
+    has all models, the simplest first (`by_simplicity`); of equal values the simpler one wins. ValueError: fewer than
+    two models, one without a place in `simplicity`, too few resamples to reach the level, or other users.
     """
     if len(models) < 2:
         raise ValueError(f"a decision needs at least two models, got {list(models)}")
@@ -163,14 +157,12 @@ def decide_all(
 
     `measured` has, by split's name, the test ratings in their order with a column of predictions a model, and each
     model's ranking. Errors are also given as differences from those of `reference`; `labels` are for `because`; a
-    context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` (``level``,
-    ``n_resamples``, ``seed``) are those of `decide`.
+    context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` are those of `decide`.
 
-    Returns three things. A row a context and metric: ``context``, ``split``, ``metric``, ``n_users``, ``n_ratings``,
-    ``too_few``; where it is decided also the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the
-    winner's), ``choice_value``, ``n_equals``, ``because``. A row a decided context, metric and model: ``value``;
-    ``shown``, of an error the difference from the reference's; ``not_told_apart`` from the winner. And the decisions by
-    context's name and metric.
+    Returns a table with a row a context and metric: ``n_users``, ``n_ratings``, ``too_few``; where it is decided also
+    the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's), ``choice_value``,
+    ``n_equals``, ``because``. A table with a row a decided context, metric and model: ``value``; ``shown``, of an error
+    the difference from the reference's; ``not_told_apart`` from the winner. Decisions by context's name and metric.
     """
     rows, cells, decisions = [], [], {}
     for context in contexts:
@@ -222,10 +214,7 @@ def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
 def by_simplicity(
     models: Sequence[str], families: Mapping[str, str], order: Sequence[str], n_parameters: Mapping
 ) -> list[str]:
-    """Order models from the simplest: by family, within a family by the number of learned parameters, then by name.
-
-    Families that `order` does not name come last, by name, and so do models without a number within their family.
-    """
+    """Order models from the simplest: by family, then learned parameters, then name; what is unknown comes last."""
     if missing := [name for name in models if name not in families]:
         raise ValueError(f"no family is known for {', '.join(missing)}; name one for each model")
     ranks = {family: place for place, family in enumerate(order)}
@@ -238,18 +227,14 @@ def by_simplicity(
 
 
 def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
-    """Say in a sentence why the choice is the choice, with the measured difference.
-
-    The test is corrected for the number of models, the interval is not; where it alone leaves zero out, that is said.
-    """
+    """Say in a sentence why the choice is the choice; the test is corrected for the number of models, not the interval."""
     if decision.equals == [decision.choice]:
         return f"best {metric}, and every other model is significantly worse"
     of = f"the simplest of {len(decision.equals)} of {len(decision.values)} models that cannot be told apart here"
     if decision.choice == decision.winner:
         return f"best {metric}, and {of}"
     winner = labels.get(decision.winner, decision.winner)
-    text = f"{of}; {winner} is {decision.cost:.3f} better"
-    text += f" ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
+    text = f"{of}; {winner} is {decision.cost:.3f} better ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
     if decision.cost_low > 0:
         text += ", which the correction for so many models calls chance; more users may not"
     return text

@@ -9,19 +9,13 @@ from typing import Any
 from lib.models import model_class
 from lib.studies.stacking import LevelOne
 
-Members = Mapping[str, Mapping[str, Any]]
-"""``model`` and ``parameters`` by the name of a member."""
-
-TELLS = "timesvdpp"
-"""The member whose residuals and film vectors the moment features are made of: it is fitted within seconds."""
+Members = Mapping[str, Mapping[str, Any]]  # ``model`` and ``parameters`` by the name of a member
+TELLS = "timesvdpp"  # the member whose residuals and film vectors the moment features are of: fitted within seconds
 
 
 @dataclass(frozen=True)
 class Form:
-    """A way of joining `members` (none named: all), with the moment or without.
-
-    `design` has arguments of `lib.studies.stacking.Design`; None: the best one is searched.
-    """
+    """A way of joining `members` (none: all), with `moments` or not, by a `Design` or (None) the best that is found."""
 
     members: Sequence[str] = ()
     moments: bool = False

@@ -21,12 +21,11 @@ from lib.metrics.rating import rmse
 from lib.statistics.significance import paired_difference
 from lib.studies.ensemble_forms import TELLS, Form, Members
 from lib.studies.moment_features import moment_features
-from lib.studies.stack_design import DesignSearch
+from lib.studies.stack_design import DesignSearch, later_half
 from lib.studies.stacking import Design, LevelOne, Stack, facts_of
 from lib.studies.variants import Variant
 
-WHOLE = -1
-"""The part that leaves nothing out: members fitted on all training ratings answer for the test ratings."""
+WHOLE = -1  # the part that leaves nothing out: members fitted on all training ratings answer for the test ratings
 
 
 def left_out(split: Split, part: int, *, n_folds: int, seed: int) -> np.ndarray:
@@ -70,11 +69,13 @@ def moments(fitted: Fitted) -> dict[str, Any]:
     return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
-def members_of(variants: Mapping[str, Variant], found: Mapping[str, Search]) -> Members:
-    """Return members with the hyperparameters, and the epochs, that their searches found."""
+def members_of(
+    variants: Mapping[str, Variant], found: Mapping[str, Search], points: Mapping[str, Mapping[str, Any]]
+) -> Members:
+    """Return members at their points, with the epochs that their searches found."""
     epochs = {name: {"n_epochs": one.n_epochs} if one.n_epochs else {} for name, one in found.items()}
     return {
-        name: {"model": one.model, "parameters": {**one.parameters(found[name].chosen), **epochs[name]}}
+        name: {"model": one.model, "parameters": {**one.parameters(points[name]), **epochs[name]}}
         for name, one in variants.items()
     }
 
@@ -104,10 +105,7 @@ def member_fits(
 
 
 def whole_fit(members: Members, key: str, split: Split, **options: Any) -> Fit:
-    """Return one fit that makes a split's whole ensemble: no predictions, so that the project can keep it.
-
-    `options` are those of `errors_of_all` and of `member_fits`.
-    """
+    """Return a fit of a split's whole ensemble, to be kept; `options` are those of `errors_of_all` and `member_fits`."""
     asked = {"split": split.name, "members": members, **options}
     tells, data = members.get(TELLS) or next(iter(members.values())), (f"{key}/train", f"{key}/test")
     fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep="ensemble")
@@ -187,14 +185,17 @@ class Ensemble:
         learned = self._level_one(self.mine, parts, np.concatenate(facts)).take(order)
         self.ratings = rest.take(order)
         target = self.ratings.ratings
+        times = self.ratings.timestamps if split.name == "chronological" else None
         equal = np.mean(list(learned.predictions.values()), axis=0)
-        self.level_one = {name: rmse(target, of) for name, of in learned.predictions.items()}
-        self.level_one["equal_weights"] = rmse(target, equal)
+        # All are judged on the ratings that designs are judged on.
+        rows = slice(None) if times is None else later_half(times)
+        told = {**learned.predictions, "equal_weights": equal}
+        self.level_one = {name: rmse(target[rows], of[rows]) for name, of in told.items()}
         self.stacks: dict[str, tuple[Form, Stack]] = {}
         self.told: dict[str, dict[str, Any]] = {}
         for name, form in ((name, Form(**one)) for name, one in forms.items()):
             known, start = form.of(learned), time.perf_counter()
-            search = DesignSearch(known, target, train.scale, seed=seed)
+            search = DesignSearch(known, target, train.scale, times=times, seed=seed)
             error, design = search.best() if form.design is None else search.judge(Design(**form.design))
             stack = Stack(train.scale, design, seed=seed).fit(known, target)
             self.stacks[name], self.level_one[name] = (form, stack), error

@@ -15,25 +15,19 @@ from lib.metrics.segments import item_bins
 
 
 def overview(interactions: Interactions) -> dict[str, float]:
-    """Count what there is.
+    """Count what there is: users and items with a rating, the ``density`` of their pairs, all items (``catalogue``).
 
-    ``users`` and ``items`` are those with a rating, and ``density`` is a share of their pairs; ``catalogue`` is all
-    items; ``deviation`` is that of a population; ``first`` and ``last`` are seconds since 1970.
+    ``deviation`` is that of a population; ``first`` and ``last`` are seconds since 1970.
     """
     users, items = (c[c > 0] for c in (interactions.user_counts, interactions.item_counts))
     ratings = interactions.ratings.astype(np.float64)
     found: dict[str, float] = {"ratings": len(interactions), "users": len(users), "items": len(items)}
     found |= {"catalogue": interactions.n_items, "density": len(interactions) / (len(users) * len(items))}
-    found |= {"mean": ratings.mean(), "deviation": ratings.std()}
-    found |= {"user_median": float(np.median(users)), "user_min": int(users.min())}
-    found |= {
-        "user_max": int(users.max()),
-        "item_median": float(np.median(items)),
-        "item_max": int(items.max()),
-    }
-    found |= {"user_gini": gini(users), "item_gini": gini(items)}
-    times = interactions.timestamps
-    return found | {"first": int(times.min()), "last": int(times.max())}
+    found |= {"mean": ratings.mean(), "deviation": ratings.std(), "user_min": int(users.min())}
+    for side, counts in (("user", users), ("item", items)):
+        found |= {f"{side}_median": float(np.median(counts)), f"{side}_max": int(counts.max())}
+        found[f"{side}_gini"] = gini(counts)
+    return found | {"first": int(interactions.timestamps.min()), "last": int(interactions.timestamps.max())}
 
 
 def rating_shares(interactions: Interactions) -> pd.DataFrame:
@@ -65,10 +59,7 @@ def share_needed(counts: np.ndarray, share: float) -> float:
 
 
 def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
-    """Share of rated pairs in each tile of the matrix, users and items in order of falling count.
-
-    Shape (n_bins, n_bins), or fewer where there are fewer users or items. Row 0 holds the most active users.
-    """
+    """Share of rated pairs in each tile of the matrix, at most n_bins x n_bins, users and items by falling count."""
 
     def ranked(side: str) -> tuple[np.ndarray, np.ndarray]:
         codes, counts = _side(interactions, side)
@@ -90,12 +81,8 @@ def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray
 
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     """Mean and sample deviation (NaN for a single rating) of the ratings of each user, or item, with any, by code."""
-    (codes, counts), ratings = _side(interactions, kind), interactions.ratings.astype(np.float64)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(codes, ratings, len(counts)) / counts
-        squares = np.bincount(codes, (ratings - mean[codes]) ** 2, len(counts))
-        deviation = np.where(counts > 1, np.sqrt(squares / (counts - 1)), np.nan)
-    return pd.DataFrame({"ratings": counts, "mean": mean, "deviation": deviation})[counts > 0]
+    of_each = pd.Series(interactions.ratings.astype(np.float64)).groupby(_side(interactions, kind)[0])
+    return pd.DataFrame(of_each.agg(ratings="size", mean="mean", deviation="std"))
 
 
 def true_spread(table: pd.DataFrame) -> float:
@@ -112,11 +99,25 @@ def true_spread(table: pd.DataFrame) -> float:
     return float(np.sqrt(max(0.0, several["mean"].var() - noise)))
 
 
-def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFrame:
-    """Quantiles of the items' mean ratings by how often they are rated, in bins of equal width on a logarithmic scale.
+def doubled_titles(interactions: Interactions) -> dict[str, int]:
+    """Count ``titles`` of rated films under more than one id with one year, their ``films`` (ids) and ``ratings``.
 
-    ``ratings`` is the geometric middle of a bin; empty bins are left out.
+    ``both`` is how often a user rated more than one id of a title.
     """
+    table, found = interactions.item_table, {"titles": 0, "films": 0, "ratings": 0, "both": 0}
+    if table is None or "title" not in table:
+        return found
+    titles = table.groupby([name for name in ("title", "year") if name in table], dropna=False).ngroup().to_numpy()
+    frame = pd.DataFrame({"title": titles[interactions.items], "item": interactions.items, "user": interactions.users})
+    ids = frame.groupby("title")["item"].transform("nunique")
+    doubled = frame[ids > 1]
+    by_user = doubled.groupby(["title", "user"])["item"].nunique()
+    counts = doubled["title"].nunique(), doubled["item"].nunique(), len(doubled), int((by_user > 1).sum())
+    return dict(zip(found, counts, strict=True))
+
+
+def popularity_bands(interactions: Interactions, n_bins: int = 14) -> pd.DataFrame:
+    """Quantiles of items' mean ratings by how often they are rated (middle of logarithmic bins); without empty bins."""
     table = habits(interactions, "item")
     edges = np.geomspace(1, table["ratings"].max() + 1, n_bins + 1)
     place = np.clip(np.searchsorted(edges, table["ratings"], side="right") - 1, 0, n_bins - 1)
@@ -154,15 +155,11 @@ def grouped_means(
     return found.assign(rating_share=found["ratings"] / len(interactions))
 
 
-AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)
-"""Lower ends of the age bands: MovieLens 1M gives no finer ones, and names each by its lower end."""
+AGE_EDGES = (0, 18, 25, 35, 45, 50, 56)  # lower ends of the age bands, as MovieLens 1M names them; it has no finer ones
 
 
 def groups_of(table: pd.DataFrame | None) -> dict[str, dict[str, np.ndarray]]:
-    """Sort users, or films, into groups by what their table says of them, as bool arrays, shape (len(table),).
-
-    By attribute, as far as there: ``age`` in bands, ``gender`` and ``occupation``; ``genre`` and ``decade``.
-    """
+    """Sort users, or films, by what their table says: by attribute and group, bool arrays of shape (len(table),)."""
     table, found = pd.DataFrame() if table is None else table, {}
     if "age" in table:
         bands = [f"{low}–{high - 1}" for low, high in pairwise(AGE_EDGES[1:])]
@@ -196,7 +193,7 @@ def described_groups(interactions: Interactions, side: str = "user") -> pd.DataF
 
 
 def extremes(groups: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of lowest and of highest mean among groups with an interval; two rows of NaN where none has one."""
+    """Return the rows of lowest and of highest mean among groups with an interval; two rows of NaN without any."""
     known = groups[groups["low"].notna()].sort_values("mean", ignore_index=True)
     return known.reindex([0, max(len(known) - 1, 0)])
 
@@ -229,10 +226,7 @@ def histories(interactions: Interactions, gap: float = 3600) -> pd.DataFrame:
 
 
 def cold_pairs(splits: Sequence[Split]) -> pd.DataFrame:
-    """Test ratings that a split leaves without a training rating of their user or film.
-
-    ``cold_users`` and ``cold_items`` are shares of the test ratings, ``cold_item_ratings`` is a number of them.
-    """
+    """Share of test ratings without a training rating of their user or film; ``cold_item_ratings`` is a number."""
     rows = []
     for split in splits:
         train, test = split.train, split.test

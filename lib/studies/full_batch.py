@@ -16,10 +16,9 @@ from lib.models.sparse_kernels import products_at, weighted_sums
 from lib.studies.full_batch_kernels import add_neighbour_slopes, add_neighbours
 
 WEIGHT = 0.01
-WEIGHTS = {"baseline": 2e-3, "correlation": 2e-3}
-"""Project E's weight of the regulariser, where it is not `WEIGHT`."""
+WEIGHTS = {"baseline": 2e-3, "correlation": 2e-3}  # Project E's weight of the regulariser, where it is not `WEIGHT`
 
-FACTORS = {
+FACTORS = {  # which of the factors each model has
     "baseline": (),
     "correlation": (),
     "svd": ("user_factors", "item_factors"),
@@ -29,17 +28,14 @@ FACTORS = {
     "neighbourhood": (),
     "integrated": ("user_factors", "item_factors", "implicit_factors"),
 }
-"""Which of the factors each model has."""
 
-NEIGHBOURS = ("correlation", "neighbourhood", "integrated")
-"""Models with a sum over a film's neighbours."""
+NEIGHBOURS = ("correlation", "neighbourhood", "integrated")  # models with a sum over a film's neighbours
 
-UNIFORM = {
+UNIFORM = {  # what project E starts uniformly between 0 and 1 (``torch.rand``); everything else is standard normal
     "svdpp": ("user_factors", "implicit_factors"),
     "neighbourhood": ("neighbour_weights", "neighbour_offsets"),
     "integrated": ("user_factors", "implicit_factors", "neighbour_weights", "neighbour_offsets"),
 }
-"""What project E starts uniformly between 0 and 1 (``torch.rand``); everything else is standard normal."""
 
 Arrays = dict[str, np.ndarray]
 NeighbourTerms = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool, bool]
@@ -48,10 +44,9 @@ NeighbourTerms = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarra
 class FullBatch(Recommender):
     r"""One of project E's models, trained as E did; every hyperparameter left out is E's choice.
 
-    An epoch is one step against the gradient of the loss over all training ratings (`Objective`). That the ratings'
-    squared errors are summed, not averaged, couples the step to the data: along a film's bias the loss has curvature
-    :math:`2 n_i`, so that gradient descent is stable only below a rate of about :math:`1/n_i` of the most rated film,
-    while a film or user with a hundredth of those ratings moves a hundredth as far.
+    An epoch is one step against the gradient of the loss over all training ratings (`Objective`). As squared errors are
+    summed, not averaged, the loss has curvature :math:`2 n_i` along a film's bias: gradient descent is stable only
+    below a rate of about :math:`1/n_i` of the most rated film, while one with fewer ratings moves less.
 
     ``fit`` needs validation ratings, whose error is followed, as E does with its test ratings; nothing is chosen by
     them. Divergence is a result here, not an error. A user without a training rating has no implicit part; a film
@@ -65,7 +60,8 @@ class FullBatch(Recommender):
     `divide` divides CorNgbr's sum by the similarities'. With `residual_weights` Asymmetric SVD weighs :math:`x_j` by
     :math:`r_{uj} - b_{uj}`, as in the paper. With `fitted_baseline` biases are those of
     `lib.models.baselines.bias.Bias` and stay. With `clip` predictions are brought onto the rating scale before errors
-    are taken.
+    are taken. With `averaged` the squared errors are averaged instead of summed. `clip_gradient` bounds each number of the
+    gradient, or with `clip_by` "norm" the length of all of it together; E names gradient clipping and shows none.
 
     Attributes
     ----------
@@ -94,6 +90,9 @@ class FullBatch(Recommender):
         residual_weights: bool = False,
         fitted_baseline: bool = False,
         clip: bool = False,
+        averaged: bool = False,
+        clip_gradient: float | None = None,
+        clip_by: str = "value",
         seed: int = 0,
     ):
         self._store(locals())
@@ -124,6 +123,7 @@ class FullBatch(Recommender):
                 if epoch == self.n_epochs:
                     break
                 before = {name: value.copy() for name, value in parameters.items()}
+                self._clip(gradients)
                 if adam:
                     adam.step(gradients)
                 else:
@@ -131,6 +131,17 @@ class FullBatch(Recommender):
                         parameters[name] -= self.learning_rate * gradient
         self.train_rmse_, self.validation_rmse_ = np.array(errors).reshape(-1, 2).T
         self.arrays_ = parameters
+
+    def _clip(self, gradients: Arrays) -> None:
+        if self.clip_gradient is None:
+            return
+        if self.clip_by == "value":
+            for gradient in gradients.values():
+                np.clip(gradient, -self.clip_gradient, self.clip_gradient, out=gradient)
+            return
+        length = np.sqrt(sum(np.vdot(gradient, gradient) for gradient in gradients.values()))
+        for gradient in gradients.values():
+            gradient *= min(1.0, self.clip_gradient / length) if length > 0 else 1.0
 
     def predict(self, users, items, times=None) -> np.ndarray:
         """Refuse: only the course of a training is asked for."""
@@ -159,11 +170,10 @@ class Objective:
 
     .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2 + \lambda \sum_\theta |\theta|
 
-    Project E forms the users x films matrix of predictions and multiplies the squared errors by a mask of the rated
-    places. Only those places are visited here, which gives the same loss and the same gradients; what a *missing*
-    rating adds to a sum over neighbours is kept. Of the films x films weights of E's neighbourhood models those of a
-    film's neighbours are kept; the others reach no prediction, and their share in the norm is left out. All numbers
-    are float64.
+    Project E masks the users x films matrix of squared errors. Only the rated places are visited here, which gives the
+    same loss and gradients; what a *missing* rating adds to a sum over neighbours is kept. Of the films x films weights
+    of E's neighbourhood models those of a film's neighbours are kept; the others reach no prediction, and their share
+    in the norm is left out. All numbers are float64.
     """
 
     def __init__(self, form: FullBatch, train: Interactions):
@@ -209,7 +219,7 @@ class Objective:
         form, pairs = self.form, self.pairs
         vectors = self._user_vectors(parameters)
         predictions = self._predict(parameters, pairs, vectors)
-        slopes = 2.0 * (predictions - pairs.ratings)
+        slopes = 2.0 * (predictions - pairs.ratings) / (len(predictions) if form.averaged else 1)
         found = {name: np.zeros_like(value) for name, value in parameters.items()}
         of_biases = slopes if vectors is None else self._factor_gradients(parameters, vectors, slopes, found)
         of_users = np.bincount(pairs.users, of_biases, minlength=self.n_users)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-MINUS_ONE = -1.0
-"""What stands in the matrix for a missing rating where it is read as one."""
+MINUS_ONE = -1.0  # what stands in the matrix for a missing rating where it is read as one
 
 
 @njit(cache=True)

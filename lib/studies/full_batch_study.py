@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.experiment.fit import Fit, Fitted, Stopping
 
-LABELS = {
+LABELS = {  # what readers see, how the claims name E's row (with its size), what the size is, E's learning rate
     "baseline": ("Baseline", "Baseline", "", 2e-3),
     "correlation": ("CorNgbr", "CorNgbr", "", 2e-3),
     "svd": ("SVD", "SVD dim {}", "n_factors", 5e-5),
@@ -18,14 +18,11 @@ LABELS = {
     "svdpp": ("SVD++", "SVD++ dim {}", "n_factors", 5e-7),
     "integrated": ("Integrated model", "Integrated dim {}", "n_factors", 5e-7),
 }
-"""By model: what readers see, how the claims name a row of project E's (with its size), what the size is, and the
-learning rate that E reports."""
 
 SMALL_START = {"initial_scale": 0.1}
-STRONGER = {"regulariser": "squared", "weight": 5.0}
-"""A penalty on squares that weighs about what the papers' 0.05 a rating comes to for somebody with a hundred ratings."""
+STRONGER = {"regulariser": "squared", "weight": 5.0}  # about the papers' 0.05 a rating for who has a hundred ratings
 
-PICTURED = (
+PICTURED = (  # changes (`one_at_a_time`) whose curves are drawn
     "as E ran it",
     "no penalty",
     "penalty on squares that weighs something",
@@ -33,11 +30,8 @@ PICTURED = (
     "start a tenth as wide",
     "narrow start, penalty, Adam",
 )
-"""Changes (`one_at_a_time`) whose curves are drawn."""
 
-
-SMALLEST = 10
-"""Factors, or neighbours, of the trainings that are always run again; the project keeps those of larger models."""
+SMALLEST = 10  # factors or neighbours of trainings that are always run again; those of larger models are kept
 
 
 def rows_of_e(sizes: Sequence[int]) -> list[dict[str, Any]]:
@@ -51,10 +45,7 @@ def figure_name(model: str, size: int) -> str:
 
 
 def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
-    """Return what is changed in E's training of a model, by what readers see; the first is no change.
-
-    Changes of the learning rate are given as ``rate_factor``, on top of that of all rows.
-    """
+    """Return what is changed in E's training of a model, by what readers see; the first is no change."""
     narrow, left_out = {**SMALL_START, **STRONGER}, {"missing": "left_out"}
     found: dict[str, dict[str, Any]] = {
         "as E ran it": {},
@@ -65,6 +56,8 @@ def one_at_a_time(model: str) -> dict[str, dict[str, Any]]:
         "start a tenth as wide": SMALL_START,
         "learning rate ten times larger": {"rate_factor": 10.0},
         "ten times the epochs": {"epoch_factor": 10},
+        "gradients clipped at 1": {"clip_gradient": 1.0, "rate_factor": 100.0},
+        "gradient's length clipped at 1": {"clip_gradient": 1.0, "clip_by": "norm", "rate_factor": 1e4},
         "Adam": {"optimiser": "adam", "learning_rate": 0.01},
         "narrow start, penalty": narrow,
         "narrow start, penalty, Adam": {**narrow, "optimiser": "adam", "learning_rate": 0.005},
@@ -108,10 +101,7 @@ def training(model: str, size: int, changes: Mapping[str, Any], *, n_epochs: int
 
 
 def course(fitted: Fitted) -> dict[str, Any]:
-    """Tell how one of E's trainings went: ``test_curve``, RMSEs before and after each epoch, and its ends.
-
-    ``diverged`` is 1 where the training error left the range of floats, or ended above where it began.
-    """
+    """Return ``test_curve``, RMSEs before and after each epoch, its ends, and ``diverged``: 1 for overflow or a rise."""
     model = fitted.model
     train, test = model.train_rmse_, model.validation_rmse_
     found = {"train_rmse": train[-1], "test_rmse": test[-1], "lowest": test.min(), "start": test[0]}

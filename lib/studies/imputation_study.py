@@ -19,21 +19,16 @@ from lib.models.imputation.hard_impute import hard_impute_path
 from lib.models.imputation.soft_impute import soft_impute_path
 from lib.models.normalisation import UserMean
 
-PATHS: dict[str, tuple[Callable[..., Iterator[Recommender]], str]] = {
+PATHS: dict[str, tuple[Callable[..., Iterator[Recommender]], str]] = {  # how fitted, and along which hyperparameter
     "soft_impute": (soft_impute_path, "shrinkage"),
     "hard_impute": (hard_impute_path, "rank"),
 }
-"""How a model is fitted along values of its setting, and which hyperparameter that is."""
-
 
 REFERENCE = "benchmarks.fancyimpute_models"
 
 
 def reference_fits(*, shrinkage: float, rank: int, converge: bool = False) -> list[Fit]:
-    """Return fits of fancyimpute's solvers, labelled ``model`` and ``engine``; minutes each, so that the project keeps them.
-
-    As A runs them, started from film means, and, with `converge`, its Soft-Impute to convergence.
-    """
+    """Return fits of fancyimpute, minutes each: as A runs it, from film means and, with `converge`, to convergence."""
     kinds: dict[str, tuple[str, dict[str, Any]]] = {
         "soft_impute": ("ReferenceSoftImpute", {"shrinkage": shrinkage}),
         "hard_impute": ("ReferenceIterativeSVD", {"rank": rank}),
@@ -58,10 +53,9 @@ def reached(fitted: Fitted) -> dict[str, float]:
 
 
 def sweep(model: str, values: Sequence[float], split: Split, inner: Split, **parameters: Any) -> pd.DataFrame:
-    """Fit a model of `PATHS` along values of its setting, to a split's train and to what validation data leave of it.
+    """Fit a model of `PATHS` along values of its setting, to a split's train and to that of `inner`, cut from it.
 
-    The test of `inner` are validation ratings cut from the split's train. A row a value, rising: the setting, ``rank``
-    of the fit, and errors on both; ``train_rmse`` is that of the fit to all of the split's train.
+    A row a value, rising: the setting, and errors on both; ``rank`` and ``train_rmse`` are of the fit to all of train.
     """
     rows: dict[float, dict[str, float]] = {}
     setting = PATHS[model][1]
@@ -94,8 +88,7 @@ def guess(
 ) -> dict[str, Any]:
     """Measure one guess at how a published error came about: ``guess`` (`words`), ``model`` (`name`), ``rmse``, ``mae``.
 
-    A model that is not fitted yet is fitted here. Predictions of the test ratings are clipped to the scale, or not;
-    `means`, already fitted, are subtracted before the model is fitted, and added to what it predicts.
+    A model that is not fitted yet is fitted here; fitted `means` are subtracted first, and added to its predictions.
     """
     train, test = split.train, split.test
     if means is not None:
@@ -111,11 +104,7 @@ def guess(
 
 
 def readings(guesses: pd.DataFrame, published: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Say of each `guess` whether it gives the `published` RMSE and MAE of its model, which have two digits.
-
-    ``cut`` and ``rounded`` are whether both are the published ones when ours are cut, or rounded; ``rmse_cut`` is of
-    one.
-    """
+    """Say of each `guess` if it has the `published` RMSE and MAE once ``cut``, or ``rounded``, to two digits."""
     errors = guesses[["rmse", "mae"]]
     wanted = np.array([published[model] for model in guesses["model"]])
     cut = np.isclose(np.floor(100 * errors + 1e-9) / 100, wanted)

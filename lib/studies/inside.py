@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from lib.data.feature_groups import available_groups
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, inner_split
+from lib.experiment.fit import Fit
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
-from lib.experiment.selection import rows_digest
 from lib.experiment.space import Choice, Real, Space
 from lib.studies.koren_study import validation_fit, variants
 from lib.studies.variants import Variant, by_name, magnitudes
 
-SHORT = {"n_iterations": 60, "n_samples": 45}
-"""Chains of a search are short: what matters is which point is better. Shorter ones favour few factors, which mix faster."""
-
-GROUPS = ("raters", "rated", "genres", "year", "age", "gender", "occupation")
-"""Features of the machines, where the data have them; tags, thousands of columns on few films, are left out."""
-
-LARGE = 500_000
-"""Ratings from which chains are shorter and films alone are smoothed over: more data leave less to average out."""
+SHORT = {"n_iterations": 60, "n_samples": 45}  # in searches; shorter ones would favour few factors, which mix faster
+GROUPS = ("raters", "rated", "genres", "year", "age", "gender", "occupation")  # no tags: thousands on few films
+MORE_FACTORS = (40,)  # what is tried beside the number of factors that a search on a share of the users has found
+LARGE = 500_000  # ratings from which chains are shorter and films alone are smoothed over: there is less to average out
 
 
 def members(train: Interactions) -> dict[str, Variant]:
@@ -51,9 +48,7 @@ def chosen_inside(
     split: Split, wanted: Mapping[str, Variant], *, n_trials: int, users: float = 1.0, seed: int = 0
 ) -> dict[str, Search]:
     """Search every member's hyperparameters on validation ratings cut from a split's train (`inner_split`), by name."""
-    inner = inner_split(split.train, by_time=split.name == "chronological", users=users, seed=seed)
-    parts = {"train": inner.train, "validation": inner.test}
-    found = {}
+    parts, found = inner_parts(split, users=users, seed=seed), {}
     for name, one in wanted.items():
         assert one.space is not None  # of every member
         fit = validation_fit(one, most_epochs=60, patience=3)
@@ -63,7 +58,34 @@ def chosen_inside(
     return found
 
 
-def rows_seen(split: Split, *, users: float = 1.0, seed: int = 0) -> str:
-    """Return the `rows_digest` of the ratings that `chosen_inside` trains and judges on."""
+def rank_fits(wanted: Mapping[str, Variant], found: Mapping[str, Search]) -> list[Fit]:
+    """Return fits that try, on ``train``, judged on ``validation``, more factors than a search on few users has found.
+
+    Few ratings allow few factors; all that a split has allow more. Each member with factors is tried as found and with
+    `MORE_FACTORS`, with its whole chain; the project keeps what comes of it.
+    """
+    fits = []
+    for name, one in wanted.items():
+        own = found[name].chosen.get("n_factors")
+        for n_factors in dict.fromkeys((own, *MORE_FACTORS)) if own else ():
+            parameters = {**one.parameters(found[name].chosen), "n_factors": n_factors}
+            labels = {"member": name, "n_factors": n_factors}
+            fit = Fit(one.model, parameters, test="validation", measure={"score": {}}, labels=labels)
+            fits.append(replace(fit, keep="ensemble"))
+    return fits
+
+
+def with_best_ranks(
+    found: Mapping[str, Search], records: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, dict[str, Any]]:
+    """Return the members' points, with the number of factors that had the lowest error of what `rank_fits` tried."""
+    points = {name: dict(one.chosen) for name, one in found.items()}
+    for one in sorted(records, key=lambda record: -record["score"]):
+        points[one["member"]]["n_factors"] = one["n_factors"]
+    return points
+
+
+def inner_parts(split: Split, *, users: float = 1.0, seed: int = 0) -> dict[str, Interactions]:
+    """Return the ``train`` and ``validation`` ratings of what is chosen inside a split."""
     inner = inner_split(split.train, by_time=split.name == "chronological", users=users, seed=seed)
-    return rows_digest(inner.train, inner.test)
+    return {"train": inner.train, "validation": inner.test}

@@ -25,29 +25,21 @@ from lib.models.fitting import answers, fit_model
 from lib.models.recommendations import titles_of
 from lib.studies.variants import Variant, by_name, magnitudes
 
-ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")
-"""From the largest error to the smallest, as the papers have it."""
-
-LATENT = ("biased_svd", "nsvd", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")
-"""Models with factors."""
-
-EXPLAINED = ("correlation_neighbours", "neighbourhood", "asymmetric_svd", "integrated")
-"""Models whose predictions are sums over a user's films."""
-
-TRANSDUCTIVE = ("svdpp", "asymmetric_svd", "integrated")
-"""Models whose N(u) the papers fill with the films of the test pairs, too."""
+ORDER = ("biased_svd", "asymmetric_svd", "svdpp", "integrated")  # by error, the largest first, as the papers have it
+LATENT = ("biased_svd", "nsvd", "asymmetric_svd", "svdpp", "integrated", "timesvdpp")  # models with factors
+EXPLAINED = ("correlation_neighbours", "neighbourhood", "asymmetric_svd", "integrated")  # sums over a user's films
+TRANSDUCTIVE = ("svdpp", "asymmetric_svd", "integrated")  # their N(u) has the films of the test pairs in the papers
 
 PUBLISHED = dict(zip(LATENT[:5], ("SVD", "NSVD", "Asymmetric-SVD", "SVD++", "Integrated"), strict=True))
 """How ``claims.toml`` has the models with factors."""
 
-IN_LISTS = {
+IN_LISTS = {  # columns of the table of lists, by what `list_quality` finds
     "hits_none": "hit_rate: Sampled hits@10",
     "hits_rated": "hit_rate: Sampled hits@10, rated kept out",
     "percentile": "percentile: Sampled mean rank (%)",
     "ndcg": "ndcg: nDCG, full catalogue",
     "precision": "precision: Precision, full catalogue",
 }
-"""Columns of the table of lists, by what `list_quality` finds."""
 
 
 def variants() -> dict[str, Variant]:
@@ -98,11 +90,7 @@ def refitted(
     changes: Mapping[str, Any] | None = None,
     measure: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Fit:
-    """Return a fit on all of ``train``, for as many epochs as are found on ``inner_test`` (`with_inner`).
-
-    Hyperparameters are the variant's with `chosen`, a point of its search, and then `changes`, such as another number
-    of factors; `measure` comes beside the errors.
-    """
+    """Return a fit at `chosen` with `changes`, on all of ``train``, for the epochs found on ``inner_test``."""
     changes = dict(changes or {})
     found = {"limit": "n_epochs", "most": most_epochs, "patience": patience}
     length: dict[str, Any] = found if _has_epochs(variant) else {}
@@ -114,18 +102,9 @@ def refitted(
 
 
 def starts_of(
-    variants: Mapping[str, Variant],
-    chosen: Mapping,
-    n_starts: int,
-    *,
-    k: int,
-    sampling: Mapping,
-    **stopping: Any,
+    variants: Mapping[str, Variant], chosen: Mapping, n_starts: int, *, k: int, sampling: Mapping, **stopping: Any
 ) -> list[Fit]:
-    """Return the fits (`refitted`) of every model at its search's choice, with all that is measured of them.
-
-    Models without a random start are fitted once. `k` is the lists' length, `sampling` is for `sampled_ranks`.
-    """
+    """Return fits (`refitted`) of every model at its search's choice, once without a random start; `k` is of lists."""
     fits = []
     for name, one in variants.items():
         starts = n_starts if "seed" in model_class(one.model).parameter_names() else 1
@@ -181,8 +160,7 @@ def sampled_of(record: Mapping[str, Any], test: Interactions, exclude: str, *, n
 def list_quality(ranks: Mapping[str, Sequence[SampledRanks]], lists: Sequence[Ranking]) -> dict[str, float]:
     """Return what the test of lists finds of a model, as `IN_LISTS` has it, means over its random starts.
 
-    `ranks` are by what was kept out of the samples, `lists` over the full catalogue. The percentile is with rated films
-    out.
+    `ranks` are by what was kept out of the samples (of the percentile, rated films), `lists` over the full catalogue.
     """
     found = {f"hits_{kept_out}": [one.hit_rate(10).value for one in of] for kept_out, of in ranks.items()}
     found["percentile"] = [one.mean_percentile_rank().value for one in ranks["rated"]]
@@ -210,11 +188,10 @@ def explained(models: Mapping[str, Recommender], train: Interactions, user: int,
 
 SURPRISE = "benchmarks.surprise_models:Surprise"
 
-SAME: dict[str, tuple[str, dict[str, Any]]] = {
+SAME: dict[str, tuple[str, dict[str, Any]]] = {  # scikit-surprise's defaults for a model here, by the end of names
     "svd": ("biased_svd", {"kind": "SVD", "n_factors": 100, "n_epochs": 20, "lr_all": 5e-3, "reg_all": 0.02}),
     "svdpp": ("svdpp", {"kind": "SVDpp", "n_factors": 20, "n_epochs": 20, "lr_all": 7e-3, "reg_all": 0.02}),
 }
-"""A model here and scikit-surprise's defaults for it, by the end of the names that results use."""
 
 
 def compare_on_folds(dataset, n_folds: int, tuned: Mapping[str, Mapping[str, Any]], *, seed: int) -> pd.DataFrame:

@@ -15,8 +15,7 @@ from lib.models import model_class
 from lib.models.base import Recommender
 from lib.models.fitting import fit_model
 
-SEEN = -1e9
-"""Score of a film that is not to be recommended, as the user has rated it."""
+SEEN = -1e9  # score of a film that is not to be recommended, as the user has rated it
 
 
 class ListEnsemble(Recommender):
@@ -26,25 +25,13 @@ class ListEnsemble(Recommender):
         \min_w -\sum_u \frac{1}{|L_u|} \sum_{i \in L_u} \log \frac{e^{s_{ui}}}{\sum_{j \notin R_u} e^{s_{uj}}} + \lambda |w|^2
 
     z are a member's scores of the films that a user has not rated, brought to mean 0 and deviation 1 for each user. The
-    weights are learned from members that were fitted without a tenth of each user's ratings, L being the liked ones among
-    these; then the members are fitted on all of train. Scores order films and say nothing about ratings.
+    weights are learned from members that were fitted without a tenth of each user's ratings, L being the liked ones
+    among these; then the members are fitted on all of train. Scores order films and say nothing about ratings.
+    ``weights_`` have shape (n_members,).
 
-    Parameters
-    ----------
-    members : mapping of str to mapping
-        Hyperparameters by registered name.
-    threshold : float
-        Least rating that counts as liked.
-    penalty : float
-        :math:`\lambda`.
-    most_users : int
-        Users, drawn at random, that the weights are learned from.
-    seed : int
-        Of that draw, of the validation ratings and of the members.
-
-    Attributes
-    ----------
-    weights_ : ndarray of float64, shape (n_members,)
+    `members` have hyperparameters by registered name; `threshold` is the least rating that counts as liked, `penalty` is
+    :math:`\lambda`. The weights are learned from `most_users` users, drawn at random; `seed` is of that draw, of the
+    validation ratings and of the members.
     """
 
     predicts_ratings = False

@@ -7,20 +7,12 @@ from numba import njit
 
 from lib.data.interactions import Interactions
 
-EDGES = (0.0, 1.0, 6.0, 31.0, 61.0, 301.0, 3_601.0, 86_401.0, np.inf)
-"""Seconds between two ratings that tell one bin from the next."""
-
-DECAYS = (1.0, 15.0, 90.0, 1_000.0, np.inf)
-"""Seconds in which a rating's weight falls by e; infinity leaves the time out."""
-
-POWERS = (4, 10)
-"""Powers of the similarity of two films; the higher, the fewer films count."""
-
+EDGES = (0.0, 1.0, 6.0, 31.0, 61.0, 301.0, 3_601.0, 86_401.0, np.inf)  # seconds apart that tell bins from each other
+DECAYS = (1.0, 15.0, 90.0, 1_000.0, np.inf)  # seconds in which a weight falls by e; infinity leaves the time out
+POWERS = (4, 10)  # powers of the similarity of two films; the higher, the fewer films count
 
 N_BINS, N_KINDS = len(EDGES) - 1, len(DECAYS) * len(POWERS)
-
-MEANS = [*range(N_BINS), *range(3 * N_BINS + 5, 3 * N_BINS + 5 + N_KINDS)]
-"""Features that are means of residuals: in rating units, 0 where nothing is known, as a linear model can use."""
+MEANS = [*range(N_BINS), *range(3 * N_BINS + 5, 3 * N_BINS + 5 + N_KINDS)]  # means of residuals, 0 where none is known
 
 
 def moment_features(

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from lib.data.interactions import Interactions
-from lib.data.splits import Split, random_holdout
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.rating import rmse
+from lib.studies.koren_study import with_inner
 from lib.studies.variants import Variant, by_name
 
-BY_D: dict[str, Any] = {"learning_rate": 1e-3, "l2": 0.0, "averaging": 0.0, "plateau_factor": 0.5}
-"""What project D trains both of its networks with."""
+network_parts = with_inner  # what `network_fits` learn from and are measured on, D's validation ratings among it
 
-PUBLISHED_NEURAL_MF = (
+BY_D: dict[str, Any] = {"learning_rate": 1e-3, "l2": 0.0, "averaging": 0.0, "plateau_factor": 0.5}  # for both networks
+
+PUBLISHED_NEURAL_MF = (  # Project D's settings of NeuralMF
     {"n_factors": 256, "hidden_size": 64, "dropout": 0.2, "init_scale": 0.05}
     | {"batch_size": 32_000, "max_epochs": 100, "patience": 5, "plateau_patience": 2}
     | BY_D
 )
-"""Project D's settings of NeuralMF."""
 
-PUBLISHED_AUTOREC = (
+PUBLISHED_AUTOREC = (  # Project D's settings of AutoRec
     {"form": "user", "hidden_sizes": (512, 256, 128), "activation": "relu", "centre": "global"}
     | {"input_dropout": 0.6, "batch_size": 512, "max_epochs": 50, "patience": 4, "plateau_patience": 2}
     | BY_D
 )
-"""Project D's settings of AutoRec."""
 
-FEATURES = ("genres", "year")
-"""Groups that the variants with features have where nothing else is asked for."""
+FEATURES = ("genres", "year")  # groups that the variants with features have where nothing else is asked for
 
 AS_PUBLISHED = ("neural_mf_published", "autorec_published", "autorec_leaky")
 """Trained as D trains: stopped on validation ratings that are never learned from. The others cut their own validation
@@ -74,11 +72,7 @@ def network_fit(
     stopping = Stopping("max_epochs", by_model=True)
     if name in AS_PUBLISHED:
         stopping = Stopping("max_epochs", train="inner_train", validation="inner_test", refit=False)
-    measure: dict[str, Mapping[str, Any]] = {
-        "by_user" if repeat else "predictions": {},
-        "errors": {},
-        "curve": {},
-    }
+    measure: dict[str, Mapping[str, Any]] = {"by_user" if repeat else "predictions": {}, "errors": {}, "curve": {}}
     if ks:
         hits = {"hits": {"ks": list(ks), "threshold": threshold}}
         measure |= hits if repeat else {"lists": {"k": max(ks)}}
@@ -107,31 +101,18 @@ def network_fits(
         changed = dict(changes.get(name, {}))
         own = {**variants()[name].fixed, **changed}.get("max_epochs", 200)
         changed["max_epochs"] = min(own, most_epochs)
-        starts = range(n_starts)
-        fits += [network_fit(name, changed, seed=seed, repeat=repeat or seed > 0, **lists) for seed in starts]
+        fits += [network_fit(name, changed, seed=n, repeat=repeat or n > 0, **lists) for n in range(n_starts)]
     return fits
 
 
 def epoch_fits(names: Iterable[str], n_epochs: Iterable[int], *, ks: Sequence[int], threshold: float) -> list[Fit]:
     """Return fits of networks for fixed numbers of epochs, at one learning rate: errors, and their lists' hits; kept."""
-    wanted = [(name, n) for name in names for n in n_epochs]
-    fits = [network_fit(name, {"epochs": n}, seed=0, ks=ks, threshold=threshold, repeat=True) for name, n in wanted]
-    return [
-        replace(
-            fit,
-            stopping=None,
-            measure={what: of for what, of in fit.measure.items() if what in ("hits", "errors")},
-            labels={"variant": name, "epochs": n},
-        )
-        for fit, (name, n) in zip(fits, wanted, strict=True)
-    ]
-
-
-def network_parts(split: Split, *, seed: int) -> dict[str, Interactions]:
-    """Return what `network_fits` learn from and are measured on, D's validation ratings among it."""
-    inner = random_holdout(split.train, test_share=0.1, seed=seed)
-    parts = {"train": split.train, "test": split.test}
-    return {**parts, "inner_train": inner.train, "inner_test": inner.test}
+    fits = []
+    for name, n in product(names, n_epochs):
+        fit = network_fit(name, {"epochs": n}, seed=0, ks=ks, threshold=threshold, repeat=True)
+        measure = {what: of for what, of in fit.measure.items() if what in ("hits", "errors")}
+        fits.append(replace(fit, stopping=None, measure=measure, labels={"variant": name, "epochs": n}))
+    return fits
 
 
 def fits_of_run(stored: StoredRun, *, ks: Sequence[int], **ours: Any) -> list[Fit]:

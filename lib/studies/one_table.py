@@ -15,8 +15,7 @@ from lib.studies.contenders import Contender
 LIST_METRICS = ("ndcg", "precision", "recall", "mrr", "coverage")
 COSTS = ("seconds_fit", "seconds_predict", "seconds_rank", "n_parameters", "peak_mib")
 MEASURED = (*RATING_METRICS, *LIST_METRICS, *COSTS)
-INTERVALS = (*RATING_METRICS, "ndcg")
-"""Metrics that get an interval."""
+INTERVALS = (*RATING_METRICS, "ndcg")  # metrics that get an interval
 
 
 def protocol_of(split: str) -> str:
@@ -33,10 +32,7 @@ def evaluations_of(
     threshold: float,
     n_resamples: int = 0,
 ) -> dict[tuple[str, str], Evaluation]:
-    """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key.
-
-    Lists have length `k`; RMSE, MAE and nDCG get 95% intervals by `n_resamples` of the users, none for 0.
-    """
+    """Turn records of `lib.experiment.protocol.table_fits` into what results keep, by contender and split's key."""
     found = {}
     for fit in fits:
         name, key = fit["contender"], fit["split"]
@@ -65,8 +61,7 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
     """Return a row a contender and protocol: means over the splits that have a metric, and how far they spread.
 
     Spreads are the sample standard deviation, NaN for one split; ``whole`` tells whether it was fitted on all of the
-    protocol's splits, as a mean over fewer stands beside others with care. Protocols in the order of their first fit,
-    models by RMSE, those without one at the end by nDCG.
+    protocol's splits. Protocols in the order of their first fit, models by RMSE, those without one at the end by nDCG.
     """
     grouped = fits.groupby(["protocol", "name", "label", "family", "project"], sort=False)
     found = grouped[list(MEASURED)].mean()
@@ -81,9 +76,9 @@ def board(fits: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_split(fits: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Return the RMSE with a column a split, then ``mean`` and ``spread``; contenders without it anywhere left out.
+    """Return contenders' RMSE with a column a split, then ``mean`` and ``spread`` over those that there are.
 
-    Both are over the splits that a contender was fitted on. Those that have all splits come first, by their mean.
+    Contenders that have all splits come first, by their mean; those without any are left out.
     """
     keys = list(keys)
     mine = fits[fits["key"].isin(keys) & fits["rmse"].notna()]

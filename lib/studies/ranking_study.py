@@ -16,13 +16,7 @@ from lib.models.recommendations import HIT, titles_of
 from lib.studies.side_information_study import USUAL, penalties
 from lib.studies.variants import Variant, by_name, magnitudes
 
-STEPS_OF_D = {
-    "optimiser": "adam",
-    "learning_rate": 3e-3,
-    "batch_size": 8192,
-    "n_epochs": 15,
-    "clip_norm": 5.0,
-}
+STEPS_OF_D = {"optimiser": "adam", "learning_rate": 3e-3, "batch_size": 8192, "n_epochs": 15, "clip_norm": 5.0}
 PUBLISHED_BPR = {**STEPS_OF_D, "n_factors": 128, "sampling": "user", "initial_scale": 0.05, "l2": 1e-6}
 """Project D's settings of BPR."""
 
@@ -30,8 +24,8 @@ PUBLISHED_BPR = {**STEPS_OF_D, "n_factors": 128, "sampling": "user", "initial_sc
 def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Variant]:
     """Return the models that are fitted for lists here, simplest first; searched ones are searched for nDCG.
 
-    A rating of `threshold` or more counts as liked. Whether a model learns from all ratings or from liked films only is
-    searched; D's document does not show from which its BPR does, and is taken to mean liked ones.
+    Whether a model learns from all ratings or from liked films only, `threshold` or more, is searched; D's document
+    does not show from which its BPR does, and is taken to mean liked ones.
     """
     learned = {"threshold": Choice((None, threshold))}
     near = magnitudes(n_neighbours=(20, 400), shrinkage=(0.1, 100.0))
@@ -50,11 +44,7 @@ def list_variants(threshold: float, *, most_epochs: int = 150) -> dict[str, Vari
 
 
 def rating_variants() -> dict[str, Variant]:
-    """Return the models of ratings, and of embeddings from project C, that are ranked too; searches are for RMSE.
-
-    Each is what its own page found best: project A's network with its best architecture, B's model with implicit sets,
-    C's with gravity and with softmax.
-    """
+    """Return the models of ratings, and C's embeddings, that are ranked too, as their pages found best; by RMSE."""
     sets = ("raters", "rated")
     svd = magnitudes(n_factors=(8, 64)) | {"n_epochs": Integer(10, 40)}
     svd |= magnitudes(lr_all=(2e-3, 2e-2), reg_all=(2e-2, 0.2))
@@ -89,18 +79,17 @@ def list_fits(
 ) -> list[Fit]:
     """Return the fits that draw everybody's lists, on ``train``, labelled ``variant`` and ``seed``.
 
-    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit, `ks` the lengths of
-    the lists. Starts after the first are repeats: the project keeps their hits.
+    `chosen` has a point of each variant's search, `starts` the number of random starts of those to fit. Starts after
+    the first are repeats: the project keeps their hits.
     """
     fits = []
     for name, n_starts in starts.items():
         one = variants[name]
         parameters = one.parameters(chosen.get(name, {}))
-        first = Fit(one.model, parameters, test="")
-        first = replace(first, measure={"lists": {"k": max(ks)}}, labels={"variant": name, "seed": 0})
+        labels = {"variant": name, "seed": 0}
+        first = Fit(one.model, parameters, test="", measure={"lists": {"k": max(ks)}}, labels=labels)
         repeat = replace(first, test="test", keep="ranking", measure={"hits": {"ks": list(ks), "threshold": threshold}})
-        again = range(1, n_starts)
-        fits += [first, *(replace(repeat, seed=s, labels={"variant": name, "seed": s}) for s in again)]
+        fits += [first, *(replace(repeat, seed=n, labels={**labels, "seed": n}) for n in range(1, n_starts))]
     return fits
 
 
@@ -121,11 +110,7 @@ def loss(fitted: Fitted) -> dict[str, float]:
 def example(
     lists: Mapping[str, TopK], train: Interactions, test: Interactions, user_id, n: int, threshold: float
 ) -> pd.DataFrame:
-    """Put several models' first `n` films for a user (raw id) side by side, with titles.
-
-    An asterisk marks a test film that the user rated `threshold` or more; a user who is not in the data is a
-    ValueError.
-    """
+    """Put models' first `n` films for a user (raw id, or ValueError) side by side, an asterisk at liked test films."""
     code = int(train.user_codes([user_id])[0])
     if code < 0:
         raise ValueError(f"user {user_id} is not in the data; choose one of {train.n_users:,} users")

@@ -28,11 +28,8 @@ from lib.studies.variants import Variant, by_name, magnitudes
 ALS = "side_information_als"
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
 
-PENALTY = Real(1e-4, 1e4, log=True)
-"""B's range of every penalty."""
-
-USUAL = Real(0.1, 1e3, log=True)
-"""Range of every penalty outside B's study: the part of B's eight orders of magnitude where a penalty is of use."""
+PENALTY = Real(1e-4, 1e4, log=True)  # B's range of every penalty
+USUAL = Real(0.1, 1e3, log=True)  # outside B's study: the part of B's eight orders of magnitude that is of use
 
 
 def penalties(groups: Sequence[str], searched: Real) -> dict[str, BaseDistribution]:
@@ -41,10 +38,7 @@ def penalties(groups: Sequence[str], searched: Real) -> dict[str, BaseDistributi
 
 
 def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) -> dict[str, Variant]:
-    """Return project B's seven variants, the full model first, and one more, searched in B's ranges.
-
-    B's variant without features keeps the graph, which is made from genres; the last one goes without that too.
-    """
+    """Return project B's seven variants in B's ranges, the full model first, and one without features and graph."""
 
     def variant(name, label, groups=("genres", "year"), graph="genres", popularity=True) -> Variant:
         fixed: dict[str, Any] = {"groups": groups, "graph_group": graph}
@@ -75,10 +69,7 @@ def ablation_variants(*, most_factors: int = 150, most_neighbours: int = 610) ->
 
 
 def further_variants(groups: tuple[str, ...], *, most_factors: int = 64) -> dict[str, Variant]:
-    """Return what project B did not try, simplest first: plain factors, feature effects, implicit sets, all of it.
-
-    `groups` are the data's, searched over `USUAL` penalties, projections updated in each iteration.
-    """
+    """Return what B did not try, simplest first: plain factors, effects of the data's `groups`, implicit sets, all."""
 
     def variant(name, label, groups, feature_biases) -> Variant:
         fixed = {"groups": groups, "feature_biases": feature_biases}
@@ -124,8 +115,7 @@ def machine_variant(groups: tuple[str, ...], *, n_iterations: int = 200) -> Vari
     return Variant("machine", "Bayesian factorisation machine", "factorisation_machine", fixed)
 
 
-MOST_ITERATIONS = 100
-"""B's limit; early stopping ends nearly every fit before it."""
+MOST_ITERATIONS = 100  # B's limit; early stopping ends nearly every fit before it
 
 
 def validation_fit(variant: Variant, fold: str = "") -> Fit:
@@ -137,18 +127,9 @@ def validation_fit(variant: Variant, fold: str = "") -> Fit:
 
 
 def find(
-    study: str,
-    variant: Variant,
-    folds: Sequence[Split],
-    *,
-    n_trials: int,
-    seed: int = 0,
-    jointly: bool = True,
+    study: str, variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, jointly: bool = True
 ) -> Search:
-    """Search a variant's hyperparameters on folds whose ``test`` is validation data, as `lib.experiment.search` does.
-
-    The search is called after the `study`, such as ``side_information-ml-100k``, and the variant.
-    """
+    """Search a variant on folds whose ``test`` is validation data; `study` begins the search's name."""
     fits = [validation_fit(variant, f"{n}/") for n in range(len(folds))]
     parts = {f"{n}/train": split.train for n, split in enumerate(folds)}
     parts |= {f"{n}/validation": split.test for n, split in enumerate(folds)}
@@ -165,8 +146,8 @@ def point(found: Search) -> dict:
 def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
     """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
-    Folds after the first are kept with the project. A variant's point is what `point` returns, of its own search or of
-    another's. The test ratings must not stop a model, so that its number of iterations is the search's.
+    Folds after the first are kept with the project. `points` are as `point` returns them, of a variant's own search or
+    of another's: the test ratings must not stop a model, so that its number of iterations is the search's.
     """
     found = []
     for name, one in variants.items():
@@ -174,10 +155,7 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
         parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
         own: dict[str, Mapping] = {f"{__name__}:own_share": {}} if one.model == ALS else {}
         for n in range(n_folds):
-            measure, data = (
-                {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own},
-                (f"{n}/train", f"{n}/test"),
-            )
+            measure, data = {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own}, (f"{n}/train", f"{n}/test")
             fit = Fit(one.model, parameters, None, *data, measure=measure, keep="side_information" if n else "")
             found.append(replace(fit, labels={"variant": name, "fold": n}))
     return found
@@ -235,11 +213,8 @@ def parameter_label(name: str) -> str:
     return name.replace("_", " ")
 
 
-COLD_AT_MOST, POPULAR_FROM = 2, 15
-"""B's bins by training ratings of the film."""
-
-REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisation_machine"}
-"""Under which name results know a variant that is no alternating model."""
+COLD_AT_MOST, POPULAR_FROM = 2, 15  # B's bins by training ratings of the film
+REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisation_machine"}  # their names in results
 
 
 def fold_table(fits: Sequence[Mapping]) -> pd.DataFrame:
@@ -285,11 +260,7 @@ def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str
 def compare_with(
     reference: str, fits: Sequence[Mapping], splits: Sequence[Split], *, n_resamples: int = 2000
 ) -> pd.DataFrame:
-    """Compare every variant with one: paired by user, the folds' errors pooled, corrected for false discovery.
-
-    ``sign_p`` is the p-value of a two-sided sign test over the folds, as project B used, ``sign_p_adjusted`` its
-    correction.
-    """
+    """Compare variants with one, by user over folds, false discovery corrected; ``sign_p`` is B's sign test of folds."""
     errors = errors_by_user(fits, splits)
     table = compare_models(errors, reference=reference, correction="bh", n_resamples=n_resamples, seed=42)
     by_fold = {name: np.array([f["test_rmse"] for f in fits if f["variant"] == name]) for name in errors}

@@ -13,23 +13,33 @@ from sklearn.model_selection import KFold
 from lib.data.interactions import RatingScale
 from lib.studies.stacking import STAGES, Design, LevelOne, Stack
 
-SIZES = tuple(product((8, 16, 32), (50, 200)))
-"""Leaves of a tree, and least ratings in a leaf, of which a search finds one pair."""
-
-PENALTIES = (1.0, 100.0, 1000.0)
-"""What a search tries beside the penalty of a `Design`."""
+SIZES = tuple(product((8, 16, 32), (50, 200)))  # leaves of a tree, least ratings in a leaf: a search finds one pair
+PENALTIES = (1.0, 100.0, 1000.0)  # what a search tries beside the penalty of a `Design`
 
 
 class DesignSearch:
     """The choice of a stack's design by cross-validation over level-one ratings; ``trials`` is its log.
 
     Members are left out one by one as long as the error falls; then facts, their products and the penalty are tried, then
-    trees of several `SIZES` at all `STAGES`. Each trial is fitted on two thirds and asked for the third, in turn.
+    trees of several `SIZES` at all `STAGES`. Each trial is fitted on two thirds and asked for the third, in turn; with `times`,
+    as under a split by time, on the earlier half and asked for the later one.
     """
 
-    def __init__(self, data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, seed: int = 0):
+    def __init__(
+        self,
+        data: LevelOne,
+        ratings: np.ndarray,
+        scale: RatingScale,
+        *,
+        times: np.ndarray | None = None,
+        seed: int = 0,
+    ):
         self.data, self.ratings, self.scale, self.seed = data, np.asarray(ratings, np.float64), scale, seed
-        self.parts = list(KFold(3, shuffle=True, random_state=seed).split(self.ratings))
+        if times is None:
+            self.parts = list(KFold(3, shuffle=True, random_state=seed).split(self.ratings))
+        else:
+            later = later_half(times)
+            self.parts = [(np.setdiff1d(np.arange(len(times)), later), later)]
         self.trials: list[dict[str, Any]] = []
 
     def judge(self, design: Design) -> tuple[float, Design]:
@@ -40,7 +50,8 @@ class DesignSearch:
             stack.fit(self.data.take(learn), self.ratings[learn])
             for n, found in stack.stages(self.data.take(ask)).items():
                 errors.setdefault(n, []).append(((found - self.ratings[ask]) ** 2).sum())
-        rmses = {n: float(np.sqrt(np.sum(of) / len(self.ratings))) for n, of in errors.items()}
+        n_asked = sum(len(ask) for _, ask in self.parts)
+        rmses = {n: float(np.sqrt(np.sum(of) / n_asked)) for n, of in errors.items()}
         told = [(error, replace(design, trees=n)) for n, error in rmses.items()]
         self.trials += [{"rmse": error, **asdict(one)} for error, one in told]
         return min(told, key=lambda one: one[0])
@@ -62,3 +73,8 @@ class DesignSearch:
 
     def _least(self, designs: Sequence[Design], *others: tuple[float, Design]) -> tuple[float, Design]:
         return min([*others, *map(self.judge, designs)], key=lambda one: one[0])
+
+
+def later_half(times: np.ndarray) -> np.ndarray:
+    """Return the places of the later half of some ratings."""
+    return np.array_split(np.argsort(times, kind="stable"), 2)[1]

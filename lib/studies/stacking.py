@@ -15,25 +15,17 @@ from lib.models.baselines.bias import Bias
 from lib.models.fitting import fit_model
 from lib.studies.moment_features import MEANS
 
-BOOSTING: dict[str, Any] = {
+BOOSTING: dict[str, Any] = {  # settings of the boosted trees that are not searched
     "learning_rate": 0.03,
     "max_features": 0.3,
     "l2_regularization": 50.0,
     "early_stopping": False,
 }
-"""Settings of the boosted trees that are not searched."""
 
-STAGES = (50, 100, 200, 300)
-"""Trees of a sum, of which a search finds the number."""
-
-N_BOOSTED = 4
-"""Sums of trees that are averaged: each has a seed of its own for the features that it may split by."""
-
-DAMPING = 5.0
-"""Ratings of average variance that a user's, or a film's, own are drawn towards."""
-
-BENDING = [0, 1, 4, 5]
-"""Facts whose products with the first member's prediction the linear part has: few ratings call for tamer predictions."""
+STAGES = (50, 100, 200, 300)  # trees of a sum, of which a search finds the number
+N_BOOSTED = 4  # sums of trees that are averaged: each has a seed of its own for the features that it may split by
+DAMPING = 5.0  # ratings of average variance that a user's, or a film's, own are drawn towards
+BENDING = [0, 1, 4, 5]  # facts also times the first member's prediction: few ratings call for tamer ones
 
 
 def facts_of(train: Interactions, asked: Interactions, share: float = 1.0) -> np.ndarray:
@@ -70,8 +62,7 @@ class Design:
     least: int = 100
 
 
-LINEAR = Design()
-"""All members and facts, and no trees."""
+LINEAR = Design()  # all members and facts, and no trees
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from lib.data.interactions import Interactions
 from lib.models.normalisation import LinearScale, UserMean
 
-LABELS = {
+LABELS = {  # what a reader sees for a scaling's name; "centred" is minus the user's mean training rating
     "linear": "rating scale mapped to [−1, 1]",
     "user_range": "each user's lowest to highest rating mapped to [−1, 1]",
     "centred_min_max": "centred, then lowest to highest mapped to [−1, 1]",
@@ -19,7 +19,6 @@ LABELS = {
     "centred_2": "centred, divided by 2",
     "centred_user": "centred, divided by each user's largest distance",
 }
-"""What a reader sees for a scaling's name; "centred" is minus the user's mean training rating."""
 
 
 @dataclass(frozen=True)

@@ -27,32 +27,28 @@ from lib.studies.variants import averaged_errors
 
 Records = Sequence[Mapping[str, Any]]
 
-SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")
-"""Hyperparameters that make an architecture, in the order in which A names them."""
+SIZES = ("embedding_size", "user_dense_size", "item_dense_size", "final_size")  # of an architecture, in A's order
 
 UNPENALISED = {"init_scale": 0.05, "l2": 0.0, "averaging": 0.0}
 PLAIN: dict[str, Any] = {**UNPENALISED, "learning_rate": 1e-3, "batch_size": 1024, "patience": 5}
 """Training as A's code has it: Keras's own start, no penalty, Adam's default step. (A's batches hold 32 ratings.)"""
 
-APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True))
-"""The network that A's appendix trains, for 50 epochs; it is not the one that A names as its best."""
+APPENDIX = dict(zip(SIZES, (64, 128, 32, 128), strict=True))  # of A's appendix, for 50 epochs; not the one named best
 
-RECIPES: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, dict[str, Any]] = {  # from A's way of training to ours: each step keeps what the one before it has
     "A's training, batches of 1,024": PLAIN,
     "+ small start": {**PLAIN, "init_scale": 0.01},
     "+ penalty on embeddings": {**PLAIN, "init_scale": 0.01, "l2": 2e-3},
     "+ averaged weights": {**PLAIN, "init_scale": 0.01, "l2": 2e-3, "averaging": 0.7},
     "+ batches of 4,096, larger step (ours)": {},
 }
-"""From A's way of training to ours: each step keeps what the one before it has."""
 
-VARIANTS: dict[str, dict[str, bool]] = {
+VARIANTS: dict[str, dict[str, bool]] = {  # the network with and without the side features
     "two_tower": {},
     "two_tower_no_user_features": {"use_user_features": False},
     "two_tower_no_film_features": {"use_item_features": False},
     "two_tower_ids_only": {"use_user_features": False, "use_item_features": False},
 }
-"""The network with and without the side features."""
 
 
 def architectures(*sizes: Sequence[int]) -> list[dict[str, int]]:
@@ -93,10 +89,10 @@ def training(
     measure: Mapping[str, Mapping[str, Any]] | None = None,
     **parameters,
 ) -> Fit:
-    """Return one network's training, measured by `both_scales` and `measure`.
+    """Return one network's training, measured by `both_scales` and `measure`, labelled with what it is given.
 
     Without a `validation` part the model cuts its own, where it wants any. `scaling` is the targets', by its name in
-    `lib.studies.target_scaling`; `parameters` are of `TwoTower`; they, `seed` and `scaling` are the labels.
+    `lib.studies.target_scaling`.
     """
     # The model maps the rating scale to [-1, 1] by itself.
     prepare = None if scaling == "linear" else (f"{__name__}:scaled", {"scaling": scaling})
@@ -147,7 +143,7 @@ def starts_of(n_starts: int, *, repeats: int = 0, parts: Sequence[str] = ("train
     """Return trainings from several random starts, or on several parts, whose errors by user are measured.
 
     The first leaves its model; the others are repeats, which the project keeps. With `repeats`, so many permutations tell
-    what each input is worth (`importance`). `parameters` are those of `training`.
+    what each input is worth (`importance`).
     """
     measure: dict[str, Mapping[str, Any]] = {"by_user": {}}
     measure |= {f"{__name__}:importance": {"repeats": repeats}} if repeats else {}
@@ -168,11 +164,10 @@ def evaluate_starts(
 
 
 def importance(fitted: Fitted, *, repeats: int) -> dict[str, Any]:
-    """Measure how much worse the predictions get when one input is dealt out anew among the users, or the films.
+    """Measure how much worse predictions get when one input is dealt out anew among users, or films (Breiman 2001).
 
-    An input is what a tower knows of an entity: its id's embedding, or one of its features (Breiman 2001, applied to
-    inputs of a fitted model; nothing is trained again). Two inputs that say the same share their importance.
-    ``importance`` is a list of input, number of the permutation, and rise in clipped test RMSE.
+    An input is an id's embedding, or a feature; nothing is trained again. Two inputs that say the same share their
+    importance. ``importance`` is a list of input, number of the permutation, and rise in clipped test RMSE.
     """
     model, data, rows = fitted.model, fitted.test, []
 
@@ -196,7 +191,7 @@ def mean_errors(records: Records, test: Interactions, keep: np.ndarray | None = 
 
 
 def published_tables() -> pd.DataFrame:
-    """Read A's figures, on its unit scale, of the architectures that it lists, best by train and by test error."""
+    """Read A's figures, on its unit scale, of the architectures that it lists."""
     return pd.read_csv(ROOT / "data" / "published_architectures.csv")
 
 
@@ -211,11 +206,10 @@ def beside_published(records: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def starve(train: Interactions, *, levels: Sequence[int], share: float, seed: int) -> tuple[Interactions, np.ndarray]:
-    """Leave some users only a few of their training ratings, drawn evenly: rows in train's order, and levels by user.
+    """Leave a `share` of the users, drawn at random, few of their training ratings, as MovieLens 100K has 20 or more.
 
-    Every user of MovieLens 100K has at least 20 ratings, so how a model treats users with fewer has to be tried on
-    users from whom the rest was taken: a `share` of all users, drawn at random, equally many at each of `levels`, the
-    numbers of ratings left (0 included); a user with fewer keeps them all. The level is -1 for the other users.
+    Returns what is left, in train's order, and the level by user, -1 for the other users: equally many are at each of
+    `levels`, the numbers of ratings left (0 included); a user with fewer keeps them all.
     """
     rng = np.random.default_rng(seed)
     rated = rng.permutation(np.flatnonzero(train.user_counts))
@@ -230,17 +224,9 @@ def starve(train: Interactions, *, levels: Sequence[int], share: float, seed: in
 
 
 def errors_of_starved(
-    models: Mapping[str, Records],
-    draws: Collection,
-    test: Interactions,
-    rivals: Sequence,
-    *,
-    n_resamples: int,
+    models: Mapping[str, Records], draws: Collection, test: Interactions, rivals: Sequence, *, n_resamples: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Measure models, by the records of a fit a draw of `starve` (all being `draws`), on the users who kept few ratings.
-
-    Returns errors, and gaps in RMSE of the first model minus each rival, with intervals, by ``ratings`` kept.
-    """
+    """Measure models, records of a fit a draw of `starve`, by ``ratings`` kept: errors, and the first's gaps to others."""
     errors, gaps = [], []
     first, levels = next(iter(models)), [level for _, level in draws]
     for kept in sorted({int(level) for level in np.concatenate(levels) if level >= 0}):

@@ -16,8 +16,7 @@ from lib.experiment.space import Integer, Real, Space, hyperparameters
 from lib.metrics.per_user import PerUser, averaged
 from lib.models import label
 
-Fits = Iterable[Mapping[str, Any]]
-"""Records of fits, labelled ``variant``."""
+Fits = Iterable[Mapping[str, Any]]  # records of fits, labelled ``variant``
 
 MEASURED = ("test_rmse", "train_rmse", "validation_rmse", "n_epochs", "seconds_fit", "n_parameters")
 
@@ -46,10 +45,7 @@ class Variant:
         return cls(model, label(model), model, fixed, Space(searched) if searched else None)
 
     def parameters(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn a point of any variant's search into this one's hyperparameters; what does not apply drops out.
-
-        With the point of another variant this is project B's way: the full model's settings, parts taken out.
-        """
+        """Turn a point of any variant's search into this one's hyperparameters, as B does: what does not apply drops out."""
         searched = {name: value for name, value in chosen.items() if name in (self.space or {})}
         return {**hyperparameters(searched, self.fixed), **self.fixed}
 

@@ -1,6 +1,8 @@
 import hashlib
 import multiprocessing
+import threading
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from toy_dataset import FILES, zip_of
@@ -60,6 +62,7 @@ def test_each_source_s_answer_and_the_way_out_are_told(toy, load_from, tmp_path,
         "2. data/raw",
         "3. GroupLens",
         "4. package index: no wheel",
+        "5. Internet Archive: https://127.0.0.1:1/captures/https://127.0.0.1:1/toy.zip: ",
         "put toy.zip",
     ):
         assert part in message
@@ -120,17 +123,67 @@ def test_a_cut_off_download_leaves_nothing(toy, tmp_path, monkeypatch):
 def test_verification_of_the_connection_is_never_switched_off(toy, tmp_path, monkeypatch):
     import requests
 
-    asked = {}
+    asked = []
 
     def get(url, **options):
-        asked.update(options, url=url)
+        asked.append(options | {"url": url})
         raise requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: expired (_ssl")
 
     monkeypatch.setattr("requests.get", get)
     with pytest.raises(DatasetUnavailable, match=r"certificate failed verification \(expired\)"):
         load("toy")
-    assert asked["url"].startswith("https://") and asked.get("verify", True) is True
-    assert asked["timeout"] == sources.TIMEOUT
+    assert [one["url"] for one in asked] == [toy.url, toy.capture]
+    for one in asked:
+        assert one["url"].startswith("https://") and one.get("verify", True) is True
+        assert one["timeout"] == sources.TIMEOUT
+
+
+@pytest.fixture
+def internet_archive(monkeypatch, tmp_path):
+    """A stand-in that serves what the list's last bytes are, from the capture nearest to the time that is asked for."""
+    bodies = [zip_of(tmp_path / "whole.zip", {f"toy/{name}": body for name, body in FILES.items()}).read_bytes()]
+    asked = []
+
+    class Captures(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            nearest = self.path.replace("/20220101id_/", "/20211231id_/")
+            self.send_response(302 if nearest != self.path else 200)
+            self.send_header("Location", nearest)
+            self.end_headers()
+            self.wfile.write(b"" if nearest != self.path else bodies[-1])
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Captures) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(catalogue, "CAPTURES", f"http://127.0.0.1:{server.server_port}/web/20220101id_/")
+        yield bodies, asked
+        server.shutdown()
+
+
+def test_the_internet_archive_s_copy_is_asked_last_and_cached(toy, internet_archive, tmp_path):
+    _, asked = internet_archive
+    assert load("toy").source == "Internet Archive"
+    assert asked == [f"/web/{time}id_/https://127.0.0.1:1/toy.zip" for time in ("20220101", "20211231")]
+    assert (tmp_path / "raw/toy/origin.txt").read_text() == "Internet Archive\n"
+    assert load("toy").source == "data/raw" and len(asked) == 2
+
+
+def test_a_capture_with_another_checksum_is_refused(toy, internet_archive, tmp_path):
+    bodies, _ = internet_archive
+    other = {f"toy/{name}": body.replace(b"5", b"4", 1) for name, body in FILES.items()}
+    bodies.append(zip_of(tmp_path / "other.zip", other).read_bytes())
+    with pytest.raises(CorruptDataset, match="expected sha256"):
+        load("toy")
+    assert not (tmp_path / "raw").exists()
+
+
+@pytest.mark.parametrize("name", ["ml-100k", "ml-1m", "ml-latest-small", "ml-20m"])
+def test_captures_are_asked_for_over_https_by_the_official_address(name):
+    assert datasets.entry(name).capture.startswith("https://")
+    assert datasets.entry(name).capture.endswith(f"id_/https://files.grouplens.org/datasets/movielens/{name}.zip")
 
 
 def _load_repeatedly(entry, folder, barrier):

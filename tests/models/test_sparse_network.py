@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from numba import get_num_threads, set_num_threads
 from scipy import sparse
-from scipy.special import log_softmax
 
 from lib.models.adam import Adam
 from lib.models.early_stopping import EarlyStopping
 from lib.models.networks.sparse_network import (
     ACTIVATIONS,
     ColumnOutput,
-    DenseLayers,
     SparseInput,
     SparseRows,
     dropped,
@@ -119,37 +117,6 @@ def test_gradients_at_the_entries(sizes, activation):
     gradients |= encoder.backward(weights, rows, matrix.data, layers, slope)
     assert_gradients(objective, weights, gradients)
     np.testing.assert_allclose(encoder.last(weights, matrix, block=4), layers[-1], rtol=1e-12)
-
-
-def test_gradients_of_the_softmax_over_all_columns():
-    rng, matrix = np.random.default_rng(4), some_rows()
-    labels = np.abs(matrix.data)
-    rows, output = SparseRows(matrix), ColumnOutput("out", 11, 3)
-    dense = DenseLayers("dense", (2, 5, 3), ("tanh", "identity"))
-    weights = in_double(dense.start(rng) | output.start(rng))
-    weights["inputs"] = rng.normal(size=(6, 2))
-
-    def objective():
-        hidden = np.tanh(weights["inputs"] @ weights["dense_1/kernel"] + weights["dense_1/bias"])
-        hidden = hidden @ weights["dense_2/kernel"] + weights["dense_2/bias"]
-        chances = log_softmax(hidden @ weights["out/kernel"].T + weights["out/bias"], axis=1)
-        return -np.sum(np.abs(matrix.toarray()) * chances) / 6
-
-    layers = dense.forward(weights, weights["inputs"])
-    loss, gradients, slope = output.softmax_loss(weights, rows, labels, layers[-1])
-    assert loss == pytest.approx(objective(), rel=1e-12)
-    more, by_inputs = dense.backward(weights, layers, slope)
-    assert_gradients(objective, weights, gradients | more | {"inputs": by_inputs})
-
-
-def test_large_logits_do_not_overflow():
-    matrix = some_rows(dtype=np.float32)
-    output = ColumnOutput("out", 11, 3)
-    weights = {"out/kernel": np.full((11, 3), 500, np.float32), "out/bias": np.zeros(11, np.float32)}
-    loss, gradients, slope = output.softmax_loss(
-        weights, SparseRows(matrix), np.abs(matrix.data), np.ones((6, 3), np.float32)
-    )
-    assert np.isfinite(loss) and np.isfinite(slope).all() and np.isfinite(gradients["out/kernel"]).all()
 
 
 # -- around them ---------------------------------------------------------------------------------------------------

@@ -24,11 +24,11 @@ def run(runs_dir, *, profile="full", modified=False, holds=True):
     answers = {one: {"status": "ok", "data": {"text/plain": text}} for one, text in results.items()}
     metadata = {inline.KEY: inline.answered(WORDS, answers)}
     cells = [
-        {"cell_type": "code", "source": "1"},
-        {"cell_type": "markdown", "source": WORDS, "metadata": metadata},
+        {"id": "code", "cell_type": "code", "source": "1", "metadata": {}},
+        {"id": "words", "cell_type": "markdown", "source": WORDS, "metadata": metadata},
     ]
-    (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells}))
-    (folder / "cache.json").write_text(json.dumps({"profile": profile}))
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
+    (folder / "cache.json").write_text(json.dumps({"profile": profile, "files": {}}))
     (folder / "provenance.json").write_text(json.dumps({"modified": modified}))
 
 

@@ -1,13 +1,17 @@
 import json
+import os
+import shutil
 from functools import partial
 
 import pytest
 
+from lib.experiment.stored_files import timeless
 from lib.runner.cache import EXECUTE, KEEP, Cache, key_of
+from lib.runner.errors import UsageError
 from lib.runner.parameters import resolve
 from lib.runner.plan import load_plan
-from lib.runner.store import Store, timeless
-from tests.toy_report import ToyReport
+from lib.runner.store import Store
+from tests.toy_report import ToyReport, whole_record
 
 
 class Bench:
@@ -37,8 +41,8 @@ class Bench:
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).write_text(text)
         (folder / "provenance.json").write_text("{}")
-        record = {"key": key_of(parts), "parts": parts, "seconds": 1.0, "profile": "full"}
-        self.store.publish(name, record)
+        shutil.copy(self.toy.root / "notebooks" / f"{name}.ipynb", folder / "notebook.ipynb")
+        self.store.publish(name, whole_record(key=key_of(parts), parts=parts))
 
 
 @pytest.fixture
@@ -216,3 +220,40 @@ def test_the_key_knows_places_and_code_not_ids():
     assert key_of(parts) == key_of({**parts, "code": [["u", "1"], ["v", "2"]]})
     assert key_of(parts) != key_of({**parts, "code": [["y", "2"], ["x", "1"]]})
     assert key_of(parts) != key_of({**parts, "parameters": {"n": 2}})
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", "null", "{", None])
+def test_a_damaged_record_or_notebook_is_no_result(bench, content):
+    record = bench.store.folder("a") / "cache.json"
+    record.unlink() if content is None else record.write_text(content)
+    assert bench.store.record("a") is None
+    [reason] = bench.decide("a").reasons
+    assert reason == "never run" if content is None else reason.endswith("a/cache.json is damaged")
+    page = bench.store.folder("b") / "notebook.ipynb"
+    page.unlink() if content is None else page.write_text(content)
+    assert "its results were changed since it ran" in bench.decide("b").reasons
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(bench):
+    path = bench.store.folder("a") / "value.txt"
+    before = path.stat()
+    path.write_text("2")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bench.decide("a").reasons == ("its results were changed since it ran",)
+
+
+def test_what_is_somebody_elses_is_not_replaced(bench):
+    (bench.store.runs_dir / "c").mkdir()
+    bench.store.begin("c")
+    (bench.store.runs_dir / "c" / "measured.csv").write_text("mine")
+    with pytest.raises(UsageError, match="c does not hold what a run has left"):
+        bench.store.begin("c")
+
+
+def test_the_next_start_clears_what_a_killed_one_left(bench):
+    for name in (".a.partial", ".b.old"):
+        (bench.store.runs_dir / name).mkdir()
+    (bench.store.runs_dir / ".x.json.123.partial").touch()
+    (bench.store.runs_dir / ".mine.partial").touch()
+    bench.store.recover()
+    assert sorted(path.name for path in bench.store.runs_dir.glob(".*")) == [".mine.partial"]

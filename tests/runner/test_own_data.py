@@ -7,6 +7,7 @@ from lib.data.present import checksums
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.own_data import BadRatings, check_dataset, is_file_name, told, with_own_ratings
+from lib.workbench.own_ratings.preparation import slug
 from tests.toy_report import ToyReport
 
 
@@ -30,6 +31,7 @@ def test_columns_and_scale():
     ("options", "said"),
     [
         ({"columns": "reader"}, "--columns reader: write it as user=NAME,item=NAME"),
+        ({"columns": "user=a,User=b"}, "write it as user=NAME,item=NAME"),
         ({"columns": "user=a=b"}, "write it as user=NAME,item=NAME"),
         ({"scale": "1"}, "--scale 1: give the lowest and the highest rating"),
         ({"scale": "a,b"}, "the lowest and the highest"),
@@ -45,6 +47,8 @@ def test_options_about_a_file_need_one_and_a_name_is_a_known_one():
         check_dataset(Options(scale="1,5"))
     with pytest.raises(UsageError, match="--duplicates describes"):
         check_dataset(Options(dataset="ml-100k", duplicates="last"))
+    with pytest.raises(UsageError, match="--time-unit describes"):
+        check_dataset(Options(time_unit="days"))
     with pytest.raises(UsageError, match="did you mean 'ml-100k'"):
         check_dataset(Options(dataset="ml-100"))
     check_dataset(Options(dataset="ml-100k"))
@@ -60,15 +64,28 @@ def toy(tmp_path):
 
 def test_the_plan_gets_the_prepared_folder_as_its_notebooks_see_it(toy, tmp_path, capsys):
     file = tmp_path / "my ratings.csv"
-    file.write_text("user,item,rating\n" + "".join(f"u{u},i{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(5)))  # fmt: skip
+    file.write_text("user,item,rating\n" + "".join(f"u{u},i{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(10)))  # fmt: skip
     options = Options(dataset=str(file), plan_path=toy.root / "report.toml", scale="1,5")
     plan, changed = with_own_ratings(options)
-    assert changed.output_dir == toy.reports / "own" / "my-ratings"
-    assert changed.dataset == "../reports/own/my-ratings/ratings"
+    assert changed.output_dir == toy.reports / "own" / slug(file)
+    assert changed.dataset == f"../reports/own/{slug(file)}/ratings"
     assert (plan.notebooks / changed.dataset).resolve().is_dir()
     assert capsys.readouterr().out.startswith("data   ")
     _, elsewhere = with_own_ratings(replace(options, output_dir=tmp_path / "out"))
     assert elsewhere.dataset == str(tmp_path / "out" / "ratings")
+
+
+def test_a_dry_run_writes_nothing_and_sees_what_changed(toy, tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text("user,item,rating\n" + "".join(f"{u},{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(10)))
+    options = Options(dataset=str(file), plan_path=toy.root / "report.toml", dry_run=True)
+    _, first = with_own_ratings(options)
+    assert not (toy.reports / "own").exists()
+    _, made = with_own_ratings(replace(options, dry_run=False))
+    assert with_own_ratings(options)[1].dataset == made.dataset == first.dataset
+    file.write_text(file.read_text() + "0,10,1\n")
+    assert with_own_ratings(options)[1].dataset != made.dataset
+    assert (toy.root / "notebooks" / made.dataset / "ratings.parquet").exists()
 
 
 def test_a_bad_file_is_an_error_about_data(toy, tmp_path):

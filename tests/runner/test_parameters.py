@@ -17,6 +17,7 @@ from tests.toy_report import ToyReport
         ("float", "2", 2.0),
         ("str", "50", "50"),
         ("bool", "False", False),
+        ("int", "010", 10),
         ("list[int]", "2,5, 10", [2, 5, 10]),
         ("list[int]", "[2, 5]", [2, 5]),
         ("list[float]", "7", [7.0]),
@@ -43,7 +44,8 @@ def test_texts_become_values_of_the_hinted_type(kind, text, value):
     [
         ("int", "5.5"), ("int", "many"), ("float", "much"), ("bool", "maybe"), ("list[int]", "1,two"),
         ("list[int]", "[1, 'two']"), ("float", "nan"), ("float", "inf"), ("list[float]", "1,nan"),
-        ("list[float]", "[1, Infinity]"), ("dict", "a"), ("int | None", "some"), ("Literal['a', 'b']", "c"),
+        ("list[float]", "[1, Infinity]"), ("int", "0o10"),
+        ("dict", "a"), ("int | None", "some"), ("Literal['a', 'b']", "c"),
     ],
 )  # fmt: skip
 def test_texts_of_another_type_are_refused(kind, text):
@@ -116,6 +118,18 @@ def test_wrong_settings_are_usage_errors(toy, option, message):
     with pytest.raises(UsageError) as caught:
         resolve(plan, plan.ids, options=[option])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["nan", "-inf", "1e999", "[NaN]", '{"a": Infinity}'])
+def test_no_parameter_takes_what_is_not_finite(toy, text):
+    toy.notebook("a", parameters="any = None\nnamed: dict = {}")
+    plan = load(toy)
+    for name in ("any", "named"):
+        with pytest.raises(UsageError, match=f"-p {name}: a takes {name}"):
+            resolve(plan, ["a"], options=[(name, text)])
+    plan.path.write_text(plan.path.read_text().replace('title = "A"', 'title = "A"\nparameters = {any = [inf]}'))
+    with pytest.raises(UsageError, match="a takes any"):
+        resolve(load_plan(plan.path), ["a"])
 
 
 def test_the_plans_own_parameters_are_checked(toy):

@@ -13,6 +13,7 @@ from lib.runner.command_line import main
 from lib.runner.notebook import read_notebook
 from lib.runner.plan import Plan, Run, load_plan
 from tests.documents import check
+from tests.toy_report import whole_record
 
 PAGE = read_notebook(ROOT / "notebooks" / "reproduce.ipynb")
 PROSE = "\n".join(cell.source for cell in PAGE.cells if cell.type == "markdown")
@@ -42,7 +43,8 @@ def small(tmp_path):
     for file in ("a/figures/fig-a.svg", "a/tables/tbl-a.csv", "b/tables/tbl-b.csv"):
         (stored / file).parent.mkdir(parents=True, exist_ok=True)
         (stored / file).touch()
-    (stored / "a" / "cache.json").write_text(json.dumps({"seconds": 61.2, "profile": "quick"}))
+    record = whole_record(seconds=61.2, profile="quick", results="", files={})
+    (stored / "a" / "cache.json").write_text(json.dumps(record))
     return Plan(tmp_path / "report.toml", {}, runs), stored
 
 

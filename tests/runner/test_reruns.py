@@ -9,14 +9,14 @@ from lib.runner.options import Options
 from lib.runner.plan import Plan, load_plan
 from lib.runner.reruns import LONGEST, Sweep, folder_of, linked_store, split_sweep, variants
 from lib.runner.store import Store
-from tests.toy_report import ToyReport
+from tests.toy_report import ToyReport, whole_record
 
 
 def stored(root, *names):
     store = Store(root / "reports" / "runs")
     for name in names:
         (store.begin(name) / "metrics.json").write_text(json.dumps([name]))
-        store.publish(name, {"key": name})
+        store.publish(name, whole_record(key=name))
     return store
 
 
@@ -26,7 +26,7 @@ def test_stored_runs_are_read_and_never_written(tmp_path):
     assert store.results("a") == report.results("a") is not None
     assert store.record("b") is None
     (store.begin("b") / "metrics.json").write_text("[]")
-    store.publish("b", {"key": "other"})
+    store.publish("b", whole_record(key="other"))
     assert (report.folder("b") / "metrics.json").read_text() == '["b"]'
 
 
@@ -34,7 +34,7 @@ def test_links_follow_what_is_stored_now(tmp_path):
     report, folder = stored(tmp_path, "a"), tmp_path / "reports" / "reruns" / "x"
     store = linked_store(report, folder, {"b"})
     (store.begin("c") / "metrics.json").write_text('["made here"]')
-    store.publish("c", {"key": "c"})
+    store.publish("c", whole_record(key="c"))
     report = stored(tmp_path, "c")
     store = linked_store(report, folder, {"a"})
     assert store.record("a") is None, "what is now made here is no link to the report"

@@ -1,6 +1,7 @@
 """The order of work, with an executor that stands in for the processes."""
 
 import io
+import shutil
 import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -31,6 +32,7 @@ class StandIn(Executor):
         self.requests.append(request)
         (Path(request.folder) / "value.txt").write_text(str(request.parameters))
         (Path(request.folder) / "provenance.json").write_text("{}")
+        shutil.copy(request.notebook, Path(request.folder) / "notebook.ipynb")
         future = Future()
         failure = Failure("ValueError", "no", 1, 2) if request.run in self.broken else None
         future.set_result(failure)

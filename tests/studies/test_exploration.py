@@ -88,6 +88,16 @@ def test_true_spread_finds_planted_spread_and_no_spread():
     assert np.isnan(exploration.true_spread(table.assign(ratings=1)))
 
 
+def test_titles_under_two_ids_are_counted_where_the_year_is_the_same():
+    data = interactions(TOY, items=[10, 20, 30, 40])
+    data.item_table["title"], data.item_table["year"] = ["Twice", "Twice", "Once", "Once"], [1990, 1990, 1991, 1991]
+    # Nobody rated film 40, so that film 30 stands alone.
+    assert exploration.doubled_titles(data) == {"titles": 1, "films": 2, "ratings": 5, "both": 2}
+    data.item_table["year"] = [1990, 1991, 1992, 1993]
+    assert set(exploration.doubled_titles(data).values()) == {0}
+    assert set(exploration.doubled_titles(interactions(TOY)).values()) == {0}
+
+
 def test_popularity_bands_hold_every_rated_film(toy):
     bands = exploration.popularity_bands(toy, n_bins=3)
     assert bands["items"].sum() == 3

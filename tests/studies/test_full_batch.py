@@ -244,3 +244,25 @@ def test_one_step_a_rating_from_a_wide_start(split, parts):
     for name, data in parts.items():
         assert found[f"{name}_rmse"] == rmse(data.ratings, answers(model, data))
     assert "FloatingPointError" in failed["failure"] and "test_rmse" not in failed
+
+
+def test_gradients_are_clipped_by_value_or_by_length(split):
+    gradients = {"a": np.array([3.0, -0.5]), "b": np.array([[4.0]])}
+    FullBatch(clip_gradient=1.0)._clip(gradients)
+    np.testing.assert_array_equal(gradients["a"], [1.0, -0.5])
+    gradients = {"a": np.array([3.0, 0.0]), "b": np.array([[4.0]])}
+    FullBatch(clip_gradient=1.0, clip_by="norm")._clip(gradients)
+    np.testing.assert_allclose([*gradients["a"], gradients["b"][0, 0]], [0.6, 0.0, 0.8])
+    short = {"a": np.array([0.3])}
+    FullBatch(clip_gradient=1.0, clip_by="norm")._clip(short)
+    assert short["a"][0] == 0.3
+    untouched = {"a": np.array([30.0])}
+    FullBatch()._clip(untouched)
+    assert untouched["a"][0] == 30.0
+    told = {**E, "kind": "svd"}
+    summed, averaged = (Objective(FullBatch(**told, averaged=of), split.train) for of in (False, True))
+    start = summed.start(np.random.default_rng(0))
+    none = {name: summed._penalty_slope(value) for name, value in start.items()}
+    one, other = (objective.gradients(start)[1] for objective in (summed, averaged))
+    for name in start:
+        np.testing.assert_allclose((one[name] - none[name]) / len(split.train), other[name] - none[name], atol=1e-12)

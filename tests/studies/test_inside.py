@@ -71,9 +71,10 @@ def test_members_of_small_and_large_data(split):
 def test_a_search_inside_finds_a_point_and_tells_what_it_saw(split):
     wanted = {"process": inside.members(split.train)["process"]}
     found = inside.chosen_inside(split, wanted, n_trials=3)
-    rows = inside.rows_seen(split)
+    rows = rows_digest(*inside.inner_parts(split).values())
     assert rows == rows_digest(split.train) == rows_digest(*replace_halves(split.train))
-    assert rows != rows_digest(split.test) and rows != inside.rows_seen(split, users=0.5)
+    assert rows != rows_digest(split.test)
+    assert rows != rows_digest(*inside.inner_parts(split, users=0.5).values())
     used, on = Place.of("made up", split), Place("another", "u1")
     row = selection_row("process", used, on, found["process"], wanted["process"].space, rows=rows)
     assert list(row) == list(SELECTION[1:])
@@ -85,6 +86,22 @@ def test_a_search_inside_finds_a_point_and_tells_what_it_saw(split):
         inside.chosen_inside(replace(split, train=shuffled), wanted, n_trials=3)["process"].chosen
         == found["process"].chosen
     )
+
+
+def test_more_factors_are_tried_where_a_search_saw_few_users(split):
+    wanted = {name: inside.members(split.train)[name] for name in ("ordinal_machine", "process")}
+    found = inside.chosen_inside(split, wanted, n_trials=2, users=0.5)
+    fits = inside.rank_fits(wanted, found)
+    own = found["ordinal_machine"].chosen["n_factors"]
+    assert [(fit.labels["member"], fit.parameters["n_factors"]) for fit in fits] == [
+        ("ordinal_machine", own),
+        *(("ordinal_machine", more) for more in inside.MORE_FACTORS if more != own),
+    ]
+    assert {fit.parameters["n_iterations"] for fit in fits} == {wanted["ordinal_machine"].fixed["n_iterations"]}
+    records = [{"member": "ordinal_machine", "n_factors": n, "score": score} for n, score in ((own, 0.9), (40, 0.8))]
+    assert inside.with_best_ranks(found, records)["ordinal_machine"]["n_factors"] == 40
+    assert inside.with_best_ranks(found, records[:1])["ordinal_machine"] == found["ordinal_machine"].chosen
+    assert inside.with_best_ranks(found)["process"] == found["process"].chosen
 
 
 def test_the_share_of_a_space_by_hand(split):

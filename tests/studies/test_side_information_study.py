@@ -53,7 +53,7 @@ def study(data):
     splits = k_fold(data, n_folds=3, seed=1)
     inner = k_fold(splits[0].train, n_folds=2, seed=2)
     variants = {name: ablation_variants()[name] for name in ("full", "no_features")}
-    searches = {n: find(v, inner, n_trials=8) for n, v in variants.items()}
+    searches = {n: find("test", v, inner, n_trials=8) for n, v in variants.items()}
     parts = parts_of(dict(enumerate(splits)))
     kept, tuned = (
         run_fits(fold_fits(variants, {n: point(searches[m]) for n, m in points.items()}, 3), parts)
@@ -173,7 +173,7 @@ def test_a_trial_stops_on_its_validation_ratings_where_the_model_can(study):
     assert (fit.train, fit.test, fit.stopping.validation) == ("1/train", "1/validation", "1/validation")
     svd = reference_variants()["svd"]  # whose epochs are searched, and so no finding of early stopping
     assert validation_fit(svd).stopping is None
-    found = point(find(svd, study["inner"], n_trials=1))
+    found = point(find("test", svd, study["inner"], n_trials=1))
     assert found["chosen"]["n_epochs"] >= 5 and found["n_iterations"] == 0
     best = study["searches"]["full"].best
     parameters = study["variants"]["full"].parameters(study["searches"]["full"].chosen)
@@ -227,9 +227,9 @@ def test_the_same_search_is_found_again_and_other_folds_are_another_one(study, m
         raise AssertionError("it would be searched")
 
     monkeypatch.setattr(searching, "run_fits", refuse)
-    assert find(variant, inner, n_trials=8).chosen == study["searches"]["no_features"].chosen
-    assert len(find(variant, inner, n_trials=4).trials) == 4
+    assert find("test", variant, inner, n_trials=8).chosen == study["searches"]["no_features"].chosen
+    assert len(find("test", variant, inner, n_trials=4).trials) == 4
     other = k_fold(study["splits"][0].train, n_folds=2, seed=3)
     for folds, options in ((other, {}), (inner, {"seed": 1}), (inner, {"jointly": False})):
         with pytest.raises(AssertionError, match="would be searched"):
-            find(variant, folds, n_trials=4, **options)
+            find("test", variant, folds, n_trials=4, **options)

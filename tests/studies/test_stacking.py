@@ -105,6 +105,17 @@ def test_a_search_finds_what_helps_and_leaves_out_what_does_not():
     assert set(stack.weights_) == set(design.members)
 
 
+def test_under_a_split_by_time_designs_are_judged_on_what_comes_later():
+    predictions, truth = members(400)
+    data, times = LevelOne(predictions), np.arange(400)[::-1].copy()
+    search = DesignSearch(data, truth, SCALE, times=times)
+    ((learn, ask),) = search.parts
+    assert times[learn].max() < times[ask].min() and len(learn) == len(ask) == 200
+    stack = Stack(SCALE, Design(facts=False)).fit(data.take(learn), truth[learn])
+    told = rmse(truth[ask], stack.predict(data.take(ask)))
+    assert search.judge(Design(facts=False))[0] == pytest.approx(told)
+
+
 def test_fewer_trees_are_those_of_a_smaller_sum():
     predictions, truth = members(600)
     data = LevelOne(predictions)

@@ -9,8 +9,7 @@ from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
 
-TOLERANCE = 1e-7
-"""Largest change of a bias, in rating units, at which sweeps stop."""
+TOLERANCE = 1e-7  # largest change of a bias, in rating units, at which sweeps stop
 
 MOST_SWEEPS = 500
 
@@ -23,12 +22,8 @@ class Bias(Recommender):
 
     with :math:`\mu` the mean training rating. Solved by alternating closed-form sweeps, each exact in one block, until
     the largest change falls below `TOLERANCE`: the objective is strictly convex, so the end does not depend on the
-    order.
-
-    Parameters
-    ----------
-    user_regularisation, item_regularisation : float
-        :math:`\lambda_u, \lambda_i`, in ratings: a film with :math:`\lambda_i` ratings keeps half its mean residual.
+    order. :math:`\lambda_u` and :math:`\lambda_i`, `user_regularisation` and `item_regularisation`, are in ratings: a
+    film with :math:`\lambda_i` ratings keeps half its mean residual.
     """
 
     card = Card("bias", "Bias model", "means and popularity", "A cold user or film has bias zero.", colour="black")

@@ -31,10 +31,7 @@ class GlobalMean(Recommender):
 
 
 class UserMean(Recommender):
-    r"""Predict a user's mean training rating: :math:`\hat r_{ui} = \bar r_u`.
-
-    It scores all films alike for a user, so its lists are in order of item code.
-    """
+    r"""Predict a user's mean training rating, :math:`\hat r_{ui} = \bar r_u`: lists are in order of item code."""
 
     card = Card(
         "user_mean",

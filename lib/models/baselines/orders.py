@@ -10,10 +10,7 @@ from lib.models.card import Card
 
 
 class MostPopular(Recommender):
-    """Order films by their number of training ratings, the same for every user.
-
-    The score is a count, not a rating, so no rating error is reported for it.
-    """
+    """Order films by their number of training ratings, the same for every user: a score that is no rating."""
 
     card = Card(
         "most_popular",
@@ -35,12 +32,7 @@ class MostPopular(Recommender):
 
 
 class RandomOrder(Recommender):
-    """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed.
-
-    Parameters
-    ----------
-    seed : int
-    """
+    """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed."""
 
     card = Card(
         "random_order",

@@ -26,20 +26,12 @@ class FactorisationMachine(SampledMachine):
     :math:`\hat r = w_0 + a_u + a_i + p_u^\top q_i`; the samples' latent vectors are kept side by side, so that the mean
     over samples is one longer product.
 
-    Parameters
-    ----------
-    n_factors : int
-    groups : sequence of str
-        Of `lib.data.feature_groups`. By default the implicit sets alone, which all data have.
-    ordinal : bool
-        Ratings are what an ordered probit makes of the score: with cut points :math:`c_1 < \dots < c_{K-1}`, sampled
-        along, :math:`P(r \le r_k) = \Phi(c_k - f)` (Albert and Chib 1993), and the prediction is the expected rating.
-    user_freedom, film_freedom : float, optional
-        Degrees of freedom of the noise by user and by film (`lib.models.bayesian.gibbs_sampler.sample`): the smaller, the
-        more its precision may differ from one to the next. None of either for the same noise everywhere.
-    n_iterations, n_samples : int
-        Gibbs sweeps, and how many of the last ones' draws are kept.
-    seed : int
+    Of `n_iterations` Gibbs sweeps the last `n_samples` are kept. `groups`, of `lib.data.feature_groups`, are by default
+    the implicit sets alone, which all data have. With `ordinal` ratings are what an ordered probit makes of the score:
+    with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)` (Albert and Chib
+    1993), and the prediction is the expected rating. `user_freedom` and `film_freedom` are degrees of freedom of the
+    noise by user and by film (`lib.models.bayesian.gibbs_sampler.sample`): the smaller, the more its precision may
+    differ from one to the next. None of either for the same noise everywhere.
     """
 
     card = Card(

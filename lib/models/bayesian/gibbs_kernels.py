@@ -54,7 +54,7 @@ def draw_side_weights(
 def begin_factor(places, own, codes, next_codes, side, errors, total, trust, before, now, gained, next_own, sums):
     """Bring `errors` in step with the last part drawn, set `total` to the next factor's, and sum up for its first part.
 
-    `places` tell where in `own`, all rows of all parts, each rating's parts stand. The rest is as in `turn_over`.
+    `places` tell where in `own`, all rows of all parts, each rating's parts stand; the rest is as in `turn_over`.
     """
     n_parts = places.shape[1]
     for i in range(len(errors)):
@@ -80,9 +80,10 @@ def begin_factor(places, own, codes, next_codes, side, errors, total, trust, bef
 def turn_over(codes, next_codes, side, errors, total, trust, before, now, gained, own, sums):
     """Bring `errors` and `total` in step with a part that was drawn, and sum up by row for the next one.
 
-    With q the sum of one factor over all features of a rating (`total`), and `own` the next part of it, t = q - own: the `sums`
-    are of t, its square, the errors and their products with t, each rating times its `trust`. `gained` is what the interactions among the drawn part's
-    own features gained. The last row of each stands for ratings without the part.
+    With q the sum of one factor over all features of a rating (`total`), and `own` the next part of it, t = q - own:
+    the `sums` are of t, its square, the errors and their products with t, each rating times its `trust`. `gained` is
+    the change of the interactions among the drawn part's own features. The last row of each stands for ratings without
+    the part.
     """
     for i in range(len(errors)):
         row = codes[i]

@@ -10,20 +10,14 @@ from scipy import sparse
 
 from lib.models.bayesian import gibbs_kernels as kernels
 
-SPREAD = 0.1
-"""Standard deviation of the random start."""
+SPREAD = 0.1  # standard deviation of the random start
 
 
 class Features(NamedTuple):
     """Features of one side's rows (users, or films), in groups that have priors of their own.
 
-    Parameters
-    ----------
-    codes : int array, shape (n_ratings,)
-        The row of each rating.
-    matrix : csr_matrix, shape (n_rows, n_features)
-    sizes : sequence of int
-        Of the groups, whose features stand side by side.
+    `codes` are the row of each rating, `matrix` is of shape (n_rows, n_features), in groups of these `sizes` side by
+    side.
     """
 
     codes: np.ndarray
@@ -41,15 +35,10 @@ class OneHot(NamedTuple):
 class Part:
     """What each rating has one row of: its user, its film, or its feature of a one-hot group.
 
-    The last row of every array is that of ratings without the part, and always 0.
-
-    Attributes
-    ----------
-    weights, factors : ndarray, shapes (n_features,), (n_factors, n_features)
-    own : ndarray, shape (n_factors, n_rows + 1)
-        Sums of the features' factors by row.
-    before, gained, sums : ndarray
-        Of the factor that is being drawn: see `lib.models.bayesian.gibbs_kernels.turn_over`.
+    The last row of every array is that of ratings without the part, and always 0. `weights` have shape (n_features,),
+    `factors` (n_factors, n_features); `own`, shape (n_factors, n_rows + 1), are sums of the features' factors by row.
+    `before`, `gained` and `sums` are of the factor that is being drawn: see
+    `lib.models.bayesian.gibbs_kernels.turn_over`.
     """
 
     def __init__(self, codes, n_rows: int, sizes: Sequence[int], first: int, n_factors: int, rng):

@@ -12,20 +12,11 @@ from scipy.special import ndtr, ndtri
 from lib.models.bayesian import gibbs_kernels as kernels
 from lib.models.bayesian.gibbs_parts import Features, Group, OneHot, Part, Side
 
-PRIOR_COUNT = PRIOR_SQUARES = 1.0
-"""Of every gamma prior of a precision: twice its shape, and twice its rate."""
-
-PRIOR_RATINGS = 1.0
-"""How many draws' worth pulls the means of the priors, and the constant, to 0."""
-
-HEAVY = 5
-"""Degrees of freedom of the t distribution that cut points are proposed from."""
-
-MOST_LEVERAGE = 0.9
-"""Of a rating on its own score: with few samples its variance is not known well."""
-
-CUT_PRECISION = 0.01
-"""Of the normal prior of cut points: next to nothing beside thousands of ratings."""
+PRIOR_COUNT = PRIOR_SQUARES = 1.0  # of every gamma prior of a precision: twice its shape, and twice its rate
+PRIOR_RATINGS = 1.0  # how many draws' worth pulls the means of the priors, and the constant, to 0
+HEAVY = 5  # degrees of freedom of the t distribution that cut points are proposed from
+MOST_LEVERAGE = 0.9  # of a rating on its own score: with few samples its variance is not known well
+CUT_PRECISION = 0.01  # of the normal prior of cut points: next to nothing beside thousands of ratings
 
 
 class Draws(NamedTuple):
@@ -36,12 +27,7 @@ class Draws(NamedTuple):
 
     .. math:: a = \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l, \qquad p = \sum_j v_j x_j.
 
-    Parameters
-    ----------
-    effects : ndarray of float32, shape (n, n_samples)
-        a.
-    latent : ndarray of float32, shape (n, n_samples, n_factors)
-        p.
+    `effects` are a, float32 of shape (n, n_samples), `latent` p, (n, n_samples, n_factors).
     """
 
     effects: np.ndarray
@@ -51,18 +37,11 @@ class Draws(NamedTuple):
 class Posterior(NamedTuple):
     """What is kept of a chain.
 
-    Parameters
-    ----------
-    constants : ndarray, shape (n_samples,)
-    moments : Draws
-        Of the features of all one-hot groups, one group behind the other.
-    sides : list of Draws
-    cuts : ndarray, shape (n_samples, n_classes - 1)
-        Cut points of an ordered probit; no columns without one.
-    trusts : list of ndarray of float32, shape (n_rows, n_samples)
-        Of each side's rows, what multiplies the precision of the noise; empty where it is the same everywhere.
-    left_out, noise : ndarray, shape (n_ratings,)
-        What is expected of each rating without itself, and the variance of its noise; not of an ordered probit.
+    `constants` have shape (n_samples,); `moments` are of the features of all one-hot groups, one group behind the
+    other; `cuts`, shape (n_samples, n_classes - 1), are the cut points of an ordered probit, no columns without one.
+    `trusts`, float32 of shape (n_rows, n_samples) a side, multiply the precision of the noise, and are empty where it
+    is the same everywhere. `left_out` and `noise`, shape (n_ratings,), are what is expected of each rating without
+    itself, and the variance of its noise; not of an ordered probit.
     """
 
     constants: np.ndarray
@@ -95,22 +74,11 @@ def sample(
     A rating is left out as in a linear model: with f the mean and v the variance of its score over the samples, and
     :math:`h = \alpha v` its leverage, :math:`r - (r - f) / (1 - h)` is what the others say of it.
 
-    Parameters
-    ----------
-    ratings : array, shape (n_ratings,)
-        Ratings; with `n_classes` their places among the ratings that there are.
-    sides : sequence of Features
-        Two at least are of use: users and films.
-    groups : sequence of OneHot
-    n_factors, n_iterations, n_samples : int
-        Of the last sweeps, `n_samples` are kept.
-    seed : int
-    n_classes : int
-        Ratings are what an ordered probit (Albert and Chib 1993) makes of the score: 0 for the score and normal noise.
-    freedom : sequence of float
-        Of two sides :math:`\nu`: the precision of a rating's noise is :math:`\alpha g_u h_i`, with
-        :math:`g_u, h_i \sim \Gamma(\nu / 2, \nu / 2)` drawn along, so that ratings of erratic users count less (Geweke
-        1993). Empty for the same noise everywhere.
+    Of `n_iterations` sweeps the last `n_samples` are kept. Two `sides` at least are of use: users and films. With
+    `n_classes` the `ratings` are places among the ratings that there are, and what an ordered probit (Albert and Chib
+    1993) makes of the score; 0 stands for the score and normal noise. `freedom` has :math:`\nu` of two sides: the
+    precision of a rating's noise is :math:`\alpha g_u h_i`, with :math:`g_u, h_i \sim \Gamma(\nu / 2, \nu / 2)` drawn
+    along, so that ratings of erratic users count less (Geweke 1993). It is empty for the same noise everywhere.
     """
     if not 1 <= n_samples <= n_iterations:
         raise ValueError(f"n_samples={n_samples} must lie between 1 and n_iterations={n_iterations}")
@@ -155,19 +123,10 @@ def sample(
 class Chain:
     """The state of a chain; `sweep` draws everything once, given all the rest.
 
-    Attributes
-    ----------
-    parts : list of Part
-        The groups, then the sides.
-    errors : ndarray, shape (n_ratings,)
-        Score less target: the rating, or, of an ordered probit, the score that it stands for, drawn along.
-    constant, alpha : float
-        The constant of the score, and the precision of the noise.
-    cuts : ndarray, shape (n_classes - 1,)
-    trusts : list of ndarray, shape (n_rows,)
-        Of each side with a `freedom`, what multiplies the precision of the noise of a row's ratings.
-    trust : ndarray, shape (n_ratings,)
-        Their product by rating.
+    `parts` are the groups, then the sides. `errors`, shape (n_ratings,), are score less target: the rating, or, of an
+    ordered probit with its `cuts`, shape (n_classes - 1,), the score that it stands for, drawn along. `constant` is the
+    score's, `alpha` the precision of the noise. `trusts`, of each side with a `freedom`, shape (n_rows,), multiply it
+    for a row's ratings; `trust` is their product by rating.
     """
 
     def __init__(

@@ -36,16 +36,8 @@ class TimedFactorisationMachine(SampledMachine):
     ratings are then often in train, some of them later than the one asked for: what is gained that way is gone when
     train ends before test begins.
 
-    Parameters
-    ----------
-    n_factors, groups, n_iterations, n_samples, seed
-        As of `FactorisationMachine`.
-    day : bool
-        Whether the calendar day is a feature.
-    gaps : sequence of int
-        Longest pauses, in seconds, within a sitting; one group of features each. Empty for none.
-    ordinal, user_freedom, film_freedom
-        As of `FactorisationMachine`.
+    `day` says whether the calendar day is a feature; `gaps` are the longest pauses, in seconds, within a sitting, one
+    group of features each, empty for none. The rest is as in `FactorisationMachine`.
     """
 
     card = Card(

@@ -17,8 +17,7 @@ from lib.models.bayesian.factorisation_machine import FactorisationMachine
 from lib.models.card import Card
 from lib.models.fitting import fit_model
 
-DAMPING = 5.0
-"""Added to sums of squares before vectors are brought to length one: few ratings make a short vector."""
+DAMPING = 5.0  # added to sums of squares before vectors are brought to length one: few ratings make a short vector
 
 LEAST_WEIGHT = 0.1
 """Of a film, or a user, in the sets of who rated what, where the logarithm of their rareness is smaller."""
@@ -40,27 +39,13 @@ class TwoWayProcess(Recommender):
     .. math:: K_U = \sigma^2 \Big(w_s \langle \tilde e_u, \tilde e_v \rangle + w_n \langle \tilde n_u, \tilde n_v \rangle
               + w_g \sum_g k_g(u, v)\Big),
 
-    and :math:`K_I` the same of films. While film i is fitted, its own column is taken out of the users' kernel: a rating must
-    not vouch for itself. A machine's residuals are those of each rating left out. Times are not looked at.
-
-    Parameters
-    ----------
-    n_factors, groups, user_freedom, film_freedom, n_iterations, n_samples
-        As of `lib.models.bayesian.factorisation_machine.FactorisationMachine`; without factors the bias model is beneath.
-    scale : float
-        :math:`\sigma^2`, of both kernels.
-    signed, implicit : float
-        :math:`w_s`, :math:`w_n`.
-    features : float
-        :math:`w_g`, of every group of `SIDES` that the data have.
-    noise : float
-        Variance of the noise in squared rating units; times the machine's own, where there is one.
-    over_users : bool
-        Whether films' ratings are smoothed over users too, the slower of the two where users are many.
-    n_rounds : int
-        How often each side is fitted.
-    seed : int
-        Of the machine.
+    and :math:`K_I` the same of films. While film i is fitted, its own column is taken out of the users' kernel: a
+    rating must not vouch for itself. A machine's residuals are those of each rating left out. Times are not looked at.
+    `scale` is :math:`\sigma^2`, of both kernels, `signed` :math:`w_s`, `implicit` :math:`w_n` and `features`
+    :math:`w_g`, of every group of `SIDES` that the data have; `noise` is a variance in squared rating units, times the
+    machine's own, where there is one. Without `over_users` it only smooths over films, the faster of the two where
+    users are many. Each side is fitted `n_rounds` times. The rest is the machine's
+    (`lib.models.bayesian.factorisation_machine.FactorisationMachine`); without factors the bias model is beneath.
     """
 
     card = Card(

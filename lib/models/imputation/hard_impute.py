@@ -12,8 +12,7 @@ from lib.models.card import Card
 from lib.models.imputation.low_rank import LowRankCompletion, fit_along
 from lib.models.imputation.sparse_plus_low_rank import Factors, ObservedEntries, SparsePlusLowRank, nothing
 
-SPARE = 10
-"""Columns that the subspace iteration carries beyond the rank, so that it converges at the rank's edge too."""
+SPARE = 10  # columns that the subspace iteration carries beyond the rank, so that it converges at the rank's edge too
 
 
 class HardImpute(LowRankCompletion):
@@ -22,27 +21,18 @@ class HardImpute(LowRankCompletion):
     .. math:: \min_Z \; \tfrac12 \|P_\Omega(X - Z)\|_F^2 \quad \text{s.t.} \quad \operatorname{rank}(Z) \le k, \qquad
         Z \leftarrow \mathrm{SVD}_k\big(P_\Omega(X) + P_\Omega^\perp(Z)\big)
 
-    **The problem is not convex.** Each step lowers the objective, but where it ends depends on the start, and for
-    ranks beyond the first few the lowest objective predicts badly: what the model predicts comes from its stopping
-    early as much as from its rank. The rule for stopping is therefore that of fancyimpute's ``IterativeSVD``, so that
-    both take the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular
-    vectors come from a subspace iteration that starts at the last step's.
+    **The problem is not convex.** Each step lowers the objective, but where it ends depends on the start, and for ranks
+    beyond the first few the lowest objective predicts badly: what the model predicts comes from its stopping early as
+    much as from its rank. The rule for stopping is therefore that of fancyimpute's ``IterativeSVD``, so that both take
+    the same path. There is no dense matrix: the filled matrix is sparse plus low rank, and its singular vectors come
+    from a subspace iteration that starts at the last step's.
 
-    The baseline and what is fitted are described in `LowRankCompletion`. Raises ValueError from `fit`: `rank`,
-    `tolerance`, `max_iterations` or `centre` is out of range.
+    The baseline, `centre`, and what is fitted are described in `LowRankCompletion`. Raises ValueError from `fit`:
+    `rank` (k, from 1 to the lesser side of the matrix), `tolerance`, `max_iterations` or `centre` is out of range.
 
-    Parameters
-    ----------
-    rank : int
-        k, from 1 to the lesser side of the matrix.
-    centre : {'user', 'bias', 'global', 'none'}
-    gradual : bool
-        Start at rank 1 and double it each iteration until `rank`, as IterativeSVD does by default.
-    tolerance : float
-        Stop when the squared change of the unrated entries, over their squared norm, falls below it.
-    max_iterations : int
-    seed : int
-        Of the start of the singular vectors; the fitted matrix depends on it only through rounding.
+    With `gradual` it starts at rank 1 and doubles it each iteration until `rank`, as IterativeSVD does by default. It
+    stops when the squared change of the unrated entries, over their squared norm, falls below `tolerance`. `seed` is of
+    the start of the singular vectors; the fitted matrix depends on it only through rounding.
     """
 
     card = Card(

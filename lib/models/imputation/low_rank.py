@@ -29,15 +29,9 @@ class LowRankCompletion(Recommender):
     A cold user or film has an empty row in the matrix, so the answer is the baseline's: for a cold film the user's
     mean, for a cold user the global mean. Without a baseline a cold pair gets the global mean.
 
-    Attributes
-    ----------
-    U_, singular_values_, V_ : ndarray, shape (n_users, rank_), (rank_,), (n_items, rank_)
-    objective_ : float
-    objective_history_ : ndarray
-        After each iteration; never rises.
-    rank_, n_iterations_ : int
-    converged_ : bool
-        Whether `tolerance` was met within `max_iterations`.
+    ``U_``, ``singular_values_`` and ``V_`` have shapes (n_users, rank_), (rank_,) and (n_items, rank_). The objective,
+    ``objective_history_`` after each iteration, never rises; ``converged_`` says whether `tolerance` was met within
+    `max_iterations`.
     """
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

@@ -28,23 +28,11 @@ class SoftImpute(LowRankCompletion):
     not above zero (at zero every matrix through the ratings is a solution), or `tolerance`, `max_iterations` or
     `centre` is out of range.
 
-    Parameters
-    ----------
-    shrinkage : float
-        :math:`\lambda > 0`: every singular value of the completed matrix is lowered by it. In rating units times the
-        square root of a count; at the spectral norm of X and above, the matrix is zero.
-    centre : {'user', 'bias', 'global', 'none'}
-    tolerance : float
-        Relative duality gap at which the solver stops: the objective is proven to lie within this of the optimum,
-        and lies usually some thousand times closer.
-    max_iterations : int
-    seed : int
-        Of the search for new singular directions.
-
-    Attributes
-    ----------
-    duality_gap_ : float
-        Relative, as certified. The other ones are those of `LowRankCompletion`.
+    `shrinkage` is :math:`\lambda`: every singular value of the completed matrix is lowered by it. It is in rating units
+    times the square root of a count; at the spectral norm of X and above, the matrix is zero. `tolerance` is the
+    relative duality gap, as certified in ``duality_gap_``, at which the solver stops: the objective is proven to lie
+    within this of the optimum, and lies usually some thousand times closer. `seed` is of the search for new singular
+    directions.
     """
 
     card = Card(

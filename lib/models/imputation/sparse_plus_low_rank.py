@@ -77,10 +77,7 @@ class ObservedEntries:
         return out
 
     def slopes(self, left, right, left_step, right_step) -> tuple[np.ndarray, np.ndarray]:
-        """Return first and second, by which the entries change with t when both factors move along their steps.
-
-        They are then exactly ``entries(left, right) + t * first + t**2 * second``.
-        """
+        """Return first, second: after steps of t entries are ``entries(left, right) + t * first + t**2 * second``."""
         first, second = np.zeros(len(self)), np.zeros(len(self))
         _slopes(self._pointers, self._columns, left, right, left_step, right_step, first, second)
         return first, second
@@ -121,9 +118,8 @@ class SparsePlusLowRank:
     def leading_triplets(self, start: np.ndarray, n_rounds: int) -> Factors:
         """Leading singular triplets by subspace iteration, as many as `start`, shape (n_columns, p), has columns.
 
-        `start` spans a guess at the leading right singular vectors. A round is a product with the matrix and one with
-        its transpose; in it the error of the k-th triplet falls by (s_p / s_k)^2. A start near the answer, such as the
-        last iteration's, makes one or two rounds enough.
+        `start` spans a guess at the leading right singular vectors. In a round, a product with the matrix and one with
+        its transpose, the error of the k-th triplet falls by (s_p / s_k)^2: near the answer one or two are enough.
         """
         right = start
         for _ in range(n_rounds):
@@ -164,10 +160,7 @@ def nothing(shape: tuple[int, int]) -> Factors:
 
 
 def compressed(left: np.ndarray, right: np.ndarray) -> Factors:
-    """Singular value decomposition of ``left @ right.T`` without singular values of zero.
-
-    The sign of each pair of vectors is fixed, so that equal input gives equal output.
-    """
+    """Singular value decomposition of ``left @ right.T`` without zero values; equal input gives equal signs."""
     basis_left, upper_left = np.linalg.qr(left)
     basis_right, upper_right = np.linalg.qr(right)
     U, s, V = np.linalg.svd(upper_left @ upper_right.T)

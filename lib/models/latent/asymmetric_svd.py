@@ -13,13 +13,9 @@ class AsymmetricSVD(Explains):
         |R(u)|^{-1/2} \sum_{j \in R(u)} (r_{uj} - \tilde b_{uj}) x_j + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     R(u) and N(u) are both the films of the user's training ratings; the :math:`\tilde b_{uj}` are constants, those of
-    the bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a sum
-    over the user's films (`explain`). The parameters that are not listed here: see
+    the bias model (`lib.models.baselines.bias`). Parameters are O(users + films x factors), and each prediction is a
+    sum over the user's films (`explain`). For arguments other than `n_factors` see
     `lib.models.latent.sgd_engine.KorenModel`.
-
-    Parameters
-    ----------
-    n_factors : int
     """
 
     card = Card(

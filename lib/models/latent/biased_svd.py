@@ -11,19 +11,12 @@ class BiasedSVD(KorenModel):
 
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top p_u
 
-    It is the member of the family that the others add to. The model of `lib.models.latent.svd` is the same formula with
-    one learning rate and one regularisation for all, constant ones, as scikit-surprise has it; with ``shuffle=False``,
-    ``dtype="float64"``, equal rates and no decay this is that one to rounding error. The parameters that are not listed
-    here: see `lib.models.latent.sgd_engine.KorenModel`.
-
-    Parameters
-    ----------
-    n_factors : int
-    shuffle : bool
-        False visits users in the order in which they first appear in train, and ratings in row order, as
-        scikit-surprise does.
-    dtype : {"float32", "float64"}
-        Of the parameters and of the arithmetic in training.
+    It is the member of the family that the others add to. `shuffle` False visits users in the order in which they first
+    appear in train, and ratings in row order, as scikit-surprise does; `dtype`, "float32" or "float64", is of the
+    parameters and of the arithmetic in training. For the other arguments see `lib.models.latent.sgd_engine.KorenModel`.
+    The model of `lib.models.latent.svd` is the same formula with one learning rate and one regularisation for all,
+    constant ones; with ``shuffle=False``, ``dtype="float64"``, equal rates and no decay this is that one to rounding
+    error.
     """
 
     card = Card(

@@ -14,8 +14,7 @@ from lib.models.latent.nonnegative import minimise_quadratic
 from lib.models.recommendations import Explanation, explanation
 from lib.models.selection import kth_largest
 
-ASKED_AT_ONCE = 256
-"""Films of one user whose similarities to the rated ones are laid side by side."""
+ASKED_AT_ONCE = 256  # films of one user whose similarities to the rated ones are laid side by side
 
 
 class RatedNeighbours(Recommender):
@@ -24,21 +23,12 @@ class RatedNeighbours(Recommender):
     .. math:: \hat r_{ui} = b_{ui} + \sum_{j \in S^k(i;u)} \theta_{ij}\,(r_{uj} - b_{uj})
 
     with b the bias model and :math:`S^k(i;u)` the k films most similar to i (`lib.models.latent.item_similarity`) among
-    those that u has rated in train, without i itself, of equally similar ones the lower codes; only films with a positive
-    similarity count, so there may be fewer than k. A subclass says what the weights are.
-
-    A cold user or film, and a pair without any such neighbour, gets the baseline, in which a cold user or film has bias
-    zero.
-
-    Attributes
-    ----------
-    mean_, user_bias_, item_bias_
-        The baseline.
-    similarities_ : ndarray of float32, shape (n_items, n_items)
-    user_starts_, user_items_, user_residuals_ : ndarray
-        The training ratings less the baseline, in compressed rows.
-    moments_ : ndarray of float32, shape (n_items, n_items) or (0, 0)
-        Where the weights are solved for: mean products of two films' residuals.
+    those that u has rated in train, without i itself, of equally similar ones the lower codes; only films with a
+    positive similarity count, so there may be fewer than k. A subclass says what the weights are. A pair without any
+    such neighbour gets the baseline, in which a cold user or film has bias zero. ``similarities_`` are float32 of shape
+    (n_items, n_items); so are ``moments_`` where the weights are solved for, the mean products of two films' residuals,
+    else of shape (0, 0). ``user_starts_``, ``user_items_`` and ``user_residuals_`` are the training ratings less the
+    baseline, in compressed rows.
     """
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
@@ -89,12 +79,7 @@ class RatedNeighbours(Recommender):
     def explain(self, user: int, item: int, n: int | None = 10) -> Explanation:
         r"""Say which of the user's films a prediction rests on; each adds :math:`\theta_{ij} (r_{uj} - b_{uj})`.
 
-        Parameters
-        ----------
-        user, item : int
-            Codes; cold ones have no neighbours.
-        n : int or None
-            Most films to list; None for all neighbours.
+        Lists at most n films; all neighbours for None. Cold codes have none.
         """
         self._check_fitted()
         baseline = self.mean_ + lookup(self.user_bias_, [user])[0] + lookup(self.item_bias_, [item])[0]
@@ -125,14 +110,8 @@ class CorrelationNeighbours(RatedNeighbours):
         {\sum_{j \in S^k(i;u)} s_{ij}}
 
     with :math:`s_{ij}` the shrunk correlation; neighbours and baseline are those of `RatedNeighbours`. Memory is
-    O(items^2); a prediction costs O(films that the user has rated).
-
-    Parameters
-    ----------
-    n_neighbours : int
-        k.
-    shrinkage : float
-        :math:`\lambda` of the similarity, in common raters.
+    O(items^2); a prediction costs O(films that the user has rated). The `shrinkage` is :math:`\lambda` of the
+    similarity, in common raters; k is `n_neighbours`.
     """
 
     card = Card(

@@ -15,16 +15,9 @@ class Integrated(Explains):
         + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
     What the terms mean: see `lib.models.latent.svdpp.SVDpp` and `lib.models.latent.neighbourhood.Neighbourhood`, whose
-    parts are learned in the same steps. The parameters that are not listed here: see
-    `lib.models.latent.sgd_engine.KorenModel`.
-
-    Parameters
-    ----------
-    n_factors : int
-    n_neighbours : int or None
-        k; None for weights of all pairs of films.
-    shrinkage : float
-        Of the correlations, in common raters.
+    parts are learned in the same steps. The parameters that are not named here: see
+    `lib.models.latent.sgd_engine.KorenModel`. `n_neighbours` is k, or None for weights of all pairs of films;
+    `shrinkage` is of the correlations, in common raters.
     """
 
     card = Card(

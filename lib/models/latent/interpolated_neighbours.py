@@ -34,16 +34,9 @@ class InterpolatedNeighbours(RatedNeighbours):
     `lib.models.latent.correlation_neighbours.RatedNeighbours`.
 
     Memory is O(items^2). Each pair asked costs a problem of its own, O(k^2) a sweep, several times what CorNgbr takes:
-    whole catalogues take minutes where pairs take seconds.
-
-    Parameters
-    ----------
-    n_neighbours : int
-        k.
-    shrinkage : float
-        :math:`\lambda` of the similarity that chooses neighbours, in common raters.
-    moment_shrinkage : float
-        :math:`\beta`, in common raters; the paper takes 500 on Netflix, and smaller data want less.
+    whole catalogues take minutes where pairs take seconds. k is `n_neighbours`; `shrinkage`, in common raters, is
+    :math:`\lambda` of the similarity that chooses neighbours, `moment_shrinkage` :math:`\beta`, also in common raters:
+    the paper takes 500 on Netflix, and smaller data want less.
     """
 
     card = Card(

@@ -11,13 +11,11 @@ from lib.models.fitting import fit_model
 from lib.models.normalisation import means_of
 from lib.models.selection import kth_largest, sort_falling
 
-MOST_ITEMS = 30_000
-"""Largest catalogue of a full matrix: items x items in single precision then take 3.6 GB."""
+MOST_ITEMS = 30_000  # largest catalogue of a full matrix: items x items in single precision then take 3.6 GB
 
 Pair = tuple[np.ndarray, np.ndarray]
 
-BLOCK_ROWS = 1024
-"""Films whose lists are held at once before they are packed."""
+BLOCK_ROWS = 1024  # films whose lists are held at once before they are packed
 
 
 def similarity_matrix(train: Interactions, *, shrinkage: float = 100.0, baseline: Bias | None = None) -> np.ndarray:
@@ -28,20 +26,14 @@ def similarity_matrix(train: Interactions, *, shrinkage: float = 100.0, baseline
         s_{ij} = \frac{n_{ij}}{n_{ij} + \lambda}\,\rho_{ij}
 
     with :math:`U(i,j)` the :math:`n_{ij}` users with training ratings of both films and :math:`x_{ui}` the rating less
-    the bias model's prediction, so that what is correlated is taste, not who rates high (Koren 2008, "Factorization meets
-    the neighborhood", section 2.2, where :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out the
-    sums). Work is the sum of the squared numbers of ratings a user: one pass over the pairs of films that each user has
-    rated. Raises ValueError: `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use
+    the bias model's prediction, so that what is correlated is taste, not who rates high (Koren 2008, "Factorization
+    meets the neighborhood", section 2.2, where :math:`\lambda = 100`; Koren 2010, "Factor in the neighbors", writes out
+    the sums). Work is the sum of the squared numbers of ratings a user: one pass over the pairs of films that each user
+    has rated. Raises ValueError: `shrinkage` is out of range, or there are more than `MOST_ITEMS` films: use
     `neighbour_lists`. Returns float32 of shape (n_items, n_items): in -1 to 1, symmetric to the bit. 0 on the diagonal,
-    for pairs without common raters, and where either film's :math:`x_{ui}` are all 0 there.
-
-    Parameters
-    ----------
-    train : Interactions
-    shrinkage : float
-        :math:`\lambda`, in common raters: with as many a correlation keeps half its value.
-    baseline : Bias, optional
-        Fitted on `train`; by default one with its default penalties is fitted here.
+    for pairs without common raters, and where either film's :math:`x_{ui}` are all 0 there. `shrinkage` is
+    :math:`\lambda`, in common raters: with as many a correlation keeps half its value. The `baseline`, fitted
+    on `train`, is by default one with default penalties that is fitted here.
     """
     if train.n_items > MOST_ITEMS:
         raise ValueError(
@@ -61,24 +53,12 @@ def neighbour_lists(
 
     Raises ValueError: a parameter is out of range.
 
-    Parameters
-    ----------
-    train, shrinkage
-        As in `similarity_matrix`.
-    k : int
-        Length of a list; shorter for a film that shares raters with fewer films, empty for one without ratings.
-    common_mean : bool
-        Correlate ratings less each film's mean over the two films' common raters, the textbook's Pearson correlation,
-        in place of ratings less the bias model. It is 0 where either film's do not vary, as with one common rater.
-
-    Returns
-    -------
-    indptr : ndarray of int64, shape (n_items + 1,)
-        Film i's list is ``indices[indptr[i] : indptr[i + 1]]``.
-    indices : ndarray of int32, shape (n,)
-        Films with a common rater, most similar first, of equally similar ones (in single precision) the lower code.
-        Never the film itself; negative similarities come last, but they are not left out.
-    similarities : ndarray of float32, shape (n,)
+    Film i's list is ``indices[indptr[i] : indptr[i + 1]]``: `indptr` is int64 of shape (n_items + 1,), `indices` are
+    int32, and `similarities`, the last that is returned, float32. It has at most k films with a common rater, most
+    similar first, of equally similar ones (in single precision) the lower code; never the film itself; negative
+    similarities come last, but they are not left out. `common_mean` correlates ratings less each film's mean over the
+    two films' common raters, the textbook's Pearson correlation, in place of ratings less the bias model. It is 0 where
+    either film's do not vary, as with one common rater. The rest is as in `similarity_matrix`.
     """
     if k < 1:
         raise ValueError(f"neighbour_lists: k must be at least 1; got {k}")
@@ -125,8 +105,7 @@ def _checked(shrinkage: float) -> float:
     return float(shrinkage)
 
 
-FLAT = 1e-10
-"""Share of a sum of squares below which a variance is rounding, so that the ratings do not vary."""
+FLAT = 1e-10  # share of a sum of squares below which a variance is rounding, so that the ratings do not vary
 
 
 @njit(cache=True)

@@ -16,40 +16,25 @@ from lib.models.sparse_kernels import REORDERED
 class MatrixFactorisation(Continued, Recommender):
     r"""Ratings as dot products of user and film embeddings, without means or biases: project C's model.
 
-    .. math:: \hat r_{ui} = \langle U_u, V_i \rangle
+    With N users, M films and the observed pairs :math:`\Omega`, mini-batches of ratings change the embeddings of
+    :math:`\hat r_{ui} = \langle U_u, V_i \rangle` along the gradient of
 
-    With N users, M films and the observed pairs :math:`\Omega`, mini-batches of ratings descend along the gradient of
-
-    .. math:: \frac{1}{|\Omega|} \sum_{(u,i) \in \Omega} (r_{ui} - \langle U_u, V_i \rangle)^2
+    .. math:: \frac{1}{|\Omega|} \sum_{(u,i) \in \Omega} (r_{ui} - \hat r_{ui})^2
         + \lambda_r \Big(\frac1N \sum_u |U_u|^2 + \frac1M \sum_i |V_i|^2\Big)
-        + \lambda_g \frac{1}{NM} \sum_{u,i} \langle U_u, V_i \rangle^2 .
+        + \lambda_g \frac{1}{NM} \sum_{u,i} \hat r_{ui}^2 .
 
     The last term, *gravity*, pulls the prediction of every pair towards zero, rated or not. It is exact: the sum over
     all pairs is :math:`\langle U^\top U, V^\top V \rangle`, two small Gram matrices, as in implicit ALS (Hu, Koren and
-    Volinsky 2008). Memory is O(ratings + (users + items) x factors); nothing of the size users x items is ever formed.
-    Both regularisers are those of Google's course on recommendation systems, which project C follows.
+    Volinsky 2008). Memory is O(ratings + (users + items) x factors). Both regularisers are those of Google's course on
+    recommendation systems, which project C follows.
 
     Without gravity and L2 an unrated film keeps the embedding it started with, and a rarely rated one some of it: part
     of what project C describes, so `item_embeddings_` shows it, and `predict` does not.
 
-    Parameters
-    ----------
-    n_factors : int
-        Length of the embeddings.
-    l2 : float
-        :math:`\lambda_r`.
-    gravity : float
-        :math:`\lambda_g`.
-    learning_rate : float
-        Of the loss above, a mean: values around 10 are usual.
-    n_epochs : int
-        Passes over the ratings.
-    batch_size : int
-        Ratings a step, at most: the ratings of an epoch are shared out evenly, so that no step rests on a few left over.
-    initial_scale : float
-        Standard deviation of the normal distribution that embeddings start from.
-    seed : int
-        Of the start and of the order of the ratings.
+    `l2` is :math:`\lambda_r`, `gravity` :math:`\lambda_g`; `learning_rate` is of the loss above, a mean: values around
+    10 are usual. A batch has at most `batch_size` ratings: an epoch's are shared out evenly, so that no step rests on a
+    few left over. `initial_scale` is the standard deviation of the normal distribution that embeddings start from;
+    `seed` is of them and of the order of the ratings.
 
     Attributes
     ----------

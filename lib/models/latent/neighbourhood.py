@@ -21,24 +21,14 @@ class Neighbourhood(Explains):
     similarities, weights take account of each other, and need not add up to one: with few neighbours the prediction stays
     near the biases.
 
-    Memory is O(films x k). The parameters that are not listed here: see
-    `lib.models.latent.sgd_engine.KorenModel`.
+    Memory is O(films x k). The parameters that are not named here: see `lib.models.latent.sgd_engine.KorenModel`. k is
+    `n_neighbours`, or None for weights of all pairs of films, in a catalogue of at most
+    `lib.models.latent.sgd_engine.MOST_ITEMS`; `shrinkage` is of the correlations, in common raters; without
+    `implicit_weights` there are no :math:`c_{ij}`, by which it counts that a film was rated at all.
 
-    Parameters
-    ----------
-    n_neighbours : int or None
-        k; None for weights of all pairs of films, in a catalogue of at most `lib.models.latent.sgd_engine.MOST_ITEMS`.
-    shrinkage : float
-        Of the correlations, in common raters.
-    implicit_weights : bool
-        Whether there are :math:`c_{ij}`, by which it counts that a film was rated at all.
-
-    Attributes
-    ----------
-    explicit_weights_, implicit_weights_ : ndarray, shape (n_entries,)
-        :math:`w_{ij}, c_{ij}` aligned with `neighbours_`, or of all pairs, n_items x n_items in rows i.
-    neighbour_start_, neighbours_ : ndarray of int, shapes (n_items + 1,), (n_entries,)
-        Film i's neighbours are ``neighbours_[neighbour_start_[i] : neighbour_start_[i + 1]]``; both empty for all pairs.
+    ``explicit_weights_`` and ``implicit_weights_``, shape (n_entries,), are :math:`w_{ij}` and :math:`c_{ij}` aligned
+    with ``neighbours_``, or of all pairs, n_items x n_items in rows i. Film i's neighbours are
+    ``neighbours_[neighbour_start_[i] : neighbour_start_[i + 1]]``; both are empty for all pairs.
     """
 
     card = Card(

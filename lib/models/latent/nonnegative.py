@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-TOLERANCE = 1e-6
-"""Largest change of an unknown, in its own units, at which sweeps stop."""
+TOLERANCE = 1e-6  # largest change of an unknown, in its own units, at which sweeps stop
 
 MOST_SWEEPS = 500
-TOO_LARGE = 1e3
-"""An unknown beyond this says that the sweeps diverge."""
+TOO_LARGE = 1e3  # an unknown beyond this says that the sweeps diverge
 
 FIRST_RIDGE = 0.05
 """Ridge of the first repair, as a share of the largest diagonal element; each further one is twice as large."""

@@ -11,13 +11,9 @@ class NSVD(KorenModel):
 
     .. math:: \hat r_{ui} = \mu + b_u + b_i + q_i^\top \Big(|R(u)|^{-1/2} \sum_{j \in R(u)} y_j\Big)
 
-    with R(u) the films of the user's training ratings, so that parameters are O(users + films x factors). A user is known
-    by which films were rated, not by how, except for :math:`b_u`. The parameters that are not listed here: see
+    with R(u) the films of the user's training ratings, so that parameters are O(users + films x factors). A user is
+    known by which films were rated, not by how, except for :math:`b_u`. For arguments other than `n_factors` see
     `lib.models.latent.sgd_engine.KorenModel`.
-
-    Parameters
-    ----------
-    n_factors : int
     """
 
     card = Card(

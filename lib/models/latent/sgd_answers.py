@@ -11,11 +11,9 @@ from lib.models.sparse_kernels import REORDERED
 
 
 def user_vectors(ratings: Ratings, parameters: Parameters) -> np.ndarray:
-    r"""Add up each user's vector, without what depends on time.
+    r"""Add up each user's vector, without what depends on time; float64, shape (n_users, k), zero where there is none.
 
     .. math:: v_u = p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j + |R(u)|^{-1/2} \sum_{j \in R(u)} e_{uj} x_j
-
-    It is zero for a user who has none of the three; float64, shape (n_users, k).
     """
     n_users, k = len(ratings.start) - 1, parameters.item_factors.shape[1]
     vectors = np.zeros((n_users, k))
@@ -46,13 +44,7 @@ def _add_sums(start, items, shares, table, out):
 
 @njit(cache=True, fastmath=REORDERED)
 def pair_products(users, items, vectors, factors):
-    """Multiply a user's vector with a film's for each pair, in double precision; 0 where a code is outside the tables.
-
-    Parameters
-    ----------
-    users, items : int arrays, shape (n,)
-    vectors, factors : float arrays, shapes (n_users, k), (n_items, k)
-    """
+    """Multiply users' and films' vectors pair by pair, in double precision; 0 where a code is outside the tables."""
     out = np.zeros(len(users))
     for n in range(len(users)):
         u, i = users[n], items[n]
@@ -66,12 +58,11 @@ def pair_products(users, items, vectors, factors):
 
 
 def neighbour_sums(users, items, ratings: Ratings, explicit: np.ndarray, implicit: np.ndarray) -> np.ndarray:
-    r"""Add up what the user's films near each film say.
+    r"""Add up what the user's films near each film say; float64, shape (n,).
 
     .. math:: |R^k(i;u)|^{-1/2} \sum_{j \in R^k(i;u)} e_{uj} w_{ij} + |N^k(i;u)|^{-1/2} \sum_{j \in N^k(i;u)} c_{ij}
 
-    It is 0 where no neighbour is known, and for codes outside the tables; float64, shape (n,). `explicit` and `implicit`
-    are the weights, as in `lib.models.latent.sgd_parameters.Parameters`.
+    It is 0 where no neighbour is known, and for codes outside the tables; `explicit` and `implicit` are the weights.
     """
     users, items = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     order = np.argsort(users, kind="stable")  # a user's films are looked up once

@@ -51,33 +51,28 @@ class KorenModel(Recommender):
     n_epochs : int
         Passes over the ratings; with early stopping, the most. Users, and each user's ratings, are visited in a new
         random order in each.
-    bias_learning_rate, factor_learning_rate, implicit_learning_rate, weight_learning_rate : float
+    bias_learning_rate, factor_learning_rate, implicit_learning_rate, weight_learning_rate, learning_rate_decay : float
         :math:`\gamma` of :math:`b_u, b_i`; of :math:`p_u, q_i`; of :math:`y_j, x_j`; of :math:`w_{ij}, c_{ij}`. A model
-        has those of its own parts.
+        has those of its own parts. All are multiplied by the decay after each epoch.
     bias_regularisation, factor_regularisation, implicit_regularisation, weight_regularisation : float
         :math:`\lambda` of the same, a rating.
-    learning_rate_decay : float
-        All learning rates are multiplied by it after each epoch.
-    initial_scale : float
-        Standard deviation of the normal distribution that factors start from. Biases and weights start at 0.
+    initial_scale, seed : float, int
+        Standard deviation of the normal distribution that factors start from (biases and weights start at 0); the
+        seed is of them and of the order of the ratings.
     patience : int or None
         None runs all epochs; validation data are then only measured. With a number, and validation data, training stops
         after so many epochs without a lower validation RMSE, and the best epoch is kept.
-    seed : int
-        Of the start and of the order of the ratings.
 
     Attributes
     ----------
-    mean_ : float
-        :math:`\mu`, the mean training rating.
+    mean_, n_epochs_ : float, int
+        :math:`\mu`, the mean training rating; epochs behind the parameters that are kept.
     user_bias_, item_bias_, item_factors_, user_factors_, implicit_factors_, explicit_factors_ : ndarray
         Of the parts that there are, else empty; see `lib.models.latent.sgd_parameters.Parameters`.
     user_vectors_ : ndarray of float64, shape (n_users, n_factors)
         The sum that a film's factors are multiplied with.
     history_ : ndarray, shape (epochs run, 2)
         Training RMSE, each rating's error taken just before it was learned from, and validation RMSE (NaN without).
-    n_epochs_ : int
-        Epochs behind the parameters that are kept.
     """
 
     personal = implicit = explicit = neighbourly = False
@@ -89,14 +84,12 @@ class KorenModel(Recommender):
         """Whether ratings are visited in the order of their rows."""
         return not self.shuffle
 
-    # -- learning --------------------------------------------------------------------------------------------------
     def fit_transductive(self, train: Interactions, pairs: Interactions) -> Self:
         """Fit, and let N(u) hold the films of `pairs` too, whose ratings are not looked at.
 
-        This is the setting of the Netflix prize, where the pairs to be predicted were handed out: that somebody rated a
-        film at all says something, here before it is known. **Never for a table of results beside other models**,
-        which do not get to see which pairs the test set holds. Raises TypeError: the model has no term with N(u).
-        ValueError: as in ``fit``.
+        As in the Netflix prize, it is then known before that somebody rated a film at all. **Never for a table of
+        results beside other models**, which do not get to see which pairs the test set holds. Raises TypeError: the
+        model has no term with N(u). ValueError: as in ``fit``.
         """
         if not (self.implicit or self.neighbourly):
             raise TypeError(f"{type(self).__name__} makes no use of which pairs are rated: call fit(train)")
@@ -138,7 +131,7 @@ class KorenModel(Recommender):
         """Draw factors of whoever has ratings; all else starts at 0.
 
         Rows are drawn in the order in which users and films first appear in `train`, by numpy's ``RandomState``, one
-        table after the other. So does scikit-surprise: the same seed gives the same start.
+        table after the other, as by scikit-surprise: the same seed gives the same start.
         """
         random, k = np.random.RandomState(self.seed), self.n_factors
         tables = {"user_factors": self.personal, "item_factors": k > 0}
@@ -210,7 +203,6 @@ class KorenModel(Recommender):
             if must:
                 raise ValueError(f"{type(self).__name__}: {name} must {must}; got {value!r}")
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; terms of a cold user or film drop out."""
         users, items = self._pairs(users, items, times)

@@ -14,15 +14,9 @@ class Explains(KorenModel):
     def explain(self, user: int, item: int, n: int | None = 10) -> Explanation:
         r"""Say which of the user's films a prediction rests on.
 
-        A film j adds :math:`|R^k|^{-1/2} e_{uj} w_{ij} + |N^k|^{-1/2} c_{ij}` where the model has weights of neighbours,
-        and :math:`q_i^\top (|R|^{-1/2} e_{uj} x_j + |N|^{-1/2} y_j)` where it has those factors.
-
-        Parameters
-        ----------
-        user, item : int
-            Codes; a cold user's or film's prediction rests on no film.
-        n : int or None
-            Most films to list; None for all that the user is known to have rated.
+        A film j adds :math:`|R^k|^{-1/2} e_{uj} w_{ij} + |N^k|^{-1/2} c_{ij}` where the model has weights of
+        neighbours, and :math:`q_i^\top (|R|^{-1/2} e_{uj} x_j + |N|^{-1/2} y_j)` where it has those factors. Lists at
+        most n films; None lists all that the user is known to have rated. With a cold code it rests on none.
         """
         self._check_fitted()
         prediction = float(self.predict(np.array([user]), np.array([item]))[0])

@@ -32,8 +32,7 @@ from numba import njit
 
 from lib.models.sparse_kernels import REORDERED
 
-LANES = 32
-"""Factors that an unrolled loop takes at a time; what is left over takes as long as two of these."""
+LANES = 32  # factors that an unrolled loop takes at a time; what is left over takes as long as two of these
 
 
 @njit(cache=True)
@@ -144,22 +143,11 @@ def visit_users_wide(users, seed, shuffled, mean, ratings, parameters, rates, pe
 
 @njit(cache=True, fastmath=REORDERED, nogil=True, error_model="numpy")
 def visit_users(users, seed, shuffled, mean, ratings, parameters, rates, penalties):
-    r"""Visit users one after the other, and descend along each of their ratings; see the module's beginning.
+    """Descend along the ratings of one user after the other; return the sum of squared errors, each before its step.
 
-    Returns a float: sum of squared errors, each taken just before its rating was learned from.
-
-    Parameters
-    ----------
-    users : int array
-        In the order of the visits. Those without ratings are passed over.
-    seed : uint64
-        Of the order of each user's ratings (which stay as they stand unless `shuffled`), whatever the other users.
-    mean : float
-        :math:`\mu`.
-    ratings, parameters : Ratings, Parameters
-        The second are updated in place.
-    rates, penalties : Groups
-        Of the parameters' float type.
+    `users` are in the order of the visits, those without ratings passed over; unless `shuffled`, a user's ratings are
+    visited as they stand, else in an order that depends on `seed`, not on the other users. `parameters` are updated in
+    place; `rates` and `penalties` are of their float type. See the module's beginning.
     """
     p = parameters
     n_items, k = p.item_factors.shape

@@ -79,18 +79,9 @@ def compressed(
 ) -> Ratings:
     """Put ratings into compressed rows, each user's in the order of `train`.
 
-    Parameters
-    ----------
-    train : Interactions
-    residuals : ndarray, shape (n,), optional
-        Ratings less a fixed baseline, for the models that look at them.
-    extra : Interactions, optional
-        Pairs that are known to be rated, with what rating or not; those of `train` may be among them.
-    neighbours : (start, films), optional
-        Films near each film.
-    calendar : Calendar, optional
-        For the models that look at times.
-    dtype : {"float32", "float64"}
+    Optional are `residuals`, the ratings less a fixed baseline, for the models that look at them; `extra`, pairs that
+    are known to be rated, with what rating or not, those of `train` perhaps among them; `neighbours`, (start, films) of
+    the films near each film; and the `calendar`, for models that look at times.
     """
     place = np.argsort(train.users, kind="stable")
     start = np.concatenate(([0], np.cumsum(train.user_counts)))

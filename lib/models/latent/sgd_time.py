@@ -14,14 +14,11 @@ SECONDS_A_DAY = 86_400
 
 
 class Calendar(NamedTuple):
-    r"""What training ratings say about time; made by `Calendar.of`.
+    r"""What training ratings say about time; made by `Calendar.of`. Days are whole days since 1970 (UTC).
 
-    Days are whole days since 1970 (UTC). A user's deviation on day t is
-
-    .. math:: d_u(t) = \operatorname{sign}(t - t_u)\,|t - t_u|^\beta / s
-
-    with :math:`t_u` the mean day of the user's training ratings (Koren 2009, section 4.1). The unit s is the root mean
-    square over all training ratings, so that one learning rate suits any data set.
+    A user's deviation on day t is :math:`d_u(t) = \operatorname{sign}(t - t_u)\,|t - t_u|^\beta / s`, with :math:`t_u`
+    the mean day of the user's training ratings (Koren 2009, section 4.1). The unit s is the root mean square over all
+    training ratings, so that one learning rate suits any data set.
     """
 
     exponent: float  # beta
@@ -36,7 +33,7 @@ class Calendar(NamedTuple):
     def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Calendar:
         """Read the times of training ratings; bins are of equal length, over the span of these times.
 
-        Raises ValueError: all ratings have the same timestamp, or they have none.
+        ValueError: all ratings have the same timestamp, or none has one.
         """
         times = train.timestamps
         if times.min() == times.max():

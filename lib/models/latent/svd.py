@@ -18,20 +18,11 @@ class SVD(Recommender):
 
     minimises the squared error plus `reg_all` times the squared norm of all parameters, by `n_epochs` passes of
     stochastic gradient descent at the step `lr_all`, in the row order of train (order matters, so it is part of the
-    protocol). The engine is scikit-surprise's ``SVD``; its parameters keep its names.
+    protocol), from a start that `seed` sets. The engine is scikit-surprise's ``SVD``; its parameters keep its names.
 
-    Parameters
-    ----------
-    n_factors, n_epochs : int
-    lr_all, reg_all : float
-        Step and regularisation of every parameter group.
-    centre : {'none', 'user'}
-        ``user`` subtracts the user's training mean, as project A does, and adds it back.
-    estimate_limit : float or None
-        Clip the model's own estimate :math:`\hat z` to plus or minus this before the mean is added back. Project A's
-        reader declares the centred ratings to lie within 2.5, so scikit-surprise clips there.
-    seed : int
-        Start of the factors.
+    With `centre` "user" the user's training mean is subtracted, as by project A, and added back at the end; with "none"
+    it is not. The estimate :math:`\hat z` itself is clipped to plus or minus `estimate_limit`, unless that is None:
+    project A's reader declares the centred ratings to lie within 2.5, so scikit-surprise clips there.
     """
 
     card = Card(

@@ -13,14 +13,8 @@ class SVDpp(KorenModel):
         + q_i^\top \Big(p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
     with N(u) the films of the user's training ratings. With ``shuffle=False`` and ``dtype="float64"`` it is
-    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.latent.sgd_kernels`).
-    The parameters that are not listed here: see `lib.models.latent.sgd_engine.KorenModel`.
-
-    Parameters
-    ----------
-    n_factors : int
-    shuffle, dtype
-        As in `lib.models.latent.biased_svd.BiasedSVD`.
+    scikit-surprise's ``SVDpp`` to rounding error, in time linear in the ratings (`lib.models.latent.sgd_kernels`). The
+    arguments are those of `lib.models.latent.biased_svd.BiasedSVD`.
     """
 
     card = Card(

@@ -26,22 +26,14 @@ class TimeSVDpp(KorenModel):
     drift along :math:`d_u`, and :math:`b_{u,t}` belongs to one day of one user: it says something about other ratings of
     that very day only. The paper's factors of such days, :math:`p_{u,t}`, are left out.
 
-    `predict` takes the times of the ratings asked for; without them it answers for the time of each user's last training
-    rating, so that a list is one for now. On a day without training ratings :math:`b_{u,t}` is 0; before and after the
-    training period a film keeps its first and last bin. A cold user has no drift and :math:`c_u = 1`; else cold users and
-    films, and the parameters that are not listed here, are those of `lib.models.latent.sgd_engine.KorenModel`. Raises
-    ValueError: on fitting: the ratings have no timestamps that differ.
-
-    Parameters
-    ----------
-    n_factors : int
-    n_bins : int
-    exponent : float
-        :math:`\beta`.
-    time_bias_learning_rate, time_bias_regularisation : float
-        Of :math:`\alpha_u, b_{u,t}, b_{i,\mathrm{Bin}(t)}, c_u`; the last is held near 1.
-    time_factor_learning_rate, time_factor_regularisation : float
-        Of :math:`a_u`, which starts at 0.
+    `predict` takes the times of the ratings asked for; without them it answers for the time of each user's last
+    training rating, so that a list is one for now. On a day without training ratings :math:`b_{u,t}` is 0; before and
+    after the training period a film keeps its first and last bin. A cold user has no drift and :math:`c_u = 1`; else
+    cold users and films, and the parameters that are not named here, are those of
+    `lib.models.latent.sgd_engine.KorenModel`. Raises ValueError: on fitting: the ratings have no timestamps that
+    differ. :math:`\beta` is `exponent`; the ``time_bias`` rate and penalty are of
+    :math:`\alpha_u, b_{u,t}, b_{i,\mathrm{Bin}(t)}, c_u`, the last held near 1, those of ``time_factor`` of
+    :math:`a_u`, which starts at 0.
     """
 
     card = Card(
@@ -103,7 +95,6 @@ class TimeSVDpp(KorenModel):
         if not 0 < self.exponent <= 2:
             raise ValueError(f"TimeSVDpp: exponent must lie in (0, 2]; got {self.exponent}")
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs at `times`, seconds since 1970; by default that of each user's last training rating."""
         users, items = self._pairs(users, items, times)

@@ -14,8 +14,7 @@ from lib.models.lists.bpr_engine import add_slopes, sgd_pass, shorten
 from lib.models.lists.bpr_sampling import TripletSampler, stream
 from lib.models.lists.item_weights import check, implicit_matrix
 
-BLOCK = 8192
-"""Triplets drawn at once where each has its own step."""
+BLOCK = 8192  # triplets drawn at once where each has its own step
 
 Three = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -43,38 +42,20 @@ class BPR(Recommender):
     its range, no rating reaches `threshold`, or no user has a film that could be a negative. FloatingPointError: a
     weight or the loss is no longer finite after an epoch.
 
-    Parameters
-    ----------
-    n_factors : int
-    learning_rate : float
-        A step of Adam needs far less (3e-3 in project D) than one of "sgd".
-    l2 : float
-        :math:`\lambda`.
-    n_epochs : int
-        Of as many triplets as there are positives.
-    threshold : float or None
-        Least training rating that is a positive; None takes all.
-    optimiser : {"sgd", "adam"}
-        With "adam" all that a batch owes to one row is summed before it is squared, as by Keras 2, with which project D
-        ran; Keras 3 on TensorFlow squares the parts of a gathered row one by one.
-    batch_size : int
-        Triplets a step of "adam".
-    sampling : {"rating", "user"}
-        Whether a positive is drawn evenly from all, as `implicit` does, or a user evenly and then a positive of that
-        user, as project D does.
-    negative_power : float
-        Negatives are drawn with a chance proportional to the film's number of positives to this power: evenly over the
-        catalogue at 0, as by the paper and project D; `implicit` has 1.
-    n_tries : int
-        Draws of a negative that is none of the user's positives before the triplet is skipped. 1 skips at once, as
-        `implicit` does: its epoch then has fewer steps, and users with many positives count for less.
-    initial_scale : float
-        Standard deviation of the vectors at the start; biases start at zero.
-    clip_norm : float
-        Length to which "adam" shortens a longer gradient, over all weights and summed by row. (TensorFlow's
-        ``clip_by_global_norm``, which project D calls, takes the norm of the unsummed parts of gathered rows.)
-    seed : int
-        Of the start and of the triplets.
+    An epoch is of as many triplets as there are positives, training ratings of at least `threshold`, or all where it is
+    None. Where `sampling` is "rating" a positive is drawn evenly from all, as `implicit` does, with "user" a user
+    evenly and then a positive of that user, as project D does. Negatives are drawn with a chance proportional to the
+    film's number of positives to the power of `negative_power`: evenly over the catalogue at 0, as by the paper and
+    project D; `implicit` has 1. After `n_tries` draws of a negative, all of them the user's positives, the triplet is
+    skipped. 1 skips at once, as `implicit` does: its epoch then has fewer steps, and users with many positives count
+    for less.
+
+    `l2` is :math:`\lambda`. A step of Adam needs a far smaller `learning_rate` (3e-3 in project D) than one of "sgd".
+    With "adam" all that a batch owes to one row is summed before it is squared, as by Keras 2, with which project D
+    ran; Keras 3 on TensorFlow squares the parts of a gathered row one by one. `clip_norm` is the length to which "adam"
+    shortens a longer gradient, over all weights and summed by row. (TensorFlow's ``clip_by_global_norm``, which project
+    D calls, takes the norm of the unsummed parts of gathered rows.) `initial_scale` is the standard deviation of the
+    vectors at the start; biases start at zero. `seed` is of the start and of the triplets.
 
     Attributes
     ----------
@@ -118,7 +99,6 @@ class BPR(Recommender):
     ):
         self._store(locals())
 
-    # -- learning --------------------------------------------------------------------------------------------------
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
         self._check()
         positives = implicit_matrix(train, self.threshold)
@@ -206,7 +186,6 @@ class BPR(Recommender):
             if getattr(self, name) not in known:
                 raise ValueError(f"BPR: {name} must be {' or '.join(known)}; got {getattr(self, name)!r}")
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Score pairs: the difference of two scores of a user is the log odds that the first film is preferred."""
         users, items = self._pairs(users, items, times)

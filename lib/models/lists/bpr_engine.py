@@ -9,8 +9,7 @@ from numba import njit
 
 from lib.models.als_rows import REORDERED
 
-LARGE = 1e100
-"""Where a product of factors of at most two is cut off, far from overflow."""
+LARGE = 1e100  # where a product of factors of at most two is cut off, far from overflow
 
 
 @njit(cache=True, fastmath=REORDERED, error_model="numpy")
@@ -56,12 +55,10 @@ def sgd_pass(users, items, biases, user_of, liked, others, learning_rate, l2):
 
 @njit(cache=True, fastmath=REORDERED, error_model="numpy")
 def add_slopes(users, items, biases, user_of, liked, others, l2, to_users, to_items, to_biases):
-    r"""Add to `to_users`, `to_items` and `to_biases` the gradient of a batch B of triplets.
+    r"""Add a batch's gradient of `lib.models.lists.bpr.BPR`'s loss to `to_users`, `to_items` and `to_biases`.
 
-    .. math:: -\frac{1}{|B|} \sum_{(u,i,j) \in B} \ln \sigma(x_{uij})
-        + \lambda \sum_{(u,i,j) \in B} \tfrac12 (|p_u|^2 + |q_i|^2 + |q_j|^2 + b_i^2 + b_j^2)
-
-    The parameters are those of `sgd_pass`; the weights stay as they are. Returns the sum of :math:`-\ln \sigma`.
+    The parameters are those of `sgd_pass`; the weights stay as they are. Returns the sum of
+    :math:`-\ln \sigma(x_{uij})`.
     """
     k = users.shape[1]
     one = np.float32(1.0)

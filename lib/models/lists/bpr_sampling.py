@@ -13,16 +13,15 @@ STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 class TripletSampler:
-    r"""Draws triplets (user, positive, negative).
+    """Draws triplets (user, positive, negative); see `lib.models.lists.bpr.BPR`.
 
-    With `by_user` a user is drawn evenly from those with positives and then a positive of that user; otherwise a positive
-    evenly from all. A negative is drawn again while it is among the user's positives: given the user, negatives follow
-    the law of `negative_power` over the films that are none of the user's. See `lib.models.lists.bpr.BPR`.
+    With `by_user` a user is drawn evenly from those with positives and then a positive of that user; otherwise a
+    positive evenly from all. A negative is drawn again while it is among the user's positives: given the user,
+    negatives follow the law of `negative_power` over the films that are none of the user's.
 
-    Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash, a few bits a
-    positive): a bit that is not set settles it with one look at memory. Where it is set, a binary search in the user's
-    sorted films does. Triplets are drawn many at a time, each stage for all of them, so that memory is waited for side by
-    side.
+    Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash): a bit that
+    is not set settles it with one look at memory. Where it is set, a binary search in the user's sorted films does.
+    Triplets are drawn many at a time, each stage for all of them, so that memory is waited for side by side.
 
     `positives`, shape (n_users, n_items), stores at least one entry, each row's sorted by film. Raises ValueError: no
     user has a film that could be a negative.
@@ -51,10 +50,7 @@ class TripletSampler:
         self.sieve = filter_start, fill_filter(start, films, filter_start)
 
     def draw(self, state: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw n triplets, int32 arrays of users, positives and negatives; fewer come back where some are skipped.
-
-        The `state` of the random numbers, from `stream`, moves on in place.
-        """
+        """Draw n triplets, int32 users, positives, negatives, fewer where some are skipped; `state` moves on."""
         users, liked, others = triplets = tuple(np.empty(n, np.int32) for _ in range(3))
         given = self.positives, self.sieve, self.law
         kept = draw_triplets(state, self.by_user, self.n_tries, *given, triplets)

@@ -12,11 +12,10 @@ CHUNK, TILE = 256, 64
 
 @njit(parallel=True, cache=True)
 def _count(item_start, item_users, user_start, user_items, low, counts):
-    """Fill the rows of the films from `low` on.
+    """Fill the rows of the films from `low` on; of two films with rows here, only the first one's counts.
 
-    A row of counts fits the fastest cache, and users' sorted lists are read in one go: two to ten times as fast as a sparse
-    product, which has to find out first which cells there will be, or a dense one, which multiplies zeros. Of two films
-    with rows here, only the first one's row counts; the other's mirrors it.
+    A row of counts fits the fastest cache, and users' sorted lists are read in one go: two to ten times as fast as a
+    sparse product, which has to find out first which cells there will be, or a dense one, which multiplies zeros.
     """
     n, n_users = len(counts), len(user_start) - 1
     n_chunks = (n + CHUNK - 1) // CHUNK
@@ -47,15 +46,9 @@ def _count(item_start, item_users, user_start, user_items, low, counts):
 
 
 def co_occurrences(history: sparse.csr_array, low: int = 0, high: int | None = None) -> np.ndarray:
-    r"""Return the rows from `low` to `high` of :math:`X^\top X`, with X the users x films matrix of ones.
+    r"""Return the rows from `low` to `high` of :math:`X^\top X` in float64.
 
-    Returns float64 of shape (high - low, n_items).
-
-    Parameters
-    ----------
-    history : csr_array, shape (n_users, n_items)
-        X; whatever its stored values, they count as ones.
-    low, high : int
+    The stored values of `history`, X, shape (n_users, n_items), count as ones, whatever they are.
     """
     history = history.sorted_indices() if not history.has_sorted_indices else history
     by_item = history.T.tocsr()

@@ -10,8 +10,7 @@ from lib.models.card import Card
 from lib.models.lists.co_occurrence import co_occurrences, weights_of_inverse
 from lib.models.lists.item_weights import ItemWeights, check
 
-MOST_ITEMS = 40_000
-"""Largest catalogue: its weights, items x items in double precision, then take 12.8 GB."""
+MOST_ITEMS = 40_000  # largest catalogue: its weights, items x items in double precision, then take 12.8 GB
 
 
 class EASE(ItemWeights):
@@ -24,14 +23,8 @@ class EASE(ItemWeights):
 
     for which :math:`B_{ij} = -P_{ij} / P_{jj}` off the diagonal, :math:`P = (X^\top X + \lambda I)^{-1}`. Scores are
     :math:`X B`: near 1 for films that belong to the user's, near 0 for others. Work is O(items^3), memory O(items^2),
-    whatever the number of users.
-
-    Parameters
-    ----------
-    l2 : float
-        :math:`\lambda`, in ratings; a few hundred is usual.
-    threshold : float or None
-        Least rating that counts; None counts all.
+    whatever the number of users. `l2` is :math:`\lambda`, in ratings, a few hundred being usual; `threshold` None
+    counts all ratings.
     """
 
     card = Card(

@@ -27,26 +27,9 @@ class ImplicitALS(Recommender):
 
     Scores are near 1 for films that belong to the user's, near 0 for others, and say nothing about stars. Raises
     ValueError: a parameter is out of its range, or no rating reaches `threshold`. FloatingPointError: the vectors are
-    not finite.
-
-    Parameters
-    ----------
-    n_factors : int
-    l2 : float
-        :math:`\lambda`.
-    alpha : float
-        :math:`\alpha`.
-    n_iterations : int
-        Passes over users and films.
-    threshold : float or None
-        Least training rating that counts as a positive; None counts all.
-    seed : int
-        Of the start.
-
-    Attributes
-    ----------
-    user_embeddings_, item_embeddings_ : ndarray of float32, shapes (n_users, n_factors), (n_items, n_factors)
-        x and y. Films are solved last, so a user's vector is the solution for the films' vectors one pass before.
+    not finite. `l2` is :math:`\lambda`; `threshold` None counts all ratings. `user_embeddings_` and `item_embeddings_`,
+    float32, are x and y. Films are solved last, so a user's vector is the solution for the films' vectors one pass
+    before.
     """
 
     card = Card(

@@ -10,8 +10,7 @@ from lib.models.card import Card
 from lib.models.lists.co_occurrence import co_occurrences
 from lib.models.lists.item_weights import ItemWeights, check
 
-BLOCK_CELLS = 20_000_000
-"""Similarities formed at a time (160 MB)."""
+BLOCK_CELLS = 20_000_000  # similarities formed at a time (160 MB)
 
 
 class ItemKNN(ItemWeights):
@@ -21,16 +20,9 @@ class ItemKNN(ItemWeights):
         \hat y_{ui} = \sum_{j \in R(u)} s_{ij}\, [\,i \in \mathrm{kNN}(j)\,]
 
     with :math:`n_i` the users with a training rating of film i (of at least `threshold`), :math:`n_{ij}` those with
-    both, and each film keeping its k most similar ones; of equal ones the lower code.
-
-    Parameters
-    ----------
-    n_neighbours : int
-        k; at most the catalogue less one counts.
-    shrinkage : float
-        :math:`\gamma`, against similarities that rest on few users.
-    threshold : float or None
-        Least rating that counts; None counts all.
+    both, and each film keeping its k most similar ones; of equal ones the lower code. k is `n_neighbours`, of which at
+    most the catalogue less one counts; `shrinkage`, :math:`\gamma`, is against similarities that rest on few users;
+    `threshold` None counts all ratings.
     """
 
     card = Card(

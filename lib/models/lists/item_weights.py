@@ -12,24 +12,16 @@ from scipy import sparse
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender
 
-CELLS = 4_000_000
-"""Scores held at once in `predict` (32 MB)."""
+CELLS = 4_000_000  # scores held at once in `predict` (32 MB)
 
 
 class ItemWeights(Recommender):
-    r"""Scores :math:`X W` from the users x films matrix X of ones and a films x films matrix W of weights.
+    """Scores :math:`X W` from the users x films matrix X of ones and a films x films matrix W of weights.
 
     A subclass makes W, dense or sparse, in `_weights`, and has a parameter `threshold`: the least rating that counts.
-    Scores order films and say nothing about stars. A cold user gets the mean score of all users; a film outside the id
-    map scores 0.
-
-    Attributes
-    ----------
-    history_ : csr_array, shape (n_users, n_items)
-        X.
-    weights_ : ndarray or csr_array, shape (n_items, n_items)
-        W: row j holds what having rated film j adds to each film's score.
-    mean_scores_ : ndarray, shape (n_items,)
+    Scores order films and say nothing about stars. A cold user gets the mean score of all users, `mean_scores_`; a film
+    outside the id map scores 0. `history_` is X, csr_array of shape (n_users, n_items); row j of `weights_`, W, ndarray
+    or csr_array, holds what having rated film j adds to each film's score.
     """
 
     predicts_ratings = False
@@ -88,8 +80,7 @@ class ItemWeights(Recommender):
         super()._restore(state)
 
 
-PARTS = ("data", "indices", "indptr")
-"""Arrays of a sparse matrix in compressed rows."""
+PARTS = ("data", "indices", "indptr")  # arrays of a sparse matrix in compressed rows
 
 
 def implicit_matrix(train: Interactions, threshold: float | None = None) -> sparse.csr_array:

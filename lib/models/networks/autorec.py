@@ -48,8 +48,8 @@ class AutoRec(StoppedNetwork):
     ----------
     form : {"item", "user"}
     groups : sequence of str
-        Features that the row's input holds beside its ratings, of `lib.data.feature_groups`: the row's own, and those of the
-        other side averaged over its ratings (`lib.models.networks.side_features`).
+        Features that the row's input holds beside its ratings, of `lib.data.feature_groups`: the row's own, and those
+        of the other side averaged over its ratings (`lib.models.networks.side_features`).
     hidden_sizes : sequence of int
     activation : {"sigmoid", "relu", "tanh", "identity"}
         Of all hidden layers; the output is linear.
@@ -59,32 +59,28 @@ class AutoRec(StoppedNetwork):
     l2 : float
         :math:`\lambda`, in ratings; of all kernels, not of biases.
     centre : {"global", "row", "both"} or None
-        What is taken from ratings: the mean, the row's (film's in form "item") mean too, or its column's too. None takes
-        what does best on validation data: "row" in form "item", "both" in form "user".
+        What is taken from ratings: the mean, the row's (film's in form "item") mean too, or its column's too. None
+        takes what does best on validation data: "row" in form "item", "both" in form "user".
     leaky_validation : bool
         Feed the validation ratings themselves as the input that they are to be predicted from. Only there to reproduce
         project D, whose early stopping did: the error it stops on is then one of repeating, not of predicting.
-    batch_size : int
-        Rows a step.
-    learning_rate, averaging, epochs, max_epochs, patience, plateau_patience, plateau_factor, seed
-        As in `lib.models.networks.network_model.StoppedNetwork`; the learning rate doesn't fall below
-        `LEAST_LEARNING_RATE`.
+    batch_size, learning_rate, averaging, epochs, max_epochs, patience, plateau_patience, plateau_factor, seed
+        As in `lib.models.networks.network_model.StoppedNetwork`, a batch being of rows; the learning rate doesn't fall
+        below `LEAST_LEARNING_RATE`.
 
     Attributes
     ----------
     n_epochs_, history_
         As there; the objective is the training RMSE under dropout, and validation predictions are clipped.
     weights_ : dict of str to ndarray
-        The network's. ``output/kernel`` and ``output/bias`` have one column more than there are codes: the last has the
-        mean weights of those with training ratings. It stands for unknown codes, and those without training ratings have
-        its values. Nor do these say anything of a row: their weights as inputs are zero.
-    row_features_ : ndarray of float32, shape (n_rows, n_features)
-    hidden_ : ndarray h, shape (n_rows + 1, last width)
-        Of each training row; the last is the mean, of which the same goes.
-    row_offsets_, column_offsets_ : ndarray of float64 o, c, shapes (n_rows + 1,) and (n_columns + 1,)
-        The offset of a row without ratings is their mean.
-    centres_ : ndarray of float64, shape (n_columns,)
-        As `column_offsets_`, but 0 for columns without training ratings: what other rows of ratings are centred by.
+        ``output/kernel`` and ``output/bias`` have one column more than there are codes: the last has the mean weights
+        of those with training ratings. It stands for unknown codes, and those without training ratings have its values.
+        Nor do these say anything of a row: their weights as inputs are zero.
+    row_features_, hidden_ : ndarray of shapes (n_rows, n_features), (n_rows + 1, last width)
+        Features, and h of each training row; the last is the mean, of which the same goes.
+    row_offsets_, column_offsets_, centres_ : ndarray of float64, shapes (n_rows + 1,), (n_columns + 1,), (n_columns,)
+        o and c; that of a row without ratings is their mean. `centres_` are as `column_offsets_`, but 0 for columns
+        without training ratings: what other rows of ratings are centred by.
     """
 
     card = Card(
@@ -123,7 +119,6 @@ class AutoRec(StoppedNetwork):
     ):
         self._store(locals())
 
-    # -- learning --------------------------------------------------------------------------------------------------
     def _check(self, *rules: Rule) -> None:
         choices = {"form": ("item", "user"), "activation": tuple(ACTIVATIONS), "centre": (None, *KINDS)}
         own = ((f"be one of {values}", (name,), values.__contains__) for name, values in choices.items())
@@ -222,7 +217,6 @@ class AutoRec(StoppedNetwork):
         bags = shares(rated if self.form == "user" else sparse.csr_array(rated.T))
         return side_features(train, self.groups, self.form, bags).astype(np.float32)
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs from the training ratings, at the cost of one product of vectors a pair."""
         rows, columns = self._sides(*self._pairs(users, items, times))
@@ -249,17 +243,10 @@ class AutoRec(StoppedNetwork):
         return found.astype(np.float64) + self.row_offsets_[users, None] + self.column_offsets_[:-1]
 
     def reconstruct(self, inputs: Interactions, users, items) -> np.ndarray:
-        """Predict pairs with other ratings than the training ones as the network's input.
+        """Predict pairs as `predict` does, with other ratings, `inputs`, than the training ones as the network's input.
 
-        Fed the ratings that are then asked for, the network may repeat them: project D's test error is such a one.
-        Raises ValueError: `inputs` does not share the id maps. Returns float64 of shape (n,): as `predict`; a row
-        without ratings in `inputs` is cold.
-
-        Parameters
-        ----------
-        inputs : Interactions
-            Over the id maps of train.
-        users, items : int arrays, shape (n,)
+        Fed the ratings that are then asked for, the network may repeat them: project D's test error is such a one. A
+        row without ratings in `inputs` is cold. Raises ValueError: `inputs` does not share the id maps.
         """
         users, items = self._pairs(users, items)
         if (inputs.n_users, inputs.n_items) != (self.n_users_, self.n_items_):

@@ -11,8 +11,7 @@ from lib.models.networks.network_model import Weights
 from lib.models.networks.side_features import joined
 from lib.models.networks.sparse_network import ColumnOutput, SparseInput, SparseRows, dropped
 
-ROWS = 8192
-"""Rows whose hidden layers are computed at once where nothing is learned."""
+ROWS = 8192  # rows whose hidden layers are computed at once where nothing is learned
 
 
 class Autoencoder:
@@ -20,14 +19,8 @@ class Autoencoder:
 
     .. math:: h = f_L(\dots f_1(x W_1 + c_1) \dots), \qquad \hat x_j = \langle h, V_j \rangle + b_j
 
-    Parameters
-    ----------
-    n_columns : int
-    n_features : int
-        Inputs beside the columns, which are no targets.
-    hidden_sizes : sequence of int
-    activation : str
-        Of `lib.models.networks.sparse_network.ACTIVATIONS`, of all hidden layers.
+    Beside the columns are `n_features` inputs that are no targets; hidden layers have one `activation` of
+    `sparse_network.ACTIVATIONS`.
     """
 
     def __init__(self, n_columns: int, n_features: int, hidden_sizes: Sequence[int], activation: str):
@@ -52,11 +45,10 @@ class Autoencoder:
         input_dropout: float,
         rng: np.random.Generator,
     ) -> tuple[float, Weights]:
-        r"""Return the sum of squared errors of the batch's entries, and the gradient of their mean by the weights.
+        r"""Return :math:`\sum_{(i,j) \in B} (\hat x_{ij} - x_{ij})^2`, and the gradient of its mean by the weights.
 
-        .. math:: \frac{1}{|B|} \sum_{(i,j) \in B} (\hat x_{ij} - x_{ij})^2
-
-        The target is every stored entry, of inputs that were dropped too; `features` stand beside the inputs and are neither.
+        The target is every stored entry, of inputs that were dropped too; `features` stand beside the inputs and are
+        neither.
         """
         rows = asked = SparseRows(batch)
         inputs = dropped(batch.data, input_dropout, rng)

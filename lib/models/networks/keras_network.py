@@ -16,8 +16,8 @@ from lib.models.networks.network_model import StoppedNetwork, Weights
 class KerasNetwork(StoppedNetwork):
     """A network of a user's and a film's code, in Keras on any of its backends, minimised by Adam (Kingma and Ba 2015).
 
-    Saved models answer without Keras. The same seed gives the same bits on one backend thread, which is what
-    `lib.models.networks.keras_training` asks for where the environment says nothing else.
+    Saved models answer without Keras. The same seed gives the same bits on one backend thread, the default of
+    `lib.models.networks.keras_training`.
     """
 
     loaded_first = ("lib.models.networks.keras_training",)

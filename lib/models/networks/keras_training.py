@@ -32,8 +32,7 @@ import keras  # noqa: E402
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # else a warning at each new network's first step
 gc.freeze()  # what the backend is made of stays: each search for garbage would go through it, a second at a time
 
-STREAM_BYTES = 100_000_000
-"""Shuffled copies of the data, one an epoch, that are laid out in memory at a time."""
+STREAM_BYTES = 100_000_000  # shuffled copies of the data, one an epoch, that are laid out in memory at a time
 
 KEPT, LARGEST = 2, 5_000_000
 """Compiled networks that are kept, one that stops and one for its refit, and the most weights that such a one has."""
@@ -56,10 +55,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 class EachEpoch(keras.callbacks.Callback):
-    """After each epoch, which is one execution of many steps, measure and keep weights, and set the next learning rate.
-
-    The arguments are those of `train`.
-    """
+    """Measures and keeps weights after each epoch, one execution of many steps, and sets the next learning rate."""
 
     def __init__(
         self,
@@ -112,25 +108,12 @@ def train(
     What is trained may be another network, compiled before and set to the start of this one: see `compiled`.
 
     An epoch is split into equally large batches of at most `batch_size`; the few ratings that are then left over, fewer
-    than there are batches, are others in each epoch. Raises FloatingPointError: the loss is no longer finite.
-
-    Parameters
-    ----------
-    network : keras.Model
-        Built, not compiled; its ``weights_by_name()`` returns arrays. Its ``constants``, a tuple, are all that tells its
-        graph from those of the same class and of weights of the same shapes.
-    inputs, targets : ndarray, shape (n, ...)
-    stopping : EarlyStopping
-        Says how to go on after each epoch, and is left with weights, errors and learning rates.
-    epochs : int
-        At most this many.
-    batch_size : int
-    error : callable or None
-        Takes weights, returns their validation error; None trains for all epochs.
-    rates : sequence of float or None
-        Learning rates by epoch, in place of what `stopping` says.
-    seed : int
-        Of the shuffling.
+    than there are batches, are others in each epoch. Raises FloatingPointError: the loss is no longer finite. The
+    `network` is built, not compiled; its ``weights_by_name()`` returns arrays, and its ``constants``, a tuple, are all
+    that tells its graph from those of the same class and of weights of the same shapes. `stopping` says how to go on
+    after each of at most so many `epochs`, and is left with weights, errors and learning rates; `error` takes weights
+    and returns their validation error, and None trains for all epochs. `rates` by epoch stand in place of what
+    `stopping` says; `seed` is of the shuffling.
     """
     if rates is not None:
         stopping.learning_rate = rates[0]
@@ -164,8 +147,8 @@ def compiled(network: keras.Model, form: tuple, steps: int) -> keras.Model:
     """Compile a network or, where one of its `form` is kept, set that one to its weights and the optimizer's start.
 
     Tracing a training and optimising its graph takes as long as many epochs of a small network. Earlier trainings leave
-    no mark: weights, states of seeds and the optimizer's variables are all that a network carries from one to the next.
-    It is taken out of what is kept, so that nobody else trains it meanwhile.
+    no mark: weights, states of seeds and the optimizer's variables are all that is carried on. It is taken out of what
+    is kept, so that nobody else trains it meanwhile.
     """
     kept = _kept.pop(form, None)
     if kept is not None:

@@ -17,7 +17,6 @@ Rule = tuple[str, Sequence[str], Callable]
 
 COUNTS = (
     "n_factors",
-    "n_latent",
     "hidden_size",
     "embedding_size",
     "user_dense_size",
@@ -35,7 +34,7 @@ BOUNDS: tuple[Rule, ...] = (
     ("be positive", ("learning_rate",), lambda value: 0 < value < np.inf),
     (
         "not be negative",
-        ("l2", "init_scale", "beta_max", "anneal_epochs", "n_samples"),
+        ("l2", "init_scale", "n_samples"),
         lambda value: 0 <= value < np.inf,
     ),
     ("lie in [0, 1)", ("dropout", "input_dropout", "averaging"), lambda value: 0 <= value < 1),
@@ -116,32 +115,18 @@ class NetworkModel(Recommender):
 
 
 class StoppedNetwork(NetworkModel):
-    r"""A network that finds its number of epochs by the RMSE on validation ratings.
+    """A network that finds its number of epochs by the RMSE on validation ratings.
 
     The weights of the best epoch are kept. Where ``fit`` is given no validation data, a tenth of each user's ratings is
     cut from train (`lib.data.splits.validation_from`), the number of epochs and their learning rates are found on that,
     and the network is trained again from the same start on all of train with those. Where too few ratings leave nothing
     to cut, it is trained for `max_epochs`.
 
-    Parameters
-    ----------
-    learning_rate : float
-        Of the first epochs.
-    batch_size : int
-    averaging : float
-        Momentum, an epoch, of the moving average of the weights that is measured and kept; 0 for the epoch's own
-        weights.
-    epochs : int or None
-        A fixed number of epochs at one learning rate, without validation data.
-    max_epochs, patience : int
-        At most `max_epochs`, and `patience` epochs without a lower validation RMSE.
-    plateau_patience : int or None
-        Epochs without progress after which the learning rate is multiplied by `plateau_factor`; None keeps it.
-    plateau_factor : float
-    refit : bool
-        False keeps the network that was stopped.
-    seed : int
-        Of starting weights, order, dropout and the validation data that it cuts.
+    `averaging` is the momentum, an epoch, of the moving average of the weights that is measured and kept; 0 for the
+    epoch's own. `learning_rate`, of the first epochs, is multiplied by `plateau_factor` after `plateau_patience` epochs
+    without progress, None for never. `epochs`, unless None, is a fixed number at one learning rate, without validation
+    data; else there are at most `max_epochs`, and `patience` without a lower validation RMSE. `refit` False keeps the
+    network that was stopped. `seed` is of starting weights, order, dropout and the validation data that it cuts.
 
     Attributes
     ----------

@@ -13,8 +13,7 @@ from lib.models.networks.keras_network import KerasNetwork
 from lib.models.networks.network_model import Weights
 from lib.models.networks.side_features import side_features
 
-BLOCK_FLOATS = 2**18
-"""Floats of the widest layer that are computed at a time: a megabyte, which stays in the cache."""
+BLOCK_FLOATS = 2**18  # floats of the widest layer that are computed at a time: a megabyte, which stays in the cache
 
 
 class NeuralMF(KerasNetwork):
@@ -31,32 +30,18 @@ class NeuralMF(KerasNetwork):
     ("Neural collaborative filtering") for ratings, with shared embeddings, residual links and biases. Squared error
     plus `l2` times the squared norms of the embeddings and of the biases is minimised.
 
-    Parameters
-    ----------
-    n_factors : int
-        Length of the embeddings.
-    hidden_size : int
-        Width of the residual branch and of the first block.
-    dropout : float
-        Share of each dense layer's outputs, to the nearest 1/256, that is left out in training.
-    groups : sequence of str
-        Features of users and films (`lib.data.feature_groups`): an embedding is then the entity's own one plus a linear
-        function of its features.
-    l2 : float
-        Beside a mean over ratings, so that fewer ratings ask for a larger one.
-    init_scale : float
-        Embeddings start uniform in plus or minus this.
-    learning_rate, batch_size, averaging, epochs, max_epochs, patience, plateau_patience, plateau_factor, seed
-        As in `lib.models.networks.network_model.StoppedNetwork`. Project D's values of all of them are
-        `lib.studies.neural_study.PUBLISHED_NEURAL_MF`.
+    In training a share `dropout` of each dense layer's outputs, to the nearest 1/256, is left out. With `groups`,
+    features of users and films (`lib.data.feature_groups`), an embedding is the entity's own one plus a linear function
+    of its features. `l2` stands beside a mean over ratings, so that fewer ratings ask for a larger one; embeddings
+    start uniform in plus or minus `init_scale`. The rest is as in `lib.models.networks.network_model.StoppedNetwork`;
+    the objective is the mean squared error under dropout plus penalty, and validation predictions are clipped. Project
+    D's values of all are `lib.studies.neural_study.PUBLISHED_NEURAL_MF`.
 
     Attributes
     ----------
-    n_epochs_, history_
-        As there; the objective is the mean squared error under dropout plus penalty, and validation predictions are
-        clipped.
     weights_ : dict of str to ndarray of float32
-        By names such as ``user/embedding`` (with its features' part) or ``block1/dense0/kernel``; ``mean`` is :math:`\mu`.
+        By names such as ``user/embedding`` (with its features' part) or ``block1/dense0/kernel``; ``mean`` is
+        :math:`\mu`.
     mean_user_, mean_item_ : ndarray of float32, shape (n_factors,)
         Embeddings of unknown codes.
     """
@@ -94,7 +79,6 @@ class NeuralMF(KerasNetwork):
     ):
         self._store(locals())
 
-    # -- learning --------------------------------------------------------------------------------------------------
     def _network(self, train: Interactions):
         from lib.models.networks.neural_mf_network import NeuralMFNetwork
 
@@ -127,7 +111,6 @@ class NeuralMF(KerasNetwork):
             weights[f"{side}/bias"][counts == 0] = 0.0
         super()._keep(weights, train)
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs, a block at a time."""
         users, items = self._pairs(users, items, times)
@@ -159,10 +142,7 @@ class NeuralMF(KerasNetwork):
 
 
 def pair_ratings(weights: Weights, users: np.ndarray, items: np.ndarray, mean_user=0.0, mean_item=0.0) -> np.ndarray:
-    """Compute the network in numpy from its weights, for pairs of codes, shape (n,), in float64.
-
-    A code outside the tables has the embedding `mean_user` or `mean_item`, shape (n_factors,), and no bias.
-    """
+    """Compute the network in numpy for pairs of codes, in float64; unknown ones have a mean embedding and no bias."""
     of_user, of_item = np.split(weights["residual/kernel"], 2)
     ratings, rows = np.empty(len(users)), block_rows(weights)
     for start in range(0, len(users), rows):

@@ -1,7 +1,4 @@
-"""The NeuralMF network in Keras, for any of its backends.
-
-Importing this loads Keras; `lib.models.networks.neural_mf` waits with it until a model is fitted.
-"""
+"""The NeuralMF network in Keras, on any backend; importing this loads one, so it waits for a model to be fitted."""
 
 from __future__ import annotations
 
@@ -16,20 +13,11 @@ class Entities(layers.Layer):
     """Embedding and bias of the users, or of the films, and their part of the network's first layer.
 
     The first layer is linear in the two embeddings side by side, so it is a sum of a part of the user and one of the
-    film; a part depends on the entity alone.
-
-    Parameters
-    ----------
-    n_entities, n_factors : int
-    init_scale : float
-        Embeddings start uniform in plus or minus this, biases at zero.
-    l2 : float
-        Weight, in the loss, of the squared norms of the embeddings and of the biases.
-    features : ndarray of float32, shape (n_entities, n_features), or None
-        What an embedding has a linear function of beside the entity's own numbers.
-    whole : bool
-        Compute the parts of all entities and gather the batch's, instead of gathering embeddings and computing parts
-        of those. Output and gradient are the same; the work is `n_entities` rows a step instead of a batch's.
+    film; a part depends on the entity alone. Embeddings start uniform in plus or minus `init_scale`, biases at zero;
+    `l2` weighs the squared norms of both in the loss. Of `features`, shape (n_entities, n_features), if not None, an
+    embedding has a linear function beside the entity's own numbers. `whole` computes the parts of all entities and
+    gathers the batch's, instead of gathering embeddings first: output and gradient are the same; the work is
+    `n_entities` rows a step instead of a batch's.
     """
 
     def __init__(

@@ -21,14 +21,8 @@ class RowCentring:
     .. math:: c_j = \frac{\sum_i (r_{ij} - \mu)}{n_j + d} \ \text{or} \ 0, \qquad
         o_i = \mu + \frac{\sum_j (r_{ij} - \mu - c_j)}{n_i + d} \ \text{or} \ \mu.
 
-    Parameters
-    ----------
-    kind : {"global", "row", "both"}
-        :math:`\mu` alone; a row's own mean too; a column's too.
-    mean : float
-        :math:`\mu`.
-    columns : ndarray of float64, shape (n_columns,)
-        :math:`c_j`; zero but for "both".
+    By its `kind` it takes the `mean` :math:`\mu` alone ("global"), a row's own mean too ("row"), or a column's too
+    ("both"). `columns` are :math:`c_j`, zero but for "both".
     """
 
     kind: str

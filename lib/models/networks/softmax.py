@@ -22,47 +22,25 @@ from lib.models.networks.softmax_network import Adagrad, Network
 
 
 class Softmax(Continued, NetworkModel):
-    r"""A classifier over films: project C's softmax model.
-
-    .. math:: \hat p(x) = \operatorname{softmax}(\psi(x) V^\top)
+    r"""A classifier over films: project C's softmax model, :math:`\hat p(x) = \operatorname{softmax}(\psi(x) V^\top)`.
 
     x is the bag of films that a user has rated, each with the same weight, weights summing to one, whatever the ratings
-    were; :math:`\psi` is `lib.models.networks.softmax_network.Network`. The loss is the cross-entropy of a film drawn from the
-    user's own; its expectation over that draw is taken exactly. Covington, Adams and Sargin 2016 ("Deep neural networks
-    for YouTube recommendations") is the model's larger relative; Multi-VAE (Liang et al. 2018) shares its loss.
+    were; :math:`\psi` is `lib.models.networks.softmax_network.Network`. The loss is the cross-entropy of a film drawn
+    from the user's own; its expectation over that draw is taken exactly. Covington, Adams and Sargin 2016 ("Deep neural
+    networks for YouTube recommendations") is the model's larger relative; Multi-VAE (Liang et al. 2018) shares its
+    loss.
 
-    The label is among the inputs, as in project C. Scores order films and say nothing about ratings. An unrated film has the embedding that the loss pushed it to, away from every user. A code outside the id maps scores as the
-    mean film does.
+    The label is among the inputs, as in project C. Scores order films and say nothing about ratings. An unrated film
+    has the embedding that the loss pushed it to, away from every user. A code outside the id maps scores as the mean
+    film does.
 
-    Parameters
-    ----------
-    n_factors : int
-        Length of the embeddings.
-    hidden_sizes : sequence of int
-        Sizes of hidden layers, none by default.
-    shared : bool
-        Whether a film's input embedding is its output embedding, as in project C.
-    groups : sequence of str
-        Features beside the bag, of `lib.data.feature_groups`: a user's own, and those of the rated films, averaged.
-    n_samples : int
-        Films drawn for the sampled softmax, by popularity to the power of 0.75 (Mikolov et al. 2013); 0 takes the full
-        one.
-    learning_rate : float
-        Of Adagrad.
-    n_epochs, batch_size : int
-        A batch is of users.
-    seed : int
-
-    Attributes
-    ----------
-    weights_ : dict of str to ndarray of float64
-    item_embeddings_ : ndarray of float64, shape (n_items, n_factors)
-        V.
-    user_embeddings_ : ndarray of float64, shape (n_users, n_factors)
-        :math:`\psi` of each user's training bag.
-    train_loss_, validation_loss_ : ndarray of float64
-        Cross-entropy after each epoch, of training and of validation ratings given the training bag, full softmax, nats
-        a rating; the second is NaN without validation data. Nothing is chosen by them.
+    V are ``item_embeddings_``, :math:`\psi` of each user's training bag ``user_embeddings_``, of length `n_factors`;
+    there are no hidden layers by default. `shared` makes a film's input embedding its output embedding, as in project
+    C. `groups` are features beside the bag, of `lib.data.feature_groups`: a user's own, and those of the rated films,
+    averaged. The sampled softmax draws `n_samples` films, by popularity to the power of 0.75 (Mikolov et al. 2013); 0
+    takes the full one. `learning_rate` is of Adagrad; a batch is of users. ``train_loss_`` and ``validation_loss_`` are
+    the cross-entropy after each epoch, of training and of validation ratings given the training bag, full softmax, nats
+    a rating; the second is NaN without validation data. Nothing is chosen by them.
     """
 
     card = Card(
@@ -145,7 +123,6 @@ class Softmax(Continued, NetworkModel):
         self._check_fitted()
         return self._of_users(np.asarray(users)) @ self.item_embeddings_.T
 
-    # -- inside ----------------------------------------------------------------------------------------------------
     def _loss(self, item_counts: np.ndarray, rng: np.random.Generator):
         if not self.n_samples:
             return full_softmax

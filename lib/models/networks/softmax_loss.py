@@ -24,12 +24,8 @@ def full_softmax(users: np.ndarray, items: np.ndarray, labels: sparse.csr_array)
 
     Work and memory are O(batch x films).
 
-    Parameters
-    ----------
-    users : ndarray, shape (batch, k)
-    items : ndarray, shape (n_items, k)
-    labels : csr_array y, shape (batch, n_items)
-        Rows sum to one, or to zero for a user who does not count.
+    `users` :math:`\psi` have shape (batch, k), `items` V (n_items, k); the rows of `labels` y, a csr_array of shape
+    (batch, n_items), sum to one, or to zero for a user who does not count.
     """
     logits = users @ items.T
     norms = logsumexp(logits, axis=1)
@@ -60,18 +56,9 @@ def sampled_softmax(
 
     .. math:: \sum_{i \notin y} e^{z_i} \approx \frac1S \sum_{t:\, s_t \notin y} \frac{e^{z_{s_t}}}{q_{s_t}}
 
-    (importance sampling; Bengio and Senecal 2008, Jean et al. 2015). The loss tends to `full_softmax`'s as S grows. Work
-    is O(batch x (S + a user's films)).
-
-    Parameters
-    ----------
-    users, items, labels
-        As in `full_softmax`.
-    n_samples : int
-        S.
-    chances : ndarray q, shape (n_items,)
-        Positive, summing to one.
-    rng : numpy Generator
+    (importance sampling; Bengio and Senecal 2008, Jean et al. 2015). The loss tends to `full_softmax`'s as S grows.
+    Work is O(batch x (S + a user's films)). S is `n_samples`; the `chances` q, shape (n_items,), are positive and sum
+    to one; the rest is as in `full_softmax`.
     """
     drawn, times = np.unique(rng.choice(len(items), size=n_samples, p=chances), return_counts=True)
     logits = users @ items[drawn].T

@@ -10,8 +10,7 @@ from scipy import sparse
 from lib.models.networks.network_model import Weights
 from lib.models.networks.sparse_network import DenseLayers
 
-INITIAL_SCALE = 0.1
-"""Standard deviation of the embeddings at the start."""
+INITIAL_SCALE = 0.1  # standard deviation of the embeddings at the start
 
 
 class Network:
@@ -19,17 +18,9 @@ class Network:
 
     .. math:: h_0 = x E, \quad h_l = \operatorname{relu}(h_{l-1} W_l + c_l), \quad \psi = h_{L-1} W_L + c_L
 
-    without hidden layers :math:`\psi = h_0`. The first `n_items` inputs are films, further ones features. With `shared`
-    weights the films' rows of E are the film embeddings V themselves. Embeddings start normally, layers by He's rule.
-
-    Parameters
-    ----------
-    n_items, n_inputs : int
-    n_factors : int
-        Length k of user and film embeddings, and of input embeddings.
-    hidden_sizes : sequence of int
-    shared : bool
-    rng : numpy Generator
+    without hidden layers :math:`\psi = h_0`. The first `n_items` inputs are films, further ones features; all
+    embeddings have length `n_factors`. With `shared` weights the films' rows of E are the film embeddings V themselves.
+    Embeddings start normally, layers by He's rule.
     """
 
     def __init__(
@@ -68,8 +59,8 @@ class Network:
     def backward(self, bags: sparse.csr_array, layers: list[np.ndarray], slope: np.ndarray) -> Weights:
         """Return the gradient of a loss by each weight, given that by the user embeddings, shape (batch, k).
 
-        What the loss owes to the film embeddings as outputs is not in it; with `shared` weights the part they have as
-        inputs is, under ``items``.
+        What the loss owes to the film embeddings as outputs is not in it; their part as `shared` inputs is, under
+        ``items``.
         """
         gradients, slope = self.dense.backward(self.weights, layers, slope)
         by_input = sparse.csr_array(bags.T) @ slope

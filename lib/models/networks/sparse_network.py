@@ -38,7 +38,7 @@ ACTIVATIONS: dict[str, Activation] = {
 class SparseRows:
     """The pattern of a sparse matrix, explicit zeros included: row r has ``columns[starts[r]:starts[r + 1]]``.
 
-    Values stand beside it, so that several arrays of them (inputs after dropout, errors) share one pattern.
+    Values stand beside it: several arrays of them (inputs after dropout, errors) share one pattern.
     """
 
     def __init__(self, matrix: sparse.csr_array):
@@ -112,12 +112,10 @@ class DenseLayers:
 
 
 class SparseInput:
-    r"""A layer that takes sparse rows, and dense layers on top.
+    """A layer that takes sparse rows, :math:`h_1 = f_1(x W_1 + c_1)`, and `DenseLayers` on top.
 
-    .. math:: h_1 = f_1(x W_1 + c_1), \quad h_l = f_l(h_{l-1} W_l + c_l)
-
-    Weights go by names ``{name}_0/kernel``, of shape (n_inputs, sizes[0]), ``{name}_0/bias``, and those of `DenseLayers`.
-    `sizes` are widths of the layers, at least one, with an activation each.
+    Weights go by names ``{name}_0/kernel``, of shape (n_inputs, sizes[0]), ``{name}_0/bias``, and those of
+    `DenseLayers`. `sizes` are widths of the layers, at least one, with an activation each.
     """
 
     def __init__(self, name: str, n_inputs: int, sizes: Sequence[int], activations: Sequence[str]):
@@ -163,9 +161,8 @@ class SparseInput:
 class ColumnOutput:
     r"""A linear layer with one output a column, :math:`z_{rc} = \langle h_r, W_c \rangle + b_c`.
 
-    Computed at the entries of sparse rows only (`at`, `backward_at`), or for all columns (`everywhere`,
-    `softmax_loss`). Weights go by names ``{name}/kernel``, shape (n_columns, width), a column's side by side, and
-    ``{name}/bias``.
+    Computed at the entries of sparse rows only (`at`, `backward_at`), or for all columns (`everywhere`). Weights go by
+    names ``{name}/kernel``, shape (n_columns, width), and ``{name}/bias``.
     """
 
     def __init__(self, name: str, n_columns: int, width: int):
@@ -195,35 +192,9 @@ class ColumnOutput:
         out += weights[self.bias]
         return out
 
-    def softmax_loss(
-        self, weights: Weights, rows: SparseRows, labels: np.ndarray, hidden: np.ndarray
-    ) -> tuple[float, Weights, np.ndarray]:
-        r"""Return the cross-entropy of labels under a softmax over all columns, and its slopes by weights and by `hidden`.
-
-        .. math:: -\frac1B \sum_b \sum_c y_{bc} \log p_{bc}, \qquad p_b = \operatorname{softmax}(z_b)
-
-        `labels` y stand at the rows' entries, are not negative, and may have any sum a row. Work and memory are
-        O(batch x columns).
-        """
-        batch = len(hidden)
-        logits = self.everywhere(weights, hidden)
-        logits -= logits.max(axis=1, keepdims=True)
-        chosen = logits[rows.owners, rows.columns]
-        np.exp(logits, out=logits)
-        totals = logits.sum(axis=1, dtype=np.float64)
-        whole = np.bincount(rows.owners, labels, minlength=batch)
-        loss = (whole @ np.log(totals) - np.dot(labels.astype(np.float64), chosen)) / batch
-        logits *= (whole / totals / batch).astype(logits.dtype)[:, None]
-        logits[rows.owners, rows.columns] -= labels / batch
-        gradients = {self.kernel: logits.T @ hidden, self.bias: logits.sum(axis=0)}
-        return float(loss), gradients, logits @ weights[self.kernel]
-
 
 def glorot(before: int, after: int, rng: np.random.Generator) -> np.ndarray:
-    r"""Draw weights, shape (before, after), uniformly from plus or minus :math:`\sqrt{6 / (before + after)}`.
-
-    Glorot and Bengio 2010, and Keras' own start.
-    """
+    r"""Draw weights, (before, after), evenly from :math:`\pm\sqrt{6 / (before + after)}` (Glorot and Bengio 2010)."""
     drawn = rng.random((before, after), dtype=np.float32)
     drawn -= np.float32(0.5)
     drawn *= np.float32(2 * np.sqrt(6.0 / (before + after)))

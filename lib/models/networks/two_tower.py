@@ -29,23 +29,14 @@ class TwoTower(KerasNetwork):
     minimised. Embeddings start small and are held small by `l2`: at the usual start, plus or minus 0.05, the network
     fits single ratings before it has found what users share. A code outside the id maps has mean features too.
 
-    Parameters
-    ----------
-    embedding_size, user_dense_size, item_dense_size, final_size : int
-        Widths: id embedding, hidden layer of each tower, vectors. The defaults are A's best setting.
-    use_user_features, use_item_features : bool
-        False leaves a tower with its id embedding only, as missing side tables do.
-    l2 : float
-        Weight of the id embeddings' squared norm beside the mean squared error.
-    init_scale : float
-        Embeddings start uniform in plus or minus this.
-    learning_rate, batch_size, averaging, epochs, max_epochs, patience, refit, seed
-        As in `lib.models.networks.network_model.StoppedNetwork`.
+    The widths are those of the id embedding, of each tower's hidden layer and of the vectors (`final_size`); the
+    defaults are A's best setting. Without `use_user_features` or `use_item_features` a tower has its id embedding only,
+    as where side tables are missing. `l2` weighs the id embeddings' squared norm beside the mean squared error; they
+    start uniform in plus or minus `init_scale`. The rest is as in `lib.models.networks.network_model.StoppedNetwork`;
+    the objective is the mean squared error on the unit scale plus penalty.
 
     Attributes
     ----------
-    n_epochs_, history_
-        As there; the objective is the mean squared error on the unit scale plus penalty.
     user_vectors_, item_vectors_ : ndarray of float32, shapes (n_users + 1, final_size) and (n_items + 1, final_size)
         Of length one; the last row stands for unknown codes.
     weights_ : dict of str to ndarray
@@ -96,7 +87,6 @@ class TwoTower(KerasNetwork):
     ):
         self._store(locals())
 
-    # -- learning --------------------------------------------------------------------------------------------------
     def _network(self, train: Interactions):
         from lib.models.networks.two_tower_network import TwoTowerNetwork
 
@@ -146,7 +136,6 @@ class TwoTower(KerasNetwork):
         self.user_vectors_ = tower_vectors(self.weights_, "user", unknown=True)
         self.item_vectors_ = tower_vectors(self.weights_, "item", unknown=True)
 
-    # -- answering -------------------------------------------------------------------------------------------------
     def predict(self, users, items, times=None) -> np.ndarray:
         """Predict pairs; a cosine never leaves the rating scale."""
         users, items = self._pairs(users, items, times)
@@ -174,12 +163,9 @@ class TwoTower(KerasNetwork):
         return {name: self.weights_[place] for name, place in self._inputs.items()}
 
     def replace_features(self, values: Mapping[str, np.ndarray]) -> TwoTower:
-        """Return the same network with other values of some features or embeddings, as for permutation importance.
+        """Return the same network with other `values` of some features or embeddings, as for permutation importance.
 
-        Parameters
-        ----------
-        values : mapping of str to ndarray
-            By names of `inputs`; each array has the shape of the one that it replaces.
+        They go by names of `inputs`; each array has the shape of the one that it replaces.
         """
         places = self._inputs
         unknown = set(values) - set(places)

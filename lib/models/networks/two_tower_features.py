@@ -16,16 +16,10 @@ MAX_CATEGORIES = 100
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature of all users or films.
+    """One feature of all users or films, named `name` as the column it comes from.
 
-    Parameters
-    ----------
-    name : str
-        The column it comes from.
-    kind : {"numeric", "categorical", "multi_hot"}
-        Which layer takes it: a numeric or multi-hot feature a dense one, a category an embedding.
-    values : ndarray of float32, shape (n, width)
-        A missing entry is a row of zeros: the mean of a numeric feature, and none of the categories.
+    A numeric or multi-hot feature goes into a dense layer, a categorical one into an embedding. A missing entry is a
+    row of zeros in `values`, float32 of shape (n, width): the mean of a numeric feature, and none of the categories.
     """
 
     name: str
@@ -36,11 +30,8 @@ class Feature:
 def user_features(table: pd.DataFrame | None) -> list[Feature]:
     """Turn a user table into features: numbers standardised, texts of few distinct values one-hot.
 
-    Parameters
-    ----------
-    table : DataFrame or None
-        One row a user. Columns that say nothing (one value only) or too little of each user (more than
-        `MAX_CATEGORIES` texts) are left out; None gives no features.
+    Columns that say nothing (one value only) or too little of each user (more than `MAX_CATEGORIES` texts) are left
+    out; None gives no features.
     """
     if table is None:
         return []

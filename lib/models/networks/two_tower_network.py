@@ -1,7 +1,4 @@
-"""The two-tower network in Keras, for any of its backends.
-
-Importing this loads Keras; `lib.models.networks.two_tower` waits with it until a model is fitted.
-"""
+"""The two-tower network in Keras, on any backend; importing this loads one, so it waits for a model to be fitted."""
 
 from __future__ import annotations
 
@@ -17,24 +14,11 @@ from lib.models.networks.two_tower_features import CATEGORICAL, Feature
 class Tower(layers.Layer):
     """One tower: embedding of the id and layers of the features, joined, dense, dense, normalised to length one.
 
-    What a tower says depends on the entity alone, so the features of all entities are weights that do not learn, and
-    an input is a code.
-
-    Parameters
-    ----------
-    n_entities : int
-    features : sequence of Feature
-    feature_size : int
-        Width of each feature's layer.
-    embedding_size, hidden_size, final_size : int
-    init_scale : float
-        Embeddings start uniform in plus or minus this.
-    l2 : float
-        Weight of the id embedding's squared norm in the loss.
-    whole : bool
-        Compute the vectors of all entities and gather the batch's, instead of gathering its inputs and computing its
-        vectors. Output and gradient are the same; the work is `n_entities` rows a step instead of a batch's.
-    seed : int
+    What a tower says depends on the entity alone, so the features of all entities are weights that do not learn, and an
+    input is a code. Each feature's layer has width `feature_size`. Embeddings start uniform in plus or minus
+    `init_scale`; `l2` weighs their squared norm in the loss. `whole` computes the vectors of all entities and gathers
+    the batch's, instead of gathering its inputs first: output and gradient are the same; the work is `n_entities` rows
+    a step instead of a batch's.
     """
 
     def __init__(

@@ -75,10 +75,7 @@ class Side:
         return sums, squares
 
     def update_bias(self, other: Side, sums: np.ndarray | None = None) -> None:
-        r"""Solve every row's bias, :math:`b_r \leftarrow \sum_c (e_{rc} + b_r) / (n_r + \lambda_b)`.
-
-        `sums` are each row's :math:`\sum_c e_{rc}`, where they are known already.
-        """
+        r"""Solve biases, :math:`b_r \leftarrow \sum_c (e_{rc} + b_r) / (n_r + \lambda_b)`; `sums` of e, if known."""
         if sums is None:
             sums, _ = self.residuals(other)
         divisors = np.maximum(np.diff(self.ratings.start) + self.bias_penalty, RIDGE_FLOOR)

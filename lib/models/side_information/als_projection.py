@@ -10,10 +10,8 @@ from lib.models.als_rows import RIDGE_FLOOR, apply_grams
 EXACT_UNKNOWNS = 2_000
 """Up to this many unknowns (features x columns) the normal equations are formed and solved by Cholesky."""
 EXACT_FEATURES = 32
-MAX_STEPS = 5
-"""Of the conjugate gradient, an update."""
-TOLERANCE = 1e-2
-"""It ends early once the preconditioned residual has fallen to this part of its start."""
+MAX_STEPS = 5  # of the conjugate gradient, an update
+TOLERANCE = 1e-2  # its steps end early once the preconditioned residual has fallen to this part of its start
 
 
 class Projection:

@@ -50,23 +50,20 @@ class SideInformationALS(Recommender):
     groups : sequence of str, optional
         Of `lib.data.feature_groups`; empty for plain matrix factorisation. By default genres and year, as far as the
         data has them.
-    user_penalty, item_penalty : float
-        :math:`\lambda_u, \lambda_v`, in ratings: not scaled by a row's count. 0 switches a penalty off.
-    user_bias_penalty, item_bias_penalty : float
-        :math:`\lambda_{bu}, \lambda_{bi}`.
+    user_penalty, item_penalty, user_bias_penalty, item_bias_penalty : float
+        :math:`\lambda_u, \lambda_v, \lambda_{bu}, \lambda_{bi}`, in ratings: not scaled by a row's count. 0 switches
+        one off.
     projection_penalties : float or mapping of str to float
         :math:`\lambda_f, \lambda_g`; one number stands for all groups.
     popularity_shrinkage : bool
         :math:`\lambda_{v,i} = \lambda_v / \sqrt{n_i + 1}` for an item with :math:`n_i` ratings.
     feature_biases : bool
-        Give each feature an effect of its own on the rating, as one more column of its projection, penalised alike:
-        a genre may then be liked less by all.
+        Give each feature an effect of its own on the rating, as one more column of its projection, penalised alike: a
+        genre may then be liked less by all.
     graph_group : str or None
         The item group that similarities are taken from; it need not be among `groups`. None for no graph.
-    graph_strength : float
-        :math:`\alpha`.
-    graph_neighbours, graph_epsilon : int, float
-        How many most similar films each film names, and the least similarity that counts.
+    graph_strength, graph_neighbours, graph_epsilon : float, int, float
+        :math:`\alpha`; how many most similar films each film names, and the least similarity that counts.
     update_projections_every : int
         Projections are updated in the first iteration and in every so-many-th after it.
     n_iterations : int
@@ -74,17 +71,14 @@ class SideInformationALS(Recommender):
     tolerance, min_iterations : float, int
         With validation data, iterations end when its RMSE falls by less than this from one to the next, but not before
         so many.
-    initial_scale : float
+    initial_scale, seed : float, int
         Standard deviation of the factors at the start; projections start at zero.
-    seed : int
 
     Attributes
     ----------
     groups_ : list of str
-    user_latent_, item_latent_ : ndarray of float64, shapes (n_users, n_factors), (n_items, n_factors)
-        p and q.
-    user_factors_, item_factors_ : ndarray of float64
-        U and V: what features do not explain.
+    user_latent_, item_latent_, user_factors_, item_factors_ : ndarray of float64, shape (n_users or n_items, n_factors)
+        p, q; U, V: what features do not explain.
     user_effect_, item_effect_ : ndarray of float64
         Biases, and with `feature_biases` what features add.
     projection_<group>_ : ndarray of float64, shape (n_features, n_factors) or (n_features, n_factors + 1)
@@ -214,7 +208,6 @@ class SideInformationALS(Recommender):
             if name.endswith(("_bias_", "_factors_")) or name.startswith("projection_")
         )
 
-    # -- inside ----------------------------------------------------------------------------------------------------
     def _iterate(self, engine: Engine, validation: Interactions | None) -> None:
         objective, errors, kept, sums = [], [], None, None
         for iteration in range(1, self.n_iterations + 1):

@@ -39,10 +39,7 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
 
 
 def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
-    """Draw published errors as crosses, hollow where they are not comparable, and ours as dots with intervals.
-
-    `panels` maps a title to rows as of `drawn_rows`; a panel without rows is left out.
-    """
+    """Draw panels of `drawn_rows`: published errors as crosses, hollow if not comparable, ours as dots with intervals."""
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     if not panels:
         raise ValueError("no published figure to draw; was everything above the limit?")

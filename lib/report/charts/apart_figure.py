@@ -40,16 +40,13 @@ def apart_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw which models can be told apart by a metric: the best `most`, and `always` wherever it stands.
 
-    Without a `found` the figure says `why_not`. `xlabel` is the metric, with its unit; the same `families` give the same colours
-    elsewhere. Returned are the figure and the numbers behind it; their ``groups`` are the bars that a model stands beside,
-    counted from 1.
+    Without a `found` the figure says `why_not`. `xlabel` is the metric, with its unit. Returned are the figure and the
+    numbers behind it; their ``groups`` are the bars that a model stands beside, counted from 1.
     """
     if found is None:
         return note_figure(why_not)
-    names = found.table["model"].tolist()
-    bars = [
-        ", ".join(str(place) for place, group in enumerate(found.groups, start=1) if name in group) for name in names
-    ]
+    names, groups = found.table["model"].tolist(), list(enumerate(found.groups, start=1))
+    bars = [", ".join(str(place) for place, group in groups if name in group) for name in names]
     numbers = found.table.assign(label=found.table["model"].map(labels), groups=bars)
     most = max(most, names.index(always) + 1 if always else 0)
     return difference_figure(found.first(most), labels, xlabel, families), numbers
@@ -67,9 +64,8 @@ def difference_figure(found: Standing, labels: Mapping[str, str], xlabel: str, f
         lanes.append(next((lane for lane, end in enumerate(ends) if end < first), len(ends)))
         ends[lanes[-1] : lanes[-1] + 1] = [last]
     margin, height = LANE * (len(ends) + 1), 0.2 * len(table) + 0.7 + 0.4  # rows, axis and legend
-    figure, (axis, bars) = plt.subplots(
-        1, 2, figsize=(WIDTH, height), sharey=True, width_ratios=[WIDTH - margin, margin]
-    )
+    widths = [WIDTH - margin, margin]
+    figure, (axis, bars) = plt.subplots(1, 2, figsize=(WIDTH, height), sharey=True, width_ratios=widths)
     colours = family_colours(families)
     shades = [colours[families[name]] for name in rows]
     names = [labels.get(name, name) for name in rows]

@@ -16,10 +16,7 @@ from lib.statistics.significance import Interval
 
 
 def draw_intervals(
-    found: Mapping[str, Interval],
-    quantity: str,
-    labels: Mapping[str, str],
-    colours: Mapping[str, str] | None = None,
+    found: Mapping[str, Interval], quantity: str, labels: Mapping[str, str], colours: Mapping[str, str] | None = None
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a row a model, the first on top, and return the numbers: ``model`` (its label), the `quantity`, ``low``, ``high``."""
     rows = [(labels[name], one.value, one.low, one.high) for name, one in found.items()]
@@ -64,7 +61,7 @@ def draw_epochs(
 
     Returned are the numbers: ``model``, ``epoch`` (from 1) and ``validation_rmse``.
     """
-    drawn = [pd.DataFrame({"model": [], "epoch": [], "validation_rmse": []})]
+    rows: list[tuple] = []
     for name, curve in curves.items():
         if len(curve) == 0:
             continue
@@ -73,6 +70,6 @@ def draw_epochs(
         axis.plot(epochs, values, dash, color=colours[name], label=labels[name])
         best = int(np.nanargmin(values))
         ring(axis, best + 1, values[best], colour=colours[name], size=8.5)
-        drawn.append(pd.DataFrame({"model": name, "epoch": epochs, "validation_rmse": values}))
+        rows += [(name, epoch, value) for epoch, value in zip(epochs, values, strict=True)]
     axis.set(xlabel="epoch", ylabel="validation RMSE")
-    return pd.concat(drawn[1:] or drawn, ignore_index=True)
+    return pd.DataFrame(rows, columns=["model", "epoch", "validation_rmse"])

@@ -14,8 +14,8 @@ from lib.report.figures import PALETTE
 def group_figure(groups: pd.DataFrame, mean: float, units: str) -> Figure:
     """Draw a row a group, the first on top, with a gap between attributes; where there is none, a line that says so.
 
-    `groups` are of `lib.studies.exploration.described_groups`, of `units`, ``"users"`` or ``"films"``; the `mean` of all ratings
-    is a dashed line.
+    `groups` are of `lib.studies.exploration.described_groups`, of ``"users"`` or ``"films"``; the `mean` of all ratings
+    is dashed.
     """
     if groups.empty:
         return note_figure(f"This data set says nothing of its {units}.")[0]

@@ -10,7 +10,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
 from lib.report.charts.agreement_map import pairs_of
 from lib.report.charts.apart_figure import note_figure
@@ -18,33 +17,28 @@ from lib.report.figures import SEQUENTIAL, family_colours, family_legend
 
 
 def agreement_figure(
-    similarity: pd.DataFrame,
-    labels: Mapping[str, str],
-    families: Mapping[str, str],
-    title: str,
-    most: float = 1.0,
+    similarity: pd.DataFrame, labels: Mapping[str, str], families: Mapping[str, str], title: str, most: float = 1.0
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw models clustered by a similarity; fewer than three give a figure that says so.
 
-    Models are joined by average linkage of the distance ``1 - similarity / most``. Colours go from the least to the greatest
-    value off the diagonal.
-
-    `similarity` is models x models, symmetric, without NaN: correlations, or shared films with their greatest possible number
-    as `most`; `title` is the quantity, with its unit. A model without a label is shown by its name. Returned are the figure and
-    the numbers behind it: a row a pair, in the order of the map, ``model_a``, ``model_b``, ``value``, ``label_a``, ``label_b``.
+    Models are joined by average linkage of the distance ``1 - similarity / most``; colours leave the diagonal out.
+    `similarity` is models x models, symmetric, without NaN: correlations, or shared films with their greatest possible
+    number as `most`; `title` is the quantity, with its unit. Returned are the figure and the numbers behind it: a row a
+    pair, in the order of the map, ``model_a``, ``model_b``, ``value``, ``label_a``, ``label_b``.
     """
     n = len(similarity)
     if n < 3:
         return note_figure("Fewer than three models were measured.")
-    tree, same = _linkage(similarity.to_numpy(dtype=np.float64), most), np.eye(n, dtype=bool)
-    apart = similarity.to_numpy(dtype=np.float64)[~same]
+    apart = similarity.to_numpy(dtype=np.float64)[np.triu_indices(n, 1)]
+    # Rounding may leave a perfect agreement just below zero; leaves stand in their best order.
+    tree = hierarchy.linkage(np.maximum(1 - apart / most, 0.0), method="average", optimal_ordering=True)
     shades, height = family_colours(families), 0.165 * n + 2.2
     with plt.rc_context({"figure.constrained_layout.use": False}):
         grid = sns.clustermap(
             similarity,
             row_linkage=tree,
             col_linkage=tree,
-            mask=same,
+            mask=np.eye(n, dtype=bool),
             vmin=apart.min(),
             vmax=apart.max(),
             cmap=SEQUENTIAL,
@@ -71,12 +65,3 @@ def agreement_figure(
     pairs = pairs_of(similarity.loc[order, order], "value")
     told = {"label_a": pairs["model_a"].map(labels), "label_b": pairs["model_b"].map(labels)}
     return grid.figure, pairs.assign(**told)
-
-
-def _linkage(similarity: np.ndarray, most: float) -> np.ndarray:
-    """Cluster by average linkage, leaves in their best order."""
-    distances = 1 - (similarity + similarity.T) / (2 * most)
-    np.fill_diagonal(distances, 0.0)
-    # Rounding may leave a perfect agreement just below zero.
-    condensed = squareform(np.maximum(distances, 0.0), checks=False)
-    return hierarchy.linkage(condensed, method="average", optimal_ordering=True)

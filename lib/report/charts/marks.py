@@ -30,14 +30,7 @@ def error_curves(
 
 
 def draw_sweep(
-    axis: Axes,
-    table: pd.DataFrame,
-    by: str,
-    column: str,
-    *,
-    colour: str,
-    label: str | None = None,
-    marker="o",
+    axis: Axes, table: pd.DataFrame, by: str, column: str, *, colour: str, label: str | None = None, marker="o"
 ) -> None:
     """Draw a column's mean and range at each value of another, evenly spaced so that zero stands beside any scale."""
     points = table.groupby(by)[column].agg(["mean", "min", "max"])

@@ -29,14 +29,9 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
     rows = inside["context"].map(places)
     axis.plot(inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model")
     winner: dict[str, Any] = {"color": PALETTE["blue"], "markersize": 6, "label": "best (named at the right)"}
-    choice: dict[str, Any] = {
-        "markerfacecolor": "none",
-        "markeredgecolor": PALETTE["vermilion"],
-        "markersize": 10,
-        "markeredgewidth": 1.6,
-        "label": "simplest not told apart from it",
-    }
-    for column, style in (("winner", winner), ("choice", choice)):
+    ring: dict[str, Any] = {"markerfacecolor": "none", "color": PALETTE["vermilion"], "markersize": 10}
+    ring |= {"markeredgewidth": 1.6, "label": "simplest not told apart from it"}
+    for column, style in (("winner", winner), ("choice", ring)):
         found = values.loc[pd.MultiIndex.from_frame(decisions[["context", column]])]
         axis.plot(found.to_numpy(), range(len(places)), "o", **style)
     axis.set_yticks(range(len(places)), list(places))
@@ -52,10 +47,7 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
 
 
 def far_off(cells: pd.DataFrame, decisions: pd.DataFrame) -> list[str]:
-    """Name the models that would press all others together in `segment_figure`: far to the right in most contexts.
-
-    A model that is best, or chosen, in a context is not among them.
-    """
+    """Name the models far to the right in most contexts, nowhere best or chosen: they would press the others together."""
     middle = cells.groupby("model")["shown"].median()
     third = middle.quantile(0.75)
     needed = {*decisions["winner"], *decisions["choice"]}

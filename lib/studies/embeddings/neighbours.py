@@ -8,8 +8,7 @@ from lib.metrics.lists import best_columns
 
 SIMILARITIES = ("dot", "cosine")
 
-BLOCK_CELLS = 20_000_000
-"""Largest array of similarities (160 MB) that is formed at a time."""
+BLOCK_CELLS = 20_000_000  # largest array of similarities (160 MB) that is formed at a time
 
 
 def similarities(queries: np.ndarray, embeddings: np.ndarray, kind: str | float = "cosine") -> np.ndarray:

@@ -17,13 +17,12 @@ from lib.models.base import Recommender
 from lib.studies.embeddings import measures
 from lib.studies.embeddings.neighbours import SIMILARITIES, similarities
 
-COURSE: dict[str, Any] = {"learning_rate": 20.0, "n_epochs": 100}
-"""Steps of the factorisations: the scale that the course's notebook, which project C follows, uses."""
+COURSE: dict[str, Any] = {"learning_rate": 20.0, "n_epochs": 100}  # the scale of the course's notebook, which C follows
 
 NARROW = {**COURSE, "initial_scale": 0.05}
 FEATURES = ("genres", "year")
 
-VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # label, model, hyperparameters beside `n_factors`, `seed`
     "plain": ("Plain, wide start", "matrix_factorisation", {**COURSE, "initial_scale": 0.5}),
     "plain_small": ("Plain, small start", "matrix_factorisation", NARROW),
     "l2": ("L2", "matrix_factorisation", {**NARROW, "l2": 0.1}),
@@ -33,16 +32,12 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "softmax_hidden": ("Softmax, hidden layer", "softmax", {"n_epochs": 30, "hidden_sizes": (64,)}),
     "softmax_features": ("Softmax, genres and year", "softmax", {"n_epochs": 30, "groups": FEATURES}),
 }
-"""By name: label, registered model, hyperparameters beside `n_factors` and `seed`."""
 
 
 def variant_fit(
     name: str, *, seed: int, measure: Mapping[str, Mapping[str, Any]], validation: str = "", **changes
 ) -> Fit:
-    """Return a variant's fit; hyperparameters that differ (`changes`), ``variant`` and ``seed`` are its labels.
-
-    On the part `validation` errors are followed by epoch; no model stops by them.
-    """
+    """Return a variant's fit, labelled with its `changes`; errors on `validation` are followed, nothing stops by them."""
     _, model, parameters = VARIANTS[name]
     stopping = Stopping(validation=validation, refit=False) if validation else None
     labels = {"variant": name, "seed": seed, **changes}
@@ -69,9 +64,9 @@ def embeddings(
 ) -> dict[str, float]:
     """Measure predictions, lists, norms, neighbours and structure.
 
-    Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are not looked at as neighbours; a test
-    rating of `threshold` or more is relevant; folding is that of neighbours by `similarity`. Errors are unclipped mean squares as project C has them, and the clipped
-    ``test_rmse``, all NaN for a model that predicts no ratings. What ends in a similarity is measured by it.
+    Lists and neighbourhoods hold k films; films with fewer than `least_ratings` are no neighbours; a test rating of
+    `threshold` or more is relevant; folding is that of neighbours by `similarity`. Errors are unclipped mean squares as
+    project C has them, and the clipped ``test_rmse``, all NaN for a model that predicts no ratings.
     """
     model, train, test = fitted.model, fitted.train, fitted.test
     found = dict.fromkeys(("train_mse", "test_mse", "test_rmse"), np.nan)
@@ -119,10 +114,7 @@ def neighbour_measures(
 
 
 def looked_at(train: Interactions, least_ratings: int) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Return the films with enough ratings and a genre, all films' genres (bool, one column a genre), and their names.
-
-    A ValueError where the data have no genres, or too few films so many ratings.
-    """
+    """Return films with enough ratings and a genre (fewer than two: ValueError), all films' genres, and their names."""
     names, flags = genre_matrix(train.item_table)
     genres = flags > 0
     films = np.flatnonzero((train.item_counts >= least_ratings) & genres.any(axis=1))

@@ -96,15 +96,11 @@ class Explorer:
         return ", ".join(parts)
 
     def favourite_genres(self, user: int) -> pd.DataFrame:
-        """Count genres among the films that the user liked in train: ``genre``, ``liked``, ``rated``, ``mean`` rating.
-
-        Most liked first, of equally many that with the higher mean; only genres with a liked film.
-        """
+        """Count genres with a film that the user liked in train: ``genre``, ``liked``, ``rated``, ``mean``; most first."""
         names, flags = self.genres
         rows = self.train.users == user
         has, ratings = flags[self.train.items[rows]], self.train.ratings[rows].astype(float)
-        rated = has.sum(axis=0)
-        liked = (has & (ratings >= self.threshold)[:, None]).sum(axis=0)
+        rated, liked = has.sum(axis=0), has[ratings >= self.threshold].sum(axis=0)
         mean = ratings @ has / np.maximum(rated, 1)
         found = pd.DataFrame({"genre": names, "liked": liked, "rated": rated, "mean": mean})
         by, rising = ["liked", "mean", "genre"], [False, False, True]
@@ -113,7 +109,8 @@ class Explorer:
     def marked(self, user: int, items) -> pd.DataFrame:
         """Say what films are to a user: ``item``, ``title``, ``mark`` (key of `MARKS`), ``rating`` (NaN for none)."""
         items = np.asarray(items, dtype=np.int64)
-        held, seen = (_dense(data, user)[items] for data in (self.test, self.train))
+        parts = ((data, data.users == user) for data in (self.test, self.train))
+        held, seen = (pd.Series(data.ratings[own], data.items[own]).reindex(items).to_numpy() for data, own in parts)
         kinds = [held >= self.threshold, ~np.isnan(held), ~np.isnan(seen)]
         mark = np.select(kinds, ["hit", "low", "seen"], "new")
         return self._films(items, mark=mark, rating=np.where(np.isnan(held), seen, held))
@@ -136,8 +133,8 @@ class Explorer:
     def why(self, user: int, item: int, n: int = 3) -> tuple[pd.DataFrame, list[str]]:
         """Find what in a user's training ratings speaks for a film: facts that no model says of itself.
 
-        Returned are the n of the user's films that are rated most like it, nearest first, if their similarity is
-        positive (``item``, ``title``, ``rating``, ``similarity``), and its genres among the user's favourites.
+        The user's n films rated most like it, with positive similarity, nearest first, and its genres among the
+        favourites.
         """
         mine = self.ratings_of(user, self.train)
         mine = mine[mine["item"] != item]
@@ -166,12 +163,6 @@ class Explorer:
 
     def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
         return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})
-
-
-def _dense(data: Interactions, user: int) -> np.ndarray:
-    found, rows = np.full(data.n_items, np.nan), data.users == user
-    found[data.items[rows]] = data.ratings[rows]
-    return found
 
 
 def _feature(name: Hashable, value) -> str:

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.rating import rmse
+from lib.report.display import EXPLORER_MIME
 from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
 from lib.workbench.explorer.films import FilmSpace
 
-EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
-"""What `show` publishes; the report turns it into controls, and leaves it out where there are no scripts."""
 MOST_HELD_OUT = 15
 """Held-out ratings of a user that are shown, the first in the order of film codes."""
 
@@ -55,8 +54,8 @@ def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
 def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
     """Tell what speaks for the n films that most models recommend to a user.
 
-    A row has ``film`` (title with its mark), ``models`` (how many list it), ``nearest`` (the user's own films that are
-    rated most like it, liked or not) and ``shared_favourite_genres``.
+    A row has the film with its mark, how many models list it, and the user's own films that are rated most like it,
+    liked or not.
     """
     rows = []
     for item in explorer.recommended(user)[:n]:
@@ -116,7 +115,7 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
     def listed(name: str) -> list[int]:
         return [number(item) for item in explorer.top(user, name)["item"]] if name in explorer.models else []
 
-    lists = [listed(name) for name in names]
+    lists = list(map(listed, names))
     marks, reasons = {}, {}
     marked = explorer.marked(user, explorer.recommended(user))
     for item, mark in zip(marked["item"], marked["mark"], strict=True):
@@ -128,8 +127,7 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
     # Not by rating: the order would tell it.
     held = explorer.predictions(user).sort_values("item", kind="stable")
     shown, train = held.head(MOST_HELD_OUT), explorer.ratings_of(user, explorer.train)
-    predicting = [name in held and len(held) > 0 for name in names]
-    told = list(zip(names, predicting, strict=True))
+    predicting = [name if name in held and len(held) else "" for name in names]
     return {
         "name": explorer.describe(user, called),
         "genres": list(explorer.favourite_genres(user)["genre"][:FAVOURITES]),
@@ -140,10 +138,8 @@ def _user(explorer: Explorer, names: list[str], user: int, called: str, number: 
         "marks": marks,
         "why": reasons,
         "held": said(shown),
-        "predicted": [np.round(shown[name].to_numpy(float), 1).tolist() if there else [] for name, there in told],
-        "rmse": [
-            round(rmse(held["rating"].to_numpy(), held[name].to_numpy()), 2) if there else None for name, there in told
-        ],
+        "predicted": [shown[name].astype(float).round(1).tolist() if name else [] for name in predicting],
+        "rmse": [round(rmse(*held[["rating", name]].to_numpy().T), 2) if name else None for name in predicting],
     }
 
 

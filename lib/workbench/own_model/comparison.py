@@ -43,8 +43,8 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
 def against_each(found: Standing, own: str) -> pd.DataFrame:
     """Return a row each other model, best first, of a `standing` that has the own one.
 
-    ``model``, ``value``, ``difference`` (own minus other, in the metric's units), ``p_value``, ``p_adjusted`` (Holm over all
-    pairs), and ``verdict``: whether the own model is `BETTER`, `WORSE` or `SAME`.
+    ``difference`` is own minus other, in the metric's units; ``verdict`` whether the own is `BETTER`, `WORSE` or
+    `SAME`.
     """
     pairs = found.pairs[(found.pairs["model_a"] == own) | (found.pairs["model_b"] == own)]
     ahead = pairs["model_a"] == own  # the first of a pair is the better one

@@ -21,10 +21,10 @@ TIMEOUT = 600
 
 
 def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """Run `lib.workbench.own_model.loading.contract_command` on a class in a process of its own.
+    """Run `lib.workbench.own_model.loading.contract_command` on a class in a process of its own: a row a test.
 
-    A row a test: ``check`` (the test's name in words), ``result`` (passed, skipped or failed), ``why`` (the first line
-    of what it said; empty where it passed). RuntimeError: the tests could not be run at all, or took too long.
+    ``why`` is the first line of what a test said that was skipped or failed. RuntimeError: the tests could not be run
+    at all, or took too long.
     """
     # They run in the project's folder, and the class may lie in this one; they are no run of the plan.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(own_folders())}

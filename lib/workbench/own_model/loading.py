@@ -25,14 +25,12 @@ FIT, PREDICT = "_fit(self, train, validation)", "predict(self, users, items, tim
 
 
 def load_class(spec: str) -> type[Recommender]:
-    """Import a model's class and check that the project can use it, and make it without arguments.
+    """Import a model's class, such as ``"my_module:MyModel"``, and check that the project can use it.
 
-    `spec` is such as ``"my_module:MyModel"``; the module lies in the working folder, on ``PYTHONPATH`` or is installed,
-    or is the notebooks' example.
-
-    ValueError: `spec` is not a module and a class. ImportError: no such module where it was looked for, or something
-    that it imports is missing. AttributeError: the module has no such name. TypeError: it is no class of a model, not
-    derived from `Recommender`, a method missing, or hyperparameters that cannot be read from the constructor.
+    The module lies in the working folder, on ``PYTHONPATH`` or is installed, or is the notebooks' example. ValueError:
+    `spec` is not a module and a class. ImportError: no such module where it was looked for, or something that it
+    imports is missing. AttributeError: the module has no such name. TypeError: it is no class of a model, not derived
+    from `Recommender`, a method missing, or hyperparameters that cannot be read from the constructor.
     """
     module_name, colon, name = str(spec).strip().partition(":")
     if not colon or not all(part.isidentifier() for part in (name, *module_name.split("."))):
@@ -99,11 +97,7 @@ def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> N
 
 
 def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> list[str]:
-    """Return the command that runs the tests every model must pass on one class alone, in the project's folder.
-
-    `spec` as in `load_class`; `parameters` are hyperparameters that differ from the class's defaults, plain values that
-    JSON can hold.
-    """
+    """Return the command that runs the tests every model must pass on one class alone, with some hyperparameters."""
     command = [sys.executable, "-m", "pytest", CONTRACT, "--own-model", str(spec)]
     return [*command, "--own-model-parameters", json.dumps(dict(parameters))] if parameters else command
 

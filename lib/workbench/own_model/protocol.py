@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from lib.data.splits import Split
-from lib.experiment.evaluation import RATING_METRICS
 from lib.experiment.fit import FitFailed
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
@@ -21,7 +20,7 @@ from lib.experiment.stored_runs import StoredRun
 from lib.models import card_of_class
 from lib.models.base import Recommender
 from lib.report.columns import interval_texts
-from lib.studies.one_table import COSTS, LIST_METRICS, protocol_of
+from lib.studies.one_table import LIST_METRICS, MEASURED, protocol_of
 from lib.workbench.own_model.loading import check_parameters, load_class
 
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
@@ -100,11 +99,10 @@ def own_row(spec: str, parameters: Mapping[str, Any], stored: StoredRun) -> OwnR
 
 
 def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
-    """Fit a class on every split by the very function that fitted the others, in this process.
+    """Fit a class on every split by the very function that fitted the others, in this process; records by split's key.
 
-    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another. Records are by
-    split's key. OwnModelError: the class raised an error, or gave an answer that is not finite or of another length
-    than what was asked.
+    The protocol's seed goes to a model that takes one, unless the row's hyperparameters have another. OwnModelError:
+    the class raised an error, or gave an answer that is not finite or of another length than what was asked.
     """
     parameters, cls = dict(own.parameters), load_class(own.model)
     found: dict[str, Mapping[str, Any]] = {}
@@ -132,26 +130,19 @@ def fit_own(own: OwnRow, protocol: Protocol) -> dict[str, Mapping[str, Any]]:
 
 
 def table_with(own: OwnRow, mine: StoredRun, protocol: Protocol) -> pd.DataFrame:
-    """Put a class's fits, of the run `mine`, below those of the stored table.
+    """Put a class's fits, of the run `mine`, below those of the stored table: a row a fit, as of `one_table.fit_table`.
 
-    A row a fit has the columns of `lib.studies.one_table.fit_table`, and ``rmse_interval``, ``ndcg_interval``: 95%
-    intervals over users, as text.
+    ``rmse_interval`` and ``ndcg_interval`` are 95% intervals over users, as text.
     """
-    ours = {own.name: {"label": own.label, "family": own.family, "project": own.project}}
-    known = ((protocol.stored, protocol.stored.facts["contenders"]), (mine, ours))
-    rows = [
-        _rows(run.metrics, contenders, key, split, protocol.k)
-        for run, contenders in known
-        for key, split in protocol.splits.items()
-    ]
+    known = {protocol.stored: protocol.stored.facts["contenders"], mine: {own.name: vars(own)}}
+    rows = [_rows(*run, key, split, protocol.k) for run in known.items() for key, split in protocol.splits.items()]
     return pd.concat(rows, ignore_index=True)
 
 
 def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.DataFrame:
     """Return the first protocol's rows of `boards` with what more is shown of them.
 
-    That is ``mark`` ("yours" for the own model), ``rmse_interval``, ``mae`` and ``ndcg_interval`` of the first of
-    `fits`' splits, and the RMSE under each other protocol, under its name.
+    Intervals and MAE are of the first of `fits`' splits; each other protocol's RMSE stands under its name.
     """
     first, *others = dict.fromkeys(boards["protocol"])
     found = boards[boards["protocol"] == first].set_index("name")
@@ -165,8 +156,7 @@ def protocol_table(fits: pd.DataFrame, boards: pd.DataFrame, own: OwnRow) -> pd.
 def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFrame:
     """Return the own model's place on every split, by RMSE and by nDCG, among all that have the metric there.
 
-    ``key``, ``n_test`` (ratings), ``metric``, ``value``, ``interval``, ``place``, ``n_models``, ``best`` (label) and
-    ``best_value``; no row where the own model lacks the metric.
+    ``best`` is a label; there is no row where the own model lacks the metric.
     """
     columns = ["key", "n_test", "metric", "value", "interval", "place", "n_models", "best", "best_value"]
     rows = []
@@ -181,34 +171,28 @@ def places_of(fits: pd.DataFrame, own: OwnRow, protocol: Protocol) -> pd.DataFra
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rows(metrics: pd.DataFrame, known: Mapping[str, Mapping], key: str, split: Split, k: int) -> pd.DataFrame:
+def _rows(run: StoredRun, known: Mapping[str, Mapping], key: str, split: Split, k: int) -> pd.DataFrame:
     """Lay out the metrics of one split in the columns of `table_with`."""
-    rows = metrics[(metrics["split"] == split.name) & (metrics["fold"].fillna("") == split.fold)]
+    rows = run.metrics[(run.metrics["split"] == split.name) & (run.metrics["fold"].fillna("") == split.fold)]
     names = [name for name in known if name in set(rows["model"])]
-    cells = rows.drop_duplicates(["model", "metric"]).set_index(["metric", "model"])
+    cells = rows.drop_duplicates(["metric", "model"]).set_index(["metric", "model"])
     told = {c: [known[n][c] for n in names] for c in ("label", "family", "project")}
     found = pd.DataFrame({"name": names, **told}).assign(key=key, protocol=protocol_of(split.name))
-    for metric in (*RATING_METRICS, *LIST_METRICS, *COSTS):
-        full = f"{metric}@{k}" if metric in LIST_METRICS else metric
-        of = cells.reindex([(full, name) for name in names])
+    for metric in MEASURED:
+        of = cells.reindex([(f"{metric}@{k}" if metric in LIST_METRICS else metric, name) for name in names])
         found[metric] = of["value"].to_numpy(dtype=float)
         if metric in ("rmse", "ndcg"):
             found[f"{metric}_interval"] = interval_texts(of, "ndcg")
-    seconds = ["seconds_fit", "seconds_predict"]
-    of_models = rows.drop_duplicates("model").set_index("model")
-    found[seconds] = of_models[seconds].reindex(names).to_numpy(dtype=float)
+    for seconds in ("seconds_fit", "seconds_predict"):  # beside each metric
+        found[seconds] = rows.drop_duplicates("model").set_index("model")[seconds].reindex(names).to_numpy(dtype=float)
     return found
 
 
 def _where(error: BaseException, cls: type[Recommender]) -> tuple[str, str]:
     """Return the method in which an error arose, and the line of the class's file, as text."""
-    own, called, line = "", "", ""
-    file = inspect.getsourcefile(cls)
-    for frame, number in traceback.walk_tb(error.__traceback__):
-        name = frame.f_code.co_name
-        if isinstance(frame.f_locals.get("self"), cls) and name in METHODS:
-            own = name
-        called = CALLERS.get(name, called) if not own else called
-        if frame.f_code.co_filename == file:
-            line = f" ({Path(file).name}, line {number})"
-    return own or called or "predict", line
+    file, frames = str(inspect.getsourcefile(cls)), traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == file]
+    methods = [frame.name for frame in own if frame.name in METHODS]
+    called = [CALLERS[frame.name] for frame in frames if frame.name in CALLERS]
+    place = f" ({Path(file).name}, line {own[-1].lineno})" if own else ""
+    return [*(called or ["predict"]), *methods][-1], place

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lib.data.splits import MIN_RATINGS
 from lib.workbench.own_ratings.table_files import Table
 
 POLICIES = ("error", "last", "mean")
 FINE = 1000
 """Ratings with more distinct values than this are called continuous: no step between them is looked for."""
+LARGEST = 1e15
+"""Below it every whole number, and every squared error, is exact enough to be measured."""
+LEAST = 10
+"""Fewer test ratings than this are no test."""
+_NO_TEXT = re.compile(r".*<|.*binary|time(32|64)|duration")
+"""Arrow's types that hold no id, number or date; the nested ones name their parts."""
 
 
-def ids_of(column: pa.ChunkedArray, kind: str, source: Table) -> np.ndarray:
-    """Return ids: whole numbers where every one is written as such, else text.
+def ids_of(source: Table, place: int, kind: str) -> np.ndarray:
+    """Return the ids in a column: whole numbers where every one is written as such, else text.
 
-    ``007`` is text, as it is not how 7 is written. Blanks around an id do not count; an empty one is an error.
+    ``007`` is text, as it is not how 7 is written; ``308.0`` is 308, as tables with gaps write it. Blanks around an id do
+    not count; an empty one is an error.
     """
     # Each distinct id is looked at once: a million ratings have some thousands of them.
-    coded = _text(column, source).dictionary_encode()
+    coded = text_of(source, place).dictionary_encode()
     rows, text = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary
     empty = pc.equal(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
     if empty.any():
         fix = "Give the id, or take the row out"
         raise source.wrong(int(np.argmax(empty[rows])), f"the {kind}'s id is empty", fix)
+    if pc.all(pc.match_substring_regex(text, r"^-?\d+(\.0+)?$")).as_py():
+        text = pc.replace_substring_regex(text, r"\.0+$", "")
     try:
         whole = text.cast(pa.int64())
     except pa.ArrowInvalid:
@@ -35,56 +48,62 @@ def ids_of(column: pa.ChunkedArray, kind: str, source: Table) -> np.ndarray:
     return text.to_numpy(zero_copy_only=False).astype(object)[rows]
 
 
-def ratings_of(column: pa.ChunkedArray, source: Table) -> np.ndarray:
-    """Return ratings as float64, all of them finite."""
+def ratings_of(source: Table, place: int) -> np.ndarray:
+    """Return the ratings in a column as float64: numbers, also with decimal commas, or truth as 0 and 1.
+
+    An error where one is no number, or none that a rating can be: `LARGEST` and more.
+    """
+    column = source.columns[place]
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        column = pc.fill_null(column.cast(pa.float64()), np.nan)
+        column = pc.fill_null(column.cast(pa.float64(), safe=False), np.nan)
         values = column.to_numpy()
     else:
-        column = _text(column, source)
-        values = _numbers(column)
-    fix = "Give a number, take the row out, or name another column: --columns rating=..."
-    return _finite(values, column, source, "rating", fix)
+        column = text_of(source, place)
+        values = numbers(column)
+        if np.isnan(values).any():
+            spelled = pc.replace_substring_regex(column, "(?i)^true$", "1")
+            spelled = pc.replace_substring_regex(spelled, "(?i)^false$", "0")
+            # In 1,234 the comma may part thousands: such a column is left as it is, which is an error.
+            if not pc.any(pc.match_substring_regex(spelled, r"\.|,\d{3}$|,.*,")).as_py():
+                spelled = pc.replace_substring(spelled, ",", ".")
+            values = numbers(spelled)
+    fix = "Give a number, or name another column: --columns rating=..., or leave such rows out: --missing VALUE"
+    return finite(values, column, source, "rating", fix)
 
 
-def timestamps_of(column: pa.ChunkedArray, source: Table) -> tuple[np.ndarray, str]:
-    """Return seconds since 1970, read from numbers or dates, and how they were read, in words."""
-    fix = "Write seconds since 1970 or a date such as 2024-05-31 13:45:00, or go without: --columns timestamp=none"
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        values, words = pd.Series(pd.to_datetime(column.to_pandas(), utc=True)), "dates"
-    else:
-        column = _text(column, source)
-        seconds = _numbers(column)
-        if not np.isnan(seconds[0]):
-            return _seconds(_finite(seconds, column, source, "timestamp", fix))
-        words = "dates, in UTC where they name no zone"
-        values = pd.to_datetime(column.to_pandas(), format="ISO8601", errors="coerce", utc=True)
-    missing = values.isna().to_numpy()
-    if missing.any():
-        row = int(np.argmax(missing))
-        what = f"the timestamp {str(column[row].as_py())[:40]!r} is neither a number nor a date"
-        raise source.wrong(row, what, fix)
-    return values.dt.as_unit("s").astype("int64").to_numpy(), words
+def without_missing(source: Table, place: int, value: str) -> Table:
+    """Leave out the rows whose rating is a value, as text or as a number; an error where none or each is."""
+    text = text_of(source, place)
+    same = pc.equal(text, value.strip()).to_numpy(zero_copy_only=False)
+    number = numbers(pa.array([value.strip()]))[0]
+    if not np.isnan(number):
+        same |= numbers(text) == number
+    if not same.any() or same.all():
+        fix = "Give the value that stands for 'not rated'"
+        raise source.wrong(None, f"--missing {value}: {'each' if same.any() else 'no'} rating is {value!r}", fix)
+    return source.kept(~same)
 
 
-def _finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str) -> np.ndarray:
-    """Return the values, all finite; the error shows the first that is not."""
-    bad = ~np.isfinite(values)
+def finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str) -> np.ndarray:
+    """Return the values, all finite and below `LARGEST`; the error shows the first that is not."""
+    bad = ~(np.abs(values) < LARGEST)
     if not bad.any():
         return values
     row, more = int(np.argmax(bad)), int(bad.sum()) - 1
     value = str(column[row].as_py())
-    what = f"{value[:40]!r} is not a finite number" if value else "is empty"
+    size = "not a finite number" if not np.isfinite(values[row]) else "too large a number"
+    what = f"{value[:40]!r} is {size}" if value else "is empty"
     many = f"; so it is on {more:,} more" if more else ""
     raise source.wrong(row, f"the {role} {what}{many}", "Write decimals with a point" if "," in value else fix)
 
 
-def _seconds(values: np.ndarray) -> tuple[np.ndarray, str]:
-    largest = np.abs(values).max()
-    for limit, divisor, words in ((1e17, 1e9, "nano"), (1e14, 1e6, "micro"), (1e11, 1e3, "milli")):
-        if largest >= limit:
-            return (values // divisor).astype(np.int64), f"{words}seconds since 1970"
-    return values.astype(np.int64), "seconds since 1970"
+def check_enough(users: pd.Series, source: Table) -> None:
+    """Raise an error where neither a fifth of each user's ratings nor a fifth of all comes to `LEAST` ratings."""
+    counts = users.value_counts().to_numpy()
+    held_out = max(np.ceil(counts[counts >= MIN_RATINGS] / 5).sum(), np.ceil(len(users) / 5))
+    if held_out < LEAST:
+        what = f"{len(users):,} ratings are too few for a report, whose tests hold out a fifth: {LEAST} at least"
+        raise source.wrong(None, what, f"Give {5 * LEAST} ratings or more")
 
 
 def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: Table) -> tuple[float, float]:
@@ -103,9 +122,8 @@ def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: 
     return low, high
 
 
-def step_of(ratings: np.ndarray) -> float | None:
-    """Return the least distance between two ratings; None for one value, or for more values than `FINE`."""
-    values = np.unique(ratings)
+def step_of(values: np.ndarray) -> float | None:
+    """Return the least distance between distinct ratings in order; None for one, or for more than `FINE`."""
     return float(np.diff(values).min()) if 1 < len(values) <= FINE else None
 
 
@@ -116,39 +134,37 @@ def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> pd.Da
     """
     if policy not in POLICIES:
         raise source.wrong(None, f"--duplicates {policy} is unknown", f"Choose one of {', '.join(POLICIES)}")
-    users, items = pd.factorize(frame["user"])[0], pd.factorize(frame["item"])[0]
-    pairs = users.astype(np.int64) * (int(items.max()) + 1) + items
-    together = np.sort(pairs)
-    if not (together[1:] == together[:-1]).any():
+    pair = ["user", "item"]
+    again = frame.duplicated(pair).to_numpy()
+    if not again.any():
         return frame
-    again = pd.Series(pairs).duplicated().to_numpy()
     if policy == "error":
         row = int(np.argmax(again))
-        first = source.place(int(np.argmax(pairs == pairs[row])))
-        user, item = (str(frame[role].iloc[row])[:40] for role in ("user", "item"))
+        first = source.place(int(np.argmax((frame[pair] == frame.loc[row, pair]).all(axis=1))))
+        user, item = (str(value)[:40] for value in frame.loc[row, pair])
         what = f"user {user!r} rates item {item!r} again, first on {first}; {int(again.sum()):,} rows repeat a pair"
         raise source.wrong(row, what, "Say what counts: --duplicates last or --duplicates mean")
-    order = np.lexsort((np.arange(len(frame)), frame["timestamp"].to_numpy(), pairs))
-    latest = np.append(np.diff(pairs[order]) != 0, True)
-    kept = frame.iloc[np.sort(order[latest])]
+    kept = frame.sort_values("timestamp", kind="stable").drop_duplicates(pair, keep="last").sort_index()
     if policy == "mean":
-        codes = pd.factorize(pairs)[0]
-        means = np.bincount(codes, frame["rating"]) / np.bincount(codes)
-        kept = kept.assign(rating=means[codes[kept.index]])
+        kept["rating"] = frame.groupby(pair)["rating"].transform("mean")  # by row
     return kept.reset_index(drop=True)
 
 
-def _text(column: pa.ChunkedArray, source: Table) -> pa.Array:
-    """Return a column as text without blanks around it; what is missing is empty."""
-    try:
-        text = column.cast(pa.string()).combine_chunks()
-    except pa.ArrowNotImplementedError:
-        fix = "Give text, numbers or dates, or leave the column out"
-        raise source.wrong(None, f"a column of {column.type} can't be read", fix) from None
-    return pc.utf8_trim_whitespace(pc.fill_null(text, ""))
+def text_of(source: Table, place: int) -> pa.Array:
+    """Return a column as text without blanks around it; what is missing is empty. An error for types that hold no text."""
+    column = source.columns[place]
+    if _NO_TEXT.match(str(column.type)):
+        fix = "Give text, numbers or dates, or name another column with --columns"
+        raise source.wrong(None, f"{source.label(place)} has the type {column.type}, which can't be read", fix)
+    if pa.types.is_floating(column.type):
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_nan(column), None, column)
+        with contextlib.suppress(pa.ArrowInvalid):  # not all are whole
+            column = column.cast(pa.int64())
+    return pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), "")).combine_chunks()
 
 
-def _numbers(text: pa.Array) -> np.ndarray:
+def numbers(text: pa.Array) -> np.ndarray:
     """Return the numbers that text spells, NaN where it spells none."""
     try:
         return text.cast(pa.float64()).to_numpy(zero_copy_only=False)

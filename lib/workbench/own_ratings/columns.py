@@ -30,21 +30,67 @@ IGNORED = "none"
 """``timestamp=none`` leaves out a column that would be found by name."""
 
 
+_ATOMIC = re.compile(r":(token|float|token_seq|float_seq)$")
+"""RecBole's atomic files write a column's type behind its name: ``user_id:token``."""
+DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+WIDE = 8
+"""So many columns or more, all of numbers, are taken for a matrix."""
+
+
+def bare_name(name: str) -> str:
+    """Return a column's name without blanks around it and without an atomic file's type."""
+    return _ATOMIC.sub("", str(name).strip())
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
 def plain_name(name: str) -> str:
     """Bring a column's name into the form of `SYNONYMS`: its letters and digits, of whatever alphabet."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", str(name)).casefold())
+    return "".join(sign for sign in _folded(name) if unicodedata.category(sign)[0] in "LMN")
 
 
-def has_header(first: Sequence[str]) -> bool:
-    """Whether a first line names columns: it does unless a field of it is a number."""
-    return not any(map(_is_number, first))
+def matches(found: Sequence[str], name: str) -> list[int]:
+    """Return the places of the columns of a name: those equal to it, else but for case, else by `plain_name`.
+
+    A name that reduces to nothing, such as ``★``, has no plain form.
+    """
+    for form in (str, _folded, plain_name):
+        wanted = form(name)
+        if hits := [place for place, other in enumerate(found) if wanted and form(other) == wanted]:
+            return hits
+    return []
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
+def usual_places(found: Sequence[str], role: str) -> list[int]:
+    """Return the places of the columns with a usual name of the role; Unix times before dates in words."""
+    names = [plain_name(name) for name in found]
+    hits = [place for place, name in enumerate(names) if name in SYNONYMS[role]]
+    unix = [place for place in hits if names[place].startswith("unix")]
+    return unix or hits
+
+
+def has_header(first: Sequence[str], given: Mapping[str, str] | None = None) -> bool:
+    """Whether a first line names columns.
+
+    It does where it has the usual names of two roles, and not where a field is a number or a date. Else it does, unless
+    all columns are `given` by position, which speaks for a file without names: then a rating or a time decides.
+    """
+    if sum(bool(usual_places(first, role)) for role in ROLES) > 1:
+        return True
+    if any(map(_is_value, first)):
         return False
+    told = {role: name for role, name in (given or {}).items() if name.strip().lower() != IGNORED}
+    by_position = bool(told) and all(name.strip().isdecimal() for name in told.values())
+    return not by_position or not {"rating", "timestamp"}.isdisjoint(told)
+
+
+def _is_value(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return bool(DATE.fullmatch(text))
     return text.strip().lower() not in ("nan", "inf", "infinity")
 
 
@@ -52,34 +98,37 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
     """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
     `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's
-    name (case does not matter), its position from 1, or ``none`` to leave it out. A role or column that is unknown,
-    meant twice or not to be found is an `InvalidRatingsFile`.
+    name (see `matches`), its position from 1, or ``none`` to leave it out. A role or column that is unknown, meant twice,
+    not to be found or not the only one of its name is an `InvalidRatingsFile`.
     """
-    given = {role.strip().lower(): str(name).strip() for role, name in (given or {}).items()}
+    given = {role.strip().lower(): bare_name(name) for role, name in (given or {}).items()}
     nameless = f"{len(found)} without names, the first line being {list(found)}"
-    listed = ", ".join(map(repr, found)) if header else nameless
-    names = [plain_name(name) for name in found] if header else []
+    listed = (", ".join(map(repr, found)) if header else nameless)[:300]
     places: dict[str, int] = {}
+
+    def one_of(hits: Sequence[int], role: str) -> int:
+        if len(hits) > 1:
+            what = f"{len(hits)} columns may be the {role}: {', '.join(f'{found[p]!r} ({p + 1})' for p in hits)}"
+            raise problem(path, what, f"Name the one by its position: --columns {role}={hits[0] + 1}", place="line 1")
+        return hits[0]
+
     for role, name in given.items():
         if role not in ROLES:
             what = f"--columns names {role!r}, which is no role"
             raise problem(path, what, f"The roles are {', '.join(ROLES)}")
         if name.lower() == IGNORED and role in ("rating", "timestamp"):
             continue
-        if header and name in found:
-            places[role] = list(found).index(name)
-        elif plain_name(name) in names:
-            places[role] = names.index(plain_name(name))
-        elif name.isdigit() and 1 <= int(name) <= len(found):
+        if hits := matches(found, name) if header else []:
+            places[role] = one_of(hits, role)
+        elif name.isdecimal() and 1 <= int(name) <= len(found):
             places[role] = int(name) - 1
         else:
             what = f"no column {name!r} for the {role}; its columns are {listed}"
             raise problem(path, what, f"Name one of them: --columns {role}=...", place="line 1")
     for role in ROLES if header else ():
-        hits = [names.index(name) for name in SYNONYMS[role] if name in names]
-        free = [place for place in hits if place not in places.values()]
+        free = [place for place in usual_places(found, role) if place not in places.values()]
         if role not in given and free:
-            places[role] = free[0]
+            places[role] = one_of(free, role)
     if not header and not given:
         if not 3 <= len(found) <= len(ROLES):
             fix = (
@@ -89,9 +138,12 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
             raise problem(path, f"no header, and {len(found)} columns", fix, place="line 1")
         places = {role: place for place, role in enumerate(ROLES[: len(found)])}
     if missing := [role for role in ("user", "item") if role not in places]:
-        example = ",".join(f"{role}={'NAME' if header else n}" for n, role in enumerate(ROLES[:3], start=1))
+        example = ",".join(f"{role}={'NAME' if header else ROLES.index(role) + 1}" for role in missing)
         what = f"no column for the {' and the '.join(missing)}; its columns are {listed}"
-        raise problem(path, what, f"Name them: --columns {example}", place="line 1")
+        other = "; if the first line is a rating and names nothing, add --header no" if header else ""
+        raise problem(
+            path, what, f"Name {'it' if len(missing) == 1 else 'them'}: --columns {example}{other}", place="line 1"
+        )
     if len(set(places.values())) < len(places):
         fix = "Name a column of its own for each role"
         raise problem(path, f"--columns gives one column two roles: {given}", fix)

@@ -11,4 +11,5 @@ class InvalidRatingsFile(ValueError):
 
 def problem(path: Path, what: str, fix: str, *, place: str = "") -> InvalidRatingsFile:
     """Make the error, such as ``ratings.csv, line 7: what. Fix``."""
-    return InvalidRatingsFile(f"{path.name}{place and f', {place}'}: {what}. {fix}")
+    message = f"{path.name}{place and f', {place}'}: {what}. {fix}"
+    return InvalidRatingsFile(message.replace("\n", " "))  # a library's reason may have several lines

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from lib.data.archives import digest
-from lib.data.catalogue import entries
 from lib.data.files import read_json, whole_file, write_json
-from lib.workbench.own_ratings.checking import (
-    check_scale,
-    ids_of,
-    ratings_of,
-    resolve_duplicates,
-    step_of,
-    timestamps_of,
-)
+from lib.workbench.own_ratings import checking, oddities
 from lib.workbench.own_ratings.columns import ROLES, assign
+from lib.workbench.own_ratings.contents import read_file, unpacked
+from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
 from lib.workbench.own_ratings.side_tables import read_side_table
-from lib.workbench.own_ratings.table_files import Table, open_table, read_bytes
+from lib.workbench.own_ratings.table_files import Table, open_table
+from lib.workbench.own_ratings.times import odd_times, timestamps_of
 
-FORM = 2
+FORM = 3
 """Of the folder; a change of it has every file read again."""
 
 META = "dataset.json"
+
+
+class Reading(NamedTuple):
+    """What was read and how, in a line; what looks odd, a line each; whether the folder held anything else before."""
+
+    summary: str
+    notes: list[str]
+    changed: bool
 
 
 def prepare(
@@ -40,51 +45,67 @@ def prepare(
     duplicates: str = "error",
     items: Path | str | None = None,
     users: Path | str | None = None,
-) -> str:
-    """Read a file of ratings, check it, write it into `folder` in the project's form, and say in a line what was read.
+    missing: str | None = None,
+    header: bool | None = None,
+    time_unit: str | None = None,
+    for_report: bool = False,
+    write: bool = True,
+) -> Reading:
+    """Read a file of ratings, check it, write it into `folder` in the project's form, and say what was read.
 
     What was read before, with the same options, is not read again. An `InvalidRatingsFile` names file, line and fix,
     and leaves the folder as it was.
 
     Parameters
     ----------
-    path : path
-        Text (``.csv``, ``.tsv``, ``.dat``, packed by gzip or not; parted by comma, tab, semicolon, ``|`` or ``::``) in
-        UTF-8, or ``.parquet``. Without a column of ratings each pair counts as 1.
-    folder : path
-        Where it goes; made if need be.
-    columns : mapping, optional
-        By role (user, item, rating, timestamp) a column's name or position; see `lib.workbench.own_ratings.columns`.
-    scale : (low, high), optional
-        Of the ratings; the lowest and highest rating where not given.
+    path, folder : path
+        Text in UTF-8 (parted by comma, tab, semicolon, ``|``, ``::`` or blanks), JSON (an object a line) or Parquet; by
+        itself, or the only table in a zip, gzip, bzip2 or xz. Without a column of ratings each pair counts as 1. And where
+        it goes, made if need be.
+    columns, scale : mapping, (low, high), optional
+        By role (user, item, rating, timestamp) a column's name or position, see `lib.workbench.own_ratings.columns`; the
+        ends of the ratings, the lowest and highest one where not given.
     duplicates : {"error", "last", "mean"}
         What to do where a user rates an item twice.
     items, users : path, optional
-        Tables with a header, joined by id.
+        Tables, joined by id.
+    missing, header, time_unit : str, bool, str, optional
+        The rating that stands for none, whose rows are left out; whether the first line names columns; what numbers that
+        are times count, one of `lib.workbench.own_ratings.times.UNITS`. The last two are found out where not given.
+    for_report, write : bool
+        Whether ratings that are too few to hold any out are an error too; whether anything is written.
     """
     path, folder = Path(path), Path(folder)
-    tables = {kind: Path(table) for kind, table in (("item", items), ("user", users)) if table is not None}
-    files = {path.name: path} | {f"{kind}s: {table.name}": table for kind, table in tables.items()}
-    checksums = {name: digest(read_bytes(file)) for name, file in files.items()}
-    asked = [FORM, checksums, dict(columns or {}), scale, duplicates]
+    files = {role: Path(of) for role, of in (("ratings", path), ("items", items), ("users", users)) if of is not None}
+    raw = {role: read_file(file) for role, file in files.items()}
+    checksums = {role: digest(content) for role, content in raw.items()}
+    names = {role: file.name for role, file in files.items()}
+    asked = [FORM, names, checksums, dict(columns or {}), scale, duplicates, missing, header, time_unit, for_report]
     key = digest(json.dumps(asked, sort_keys=True).encode())
-    known = read_json(folder / META) or {}
+    known = read_json(folder / META, {"key": str, "summary": str, "notes": [str]}) or {}
     if known.get("key") == key:
-        return known["summary"]
+        return Reading(known["summary"], known["notes"], changed=False)
 
-    frame, how, source = _ratings(path, columns)
+    source = open_table(path, unpacked(path, raw["ratings"]), header=header, given=columns)
+    frame, how, notes, source = _ratings(source, columns, missing, time_unit)
     n_rows = len(frame)
-    low, high = check_scale(frame["rating"].to_numpy(), scale, source)
-    step = step_of(frame["rating"].to_numpy())
-    frame = resolve_duplicates(frame, duplicates, source)
+    low, high = checking.check_scale(frame["rating"].to_numpy(), scale, source)
+    values, counts = np.unique(frame["rating"].to_numpy(), return_counts=True)
+    notes += oddities.odd_ratings(values, counts)
+    frame = checking.resolve_duplicates(frame, duplicates, source)
     rated = {kind: np.sort(np.asarray(pd.unique(frame[kind]))) for kind in ("user", "item")}
     for kind, ids in rated.items():
         if len(ids) < 2:
             fix = f"Recommendation needs at least two {kind}s; check --columns"
             raise source.wrong(None, f"all ratings are of one {kind}, {str(ids[0])[:40]!r}", fix)
-    side, notes = {}, []
-    for kind, table in tables.items():
-        side[kind], said = read_side_table(table, kind, rated[kind])
+        notes += oddities.odd_ids(ids, kind)
+    if for_report:
+        checking.check_enough(frame["user"], source)
+    side = {}
+    for kind in (kind for kind in rated if f"{kind}s" in files):
+        named, file = source.names[how["places"][kind]] if source.header else "", files[f"{kind}s"]
+        content = unpacked(file, raw[f"{kind}s"])
+        side[kind], said = read_side_table(file, content, kind, rated[kind], named)
         notes += said
     if n_repeated := n_rows - len(frame):
         notes.append(f"{n_repeated:,} rows that repeat a pair were joined ({duplicates})")
@@ -94,65 +115,92 @@ def prepare(
         "title": path.name,
         "checksums": checksums,
         "scale": [low, high],
-        "scale_from": "given" if scale is not None else "lowest and highest rating",
-        "step": step,
+        "step": checking.step_of(values),
         "single_valued": bool(frame["rating"].min() == frame["rating"].max()),
-        "has_ratings": "rating" in how["columns"],
+        "has_ratings": "rating" in how["places"],
         "has_timestamps": bool(frame["timestamp"].min() < frame["timestamp"].max()),
         "counts": {"rows": n_rows, "ratings": len(frame)} | {f"{kind}s": len(ids) for kind, ids in rated.items()},
-        "tables": {kind: {"file": tables[kind].name, "columns": list(table)} for kind, table in side.items()},
+        "tables": {kind: {"file": names[f"{kind}s"], "columns": list(table)} for kind, table in side.items()},
+        "notes": notes,
         **how,
     }
-    meta["summary"] = _summary(meta, notes)
-    (folder / META).unlink(missing_ok=True)  # written last: without it the folder counts for nothing
-    written = {"ratings": frame} | {f"{kind}s": table.reset_index() for kind, table in side.items()}
-    for name in ("ratings", "items", "users"):
-        target = folder / f"{name}.parquet"
-        target.unlink(missing_ok=True)
-        if name in written:
-            with whole_file(target) as partial:
-                written[name].to_parquet(partial, index=False)
-    write_json(folder / META, meta)
-    return meta["summary"]
+    meta["read"] = _in_words(meta, "given" if scale is not None else "lowest and highest rating", frame["timestamp"])
+    told = [f"{what} = {text}" if what in ROLES else text for what, text in meta["read"].items()]
+    meta["summary"] = f"{path.name}: {'; '.join(told)}."
+    if write:
+        (folder / META).unlink(missing_ok=True)  # written last: without it the folder counts for nothing
+        written = {"ratings": frame} | {f"{kind}s": table.reset_index() for kind, table in side.items()}
+        for name in ("ratings", "items", "users"):
+            target = folder / f"{name}.parquet"
+            target.unlink(missing_ok=True)
+            if name in written:
+                with whole_file(target) as partial:
+                    written[name].to_parquet(partial, index=False)
+        write_json(folder / META, meta)
+    return Reading(meta["summary"], notes, changed=True)
 
 
 def slug(path: Path) -> str:
-    """Return a short name in small letters, digits and hyphens, never one of the project's own data sets'."""
-    stem = path.name.removesuffix(".gz").rpartition(".")[0] or path.stem
-    name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40].strip("-") or "ratings"
-    return f"own-{name}" if name in entries() else name
+    """Return a name that no other file has: its own, whole, and what tells its place from all others."""
+    name = re.sub(r"\W+", "-", unicodedata.normalize("NFC", path.name).lower()).strip("-")[:60]
+    return f"{name}-{digest(str(path.resolve()).encode(errors='surrogateescape'))[:8]}"
 
 
-def _summary(meta: Mapping, notes: list[str]) -> str:
-    """Say in one line what was read, and how."""
-    counts, (low, high) = meta["counts"], meta["scale"]
-    what = "ratings" if meta["has_ratings"] else "pairs"
-    words = [f"{meta['title']}: {counts['ratings']:,} {what}, {counts['users']:,} users, {counts['items']:,} items"]
+def _in_words(meta: Mapping, scale_from: str, times: pd.Series) -> dict[str, str]:
+    """Say what was read, and how: the size, each role, what was not used."""
+    counts, (low, high), found = meta["counts"], meta["scale"], dict(meta["read"])
+    what, step = "ratings", f" in steps of {meta['step']:g}" if meta["step"] else ""
     if not meta["has_ratings"]:
-        words.append("no column of ratings, so each pair counts as 1")
+        what, found["rating"] = "pairs", "no column, so each pair counts as 1"
     elif meta["single_valued"]:
-        words.append(f"every rating is {high:g}, so only lists can be compared")
+        found["rating"] += f", every one {high:g}, so only lists can be compared"
     else:
-        step = f" in steps of {meta['step']:g}" if meta["step"] else ""
-        words.append(f"scale {low:g} to {high:g} ({meta['scale_from']}){step}")
-    words.append(f"timestamps are {meta['timestamps']}" if meta["has_timestamps"] else "no timestamps")
-    if not meta["header"]:
-        words.append("no header: columns by position")
-    return "; ".join([*words, *notes]) + "."
+        found["rating"] += f", scale {low:g} to {high:g} ({scale_from}){step}"
+    if "timestamp" in found:
+        ends = [str(np.datetime64(int(end), "s"))[:10] for end in (times.min(), times.max())]
+        when = " to ".join(ends) if meta["has_timestamps"] else "all the same, so of no use"
+        found["timestamp"] += f", {meta['timestamps']}, {when}"
+    words = {"size": f"{counts['ratings']:,} {what}, {counts['users']:,} users, {counts['items']:,} items"}
+    words |= {role: found[role] for role in ROLES if role in found}
+    words |= {} if "timestamp" in found else {"times": "no timestamps"}
+    words |= {"not used": f"not used: {', '.join(meta['unused'])}"} if meta["unused"] else {}
+    return words | ({} if meta["header"] else {"header": "no header: columns by position"})
 
 
-def _ratings(path: Path, columns: Mapping[str, str] | None) -> tuple[pd.DataFrame, dict, Table]:
-    """Read the rows of the file, in its order, and tell how they were read."""
-    source = open_table(path)
-    places = assign(path, source.names, columns, header=source.header)
-    read = {role: source.columns[place] for role, place in places.items()}
-    found = {kind: ids_of(read[kind], kind, source) for kind in ("user", "item")}
-    n, words = len(found["user"]), "none"
-    found["rating"] = ratings_of(read["rating"], source) if "rating" in read else np.ones(n)
-    found["timestamp"] = np.zeros(n, dtype=np.int64)
-    if "timestamp" in read:
-        found["timestamp"], words = timestamps_of(read["timestamp"], source)
-    names = source.names if source.header else [f"column {place}" for place in range(1, len(source.names) + 1)]
-    used = {role: names[places[role]] for role in ROLES if role in places}
-    how = {"columns": used, "header": source.header, "separator": source.separator, "timestamps": words}
-    return pd.DataFrame(found), how, source
+def _ratings(
+    source: Table, columns: Mapping[str, str] | None, missing: str | None, unit: str | None
+) -> tuple[pd.DataFrame, dict[str, Any], list[str], Table]:
+    """Read the rows of the file, in its order; tell how they were read, and what looks odd."""
+    path, notes = source.path, oddities.odd_header(source)
+    try:
+        places = assign(path, source.names, columns, header=source.header)
+    except InvalidRatingsFile:
+        if not source.is_matrix():
+            raise
+        what = f"looks like a matrix of users by items: {len(source.names)} columns, nearly all of numbers"
+        read = f"pandas.read_csv({path.name!r}, {'index_col=0' if source.header else 'header=None'})"
+        fix = f"{read}.stack().rename_axis(['user', 'item']).rename('rating').to_csv('rows.csv')"
+        raise problem(path, what, f"Bring it into a row a rating, for instance with {fix}") from None
+    if missing is not None and "rating" not in places:
+        raise problem(path, f"--missing {missing}, and no column of ratings", "Name it: --columns rating=...")
+    if missing is not None:
+        n_all, source = len(source.columns[0]), checking.without_missing(source, places["rating"], missing)
+        notes.append(f"{n_all - len(source.columns[0]):,} rows with {missing}, which means 'not rated', are left out")
+    frame = pd.DataFrame({kind: checking.ids_of(source, places[kind], kind) for kind in ("user", "item")})
+    told = {"user", "item"} <= {role.strip().lower() for role in columns or {}}
+    notes += oddities.check_roles(source, places, frame, told)
+    frame["rating"] = checking.ratings_of(source, places["rating"]) if "rating" in places else 1.0
+    frame["timestamp"], words = 0, "none"
+    if "timestamp" in places:
+        frame["timestamp"], words = timestamps_of(source, places["timestamp"], unit)
+        notes += odd_times(frame["timestamp"].to_numpy(), words)
+    first = frame[["user", "item"]].iloc[0]  # as read: 308, also where it was written 308.0
+    how: dict[str, Any] = {
+        "places": places,
+        "read": {role: oddities.sample(source, place, first.get(role)) for role, place in places.items()},
+        "unused": [source.label(p).strip("'") for p in range(len(source.names)) if p not in places.values()],
+        "header": source.header,
+        "separator": source.separator,
+        "timestamps": words,
+    }
+    return frame, how, notes, source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +13,9 @@ from lib.data.splits import Split, make_split
 from lib.experiment.protocol import parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.workbench.own_ratings.candidates import Candidates
+from lib.workbench.own_ratings.checking import LEAST
 from lib.workbench.own_ratings.stars import for_models, from_stars
 
-LEAST = 10
-"""Fewer test ratings than this are no test."""
 SHARE = 0.1
 """Least share of ratings that reaches a threshold read from the scale; else it is read from the ratings."""
 CALMER = 4
@@ -69,6 +68,13 @@ def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[flo
     return float(np.quantile(values, 0.75)), words
 
 
+def without_lists(splits: Mapping[str, Split], threshold: float) -> dict[str, str]:
+    """Return the splits whose lists can't be measured, as no test rating reaches the `threshold`, and that in words."""
+    highest = {key: split.test.ratings.max() for key, split in splits.items()}
+    why = "no list is measured: no test rating reaches {:g}, the highest is {:g}"
+    return {key: why.format(threshold, most) for key, most in highest.items() if most < threshold}
+
+
 def starred(split: Split) -> Split:
     """Return a split as models see it (`for_models`)."""
     return replace(split, train=for_models(split.train), test=for_models(split.test))
@@ -80,20 +86,23 @@ def fit_all(
     splits: Mapping[str, Split],
     *,
     once: Sequence[str] = (),
+    unlisted: Collection[str] = (),
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     **options: Any,
 ) -> tuple[list[dict[str, Any]], dict[tuple[str, str], str]]:
     """Fit every candidate on every split, and bring predictions back onto the reader's scale.
 
     `splits` are on that scale; models see `starred` ones. The contenders `once` are slow, and fitted on the first split
-    only; `changes` has hyperparameters that differ, by contender, `options` what else
+    only; no lists are drawn on those `unlisted`; `changes` has hyperparameters that differ, by contender, `options` what else
     `lib.experiment.protocol.table_fits` takes. Returned are the records of fits that ended well, and, by contender and
     split, why one failed or what was done otherwise so that it did not.
     """
     known = found.contenders
     options["only_on"] = {name: list(splits)[:1] for name in once if name in known}
     changes = {name: change for name, change in (changes or {}).items() if name in known}
-    wanted = table_fits(known, choices, splits, listed=list(splits), changes=changes, **options)
+    wanted = table_fits(
+        known, choices, splits, listed=[key for key in splits if key not in unlisted], changes=changes, **options
+    )
     # A reader's data may break one model: the page says which, and how, and the others go on.
     wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
     fits: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lib.data.readers import split_title
 from lib.workbench.own_ratings.checking import ids_of
-from lib.workbench.own_ratings.columns import SYNONYMS, plain_name
+from lib.workbench.own_ratings.columns import has_header, matches, plain_name, usual_places
 from lib.workbench.own_ratings.errors import problem
 from lib.workbench.own_ratings.table_files import open_table
 
@@ -27,19 +27,32 @@ LISTS = ("genres", "tags")
 TEXTS = ("title", "gender", "occupation")
 
 
-def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table of ``item`` or ``user`` (`kind`), text with a header or Parquet; say beside it what was read how.
+def read_side_table(
+    path: Path, content: bytes, kind: str, rated: np.ndarray, named: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Read a table of ``item`` or ``user`` (`kind`) from what a file holds; say beside it what was read how.
 
-    It is indexed by the `rated` ids, in their order; rows of ids that the file lacks are missing values.
+    Its ids are in the column that is `named` as in the ratings, else in one of a usual name, else in the first of a table
+    whose first line already is a row: then the items' title and genres are the next two. It is indexed by the `rated` ids,
+    in their order; rows of ids that the file lacks are missing values.
     """
-    source = open_table(path, header=True)
-    frame = source.frame()
-    plain = [plain_name(name) for name in frame.columns]
-    place = next((plain.index(name) for name in (*SYNONYMS[kind], "id") if name in plain), None)
-    if place is None:
-        what = f"no column with the {kind}'s id; its columns are {', '.join(map(repr, frame.columns))}"
-        raise problem(path, what, f"Rename the one that holds it to {kind!r}", place="line 1")
-    ids = pd.Index(ids_of(source.columns[place], kind, source))
+    source, notes = open_table(path, content, header=True), []
+    names = source.names
+    hits = matches(names, named) or usual_places(names, kind) or matches(names, "id")
+    if len(hits) > 1:
+        what = f"{len(hits)} columns may hold the {kind}'s id: {', '.join(names[place] for place in hits)}"
+        raise problem(path, what, f"Rename all but the one that the ratings call {kind}", place="line 1")
+    if not hits and source.content and (not has_header(names) or names[0] in set(map(str, rated))):
+        source, hits = open_table(path, content, header=False), [0]
+        known = [kind, "title", "genres"] if kind == "item" and len(names) <= 3 else [kind]
+        names = [*known, *(f"column {place + 1}" for place in range(len(known), len(names)))][: len(names)]
+        notes.append(f"{path.name} has no header: its columns are taken for {', '.join(names)}")
+    if not hits:
+        what = f"no column with the {kind}'s id; its columns are {', '.join(map(repr, source.names))}"
+        fix = f"Rename the one that holds it to {kind!r}; where its first line is no header, put one above it"
+        raise problem(path, what, fix, place="line 1")
+    place, frame = hits[0], source.frame(names)
+    ids = pd.Index(ids_of(source, place, kind))
     if ids.dtype != rated.dtype:
         ids = ids.astype(str).astype(object)
     twice = ids.duplicated()
@@ -48,12 +61,13 @@ def read_side_table(path: Path, kind: str, rated: np.ndarray) -> tuple[pd.DataFr
         first = source.place(int(np.argmax(ids == ids[row])))
         what = f"the {kind} {str(ids[row])[:40]!r} stands there again, first on {first}"
         raise source.wrong(row, what, f"Keep one row for each {kind}")
-    frame = frame.drop(columns=frame.columns[place]).set_axis(ids)
+    # The index is called so; another column of that name is a feature.
+    frame = frame.drop(columns=frame.columns[place]).set_axis(ids).rename(columns={kind: f"column {kind}"})
     n_known = len(pd.Index(rated).intersection(ids))
     if n_known == 0:
         fix = f"Check that its column of ids holds those of the ratings, such as {str(rated[0])[:40]!r}"
         raise source.wrong(None, f"none of its {len(ids):,} ids is a rated {kind}'s", fix)
-    notes, more, absent = [], len(ids) - n_known, len(rated) - n_known
+    more, absent = len(ids) - n_known, len(rated) - n_known
     if more:
         why = "nobody rated that item" if kind == "item" else "that user rated nothing"
         notes.append(f"{more:,} rows of {path.name} left out, as {why}")
@@ -96,7 +110,9 @@ def _typed(name: str, values: pd.Series) -> pd.Series:
 
 
 def _joined(value):
-    return "|".join(map(str, value)) if isinstance(value, (list, tuple, np.ndarray)) else value
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "|".join(map(str, value))
+    return str(value) if isinstance(value, (dict, bytes)) else value
 
 
 def _entries(value: str | None) -> str:

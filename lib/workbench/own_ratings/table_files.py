@@ -3,90 +3,71 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
+import json
 import re
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 from pyarrow import csv as arrow_csv
+from pyarrow import json as arrow_json
 
-from lib.workbench.own_ratings.columns import has_header
+from lib.workbench.own_ratings.columns import WIDE, bare_name, has_header
+from lib.workbench.own_ratings.contents import MOST, read_file, unpacked
 from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
 
-SEPARATORS = ("::", "\t", ";", "|", ",")
+SEPARATORS = ("::", "\t", ";", "|", ",", " ")
+_NUMBER = re.compile(r"(?i)-?\d+([.,]\d+)?|nan?|null")
 UNIT = "\x1f"
 """Stands for ``::`` inside, as the fast parser knows separators of one character only."""
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unpacked where it is gzip."""
-    if path.is_dir():
-        raise problem(path, "is a folder", "Name the file in it that holds the table")
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = get_close_matches(path.name, beside, n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"Look into {path.parent}"
-        raise problem(path, "there is no such file", fix) from None
-    except OSError as error:
-        raise problem(path, f"cannot be read ({error.strerror})", "Check its permissions") from None
-    if content[:2] == b"\x1f\x8b":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error):
-            raise problem(path, "is a damaged gzip archive", "Get or pack it again") from None
-    if not content or content.isspace():
-        raise problem(path, "is empty", "Give a file with a line a rating")
-    return content
-
-
 def to_utf8(path: Path, content: bytes) -> bytes:
     """Return the text as UTF-8 without a byte order mark; UTF-16 with its mark is turned into it."""
-
-    def line(offset: int) -> str:
-        breaks = content.count(b"\n", 0, offset)
-        return f"line {breaks + 1:,}"
-
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return content.decode("utf-16").encode()
-        except UnicodeDecodeError:
-            raise problem(path, "is damaged UTF-16 text", "Save it as UTF-8") from None
     content = content.removeprefix(b"\xef\xbb\xbf")
+    code = "UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "UTF-8"
+    fix = "Save it as UTF-8 text"
     try:
-        content.decode("utf-8")
+        text = content.decode(code)
+        content = content if code == "UTF-8" else text.encode()
+        at, what = content.find(b"\0"), "holds zero bytes, as UTF-16 text without a mark or a binary file does"
     except UnicodeDecodeError as error:
-        what = f"not UTF-8 text (byte 0x{content[error.start]:02x} at offset {error.start:,})"
-        command = f"iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}"
-        fix = f"Save it as UTF-8, for instance with: {command}"
-        raise problem(path, what, fix, place=line(error.start)) from None
-    if b"\x00" in content:
-        what = "holds zero bytes, as UTF-16 text without a mark or a binary file does"
-        raise problem(path, what, "Save it as UTF-8 text", place=line(content.index(b"\x00")))
+        at, what = error.start, f"not {code} text (byte 0x{content[error.start]:02x} at offset {error.start:,})"
+        if not re.search(rb"[\x00-\x08\x0e-\x1f]", content[:1000]):
+            fix += f", for instance with: iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}"
+    if at >= 0:
+        raise problem(path, what, fix, place=f"line {content[:at].count(10) + 1:,}")
     return content
 
 
-def sniff(first: str) -> str:
-    """Return what parts a first line most often outside quotes; ``::`` wins over others."""
-    bare = "".join(first.split('"')[::2])
-    return "::" if "::" in bare else max(SEPARATORS[1:], key=bare.count)
+def sniff(lines: list[str]) -> str:
+    """Return what parts the first of some lines most often outside quotes; ``::`` wins over others.
+
+    Blanks do where nothing else is there, or where all that they part is numbers, even with decimal commas.
+    """
+    bare = "".join(lines[0].split('"')[::2])
+    if "::" in bare:
+        return "::"
+    best = max(SEPARATORS[1:-1], key=bare.count)
+    parted = [line.strip().split(" ") for line in lines]
+    numbers = all(len(parts) > 2 and all(map(_NUMBER.fullmatch, filter(None, parts))) for parts in parted)
+    return " " if numbers or best not in bare else best
 
 
 @dataclass(frozen=True)
 class Table:
     """A file as Arrow's columns: with types of their own from Parquet, else of text, whitespace around values kept.
 
-    Without a `header` the `names` are the first line's fields. `content` is the text; Parquet has none, and rows
-    instead of lines.
+    Without a `header` the `names` are the first line's fields. `content` is the text; Parquet and JSON have none, and rows
+    instead of lines. `rows` are those of the file where some were left out.
     """
 
     path: Path
@@ -95,6 +76,15 @@ class Table:
     header: bool = True
     separator: str = ""
     content: bytes = field(default=b"", repr=False)
+    rows: np.ndarray | None = field(default=None, repr=False)
+
+    def label(self, place: int) -> str:
+        """Name a column: by its name in quotes, else by its place from 1."""
+        return repr(self.names[place]) if self.header and self.names[place] else f"column {place + 1}"
+
+    def kept(self, mask: np.ndarray) -> Table:
+        """Return the table with some of its rows."""
+        return replace(self, columns=[one.filter(pa.array(mask)) for one in self.columns], rows=np.flatnonzero(mask))
 
     def wrong(self, row: int | None, what: str, fix: str) -> InvalidRatingsFile:
         """Make the error about a row (from 0; None: the file)."""
@@ -102,63 +92,112 @@ class Table:
 
     def place(self, row: int) -> str:
         """Name a row (from 0, the header not among them) as a person counts: ``line 7``, in Parquet ``row 6``."""
+        row = row if self.rows is None else int(self.rows[row])
         if not self.content:
             return f"row {row + 1:,}"
-        number, _ = next(islice(_records(self.content, self.separator), row + self.header, None))
+        number, _ = next(islice(_records(self.path, self.content, self.separator), row + self.header, None))
         return f"line {number:,}"
 
-    def frame(self) -> pd.DataFrame:
-        """Return all columns; one without a name is called after its place."""
-        names = [name or f"column {place}" for place, name in enumerate(self.names, start=1)]
+    def frame(self, names: list[str] | None = None) -> pd.DataFrame:
+        """Return all columns, under other names where given; one without a name is called after its place."""
+        names = [name or f"column {place}" for place, name in enumerate(names or self.names, start=1)]
         if len(set(names)) < len(names):
             what = f"two columns have one name: {', '.join(names)}"
             raise problem(self.path, what, "Rename one of them", place="line 1")
         return pd.DataFrame({name: column.to_pandas() for name, column in zip(names, self.columns, strict=True)})
 
+    def is_matrix(self) -> bool:
+        """Whether it looks like users by items: many columns, and all but the first hold numbers or nothing."""
+        head = [[str(value or "0") for value in column[:20].to_pylist()] for column in self.columns[1:]]
+        return len(head) >= WIDE and all(_NUMBER.fullmatch(value.strip() or "0") for values in head for value in values)
 
-def open_table(path: Path, *, header: bool | None = None) -> Table:
-    """Read a file, Parquet by its ending; with `header` None a text's first line tells whether it names columns."""
-    content = read_bytes(path)
-    if path.suffix.lower() in (".parquet", ".pq"):
-        try:
-            table = parquet.read_table(pa.BufferReader(content))
-        except pa.ArrowInvalid as error:
-            what = f"is no Parquet file ({str(error)[:80]})"
-            raise problem(path, what, "Write it again, or give text") from None
-        if len(table) == 0:
-            raise problem(path, "holds no rows", "Give a file with a row a rating")
-        names = [name for name in table.column_names if not name.startswith("__index_level_")]
-        columns = [table.column(name) for name in names]
-        coded = [pa.types.is_dictionary(column.type) for column in columns]
-        plain = [c.cast(c.type.value_type) if of else c for c, of in zip(columns, coded, strict=True)]
-        return Table(path, names, plain)
-    content = re.sub(rb"\Asep=.(?=\r?\n)", b"", to_utf8(path, content))  # Excel's first line, here blank
-    separator = sniff(next(line for line in io.BytesIO(content) if line.strip()).decode())
-    number, first = next(_records(content, separator))
-    if len(first) < 2:
-        what = f"no separator in the first line {' '.join(first)[:60]!r}"
+
+def open_table(
+    path: Path, content: bytes | None = None, *, header: bool | None = None, given: Mapping[str, str] | None = None
+) -> Table:
+    """Read a file, or its `content`: Parquet, JSON (an object a line, or a list of them) or text parted by something.
+
+    With `header` None the first line tells whether it names columns, and what is `given` by position.
+    """
+    content = unpacked(path, read_file(path)) if content is None else content
+    if content[:4] == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
+        return _typed(path, content)
+    content = to_utf8(path, content)
+    if re.match(rb"\s*(\[\s*)?\{\s*[\"']", content[:200]):
+        return _typed(path, content)
+    if re.match(rb"\s*\d+:\s*\n\s*\d+,", content[:200]):
+        script = """awk -F, '/:/ {m = $1 + 0; next} {print $1 "," m "," $2 "," $3}'"""
+        what = "is in Netflix's blocks: a line with an item, and its users below it"
+        raise problem(path, what, f"Bring it into a row a rating: {script} {path.name} > rows.csv")
+    told = re.match(rb"\A\"?sep=(.)\"?\s*?\n", content, re.IGNORECASE)  # Excel's first line, here blanked
+    content = content[told.end() - 1 :] if told else content
+    head = re.split(r"\r\n?|\n", content[: 1 << 16].decode(errors="ignore"))
+    separator = told[1].decode() if told else sniff([line for line in head if line.strip()][:20] or [""])
+    if separator == "::":
+        content = content.replace(b"::", UNIT.encode())
+    elif separator == " ":
+        content = re.sub(rb" +", b" ", re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
+    number, written = next(_records(path, content, separator), (1, []))
+    if len(written) < 2:
+        what = f"no separator in the first line {' '.join(written)[:60]!r}"
         fix = f"Part the columns by one of {', '.join(map(repr, SEPARATORS))}"
         raise problem(path, what, fix, place=f"line {number:,}")
-    first = [name.strip() for name in first]
-    header = has_header(first) if header is None else header
-    columns = _columns(path, content, separator, len(first))
+    names = [bare_name(name) for name in written]
+    header = has_header(names, given) if header is None else header
+    columns = _columns(path, content, separator, len(names))
     if len(columns[0]) == header:
         raise problem(path, "holds a header and no rows", "Give a file with a line a rating")
-    return Table(path, first, [column[header:] for column in columns], header, separator, content)
+    table = Table(path, names, [column[header:] for column in columns], header, separator, content)
+    if header:
+        _check_header_once(table, written)
+    return table
+
+
+def _check_header_once(table: Table, names: list[str]) -> None:
+    pairs = list(zip(names, table.columns, strict=True))[1:4]  # not the first: a byte order mark may stand before it
+    same = [pc.equal(pc.utf8_trim_whitespace(column), name.strip()).to_numpy() for name, column in pairs]
+    if (again := np.logical_and.reduce(same)).any():
+        fix = "Take that line out; files put together each have one"
+        raise table.wrong(int(np.argmax(again)), "the header stands there again", fix)
+
+
+def _typed(path: Path, content: bytes) -> Table:
+    """Read Parquet or JSON; dictionaries are resolved, pandas's unnamed index is left out."""
+    try:
+        if content.lstrip()[:1] == b"{":
+            table = arrow_json.read_json(pa.BufferReader(content), arrow_json.ReadOptions(block_size=1 << 24))
+        elif content.lstrip()[:1] == b"[":
+            table = pa.Table.from_pylist(json.loads(content))
+        else:
+            file = parquet.ParquetFile(pa.BufferReader(content))
+            if (cells := file.metadata.num_rows * file.metadata.num_columns) * 8 > MOST:  # a few bytes hold any number
+                raise problem(path, f"has {cells:,} cells, more than can be read", "Give a part of its rows")
+            table = file.read()
+        table.validate(full=True)
+        names = [bare_name(name) for name in table.column_names]
+    except InvalidRatingsFile:
+        raise
+    except (pa.ArrowException, OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        kind = "one JSON object a line" if content.lstrip()[:1] in b"[{" else "a whole Parquet file"
+        fix = "Write it again, or give CSV; JSON has its names and texts in double quotes"
+        raise problem(path, f"is not {kind} ({str(error)[:120]})", fix) from None
+    if len(table) == 0:
+        raise problem(path, "holds no rows", "Give a file with a row a rating")
+    places = [place for place, name in enumerate(names) if not re.fullmatch(r"__index_level_\d+__", name)]
+    columns = [table.column(place) for place in places]
+    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in columns]
+    return Table(path, [names[place] for place in places], plain)
 
 
 def _columns(path: Path, content: bytes, separator: str, n_columns: int) -> list[pa.ChunkedArray]:
-    body, delimiter = content, separator
-    if separator == "::":
-        body, delimiter = content.replace(b"::", UNIT.encode()), UNIT
-    quoted = separator != "::" and b'"' in body
+    quoted = separator != "::" and b'"' in content
     types = {str(place): pa.string() for place in range(n_columns)}
     quotes = {"quote_char": '"' if quoted else False, "newlines_in_values": quoted}
     try:
         return arrow_csv.read_csv(
-            pa.BufferReader(body),
+            pa.BufferReader(content),
             read_options=arrow_csv.ReadOptions(column_names=list(types), block_size=1 << 24),
-            parse_options=arrow_csv.ParseOptions(delimiter=delimiter, **quotes),
+            parse_options=arrow_csv.ParseOptions(delimiter=UNIT if separator == "::" else separator, **quotes),
             convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         ).columns
     except pa.ArrowInvalid as error:
@@ -166,31 +205,31 @@ def _columns(path: Path, content: bytes, separator: str, n_columns: int) -> list
 
 
 def _ragged(path: Path, content: bytes, separator: str) -> InvalidRatingsFile | None:
-    number, n_columns = 1, 0
-    try:
-        for number, fields in _records(content, separator, strict=True):
-            n_columns = n_columns or len(fields)
-            if len(fields) != n_columns:
-                what = f"{len(fields)} fields where the first line has {n_columns}: {separator.join(fields)[:80]!r}"
-                fix = f"Mend the line; a field that holds {separator!r} stands in double quotes"
-                return problem(path, what, fix, place=f"line {number:,}")
-    except csv.Error as error:
-        fix = 'Close them; a quote inside quotes is written ""'
-        return problem(path, f"quotes are not closed ({error})", fix, place=f"line {number:,}")
+    n_columns = 0
+    for number, fields in _records(path, content, separator, strict=True):
+        n_columns = n_columns or len(fields)
+        if len(fields) != n_columns:
+            what = f"{len(fields)} fields where the first line has {n_columns}: {separator.join(fields)[:80]!r}"
+            fix = f"Mend the line; a field that holds {separator!r} stands in double quotes"
+            return problem(path, what, fix, place=f"line {number:,}")
     return None
 
 
-def _records(content: bytes, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def _records(path: Path, content: bytes, separator: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield records with the line on which each begins, blank lines passed over: slow, for first lines and failures."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
-    if separator == "::":
-        for number, line in enumerate(text, start=1):
-            if line.strip("\r\n"):
-                yield number, line.rstrip("\r\n").split("::")
-        return
     csv.field_size_limit(1 << 30)
-    reader, before = csv.reader(text, delimiter=separator, strict=strict), 0
-    for fields in reader:
-        if fields:
-            yield before + 1, fields
-        before = reader.line_num
+    how: Any = {"delimiter": separator, "strict": strict}
+    if separator == "::":
+        how = {"delimiter": UNIT, "quoting": csv.QUOTE_NONE}
+    reader, before = csv.reader(text, **how), 0
+    try:
+        for fields in reader:
+            if fields:
+                yield before + 1, fields
+            before = reader.line_num
+    except csv.Error as error:
+        what, fix = f"quotes are not closed ({error})", 'Close them; a quote inside quotes is written ""'
+        if b'\\"' in content.splitlines()[before]:
+            what, fix = "a backslash stands before a quote", 'Write a quote inside quotes as "", without a backslash'
+        raise problem(path, what, fix, place=f"line {before + 1:,}") from None

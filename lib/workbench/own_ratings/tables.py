@@ -23,16 +23,17 @@ def reading_table(data) -> pd.DataFrame:
     meta: Mapping[str, Any] = getattr(data, "meta", {})
     if not meta:
         return _words({"data set": data.title, "source": data.source})
-    named = {"\t": "tab", "": "none (Parquet)"}
+    named = {"\t": "tab", " ": "blanks", "": "none (Parquet or JSON)"}
     found = {
-        "columns": ", ".join(f"{role}: {name}" for role, name in meta["columns"].items()),
-        "separator": named.get(meta["separator"], meta["separator"]),
+        "file": meta["title"],
+        **meta["read"],
+        "looks odd": " · ".join(meta["notes"]) or "nothing",
         "rows": f"{meta['counts']['rows']:,}",
-        "read as": meta["summary"],
+        "separator": named.get(meta["separator"], meta["separator"]),
     }
     for kind, table in meta["tables"].items():
         found[f"table of {kind}s"] = f"{table['file']}: {', '.join(table['columns'])}"
-    return _words(found | {"sha256": meta["checksums"][meta["title"]]})
+    return _words(found | {"sha256": meta["checksums"]["ratings"]})
 
 
 def count_table(ratings: Interactions) -> pd.DataFrame:

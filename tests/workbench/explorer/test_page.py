@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lib.report.build import build
-from lib.report.notebooks import EXPLORER_MIME as REPORT_MIME
+from lib.report.display import EXPLORER_MIME
 from lib.workbench.explorer.films import FilmSpace
-from lib.workbench.explorer.page import EXPLORER_MIME, payload, reason_table, show
+from lib.workbench.explorer.page import payload, reason_table, show
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "report"))
 from toy_notebooks import Notebook, make_plan, run
@@ -63,7 +63,7 @@ def test_what_speaks_for_a_film_is_told_without_stars(explorer):
 def test_it_is_plain_json_and_published_under_the_reports_type(data, shown):
     json.dumps(data, allow_nan=False)
     show(data)
-    assert shown[0][0][EXPLORER_MIME] is data and EXPLORER_MIME == REPORT_MIME
+    assert shown[0][0][EXPLORER_MIME] is data
 
 
 def test_the_report_holds_it_as_data_that_no_title_can_leave(data, tmp_path):
