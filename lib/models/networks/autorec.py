@@ -93,7 +93,7 @@ class AutoRec(StoppedNetwork):
         learns_taste=True,
         stopping={"limit": "max_epochs", "most": 100, "by_model": True},
         most={"ratings": 300_000},
-        small={"hidden_sizes": [40], "l2": 2.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 100},
+        small={"hidden_sizes": [40], "groups": [], "l2": 2.0, "learning_rate": 0.01, "batch_size": 16, "epochs": 100},
     )
 
     def __init__(

@@ -55,7 +55,7 @@ class NeuralMF(KerasNetwork):
         starts=True,
         learns_taste=True,
         stopping={"limit": "max_epochs", "most": 100, "by_model": True},
-        small={"n_factors": 6, "hidden_size": 16, "batch_size": 128, "learning_rate": 0.01, "epochs": 30},
+        small={"n_factors": 6, "groups": [], "hidden_size": 16, "batch_size": 128, "learning_rate": 0.01, "epochs": 30},
     )
 
     def __init__(
