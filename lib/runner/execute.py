@@ -173,7 +173,8 @@ def _engine(request: Request, scratch: Path) -> type:
 
     place = request.place
     command = [sys.executable, "-m", "lib.runner.kernel", "-f", "{connection_file}"]
-    command.append("--HistoryManager.enabled=False")
+    # What goes wrong in a cell is told by papermill; the rest of a kernel's log is about how it was ended.
+    command += ["--HistoryManager.enabled=False", "--IPKernelApp.log_level=CRITICAL"]
     spec = KernelSpec(argv=command, language="python", display_name="Python 3")
     # No start-up files or history of the user's own, and none left behind.
     own = {**request.environment, "IPYTHONDIR": str(scratch / "ipython")}
