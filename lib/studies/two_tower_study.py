@@ -258,3 +258,25 @@ def errors_by_activity(
             rows.append({"training_ratings": name, "users": inside.sum(), **gap})
     columns = ["training_ratings", "users", "first", "second", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns).rename(columns={"first": "full", "second": "ids_only"})
+
+
+def grid_findings(grid: pd.DataFrame, marked: pd.DataFrame) -> dict[str, Any]:
+    """Tell what a grid of architectures shows: the best by validation and by test, how both go together, A's ranks, costs.
+
+    `grid` has a row an architecture, with ``unit_`` errors on A's scale; `marked` is A's own row of it, if it is there.
+    """
+    of_a, parts = next(iter(marked.to_dict("records")), {}), ("train", "validation", "test")
+    tested = grid["test_rmse"]
+    found: dict[str, Any] = {"size": len(grid), "test_rmse_of_a": of_a.get("test_rmse")}
+    found["size_correlations"] = {p: grid["n_parameters"].corr(grid[f"{p}_rmse"], method="spearman") for p in parts}
+    for part in ("validation", "test"):
+        lowest = grid.nsmallest(1, f"{part}_rmse").iloc[0]
+        found |= {f"best_by_{part}": lowest["architecture"], f"best_by_{part}_test_rmse": lowest["test_rmse"]}
+        found[f"rank_of_a_by_{part}"] = of_a.get(f"rank_{part}_rmse")
+    lowest = grid[["unit_test_rmse", "unit_test_mae", "unit_train_rmse"]].min()
+    found |= {"test_rmse_range": [tested.min(), tested.max()], **lowest.add_prefix("lowest_")}
+    found |= {"highest_rmse": tested.max(), "fifth_rmse": tested.nsmallest(5).max()}
+    found["validation_test_correlation"] = grid["validation_rmse"].corr(tested, method="spearman")
+    found |= {"seconds": grid["seconds_fit"].sum()}
+    found["seconds_epoch"] = (grid["seconds_fit"] / grid["epochs_run"]).median()
+    return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lib.data.genres import genre_matrix
 from lib.data.interactions import Interactions
@@ -42,6 +45,31 @@ def variant_fit(
     stopping = Stopping(validation=validation, refit=False) if validation else None
     labels = {"variant": name, "seed": seed, **changes}
     return Fit(model, {**parameters, **changes}, seed=seed, measure=measure, stopping=stopping, labels=labels)
+
+
+def sweep_fits(
+    given: Mapping[str, Mapping[str, Any]],
+    sweeps: Mapping[str, tuple[Sequence[str], str, Sequence[Any]]],
+    *,
+    n_starts: int,
+    sweep_starts: int,
+    measure: Mapping[str, Mapping[str, Any]],
+) -> list[Fit]:
+    """Return the fits of all variants at their `given` hyperparameters, then of variants with one of these swept.
+
+    Labelled ``section``: ``main``, or the sweep's name; `sweeps` have by name the variants, the hyperparameter and its values.
+    """
+    wanted: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("main", name, start, {}) for name in given for start in range(n_starts)
+    ]
+    for section, (names, swept, values) in sweeps.items():
+        points = product(names, values, range(sweep_starts))
+        wanted += [(section, name, start, {swept: value}) for name, value, start in points]
+    fits = []
+    for section, name, start, changes in wanted:
+        fit = variant_fit(name, seed=start, measure=measure, **{**given[name], **changes})
+        fits.append(replace(fit, labels={**fit.labels, "section": section}))
+    return fits
 
 
 def recommended(model: Recommender, train: Interactions, k: int, kind: str | float) -> TopK:
@@ -101,6 +129,33 @@ def embedding_measures(
             found[f"{name}_{kind}"] = measured.pop(name)
         found |= measured if kind == similarity else {}
     return found
+
+
+def by_power(
+    models: Mapping[str, Recommender],
+    train: Interactions,
+    test: Interactions,
+    powers: Iterable[float],
+    *,
+    k: int,
+    threshold: float,
+    least_ratings: int,
+) -> pd.DataFrame:
+    """Measure lists and neighbours by similarities between cosine (power 0) and dot product (power 1), a row a model and power.
+
+    ``variant``, ``power``, ``ndcg``, ``times_random`` (popularity of listed films over that of a rated film at random) and
+    ``genre_agreement``.
+    """
+    films, genres, _ = looked_at(train, least_ratings)
+    at_random, rows = train.item_counts[train.item_counts > 0].mean(), []
+    for (name, model), power in product(models.items(), powers):
+        top = recommended(model, train, k, power)
+        ndcg = evaluate_ranking(top, test, threshold=threshold).metrics()[f"ndcg@{k}"]
+        popularity = measures.neighbour_popularity(top.items, train.item_counts)
+        near = measures.film_neighbours(model.item_embeddings_, films, k, kind=power)
+        agreement = measures.genre_agreement(near, films, genres).mean()
+        rows.append((name, power, ndcg, popularity / at_random, agreement))
+    return pd.DataFrame(rows, columns=["variant", "power", "ndcg", "times_random", "genre_agreement"])
 
 
 def neighbour_measures(
