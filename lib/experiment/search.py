@@ -91,7 +91,9 @@ def lent(name: str) -> tuple[Search, str]:
     pattern = f"{glob.escape(name)}-{16 * '[0-9a-f]'}.json.gz"
     kept = [records.read_kept(path) for path in sorted((records.KEPT / "searches").glob(pattern))]
     if not kept:
-        raise KeyError(f"the project keeps no search {name!r}")
+        raise KeyError(
+            f"the project keeps no search {name!r}; with choices_from empty, one is made on the data's own ratings"
+        )
     longest = max(kept, key=lambda one: len(one["trials"]["trial"]))
     return Search.from_text(longest), longest["rows"]
 
