@@ -65,8 +65,7 @@ def assemble(plan, pages: list[Page]) -> Report:
             elif isinstance(block, Labelled) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
             if isinstance(block, Figure) and block.title:
-                key = f"{prose_key(page, place)}:title"
-                pieces.append(Piece(key, block.title, page, block.cell, inline=True))
+                pieces.append(Piece(f"{prose_key(page, place)}:title", block.title, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
     markdown = Markdown(pieces, numbering, RESERVED)
     return Report(title, subtitle, pages, numbering, markdown, _provenance(pages))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 KEY = "user_expressions"
@@ -23,7 +24,6 @@ _ROLE = re.compile(r"\{eval\}`([^`\n]+)`")
 _COMMENTS = re.compile(r"\A(?:\s*%[^\n]*(?:\n|\Z))+")
 _CONDITION = re.compile(r"^\s*% (holds|only):\s*(\S[^\n]*?)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} [^\n]*$", re.MULTILINE)
-_OPTIONS = re.compile(r"\A\s*(?:#\|[^\n]*(?:\n|\Z))*")
 
 
 class Unanswered(ValueError):
@@ -34,8 +34,7 @@ def words_of(kind: str, source: str) -> str:
     """Return a cell's words: a Markdown cell's source, or a code cell's option lines in the same form, conditions first."""
     if kind != "code":
         return source
-    options = _OPTIONS.match(source)
-    lines = [line.strip().removeprefix("#|").strip() for line in options.group().splitlines()] if options else []
+    lines = [line[2:].strip() for line in takewhile(lambda line: line.startswith("#|"), source.strip().splitlines())]
     holds = [line for line in lines if line.startswith("holds:")]
     return "\n".join([*(f"% {line}" for line in holds), *(line for line in lines if line not in holds)])
 
