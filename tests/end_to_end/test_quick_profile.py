@@ -110,7 +110,7 @@ def test_notebooks_get_to_their_end_where_their_words_do_not_hold(built, execute
                 flipped = [one | {"result": never} if one["expression"] in asked else one for one in answers]
                 words, broken = inline.told(source, flipped)
                 assert inline.NOT_HERE in words and broken == asked, run.id
-    assert len(gave_way) >= len(executed) / 2, "hardly any condition fails here: the test shows little"
+    assert len(gave_way) >= len(executed) / 3, "hardly any condition fails here: the test shows little"
 
 
 def test_the_pages_and_the_pdf_show_every_run(built, absent, plan):
