@@ -45,6 +45,11 @@ class Claim:
         """What wants a verdict: the figures' names, and ``"statement"`` where there is one."""
         return [*self.figures, *([STATEMENT] if self.statement else [])]
 
+    @property
+    def anchor(self) -> str:
+        """The id of the claim's card on the page of the projects, as in ``projects.html#claim-a-svd-test``."""
+        return f"claim-{self.id.lower()}"
+
 
 class Claims(dict[str, Claim]):
     """All claims by id."""

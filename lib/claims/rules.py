@@ -16,13 +16,17 @@ from lib import ROOT
 from lib.claims import expressions
 from lib.claims.expressions import Names, Stored
 from lib.claims.published import STATEMENT, Claims, InvalidClaims, check_keys, read_toml
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, Verdict, judge_figure, verdict_table
+from lib.claims.verdicts import NO, OPEN, RANGE, UNTRIED, WORDS, YES, Verdict, compare, verdict_table
 from lib.experiment.stored_runs import MissingRun
 
 PATH = ROOT / "data" / "verdicts.toml"
-EXPRESSIONS = ("when", "ours", "range", "tolerance", "holds", "partly")
-TEXTS = ("untested", "condition", "reason", "fails", "evidence")
+EXPRESSIONS = ("when", "ours", "range", "tolerance", "reproduced", "stands")
+TEXTS = ("cause", "reason", "evidence")
 """Fields of a rule: what is evaluated, and what is filled in."""
+NAMES = dict(zip(("yes", "within", "condition", "no", "untried", "open"), WORDS, strict=True))
+"""What expressions call the words of a verdict."""
+STANDING = {YES: YES, RANGE: YES, NO: NO, UNTRIED: OPEN}
+"""How a figure stands, by whether it is reproduced, where its rule does not say."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,14 @@ class Rule:
     """How the parts of claims that fit `judges` are judged; the head of the file says what each field means."""
 
     judges: str
+    reason: str
     when: str = "True"
-    untested: str = ""
     ours: str = "nan"
     range: str = ""
     tolerance: str = "None"
-    condition: str = ""
-    reason: str = ""
-    fails: str = ""
-    holds: str = "False"
-    partly: str = "False"
+    reproduced: str = ""
+    stands: str = ""
+    cause: str = ""
     evidence: str = ""
 
     def bound(self, claim: str, part: str) -> dict[str, str] | None:
@@ -50,22 +52,19 @@ class Rule:
 
     def judge(self, claims: Claims, claim: str, part: str, names: Names) -> Verdict:
         """Judge a part that fits."""
-        if self.untested:
-            return Verdict(claim, part, UNTESTED, names.text(self.untested))
         ours = names["ours"] = names.value(self.ours)
         bounds = names.value(self.range) if self.range else [math.nan if part == STATEMENT else ours]
         low, high = min(bounds), max(bounds)
-        condition, reason, evidence = map(names.text, (self.condition, self.reason, self.evidence))
-        if part == STATEMENT:
-            kind = HOLDS if names.value(self.holds) else CONDITION if names.value(self.partly) else FAILS
-        else:
-            kind, place = judge_figure(claims.figure(claim, part), low, high, names.value(self.tolerance))
-            if kind == HOLDS and condition:
-                kind, place = CONDITION, condition
-            elif condition:
-                place = f"{place.rstrip('.')}: {condition}"
-            reason = names.text(self.fails) if self.fails and kind == FAILS else reason or place
-        return Verdict(claim, part, kind, reason, evidence, ours, low, high)
+        names["reproduced"] = UNTRIED
+        if part != STATEMENT:
+            published = claims.figure(claim, part)
+            names["reported"] = published.reported
+            names["reproduced"] = compare(published, ours, low, high, names.value(self.tolerance))
+        if self.reproduced:
+            names["reproduced"] = names.value(self.reproduced)
+        stands = names.value(self.stands) if self.stands else STANDING[names["reproduced"]]
+        cause, reason, evidence = map(names.text, (self.cause, self.reason, self.evidence))
+        return Verdict(claim, part, names["reproduced"], stands, reason, evidence, ours, low, high, cause)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Rules:
 
     def names(self, project: str, stored: Stored, **bound: Any) -> Names:
         """Return what a project's expressions know."""
-        return Names(stored, self.definitions[project], **self.thresholds, nan=math.nan, **bound)
+        return Names(stored, self.definitions[project], **self.thresholds, **NAMES, nan=math.nan, **bound)
 
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
         """Judge every part of every claim by the first rule that fits and applies, as a `verdict_table`.
@@ -91,7 +90,7 @@ class Rules:
         if missing := [part for part, verdict in found.items() if verdict is None]:
             raise InvalidClaims(
                 f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
-                "data/verdicts.toml that judges it, or says why it could not be tested."
+                "data/verdicts.toml that judges it, or says why it was not tried."
             )
         return verdict_table(claims, filter(None, found.values()))
 
@@ -126,7 +125,7 @@ def load_rules(path: Path | str = PATH) -> Rules:
         check_keys(f"rules of project {project}", entry, {"define", "rules"})
         for number, rule in enumerate(entry["rules"], 1):
             here = f"rule {rule.get('judges', number)} of {project}"
-            check_keys(here, rule, {"judges"}, known)
+            check_keys(here, rule, {"judges", "reason"}, known)
             _check_expressions(here, rule)
     return Rules(
         {name: threshold["value"] for name, threshold in thresholds.items()},
