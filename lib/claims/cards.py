@@ -81,17 +81,25 @@ def marked(word: str, part: str) -> str:
     return f"{MARKS[part][word]} {word}"
 
 
-def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of `lib.claims.verdicts.verdict_table` with what a reader sees beside them.
+def readable(rows: pd.DataFrame, claims: Claims) -> pd.DataFrame:
+    """Return rows of `lib.claims.verdicts.verdict_table` as a reader sees them.
 
-    ``our_range`` is text, an en dash where it is no range; the two parts have their marks; ``evidence`` is its label with its
-    run; the figure is in words; ``id`` is called ``claim``, and ``reason`` ``why``.
+    ``part`` names the claim and its figure in words, an architecture by its sizes; ``ours`` has its range, where it is one; the
+    two parts of the verdict have their marks; ``evidence`` is a label with its run.
     """
-    given = np.isfinite(rows["low"]) & np.isfinite(rows["high"]) & (rows["low"] != rows["high"])
-    ranges = [f"{low:.4g} to {high:.4g}" for low, high in zip(rows["low"], rows["high"], strict=True)]
-    return rows.assign(
-        our_range=np.where(given, ranges, "–"),
-        evidence=rows["evidence"].str.replace(r"(.*):(.*)", r"\2-\1", regex=True),
-        figure=rows["figure"].str.replace("_", " "),
-        **{part: [marked(word, part) for word in rows[part]] for part in MARKS},
-    ).rename(columns={"id": "claim", "reason": "why"})
+    figures = rows["figure"].str.replace(r"emb(\d+)_user(\d+)_movie(\d+)_final(\d+)", r"\1-\2-\3-\4", regex=True)
+    figures = figures.str.replace("[_/]", " ", regex=True).str.replace("rmse", "RMSE").str.replace("mae", "MAE")
+    names = [f"{claims[claim].project}: {claims[claim].model}" for claim in rows["id"]]
+    ours = ["" if np.isnan(one) else f"{one:.4g}" for one in rows["ours"]]
+    wide = rows["low"] < rows["high"]
+    bounds = [f" ({low:.4g} to {high:.4g})" for low, high in zip(rows["low"], rows["high"], strict=True)]
+    return pd.DataFrame(
+        {
+            "part": [f"{name}, {figure}" for name, figure in zip(names, figures, strict=True)],
+            "reported": rows["reported"],
+            "ours": [one + bound * shown for one, bound, shown in zip(ours, bounds, wide, strict=True)],
+            **{part: [marked(word, part) for word in rows[part]] for part in MARKS},
+            "why": rows["reason"],
+            "evidence": rows["evidence"].str.replace(r"(.*):(.*)", r"\2-\1", regex=True),
+        }
+    )

@@ -1,4 +1,4 @@
-"""What our measurements say about each claim, in two parts: is it reproduced as the project did it, and does it stand?"""
+"""What our measurements say about each claim, in two parts: whether it is reproduced as they did it, whether it stands."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ STANDS = (YES, CONDITION, NO, OPEN)
 CAUSES = ("shown", "conjectured", "")
 """How a cause that the reason states is known; empty where it states none."""
 
-COLUMNS = tuple("id project figure reported ours low high reproduced stands cause reason evidence".split())
+COLUMNS = (
+    *("id", "project", "figure", "reported", "ours", "low", "high"),
+    *("reproduced", "stands", "cause", "reason", "evidence"),
+)
 """Columns of the table of verdicts, which the report publishes as ``claims.csv``."""
 
 
