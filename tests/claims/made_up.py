@@ -83,7 +83,13 @@ def facts() -> dict[str, dict]:
         "ease": {"label": "EASE", "of_ratings": False, "ndcg": 0.3, "low": 0.29, "high": 0.31},
         "bpr": {"label": "BPR", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
         "bpr_published": of_lists | {"label": "BPR, D's", "of_ratings": False, "ndcg": 0.2, "low": 0.19, "high": 0.21},
-        "neural_mf_published": {"label": "NeuralMF, D's", "of_ratings": True, "ndcg": 0.006, "low": 0.004, "high": 0.008},
+        "neural_mf_published": {
+            "label": "NeuralMF, D's",
+            "of_ratings": True,
+            "ndcg": 0.006,
+            "low": 0.004,
+            "high": 0.008,
+        },
         "autorec_published": {"label": "AutoRec, D's", "of_ratings": True, "ndcg": 0.004, "low": 0.003, "high": 0.005}
         | {"recall": 0.006},
         "svd": {"label": "SVD", "of_ratings": True, "ndcg": 0.01, "low": 0.004, "high": 0.02},

@@ -28,9 +28,9 @@ def test_every_claim_has_a_card_in_words_and_a_place_of_its_own():
 
 
 def test_a_card_has_both_figures_the_verdict_the_reason_and_the_evidence(tmp_path):
-    card = made(tmp_path, changed({"embeddings.measures.l2.test_mse": 0.9, "embeddings.references.chance.folding": 0.2}))[
-        "C-gravity"
-    ]
+    card = made(
+        tmp_path, changed({"embeddings.measures.l2.test_mse": 0.9, "embeddings.references.chance.folding": 0.2})
+    )["C-gravity"]
     assert (card.reproduced, card.stands, card.evidence) == ("yes", "with a condition", ("fig-gravity-embeddings",))
     assert card.as_written and card.why.startswith("The error rises and the lists improve")
     text = card.markdown

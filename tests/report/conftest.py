@@ -14,7 +14,11 @@ def site(tmp_path):
         Notebook()
         .markdown("# Front\n\nThe answer comes first: see @tbl-two and @fig-one.")
         .figure("fig-front", "The headline.")
-        .table("tbl-claims", ["claim", "verdict"], [[{"text": "A-1", "href": "fig-one"}, "holds"]])
+        .table(
+            "tbl-claims",
+            ["claim", "stands", "told"],
+            [[{"text": "A-1", "href": "fig-one"}, "◆ with a condition", "yes"]],
+        )
         .write(runs / "front")
     )
     (
@@ -25,7 +29,9 @@ def site(tmp_path):
         .code("seed: int = 42  # of the split", tags=["parameters"])
         .code("import secret_setup", tags=["remove-cell"])
         .code("hidden_input()", shown({"text/plain": "42 shown"}), tags=["remove-input"])
-        .markdown("## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second.")
+        .markdown(
+            "## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second; [a card](second.html#a-claim)."
+        )
         .figure("fig-one", "RMSE against $\\lambda$; compare @tbl-two.")
         .markdown("## Results\n\nAgain under the same heading.")
         .write(runs / "first", labels=["fig-one"])
@@ -35,6 +41,7 @@ def site(tmp_path):
         .markdown("# The second\n\n## Results\n\n> A finding.")
         .table("tbl-two", ["model", "RMSE"], [["svd", "0.9191"], ["bias", "0.9428"]], align=["left", "right"])
         .say("In @fig-one the **number** is 0.9191.")
+        .card("### A claim\n\nIt is larger; see @tbl-two-second.", "claim stands-no reproduced-yes")
         .write(runs / "second", labels=["tbl-two"], seconds=5.0)
     )
     (runs / "first" / "metrics.json").write_text(json.dumps([METRIC]))
