@@ -43,7 +43,7 @@ def facts() -> dict[str, dict]:
         for a, b in pairs
     ]
     folds = [
-        {"variant": variant, "train_rmse": 0.79, "test_rmse": rmse, "cold_bin_rmse": 0.95}
+        {"variant": variant, "fold": fold, "train_rmse": 0.79, "test_rmse": rmse, "cold_bin_rmse": 0.95}
         | {"popular_bin_rmse": 0.85, "seconds_fit": 2.0}
         for variant in (
             "full",
@@ -54,7 +54,7 @@ def facts() -> dict[str, dict]:
             "graph_feature=year",
             "no_pop_reg",
         )
-        for rmse in (0.85, 0.87)
+        for fold, rmse in enumerate((0.85, 0.87), 1)
     ]
     tests = [
         {"way": "kept", "model_a": fold["variant"], "sign_p": 0.0625, "sign_p_adjusted": 0.125, "difference": 0.014}
@@ -181,7 +181,7 @@ def facts() -> dict[str, dict]:
             "kept_folds": folds,
             "significance": tests,
             "loss_left": {"loss": 0.2, "of_b": 0.9},
-            "tuned": {"full": {"test_rmse": 0.867}},
+            "tuned": {"full": {"test_rmse": 0.857}},
             "sign_test": {"least": 0.0625},
         },
         "embeddings": {

@@ -29,9 +29,7 @@ def site(tmp_path):
         .code("seed: int = 42  # of the split", tags=["parameters"])
         .code("import secret_setup", tags=["remove-cell"])
         .code("hidden_input()", shown({"text/plain": "42 shown"}), tags=["remove-input"])
-        .markdown(
-            "## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second."
-        )
+        .markdown("## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second.")
         .figure("fig-one", "RMSE against $\\lambda$; compare @tbl-two.")
         .markdown("## Results\n\nAgain under the same heading.")
         .write(runs / "first", labels=["fig-one"])
@@ -41,7 +39,10 @@ def site(tmp_path):
         .markdown("# The second\n\n## Results\n\n> A finding.")
         .table("tbl-two", ["model", "RMSE"], [["svd", "0.9191"], ["bias", "0.9428"]], align=["left", "right"])
         .say("In @fig-one the **number** is 0.9191.")
-        .card("### A claim\n\nIt is larger than [itself](#a-claim); see @tbl-two-second.", "claim stands-no reproduced-yes")
+        .card(
+            "### A claim\n\nIt is larger than [itself](#a-claim); see @tbl-two-second.",
+            "claim stands-no reproduced-yes",
+        )
         .write(runs / "second", labels=["tbl-two"], seconds=5.0)
     )
     (runs / "first" / "metrics.json").write_text(json.dumps([METRIC]))
