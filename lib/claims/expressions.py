@@ -60,14 +60,14 @@ class Stored:
         self.run(name)
         return name
 
-    def drawn(self, run: str, figure: str) -> list[Record]:
-        """Return the rows behind a stored figure."""
-        path = load_run(run, runs_dir=self._runs_dir).folder / "figures" / f"{figure}.csv"
-        return [Record(row) for row in pd.read_csv(path).to_dict("records")]
+    def drawn(self, run: str, label: str) -> list[Record]:
+        """Return the rows behind a stored figure, or of a stored table."""
+        folder = load_run(run, runs_dir=self._runs_dir).folder / ("tables" if label.startswith("tbl-") else "figures")
+        return [Record(row) for row in pd.read_csv(folder / f"{label}.csv").to_dict("records")]
 
 
 FUNCTIONS = {
-    **{f.__name__: f for f in (abs, all, any, int, iter, len, list, max, min, next, sorted, str, sum)},
+    **{f.__name__: f for f in (abs, all, any, format, int, iter, len, list, max, min, next, sorted, str, sum)},
     "find": find,
     "mean": np.mean,
     "std": lambda values: np.std(values, ddof=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
@@ -32,18 +33,27 @@ class Figure:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim: figures by name, a statement in words, or both."""
+    """One claim: figures by name, a statement in words, or both.
+
+    `model` is what a reader knows it by, `says` what the project says, which is the statement where there is one.
+    """
 
     id: str
     project: str
     model: str
     figures: Mapping[str, Figure]
     statement: str
+    says: str
 
     @property
     def parts(self) -> list[str]:
         """What wants a verdict: the figures' names, and ``"statement"`` where there is one."""
         return [*self.figures, *([STATEMENT] if self.statement else [])]
+
+    @property
+    def anchor(self) -> str:
+        """The id of the claim's card on the page of the projects: ``projects.html#svd-with-20-factors``."""
+        return re.sub(r"\W+", "-", self.model.lower()).strip("-")
 
 
 class Claims(dict[str, Claim]):
@@ -70,13 +80,13 @@ def load_claims(path: Path | str = PATH) -> Claims:
     claims = Claims()
     for number, entry in enumerate(content["claims"], start=1):
         here = f"claim {entry.get('id', number)}"
-        check_keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "doubt"})
+        check_keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "says", "doubt"})
         if entry["project"] not in projects:
             raise InvalidClaims(f"{here}: no project {entry['project']!r}; there are {', '.join(projects)}")
         if entry["id"] in claims:
             raise InvalidClaims(f"{here}: the id occurs twice")
-        told = (entry["id"], entry["project"], entry["model"])
-        claim = Claim(*told, _figures(here, entry), entry.get("statement", ""))
+        told, statement = (entry["id"], entry["project"], entry["model"]), entry.get("statement", "")
+        claim = Claim(*told, _figures(here, entry), statement, entry.get("says", statement))
         if not claim.parts:
             raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
         claims[claim.id] = claim

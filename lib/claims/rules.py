@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,20 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims import expressions
-from lib.claims.expressions import Names, Stored
-from lib.claims.published import STATEMENT, Claims, InvalidClaims, check_keys, read_toml
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, Verdict, judge_figure, verdict_table
+from lib.claims.expressions import Names, Record, Stored
+from lib.claims.published import Claim, Claims, InvalidClaims, check_keys, read_toml
+from lib.claims.verdicts import NO, OPEN, RANGE, UNTRIED, WORDS, YES, Verdict, compare, verdict_table
 from lib.experiment.stored_runs import MissingRun
 
 PATH = ROOT / "data" / "verdicts.toml"
-EXPRESSIONS = ("when", "ours", "range", "tolerance", "holds", "partly")
-TEXTS = ("untested", "condition", "reason", "fails", "evidence")
+EXPRESSIONS = ("when", "ours", "range", "tolerance", "reproduced", "stands")
+TEXTS = ("cause", "reason", "evidence")
 """Fields of a rule: what is evaluated, and what is filled in."""
+CARD_TEXTS = ("theirs", "ours", "why")
+NAMES = dict(zip(("yes", "within", "condition", "no", "untried", "open"), WORDS, strict=True))
+"""What expressions call the words of a verdict."""
+STANDING = {YES: YES, RANGE: YES, NO: NO, UNTRIED: OPEN}
+"""How a figure stands, by whether it is reproduced, where its rule does not say."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +35,14 @@ class Rule:
     """How the parts of claims that fit `judges` are judged; the head of the file says what each field means."""
 
     judges: str
+    reason: str
     when: str = "True"
-    untested: str = ""
     ours: str = "nan"
     range: str = ""
     tolerance: str = "None"
-    condition: str = ""
-    reason: str = ""
-    fails: str = ""
-    holds: str = "False"
-    partly: str = "False"
+    reproduced: str = ""
+    stands: str = ""
+    cause: str = ""
     evidence: str = ""
 
     def bound(self, claim: str, part: str) -> dict[str, str] | None:
@@ -50,35 +53,43 @@ class Rule:
 
     def judge(self, claims: Claims, claim: str, part: str, names: Names) -> Verdict:
         """Judge a part that fits."""
-        if self.untested:
-            return Verdict(claim, part, UNTESTED, names.text(self.untested))
+        figure = claims[claim].figures.get(part)
+        names["reported"] = figure.reported if figure else math.nan
         ours = names["ours"] = names.value(self.ours)
-        bounds = names.value(self.range) if self.range else [math.nan if part == STATEMENT else ours]
+        bounds = names.value(self.range) if self.range else [ours if figure else math.nan]
         low, high = min(bounds), max(bounds)
-        condition, reason, evidence = map(names.text, (self.condition, self.reason, self.evidence))
-        if part == STATEMENT:
-            kind = HOLDS if names.value(self.holds) else CONDITION if names.value(self.partly) else FAILS
-        else:
-            kind, place = judge_figure(claims.figure(claim, part), low, high, names.value(self.tolerance))
-            if kind == HOLDS and condition:
-                kind, place = CONDITION, condition
-            elif condition:
-                place = f"{place.rstrip('.')}: {condition}"
-            reason = names.text(self.fails) if self.fails and kind == FAILS else reason or place
-        return Verdict(claim, part, kind, reason, evidence, ours, low, high)
+        names["reproduced"] = compare(figure, ours, low, high, names.value(self.tolerance)) if figure else UNTRIED
+        if self.reproduced:
+            names["reproduced"] = names.value(self.reproduced)
+        stands = names.value(self.stands) if self.stands else STANDING[names["reproduced"]]
+        cause, reason, evidence = map(names.text, (self.cause, self.reason, self.evidence))
+        return Verdict(claim, part, names["reproduced"], stands, reason, evidence, ours, low, high, cause)
+
+
+@dataclass(frozen=True)
+class CardTexts:
+    """The texts of a claim's card, of which `why` is written for results under which `holds` is true."""
+
+    theirs: str
+    ours: str
+    why: str
+    holds: str = "True"
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds by name, and each project's definitions and rules."""
+    """Thresholds by name, each project's definitions and rules, and the texts of cards by claim."""
 
     thresholds: Mapping[str, float]
     definitions: Mapping[str, Mapping[str, Any]]
     rules: Mapping[str, list[Rule]]
+    cards: Mapping[str, CardTexts]
 
-    def names(self, project: str, stored: Stored, **bound: Any) -> Names:
-        """Return what a project's expressions know."""
-        return Names(stored, self.definitions[project], **self.thresholds, nan=math.nan, **bound)
+    def names(self, claim: Claim, stored: Stored, **bound: Any) -> Names:
+        """Return what the expressions on a claim know."""
+        figures = Record((name, figure.reported) for name, figure in claim.figures.items())
+        known = self.thresholds | NAMES | {"nan": math.nan, "figures": figures} | bound
+        return Names(stored, self.definitions[claim.project], **known)
 
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
         """Judge every part of every claim by the first rule that fits and applies, as a `verdict_table`.
@@ -91,18 +102,17 @@ class Rules:
         if missing := [part for part, verdict in found.items() if verdict is None]:
             raise InvalidClaims(
                 f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
-                "data/verdicts.toml that judges it, or says why it could not be tested."
+                "data/verdicts.toml that judges it, or says why it was not tried."
             )
         return verdict_table(claims, filter(None, found.values()))
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:
         """Judge one part; None where no rule applies. Raises as `judge` does."""
-        project = claims[claim].project
-        for rule in self.rules[project]:
+        for rule in self.rules[claims[claim].project]:
             bound = rule.bound(claim, part)
             if bound is None:
                 continue
-            names = self.names(project, stored, **bound)
+            names = self.names(claims[claim], stored, **bound)
             try:
                 if names.value(rule.when):
                     return rule.judge(claims, claim, part, names)
@@ -122,23 +132,29 @@ def load_rules(path: Path | str = PATH) -> Rules:
     thresholds = content.pop("thresholds", {})
     for name, threshold in thresholds.items():
         check_keys(f"threshold {name}", threshold, {"value", "why"})
+    cards: dict[str, CardTexts] = {}
     for project, entry in content.items():
-        check_keys(f"rules of project {project}", entry, {"define", "rules"})
+        check_keys(f"rules of project {project}", entry, {"define", "rules"}, {"cards"})
         for number, rule in enumerate(entry["rules"], 1):
             here = f"rule {rule.get('judges', number)} of {project}"
-            check_keys(here, rule, {"judges"}, known)
-            _check_expressions(here, rule)
+            check_keys(here, rule, {"judges", "reason"}, known)
+            _check_expressions(here, rule, EXPRESSIONS, TEXTS)
+        for claim, card in entry.get("cards", {}).items():
+            check_keys(f"card {claim}", card, {*CARD_TEXTS}, {"holds"})
+            _check_expressions(f"card {claim}", card, ("holds",), CARD_TEXTS)
+            cards[claim] = CardTexts(**card)
     return Rules(
         {name: threshold["value"] for name, threshold in thresholds.items()},
         {project: entry["define"] for project, entry in content.items()},
         {project: [Rule(**rule) for rule in entry["rules"]] for project, entry in content.items()},
+        cards,
     )
 
 
-def _check_expressions(here: str, rule: Mapping[str, str]) -> None:
+def _check_expressions(here: str, entry: Mapping[str, str], evaluated: Sequence[str], filled: Sequence[str]) -> None:
     """Refuse what Python can't parse."""
-    inside = [field for name in TEXTS for field in expressions.fields(rule.get(name, ""))]
-    for expression in [*(text for name, text in rule.items() if name in EXPRESSIONS), *inside]:
+    inside = [field for name in filled for field in expressions.fields(entry.get(name, ""))]
+    for expression in [*(entry[name] for name in evaluated if name in entry), *inside]:
         try:
             ast.parse(f"({expression})", mode="eval")
         except SyntaxError as error:

@@ -89,7 +89,7 @@ class StoredRun:
 
     @cached_property
     def verdicts(self) -> pd.DataFrame:
-        """Verdicts on published claims: id, project, figure, reported, ours, low, high, verdict, reason, evidence."""
+        """Verdicts on published claims: rows of `lib.claims.verdicts.COLUMNS`."""
         return pd.DataFrame(self._json("claims.json"))
 
     def value(self, model: str, metric: str) -> float:

@@ -14,8 +14,12 @@ from lib.report.numbering import Numbering
 RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-this-page", "top", "footnotes"}
 """Ids that the HTML template uses itself."""
 
-VERDICTS = dict(zip(claims.VERDICTS, ("holds", "partly", "fails", "open"), strict=True))
-"""The verdicts on claims, which a table marks with a sign of this kind, in colour."""
+VERDICTS = {
+    claims.marked(word, part): kind
+    for part, words in (("reproduced", claims.REPRODUCED), ("stands", claims.STANDS))
+    for word, kind in zip(words, ("holds", "partly", "fails", "open"), strict=True)
+}
+"""The words of verdicts with their marks, which a table shows in the colour of this kind."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
+from lib.claims.cards import Card
 from lib.models import cards, label
 from lib.report.columns import as_text, column
 
@@ -24,6 +25,13 @@ def svg(text: str, name: str, points: list | None = None) -> None:
     """Show a figure that is already SVG text; `points` are places with a text, see `POINTS_MIME`."""
     bundle = {"image/svg+xml": text, "text/plain": f"[figure {name}]"}
     _publish({**bundle, POINTS_MIME: points} if points else bundle, name)
+
+
+def claim(card: Card) -> None:
+    """Show a claim's card: Markdown, which the report sets apart."""
+    words = {"stands": card.stands, "reproduced": card.reproduced}
+    look = " ".join(["claim", *(f"{part}-{word.replace(' ', '-')}" for part, word in words.items())])
+    _publish({"text/markdown": card.markdown, "text/plain": card.markdown}, look)
 
 
 def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | None = None) -> None:

@@ -14,10 +14,11 @@ FRONT = "front"
 
 @dataclass(frozen=True)
 class Prose:
-    """Markdown, from a Markdown cell or shown by code."""
+    """Markdown, from a Markdown cell or shown by code; `look`, the names of its styles, where it is a card of its own."""
 
     cell: int
     markdown: str
+    look: str = ""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         if isinstance(block, Code):
             pending.append(block.source)
         elif isinstance(block, Prose):
-            shown[place] = fold() + Markup(f'<div class="prose">{prose[key]}</div>')
+            shown[place] = fold() + Markup(f'<div class="{f"prose {block.look}".strip()}">{prose[key]}</div>')
             headings += report.markdown.headings.get(key, [])
         elif isinstance(block, Text):
             shown[place] = fold() + macros.output(block.text)

@@ -144,7 +144,8 @@ class _CodeCell:
         if "image/svg+xml" in data or "image/png" in data:
             return self.figure(data.get("image/svg+xml"), data.get(POINTS_MIME, []))
         if "text/markdown" in data:
-            return Prose(self.number, data["text/markdown"])
+            label = output.get("metadata", {}).get("label", "")
+            return Prose(self.number, data["text/markdown"], label if label.startswith("claim ") else "")
         text = _clean(data.get("text/plain", ""))
         return Text(text) if text else None
 

@@ -14,7 +14,7 @@ REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_
 """A cross-reference in running text; ``@sec-<run>`` names a page.
 
 Where several runs execute one notebook, ``@fig-x`` is the page's own figure, from other pages that of the first of
-those runs; ``@fig-x-<run>`` is the figure of the run that it names.
+those runs; ``@fig-x-<run>`` is the figure of the run that it names, whether it shares its notebook or not.
 """
 
 
@@ -56,7 +56,8 @@ class Numbering:
                 word = "Figure" if label.startswith("fig-") else "Table"
                 counts[word] += 1
                 self._targets[label] = Target(label, f"{word}\u00a0{counts[word]}", page)
-                self._first.setdefault(label.removesuffix(f"-{page.id}"), label)
+                alone = label.removesuffix(f"-{page.id}")
+                self._first = {f"{alone}-{page.id}": label, alone: label} | self._first
 
     def __contains__(self, label: str) -> bool:
         return label in self._targets

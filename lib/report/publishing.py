@@ -21,6 +21,7 @@ def obstacles(runs_dir: Path) -> list[str]:
     if stale := stale_files():
         names = ", ".join(file.name.partition(".")[0] for file in stale)
         found.append(f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees")
+    commits = set()
     for folder in sorted(path.parent for path in runs_dir.glob("*/cache.json")):
         run, again = StoredRun(folder.name, folder), f"python run_notebooks.py --only {folder.name}"
         try:
@@ -29,11 +30,16 @@ def obstacles(runs_dir: Path) -> list[str]:
                 found.append(f"run {run.run} is of the quick profile: {again}")
             if not untouched(folder, record):
                 found.append(f"run {run.run}: its results were changed since it ran: {again}")
+            if not record.get("as_made"):  # a kept page has the commit that made it
+                commits.add(str(run.provenance.get("commit"))[:10])
             if run.provenance.get("modified"):
                 found.append(f"run {run.run} was executed from a changed working tree")
             found += [f"run {run.run}, {words}" for words in false_words(folder / "notebook.ipynb")]
         except DamagedFile as error:
             found.append(f"run {run.run}: {error}")
+    if len(commits) > 1:
+        named = f"the runs name {len(commits)} commits, {', '.join(sorted(commits))}"
+        found.append(f"{named}: python run_notebooks.py --force executes them at one, and keeps their fits")
     return found
 
 

@@ -96,7 +96,7 @@ class _Writer:
     def _block(self, page: Page, block: Block, key: str) -> str:
         """Return a block; code and the explorer are for the screen."""
         if isinstance(block, Prose):
-            return self.prose[key]
+            return f"#claim({typst_string(block.look)})[{self.prose[key]}]" if block.look else self.prose[key]
         if isinstance(block, Text):
             return f"#printed({typst_string(block.text)})"
         if not isinstance(block, Labelled):

@@ -1,10 +1,12 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from lib import ROOT
 from lib.claims.published import STATEMENT, Figure, InvalidClaims, load_claims
-from lib.claims.verdicts import COLUMNS, FAILS, UNTESTED, Verdict, judge_figure, overall, verdict_table
+from lib.claims.verdicts import COLUMNS, Verdict, compare, overall, told, verdict_table
 from tests.claims.made_up import judged
 
 HEAD = """
@@ -64,6 +66,13 @@ def test_figures_that_must_agree_with_each_other_do(claims):
         assert row == sorted(row, reverse=True)
 
 
+def test_the_lists_of_project_a_s_architectures_are_its_published_ones(claims):
+    rows = pd.read_csv(ROOT / "data" / "published_architectures.csv").to_dict("records")
+    told = {f"{row['architecture']}/{part}_{row['metric']}": row[part] for row in rows for part in ("train", "test")}
+    assert {name: figure.reported for name, figure in claims["A-two-tower-grid"].figures.items()} == told
+    assert len(told) == 40
+
+
 def test_printed_digits_say_how_far_a_figure_was_rounded(few, claims):
     assert few.figure("A-one", "rmse").rounding == pytest.approx(0.0005)
     assert few.figure("A-one", "rank").rounding == 0
@@ -108,47 +117,45 @@ def test_a_misspelt_claim_or_figure_names_the_near_miss(claims):
 
 # -- judging -------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("reported", "low", "high", "tolerance", "verdict"),
+    ("reported", "ours", "low", "high", "tolerance", "word"),
     [
-        (0.92, 0.915, 0.925, 0, "holds"),
-        (0.92, 0.92, 0.93, 0, "holds"),
-        (0.92, 0.921, 0.93, 0, "does not hold"),
-        (0.92, 0.921, 0.93, 0.005, "holds"),
-        (0.92, 0.90, 0.91, 0.005, "does not hold"),
-        (0.94, 0.9405, 0.95, 0.0005, "holds"),  # the very edge, which binary fractions miss
-        (0.92, 0.9251, 0.93, 0.005, "does not hold"),
-        (10, 10, 10, 0, "holds"),
-        (0.92, math.nan, math.nan, 0, "could not be tested"),
+        (0.92, 0.9249, 0.92, 0.93, None, "yes"),  # to the last digit that was printed
+        (0.92, 0.925, 0.925, 0.925, None, "yes"),  # the very edge, which binary fractions miss
+        (0.92, 0.9251, 0.9251, 0.9251, None, "no"),
+        (0.92, 0.93, 0.92, 0.94, None, "within a range"),
+        (0.92, 0.93, 0.9249, 0.94, None, "within a range"),
+        (0.92, 0.93, 0.9251, 0.94, None, "no"),
+        (0.92, 0.93, 0.9251, 0.94, 0.006, "within a range"),
+        (0.92, 0.90, 0.89, 0.914, 0.005, "no"),
+        (0.92, math.nan, math.nan, math.nan, None, "not tried"),
     ],
 )
-def test_a_figure_holds_where_it_meets_our_interval(reported, low, high, tolerance, verdict):
-    assert judge_figure(Figure(reported, 0.1), low, high, tolerance)[0] == verdict
+def test_a_figure_is_reproduced_where_it_meets_ours_or_our_range(reported, ours, low, high, tolerance, word):
+    assert compare(Figure(reported, 0.005), ours, low, high, tolerance) == word
 
 
 @pytest.mark.parametrize("tolerance", [-0.1, math.nan])
 def test_a_tolerance_that_is_none_is_refused(tolerance):
     with pytest.raises(InvalidClaims, match="cannot judge"):
-        judge_figure(Figure(1, 0), 0, 1, tolerance)
+        compare(Figure(1, 0), 1, 1, 1, tolerance)
 
 
-def test_judging_uses_the_published_figure_and_its_rounding(few):
-    close = judged(few, "A-one", "rmse", 0.9204)
-    assert (close.verdict, close.low, close.high) == ("holds", 0.9204, 0.9204)
-    far = judged(few, "A-one", "rmse", 0.95, 0.94, 0.96)
-    assert far.verdict == "does not hold"
-    assert "below" in far.reason
-    assert judged(few, "A-one", "rmse", 0.95, 0.94, 0.96, tolerance="0.02").verdict == "holds"
-    mild = judged(few, "A-one", "rank", 3, condition="Only when chosen on test.")
-    assert (mild.verdict, mild.reason) == ("holds with a condition", "Only when chosen on test.")
-    wrong = judged(few, "A-one", "rank", 4, condition="Only when chosen on test.")
-    assert wrong.verdict == "does not hold"
-    assert wrong.reason == "The published figure lies below ours: Only when chosen on test."
+def test_a_rule_may_say_how_a_figure_stands(few):
+    close, far = judged(few, "A-one", "rmse", 0.9204), judged(few, "A-one", "rmse", 0.95, 0.94, 0.96)
+    assert (close.reproduced, close.stands, close.low) == ("yes", "yes", 0.9204)
+    assert (far.reproduced, far.stands) == ("no", "no")
+    beaten = judged(few, "A-one", "rmse", 0.90, 0.89, 0.91, stands="yes if ours <= reported else no")
+    assert (beaten.reproduced, beaten.stands) == ("no", "yes"), "a figure that ours beats still stands"
+    elsewhere = judged(few, "A-one", "rmse", 0.90, reproduced="untried")
+    assert (elsewhere.reproduced, elsewhere.stands, elsewhere.ours) == ("not tried", "open", 0.90)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"verdict": "true"}, "'true' is none of holds"),
+        ({"reproduced": "with a condition"}, "'with a condition', is none of yes, within a range"),
+        ({"stands": "not tried"}, "'not tried', is none of yes, with a condition"),
+        ({"cause": "likely"}, "'likely', is none of shown, conjectured"),
         ({"reason": " "}, "give the reason"),
         ({"evidence": ""}, "must be run:label"),
         ({"evidence": "tbl-scores"}, "must be run:label"),
@@ -157,14 +164,8 @@ def test_judging_uses_the_published_figure_and_its_rounding(few):
 )
 def test_a_verdict_without_ground_is_refused(change, message):
     given = {
-        "id": "A-one",
-        "figure": "rmse",
-        "ours": 1.0,
-        "low": 0.9,
-        "high": 1.1,
-        "verdict": "holds",
-        "reason": "It does.",
-        "evidence": "svd:tbl-scores",
+        **{"id": "A-one", "figure": "rmse", "ours": 1.0, "low": 0.9, "high": 1.1},
+        **{"reproduced": "yes", "stands": "yes", "reason": "It does.", "evidence": "svd:tbl-scores"},
     }
     Verdict(**given)
     with pytest.raises(InvalidClaims, match=message):
@@ -176,8 +177,8 @@ def given(few):
     return [
         judged(few, "A-one", "rmse", 0.9204),
         judged(few, "A-one", "rank", 3),
-        Verdict("A-one", STATEMENT, FAILS, "It is not so.", "svd:fig-sweep", ours=0.1),
-        Verdict("A-two", "r 1/p", UNTESTED, "No data."),
+        Verdict("A-one", STATEMENT, "yes", "no", "It is not so.", "svd:fig-sweep", ours=0.1),
+        Verdict("A-two", "r 1/p", "not tried", "open", "No data."),
     ]
 
 
@@ -188,21 +189,29 @@ def test_the_table_has_the_published_columns_with_figures_quoted(few):
     assert table["project"].tolist() == ["A"] * 4
     assert table["reported"].tolist()[:2] == [0.92, 3]
     assert math.isnan(table["reported"][2])
-    assert table["reported"][3] == 0.5  # filled in for what could not be tested
+    assert table["reported"][3] == 0.5  # filled in for what was not tried
 
 
 def test_one_verdict_a_claim(few):
     def sum_up(*verdicts):
-        return overall(verdict_table(few, verdicts))["verdict"].to_dict()
+        found = overall(verdict_table(few, verdicts))
+        return dict(zip(found.index, zip(found["reproduced"], found["stands"], strict=True), strict=True))
 
-    rmse, rank, statement, untested = given(few)
-    assert sum_up(rmse, rank) == {"A-one": "holds"}
-    assert sum_up(rmse, replace(rank, verdict="holds with a condition")) == {"A-one": "holds with a condition"}
-    assert sum_up(rmse, rank, statement) == {"A-one": "does not hold"}, "a failing statement outweighs side figures"
-    assert sum_up(statement) == {"A-one": "does not hold"}
-    assert sum_up(untested, rmse, Verdict("A-one", "rank", UNTESTED, "No data.")) == {
-        "A-one": "holds",
-        "A-two": "could not be tested",
-    }
+    rmse, rank, statement, untried = given(few)
+    assert sum_up(rmse, rank) == {"A-one": ("yes", "yes")}
+    assert sum_up(rmse, replace(rank, stands="with a condition")) == {"A-one": ("yes", "with a condition")}
+    assert sum_up(rmse, rank, statement) == {"A-one": ("yes", "no")}, "it stands as its statement does"
+    failed = replace(rank, reproduced="no", stands="no")
+    assert sum_up(rmse, failed) == {"A-one": ("no", "no")}
+    assert sum_up(rmse, failed, replace(statement, stands="yes")) == {"A-one": ("within a range", "yes")}
+    rest = replace(rank, reproduced="not tried", stands="open")
+    assert sum_up(rmse, rest, untried) == {"A-one": ("yes", "yes"), "A-two": ("not tried", "open")}
     table = overall(verdict_table(few, given(few)))
-    assert table.loc["A-one", ["holds", "does not hold", "could not be tested"]].tolist() == [2, 1, 0]
+    assert table.loc["A-one", ["reproduced: yes", "stands: yes", "stands: no"]].tolist() == [3, 2, 1]
+    assert table.loc["A-two", ["project", "reproduced: not tried", "stands: open"]].tolist() == ["A", 1, 1]
+
+
+def test_words_are_counted_in_their_order():
+    words = pd.Series(["open", "no", "yes", "with a condition", "yes"])
+    assert told(words) == "2 *yes*, 1 *with a condition*, 1 *no*, 1 *open*"
+    assert told(words[:0]) == ""

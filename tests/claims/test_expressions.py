@@ -59,8 +59,9 @@ def test_stored_runs_are_read(names, tmp_path):
     stored = Stored(tmp_path)
     assert stored.has("svd", "two_tower") and not stored.has("svd", "koren")
     assert stored.first("koren", "svd", "two_tower") == "svd"
-    (row,) = stored.drawn("two_tower", "fig-two-tower-published")
+    row, _ = stored.drawn("two_tower", "fig-two-tower-published")
     assert row.architecture == "emb16_user16_movie64_final64" and row.test_ours == 0.395
+    assert [row.targets for row in stored.drawn("two_tower", "tbl-two-tower-scaling")] == ["centred, divided by 2.5"]
     with pytest.raises(MissingRun, match="--only koren_100k"):
         stored.first("koren", "koren_100k")
     with pytest.raises(MissingRun, match="--only koren"):

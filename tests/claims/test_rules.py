@@ -2,14 +2,15 @@
 
 import ast
 import re
+from dataclasses import replace
 
 import pytest
 
 from lib.claims import load_claims, load_rules
 from lib.claims.expressions import Stored, fields
 from lib.claims.published import InvalidClaims
-from lib.claims.rules import EXPRESSIONS, TEXTS, Rules
-from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED
+from lib.claims.rules import CARD_TEXTS, EXPRESSIONS, TEXTS
+from lib.claims.verdicts import CONDITION, NO, OPEN, RANGE, UNTRIED, YES
 from lib.experiment.stored_runs import MissingRun
 from tests.claims.made_up import changed, facts, store
 
@@ -24,21 +25,27 @@ def unchanged(tmp_path_factory):
 
 # -- what decides --------------------------------------------------------------------------------------------------
 def test_what_the_made_up_facts_say(unchanged):
-    statements = unchanged[unchanged["figure"] == "statement"]["verdict"]
-    conditional = {
-        "A-soft-impute",
-        "A-ensemble",  # these never hold without one
-        "E-ml1m",
+    statements = unchanged[unchanged["figure"] == "statement"]["stands"]
+    others = {part.removesuffix("/statement"): word for part, word in statements.items() if word != "yes"}
+    assert others == {
+        "A-soft-impute": "with a condition",
+        "A-ensemble": "with a condition",  # these never stand without one
+        "E-ml1m": "no",
     }
-    assert {part.removesuffix("/statement") for part in statements[statements != HOLDS].index} == conditional
-    assert set(statements) == {HOLDS, CONDITION}
-    assert (unchanged.loc[unchanged["verdict"] == UNTESTED, "evidence"] == "").all()
+    untried = unchanged["reproduced"] == "not tried"
+    assert (unchanged.loc[~untried, "evidence"] != "").all()
+    # What the projects measured nothing of, or on data that are not to be had, is never called reproduced.
+    never = r"B-ablation/|D-(?:bpr|autorec)/|D-neuralmf/\w+_|A-ensemble|A-side|E-top-k|E-published|seconds"
+    assert untried[untried.index.str.contains(never)].all()
 
 
 BLENDS = {"comparison.blends.1.high": 0.001}
 MEASURES = "embeddings.measures"
 SHORT = {"popularity_dot": 149.0, "popularity_cosine": 151.0, "norm_popularity": 0.49, "rare_norm": 0.99}
 """Measures of an embedding of which each by itself falls short of C's statement."""
+APPENDIX, SEARCH = "two_tower.two_tower_scaling.appendix", "side_information_search.search"
+STEEP = {"svd.svd_sweep.strong_range_from_15": 0.0021}
+"""The curve moves by more than two standard deviations over starts."""
 GAPS = "two_tower.two_tower_sparse_users.differences"
 
 
@@ -47,127 +54,128 @@ def both_starts(what, at):
 
 
 @pytest.mark.parametrize(
-    ("part", "verdict", "changes"),
+    ("part", "reproduced", "stands", "changes"),
     [
         # Two standard deviations over starts to either side: 0.9195 ± 0.0042 holds 0.9191; of a single start 0.003.
-        ("A-svd-test/test_rmse", HOLDS, {}),
-        ("A-svd-test/test_rmse", FAILS, {"svd.svd_starts.rmse": [0.9247, 0.9253]}),
-        ("A-svd-test/test_rmse", HOLDS, {"svd.svd_starts.rmse": [0.9220]}),
-        ("A-svd-test/test_rmse", FAILS, {"svd.svd_starts.rmse": [0.9223]}),
-        ("A-svd-sweep/best_test_rmse", CONDITION, {"svd.svd_sweep.best_on_test.rmse": 0.9194}),
-        ("A-svd-sweep/best_test_rmse", FAILS, {"svd.svd_sweep.best_on_test.rmse": 0.9196}),
-        ("A-svd-sweep/best_n_factors", CONDITION, {}),
-        ("A-svd-sweep/best_n_factors", FAILS, {"svd.svd_sweep.best_on_validation.n_factors": 16}),
-        ("A-svd-sweep/best_reg_all", FAILS, {"svd.svd_sweep.best_on_test.reg_all": 0.02}),
-        ("A-svd-sweep/statement", CONDITION, {"svd.svd_sweep.strong_always_below_weak": False}),
-        ("A-svd-sweep/statement", CONDITION, {"svd.svd_sweep.weak_rises_with_factors": 0.0019}),
-        ("A-soft-impute/best_lambda", CONDITION, {}),
+        ("A-svd-test/test_rmse", RANGE, YES, {}),
+        ("A-svd-test/test_rmse", NO, NO, {"svd.svd_starts.rmse": [0.9247, 0.9253]}),
+        ("A-svd-test/test_rmse", RANGE, YES, {"svd.svd_starts.rmse": [0.9220]}),
+        ("A-svd-test/test_rmse", NO, NO, {"svd.svd_starts.rmse": [0.9223]}),
+        ("A-svd-test/final_test_rmse", RANGE, YES, {"svd.svd_starts.rmse": [0.916, 0.922]}),
+        ("A-svd-test/final_test_rmse", NO, NO, {}),
+        ("A-svd-sweep/best_test_rmse", RANGE, CONDITION, {"svd.svd_sweep.best_on_test.rmse": 0.9194}),
+        ("A-svd-sweep/best_test_rmse", NO, NO, {"svd.svd_sweep.best_on_test.rmse": 0.9196}),
+        ("A-svd-sweep/best_n_factors", RANGE, CONDITION, {}),
+        # Another number is no refutation while the curve moves by less than a random start does.
+        ("A-svd-sweep/best_n_factors", RANGE, CONDITION, {"svd.svd_sweep.best_on_validation.n_factors": 50}),
+        ("A-svd-sweep/best_n_factors", NO, NO, {**STEEP, "svd.svd_sweep.best_on_validation.n_factors": 50}),
+        ("A-svd-sweep/best_reg_all", NO, NO, {"svd.svd_sweep.best_on_test.reg_all": 0.02}),
+        ("A-svd-sweep/statement", RANGE, CONDITION, {"svd.svd_sweep.strong_always_below_weak": False}),
+        ("A-svd-sweep/statement", RANGE, CONDITION, {"svd.svd_sweep.weak_rises_with_factors": 0.0019}),
+        ("A-soft-impute/best_lambda", RANGE, CONDITION, {}),
+        ("A-soft-impute/best_lambda", NO, NO, {"imputation.soft_impute_best_shrinkage_on_test_in_steps_of_5": 15.0}),
+        ("A-soft-impute/test_rmse", NO, CONDITION, {}),
+        ("A-soft-impute/test_rmse", NO, NO, {"imputation.soft_impute_tuned.rmse": 0.921}),
+        ("A-soft-impute/test_mae", YES, YES, {}),
+        ("A-hard-impute/best_rank", NO, NO, {"imputation.hard_impute_best_rank_on_test": 2}),
+        ("A-hard-impute/test_rmse", RANGE, CONDITION, {}),
+        ("A-hard-impute/test_rmse", NO, NO, {"imputation.hard_impute_best_test_rmse": 0.9251}),
+        ("A-hard-impute/test_mae", YES, CONDITION, {}),
+        ("A-two-tower/test_rmse", RANGE, CONDITION, {f"{APPENDIX}.test_rmse": 0.946}),
+        ("A-two-tower/test_rmse", NO, NO, {f"{APPENDIX}.test_rmse": 0.939}),
+        ("A-two-tower/best_test_rmse_unit_scale", RANGE, CONDITION, {}),
+        ("A-two-tower/best_train_rmse_unit_scale", UNTRIED, OPEN, {}),
+        # A's 0.3481 against 0.36 less the 0.02 by which another scaling moves it, and 0.01 more.
+        ("A-two-tower-grid/emb16_user16_movie64_final64/train_rmse", RANGE, CONDITION, {}),
+        ("A-two-tower-grid/emb64_user64_movie32_final64/test_mae", UNTRIED, OPEN, {}),
+        ("A-two-tower-grid/statement", YES, NO, {"two_tower.two_tower_grid.rank_of_a_by_test": 2}),
+        ("A-two-tower-grid/statement", YES, NO, {"two_tower.two_tower_grid.size_correlations.test": -0.1}),
+        ("A-correlation/statement", NO, NO, {"comparison.order_table.0.correlation": 0.31}),
+        ("A-correlation/soft_hard_mean", NO, NO, {}),
+        ("A-correlation/soft_hard_mean", RANGE, YES, {"comparison.agreement_put_back.0.correlation_high": 0.9}),
+        ("A-correlation/soft_hard_max", YES, YES, {}),
+        ("A-overlap/hard_two_tower_max", NO, NO, {}),
+        ("A-overlap/hard_two_tower_max", YES, YES, {"comparison.agreement_put_back.2.overlap_max": 2}),
+        ("A-ensemble/statement", UNTRIED, NO, {"ensemble_100k.three.high": 0.001}),
+        ("A-ensemble/statement", UNTRIED, CONDITION, {"ensemble_100k.three": None}),
+        ("A-ensemble/statement", UNTRIED, NO, {"ensemble_100k.three": None, **BLENDS}),
+        ("A-side-features-help-sparse-users/statement", UNTRIED, CONDITION, {f"{GAPS}.0.high": 0.001}),
+        ("A-side-features-help-sparse-users/statement", UNTRIED, NO, {f"{GAPS}.{n}.high": 0.001 for n in (0, 1, 5)}),
+        ("B-tuned/validation_rmse", RANGE, YES, {}),
+        ("B-tuned/validation_rmse", NO, NO, {"side_information_search.search.fold_scores": [0.8664, 0.868]}),
         (
-            "A-soft-impute/best_lambda",
-            FAILS,
-            {"imputation.soft_impute_best_shrinkage_on_test_in_steps_of_5": 15.0},
+            "B-tuned/validation_rmse",
+            NO,
+            YES,
+            {f"{SEARCH}.fold_scores": [0.83, 0.85], f"{SEARCH}.validation_rmse": 0.84},
         ),
-        ("A-soft-impute/test_rmse", FAILS, {}),
-        ("A-soft-impute/test_mae", HOLDS, {}),
-        ("A-hard-impute/best_rank", FAILS, {"imputation.hard_impute_best_rank_on_test": 2}),
-        ("A-hard-impute/test_rmse", CONDITION, {}),
-        ("A-hard-impute/test_rmse", FAILS, {"imputation.hard_impute_best_test_rmse": 0.9251}),
-        ("A-hard-impute/test_mae", CONDITION, {}),
-        (
-            "A-hard-impute/test_mae",
-            FAILS,
-            {"imputation.hard_impute_tuned.mae": 0.726, "imputation.hard_impute.mae": 0.73},
-        ),
-        ("A-two-tower/test_rmse", CONDITION, {"two_tower.two_tower_scaling.appendix.test_rmse": 0.946}),
-        ("A-two-tower/test_rmse", FAILS, {"two_tower.two_tower_scaling.appendix.test_rmse": 0.944}),
-        ("A-two-tower/best_test_rmse_unit_scale", CONDITION, {}),
-        ("A-two-tower/best_train_rmse_unit_scale", UNTESTED, {}),
-        ("A-two-tower/statement", FAILS, {"two_tower.two_tower_grid.best_by_test": "emb64"}),
-        ("A-two-tower/statement", FAILS, {"two_tower.two_tower_grid.size_correlations.test": -0.1}),
-        ("A-correlation/statement", FAILS, {"comparison.order_table.0.correlation": 0.31}),
-        ("A-correlation/soft_hard_mean", FAILS, {}),
-        ("A-correlation/soft_hard_mean", HOLDS, {"comparison.agreement_put_back.0.correlation_high": 0.9}),
-        ("A-correlation/soft_hard_max", HOLDS, {}),
-        ("A-overlap/hard_two_tower_max", FAILS, {}),
-        ("A-overlap/hard_two_tower_max", HOLDS, {"comparison.agreement_put_back.2.overlap_max": 2}),
-        ("A-ensemble/statement", FAILS, {"ensemble_100k.three.high": 0.001}),
-        ("A-ensemble/statement", CONDITION, {"ensemble_100k.three": None}),
-        ("A-ensemble/statement", FAILS, {"ensemble_100k.three": None, **BLENDS}),
-        ("A-side-features-help-sparse-users/statement", CONDITION, {f"{GAPS}.0.high": 0.001}),
-        (
-            "A-side-features-help-sparse-users/statement",
-            FAILS,
-            {f"{GAPS}.{n}.high": 0.001 for n in (0, 1, 5)},
-        ),
-        ("B-tuned/validation_rmse", HOLDS, {}),
-        ("B-tuned/validation_rmse", FAILS, {"side_information_search.search.fold_scores": [0.8664, 0.868]}),
-        ("B-tuned/validation_rmse", UNTESTED, {"side_information_search": None}),
-        ("B-tuned/mean_iterations", CONDITION, {"side_information_search.search.n_iterations": 15}),
-        ("B-tuned/mean_iterations", FAILS, {"side_information_search.search.n_iterations": 15.1}),
-        ("B-ablation/full/test_rmse", HOLDS, {}),
-        ("B-ablation/no_features/test_rmse", FAILS, {}),
-        ("B-ablation/no_features/p", HOLDS, {}),
-        ("B-ablation/no_graph/p_fdr", FAILS, {}),
-        ("B-ablation/full/seconds", UNTESTED, {}),
-        ("B-ablation/full/test_rmse", UNTESTED, {"side_information_ablation": None}),
-        ("B-ablation/statement", FAILS, {"side_information_ablation.loss_left.loss": 0.169}),
-        ("B-ablation/statement", FAILS, {"side_information_ablation.significance.6.p_adjusted": 0.049}),
-        *(("C-dot-vs-cosine/statement", HOLDS, {f"{MEASURES}.plain_small.{what}": at}) for what, at in SHORT.items()),
-        *(("C-dot-vs-cosine/statement", FAILS, both_starts(what, at)) for what, at in SHORT.items()),
+        ("B-tuned/validation_rmse", UNTRIED, OPEN, {"side_information_search": None}),
+        ("B-tuned/mean_iterations", RANGE, YES, {"side_information_search.search.n_iterations": 15}),
+        ("B-tuned/mean_iterations", NO, NO, {"side_information_search.search.n_iterations": 15.1}),
+        ("B-ablation/full/test_rmse", UNTRIED, OPEN, {}),
+        ("B-ablation/no_features/p", UNTRIED, OPEN, {}),
+        ("B-ablation/full/test_rmse", UNTRIED, OPEN, {"side_information_ablation": None}),
+        ("B-ablation/statement", UNTRIED, NO, {"side_information_ablation.loss_left.loss": 0.169}),
+        ("B-ablation/statement", UNTRIED, NO, {"side_information_ablation.significance.6.p_adjusted": 0.049}),
+        *(("C-dot-vs-cosine/statement", YES, YES, {f"{MEASURES}.plain_small.{w}": at}) for w, at in SHORT.items()),
+        *(("C-dot-vs-cosine/statement", NO, NO, both_starts(w, at)) for w, at in SHORT.items()),
         (
             "C-dot-vs-cosine/statement",
+            RANGE,
             CONDITION,
             {f"{MEASURES}.plain.norm_popularity": 0.49, f"{MEASURES}.plain_small.rare_norm": 0.9},
         ),
-        ("C-gravity/statement", CONDITION, {f"{MEASURES}.l2.test_mse": 0.9}),
-        ("C-gravity/statement", FAILS, {"embeddings.gravity.plain_small.test_mse": [0.1, -0.1]}),
-        ("C-gravity/statement", FAILS, {"embeddings.gravity.plain_small.ndcg": [0.1, 0.0]}),
-        ("C-gravity/statement", FAILS, {"embeddings.structure.folding": [-0.1, 0.1]}),
-        ("C-softmax/statement", HOLDS, {f"{MEASURES}.softmax_hidden.genre_agreement_cosine": 0.281}),
-        ("C-softmax/statement", CONDITION, {f"{MEASURES}.softmax_hidden.genre_agreement_cosine": 0.279}),
-        ("C-softmax/statement", FAILS, {f"{MEASURES}.softmax.genre_agreement_cosine": 0.279}),
-        ("D-neuralmf/test_rmse", CONDITION, {}),
-        ("D-neuralmf/test_rmse", CONDITION, {"neural_20m.networks.neural_mf_published.test_rmse": 0.83}),
-        ("D-neuralmf/test_rmse", FAILS, {"neural_20m.networks.neural_mf_published.test_rmse": 0.84}),
-        ("D-neuralmf/epochs", UNTESTED, {"neural_20m": None}),
-        ("D-autorec/test_rmse", CONDITION, {}),
-        ("D-autorec/test_loss", CONDITION, {}),
-        ("D-autorec/test_loss", UNTESTED, {"neural_20m": None}),
-        ("D-autorec/recall_at_10", CONDITION, {"neural_20m": None}),
-        ("D-autorec/recall_at_10", UNTESTED, {"ranking_20m": None}),
-        ("D-bpr/precision_at_10", CONDITION, {}),
-        ("D-bpr/best_precision_at_10", UNTESTED, {}),
-        ("D-bpr/recall_at_10", UNTESTED, {"ranking_20m": None}),
-        ("D-ranking-vs-rating/statement", CONDITION, {"ranking.ranking.svd.low": 0.006}),
-        ("D-ranking-vs-rating/statement", FAILS, {"ranking.ranking.svd.high": 0.2}),
-        ("E-ml1m/Baseline/test_rmse", HOLDS, {}),
-        ("E-ml1m/SVD dim 10/test_rmse", FAILS, {}),
-        ("E-ml1m/SVD dim 10/test_rmse", HOLDS, {"koren.factors.biased_svd.10": 0.96}),
-        ("E-ml1m/Revised-Ngbr K=10/test_rmse", FAILS, {}),
-        ("E-ml1m/Revised-Ngbr K=50/test_rmse", UNTESTED, {}),
-        ("E-ml1m/CorNgbr/seconds", UNTESTED, {}),
-        ("E-ml1m/statement", FAILS, {"full_batch_1m.grows_with_size.svd": False}),
-        ("E-ml1m/statement", FAILS, {"full_batch_1m.grows_with_size": {}}),
-        ("E-ml1m/statement", FAILS, {"koren.factors.nsvd.100": 0.92}),
-        ("E-published-order/statement", CONDITION, {"koren.order.0.sure": False}),
-        ("E-published-order/statement", CONDITION, {"koren.order_by_factors.50": False}),
-        ("E-published-order/statement", CONDITION, {"koren.factors.nsvd.100": 0.92}),
-        ("E-published-order/statement", FAILS, {"koren.order.0.sure": False, "koren.order.2.sure": False}),
-        ("E-published-order/SVD/f50", UNTESTED, {}),
-        ("E-top-k/statement", CONDITION, {"koren.hit_tests.0.high": 0.01}),
-        ("E-top-k/statement", CONDITION, {"koren.integrated_against_svd.hits_none": 0.049}),
-        ("E-top-k/statement", CONDITION, {"koren.integrated_against_svd.ndcg": 0.049}),
+        ("C-gravity/statement", YES, CONDITION, {f"{MEASURES}.l2.test_mse": 0.9}),
+        ("C-gravity/statement", YES, CONDITION, {"embeddings.references.chance.folding": 0.11}),  # of 0.10 seen
+        ("C-gravity/statement", NO, NO, {"embeddings.gravity.plain_small.test_mse": [0.1, -0.1]}),
+        ("C-gravity/statement", NO, NO, {"embeddings.gravity.plain_small.ndcg": [0.1, 0.0]}),
+        ("C-gravity/statement", NO, NO, {"embeddings.structure.folding": [-0.1, 0.1]}),
+        ("C-softmax/statement", YES, YES, {f"{MEASURES}.softmax_hidden.genre_agreement_cosine": 0.281}),
+        ("C-softmax/statement", YES, CONDITION, {f"{MEASURES}.softmax_hidden.genre_agreement_cosine": 0.279}),
+        ("C-softmax/statement", NO, NO, {f"{MEASURES}.softmax.genre_agreement_cosine": 0.279}),
+        ("D-neuralmf/test_rmse", UNTRIED, OPEN, {}),
+        ("D-neuralmf/statement", YES, NO, {"neural.leak.autorec_leaky.honest_rmse": 0.87}),
+        ("D-neuralmf/statement", NO, YES, {"neural.leak.autorec_leaky.leak_rmse": 0.89}),
+        ("D-autorec/test_rmse", UNTRIED, NO, {}),
+        ("D-autorec/test_loss", UNTRIED, OPEN, {"neural.leak.autorec_leaky.leak_rmse": 0.94}),
+        ("D-autorec/recall_at_10", UNTRIED, OPEN, {}),
+        ("D-bpr/precision_at_10", UNTRIED, OPEN, {}),
+        ("D-ranking-vs-rating/statement", YES, CONDITION, {"ranking.ranking.svd.low": 0.006}),
+        ("D-ranking-vs-rating/statement", RANGE, CONDITION, {"ranking.ranking.neural_mf_published.low": 0.0101}),
+        ("D-ranking-vs-rating/statement", NO, NO, {"ranking.ranking.svd.high": 0.2}),
+        # E's training again is held against E's figure, the model trained properly against the conclusion.
+        ("E-ml1m/Baseline/test_rmse", RANGE, YES, {}),
+        ("E-ml1m/Baseline/test_rmse", NO, YES, {"full_batch_1m.as_e.0.diverged": 1}),
+        ("E-ml1m/SVD dim 10/test_rmse", YES, CONDITION, {}),
+        ("E-ml1m/SVD dim 10/test_rmse", RANGE, CONDITION, {"full_batch_1m.as_e.1.test_rmse": 1.04}),
+        ("E-ml1m/SVD dim 10/test_rmse", NO, OPEN, {"full_batch_1m.as_e.1.test_rmse": 1.05}),
+        ("E-ml1m/Asymmetric-SVD dim 10/test_rmse", NO, OPEN, {}),
+        ("E-ml1m/Revised-Ngbr K=10/test_rmse", UNTRIED, OPEN, {}),
+        ("E-ml1m/CorNgbr/seconds", UNTRIED, OPEN, {}),
+        ("E-ml1m/statement", RANGE, NO, {"full_batch_1m.grows_with_size.svd": False}),
+        ("E-ml1m/statement", UNTRIED, NO, {"full_batch_1m.grows_with_size": {}}),
+        ("E-ml1m/statement", YES, CONDITION, {"koren.factors.nsvd.100": 0.92}),
+        ("E-published-order/statement", UNTRIED, CONDITION, {"koren.order.0.sure": False}),
+        ("E-published-order/statement", UNTRIED, CONDITION, {"koren.order_by_factors.50": False}),
+        ("E-published-order/statement", UNTRIED, CONDITION, {"koren.factors.nsvd.100": 0.92}),
+        ("E-published-order/statement", UNTRIED, NO, {"koren.order.0.sure": False, "koren.order.2.sure": False}),
+        ("E-published-order/SVD/f50", UNTRIED, OPEN, {}),
+        ("E-top-k/statement", UNTRIED, CONDITION, {"koren.hit_tests.0.high": 0.01}),
+        ("E-top-k/statement", UNTRIED, CONDITION, {"koren.integrated_against_svd.hits_none": 0.049}),
+        ("E-top-k/statement", UNTRIED, CONDITION, {"koren.integrated_against_svd.ndcg": 0.049}),
         (
             "E-top-k/statement",
-            FAILS,
+            UNTRIED,
+            NO,
             {"koren.integrated_against_svd.ndcg": 0.049, "koren.hit_tests.0.high": 0.01},
         ),
     ],
 )
-def test_a_rule_decides(tmp_path, part, verdict, changes):
+def test_a_rule_decides(tmp_path, part, reproduced, stands, changes):
     claim, _, figure = part.partition("/")
     stored = Stored(store(changed(changes), tmp_path))
-    assert RULES.verdict(CLAIMS, claim, figure, stored).verdict == verdict
+    found = RULES.verdict(CLAIMS, claim, figure, stored)
+    assert (found.reproduced, found.stands) == (reproduced, stands)
 
 
 # -- what is said --------------------------------------------------------------------------------------------------
@@ -180,20 +188,34 @@ def test_texts_have_their_values_in_their_formats(unchanged):
     said = unchanged["reason"]
     assert said["A-svd-test/test_rmse"].startswith("mean of 2 random starts")
     assert "lowest test error at 11.5, validation data at 12," in said["A-soft-impute/best_lambda"]
-    assert said["A-two-tower/statement"].endswith("at -0.20 on train and +0.10 on test (Spearman)")
-    assert "with 0 training ratings the network stands at -0.010" in said["A-side-features-help-sparse-users/statement"]
+    assert said["A-two-tower-grid/statement"].endswith("at −0.20 on train and +0.10 on test (Spearman)")
+    assert "With 0 training ratings the network stands at −0.010" in said["A-side-features-help-sparse-users/statement"]
     assert said["A-side-features-help-sparse-users/statement"].endswith("help beyond chance at 0, 1, 5")
-    assert "(90% of B's loss)" in said["B-ablation/statement"]
-    assert said["E-ml1m/SVD dim 10/test_rmse"].startswith(
-        "trained one rating at a time, or fitted exactly; E's training run again gives 0.96; the range"
+    assert (
+        "tuned for itself 0.200 (90% of B's loss), while two searches of the full model differ by 0.007"
+        in (said["B-ablation/statement"])
     )
-    assert "E's training run again diverges" in said["E-ml1m/Asymmetric-SVD dim 10/test_rmse"]
-    assert "exactly; the range" in said["E-ml1m/SVD++ dim 10/test_rmse"]
+    assert said["E-ml1m/SVD dim 10/test_rmse"] == (
+        "E's training run again gives 0.964; trained one rating at a time, or fitted exactly, the model has 0.9100"
+    )
+    assert said["E-ml1m/Asymmetric-SVD dim 10/test_rmse"].startswith("E's training run again diverges; ")
+    assert said["E-ml1m/SVD++ dim 10/test_rmse"].startswith("E's training was not run again on its data at this size")
+    assert (
+        "2 of its 3 errors that were run again come within 2% of E's, 2 within 8%, and 1 trainings"
+        in (said["E-ml1m/statement"])
+    )
     assert "(−0.0100, −0.0100, −0.0100), from SVD" in said["E-published-order/statement"]
     assert "RMSE is −1.2% against SVD's" in said["E-top-k/statement"]
     assert unchanged.loc["E-ml1m/Revised-Ngbr K=10/test_rmse", "evidence"] == "koren:fig-koren-neighbours"
     # The hits are those of the integrated model, whichever of the two the test names first.
     assert unchanged.loc["E-top-k/statement", ["low", "ours", "high"]].tolist() == [0.01, 0.02, 0.03]
+
+
+def test_a_cause_is_shown_or_conjectured(unchanged):
+    causes = unchanged[unchanged["cause"] != ""]["cause"]
+    assert causes[causes == "shown"].index.tolist() == ["D-autorec/test_rmse", "D-autorec/test_loss"]
+    assert {"A-correlation/statement", "E-ml1m/statement"} < set(causes[causes == "conjectured"].index)
+    assert causes.index.str.contains("statement|two_tower|D-autorec").all()
 
 
 @pytest.mark.parametrize(
@@ -205,24 +227,26 @@ def test_texts_have_their_values_in_their_formats(unchanged):
             {"svd.svd_sweep.best_on_validation.reg_all": 0.02},
             "validation data prefer the other",
         ),
-        (
-            "A-svd-sweep/statement",
-            {"svd.svd_sweep.strong_always_below_weak": False},
-            "better at most numbers",
-        ),
+        ("A-svd-sweep/best_n_factors", {}, "moves by 0.0012, less than the 0.0020 by which"),
+        ("A-svd-sweep/best_n_factors", STEEP, "moves by 0.0021, more than the 0.0020 by which"),
+        ("A-svd-sweep/statement", {"svd.svd_sweep.strong_always_below_weak": False}, "better at most numbers"),
         ("A-hard-impute/best_rank", {"imputation.hard_impute_best_rank_on_validation": 2}, "choose another"),
         ("A-correlation/soft_hard_min", {}, "the lowest user"),
-        (
-            "A-correlation/soft_two_tower_max",
-            {},
-            "the highest user; with the films of one matrix in another order",
-        ),
+        ("A-correlation/soft_two_tower_max", {}, "the highest user; with the films of one matrix in another order"),
         ("A-ensemble/statement", {"ensemble_100k.three": None}, "1 of 2 equal-weight averages"),
         (
             "A-side-features-help-sparse-users/statement",
             {f"{GAPS}.{n}.high": 0.1 for n in (3, 4, 5)},
             "at none",
         ),
+        ("B-ablation/no_graph/test_rmse", {}, "the range is that of the folds"),
+        (
+            "B-ablation/full/test_rmse",
+            {f"side_information_ablation.kept_folds.{n}.train_rmse": 0.003 for n in (0, 1)},
+            "collapses onto its training ratings, with a train RMSE of 0.003",
+        ),
+        ("C-gravity/statement", {}, "10.0% have audiences that avoid each other, more than chance gives (5.0%)"),
+        ("C-gravity/statement", {"embeddings.references.chance.folding": 0.2}, "fewer than chance gives (20.0%)"),
         ("C-gravity/statement", {}, "both terms raise the error"),
         ("C-gravity/statement", {f"{MEASURES}.l2.test_mse": 0.9}, "the L2 term lowers it on test"),
         (
@@ -230,16 +254,11 @@ def test_texts_have_their_values_in_their_formats(unchanged):
             {f"{MEASURES}.plain.norm_popularity": -0.16},
             "the correlation is −0.16:",
         ),
-        (
-            "D-neuralmf/test_rmse",
-            {"neural_20m": None},
-            "on MovieLens 1M with the same settings the test RMSE is 0.8149 after 5",
-        ),
-        (
-            "D-ranking-vs-rating/statement",
-            {"ranking.ranking.svd.high": 0.2},
-            "not ahead of every one of them",
-        ),
+        ("D-neuralmf/test_rmse", {}, "on MovieLens 1M the same settings have a test RMSE of 0.8800 at epoch 5"),
+        ("D-ranking-vs-rating/statement", {}, "BPR has an nDCG of 0.200, D's models of ratings 0.0060, 0.0040,"),
+        ("D-ranking-vs-rating/statement", {"ranking.ranking.svd.high": 0.2}, "is not ahead of every one of them"),
+        ("E-ml1m/statement", {}, "takes SVD++ from 1.43 to 0.96, and no penalty to 1.43"),
+        ("E-ml1m/statement", {"full_batch.changes": []}, "there at 3 of 3 sizes"),
         ("E-ml1m/NSVD dim 50/seconds", {}, "the machine; ours takes 3.0 s on one core"),
         ("E-ml1m/NSVD dim 50/seconds", {"koren.models.nsvd": {}}, "depend on the machine"),
     ],
@@ -252,7 +271,7 @@ def test_smaller_data_stand_in_where_the_larger_are_missing(tmp_path):
     runs = facts()
     for large, small in (("neural", "neural_100k"), ("ranking", "ranking_100k"), ("koren", "koren_100k")):
         runs[small] = runs.pop(large)
-    runs["full_batch"] = runs.pop("full_batch_1m")
+    del runs["full_batch_1m"]
     stored = Stored(store(runs, tmp_path))
     found = {
         part: RULES.verdict(CLAIMS, *part.split("/", 1), stored)
@@ -263,14 +282,15 @@ def test_smaller_data_stand_in_where_the_larger_are_missing(tmp_path):
             "E-top-k/statement",
         )
     }
-    assert [verdict.verdict for verdict in found.values()] == [HOLDS, UNTESTED, CONDITION, HOLDS]
+    words = [(verdict.reproduced, verdict.stands) for verdict in found.values()]
+    assert words == [(YES, YES), (UNTRIED, OPEN), (YES, NO), (UNTRIED, YES)]
     assert [verdict.evidence.partition(":")[0] for verdict in found.values()] == [
         "ranking_100k",
         "",
         "full_batch",
         "koren_100k",
     ]
-    assert found["E-top-k/statement"].reason.startswith("on MovieLens 100K the integrated")
+    assert found["E-top-k/statement"].reason.startswith("E asks it and leaves it undone. On MovieLens 100K the")
 
 
 # -- the file ------------------------------------------------------------------------------------------------------
@@ -280,6 +300,10 @@ def every_expression():
         for name, found in RULES.definitions[project].items():
             if isinstance(found, str):
                 yield f"{project}.{name}", found
+        cards = [card for claim, card in RULES.cards.items() if claim.startswith(project)]
+        for card in cards:
+            inside = [found for name in CARD_TEXTS for found in fields(getattr(card, name))]
+            yield from ((card.theirs, found) for found in [card.holds, *inside])
         for rule in rules:
             plain = [found for name in EXPRESSIONS if (found := getattr(rule, name))]
             inside = [found for name in TEXTS for found in fields(getattr(rule, name))]
@@ -326,14 +350,19 @@ def rules_of(folder, text):
     [
         ("[thresholds]\nfew = { value = 2 }", "threshold few: lacks why"),
         ("[A]\nrules = []", "rules of project A: lacks define"),
-        ('[A]\ndefine = {}\nrules = [{ judge = "A-one/rmse" }]', "lacks judges"),
+        ('[A]\ndefine = {}\nrules = [{ judge = "A-one/rmse" }]', "lacks judges, reason"),
         (
-            '[A]\ndefine = {}\nrules = [{ judges = "A-one/rmse", evidense = "" }]',
+            '[A]\ndefine = {}\nrules = [{ judges = "A-one/rmse", reason = "", evidense = "" }]',
             "A-one/rmse of A: unknown key 'evidense'; did you mean 'evidence'",
         ),
         (
-            '[A]\ndefine = {}\nrules = [{ judges = "A-one/rmse", ours = "1 +" }]',
+            '[A]\ndefine = {}\nrules = [{ judges = "A-one/rmse", reason = "", ours = "1 +" }]',
             "A-one/rmse of A: '1 \\+' is no expression",
+        ),
+        ('[A]\ndefine = {}\nrules = []\ncards = { A-one = { ours = "" } }', "card A-one: lacks theirs, why"),
+        (
+            '[A]\ndefine = {}\nrules = []\ncards = { A-one = { theirs = "", ours = "", why = "{1 +}" } }',
+            "card A-one: '1 \\+' is no expression",
         ),
         ("A = ", "not valid TOML"),
     ],
@@ -346,15 +375,15 @@ def test_a_file_at_fault_is_refused(tmp_path, text, message):
 def test_the_first_rule_that_fits_and_applies_judges(tmp_path):
     claim = "A-svd-test"
     rules = [
-        {"judges": f"{claim}/test_rmse", "when": "1 > 2", "untested": "never"},
-        {"judges": f"{claim}/{{split}}_rmse", "untested": "{split} of {figure}"},
-        {"judges": f"{claim}/{{any}}", "untested": "the rest"},
+        {"judges": f"{claim}/test_rmse", "when": "1 > 2", "reason": "never"},
+        {"judges": f"{claim}/{{split}}_rmse", "reason": "{split} of {figure}"},
+        {"judges": f"{claim}/{{any}}", "reason": "the rest"},
     ]
     text = "[A]\ndefine = {}\n" + "".join(
         "[[A.rules]]\n" + "".join(f'{key} = "{value}"\n' for key, value in rule.items()) for rule in rules
     )
     found = rules_of(tmp_path, text)
-    said = {part: found.verdict(CLAIMS, claim, part, Stored(tmp_path)).reason for part in CLAIMS[claim].parts}
+    said = {part: found.verdict(CLAIMS, claim, part, Stored(tmp_path)).reason for part in CLAIMS[claim].parts[:4]}
     assert said == {
         "train_rmse": "train of train_rmse",
         "train_mae": "the rest",
@@ -365,7 +394,7 @@ def test_the_first_rule_that_fits_and_applies_judges(tmp_path):
 
 
 def test_what_no_rule_judges_is_missing(tmp_path):
-    without = Rules(RULES.thresholds, RULES.definitions, {**RULES.rules, "C": RULES.rules["C"][1:]})
+    without = replace(RULES, rules={**RULES.rules, "C": RULES.rules["C"][1:]})
     with pytest.raises(InvalidClaims, match="1 parts of claims lack a verdict: C-dot-vs-cosine/statement"):
         without.judge(CLAIMS, Stored(store(facts(), tmp_path)))
 

@@ -14,7 +14,11 @@ def site(tmp_path):
         Notebook()
         .markdown("# Front\n\nThe answer comes first: see @tbl-two and @fig-one.")
         .figure("fig-front", "The headline.")
-        .table("tbl-claims", ["claim", "verdict"], [[{"text": "A-1", "href": "fig-one"}, "holds"]])
+        .table(
+            "tbl-claims",
+            ["claim", "stands", "told"],
+            [[{"text": "A-1", "href": "fig-one"}, "◆ with a condition", "yes"]],
+        )
         .write(runs / "front")
     )
     (
@@ -35,6 +39,10 @@ def site(tmp_path):
         .markdown("# The second\n\n## Results\n\n> A finding.")
         .table("tbl-two", ["model", "RMSE"], [["svd", "0.9191"], ["bias", "0.9428"]], align=["left", "right"])
         .say("In @fig-one the **number** is 0.9191.")
+        .card(
+            "### A claim\n\nIt is larger than [itself](#a-claim); see @tbl-two-second.",
+            "claim stands-no reproduced-yes",
+        )
         .write(runs / "second", labels=["tbl-two"], seconds=5.0)
     )
     (runs / "first" / "metrics.json").write_text(json.dumps([METRIC]))

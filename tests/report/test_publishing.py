@@ -17,8 +17,8 @@ def runs_dir(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(runs_dir, *, profile="full", modified=False, holds=True):
-    folder = runs_dir / "svd"
+def run(runs_dir, *, profile="full", modified=False, holds=True, name="svd", commit="c0ffee", **record):
+    folder = runs_dir / name
     folder.mkdir(exist_ok=True)
     results = {"a < b": str(holds), "a": "0.9"}
     answers = {one: {"status": "ok", "data": {"text/plain": text}} for one, text in results.items()}
@@ -28,8 +28,8 @@ def run(runs_dir, *, profile="full", modified=False, holds=True):
         {"id": "words", "cell_type": "markdown", "source": WORDS, "metadata": metadata},
     ]
     (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
-    (folder / "cache.json").write_text(json.dumps({"profile": profile, "files": {}}))
-    (folder / "provenance.json").write_text(json.dumps({"modified": modified}))
+    (folder / "cache.json").write_text(json.dumps({"profile": profile, "files": {}, **record}))
+    (folder / "provenance.json").write_text(json.dumps({"modified": modified, "commit": commit}))
 
 
 def test_nothing_stands_against_a_whole_report(runs_dir):
@@ -54,6 +54,14 @@ def test_kept_results_of_earlier_code_and_changes_beside_the_report_are_named(ru
     monkeypatch.setattr(publishing, "collect_provenance", lambda: {"modified": True})
     changes, stale = publishing.obstacles(runs_dir)
     assert "working tree has changes" in changes and "scale" in stale and "--rekey" in stale
+
+
+def test_a_report_that_was_executed_here_names_one_commit(runs_dir):
+    run(runs_dir, name="kept", commit="0ld", as_made="ab" * 32)
+    assert publishing.obstacles(runs_dir) == [], "a kept page has its own"
+    run(runs_dir, name="bias", commit="0ther")
+    (apart,) = publishing.obstacles(runs_dir)
+    assert "name 2 commits, 0ther, c0ffee: python run_notebooks.py --force" in apart
 
 
 def test_the_command_refuses_and_leaves_readme_alone(runs_dir, monkeypatch, capsys):

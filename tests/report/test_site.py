@@ -1,12 +1,13 @@
 """The HTML site as a browser would meet it: offline, whole, accessible in its structure, small."""
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 from toy_notebooks import Notebook, make_plan, run
 
-from lib import claims
+from lib import ROOT, claims
 from lib.report.build import build
 from lib.report.content import VERDICTS
 from lib.report.errors import RenderingError
@@ -217,9 +218,22 @@ def test_the_provenance_page_says_what_the_report_was_made_from(pages):
         assert words in shown, words
 
 
-def test_verdicts_are_the_ones_that_claims_get_and_are_marked(pages):
-    assert tuple(VERDICTS) == tuple(claims.VERDICTS)
-    assert '<span class="verdict holds">holds</span>' in pages["index.html"].text
+def test_a_claim_s_card_is_set_apart_and_can_be_led_to(pages):
+    assert '<div class="prose claim stands-no reproduced-yes"><h3 id="a-claim">A claim' in pages["second.html"].text
+    assert '<a href="#a-claim">itself</a>' in pages["second.html"].text
+    # A label with its run is understood of a page that has its notebook to itself, too.
+    assert '<a href="#tbl-two" class="xref">' in pages["second.html"].text
+
+
+def test_words_of_verdicts_are_marked_and_coloured_others_are_not(pages):
+    words = {claims.marked(word, "stands") for word in claims.STANDS} | {
+        claims.marked(word, "reproduced") for word in claims.REPRODUCED
+    }
+    assert VERDICTS.keys() == words
+    assert '<span class="verdict partly">◆ with a condition</span>' in pages["index.html"].text
+    assert "<td>yes</td>" in re.sub(r'(<td) class="[^"]*"', r"\1", pages["index.html"].text)
+    typst = (ROOT / "lib" / "report" / "templates" / "report.typ").read_text(encoding="utf-8")
+    assert all(f'"{word}":' in typst for word in words)
 
 
 def test_sizes(pages, site):

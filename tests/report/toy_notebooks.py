@@ -35,6 +35,17 @@ class Notebook:
     def say(self, text):
         return self.code('say(f"...")', shown({"text/markdown": text}))
 
+    def card(self, text, look):
+        return self._add(
+            {
+                "cell_type": "code",
+                "metadata": {"tags": ["remove-input"]},
+                "source": "claim(card)",
+                "outputs": [shown({"text/markdown": text}) | {"metadata": {"label": look}}],
+                "execution_count": 1,
+            }
+        )
+
     def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None, title=None):
         lines = {"label": label, "fig-title": title, "fig-cap": caption, "fig-alt": alt}
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
@@ -111,7 +122,9 @@ CLAIM = {
     "ours": 0.91,
     "low": 0.9,
     "high": 0.92,
-    "verdict": "holds",
+    "reproduced": "yes",
+    "stands": "with a condition",
+    "cause": "",
     "reason": "within, the interval",
     "evidence": "fig-one",
 }
