@@ -36,7 +36,8 @@ def strip(rows: list[dict]) -> None:
     "stands": ...}``: where it leads, and a word of each of `lib.claims.REPRODUCED` and `lib.claims.STANDS`.
     """
     said = "\n".join(
-        f"- **{row['name']}**: " + "; ".join("{text} (stands: {stands}; reproduced: {reproduced})".format(**m) for m in row["marks"])
+        f"- **{row['name']}**: "
+        + "; ".join("{text} (stands: {stands}; reproduced: {reproduced})".format(**m) for m in row["marks"])
         for row in rows
     )
     _publish({STRIP_MIME: rows, "text/markdown": said, "text/plain": said}, "strip")
