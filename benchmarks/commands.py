@@ -1,6 +1,6 @@
 """How long README's commands take: ``python -m benchmarks.commands`` runs them in a fresh clone of this commit.
 
-It takes about an hour, wants a quiet machine, and writes reports/data/times.csv, from which README's table is made.
+It takes about an hour, wants a quiet machine, and writes reports/data/times.csv, from which README and docs/ tell them.
 """
 
 from __future__ import annotations

@@ -20,6 +20,9 @@ EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
 """Places in a figure and what a reader is told there, as [x, y, text]: shares of width and height from the upper left."""
 
+STRIP_MIME = "application/vnd.filling-the-matrix.strip+json"
+"""Claims as marks in rows, as `strip` takes them: the report draws them, each as a link."""
+
 
 def svg(text: str, name: str, points: list | None = None) -> None:
     """Show a figure that is already SVG text; `points` are places with a text, see `POINTS_MIME`."""
@@ -32,6 +35,19 @@ def claim(card: Card) -> None:
     words = {"stands": card.stands, "reproduced": card.reproduced}
     look = " ".join(["claim", *(f"{part}-{word.replace(' ', '-')}" for part, word in words.items())])
     _publish({"text/markdown": card.markdown, "text/plain": card.markdown}, look)
+
+def strip(rows: list[dict]) -> None:
+    """Show claims as marks, row by row.
+
+    A row is ``{"name": ..., "about": ..., "marks": [...]}``, a mark ``{"text": ..., "href": ..., "reproduced": ...,
+    "stands": ...}``: where it leads, and a word of each of `lib.claims.REPRODUCED` and `lib.claims.STANDS`.
+    """
+    said = "\n".join(
+        f"- **{row['name']}**: "
+        + "; ".join("{text} (stands: {stands}; reproduced: {reproduced})".format(**m) for m in row["marks"])
+        for row in rows
+    )
+    _publish({STRIP_MIME: rows, "text/markdown": said, "text/plain": said}, "strip")
 
 
 def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | None = None) -> None:

@@ -95,7 +95,14 @@ class Explorer:
     data: dict
 
 
-Block = Prose | Code | Text | Figure | Table | Empty | Explorer
+@dataclass(frozen=True)
+class Strip:
+    """Claims as marks, each a link: rows of `lib.report.display.strip`."""
+
+    rows: list[dict]
+
+
+Block = Prose | Code | Text | Figure | Table | Empty | Explorer | Strip
 
 
 @dataclass(frozen=True)

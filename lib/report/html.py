@@ -17,7 +17,7 @@ from markupsafe import Markup
 from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
-from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Table, Text
+from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
@@ -110,6 +110,8 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
             shown[place] = fold() + macros.output(block.text)
         elif isinstance(block, Explorer):
             shown[place] = fold() + macros.explorer(block.data)
+        elif isinstance(block, Strip):
+            shown[place] = macros.strip(block.rows, lambda href: report.markdown.resolve(href, page, None)[0])
         elif isinstance(block, Empty):
             shown[place] = macros.empty(block, target, prose[key], fold())
         elif isinstance(block, Figure):

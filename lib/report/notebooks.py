@@ -14,7 +14,7 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from lib.data.files import read_json
-from lib.report.display import EXPLORER_MIME, POINTS_MIME, TABLE_MIME
+from lib.report.display import EXPLORER_MIME, POINTS_MIME, STRIP_MIME, TABLE_MIME
 from lib.report.document import (
     FRONT,
     Block,
@@ -25,6 +25,7 @@ from lib.report.document import (
     Labelled,
     Page,
     Prose,
+    Strip,
     Table,
     TableCell,
     Text,
@@ -139,6 +140,8 @@ class _CodeCell:
         data = output.get("data", {})
         if EXPLORER_MIME in data:
             return Explorer(data[EXPLORER_MIME])
+        if STRIP_MIME in data:
+            return Strip(data[STRIP_MIME])
         if TABLE_MIME in data:
             return self.table(data[TABLE_MIME])
         if "image/svg+xml" in data or "image/png" in data:

@@ -1,7 +1,7 @@
-"""Bring the README's findings and times into step with the rendered report: ``make publish``.
+"""Bring README's findings, and the times of the commands there and in docs/, into step with the report: ``make publish``.
 
-Both blocks are made from ``reports/data/`` alone, so that a test can hold the README against the report that is committed
-beside it, and no number in them is typed; the findings' words are in ``lib/report/templates/findings.md.j2``.
+The blocks are made from ``reports/data/`` alone, so that a test can hold them against the report that is committed beside
+them, and no number in them is typed; the findings' words are in ``lib/report/templates/findings.md.j2``.
 """
 
 from __future__ import annotations
@@ -13,58 +13,41 @@ import jinja2
 import pandas as pd
 
 from lib import ROOT
-from lib.claims import FAILS, VERDICTS, overall
+from lib.claims import STANDS, overall
 from lib.data.files import whole_file
-from lib.data.splits import FOLDS
 from lib.experiment.stored_runs import runs_folder
-from lib.models import model_class
 from lib.report.columns import duration
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from
 
 START, END = "<!-- {}: written by `make publish` from reports/data -->", "<!-- /{} -->"
 SPLIT = "per_user_80_20"
+BRIEF, LONG = "README.md", "docs/running.md"
 
 
 def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
     """Write the findings as Markdown, from ``results.csv`` and ``claims.csv`` of a report that holds every run of the plan."""
-    names = {name: one.label for name, one in chosen_from().items()} | {"ensemble": "Ensemble"}
-    board = _board(results)
-    board = board[board.index.isin(list(names))]
-    timeless = [n for n, one in chosen_from().items() if not model_class(one.model).uses_time]
-    settled = overall(claims)
 
-    def measured(run: str, metric: str, split: str) -> Mapping[Hashable, float]:
+    def measured(run: str, metric: str, split: str = SPLIT) -> Mapping[Hashable, float]:
         rows = results[(results["run"] == run) & (results["metric"] == metric)]
         rows = rows[rows["split"].str.startswith(split) & (rows["fold"].isna() | (split == "kfold"))]
         return rows.groupby("model")["value"].mean().to_dict()
 
-    ensembles = results[(results["model"] == "ensemble") & (results["metric"] == "rmse")]
+    heads = results[(results["headline"] == "yes") & (results["metric"] == "rmse")]
+    single = results[(results["run"] == "one_table") & (results["setting"] == "no_time")]
+    errors = single[(single["split"] == SPLIT) & (single["metric"] == "rmse") & single["fold"].isna()]
+    settled = overall(claims)
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = (ROOT / "lib" / "report" / "templates" / "findings.md.j2").read_text(encoding="utf-8")
     return environment.from_string(template).render(
-        names=names,
-        board=board.to_dict("index"),
-        single=board["A's split"].drop("ensemble").idxmin(),
-        timeless=board["A's split"][board.index.isin(timeless)].idxmin(),
-        listed=board["nDCG@10"].idxmax(),
+        names={name: one.label for name, one in chosen_from().items()},
         measured=measured,
-        folds=ensembles[ensembles["split"].isin(FOLDS)]["value"],
-        ensemble={run: of["value"] for run, of in ensembles.groupby("run")},
+        heads={key: of.iloc[0].to_dict() for key, of in heads.groupby(["run", "split", "setting"])},
+        small=heads[(heads["run"] == "ensemble_small") & (heads["setting"] == "no_time")]["value"].mean(),
+        single=errors.set_index("model")["value"].to_dict(),
         reported=claims.set_index(["id", "figure"])["reported"].to_dict(),
-        verdicts=VERDICTS,
-        tallies=pd.crosstab(settled["project"], settled["verdict"]).to_dict("index"),
-        failed=list(settled.index[settled["verdict"] == FAILS]),
+        stands=settled["stands"].value_counts().reindex(STANDS, fill_value=0).to_dict(),
     )
-
-
-def _board(results: pd.DataFrame) -> pd.DataFrame:
-    """Return every model under the common protocol on MovieLens 100K: a column a protocol, NaN where it was not fitted."""
-    mine = results[results["run"].isin(["one_table", "ensemble_100k"]) & ~results["model"].str.endswith("_member")]
-    means = mine.pivot_table(index="model", columns=["metric", "split"], values="value", aggfunc="mean")
-    errors, lists = pd.DataFrame(means["rmse"]), means["ndcg@10"]
-    columns = {"A's split": errors[SPLIT], "u1 to u5": errors[list(FOLDS)].mean(axis=1, skipna=False)}
-    return pd.concat({**columns, "by time": errors["chronological"], "nDCG@10": lists[SPLIT]}, axis=1)
 
 
 def times(table: pd.DataFrame) -> str:
@@ -74,29 +57,32 @@ def times(table: pd.DataFrame) -> str:
     return "\n".join([f"| command | what | on {cores} |", "|---|---|---:|", *rows])
 
 
-def with_block(readme: str, name: str, block: str) -> str:
-    """Put a block between the README's markers of its name; ValueError where they are missing."""
+def with_block(text: str, name: str, block: str) -> str:
+    """Put a block between a document's markers of its name; ValueError where they are missing."""
     start, end = START.format(name), END.format(name)
-    if start not in readme or end not in readme:
-        raise ValueError(f"README.md lacks the lines {start!r} and {end!r}, between which the {name} go")
+    if start not in text or end not in text:
+        raise ValueError(f"the document lacks the lines {start!r} and {end!r}, between which the {name} go")
     pattern = re.escape(start) + ".*?" + re.escape(end)
-    return re.sub(pattern, lambda _: f"{start}\n{block}\n{end}", readme, flags=re.DOTALL)
+    return re.sub(pattern, lambda _: f"{start}\n{block}\n{end}", text, flags=re.DOTALL)
 
 
-def blocks() -> dict[str, str]:
-    """Return README's blocks by name, as ``reports/data`` has them."""
+def documents() -> dict[str, str]:
+    """Return the documents by name as they are in step with ``reports/data``."""
     read = {name: pd.read_csv(ROOT / "reports" / "data" / f"{name}.csv") for name in ("results", "claims", "times")}
-    return {"findings": findings(read["results"], read["claims"]), "times": times(read["times"])}
+    brief, long = ((ROOT / name).read_text(encoding="utf-8") for name in (BRIEF, LONG))
+    brief = with_block(brief, "findings", findings(read["results"], read["claims"]))
+    of_make = read["times"]["command"].str.startswith("make ")
+    return {
+        BRIEF: with_block(brief, "times", times(read["times"][of_make])),
+        LONG: with_block(long, "times", times(read["times"])),
+    }
 
 
 def main() -> None:
-    """Rewrite the blocks from ``reports/data`` and take over the headline figure, made small, from the stored run."""
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    for name, block in blocks().items():
-        text = with_block(text, name, block)
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
-    drawn = (runs_folder() / "summary" / "figures" / "fig-headline.svg").read_bytes()
+    """Rewrite the blocks from ``reports/data`` and take over the front page's figure, made small, from the stored run."""
+    for name, text in documents().items():
+        with whole_file(ROOT / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    drawn = (runs_folder() / "summary" / "figures" / "fig-answer.svg").read_bytes()
     (ROOT / "reports" / "headline.svg").write_bytes(compact(drawn))
-    print("README.md and reports/headline.svg are in step with reports/data")
+    print(f"{BRIEF}, {LONG} and reports/headline.svg are in step with reports/data")

@@ -15,7 +15,7 @@ import typst
 
 from lib.report.columns import duration
 from lib.report.content import Report, prose_key
-from lib.report.document import Block, Empty, Figure, Labelled, Page, Prose, TableCell, Text
+from lib.report.document import Block, Empty, Figure, Labelled, Page, Prose, Strip, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
@@ -99,6 +99,10 @@ class _Writer:
             return f"#claim({typst_string(block.look)})[{self.prose[key]}]" if block.look else self.prose[key]
         if isinstance(block, Text):
             return f"#printed({typst_string(block.text)})"
+        if isinstance(block, Strip):
+            marks = [mark for row in block.rows for mark in row["marks"]]
+            links = {m["href"]: self._link(m["href"], page, None) for m in marks}
+            return f"#strip(json(bytes({_json(block.rows)})), json(bytes({_json(links)})))"
         if not isinstance(block, Labelled):
             return ""
         caption, label = f"caption: [{self.prose.get(key, '')}]", typst_string(block.label)
@@ -113,13 +117,16 @@ class _Writer:
             return f'#report-figure("figures/{block.label}.svg", {look}, {caption}) <{block.label}>'
 
         def cell_of(cell: TableCell) -> dict[str, str]:
-            place = self.report.markdown.resolve(cell.href, page, block.cell)[1]
-            link = {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
-            return {"text": cell.text} | link
+            return {"text": cell.text} | self._link(cell.href, page, block.cell)
 
         rows = [[cell_of(cell) for cell in row] for row in block.rows]
         name = f"{caption}, name: {label}" if block.label else "caption: none"
         return self._table(block.columns, rows, block.align, name)
+
+    def _link(self, href: str, page: Page, cell: int | None) -> dict[str, str]:
+        """Return where a link leads as the template takes it: a label, an address, or nothing."""
+        place = self.report.markdown.resolve(href, page, cell)[1]
+        return {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
 
     def _table(self, columns, rows: list[list[dict]], align, name: str = "caption: none") -> str:
         texts = [[row[place]["text"] for row in rows] for place in range(len(columns))]
@@ -138,8 +145,7 @@ class _Writer:
         }
         lines = sum(-(-sum(len(cell["text"]) + 2 for cell in row) // LINE) for row in rows)
         breakable = "true" if lines > MOST_LINES_TOGETHER else "false"
-        text = typst_string(json.dumps(data, ensure_ascii=False))
-        return f"#report-table(json(bytes({text})), {name}, breakable: {breakable})"
+        return f"#report-table(json(bytes({_json(data)})), {name}, breakable: {breakable})"
 
     def _provenance(self) -> list[str]:
         p = self.report.provenance
@@ -161,6 +167,10 @@ class _Writer:
                 align = ["right" if column == "Time" else "left" for column in columns]
                 parts += [f"== {heading}", self._table(columns, cells, align)]
         return parts
+
+
+def _json(data: object) -> str:
+    return typst_string(json.dumps(data, ensure_ascii=False))
 
 
 def _words(texts: Iterable[str]) -> set[str]:

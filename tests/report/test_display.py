@@ -27,6 +27,12 @@ def test_cells_are_set_by_their_kind(shown):
     }
 
 
+def test_claims_as_marks_are_words_where_nothing_draws_them(shown):
+    marks = [{"text": "SVD", "href": "projects.html#svd", "reproduced": "no", "stands": "yes"}]
+    display.strip([{"name": "A", "about": "models", "marks": marks}])
+    assert shown[-1][0]["text/markdown"] == "- **A**: SVD (stands: yes; reproduced: no)"
+
+
 def test_hostile_titles_are_escaped_in_html_and_kept_as_text(shown):
     display.table(pd.DataFrame({"title": ["<script>alert(1)</script> & Co | *"]}), "tbl-titles")
     assert "<script>" not in shown[0][0]["text/html"]

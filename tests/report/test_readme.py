@@ -10,15 +10,46 @@ from lib.report import readme
 from lib.runner.errors import UsageError
 from tests.documents import check, commands_in
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "notebooks/START.md")
+DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+DOCUMENTS = ("README.md", *DOCS, "CONTRIBUTING.md", "data/README.md", "notebooks/START.md")
 
 
-def test_readme_is_in_step_with_the_committed_report():
+def test_documents_are_in_step_with_the_committed_report():
     if not (ROOT / "reports" / "data" / "results.csv").exists():
         pytest.skip("no report is rendered here; make one with: make report")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name, block in readme.blocks().items():
-        assert readme.with_block(text, name, block) == text, "run: make publish"
+    for name, text in readme.documents().items():
+        assert (ROOT / name).read_text(encoding="utf-8") == text, "run: make publish"
+
+
+def test_the_findings_tell_what_the_tables_hold():
+    columns = ["run", "split", "fold", "model", "metric", "value", "low", "high", "setting", "headline"]
+    sides = {name: f"side_information_als_{name}" for name in ("plain", "features", "implicit")}
+    rows = [
+        ("ensemble_100k", readme.SPLIT, None, "ensemble_timeless", "rmse", 0.8612, 0.85, 0.87, "no_time", "yes"),
+        ("ensemble_100k", readme.SPLIT, None, "ensemble", "rmse", 0.8412, 0.83, 0.85, "time_known", "yes"),
+        ("ensemble_100k", "chronological", None, "ensemble", "rmse", 1.0112, 0.99, 1.03, "deployable", "yes"),
+        ("ensemble_small", "kfold_5", "1", "ensemble_timeless", "rmse", 0.7812, 0.76, 0.8, "no_time", "yes"),
+        ("one_table", readme.SPLIT, None, "svdpp", "rmse", 0.8912, 0.88, 0.9, "no_time", ""),
+        ("one_table", readme.SPLIT, None, "timesvdpp", "rmse", 0.8812, 0.87, 0.89, "time_known", ""),
+        ("one_table", readme.SPLIT, None, "svdpp", "ndcg@10", 0.1012, 0.09, 0.11, "no_time", ""),
+        ("one_table", readme.SPLIT, None, "ease", "ndcg@10", 0.3712, 0.36, 0.38, "no_time", ""),
+        ("one_table", readme.SPLIT, None, "most_popular", "ndcg@10", 0.1712, 0.16, 0.18, "no_time", ""),
+        ("one_table", "chronological", None, "bias", "rmse", 1.0312, 1.0, 1.06, "deployable", ""),
+        ("comparison", readme.SPLIT, None, "two_tower", "correlation_matched_by_id", 0.4512, None, None, "", ""),
+        ("comparison", readme.SPLIT, None, "two_tower", "correlation_films_shuffled", 0.0022, None, None, "", ""),
+        *(("side_information", "kfold_5", "1", name, "rmse", 0.8, None, None, "no_time", "") for name in sides.values()),
+        *(("koren", "random_90_10", None, name, "rmse", 0.84, None, None, "no_time", "") for name in ("biased_svd", "integrated")),
+    ]  # fmt: skip
+    claims = pd.DataFrame(
+        [
+            ("A-svd-sweep", "A", "best_test_rmse", 0.917, "yes", "yes"),
+            ("E-ml1m", "E", "Integrated dim 10/test_rmse", 2.023, "no", "no"),
+        ],
+        columns=["id", "project", "figure", "reported", "reproduced", "stands"],
+    )
+    told = readme.findings(pd.DataFrame(rows, columns=columns), claims)
+    for words in ("2 claims 1 stand, 0 with a condition, 1 do not", "EASE 0.371", "0.861 on project A's split", "SVD++ 0.891", "0.841"):  # fmt: skip
+        assert words in told, words
 
 
 def test_times_are_told_in_words():
@@ -47,14 +78,15 @@ def test_the_command_line_takes_every_command_of_a_document(document):
         check(line)
 
 
-def test_the_readme_shows_how_to_rerun_extend_and_use_own_ratings():
-    found = " ".join(commands_in((ROOT / "README.md").read_text(encoding="utf-8")))
+def test_the_documents_show_how_to_rerun_extend_and_use_own_ratings():
+    texts = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", *DOCS))
+    found = " ".join(line for text in texts for line in commands_in(text))
     for option in ("--only", "-p", "--describe", "--dataset", "--model", "--contract"):
         assert f" {option} " in f"{found} ", option
 
 
-def test_the_model_of_the_readme_works_as_it_is_written(planted):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_model_of_the_documents_works_as_it_is_written(planted):
+    text = (ROOT / "docs" / "your-data.md").read_text(encoding="utf-8")
     (source,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     found = {}
     exec(source, found)
@@ -85,7 +117,7 @@ def test_a_wrong_command_is_found(line, error):
         check(line)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS[:2])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/running.md"])
 def test_make_has_every_target_that_a_document_names(document):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     text = (ROOT / document).read_text(encoding="utf-8")

@@ -5,11 +5,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from toy_notebooks import Notebook, make_plan, run
+from toy_notebooks import Notebook, make_plan, run, shown
 
 from lib import ROOT, claims
 from lib.report.build import build
 from lib.report.content import VERDICTS
+from lib.report.display import STRIP_MIME
 from lib.report.errors import RenderingError
 
 LOADS = {
@@ -129,6 +130,22 @@ def test_the_front_page_answers_first_and_lists_the_pages(pages):
     places = [front.find(words, 0 if words != "The report" else front.index("The headline.")) for words in order]
     assert -1 not in places and places == sorted(places)
     assert "front.html" not in pages
+
+
+def test_the_first_screen_stands_before_all_else_with_every_claim_as_a_mark(tmp_path):
+    told = {"text": "SVD <i>", "href": "a.html#results", "reproduced": "within a range", "stands": "no"}
+    rows = [{"name": "A", "about": "models", "marks": [told, {**told, "href": "javascript:alert(1)"}]}]
+    front = Notebook().markdown("# Front\n\nWritten first.")
+    front.code("strip(rows)", shown({STRIP_MIME: rows}), tags=["first-screen"]).write(tmp_path / "runs" / "front")
+    Notebook().markdown("# A\n\n## Results\n\nText.").write(tmp_path / "runs" / "a")
+    build(make_plan(tmp_path, run("front", "front"), run("a")), tmp_path / "runs", tmp_path / "reports")
+    page = Page((tmp_path / "reports" / "index.html").read_text(encoding="utf-8"))
+    assert page.shown.index("models") < page.shown.index("Written first")
+    marks = [a for a in page.all("a") if a.get("title", "").startswith("SVD <i>")]
+    assert [mark["href"] for mark in marks] == ["a.html#results", ""]
+    assert "SVD <i>. Stands: no. Reproduced: within a range." in page.shown
+    assert next(svg["class"] for svg in page.all("svg")) == "sign stands-no reproduced-within-a-range"
+    assert (tmp_path / "reports" / "report.pdf").stat().st_size > 1000, "Typst draws it too"
 
 
 def test_places_of_a_figure_are_data_that_cannot_run(tmp_path):
