@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib import claims
-from lib.report.document import Labelled, Page, Prose
+from lib.report.document import Figure, Labelled, Page, Prose
 from lib.report.markdown import Markdown, Piece
 from lib.report.numbering import Numbering
 
@@ -49,7 +49,7 @@ class Report:
 
 
 def prose_key(page: Page, place: int) -> str:
-    """Key of a page's prose block, or of a block's caption."""
+    """Key of a page's prose block, or of a block's caption; with ``:title`` behind it, of a figure's title."""
     return f"{page.id}:{place}"
 
 
@@ -64,6 +64,9 @@ def assemble(plan, pages: list[Page]) -> Report:
                 pieces.append(Piece(prose_key(page, place), block.markdown, page, block.cell))
             elif isinstance(block, Labelled) and block.caption:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
+            if isinstance(block, Figure) and block.title:
+                key = f"{prose_key(page, place)}:title"
+                pieces.append(Piece(key, block.title, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
     markdown = Markdown(pieces, numbering, RESERVED)
     return Report(title, subtitle, pages, numbering, markdown, _provenance(pages))

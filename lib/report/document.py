@@ -48,13 +48,14 @@ class Figure(Labelled):
     """A labelled image, as SVG.
 
     `data` is the CSV behind it, where the run left one; `points` are places, as shares of width and height from the upper
-    left, and what the HTML page tells there.
+    left, and what the HTML page tells there. `title` is Markdown: a sentence that says what it shows, empty for none.
     """
 
     alt: str
     image: bytes
     data: Path | None = None
     points: tuple[tuple[float, float, str], ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,15 @@ class OurConventions(Preprocessor):
     def preprocess_cell(self, cell: NotebookNode, resources: dict[str, Any], index: int):
         """Replace ``{eval}`` by values and words that don't hold by a notice; ``#| key: value`` goes to ``options``."""
         cell.metadata["number"] = index + 1
-        if cell.cell_type == "code":
-            cell.metadata["options"], cell.source = split_options(cell.source)
-        if cell.cell_type != "markdown":
+        if cell.cell_type not in ("code", "markdown"):
             return cell, resources
-        run = resources.get("run", "")
+        run, kept, source = resources.get("run", ""), cell.metadata.get(inline.KEY, []), cell.source
         try:
-            cell.source, broken = inline.told(cell.source, cell.metadata.get(inline.KEY, []))
+            if cell.cell_type == "code":
+                options, cell.source = split_options(source)
+                cell.metadata["options"], broken = inline.told_options(source, options, kept)
+            else:
+                cell.source, broken = inline.told(source, kept)
         except inline.Unanswered as error:
             fix = f"Run it again: python run_notebooks.py --only {run} --force" if run else "Execute the notebook."
             problem = f"an inline expression has no value: {error}"

@@ -115,7 +115,8 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         elif isinstance(block, Empty):
             shown[place] = macros.empty(block, target, prose[key], fold())
         elif isinstance(block, Figure):
-            shown[place] = macros.figure(block, target, prose[key], download, size_of(block.image), fold())
+            title = prose.get(f"{key}:title", "")
+            shown[place] = macros.figure(block, title, target, prose[key], download, size_of(block.image), fold())
         else:
             rows, look, shape = _table(report, page, block)
             caption = prose.get(key, Markup(""))
@@ -178,6 +179,9 @@ def _entries(report: Report, page: Page) -> list[dict[str, str]]:
             target = report.numbering.target(block.label)
             text = block.alt if isinstance(block, Figure) else " ".join(block.columns)
             section = f"{target.text}. {report.markdown.plain(key)}"
+            if isinstance(block, Figure) and block.title:
+                text = f"{report.markdown.plain(key)} {text}"
+                section = f"{target.text}. {report.markdown.plain(f'{key}:title')}"
             add(f"{page.file}#{block.label}", section, text)
     return [{**entry, "t": entry["t"][:LONGEST]} for entry in found.values()]
 

@@ -3,7 +3,8 @@
 A cell may say ``{eval}`name.value` ``; what it stands for is kept in the cell's metadata, where jupyterlab-myst keeps it
 too, so that JupyterLab and the report show the same sentence. Its first lines may be comments: ``% holds: expression``
 says under which condition its words are true, ``% only: expression`` that the cell is for runs alone of which this is
-true, such as those that have the split of which it speaks.
+true, such as those that have the split of which it speaks. A code cell's option lines may ask in the same way, once it
+has run: ``#| fig-title: ...``, and ``#| holds: expression`` for the condition under which the title is true.
 """
 
 from __future__ import annotations
@@ -22,10 +23,21 @@ _ROLE = re.compile(r"\{eval\}`([^`\n]+)`")
 _COMMENTS = re.compile(r"\A(?:\s*%[^\n]*(?:\n|\Z))+")
 _CONDITION = re.compile(r"^\s*% (holds|only):\s*(\S[^\n]*?)\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} [^\n]*$", re.MULTILINE)
+_OPTIONS = re.compile(r"\A\s*(?:#\|[^\n]*(?:\n|\Z))*")
 
 
 class Unanswered(ValueError):
     """An expression that the kernel could not evaluate, or was never asked; the message names it."""
+
+
+def words_of(kind: str, source: str) -> str:
+    """Return a cell's words: a Markdown cell's source, or a code cell's option lines in the same form, conditions first."""
+    if kind != "code":
+        return source
+    options = _OPTIONS.match(source)
+    lines = [line.strip().removeprefix("#|").strip() for line in options.group().splitlines()] if options else []
+    holds = [line for line in lines if line.startswith("holds:")]
+    return "\n".join([*(f"% {line}" for line in holds), *(line for line in lines if line not in holds)])
 
 
 def conditions(source: str, kind: str = "holds") -> list[str]:
@@ -79,6 +91,16 @@ def told(source: str, kept: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]
         headings = "\n\n".join(_HEADING.findall(words))
         return f"{headings}\n\n*{NOT_HERE}.*\n{listed}".strip(), broken
     return _ROLE.sub(lambda role: values[role.group(1)], words), []
+
+
+def told_options(source: str, options: Mapping[str, str], kept: list) -> tuple[dict[str, str], list[str]]:
+    """Put the values into the `options` of a code cell; return them, and the conditions that are false: its title gives way."""
+    _, broken = told(words_of("code", source), kept)
+    texts = {key: told(value, kept)[0] for key, value in options.items()}
+    if broken:
+        shown = (f"`{one}` {told(f'{{eval}}`{one}`', kept)[0]}" for one in _ROLE.findall(options.get("fig-title", "")))
+        texts["fig-title"] = f"*{NOT_HERE}.* {'; '.join(shown)}".strip()
+    return texts, broken
 
 
 def _text(result: Mapping[str, Any]) -> str:

@@ -161,7 +161,7 @@ class _CodeCell:
             raise self.wrong(f"the figure {self.label} {what}", "Draw it with matplotlib, through run.figure.")
         told = (self.number, self.label, self.options["fig-cap"], self.options["fig-alt"], svg.encode())
         places = tuple((float(x), float(y), str(text)) for x, y, text in points)
-        return Figure(*told, self.data("figures"), places)
+        return Figure(*told, self.data("figures"), places, self.options.get("fig-title", ""))
 
     def table(self, bundle: dict) -> Table:
         columns, align = tuple(map(str, bundle["columns"])), tuple(bundle["align"])

@@ -41,9 +41,9 @@ def false_words(notebook: Path) -> Iterator[str]:
     """Name the cells of an executed notebook whose words were written for other results, with the false condition."""
     again = f"Make it anew: python run_notebooks.py --only {notebook.parent.name} --force"
     for number, cell in enumerate(read_cells(notebook, again)["cells"], 1):
-        if cell["cell_type"] == "markdown":
-            _, broken = inline.told("".join(cell["source"]), cell["metadata"].get(inline.KEY, []))
-            yield from (f"cell {number}: its words need {condition}, which is false" for condition in broken)
+        words = inline.words_of(cell["cell_type"], "".join(cell["source"]))
+        _, broken = inline.told(words, cell["metadata"].get(inline.KEY, []))
+        yield from (f"cell {number}: its words need {condition}, which is false" for condition in broken)
 
 
 def main() -> int:

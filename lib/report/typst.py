@@ -112,7 +112,8 @@ class _Writer:
         if isinstance(block, Figure):
             size = size_of(block.image)
             width = f"{min(size[0] * FIGURE_SCALE, TEXT_WIDTH):.0f}pt" if size else "100%"
-            look = f"alt: {typst_string(block.alt)}, width: {width}"
+            title = f"title: [{self.prose[f'{key}:title']}], " if block.title else ""
+            look = f"{title}alt: {typst_string(block.alt)}, width: {width}"
             return f'#report-figure("figures/{block.label}.svg", {look}, {caption}) <{block.label}>'
 
         def cell_of(cell: TableCell) -> dict[str, str]:

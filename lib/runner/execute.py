@@ -205,13 +205,14 @@ def _engine(request: Request, scratch: Path) -> type:
 
     class Client(PapermillNotebookClient):
         def execute_cell(self, cell: Any, cell_index: int, **kw: Any) -> Any:
-            if cell.cell_type == "markdown" and (asked := inline.expressions(cell.source)):
+            done, words = super().execute_cell(cell, cell_index, **kw), inline.words_of(cell.cell_type, cell.source)
+            if asked := inline.expressions(words):
                 sent = self.kc.execute("", silent=True, user_expressions={one: one for one in asked})
                 answers = self.wait_for_reply(sent)["content"]["user_expressions"]
-                cell.metadata[inline.KEY] = inline.answered(cell.source, answers)
+                cell.metadata[inline.KEY] = inline.answered(words, answers)
                 if error := inline.failed(cell.metadata[inline.KEY]):
                     raise inline.Unanswered(f"in the text of cell {cell_index + 1}, {error}")
-            return super().execute_cell(cell, cell_index, **kw)
+            return done
 
     class Engine(NBClientEngine):
         @classmethod

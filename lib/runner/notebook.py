@@ -39,12 +39,13 @@ class Notebook:
 
     @property
     def counted(self) -> tuple[Cell, ...]:
-        """What decides a run's results: the code cells, and the inline expressions of Markdown cells as if they were."""
-        asking = (
-            replace(cell, source="\n".join(inline.expressions(cell.source))) if cell.type == "markdown" else cell
-            for cell in self.cells
-        )
-        return tuple(cell for cell in asking if cell.type == "code" or cell.source)
+        """What decides a run's results: the code cells, and all cells' inline expressions as if they were code."""
+        counted = []
+        for cell in self.cells:
+            asked = inline.expressions(inline.words_of(cell.type, cell.source))
+            lines = asked if cell.type == "markdown" else [cell.source, *asked]
+            counted.append(replace(cell, source="\n".join(lines)))
+        return tuple(cell for cell in counted if cell.type == "code" or cell.source)
 
     @property
     def parameters_cell(self) -> Cell:

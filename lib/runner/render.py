@@ -60,12 +60,12 @@ def merge(source: dict[str, Any], executed: dict[str, Any]) -> dict[str, Any] | 
     answers = {c["id"]: c["metadata"][inline.KEY] for c in executed["cells"] if inline.KEY in c.get("metadata", {})}
     cells = []
     for cell in source["cells"]:
-        if cell["id"] in answers:
-            cell = {**cell, "metadata": {**cell["metadata"], inline.KEY: answers[cell["id"]]}}
-        elif cell["cell_type"] == "code":
+        if cell["cell_type"] == "code":
             old = done[cell["id"]]
             metadata = {k: v for k, v in old["metadata"].items() if k != "tags"}
             cell = {**old, "metadata": {**cell.get("metadata", {}), **metadata}, "source": cell["source"]}
+        elif cell["id"] in answers:
+            cell = {**cell, "metadata": {**cell["metadata"], inline.KEY: answers[cell["id"]]}}
         cells += [cell, *(injected if _tagged(cell, "parameters") else [])]
     cells[1:1] = [cell for cell in executed["cells"] if cell["id"] == NOTE]
     return {**executed, "cells": cells}
@@ -76,10 +76,11 @@ def _code(cells) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for cell in cells:
         source = "".join(cell["source"])
+        asked = sorted(inline.expressions(inline.words_of(cell["cell_type"], source)))
         if cell["cell_type"] == "code":
-            found.append((cell["id"], "" if _tagged(cell, "parameters") else code_hash(source)))
-        elif asked := inline.expressions(source):
-            found.append((cell["id"], sorted(asked)))
+            found.append((cell["id"], ["" if _tagged(cell, "parameters") else code_hash(source), *asked]))
+        elif asked:
+            found.append((cell["id"], asked))
     return found
 
 

@@ -132,7 +132,7 @@ def test_labels_are_unique_over_all_notebooks():
 
 def test_captions_name_no_measured_figure(notebook):
     for _, found in labelled(notebook):
-        for key in ("fig-cap", "tbl-cap"):
+        for key in ("fig-title", "fig-cap", "fig-alt", "tbl-cap"):
             assert not re.search(r"\b[0-9]\.[0-9]{3,}\b", found.get(key, "")), found["label"]
 
 

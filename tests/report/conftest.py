@@ -26,7 +26,7 @@ def site(tmp_path):
         .code("import secret_setup", tags=["remove-cell"])
         .code("hidden_input()", shown({"text/plain": "42 shown"}), tags=["remove-input"])
         .markdown("## Results\n\nSee @fig-one, @tbl-two on [the other page](second.ipynb#results) and @sec-second.")
-        .figure("fig-one", "RMSE against $\\lambda$; compare @tbl-two.")
+        .figure("fig-one", "RMSE against $\\lambda$; compare @tbl-two.", title="It *falls* to 0.9191, see @tbl-two")
         .markdown("## Results\n\nAgain under the same heading.")
         .write(runs / "first", labels=["fig-one"])
     )

@@ -69,3 +69,15 @@ def test_a_cell_for_other_runs_is_left_out_with_what_cannot_be_asked_of_this_one
 def test_a_condition_that_numpy_answers_counts():
     for value, broken in (("np.True_", []), ("np.False_", ["a.rmse < b.rmse"])):
         assert inline.told(SOURCE, [*answers(**{"a.rmse < b.rmse": value}), *KEPT[1:]])[1] == broken
+
+
+def test_a_title_tells_values_and_gives_way_alone_where_its_condition_is_false():
+    lines = {"fig-title": "Ours has {eval}`a.rmse`", "fig-alt": "Theirs {eval}`b.rmse`.", "holds": "a.rmse < b.rmse"}
+    source = "".join(f"#| {key}: {value}\n" for key, value in lines.items()) + "draw('{eval}`c`')"
+    assert inline.expressions(inline.words_of("code", source)) == ["a.rmse < b.rmse", "a.rmse", "b.rmse"]
+    options, broken = inline.told_options(source, lines, KEPT)
+    assert (options["fig-title"], options["fig-alt"], broken) == ("Ours has 0.91", "Theirs 0.95 or so.", [])
+    kept = [*answers(**{"a.rmse < b.rmse": "False"}), *KEPT[1:]]
+    options, broken = inline.told_options(source, lines, kept)
+    assert options["fig-title"] == f"*{inline.NOT_HERE}.* `a.rmse` 0.91" and broken == ["a.rmse < b.rmse"]
+    assert options["fig-alt"] == "Theirs 0.95 or so."

@@ -24,7 +24,7 @@ def run(runs_dir, *, profile="full", modified=False, holds=True):
     answers = {one: {"status": "ok", "data": {"text/plain": text}} for one, text in results.items()}
     metadata = {inline.KEY: inline.answered(WORDS, answers)}
     cells = [
-        {"id": "code", "cell_type": "code", "source": "1", "metadata": {}},
+        {"id": "code", "cell_type": "code", "source": "#| holds: a < b\n1", "metadata": metadata},
         {"id": "words", "cell_type": "markdown", "source": WORDS, "metadata": metadata},
     ]
     (folder / "notebook.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4}))
@@ -38,7 +38,9 @@ def test_nothing_stands_against_a_whole_report(runs_dir):
 
 def test_words_written_for_other_results_are_named(runs_dir):
     run(runs_dir, holds=False)
-    assert publishing.obstacles(runs_dir) == ["run svd, cell 2: its words need a < b, which is false"]
+    assert publishing.obstacles(runs_dir) == [
+        f"run svd, cell {cell}: its words need a < b, which is false" for cell in (1, 2)
+    ]
 
 
 def test_a_quick_run_and_a_changed_tree_are_named(runs_dir):

@@ -97,6 +97,14 @@ def test_structure_that_assistive_technology_needs(pages):
         assert all(labels) and len(labels) == len(set(labels))
 
 
+def test_a_figures_title_stands_above_it_and_in_the_index(pages, site):
+    told = "It <em>falls</em> to 0.9191, see <a"
+    text = pages["first.html"].text
+    assert text.index("fig-one") < text.index(f'<p class="finding">{told}') < text.index("figures/fig-one.svg")
+    index = (site[2] / "assets" / "search-index.js").read_text(encoding="utf-8")
+    assert "2. It falls to 0.9191" in index
+
+
 def test_links_within_the_report_lead_somewhere(pages, site):
     for name, page in pages.items():
         for attributes in page.all("a"):
@@ -206,7 +214,7 @@ def test_the_search_index_holds_every_section_and_its_words(pages, site):
     found = {entry["u"]: entry for entry in entries}
     assert len(found) == len(entries)
     assert found["second.html#results"]["t"] == "A finding. In Figure 2 the number is 0.9191."
-    assert "λ" in found["first.html#fig-one"]["s"]
+    assert "λ" in found["first.html#fig-one"]["t"]
     assert {"index.html", "first.html#results", "first.html#results-2", "second.html#tbl-two"} <= set(found)
 
 

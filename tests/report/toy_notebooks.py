@@ -35,8 +35,8 @@ class Notebook:
     def say(self, text):
         return self.code('say(f"...")', shown({"text/markdown": text}))
 
-    def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None):
-        lines = {"label": label, "fig-cap": caption, "fig-alt": alt}
+    def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None, title=None):
+        lines = {"label": label, "fig-title": title, "fig-cap": caption, "fig-alt": alt}
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
         return self.code(
             options + source,
