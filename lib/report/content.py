@@ -24,7 +24,7 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the writers need; made by `assemble`."""
+    """Everything that the writers need; made by `assemble`. Navigation folds parts that `folded` names, and "<name>: ..."."""
 
     title: str
     subtitle: str
@@ -32,16 +32,21 @@ class Report:
     numbering: Numbering
     markdown: Markdown
     provenance: dict[str, Any]
+    folded: tuple[str, ...] = ()
 
     @property
     def front(self) -> Page | None:
         """The opening page, if the plan has one."""
         return self.pages[0] if self.pages and self.pages[0].is_front else None
 
+    def siblings(self, page: Page) -> list[Page]:
+        """All pages of a page's notebook, such as one a data set: they are tabs of one entry."""
+        return [other for other in self.pages if other.notebook == page.notebook]
+
     @property
     def chapters(self) -> list[Page]:
-        """All pages but the front."""
-        return [page for page in self.pages if not page.is_front]
+        """All pages but the front, of siblings the first."""
+        return [page for page in self.pages if not page.is_front and self.siblings(page)[0] is page]
 
     @property
     def parts(self) -> list[tuple[str, list[Page]]]:
@@ -72,7 +77,7 @@ def assemble(plan, pages: list[Page]) -> Report:
                 pieces.append(Piece(f"{prose_key(page, place)}:title", block.title, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
     markdown = Markdown(pieces, numbering, RESERVED)
-    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages))
+    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages), tuple(plan.report.get("folded", ())))
 
 
 # -- provenance ---------------------------------------------------------------------------------------------------

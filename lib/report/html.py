@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 import shutil
+import tomllib
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import jinja2
 from markupsafe import Markup
 
+from lib import ROOT
+from lib.data import catalogue
 from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
@@ -29,11 +31,12 @@ LONG_TABLE = 40
 """Rows from which a table scrolls in a window of its own on the screen."""
 SHORT_TEXT, LONG_TEXT = 20, 32
 """Characters up to which a column of text stays on one line, and from which it gets room for sentences."""
-WIDE = 84
-"""Characters in a row from which a table may be wider than the text."""
-LONGEST = 1200
-"""Characters of a section's text that the index keeps."""
-
+WIDE, DENSE = 84, 100
+"""Characters in a row from which a table may be wider than the text, and from which its type is smaller."""
+_CITED = re.compile(r'^(?:  - )?([a-z-]+): "?(.*?)"?$', re.M)
+_LONG = re.compile(r"[A-Za-z]{11,}")
+_SYLLABLE = re.compile(r"(?<=[A-Za-z]{3}[aeiou])(?=[b-df-hj-np-tv-xz][aeiou][a-z]{2})")
+"""Where a long word of a heading may be cut, by a rule of thumb."""
 _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href="([^"]+)"')
 
 
@@ -52,13 +55,16 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
         "benchmarks": benchmarks,
         "date": report.provenance["finished"],
         "duration": duration,
+        "data_sets": {name: one.title for name, one in catalogue.entries().items()},
+        "cited": dict(_CITED.findall((ROOT / "CITATION.cff").read_text(encoding="utf-8"))),
+        "terms": tomllib.loads((catalogue.DATA / "glossary.toml").read_text(encoding="utf-8"))["terms"],
         "style": Markup("".join((TEMPLATE / name).read_text(encoding="utf-8") for name in STYLES)),
     }
     for page in report.pages:
         exporter.template_file = "front.html.j2" if page.is_front else "page.html.j2"
         resources: dict[str, Any] = {"view": _view(report, page, prose, environment), "current": page.file}
         if not page.is_front:
-            place, row = report.chapters.index(page), [None, *report.chapters, None]
+            place, row = report.chapters.index(report.siblings(page)[0]), [None, *report.chapters, None]
             resources |= {"previous": row[place], "next": row[place + 2]}
         _write(folder / page.file, exporter.from_notebook_node(page.cells, resources)[0])
     for name in ["provenance.html"] if report.front else ["provenance.html", "index.html"]:
@@ -67,7 +73,9 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     write_figures(report, folder / "figures")
     with as_file(files("lib.report") / "static") as static:
         shutil.copytree(static, folder / "assets", copy_function=shutil.copyfile)
-    (folder / "assets" / "search-index.js").write_text(search_index(report), encoding="utf-8")
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    for name in ("search-index.js", "glossary.js"):
+        _write(folder / "assets" / name, environment.get_template(f"{name}.j2").render())
     others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
     _check(folder, others)
 
@@ -118,9 +126,9 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
             title = prose.get(f"{key}:title", "")
             shown[place] = macros.figure(block, title, target, prose[key], download, size_of(block.image), fold())
         else:
-            rows, look, shape = _table(report, page, block)
+            columns, rows, look, shape = _table(report, page, block)
             caption = prose.get(key, Markup(""))
-            shown[place] = macros.table(block, rows, target, caption, download, look, shape, fold(), VERDICTS)
+            shown[place] = macros.table(block, columns, rows, target, caption, download, look, shape, fold(), VERDICTS)
     return {
         "page": page,
         "title": report.title if page.is_front else page.title,
@@ -131,59 +139,23 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
     }
 
 
-def _table(report: Report, page: Page, block: Table) -> tuple[list, str, list[str]]:
-    """Return a table's rows of cells and their links, the classes of the whole and of each column."""
+def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, str, list[str]]:
+    """Return a table's headings, rows of cells and their links, and the classes of the whole and of each column."""
     rows = [[(cell, report.markdown.resolve(cell.href, page, block.cell)[0]) for cell in row] for row in block.rows]
     lengths = [max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))]
     shape = [
         "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""
         for side, length in zip(block.align, lengths, strict=True)
     ]
-    wide = sum(max(min(length, 40), 5) + 3 for length in lengths) > WIDE
-    look = " ".join(name for name, on in (("long", len(rows) >= LONG_TABLE), ("wide", wide)) if on)
-    return rows, look, shape
+    heads = [max(map(len, [*heading.split(), ""])) for heading in block.columns]
+    needed = sum(max(min(length, 28), head) + 3 for length, head in zip(lengths, heads, strict=True))
+    looks = {"long": len(rows) >= LONG_TABLE, "wide": needed > WIDE, "dense": needed > DENSE}
+    columns = [_LONG.sub(lambda word: _SYLLABLE.sub("\u00ad", word[0]), heading) for heading in block.columns]
+    return columns, rows, " ".join(name for name, on in looks.items() if on), shape
 
 
 def _code(sources: list[str]) -> Markup:
     return Markup(highlight("\n\n".join(sources)))
-
-
-# -- search -------------------------------------------------------------------------------------------------------
-def search_index(report: Report) -> str:
-    """Return the JavaScript file that holds the index: address, page, section and words of every section."""
-    entries = [entry for page in report.pages for entry in _entries(report, page)]
-    # "<" is written as an escape so that a title can't close a script element, should the index be inlined.
-    data = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"window.searchIndex={data};\n"
-
-
-def _entries(report: Report, page: Page) -> list[dict[str, str]]:
-    """Return a page's entries by address; what follows a figure or table belongs to the section again."""
-    name = report.title if page.is_front else page.title
-    found: dict[str, dict[str, str]] = {}
-
-    def add(address: str, section: str, text: str) -> None:
-        entry = found.setdefault(address, {"u": address, "p": name, "s": section, "t": ""})
-        entry["t"] = f"{entry['t']} {text}".strip()
-
-    here = page.file
-    add(here, "", page.summary)
-    for place, block in enumerate(page.blocks):
-        key = prose_key(page, place)
-        if isinstance(block, Prose):
-            for heading, words in report.markdown.sections(key):
-                if heading:
-                    here = f"{page.file}#{heading.id}"
-                add(here, heading.text if heading else "", words)
-        elif isinstance(block, (Figure, Table)) and block.label:
-            target = report.numbering.target(block.label)
-            text = block.alt if isinstance(block, Figure) else " ".join(block.columns)
-            section = f"{target.text}. {report.markdown.plain(key)}"
-            if isinstance(block, Figure) and block.title:
-                text = f"{report.markdown.plain(key)} {text}"
-                section = f"{target.text}. {report.markdown.plain(f'{key}:title')}"
-            add(f"{page.file}#{block.label}", section, text)
-    return [{**entry, "t": entry["t"][:LONGEST]} for entry in found.values()]
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

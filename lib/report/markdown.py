@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -54,18 +55,26 @@ class Heading:
 
 
 class Markdown:
-    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id."""
+    """All prose of the report, `pieces` in reading order, parsed once; no heading takes a `reserved` id.
+
+    Of runs that share a notebook the later ones print what differs: paragraphs that read as on the first run's page are
+    left out, headings stay. `repeats` counts them by page.
+    """
 
     def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
         self.pieces = {piece.key: piece for piece in pieces}
         self.numbering = numbering
         self.headings: dict[str, list[Heading]] = {}
+        self.repeats: Counter[str] = Counter()
         self._pages = {target.page.id: target.page for target in numbering}
         self._taken: dict[str | None, set[str]] = {page: set(reserved) for page in (None, *self._pages)}
         for target in numbering:
             self._taken[target.page.id].add(target.anchor)
         found = dict(zip(self.pieces, pandoc.parse([piece.markdown for piece in pieces]), strict=True))
-        self._trees = {key: self._tidy(self.pieces[key], tree) for key, tree in found.items()}
+        said: dict[str, tuple[Page | None, list]] = {}  # by notebook: its first run's page, and what that says
+        self._trees = {
+            key: self._tidy(self.pieces[key], self._differing(key, tree, said)) for key, tree in found.items()
+        }
 
     # -- writing -------------------------------------------------------------------------------------------------
     def html(self) -> dict[str, str]:
@@ -119,6 +128,20 @@ class Markdown:
         return text
 
     # -- one common tree -----------------------------------------------------------------------------------------
+    def _differing(self, key: str, tree: list, said: dict[str, tuple[Page | None, list]]) -> list:
+        """Return what a piece says that the first run of its page's notebook has not `said`; that page's own goes there."""
+        piece = self.pieces[key]
+        shared = piece.page.notebook if piece.page and not piece.inline else key
+        first, there = said.setdefault(shared, (piece.page, []))
+        if first is piece.page:
+            there += tree
+            return tree
+        known = [*(block["t"] != "Header" and block in there for block in tree), True]
+        # What leads to something new, such as a list, stays with it.
+        out = [same and (known[n + 1] or not words([tree[n]]).endswith(":")) for n, same in enumerate(known[:-1])]
+        self.repeats[piece.page.id] += sum(out)
+        return [block for block, repeated in zip(tree, out, strict=True) if not repeated]
+
     def _tidy(self, piece: Piece, tree: list) -> list:
         """Make a parsed piece safe, and its headings and references definite."""
         if piece.inline:

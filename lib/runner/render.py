@@ -25,7 +25,7 @@ from lib.runner.plan import Plan, Run
 from lib.runner.store import Store, read_json, write_whole
 
 STAMP = ".report.json"
-BESIDE_THE_BUILDER = [ROOT / "lib/report/display.py", DATA / "manifest.toml", DATA / "claims.toml"]
+BESIDE_THE_BUILDER = [ROOT / "CITATION.cff", *(DATA / f"{name}.toml" for name in ("manifest", "claims", "glossary"))]
 """What the builder reads of the project besides its own files."""
 
 
