@@ -36,6 +36,7 @@ def claim(card: Card) -> None:
     look = " ".join(["claim", *(f"{part}-{word.replace(' ', '-')}" for part, word in words.items())])
     _publish({"text/markdown": card.markdown, "text/plain": card.markdown}, look)
 
+
 def strip(rows: list[dict]) -> None:
     """Show claims as marks, row by row.
 

@@ -46,7 +46,6 @@ class Notebook:
             }
         )
 
-
     def figure(self, label, caption="A caption.", alt="What is drawn.", source="draw()", points=None, title=None):
         lines = {"label": label, "fig-title": title, "fig-cap": caption, "fig-alt": alt}
         options = "".join(f"#| {key}: {value}\n" for key, value in lines.items() if value is not None)
