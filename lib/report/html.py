@@ -22,6 +22,7 @@ from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
+from lib.report.printed import Printed
 from lib.report.svg import compact, size_of
 
 STYLES = ("fonts.css", "report.css")
@@ -37,10 +38,10 @@ LONGEST = 1200
 _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href="([^"]+)"')
 
 
-def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
+def write_html(report: Report, folder: Path, documents: list[Printed], *, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
+    The printed `documents` will lie beside the pages; `benchmarks` says whether data/benchmarks.csv will, too.
     """
     exporter = SiteExporter()
     environment = exporter.environment
@@ -48,7 +49,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     environment.globals |= {
         "report": report,
         "prose": prose,
-        "pdf": pdf,
+        "documents": documents,
         "benchmarks": benchmarks,
         "date": report.provenance["finished"],
         "duration": duration,
@@ -68,8 +69,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     with as_file(files("lib.report") / "static") as static:
         shutil.copytree(static, folder / "assets", copy_function=shutil.copyfile)
     (folder / "assets" / "search-index.js").write_text(search_index(report), encoding="utf-8")
-    others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
-    _check(folder, others)
+    _check(folder, [*(one.file for one in documents), *(["data/benchmarks.csv"] if benchmarks else [])])
 
 
 def write_figures(report: Report, folder: Path) -> None:
