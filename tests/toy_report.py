@@ -15,7 +15,7 @@ import signal, sys, types, lib
 signal.signal(signal.SIGINT, signal.default_int_handler)
 builder = types.ModuleType("lib.report.build")
 from lib.report.errors import RenderingError
-def build(plan, runs_dir, output_dir, *, pdf=True):
+def build(plan, runs_dir, output_dir, *, pdf=True, whole=None):
     if (plan.root / "unbuildable").exists():
         raise RenderingError("a caption is missing", "Write it.")
     pages = [(runs_dir / run.id / "notebook.ipynb").read_text() for run in plan.runs]

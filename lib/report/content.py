@@ -10,6 +10,7 @@ from lib import claims
 from lib.report.document import Figure, Labelled, Page, Prose
 from lib.report.markdown import Markdown, Piece
 from lib.report.numbering import Numbering
+from lib.report.references import FILE, References
 
 RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-this-page", "top", "footnotes"}
 """Ids that the HTML template uses itself."""
@@ -33,6 +34,7 @@ class Report:
     markdown: Markdown
     provenance: dict[str, Any]
     folded: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
 
     @property
     def front(self) -> Page | None:
@@ -62,9 +64,9 @@ def prose_key(page: Page, place: int) -> str:
     return f"{page.id}:{place}"
 
 
-def assemble(plan, pages: list[Page]) -> Report:
-    """Bring pages, numbers and parsed prose together."""
-    numbering = Numbering(pages)
+def assemble(plan, pages: list[Page], whole=None) -> Report:
+    """Bring pages, numbers and parsed prose together; the `whole` plan is of what they were cut out of."""
+    numbering = Numbering(pages, {run.id: run.title for run in whole.runs} if whole else None)
     pieces = [Piece("report:description", plan.report.get("description", ""))]
     for page in pages:
         pieces.append(Piece(f"summary:{page.id}", page.summary, inline=True))
@@ -76,8 +78,9 @@ def assemble(plan, pages: list[Page]) -> Report:
             if isinstance(block, Figure) and block.title:
                 pieces.append(Piece(f"{prose_key(page, place)}:title", block.title, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
-    markdown = Markdown(pieces, numbering, RESERVED)
-    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages), tuple(plan.report.get("folded", ())))
+    markdown = Markdown(pieces, numbering, RESERVED, References(plan.notebooks / FILE))
+    folded, authors = (tuple(plan.report.get(name, ())) for name in ("folded", "authors"))
+    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages), folded, authors)
 
 
 # -- provenance ---------------------------------------------------------------------------------------------------

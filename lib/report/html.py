@@ -24,6 +24,7 @@ from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
 from lib.report.markdown import Heading
+from lib.report.printed import Printed
 from lib.report.svg import compact, size_of
 
 STYLES = ("fonts.css", "report.css")
@@ -40,10 +41,10 @@ _SYLLABLE = re.compile(r"(?<=[A-Za-z]{3}[aeiou])(?=[b-df-hj-np-tv-xz][aeiou][a-z
 _ID, _HREF = re.compile(r'<[^<>]*?\sid="([^"]*)"'), re.compile(r'<a\s[^<>]*?href="([^"]+)"')
 
 
-def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> None:
+def write_html(report: Report, folder: Path, documents: list[Printed], *, benchmarks: bool) -> None:
     """Write the site's pages, figures and assets into `folder`, which holds data/ already.
 
-    `pdf` and `benchmarks` say whether report.pdf and data/benchmarks.csv will lie beside the pages.
+    The printed `documents` will lie beside the pages; `benchmarks` says whether data/benchmarks.csv will, too.
     """
     exporter = SiteExporter()
     environment = exporter.environment
@@ -51,7 +52,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     environment.globals |= {
         "report": report,
         "prose": prose,
-        "pdf": pdf,
+        "documents": documents,
         "benchmarks": benchmarks,
         "date": report.provenance["finished"],
         "duration": duration,
@@ -76,8 +77,7 @@ def write_html(report: Report, folder: Path, *, pdf: bool, benchmarks: bool) -> 
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     for name in ("search-index.js", "glossary.js"):
         _write(folder / "assets" / name, environment.get_template(f"{name}.j2").render())
-    others = [name for name, there in (("report.pdf", pdf), ("data/benchmarks.csv", benchmarks)) if there]
-    _check(folder, others)
+    _check(folder, [*(one.file for one in documents), *(["data/benchmarks.csv"] if benchmarks else [])])
 
 
 def write_figures(report: Report, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Prose: all markdown of the report through pandoc's document tree, made safe, and out again as HTML or Typst.
 
-The markdown is CommonMark, as JupyterLab shows it, with mathematics, pipe tables, footnotes and cross-references.
+The markdown is CommonMark, as JupyterLab shows it, with mathematics, pipe tables, footnotes, cross-references and citations.
 Raw HTML is shown as text, never passed through: prose may hold titles and ids from data.
 """
 
@@ -20,6 +20,7 @@ from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
 from lib.report.mathml import polish
 from lib.report.numbering import Numbering
+from lib.report.references import CITE, LISTING, References, with_links
 from lib.report.trees import element, link, para, unique, walk, words
 
 log = logging.getLogger(__name__)
@@ -59,18 +60,21 @@ class Markdown:
 
     Of runs that share a notebook the later ones print what differs: paragraphs that read as on the first run's page are
     left out, headings stay. `repeats` counts them by page.
+
+    `headings` has each piece's, `listed` is the page with the list of references, if there is one.
     """
 
-    def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str]):
+    def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str], references: References):
         self.pieces = {piece.key: piece for piece in pieces}
-        self.numbering = numbering
+        self.numbering, self.references = numbering, references
         self.headings: dict[str, list[Heading]] = {}
         self.repeats: Counter[str] = Counter()
+        self.listed: Page | None = None
         self._pages = {target.page.id: target.page for target in numbering}
         self._taken: dict[str | None, set[str]] = {page: set(reserved) for page in (None, *self._pages)}
         for target in numbering:
             self._taken[target.page.id].add(target.anchor)
-        found = dict(zip(self.pieces, pandoc.parse([piece.markdown for piece in pieces]), strict=True))
+        found = dict(zip(self.pieces, pandoc.parse([with_links(piece.markdown) for piece in pieces]), strict=True))
         said: dict[str, tuple[Page | None, list]] = {}  # by notebook: its first run's page, and what that says
         self._trees = {
             key: self._tidy(self.pieces[key], self._differing(key, tree, said)) for key, tree in found.items()
@@ -97,8 +101,9 @@ class Markdown:
         return found | inline
 
     def typst(self) -> dict[str, str]:
-        """Return each piece as Typst markup."""
+        """Return each piece as Typst markup, and the entry of each work under ``cite:<key>``."""
         parts = {key: self._for_typst(piece) for key, piece in self.pieces.items()}
+        parts |= {CITE + key: work.entry for key, work in self.references.works.items()}
         return pandoc.split(self._written(parts, "typst", _TYPST_MARK, pandoc.TYPST), _TYPST_MARK % r"(\S+)")
 
     def plain(self, key: str) -> str:
@@ -164,12 +169,17 @@ class Markdown:
                 return [para(content[1])]
             if kind == "Link":
                 _, text, (url, _) = content
+                if url.startswith(CITE):
+                    return self.references.cited(url, **piece.place)
                 text = walk(text, visit)
                 return [link(text, url)] if is_safe(url) else text
             if kind == "Image":
                 log.warning("left out an image in prose, of %s", piece.place)
             if kind in ("Image", "Span", "Div"):
                 return walk(content[1], visit)
+            if kind == "CodeBlock" and LISTING in content[0][1]:
+                self.listed = piece.page
+                return [element("Div", [[LISTING, [], []], []])]
             if kind in ("Code", "CodeBlock"):
                 classes = [c for c in content[0][1] if re.fullmatch(r"[A-Za-z0-9_+-]+", c)][:1]
                 return [element(kind, [["", classes, []], content[1]])]
@@ -188,8 +198,10 @@ class Markdown:
             kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
-                css = "xref" if url.startswith(_REF) else ""
-                return [link(walk(text, visit), self.resolve(url, piece.page, piece.cell)[0], css)]
+                if url.startswith(CITE):
+                    return self.references.linked(text, url.removeprefix(CITE), self.listed, piece.page)
+                css, href = "xref" if url.startswith(_REF) else "", self.resolve(url, piece.page, piece.cell)[0]
+                return [link(walk(text, visit), href, css)] if href else walk(text, visit)
             if kind == "Header":
                 level, (ident, _, _), text = content
                 sign = f'<a class="permalink" href="#{ident}" aria-label="Link to this section">#</a>'
@@ -199,6 +211,8 @@ class Markdown:
                 start = '<div class="scroll" tabindex="0" role="region" aria-label="Table in the text">'
                 before, after = (element("RawBlock", ["html", tag]) for tag in (start, "</div>"))
                 return [before, element(kind, walk(content, visit)), after]
+            if kind == "Div":
+                return [self.references.listing()]
             if kind == "CodeBlock":
                 code = highlight(content[1], (content[0][1] or ["text"])[0])
                 return [element("RawBlock", ["html", code])]
@@ -217,10 +231,15 @@ class Markdown:
             kind, content = node["t"], node.get("c", ())
             if kind == "Link":
                 _, text, (url, _) = content
+                if url.startswith(CITE):
+                    return called(f"cited({typst_string(url.removeprefix(CITE))})", text)
                 text, place = walk(text, visit), self.resolve(url, piece.page, piece.cell)[1]
-                if place.startswith("<"):
-                    return called(f"link({place})", text)
-                return [link(text, place)] if place else text
+                if not place.startswith("<"):
+                    return [link(text, place)] if place else text
+                number = url.startswith(_REF) and not place.startswith("<page--")
+                return called(f"to({typst_string(place[1:-1])}, number: {str(number).lower()})", text)
+            if kind == "Div":
+                return [element("RawBlock", ["typst", "#references(works)"])]
             if kind == "Header":
                 level, (ident, _, _), text = content
                 return [element(kind, [level, [f"{home}--{ident}", [], []], walk(text, visit)])]
@@ -245,7 +264,7 @@ class Markdown:
         name = url.removeprefix(_REF).removeprefix("@")
         if name[:4] in ("fig-", "tbl-", "sec-"):
             target = self.numbering.target(name, **place)
-            return target.href(page), f"<{target.anchor or f'page--{target.page.id}'}>"
+            return target.href(page), f"<{target.anchor or f'page--{target.page.id}'}>" if target.label else ""
         if url == "provenance.html":
             return url, "<provenance>"
         if not url or not is_safe(url):
@@ -253,7 +272,8 @@ class Markdown:
         parts = urlsplit(url)
         other, fragment = self._page(parts, page), parts.fragment.lower()
         if other is None:
-            return url, url if parts.scheme else ""
+            outside = url if parts.scheme else ""
+            return outside if self.numbering.whole is not None else url, outside
         there = [headings for key, headings in self.headings.items() if self.pieces[key].page is other]
         anchors = {heading.id for headings in there for heading in headings}
         if fragment and fragment not in anchors and fragment not in self.numbering:

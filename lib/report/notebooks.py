@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _LABEL = re.compile(r"^(fig|tbl)-[a-z0-9]+([_-][a-z0-9]+)*$")
 _TITLE = re.compile(r"\A\s*# +(?P<title>[^\n]+?)\s*#*\s*(?:\n|\Z)")
+_SECTIONS = re.compile(r"^(?=#{2,6} )", re.M)
 _PLACE = re.compile(r"runs_dir\s*=|run\s*=|# Parameters\s*$")
 # What would run, or load, when a reader opens the image by itself.
 _ACTIVE = re.compile(r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\s*[\"'](https?:|//|javascript:)", re.I)
@@ -81,8 +82,7 @@ def read_page(run, folder: Path) -> Page:
             source, heading = cell.source, _TITLE.match(cell.source)
             if heading and not title:
                 title, source = heading["title"], source[heading.end() :]
-            if source.strip():
-                blocks.append(Prose(number, source))
+            blocks += [Prose(number, part) for part in _SECTIONS.split(source) if part.strip()]
         elif cell.cell_type == "code":
             blocks += _CodeCell(run.id, folder, cell).blocks()
             noisy += [number] if any(output.get("name") == "stderr" for output in cell.outputs) else []
@@ -101,6 +101,8 @@ def read_page(run, folder: Path) -> Page:
         cells=notebook,
         provenance=_provenance(folder),
         from_nothing=run.seconds,
+        paper=run.paper,
+        supplement=run.supplement,
     )
 
 

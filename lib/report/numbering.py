@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,13 @@ those runs; ``@fig-x-<run>`` is the figure of the run that it names, whether it 
 """
 
 
+ELSEWHERE = Page("", "", "", "", "", "")
+"""The page of what this report has no page of."""
+
+
 @dataclass(frozen=True)
 class Target:
-    """What a label stands for: the words a reader sees, and where it is."""
+    """What a label stands for: the words a reader sees, and where it is; without a label it is not in this report."""
 
     label: str
     text: str
@@ -33,14 +37,20 @@ class Target:
 
     def href(self, source: Page | None) -> str:
         """Return the link to it from another (or the same) page."""
+        if not self.label:
+            return ""
         file = "" if self.page is source and self.anchor else self.page.file
         return f"{file}#{self.anchor}" if self.anchor else file
 
 
 class Numbering:
-    """Labels of all pages, in reading order, numbered through the whole report; no two cells carry the same."""
+    """Labels of all pages, in reading order, numbered through the whole report; no two cells carry the same.
 
-    def __init__(self, pages: list[Page]):
+    Pages cut out of a report come with the titles of all its runs, `whole`: what only the others may have is put in words.
+    """
+
+    def __init__(self, pages: list[Page], whole: Mapping[str, str] | None = None):
+        self.whole = whole
         self._targets: dict[str, Target] = {}
         self._first: dict[str, str] = {}
         counts = {"Figure": 0, "Table": 0}
@@ -70,6 +80,10 @@ class Numbering:
         # The page's own comes first, where several runs share a notebook.
         names = (f"{label}-{run}", label, self._first.get(label))
         found = next((self._targets[name] for name in names if name in self._targets), None)
+        if found is None and self.whole is not None:
+            kind, _, name = label.partition("-")
+            what = {"fig": "figure", "tbl": "table", "sec": "page"}[kind]
+            return Target("", f"the report's {what} “{self.whole.get(name) or name.replace('-', ' ')}”", ELSEWHERE)
         if found is None:
             known = [name for name in self._targets if name[:3] == label[:3]]
             fix = nearest(label, known) or f"No cell has the label {label}."
@@ -79,5 +93,6 @@ class Numbering:
     def split(self, text: str, *, run: str | None = None, cell: int | None = None) -> list[str | Target]:
         """Cut running text at its cross-references."""
         parts: list[Any] = REFERENCE.split(text)
-        parts[1::2] = [self.target(label, run=run, cell=cell) for label in parts[1::2]]
+        targets = [self.target(label, run=run, cell=cell) for label in parts[1::2]]
+        parts[1::2] = [target if target.label else target.text for target in targets]
         return [part for part in parts if part]

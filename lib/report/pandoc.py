@@ -27,14 +27,14 @@ def api_version() -> list[int]:
     return json.loads(run("", ["-f", "commonmark", "-t", "json"])[0])["pandoc-api-version"]
 
 
-def run(text: str, arguments: list[str]) -> tuple[str, str]:
+def run(text: str, arguments: list[str], fix: str = "This is a fault of lib/report.") -> tuple[str, str]:
     """Run pandoc; return what it wrote and what it warned of."""
     done = subprocess.run(
         [pypandoc.get_pandoc_path(), *arguments], input=text.encode("utf-8"), capture_output=True, check=False
     )
     errors = done.stderr.decode("utf-8", "replace")
     if done.returncode:
-        raise RenderingError(f"pandoc failed: {errors.strip()}", "This is a fault of lib/report.")
+        raise RenderingError(f"pandoc failed: {errors.strip()}", fix)
     return done.stdout.decode("utf-8"), errors
 
 

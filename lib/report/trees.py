@@ -32,9 +32,9 @@ def para(text: str) -> dict:
     return element("Para", [element("Str", " ".join(text.split()))])
 
 
-def link(text: list, url: str, css: str = "") -> dict:
-    """Return a link."""
-    return element("Link", [["", [css] if css else [], []], text, [url, ""]])
+def link(text: list, url: str, css: str = "", title: str = "") -> dict:
+    """Return a link; `title` is what it tells when pointed at."""
+    return element("Link", [["", [css] if css else [], []], text, [url, title]])
 
 
 def words(node) -> str:
@@ -47,7 +47,7 @@ def words(node) -> str:
             out.append(spoken(content[1]))
         elif kind in ("Str", "Code", "CodeBlock", "RawInline"):
             out.append(content if kind == "Str" else content[1])
-        elif kind not in ("Quoted", "Link", "Emph", "Strong"):
+        elif kind not in ("Quoted", "Link", "Emph", "Strong", "Span"):
             out.append(" ")
 
     walk(node, visit)

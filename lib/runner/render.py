@@ -16,7 +16,6 @@ from lib.data.files import DamagedFile
 from lib.experiment.stored_files import NOTEBOOK, read_cells, read_results
 from lib.report import inline
 from lib.report.errors import RenderingError
-from lib.report.excerpt import cut_copies
 from lib.report.folder import written
 from lib.runner.errors import put_down
 from lib.runner.kept import NOTE
@@ -131,11 +130,7 @@ def render(plan: Plan, store: Store, output_dir: Path, *, pdf: bool, note: Calla
     logger.addHandler(handler)
     logger.propagate = False
     try:
-        if len(plan.runs) == len(whole.runs):
-            build(plan, store.runs_dir, output_dir, pdf=pdf)
-        else:
-            with cut_copies(whole, plan.runs, store.runs_dir) as pages:
-                build(plan, pages, output_dir, pdf=pdf)
+        build(plan, store.runs_dir, output_dir, pdf=pdf, whole=whole if len(plan.runs) < len(whole.runs) else None)
     finally:
         logger.removeHandler(handler)
     made = {"stamp": before, "sizes": _sizes(output_dir, pdf)}
@@ -146,17 +141,16 @@ def build_pages(plan: Plan, runs: Iterable[Run], runs_dir: Path, folder: Path, t
     """Build a small HTML report of some runs of `plan` into `folder`; return its opening page, or raise RenderingError."""
     settings = {"title": title, "subtitle": f"Beside the report “{plan.report.get('title', 'Report')}”"}
     runs = tuple(replace(run, part="Runs") for run in runs)
-    with cut_copies(plan, runs, runs_dir) as pages:
-        build(Plan(plan.path, settings, runs), pages, folder, pdf=False)
+    build(Plan(plan.path, settings, runs), runs_dir, folder, pdf=False, whole=plan)
     return folder / "index.html"
 
 
-def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool) -> None:
+def build(plan: Plan, runs_dir: Path, folder: Path, *, pdf: bool, whole: Plan | None) -> None:
     """Have the report's builder build pages; RenderingError where it refuses, or breaks, and then its traceback is kept."""
     try:
         from lib.report.build import build as build_report
 
-        build_report(plan, runs_dir, folder, pdf=pdf)
+        build_report(plan, runs_dir, folder, pdf=pdf, whole=whole)
     except RenderingError:  # the builder's own word for what an author can mend
         raise
     except Exception as error:

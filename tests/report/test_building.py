@@ -49,7 +49,7 @@ def test_a_failure_while_writing_leaves_the_last_report(site, monkeypatch):
     def fail(*_, **__):
         raise RenderingError("the PDF can't be typeset")
 
-    monkeypatch.setattr("lib.report.typst.write_pdf", fail)
+    monkeypatch.setattr("lib.report.typst.write_pdfs", fail)
     with pytest.raises(RenderingError):
         build(plan, runs, output)
     assert contents(output) == before
@@ -129,7 +129,6 @@ def test_the_pdf_says_what_the_site_says(site):
     text = " ".join(subprocess.run(["pdftotext", pdf, "-"], capture_output=True, text=True, check=True).stdout.split())
     for words in (
         "Toy report",
-        "What it is.",
         "Figure 1. The headline.",
         "Figure 2. RMSE against",
         "Table 2. A caption.",

@@ -8,7 +8,6 @@ import pytest
 from toy_notebooks import Notebook
 
 from lib.report.build import build
-from lib.report.typst import _longest, _usual, _words
 
 needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler is not installed")
 
@@ -138,11 +137,3 @@ def test_a_heading_and_a_caption_stay_with_what_follows(site, lines):
     assert len(headings) == 1
     table = next(page for page in pages if any(word[4] == "row0" for word in page[2]))
     assert {"caption.", "RMSE"} <= {word[4] for word in table[2]}
-
-
-def test_words_end_where_a_line_may():
-    assert _words(["two-tower net", "A-1 x"]) == {"two-", "tower", "net", "A-1", "x"}
-    assert _longest(["bb", "a", "ccc", "ccc", "dd", "e"]) == ["ccc", "bb", "dd", "a"]
-    # Lengths 1 and 3: (1 + 9) / 4 = 2.5, of 3.
-    assert _usual(["a", "bbb"]) == pytest.approx(2.5 / 3)
-    assert _usual([]) == _usual(["", ""]) == 0.0

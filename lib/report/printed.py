@@ -1,0 +1,93 @@
+"""The printed documents: the paper, which the plan puts together, and its supplement, which has the evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from lib.report.content import Report, prose_key
+from lib.report.document import Labelled, Page, Prose
+from lib.report.errors import RenderingError, nearest
+from lib.report.numbering import Numbering
+
+FILES = {"paper": "report.pdf", "supplement": "supplement.pdf", "report": "report.pdf"}
+"""Where a document lies, by what it is called; a report without a paper is printed whole."""
+
+_HEADING = re.compile(r"(#{2,6}) +(.+?)\s*#*\s*(?:\n|\Z)")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A document: what it is called, the places of its blocks by page, and the `others` that it may point to."""
+
+    report: Report
+    called: str
+    chapters: list[tuple[Page, list[int]]]
+    others: list[Printed] = field(default_factory=list)
+
+    @property
+    def file(self) -> str:
+        """Its name beside the website."""
+        return FILES[self.called]
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What stands in it by its label, and what that is called: Table 3, chapter 2."""
+        numbering = Numbering([replace(page, blocks=[page.blocks[n] for n in of]) for page, of in self.chapters])
+        found, chapter = {target.anchor: target.text for target in numbering if target.anchor}, 0
+        for page, of in self.chapters:
+            chapter += not page.is_front
+            name = "abstract" if page.is_front else f"chapter\u00a0{chapter}"
+            headings = (h for n in of for h in self.report.markdown.headings.get(prose_key(page, n), []))
+            found |= dict.fromkeys([f"page--{page.id}", *(f"{page.id}--{heading.id}" for heading in headings)], name)
+        # What all was made from ends the last document.
+        return (
+            found if self.called == "paper" and self.others else {**found, "provenance": f"chapter\u00a0{chapter + 1}"}
+        )
+
+    def names(self) -> dict[str, str]:
+        """Return what each label of the report is called here, wherever it stands: Table 3; supplement, Table 12."""
+        found = {target.anchor: f"{target.text} of the website" for target in self.report.numbering if target.anchor}
+        for other in self.others:
+            found |= {label: f"{other.called}, {name}" for label, name in other.labels.items()}
+        return found | self.labels
+
+
+def printed(report: Report) -> list[Printed]:
+    """Return the documents: the paper and what is left, or one with everything where the plan puts nothing into a paper.
+
+    Raises RenderingError: the plan names a section, a figure or a table that its page lacks.
+    """
+    paper = Printed(report, "paper", [(page, places(page, page.paper)) for page in report.pages if page.paper])
+    evidence = [page for page in report.pages if page.supplement and page.paper is not True]
+    if not paper.chapters:
+        return [Printed(report, "report", [(page, places(page, True)) for page in report.pages])]
+    if evidence:
+        found = [(page, places(page, page.supplement)) for page in evidence]
+        paper.others.append(Printed(report, "supplement", found, [paper]))
+    return [paper, *paper.others]
+
+
+def places(page: Page, wanted: bool | tuple[str, ...]) -> list[int]:
+    """Return the places of a page's blocks: all, or the words before its first heading and what is `wanted`.
+
+    A name is that of a heading, which stands for its section, or the label of a figure or a table.
+    """
+    if isinstance(wanted, bool):
+        return list(range(len(page.blocks)))
+    found: list[int] = []
+    known, opening, taken = set[str](), True, 0
+    for place, block in enumerate(page.blocks):
+        heading = _HEADING.match(block.markdown) if isinstance(block, Prose) else None
+        names = {block.label, block.label.removesuffix(f"-{page.id}")} if isinstance(block, Labelled) else set()
+        if heading:  # a section is taken up to the next heading of its level
+            opening, level, names = False, len(heading[1]), {heading[2]}
+            taken = taken if 0 < taken < level else level * (heading[2] in wanted)
+        if taken or names & {*wanted} or (opening and isinstance(block, Prose)):
+            found.append(place)
+        known |= names
+    for name in sorted({*wanted} - known):
+        fix = nearest(name, known) or "Name a heading or a label of its notebook."
+        raise RenderingError(f"the plan prints {name!r}, which the page lacks", fix, run=page.id)
+    return found

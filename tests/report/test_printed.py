@@ -1,0 +1,159 @@
+"""The paper and its supplement: what stands in which, how they point to each other, and who made them."""
+
+import dataclasses
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from toy_notebooks import Notebook, make_plan, run
+
+from lib import ROOT
+from lib.report.build import build
+from lib.report.content import assemble
+from lib.report.errors import RenderingError
+from lib.report.notebooks import read_pages
+from lib.report.printed import places, printed
+from lib.report.references import FILE
+from lib.runner.plan import load_plan
+
+needs_poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="poppler is not installed")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A plan with a front page, a finding, a page of which the paper has one section, and one of evidence."""
+    runs = tmp_path / "runs"
+    (tmp_path / "notebooks").mkdir()
+    bib = "@misc{roe2009, author = {Roe, Jane}, title = {Toys}, year = {2009}}\n@misc{doe2011, author = {Doe, Ann}, title = {More}, year = {2011}}"
+    (tmp_path / "notebooks" / FILE).write_text(bib, encoding="utf-8")
+    Notebook().markdown("# Front\n\nThe answer, from @fig-proof.").figure("fig-front", "The headline.").write(
+        runs / "front"
+    )
+    finding = Notebook().markdown(
+        "# A finding\n\nAs {cite:t}`roe2009`, see @tbl-long, @sec-proof and [why](proof.ipynb#why)."
+    )
+    finding.figure("fig-finding", "It is found.").write(runs / "finding")
+    which = Notebook().markdown(
+        "# Which\n\nThe question.\n\n## Left out\n\nNot printed here.\n\n## Take this\n\nChoose. See @fig-finding."
+    )
+    which.markdown("### Deeper\n\nBelow.").table("tbl-which", ["a"], [["b"]]).markdown("## Also left out").write(
+        runs / "which"
+    )
+    proof = (
+        Notebook()
+        .markdown("# The proof\n\nOf @fig-finding, {cite:p}`doe2011`.\n\n## Why\n\nBecause.")
+        .figure("fig-proof")
+    )
+    proof.figure("fig-second").table("tbl-long", ["n"], [[f"row{n}"] for n in range(60)]).write(
+        runs / "proof", labels=["tbl-long"]
+    )
+    settings = {"front": True, "finding": True, "which": ("Take this",), "proof": False}
+    plan = make_plan(
+        tmp_path,
+        *(dataclasses.replace(run(n, "front" if n == "front" else "Part"), paper=of) for n, of in settings.items()),
+    )
+    plan.report["authors"] = ["Ann Author"]
+    return plan, runs, tmp_path / "reports"
+
+
+def text_of(path):
+    return " ".join(subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout.split())
+
+
+@needs_poppler
+def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in_words(made):
+    plan, runs, output = made
+    build(plan, runs, output)
+    paper, supplement = (text_of(output / name) for name in ("report.pdf", "supplement.pdf"))
+    for words in (
+        "The answer, from supplement, Figure 1.",
+        "Figure 2. It is found.",
+        "As Roe (2009), see supplement, Table 2, The proof (supplement, chapter 2) and why (supplement, chapter 2).",
+        "The question.",
+        "Choose. See Figure 2.",
+        "Below.",
+        "Table 1. A caption.",
+        "Roe, Jane. 2009. Toys.",
+    ):
+        assert words in paper, words
+    assert (
+        "Not printed here" not in paper
+        and "left out" not in paper
+        and "Because" not in paper
+        and "Doe, Ann" not in paper
+    )
+    for words in (
+        "Not printed here.",
+        "Of paper, Figure 2, (Doe 2011).",
+        "Because.",
+        "row23",
+        "Doe, Ann. 2011.",
+        "Versions",
+    ):
+        assert words in supplement, words
+    assert (
+        "The first 24 of 60 rows; the others are in data/tables/tbl-long.csv" in supplement
+        and "row24" not in supplement
+    )
+    assert "It is found" not in supplement and "Roe, Jane" not in supplement and "Versions" not in paper
+
+
+def test_both_lie_beside_the_site_which_links_to_them_and_stay_where_a_build_makes_none(made):
+    plan, runs, output = made
+    build(plan, runs, output)
+    page = (output / "index.html").read_text(encoding="utf-8")
+    assert 'href="report.pdf"' in page and 'href="supplement.pdf"' in page
+    assert {"report.pdf", "supplement.pdf"} <= set(json.loads((output / "files.json").read_text()))
+    before = (output / "supplement.pdf").read_bytes()
+    build(plan, runs, output, pdf=False)
+    assert (output / "supplement.pdf").read_bytes() == before
+    assert "supplement.pdf" not in (output / "index.html").read_text(encoding="utf-8")
+
+
+def test_they_carry_their_author_title_and_day(made):
+    plan, runs, output = made
+    build(plan, runs, output)
+    for name, title in (("report.pdf", b"Toy report"), ("supplement.pdf", b"Toy report: supplement")):
+        raw = (output / name).read_bytes()
+        for mark in (b"(Ann Author)", b"(%s)" % title, b"2026-03-04", b"<pdfuaid:part>1", b"/Outlines"):
+            assert mark in raw, mark
+
+
+def test_a_plan_without_a_paper_is_printed_whole_and_one_without_evidence_has_no_supplement(made):
+    plan, runs, _ = made
+    whole = dataclasses.replace(plan, runs=tuple(dataclasses.replace(one, paper=False) for one in plan.runs))
+    alone = dataclasses.replace(plan, runs=tuple(dataclasses.replace(one, paper=True) for one in plan.runs))
+    for one in (whole, alone):
+        (document,) = printed(assemble(one, read_pages(one, runs)))
+        assert document.file == "report.pdf" and "provenance" in document.labels
+        assert [page.id for page, _ in document.chapters] == ["front", "finding", "which", "proof"]
+
+
+def test_a_name_that_its_page_lacks_is_told_with_the_near_miss(made):
+    plan, runs, _ = made
+    page = next(page for page in read_pages(plan, runs) if page.id == "which")
+    assert [page.blocks[n].markdown for n in places(page, ("tbl-which",))[:-1]] == ["The question.\n\n"]
+    with pytest.raises(RenderingError, match=r"run which: the plan prints 'Take that'.* Did you mean Take this"):
+        places(page, ("Take that",))
+
+
+def test_the_plan_names_sections_that_are_there_and_prints_its_chapters_in_the_paper():
+    plan = load_plan()
+    for one in plan.runs:
+        cells = json.loads(plan.source(one).read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+        for names in (one.paper, one.supplement):
+            for name in names if isinstance(names, tuple) else ():
+                assert re.search(rf"^(#+ |#\| label: ){re.escape(name)}$", text, re.M), (one.id, name)
+    assert plan.run("summary").paper
+    assert all(one.paper is True for one in plan.runs if one.part in ("The projects", "Method"))
+
+
+def test_the_report_and_its_citation_name_the_same_authors():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    names = [one.get("name") or f"{one['given-names']} {one['family-names']}" for one in cited["authors"]]
+    assert load_plan().report["authors"] == names
+    assert cited["title"].startswith(load_plan().report["title"])
