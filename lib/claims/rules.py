@@ -67,28 +67,18 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class CardTexts:
-    """The texts of a claim's card, of which `why` is written for results under which `holds` is true."""
-
-    theirs: str
-    ours: str
-    why: str
-    holds: str = "True"
-
-
-@dataclass(frozen=True)
 class Rules:
     """Thresholds by name, each project's definitions and rules, and the texts of cards by claim."""
 
     thresholds: Mapping[str, float]
     definitions: Mapping[str, Mapping[str, Any]]
     rules: Mapping[str, list[Rule]]
-    cards: Mapping[str, CardTexts]
+    cards: Mapping[str, Mapping[str, str]]
 
     def names(self, claim: Claim, stored: Stored, **bound: Any) -> Names:
         """Return what the expressions on a claim know."""
         figures = Record((name, figure.reported) for name, figure in claim.figures.items())
-        known = self.thresholds | NAMES | {"nan": math.nan, "figures": figures} | bound
+        known = {**self.thresholds, **NAMES, "nan": math.nan, "figures": figures, **bound}
         return Names(stored, self.definitions[claim.project], **known)
 
     def judge(self, claims: Claims, stored: Stored) -> pd.DataFrame:
@@ -132,7 +122,7 @@ def load_rules(path: Path | str = PATH) -> Rules:
     thresholds = content.pop("thresholds", {})
     for name, threshold in thresholds.items():
         check_keys(f"threshold {name}", threshold, {"value", "why"})
-    cards: dict[str, CardTexts] = {}
+    cards: dict[str, Mapping[str, str]] = {}
     for project, entry in content.items():
         check_keys(f"rules of project {project}", entry, {"define", "rules"}, {"cards"})
         for number, rule in enumerate(entry["rules"], 1):
@@ -140,9 +130,9 @@ def load_rules(path: Path | str = PATH) -> Rules:
             check_keys(here, rule, {"judges", "reason"}, known)
             _check_expressions(here, rule, EXPRESSIONS, TEXTS)
         for claim, card in entry.get("cards", {}).items():
-            check_keys(f"card {claim}", card, {*CARD_TEXTS}, {"holds"})
+            check_keys(f"card {claim}", card, {"holds", *CARD_TEXTS})
             _check_expressions(f"card {claim}", card, ("holds",), CARD_TEXTS)
-            cards[claim] = CardTexts(**card)
+            cards[claim] = card
     return Rules(
         {name: threshold["value"] for name, threshold in thresholds.items()},
         {project: entry["define"] for project, entry in content.items()},

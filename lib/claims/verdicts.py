@@ -88,13 +88,13 @@ def compare(published: Figure, ours: float, low: float, high: float, tolerance: 
 
 def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     """Collect verdicts into the published table: `COLUMNS`, a row a verdict; figures that were not tried are quoted too."""
-    rows = []
-    for verdict in verdicts:
-        claim = claims[verdict.id]
-        published = claim.figures.get(verdict.figure)
-        reported = published.reported if published else math.nan
-        rows.append({**vars(verdict), "project": claim.project, "reported": reported})
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    found = pd.DataFrame([vars(verdict) for verdict in verdicts])
+    of = [claims[name] for name in found["id"]]
+    figures = [one.figures.get(name) for one, name in zip(of, found["figure"], strict=True)]
+    found = found.assign(
+        project=[one.project for one in of], reported=[one.reported if one else math.nan for one in figures]
+    )
+    return found[list(COLUMNS)]
 
 
 def told(words: pd.Series) -> str:

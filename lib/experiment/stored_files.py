@@ -22,7 +22,7 @@ PARTS = {"code": [[str]], "parameters": dict, "data": dict, "upstream": dict, "l
 KNOWN = {"parts": PARTS, "profile": str, "seconds": (int, float), "finished": str}
 """What is known of a run, its record, as `lib.data.files.has_form` tells it; and in a store what is known of its files."""
 FORM = {**KNOWN, "results": str, "files": {...: [(int, str)]}}
-FORMS = {"metrics.json": [dict], "facts.json": dict, "claims.json": [dict], "provenance.json": dict}
+FORMS = {"metrics.json": [dict], "facts.json": dict, "provenance.json": dict}
 """What the other JSON files of a run hold."""
 CELL = {"id": str, "cell_type": str, "source": (str, list), "metadata": dict}
 

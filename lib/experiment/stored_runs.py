@@ -87,11 +87,6 @@ class StoredRun:
 
         return self._read(f"scores/{model}.npz", read)
 
-    @cached_property
-    def verdicts(self) -> pd.DataFrame:
-        """Verdicts on published claims: rows of `lib.claims.verdicts.COLUMNS`."""
-        return pd.DataFrame(self._json("claims.json"))
-
     def value(self, model: str, metric: str) -> float:
         """Return one metric's value, averaged over whatever seeds and folds it was measured on; KeyError without any."""
         rows = self.metrics.query("model == @model and metric == @metric")

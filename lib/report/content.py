@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib import claims
+from lib.claims.cards import MARKS
 from lib.report.document import Figure, Labelled, Page, Prose
 from lib.report.markdown import Markdown, Piece
 from lib.report.numbering import Numbering
@@ -15,11 +16,8 @@ from lib.report.references import FILE, References
 RESERVED = {"content", "contents", "sidebar", "search", "search-results", "on-this-page", "top", "footnotes"}
 """Ids that the HTML template uses itself."""
 
-VERDICTS = {
-    claims.marked(word, part): kind
-    for part, words in (("reproduced", claims.REPRODUCED), ("stands", claims.STANDS))
-    for word, kind in zip(words, ("holds", "partly", "fails", "open"), strict=True)
-}
+KINDS = ("holds", "partly", "fails", "open")
+VERDICTS = {claims.marked(word, p): kind for p, of in MARKS.items() for word, kind in zip(of, KINDS, strict=True)}
 """The words of verdicts with their marks, which a table shows in the colour of this kind."""
 
 

@@ -7,7 +7,6 @@ import gzip
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,12 +26,13 @@ LARGE = 20_000
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
     """Write results.csv, claims.csv and selection.csv from what the runs left, and copy the data files."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_records(pages, runs_dir, "metrics.json", METRIC_COLUMNS, folder / "results.csv")
-    _write_records(pages, runs_dir, "claims.json", COLUMNS, folder / "claims.csv")
+    _write_metrics(pages, runs_dir, folder / "results.csv")
     folders = {page.id: runs_dir / page.id / "facts.json" for page in pages}
     facts = {run: json.loads(path.read_text(encoding="utf-8")) for run, path in folders.items() if path.exists()}
     rows = [{"run": run, **row} for run, of in facts.items() for row in of.get("selection", [])]
     pd.DataFrame(rows, columns=list(SELECTION)).to_csv(folder / "selection.csv", index=False, float_format="%.6g")
+    rows = [row for of in facts.values() for row in of.get("verdicts", [])]
+    pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False, float_format="%.6g")
     if (runs_dir / "benchmarks.csv").exists():
         shutil.copyfile(runs_dir / "benchmarks.csv", folder / "benchmarks.csv")
     for page in pages:
@@ -57,18 +57,17 @@ def data_path(block: Figure | Table) -> str:
     return f"{kind}/{block.label}.csv{'.gz' if large else ''}"
 
 
-def _write_records(pages: list[Page], runs_dir: Path, name: str, columns: Sequence[str], path: Path) -> None:
-    """Write the records of all runs, in the plan's order, as one table; a run without the file has none."""
+def _write_metrics(pages: list[Page], runs_dir: Path, path: Path) -> None:
+    """Write what all runs measured, in the plan's order, as one table."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer = csv.DictWriter(file, METRIC_COLUMNS, lineterminator="\n")
         writer.writeheader()
         for page in pages:
-            kept = runs_dir / page.id / name
+            kept = runs_dir / page.id / "metrics.json"
             records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-            if columns is METRIC_COLUMNS:  # a page that was kept before there were settings
-                records = [{**dict.fromkeys(columns[-2:], ""), **record} for record in records]
             for number, record in enumerate(records, start=1):
-                if wrong := sorted(set(record) ^ set(columns)):
-                    problem = f"record {number} of {name} lacks, or should not have, {', '.join(wrong)}"
-                    raise RenderingError(problem, f"The columns are {', '.join(columns)}.", run=page.id)
+                record = {**dict.fromkeys(METRIC_COLUMNS[-2:], ""), **record}  # kept before there were settings
+                if wrong := sorted(set(record) ^ set(METRIC_COLUMNS)):
+                    problem = f"record {number} of metrics.json lacks, or should not have, {', '.join(wrong)}"
+                    raise RenderingError(problem, f"The columns are {', '.join(METRIC_COLUMNS)}.", run=page.id)
                 writer.writerow({n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in record.items()})

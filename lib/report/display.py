@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from lib.claims.cards import Card
 from lib.models import cards, label
 from lib.report.columns import as_text, column
 
@@ -30,11 +30,10 @@ def svg(text: str, name: str, points: list | None = None) -> None:
     _publish({**bundle, POINTS_MIME: points} if points else bundle, name)
 
 
-def claim(card: Card) -> None:
-    """Show a claim's card: Markdown, which the report sets apart."""
-    words = {"stands": card.stands, "reproduced": card.reproduced}
-    look = " ".join(["claim", *(f"{part}-{word.replace(' ', '-')}" for part, word in words.items())])
-    _publish({"text/markdown": card.markdown, "text/plain": card.markdown}, look)
+def claim(card: Mapping[str, Any]) -> None:
+    """Show a claim's card, of `lib.claims.cards`: Markdown, which the report sets apart."""
+    look = " ".join(["claim", *(f"{part}-{card[part].replace(' ', '-')}" for part in ("stands", "reproduced"))])
+    _publish(dict.fromkeys(("text/markdown", "text/plain"), card["markdown"]), look)
 
 
 def strip(rows: list[dict]) -> None:

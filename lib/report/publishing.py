@@ -37,10 +37,8 @@ def obstacles(runs_dir: Path) -> list[str]:
             found += [f"run {run.run}, {words}" for words in false_words(folder / "notebook.ipynb")]
         except DamagedFile as error:
             found.append(f"run {run.run}: {error}")
-    if len(commits) > 1:
-        named = f"the runs name {len(commits)} commits, {', '.join(sorted(commits))}"
-        found.append(f"{named}: python run_notebooks.py --force executes them at one, and keeps their fits")
-    return found
+    named = f"the runs name {len(commits)} commits, {', '.join(sorted(commits))}: python run_notebooks.py --force"
+    return found + [f"{named} executes them at one, and keeps their fits"] * (len(commits) > 1)
 
 
 def false_words(notebook: Path) -> Iterator[str]:

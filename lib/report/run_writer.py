@@ -104,10 +104,6 @@ class RunWriter:
         with whole_file(self.folder / folder / f"{name}.csv") as partial:
             frame.to_csv(partial, index=False)
 
-    def verdicts(self, table: pd.DataFrame) -> None:
-        """Keep verdicts on published claims (`lib.claims.verdicts.verdict_table`) as ``claims.json``, for the report."""
-        write_json(self.folder / "claims.json", table.to_dict("records"))
-
     # -- the end ---------------------------------------------------------------------------------------------------
     def measured(self) -> StoredRun:
         """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""

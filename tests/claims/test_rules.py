@@ -302,8 +302,8 @@ def every_expression():
                 yield f"{project}.{name}", found
         cards = [card for claim, card in RULES.cards.items() if claim.startswith(project)]
         for card in cards:
-            inside = [found for name in CARD_TEXTS for found in fields(getattr(card, name))]
-            yield from ((card.theirs, found) for found in [card.holds, *inside])
+            inside = [found for name in CARD_TEXTS for found in fields(card[name])]
+            yield from ((card["theirs"], found) for found in [card["holds"], *inside])
         for rule in rules:
             plain = [found for name in EXPRESSIONS if (found := getattr(rule, name))]
             inside = [found for name in TEXTS for found in fields(getattr(rule, name))]
@@ -359,9 +359,9 @@ def rules_of(folder, text):
             '[A]\ndefine = {}\nrules = [{ judges = "A-one/rmse", reason = "", ours = "1 +" }]',
             "A-one/rmse of A: '1 \\+' is no expression",
         ),
-        ('[A]\ndefine = {}\nrules = []\ncards = { A-one = { ours = "" } }', "card A-one: lacks theirs, why"),
+        ('[A]\ndefine = {}\nrules = []\ncards = { A-one = { ours = "" } }', "card A-one: lacks holds, theirs, why"),
         (
-            '[A]\ndefine = {}\nrules = []\ncards = { A-one = { theirs = "", ours = "", why = "{1 +}" } }',
+            '[A]\ndefine = {}\nrules = []\ncards = { A-one = { theirs = "", ours = "", why = "{1 +}", holds = "True" } }',
             "card A-one: '1 \\+' is no expression",
         ),
         ("A = ", "not valid TOML"),

@@ -46,7 +46,7 @@ def site(tmp_path):
         .write(runs / "second", labels=["tbl-two"], seconds=5.0)
     )
     (runs / "first" / "metrics.json").write_text(json.dumps([METRIC]))
-    (runs / "front" / "claims.json").write_text(json.dumps([CLAIM]))
+    (runs / "front" / "facts.json").write_text(json.dumps({"verdicts": [CLAIM]}))
     plan = make_plan(tmp_path, run("first"), run("second"), run("front", "front"))
     return plan, runs, tmp_path / "reports"
 
