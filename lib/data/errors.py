@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well
 
@@ -25,3 +26,10 @@ class DatasetUnavailable(OneSentence, RuntimeError):
 
 class CorruptDataset(OneSentence, RuntimeError):
     """A file is not what it should be; the message says what was expected, what was found and what to do."""
+
+
+def lacking_package(error: Exception) -> str:
+    """Say how to get the package that an import did not find; empty for any other error, or a module of the library."""
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else "lib"
+    then = "`make install` sets up .venv with everything that the project needs; then type .venv/bin/python run_notebooks.py"
+    return "" if name.partition(".")[0] == "lib" else f"{sys.executable} has no {name}: {then}"
