@@ -188,7 +188,8 @@ def test_a_folder_of_somebody_else_is_no_place_for_a_report(report, told, tmp_pa
 def test_without_the_environment_it_says_how_to_get_it(tmp_path, packages):
     for name in packages:
         (tmp_path / name).symlink_to(Path(importlib.import_module(name).__file__).parent)
-    script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), "--only", "svd", "--output-dir", str(tmp_path / "out")]
+    options = ["--only", "svd", "--output-dir", str(tmp_path / "out")]
+    script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), *options]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     call = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
     assert call.returncode == 2 and call.stdout == ""
