@@ -30,6 +30,7 @@ from lib.runner.schedule import bring_up_to_date
 from lib.runner.selection import select
 from lib.runner.store import Store, read_json, shown
 
+Metrics = list[dict[str, Any]]
 LONGEST = 60
 """Characters of a folder's name; a longer one is cut and told apart by a digest."""
 
@@ -215,14 +216,12 @@ def sweep(plan: Plan, stored: Store, parameters: Values, swept: Sweep, options: 
 
 
 # -- what came of it -----------------------------------------------------------------------------------------------
-def _metrics(store: Store, run: Run) -> list[dict[str, Any]] | None:
+def _metrics(store: Store, run: Run) -> Metrics | None:
     """Return a run's metric records without costs, which the machine makes."""
     return timeless(read_json(store.folder(run.id) / "metrics.json", FORMS["metrics.json"]))
 
 
-def _before_and_after(
-    plan: Plan, stored: Store, store: Store, run: Run, profile: str
-) -> dict[str, list[dict[str, Any]]]:
+def _before_and_after(plan: Plan, stored: Store, store: Store, run: Run, profile: str) -> dict[str, Metrics]:
     """Return a run's metrics beside the report's, kept ones where none were made here, and say what a reader must know of these."""
     before, record, archive = _metrics(stored, run), stored.record(run.id), archives(plan).get(run.id)
     if before is None and archive is not None:
@@ -236,7 +235,7 @@ def _before_and_after(
     return {"before": before or [], "after": _metrics(store, run) or []}
 
 
-def _tell_changes(results: dict[str, dict[str, list[dict[str, Any]]]], folder: Path) -> Any:
+def _tell_changes(results: dict[str, dict[str, Metrics]], folder: Path) -> Any:
     """Print what differs between sides, and return a frame of all of it, which ``changes.csv`` keeps."""
     from lib.report.side_by_side import compare
 
