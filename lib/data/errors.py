@@ -6,6 +6,8 @@ import os
 import sys
 
 RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well
+TO_THE_SENTENCE = "setTimeout(() => element.closest('.jp-Cell')?.scrollIntoView({block: 'end'}), 300)"
+"""In JupyterLab, which goes to a notebook's end when all cells are run, whichever of them fails."""
 
 
 class OneSentence:
@@ -13,7 +15,12 @@ class OneSentence:
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython prints for a traceback: nothing under the runner, which prints the message itself."""
-        return [] if os.environ.get(RUN_FOLDER_VARIABLE) else [str(self)]
+        if os.environ.get(RUN_FOLDER_VARIABLE):
+            return []
+        from IPython.display import publish_display_data
+
+        publish_display_data({"application/javascript": TO_THE_SENTENCE})
+        return [str(self)]
 
 
 class UnknownDataset(OneSentence, ValueError):
