@@ -61,7 +61,7 @@ def cut_out(notebook: dict[str, Any], known: set[str], titles: dict[str, str]) -
 
 def _in_words(known: set[str], titles: dict[str, str]) -> Callable[[str], str]:
     """Return what puts words in the place of references, but for the labels in `known`, and of links to files."""
-    from lib.report.numbering import REFERENCE
+    from lib.report.numbering import LINKED, REFERENCE
 
     def reference(match: re.Match) -> str:
         label = match["label"]
@@ -72,4 +72,4 @@ def _in_words(known: set[str], titles: dict[str, str]) -> Callable[[str], str]:
             return f"the report's page “{titles.get(name, name)}”"
         return f"the report's {'figure' if kind == 'fig' else 'table'} “{name.replace('-', ' ')}”"
 
-    return lambda text: _LINK.sub(r"\1", REFERENCE.sub(reference, text))
+    return lambda text: _LINK.sub(r"\1", REFERENCE.sub(reference, LINKED.sub(r"@\g<label>", text)))

@@ -18,7 +18,7 @@ from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
 from lib.report.mathml import polish
-from lib.report.numbering import Numbering
+from lib.report.numbering import LINKED, Numbering
 from lib.report.trees import element, link, para, unique, walk, words
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,8 @@ class Markdown:
                 return [para(content[1])]
             if kind == "Link":
                 _, text, (url, _) = content
+                if LINKED.fullmatch(f"[]({url})"):
+                    return visit(element("Str", f"@{url[1:]}"))
                 text = walk(text, visit)
                 return [link(text, url)] if is_safe(url) else text
             if kind == "Image":

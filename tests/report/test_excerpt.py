@@ -21,7 +21,7 @@ def code(source, *outputs):
 @pytest.fixture
 def notebook():
     table = {"columns": ["a"], "align": ["left"], "rows": [[{"text": "x", "href": "fig-far"}], ["y"]]}
-    prose = "See @fig-own, @fig-far, @tbl-far-off, @sec-baselines, [there](baselines.ipynb) and [out](https://a.org/)."
+    prose = "See @fig-own, @fig-far, [table](#tbl-far-off), @sec-baselines, [there](baselines.ipynb) and [out](https://a.org/)."
     return {
         "cells": [
             {"cell_type": "markdown", "id": "t", "metadata": {}, "source": f"# SVD\n\n{prose}"},
