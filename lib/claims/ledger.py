@@ -8,12 +8,7 @@ import pandas as pd
 from lib.claims.published import STATEMENT, Claims
 from lib.claims.verdicts import CONDITION, FAILS, HOLDS, UNTESTED, overall
 
-DECIDING = {
-    HOLDS: (HOLDS,),
-    CONDITION: (CONDITION, FAILS, HOLDS),
-    FAILS: (FAILS, CONDITION),
-    UNTESTED: (UNTESTED,),
-}
+DECIDING = {HOLDS: (HOLDS,), CONDITION: (CONDITION, FAILS, HOLDS), FAILS: (FAILS, CONDITION), UNTESTED: (UNTESTED,)}
 """By a claim's verdict: whose part's reason explains it, the first of these that any part has."""
 
 

@@ -24,7 +24,7 @@ from lib.models import create
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.significance import compare_models
 from lib.studies.side_information_terms import VARIED
-from lib.studies.variants import Variant, by_name, magnitudes
+from lib.studies.variants import Variant, by_name, by_variant, magnitudes
 
 ALS = "side_information_als"
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
@@ -263,11 +263,8 @@ def metric_rows(
 
 def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
     """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
-    of_folds: dict[str, list[PerUser]] = {}
-    for fit in fits:
-        errors = errors_of(fit, splits[fit["fold"]].test)
-        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))  # type: ignore[union-attr]
-    return {name: pooled(samples) for name, samples in of_folds.items()}
+    of_folds = {name: [errors_of(fit, splits[fit["fold"]].test) for fit in of] for name, of in by_variant(fits).items()}
+    return {name: pooled([one.per_user("rmse") for one in of]) for name, of in of_folds.items()}  # type: ignore[union-attr]
 
 
 def compare_with(
