@@ -2,16 +2,14 @@
 
 import sys
 
+from lib.data.errors import lacking_package
+
 try:
     from lib.runner.command_line import main
 except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] == "lib":
+    if not (said := lacking_package(error)):
         raise
-    print(
-        f"{sys.executable} has no {error.name}: `make install` sets up .venv with everything that the project needs; then "
-        "type .venv/bin/python run_notebooks.py",
-        file=sys.stderr,
-    )
+    print(said, file=sys.stderr)
     sys.exit(2)
 
 if __name__ == "__main__":

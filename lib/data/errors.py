@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
 RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well
+TO_THE_SENTENCE = "setTimeout(() => element.closest('.jp-Cell')?.scrollIntoView({block: 'end'}), 300)"
+"""In JupyterLab, which goes to a notebook's end when all cells are run, whichever of them fails."""
 
 
 class OneSentence:
@@ -12,7 +15,12 @@ class OneSentence:
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython prints for a traceback: nothing under the runner, which prints the message itself."""
-        return [] if os.environ.get(RUN_FOLDER_VARIABLE) else [str(self)]
+        if os.environ.get(RUN_FOLDER_VARIABLE):
+            return []
+        from IPython.display import publish_display_data
+
+        publish_display_data({"application/javascript": TO_THE_SENTENCE})
+        return [str(self)]
 
 
 class UnknownDataset(OneSentence, ValueError):
@@ -25,3 +33,10 @@ class DatasetUnavailable(OneSentence, RuntimeError):
 
 class CorruptDataset(OneSentence, RuntimeError):
     """A file is not what it should be; the message says what was expected, what was found and what to do."""
+
+
+def lacking_package(error: Exception) -> str:
+    """Say how to get the package that an import did not find; empty for any other error, or a module of the library."""
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else "lib"
+    then = "`make install` sets up .venv with everything that the project needs; then type .venv/bin/python run_notebooks.py"
+    return "" if name.partition(".")[0] == "lib" else f"{sys.executable} has no {name}: {then}"

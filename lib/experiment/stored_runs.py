@@ -35,6 +35,14 @@ METRIC_COLUMNS = ("dataset", "split", "fold", "seed", "model", "metric", *NUMBER
 class MissingRun(OneSentence, FileNotFoundError):
     """A result that a notebook reads has not been made yet; the message holds the command that makes it."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Add, where a notebook's parameters name its run, the command that makes all that it reads."""
+        from IPython import get_ipython
+
+        own = getattr(get_ipython(), "user_ns", {}).get("run")
+        all_of_them = f". All that this notebook reads: python run_notebooks.py --only {own}" if own else ""
+        return [f"{text}{all_of_them}" for text in super()._render_traceback_()]
+
 
 def runs_folder(runs_dir: str | Path = "") -> Path:
     """Return the folder of all runs; an empty name stands for the project's own, reports/runs."""

@@ -28,12 +28,7 @@ def weighted_sums(starts, places, values, weights, out):
         low, high = starts[r], starts[r + 1]
         fours = low + (high - low) // 4 * 4
         for e in range(low, fours, 4):
-            a, b, c, d = (
-                weights[places[e]],
-                weights[places[e + 1]],
-                weights[places[e + 2]],
-                weights[places[e + 3]],
-            )
+            a, b, c, d = (weights[places[e]], weights[places[e + 1]], weights[places[e + 2]], weights[places[e + 3]])
             av, bv, cv, dv = values[e], values[e + 1], values[e + 2], values[e + 3]
             for f in range(width):
                 sums[f] += av * a[f] + bv * b[f] + cv * c[f] + dv * d[f]

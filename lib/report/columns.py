@@ -12,7 +12,7 @@ rmse | RMSE | {:.4f} | stars | Root mean squared error: the root of the mean squ
 mae | MAE | {:.4f} | stars | Mean absolute error: the mean size of the difference between predicted and given ratings.
 mse | MSE | {:.3f} | stars² | Mean squared error, the square of the RMSE.
 rating | Rating | {:.4g} | stars | What a user gave a film.
-contribution | Contribution | {:+.3f} | stars | What one rated film adds to a prediction.
+contribution | Contribution | {:+.3f} | stars | What one rated film, or one input of a network, adds to a prediction.
 spread | Spread | {:.4f} | as the figure | Sample standard deviation of a figure over random starts, folds or splits.
 difference | Difference | {:+.4f} | as the figure | One figure minus another; paired by user where a test says how sure it is.
 lead | Lead | {:.4f} | as the figure | By how much the best is better than the next.

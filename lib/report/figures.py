@@ -26,13 +26,7 @@ PALETTE = {
     "grey": "#6B6B6B",
     "black": "#222222",
 }
-SIZES = {
-    "wide": (7.2, 3.6),
-    "square": (4.6, 4.2),
-    "tall": (7.2, 5.4),
-    "pair": (7.2, 3.2),
-    "small": (4.6, 3.2),
-}
+SIZES = {"wide": (7.2, 3.6), "square": (4.6, 4.2), "tall": (7.2, 5.4), "pair": (7.2, 3.2), "small": (4.6, 3.2)}
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
 SEQUENTIAL = "viridis"

@@ -19,7 +19,7 @@ from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
 from lib.report.highlighting import highlight
 from lib.report.mathml import polish
-from lib.report.numbering import Numbering
+from lib.report.numbering import LINKED, Numbering
 from lib.report.references import CITE, LISTING, References, with_links
 from lib.report.trees import element, link, para, unique, walk, words
 
@@ -171,6 +171,8 @@ class Markdown:
                 _, text, (url, _) = content
                 if url.startswith(CITE):
                     return self.references.cited(url, **piece.place)
+                if LINKED.fullmatch(f"[]({url})"):
+                    return visit(element("Str", f"@{url[1:]}"))
                 text = walk(text, visit)
                 return [link(text, url)] if is_safe(url) else text
             if kind == "Image":

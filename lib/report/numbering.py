@@ -16,6 +16,8 @@ REFERENCE = re.compile(r"(?<![\w@/])@(?P<label>(?:fig|tbl|sec)-[A-Za-z0-9]+(?:[_
 Where several runs execute one notebook, ``@fig-x`` is the page's own figure, from other pages that of the first of
 those runs; ``@fig-x-<run>`` is the figure of the run that it names, whether it shares its notebook or not.
 """
+LINKED = re.compile(r"\[[^\]]*\]\(#(?P<label>(?:fig|tbl|sec)-[\w-]+)\)")
+"""The same as Markdown cells write it, ``[figure](#fig-x)``: JupyterLab, which knows no numbers, shows the link's words."""
 
 
 ELSEWHERE = Page("", "", "", "", "", "")

@@ -42,8 +42,7 @@ def compact(image: bytes) -> bytes:
     if b"<text" in image:
         return image
     text = _EMBEDDED.sub(
-        lambda found: found[1] + base64.b64encode(_reduced(base64.b64decode(found[2]))).decode(),
-        image.decode("utf-8"),
+        lambda found: found[1] + base64.b64encode(_reduced(base64.b64decode(found[2]))).decode(), image.decode("utf-8")
     )
     text = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", _UNSEEN.sub("", text)))
     parts = _DEFINITIONS.split(_named(text))

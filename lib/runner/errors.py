@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from lib.data.errors import OneSentence
+from lib.data.errors import OneSentence, lacking_package
 from lib.report.errors import RenderingError
 
 OK, NOTEBOOK_FAILED, USAGE, DATA, RENDERING_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -35,6 +35,8 @@ def in_words(error: Exception) -> tuple[str, int]:
         return error.format_message(), error.exit_code
     if isinstance(error, (OneSentence, RenderingError)):
         return str(error), DATA if isinstance(error, OneSentence) else RENDERING_FAILED
+    if said := lacking_package(error):
+        return said, USAGE
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
         what = f"{name or 'a file'}: {error.strerror}" if isinstance(error, OSError) else "memory ran out"
         return f"{what}. Make room and type the same command: what was finished is kept", NOTEBOOK_FAILED

@@ -54,12 +54,15 @@ def pack(folder: Path, archive: Path) -> None:
     _write(archive, {name: (folder / name).read_bytes() for name in small})
 
 
-def record_of(archive: Path) -> dict[str, Any]:
-    """Return what was known of a kept page's run when it was packed; DamagedFile where the archive can't be read."""
+def record_of(archive: Path, name: str = RECORD, form: Any = KNOWN) -> Any:
+    """Return what was known of a kept page's run when it was packed, or what another of its JSON files of a form holds.
+
+    DamagedFile: the archive can't be read, or has no such file.
+    """
     with _files_of(archive) as files:
-        if has_form(record := json.loads(next((text for name, text in files if name == RECORD), "null")), KNOWN):
+        if has_form(record := json.loads(next((text for one, text in files if one == name), "null")), form):
             return record
-        raise ValueError(f"it has no {RECORD} that says what the page was made from")
+        raise ValueError(f"it has no {name} that says what the page was made from")
 
 
 def sign(archive: Path, parts: Mapping[str, Any], key: str) -> None:

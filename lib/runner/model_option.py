@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any
 
 from lib import ROOT
 from lib.data.near_miss import near_miss
-from lib.runner.errors import OK, UsageError
+from lib.runner.errors import NOTEBOOK_FAILED, OK, UsageError
 from lib.runner.options import Options
 from lib.runner.parameters import Parameter
 from lib.runner.plan import Plan
@@ -44,17 +43,22 @@ def with_model(plan: Plan, options: Options) -> tuple[Plan, Options]:
 
 
 def contract(spec: str | None, parameters: Iterable[tuple[str, str]] = ()) -> int:
-    """Run the shared tests that every model must pass on a class under some hyperparameters, and return their exit code.
+    """Hold a class to the tests that every model must pass, print a line for each, and return 1 where one fails.
 
-    Raises UsageError: no class was named, there is none of the name, or it has no such parameter.
+    Raises UsageError: no class was named, there is none of the name, it has no such parameter, or no test can be run.
     """
     if not spec:
         raise UsageError("--contract tests the class of --model: --model my_module:MyModel --contract")
     cls, _ = _load(spec)
-    from lib.workbench.own_model.loading import contract_command
+    from lib.workbench.own_model.contract import contract_results, told
 
-    command = contract_command(spec, _hyperparameters(spec, cls, parameters))
-    return subprocess.run(command, cwd=ROOT, check=False).returncode or OK
+    given = _hyperparameters(spec, cls, parameters)
+    try:
+        results = contract_results(spec, given)
+    except RuntimeError as error:
+        raise UsageError(str(error)) from None
+    print(told(results, spec, given))
+    return NOTEBOOK_FAILED if (results["result"] == "failed").any() else OK
 
 
 def _hyperparameters(spec: str, cls: type, parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -74,22 +74,15 @@ def _read(path: Path, *_stamp: int) -> Notebook:
     return Notebook(path, tuple(cells))
 
 
-def parse(source: str) -> ast.Module | None:
-    """Return the syntax tree of a cell or module, or None where it isn't plain Python (magics, errors)."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return None
-
-
 @cache
 def code_hash(source: str) -> str:
     """Hash what a cell does: comments, option lines and layout don't count.
 
     A closing semicolon does count, as it hides a value. A cell with IPython's magics counts as text.
     """
-    tree = parse(source)
-    if tree is None:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # of magics, or an error
         text = "\n".join(line.rstrip() for line in source.splitlines() if not line.lstrip().startswith("#"))
     else:
         lines = [line.strip() for line in source.splitlines()]

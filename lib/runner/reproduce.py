@@ -63,7 +63,7 @@ def listings(table: pd.DataFrame) -> str:
     for part in table["part"].unique():
         lines.append(f"### {'The front page' if part == 'front' else part}\n")
         for row in table[table["part"] == part].to_dict("records"):
-            shown = ", ".join(f"@{label}" for label in row["references"])
+            shown = ", ".join(f"[{label}](#{label})" for label in row["references"])
             if not shown:
                 shown = "nothing is stored" if pd.isna(row["took"]) else "its page has prose only"
             lines.append(f"- **{row['page']}**, `{row['command']}`: {shown}.")

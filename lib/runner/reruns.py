@@ -20,6 +20,7 @@ from lib.report.folder import finish
 from lib.runner.cache import Cache
 from lib.runner.errors import OK, RENDERING_FAILED, UsageError
 from lib.runner.hints import is_sweepable
+from lib.runner.kept import archives, record_of
 from lib.runner.listing import dry_run
 from lib.runner.options import Options
 from lib.runner.parameters import Parameter, Values, declared
@@ -29,6 +30,7 @@ from lib.runner.schedule import bring_up_to_date
 from lib.runner.selection import select
 from lib.runner.store import Store, read_json, shown
 
+Metrics = list[dict[str, Any]]
 LONGEST = 60
 """Characters of a folder's name; a longer one is cut and told apart by a digest."""
 
@@ -48,7 +50,7 @@ def rerun(
         if options.model is not None:
             _tell_places(store.folder(runs[0].id))
         else:
-            _tell_changes({r.id: _before_and_after(stored, store, r, options.profile) for r in runs}, folder)
+            _tell_changes({r.id: _before_and_after(plan, stored, store, r, options.profile) for r in runs}, folder)
         refresh(replace(plan, runs=tuple(runs)), store)
         return f"Rerun: {runs[0].title}", runs
 
@@ -214,23 +216,26 @@ def sweep(plan: Plan, stored: Store, parameters: Values, swept: Sweep, options: 
 
 
 # -- what came of it -----------------------------------------------------------------------------------------------
-def _metrics(store: Store, run: Run) -> list[dict[str, Any]] | None:
+def _metrics(store: Store, run: Run) -> Metrics | None:
     """Return a run's metric records without costs, which the machine makes."""
     return timeless(read_json(store.folder(run.id) / "metrics.json", FORMS["metrics.json"]))
 
 
-def _before_and_after(stored: Store, store: Store, run: Run, profile: str) -> dict[str, list[dict[str, Any]]]:
-    """Return a run's metrics beside the report's, and say what a reader must know of these."""
-    before, after = _metrics(stored, run), _metrics(store, run)
-    made = (stored.record(run.id) or {}).get("profile", profile)
+def _before_and_after(plan: Plan, stored: Store, store: Store, run: Run, profile: str) -> dict[str, Metrics]:
+    """Return a run's metrics beside the report's, kept ones where none were made here, and say what a reader must know of these."""
+    before, record, archive = _metrics(stored, run), stored.record(run.id), archives(plan).get(run.id)
+    if before is None and archive is not None:
+        record, before = record_of(archive), timeless(record_of(archive, "metrics.json", FORMS["metrics.json"]))
+        print(f"before: the report's as it is kept with the project, made on {record['finished'][:10]}.")
+    made = (record or {}).get("profile", profile)
     if before is None:
         print(f"The report has no results of {run.id} to compare with; `{run.command(profile)}` makes them.")
     elif made != profile:
         print(f"{run.id}: the report's were made with --profile {made}, these with {profile}.")
-    return {"before": before or [], "after": after or []}
+    return {"before": before or [], "after": _metrics(store, run) or []}
 
 
-def _tell_changes(results: dict[str, dict[str, list[dict[str, Any]]]], folder: Path) -> Any:
+def _tell_changes(results: dict[str, dict[str, Metrics]], folder: Path) -> Any:
     """Print what differs between sides, and return a frame of all of it, which ``changes.csv`` keeps."""
     from lib.report.side_by_side import compare
 

@@ -126,6 +126,18 @@ def pooled_rmse(segments: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, index=segments["model"].unique())
 
 
+def taste_explained(scores: np.ndarray, features: np.ndarray) -> float:
+    """Return the share of what tells users' scores apart that is linear in films' features, in each user's own way.
+
+    That is the variance of `scores`, shape (n_users, n_items), less each film's mean and each user's; NaN where it is none.
+    """
+    taste = scores - scores.mean(axis=0)
+    taste -= taste.mean(axis=1, keepdims=True)
+    columns, left = features - features.mean(axis=0), (taste**2).sum()
+    fitted = columns @ np.linalg.lstsq(columns, taste.T, rcond=None)[0]
+    return float((fitted**2).sum() / left) if left > 1e-9 * (scores**2).sum() else np.nan
+
+
 def pair_labels(pairs: pd.DataFrame, joint: str = " and ") -> list[str]:
     """Return the labels of ``model_a`` and ``model_b`` of each row, joined."""
     return [f"{label(a)}{joint}{label(b)}" for a, b in zip(pairs["model_a"], pairs["model_b"], strict=True)]

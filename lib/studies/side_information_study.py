@@ -23,7 +23,8 @@ from lib.metrics.rating import rmse
 from lib.models import create
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.significance import compare_models
-from lib.studies.variants import Variant, by_name, magnitudes
+from lib.studies.side_information_terms import VARIED
+from lib.studies.variants import Variant, by_name, by_variant, magnitudes
 
 ALS = "side_information_als"
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
@@ -123,7 +124,7 @@ def validation_fit(variant: Variant, fold: str = "") -> Fit:
     train, test = f"{fold}train", f"{fold}validation"
     stopping = Stopping("n_iterations", MOST_ITERATIONS, validation=test, refit=False)
     fit = Fit(variant.model, variant.fixed, train=train, test=test, measure={"score": {}})
-    return replace(fit, stopping=stopping) if variant.model == ALS else fit
+    return replace(fit, stopping=stopping) if variant.model in (ALS, VARIED) else fit
 
 
 def find(
@@ -143,7 +144,9 @@ def point(found: Search) -> dict:
     return {"chosen": found.chosen, "n_iterations": found.n_epochs}
 
 
-def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int) -> list[Fit]:
+def fold_fits(
+    variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int, *, n_bins: int = 0
+) -> list[Fit]:
     """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
     Folds after the first are kept with the project. `points` are as `point` returns them, of a variant's own search or
@@ -154,6 +157,7 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
         length = points[name]["n_iterations"]
         parameters = one.parameters(points[name]["chosen"]) | ({"n_iterations": length} if length else {})
         own: dict[str, Mapping] = {f"{__name__}:own_share": {}} if one.model == ALS else {}
+        own |= {f"{__name__}:by_popularity": {"n_bins": n_bins}} if n_bins else {}
         for n in range(n_folds):
             measure, data = {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own}, (f"{n}/train", f"{n}/test")
             fit = Fit(one.model, parameters, None, *data, measure=measure, keep="side_information" if n else "")
@@ -168,6 +172,15 @@ def bins(fitted: Fitted) -> dict[str, float]:
     for name, inside in (("cold", counts <= COLD_AT_MOST), ("popular", counts >= POPULAR_FROM)):
         found[f"{name}_bin_rmse"] = rmse(test.ratings[inside], predicted[inside]) if inside.any() else np.nan
     return found
+
+
+def by_popularity(fitted: Fitted, *, n_bins: int) -> dict[str, np.ndarray]:
+    """Return ``bin_rmse`` of bins of about equally many test ratings, by the film's training ratings: from ``bin_from`` on."""
+    test, counts = fitted.test, fitted.train.item_counts[fitted.test.items]
+    starts = np.unique(np.quantile(counts, np.arange(n_bins) / n_bins, method="higher"))
+    places = np.searchsorted(starts, counts, side="right") - 1
+    squared = np.bincount(places, (test.ratings - fitted.answers(fitted.fit.test)) ** 2)
+    return {"bin_from": starts, "bin_rmse": np.sqrt(squared / np.bincount(places))}
 
 
 def own_share(fitted: Fitted) -> dict[str, float]:
@@ -250,11 +263,8 @@ def metric_rows(
 
 def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
     """Pool the folds' errors by variant: each user once, with all of the user's test ratings over the folds."""
-    of_folds: dict[str, list[PerUser]] = {}
-    for fit in fits:
-        errors = errors_of(fit, splits[fit["fold"]].test)
-        of_folds.setdefault(fit["variant"], []).append(errors.per_user("rmse"))  # type: ignore[union-attr]
-    return {name: pooled(samples) for name, samples in of_folds.items()}
+    of_folds = {name: [errors_of(fit, splits[fit["fold"]].test) for fit in of] for name, of in by_variant(fits).items()}
+    return {name: pooled([one.per_user("rmse") for one in of]) for name, of in of_folds.items()}  # type: ignore[union-attr]
 
 
 def compare_with(

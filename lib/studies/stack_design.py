@@ -26,13 +26,7 @@ class DesignSearch:
     """
 
     def __init__(
-        self,
-        data: LevelOne,
-        ratings: np.ndarray,
-        scale: RatingScale,
-        *,
-        times: np.ndarray | None = None,
-        seed: int = 0,
+        self, data: LevelOne, ratings: np.ndarray, scale: RatingScale, *, times: np.ndarray | None = None, seed: int = 0
     ):
         self.data, self.ratings, self.scale, self.seed = data, np.asarray(ratings, np.float64), scale, seed
         if times is None:

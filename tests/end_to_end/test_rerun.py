@@ -2,9 +2,11 @@
 
 import csv
 import hashlib
+import shutil
 
 import pytest
 
+from lib.runner.kept import FOLDER, pack
 from tests.toy_report import ToyReport
 
 MEASURE = """import json
@@ -65,6 +67,19 @@ def test_another_parameter_runs_beside_the_report_and_says_what_changed(report, 
     again = report.run("--only", "second", "-p", "n", "8")
     assert again.returncode == 0 and report.executed == []
     assert "second is up to date." in again.stdout and "0.1250" in again.stdout
+
+
+def test_before_is_the_kept_page_s_where_no_results_were_made_here(tmp_path):
+    toy = ToyReport(tmp_path / "toy")
+    toy.notebook("alone", MEASURE, parameters="n: int = 4  # a number")
+    toy.plan("alone")
+    assert toy.run().returncode == 0
+    pack(toy.runs_dir / "alone", toy.root / FOLDER / "alone.tar.xz")
+    shutil.rmtree(toy.runs_dir)
+    call = toy.run("--only", "alone", "-p", "n", "8")
+    assert call.returncode == 0 and "as it is kept with the project" in call.stdout, call.stdout
+    row = next(line for line in call.stdout.splitlines() if line.split()[:1] == ["m"])
+    assert row.split()[2:6] == ["rmse", "0.2500", "0.1250", "-0.1250"]
 
 
 def test_a_parameter_of_several_runs_reruns_them_all_with_each_other_s_results(report, untouched):

@@ -1,5 +1,6 @@
 """The runner as a process: what it executes, prints and exits with, on toy notebooks."""
 
+import importlib
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -182,11 +184,16 @@ def test_a_folder_of_somebody_else_is_no_place_for_a_report(report, told, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.html"]
 
 
-def test_without_the_environment_it_says_how_to_get_it():
-    script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), "--list"]
-    call = subprocess.run(script, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("packages", [[], ["click"]])
+def test_without_the_environment_it_says_how_to_get_it(tmp_path, packages):
+    for name in packages:
+        (tmp_path / name).symlink_to(Path(importlib.import_module(name).__file__).parent)
+    options = ["--only", "svd", "--output-dir", str(tmp_path / "out")]
+    script = [sys.executable, "-S", str(ROOT / "run_notebooks.py"), *options]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    call = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
     assert call.returncode == 2 and call.stdout == ""
-    assert "`make install`" in call.stderr and "Traceback" not in call.stderr
+    assert call.stderr.count("`make install`") == 1 and "Traceback" not in call.stderr
 
 
 class TestFailures:

@@ -34,6 +34,17 @@ def test_a_missing_run_shows_one_sentence_and_its_command(shell, tmp_path, monke
     assert isinstance(error, FileNotFoundError)
 
 
+def test_it_names_the_run_that_makes_all_and_goes_where_the_reader_sees_it(shell, tmp_path, monkeypatch):
+    monkeypatch.delenv(RUN_FOLDER_VARIABLE, raising=False)
+    published = []
+    monkeypatch.setattr(shell.display_pub, "publish", lambda data, *_, **__: published.append(data))
+    read = f"from lib.experiment.stored_runs import load_run\nload_run('svd', runs_dir={str(tmp_path)!r})"
+    text, error = shown(shell, f"run = 'comparison'\n{read}")
+    shell.run_cell("del run")
+    assert text == f"{error}. All that this notebook reads: python run_notebooks.py --only comparison"
+    assert any("scrollIntoView" in data.get("application/javascript", "") for data in published)
+
+
 def test_so_does_an_unknown_data_set(shell, monkeypatch):
     monkeypatch.delenv(RUN_FOLDER_VARIABLE, raising=False)
     text, error = shown(shell, "from lib.data.dataset import load\nload('ml-100kk')")

@@ -89,12 +89,14 @@ def test_references_and_links_to_notebooks_lead_to_pages(tmp_path):
     )
     assert '<a href="#fig-known" class="xref">Figure\u00a01</a>' in text
     assert '<a href="two.html" class="xref">Page two</a>' in text
+    (linked,) = html(tmp_path, "([the *figure*](#fig-known), [page](#sec-two))", others=["two"])
+    assert linked == text.partition(', <a href="two.html#')[0].replace("<p>", "<p>(") + ")</p>"
     assert '<a href="two.html#part">there</a>' in text and '<a href="https://example.org/">out</a>' in text
 
 
 def test_an_unknown_reference_names_run_and_cell(tmp_path):
     with pytest.raises(RenderingError, match=r"run one, cell 2: the cross-reference @tbl-lost points nowhere"):
-        report(tmp_path, "fine", "see @tbl-lost")
+        report(tmp_path, "fine", "see [table](#tbl-lost)")
 
 
 def test_references_in_code_are_left_alone(tmp_path):

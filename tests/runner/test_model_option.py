@@ -2,12 +2,14 @@ import json
 import sys
 import types
 
+import pandas as pd
 import pytest
 
 from lib.runner.errors import UsageError
 from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
 from lib.runner.plan import load_plan
+from lib.workbench.own_model import contract as own_contract
 from lib.workbench.own_model import loading
 from tests.toy_report import ToyReport
 
@@ -42,11 +44,7 @@ def plan(tmp_path, monkeypatch):
     stand_in = types.ModuleType("lib.workbench.own_model.loading")
     stand_in.load_class = load_class
     stand_in.own_folders = loading.own_folders
-
-    def contract_command(spec, parameters=None):
-        return [sys.executable, "-c", f"raise SystemExit({5 + (parameters or {}).get('shrinkage', 0):.0f})"]
-
-    stand_in.contract_command = contract_command
+    stand_in.contract_command = loading.contract_command
     monkeypatch.setitem(sys.modules, "lib.workbench.own_model.loading", stand_in)
     yield load_plan(toy.plan("your_model"))
     for name in ("my_model_of_a_test", "my_helper_of_a_test"):
@@ -102,10 +100,31 @@ def test_a_plan_without_the_run_says_so(tmp_path):
         with_model(load_plan(toy.plan("a")), options())
 
 
-def test_the_contract_s_exit_code_is_that_of_its_tests(plan):
-    assert contract("my_model_of_a_test:MyModel") == 5
-    assert contract("my_model_of_a_test:MyModel", [("shrinkage", "2")]) == 7
+def test_the_contract_is_told_in_words_and_its_exit_code_is_that_of_its_tests(plan, monkeypatch, capsys):
+    def contract_results(spec, parameters):
+        if not parameters:
+            raise RuntimeError("the contract could not be run: no room")
+        failed = parameters["shrinkage"] == 2
+        rows = [
+            ("a batch equals its rows", "passed", ""),
+            ("finite answers", *(("failed", "it is nan") if failed else ("passed", ""))),
+        ]
+        return pd.DataFrame(rows, columns=["check", "result", "why"])
+
+    monkeypatch.setattr(own_contract, "contract_results", contract_results)
+    spec = "my_model_of_a_test:MyModel"
+    assert contract(spec, [("shrinkage", "1")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"{spec}: 2 passed"
+    assert contract(spec, [("shrinkage", "2")]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[:3] == [
+        "passed  a batch equals its rows",
+        "failed  finite answers: it is nan",
+        f"{spec}: 1 passed, 1 failed",
+    ]
+    assert said[3].startswith("In full: python -m pytest ") and said[3].endswith("'{\"shrinkage\": 2.0}'")
+    for given, words in ((spec, "no room"), (None, "--model my_module:MyModel --contract")):
+        with pytest.raises(UsageError, match=words):
+            contract(given)
     with pytest.raises(UsageError, match="did you mean 'shrinkage'"):
-        contract("my_model_of_a_test:MyModel", [("shrinkag", "2")])
-    with pytest.raises(UsageError, match="--model my_module:MyModel --contract"):
-        contract(None)
+        contract(spec, [("shrinkag", "2")])

@@ -72,7 +72,7 @@ def test_the_listings_refer_to_figures_and_tables_part_by_part(small):
     assert reproduce.listings(reproduce.commands(plan, runs_dir=stored)).splitlines() == [
         "### One",
         "",
-        "- **A**, `python run_notebooks.py --only a`: @tbl-a-a, @fig-a-a.",
+        "- **A**, `python run_notebooks.py --only a`: [tbl-a-a](#tbl-a-a), [fig-a-a](#fig-a-a).",
         "- **A, big**, `python run_notebooks.py --profile large --only a_big`: nothing is stored.",
         "",
         "### Two",

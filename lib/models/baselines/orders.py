@@ -35,11 +35,7 @@ class RandomOrder(Recommender):
     """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed."""
 
     card = Card(
-        "random_order",
-        "At random",
-        "means and popularity",
-        "Cold users and films score like all others.",
-        starts=True,
+        "random_order", "At random", "means and popularity", "Cold users and films score like all others.", starts=True
     )
 
     predicts_ratings = False

@@ -87,11 +87,7 @@ def compressed(
     start = np.concatenate(([0], np.cumsum(train.user_counts)))
     items = train.items[place]
     ratings = no_ratings(dtype)._replace(
-        start=start,
-        items=items,
-        ratings=train.ratings[place].astype(dtype),
-        known_start=start,
-        known_items=items,
+        start=start, items=items, ratings=train.ratings[place].astype(dtype), known_start=start, known_items=items
     )
     if extra is not None:
         users = np.concatenate([extra.users, train.users]).astype(np.int64)

@@ -143,12 +143,7 @@ class SparseInput:
         return found
 
     def backward(
-        self,
-        weights: Weights,
-        rows: SparseRows,
-        values: np.ndarray,
-        outputs: list[np.ndarray],
-        slope: np.ndarray,
+        self, weights: Weights, rows: SparseRows, values: np.ndarray, outputs: list[np.ndarray], slope: np.ndarray
     ) -> Weights:
         """Return a loss's gradients by the weights, given that by the last output."""
         gradients, slope = self.dense.backward(weights, outputs, slope)

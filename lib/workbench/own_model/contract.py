@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -46,6 +47,17 @@ def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> 
             raise RuntimeError(f"the contract of {spec} could not be run: {' '.join(said[-3:])}")
         cases = ElementTree.parse(report).getroot().iter("testcase")
         return pd.DataFrame([_row(case) for case in cases], columns=["check", "result", "why"])
+
+
+def told(results: pd.DataFrame, spec: str, parameters: Mapping[str, Any] | None = None) -> str:
+    """Tell results in words: a line a test, how many there are of each kind, and where one failed how to see all it said."""
+    width = int(results["result"].str.len().max())
+    lines = [f"{one.result:{width}}  {one.check}{one.why and ': '}{one.why}" for one in results.itertuples()]
+    counts = results["result"].value_counts()
+    lines.append(f"{spec}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}")
+    if "failed" in counts:
+        lines.append(f"In full: python {shlex.join(contract_command(spec, parameters)[1:])}")
+    return "\n".join(lines)
 
 
 def _row(case: ElementTree.Element) -> dict[str, str]:

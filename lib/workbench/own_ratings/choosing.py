@@ -84,10 +84,7 @@ def choose(
     for name, tried in points.items():
         for point in tried:
             fit, variant = tries[name]
-            told: dict[str, Any] = {
-                "parameters": variant.parameters(point),
-                "labels": {"contender": name, **point},
-            }
+            told: dict[str, Any] = {"parameters": variant.parameters(point), "labels": {"contender": name, **point}}
             # Hyperparameters that do not work are not chosen.
             fits.append(replace(fit, records_errors=("Exception",), **told))
     records = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))

@@ -70,7 +70,7 @@ def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.nd
 def _of_eight_digits(values: np.ndarray) -> np.ndarray | None:
     if values.min() < 19000101 or values.max() > 21001231 or (values % 1).any():
         return None
-    dates = pd.Series(pd.to_datetime(values.astype(np.int64), format="%Y%m%d", errors="coerce"))
+    dates = pd.Series(pd.to_datetime(values.astype(np.int64).astype(str), format="%Y%m%d", errors="coerce"))
     return None if dates.isna().any() else dates.dt.as_unit("s").astype("int64").to_numpy()
 
 

@@ -97,10 +97,12 @@ def test_without_ratings_each_pair_counts_as_one(write, got):
     assert data.meta["single_valued"] and "each pair counts as 1" in data.meta["summary"]
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("86400", 86400),
+        ("20170701", 1_498_867_200),
         ("1500000000000", 1_500_000_000),
         ("1970-01-02", 86400),
         ("1970-01-02T01:00:00+01:00", 86400),
