@@ -127,3 +127,16 @@ def test_pairs_are_named_by_their_labels():
     pairs = pd.DataFrame({"model_a": ["svd", "bias"], "model_b": ["two_tower", "svd"]})
     svd, tower, bias = map(label, ("svd", "two_tower", "bias"))
     assert comparison.pair_labels(pairs, " − ") == [f"{svd} − {tower}", f"{bias} − {svd}"]
+
+
+def test_taste_explained_is_the_share_that_films_features_can_say():
+    rng = np.random.default_rng(0)
+    features = rng.integers(0, 2, (30, 3)).astype(float)
+    tastes, films, users = rng.normal(size=(20, 3)), rng.normal(size=30), rng.normal(size=(20, 1))
+    linear = tastes @ features.T + films + users
+    assert comparison.taste_explained(linear, features) == pytest.approx(1)
+    product = np.outer(rng.normal(size=20), features[:, 0] * features[:, 1])
+    alone = comparison.taste_explained(linear + product, features)
+    paired = np.column_stack([features, features[:, 0] * features[:, 1]])
+    assert alone < 0.99 and comparison.taste_explained(linear + product, paired) == pytest.approx(1)
+    assert np.isnan(comparison.taste_explained(films + users, features)), "no tastes, but a mean of each"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from lib.metrics import rmse, user_errors
 from lib.models import create
 from lib.studies.side_information_study import (
     ablation_variants,
+    by_popularity,
     compare_with,
     compared_variants,
     course_fits,
@@ -233,3 +236,22 @@ def test_the_same_search_is_found_again_and_other_folds_are_another_one(study, m
     for folds, options in ((other, {}), (inner, {"seed": 1}), (inner, {"jointly": False})):
         with pytest.raises(AssertionError, match="would be searched"):
             find("test", variant, folds, n_trials=4, **options)
+
+
+def test_bins_by_popularity_hold_about_equally_many_test_ratings_and_all_of_the_error(data):
+    predicted = np.full(len(data), 3.0)
+    fitted = SimpleNamespace(train=data, test=data, fit=SimpleNamespace(test="test"), answers=lambda part: predicted)
+    found = by_popularity(fitted, n_bins=4)
+    counts = data.item_counts[data.items]
+    sizes = np.diff([*(int((counts < start).sum()) for start in found["bin_from"]), len(counts)])
+    assert found["bin_from"][0] == counts.min() and len(sizes) == 4 and sizes.min() > len(counts) / 8
+    whole = np.sqrt(np.average(found["bin_rmse"] ** 2, weights=sizes))
+    assert whole == pytest.approx(rmse(data.ratings, predicted))
+    assert len(by_popularity(fitted, n_bins=1)["bin_rmse"]) == 1
+
+
+def test_bins_are_measured_where_they_are_asked_for(data):
+    variants = {"full": ablation_variants(most_factors=3)["full"]}
+    points = {"full": {"chosen": {}, "n_iterations": 2}}
+    plain, binned = (fold_fits(variants, points, 1, n_bins=n)[0].measure for n in (0, 3))
+    assert set(binned) - set(plain) == {"lib.studies.side_information_study:by_popularity"}
