@@ -170,7 +170,15 @@
 
   const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
   const phone = window.matchMedia("(max-width: 40rem)");
-  const fit = () => all("main table").forEach((table) => {
+  const fit = () => {
+    // A long formula scrolls, and what scrolls has to be in reach of the keyboard.
+    all('math[display="block"]').forEach((formula) => {
+      if (formula.scrollWidth > formula.clientWidth) formula.setAttribute("tabindex", "0");
+      else formula.removeAttribute("tabindex");
+    });
+    all("main table").forEach(asCards);
+  };
+  const asCards = (table) => {
     const box = table.parentElement;
     table.classList.remove("cards");
     if (!phone.matches || !table.tHead || box.scrollWidth <= box.clientWidth + 1) return;
@@ -184,7 +192,7 @@
       cell.classList.toggle("blank", column > 0 && /^–?$/.test(cell.textContent.trim()));
     }));
     table.classList.add("cards");
-  });
+  };
   fit();
   phone.addEventListener("change", fit);
   all(".explorer").forEach((root) => new MutationObserver(fit).observe(root, { childList: true, subtree: true }));
