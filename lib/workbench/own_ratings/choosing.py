@@ -36,7 +36,7 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
         "side_information": (sides, side_information_study.validation_fit),
     }
     found = {}
-    for name, one in chosen_from().items():
+    for name, one in chosen_from(others_data=True).items():
         if one.source in studies:
             variants, fit = studies[one.source]
             found[name] = fit(variants[one.variant]), variants[one.variant]
@@ -84,10 +84,8 @@ def choose(
     for name, tried in points.items():
         for point in tried:
             fit, variant = tries[name]
-            told: dict[str, Any] = {
-                "parameters": variant.parameters(point),
-                "labels": {"contender": name, **point},
-            }
+            parameters = {**variant.parameters(point), **found.contenders[name].fixed}
+            told: dict[str, Any] = {"parameters": parameters, "labels": {"contender": name, **point}}
             # Hyperparameters that do not work are not chosen.
             fits.append(replace(fit, records_errors=("Exception",), **told))
     records = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))

@@ -65,7 +65,7 @@ def test_data_too_large_for_a_model_are_told(shapes, monkeypatch):
     assert excess({"items": 50, "cells": cells - 1}, seen) == f"{cells:,} cells, more than {cells - 1:,}"
     assert excess({"items": 50, "ratings": len(seen), "cells": cells}, seen) == excess({}, seen) == ""
     small = {name: replace(one, most={"items": 49}) for name, one in chosen_from(only=["ease"]).items()}
-    monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_: small)
+    monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_, **__: small)
     assert "50 items, more than 49" in reasons(candidates(seen))["EASE"]
     assert "ease" in candidates(seen, limits=False).contenders
 
