@@ -15,6 +15,7 @@ import typst
 
 from lib.report.columns import duration
 from lib.report.content import Report, prose_key
+from lib.report.display import BREAK
 from lib.report.document import Block, Empty, Figure, Labelled, Page, Prose, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
@@ -164,7 +165,7 @@ class _Writer:
 
 def _words(texts: Iterable[str]) -> set[str]:
     """Return the pieces between which Typst may end a line: at spaces, and after a hyphen before a letter."""
-    return {word for text in texts for word in re.split(r"\s+|(?<=-)(?=[^\W\d])", text)}
+    return {word for text in texts for word in re.split(rf"[\s{BREAK}]+|(?<=-)(?=[^\W\d])", text)}
 
 
 def _usual(texts: list[str]) -> float:

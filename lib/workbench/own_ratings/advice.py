@@ -22,14 +22,15 @@ SHORT, MUCH = 1.0, 2.0
 """Seconds below which no fit costs less than another, and how many times as long costs more."""
 BESIDE = {
     "alone": "ahead of every other model",
-    "best": "as good as {others}, which cost about as much or more",
+    "best": "as good as {others} at no more than about their cost",
     "cheaper": "as good as {best} ({value:.3f}), which costs more: {slow} to fit instead of {fast}",
     "simpler": "as good, as far as can be told, as {best} ({value:.3f})",
 }
 SIMPLE = "; {} can't be told from it either, and knows no taste"
 NAMED = 3
 """So many of the models that are as good are named."""
-_SIGN = re.compile(r"([^\w\s])")
+_SIGN = r"([!-/:-@\[-`{-~])"
+"""Whatever may mean something in Markdown."""
 
 
 def advise(
@@ -65,7 +66,7 @@ def advise(
 
 def plain(text: str) -> str:
     """Return a reader's own text, such as a file's name, fit for Markdown: no sign in it means anything there."""
-    return _SIGN.sub(r"\\\1", text).replace("@", "@\u2060")
+    return re.sub(_SIGN, r"\\\1", text).replace("@", "@\u2060")
 
 
 def about(data) -> Numbers:
@@ -87,6 +88,6 @@ def said(runs_dir: Path) -> list[str]:
         cells = read_whole(notebook, {"cells": [{"cell_type": str, "metadata": dict}]}, "Run it again.")["cells"]
         tagged = [cell for cell in cells if TAG in cell["metadata"].get("tags", [])]
         texts = [told("".join(cell["source"]), cell["metadata"].get(KEY, []))[0] for cell in tagged]
-        bare = (re.sub(r"\\([^\w\s])", r"\1", text.replace("**", "").replace("\u2060", "")) for text in texts)
+        bare = (re.sub(rf"\\{_SIGN}", r"\1", text.replace("**", "").replace("\u2060", "")) for text in texts)
         lines += [f"advice {' '.join(text.split())}" for text in bare if text]
     return lines
