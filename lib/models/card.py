@@ -1,7 +1,5 @@
 """A model's card: what the rest of the project must know about a model, read from its file without importing it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

@@ -110,7 +110,6 @@ def test_bad_values_are_named(data, monkeypatch):
 def test_tf_idf_neighbours_are_those_of_the_library_implicit(data, by_count, monkeypatch):
     from implicit.nearest_neighbours import TFIDFRecommender
 
-    monkeypatch.setattr("lib.models.lists.tf_idf_knn.BLOCK_CELLS", 40)
     model = TfIdfKNN(n_neighbours=4, by_count=by_count).fit(data)
     peer, counts = TFIDFRecommender(K=5, num_threads=1), data.matrix if by_count else implicit_matrix(data)
     peer.fit(sparse.csr_matrix(counts), show_progress=False)  # each film is among its own neighbours there

@@ -1,7 +1,5 @@
 """Implicit ALS on counts, such as plays: how often a user has had a film says how sure it is that the user likes it."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits

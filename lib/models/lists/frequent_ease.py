@@ -1,7 +1,5 @@
 """EASE on the films that are rated most, for catalogues whose square matrix of weights would be too large."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a reader is told first: for each protocol the model to take, and the same words for the terminal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -3,8 +3,6 @@
 ``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from ``one_table`` in a folder of runs.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

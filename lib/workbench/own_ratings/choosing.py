@@ -1,7 +1,5 @@
 """A small choice of hyperparameters on a reader's ratings: the report's own against a few drawn at random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Which column is which: found by name among the usual ones, or given as ``user=...,item=...``."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """One look at what was read: what each column was taken for, what can hardly be meant, and what looks odd."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """A reader's file brought into the project's form: read, checked, kept in a folder for `lib.data.dataset.load`."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

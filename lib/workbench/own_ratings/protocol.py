@@ -1,7 +1,5 @@
 """The common protocol on a reader's ratings: how they are parted, what counts as relevant, and every model's fits."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

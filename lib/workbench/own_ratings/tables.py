@@ -1,7 +1,5 @@
 """What a page on a reader's ratings shows: what was read, how much of it there is, and users' lists."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
