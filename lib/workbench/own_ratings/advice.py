@@ -31,14 +31,7 @@ _SIGN = r"([!-/:-@\[-`{-~])"
 """Whatever may mean something in Markdown."""
 
 
-def advise(
-    found: Standing,
-    seconds: Mapping[str, float],
-    labels: Mapping[str, str],
-    families: Mapping[str, str],
-    *,
-    simplest: bool = False,
-) -> Numbers:
+def advise(found: Standing, seconds: Mapping, labels: Mapping, families: Mapping, simplest: bool = False) -> Numbers:
     """Choose the best of the cheapest among the models that can't be told from the best one; first of means if `simplest`.
 
     Returned are its ``label`` and ``value``, and what to say ``beside`` it: why this one, and which mean or order without

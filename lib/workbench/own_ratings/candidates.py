@@ -43,12 +43,7 @@ class Candidates:
 
 
 def candidates(
-    data: Interactions,
-    *,
-    left_out: Iterable[str] = (),
-    only: Iterable[str] = (),
-    limits: bool = True,
-    counts: bool = False,
+    data: Interactions, *, left_out: Iterable[str] = (), only: Iterable[str] = (), limits=True, counts=False
 ) -> Candidates:
     """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 

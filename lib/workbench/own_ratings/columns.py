@@ -24,21 +24,8 @@ _USUAL = {
 SYNONYMS = {role: names.split() for role, names in _USUAL.items()}
 """Names in small letters without anything between the words: ``User_ID`` and ``userId`` are both ``userid``."""
 
-COUNTS = [
-    "count",
-    "counts",
-    "plays",
-    "playcount",
-    "nplays",
-    "timesplayed",
-    "listens",
-    "listencount",
-    "weight",
-    "clicks",
-    "views",
-    "purchases",
-    "quantity",
-]
+_COUNTED = "count counts plays playcount nplays timesplayed listens listencount weight clicks views purchases quantity"
+COUNTS = _COUNTED.split()
 """Such names of what counts how often; a column of ratings goes before it."""
 
 IGNORED = "none"

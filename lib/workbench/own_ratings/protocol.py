@@ -36,29 +36,20 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
     those that hold out less than `SHARE`. Too few ratings to hold any out are a ValueError.
     """
     splits: dict[str, Split] = {}
-    left_out = []
-    least = max(LEAST, SHARE * len(data.interactions))
+    left_out, n = [], len(data.interactions)
     for name in ("per_user_80_20", "random_80_20", *(["chronological"] if by_time else [])):
         if name == "random_80_20" and splits:
             continue
         try:
             found = make_split(data, name, seed=seed)
-            if len(found.test) >= least:
-                splits[name] = found
-                continue
-            why = TOO_SMALL[name].format(len(found.test), len(found.test) / len(data.interactions))
+            if (n_test := len(found.test)) < max(LEAST, SHARE * n):
+                raise ValueError(TOO_SMALL[name].format(n_test, n_test / n))
+            splits[name] = found
         except ValueError as error:
-            why = str(error)
-        left_out.append((name, why))
+            left_out.append((name, str(error)))
     if {*splits} <= {"chronological"}:
-        raise ValueError(f"{len(data.interactions):,} ratings are too few: a fifth of them must be at least {LEAST}")
+        raise ValueError(f"{n:,} ratings are too few: a fifth of them must be at least {LEAST}")
     return splits, left_out
-
-
-def once_only(ratings: Interactions) -> float:
-    """Return the share of the users who have one rating, of whom nothing personal can be learned and tested."""
-    counts = ratings.user_counts
-    return float((counts[counts > 0] == 1).mean())
 
 
 def threshold_of(ratings: Interactions, given: float | None = None, *, counts: bool = False) -> tuple[float, str]:

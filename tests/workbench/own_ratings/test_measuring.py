@@ -18,7 +18,7 @@ from lib.studies.contenders import chosen_from
 from lib.workbench.own_ratings import prepare, protocol
 from lib.workbench.own_ratings.candidates import candidates, excess
 from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
-from lib.workbench.own_ratings.protocol import fit_all, once_only, parted, starred, threshold_of
+from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.workbench.own_ratings.stars import for_models
 from lib.workbench.own_ratings.tables import alike, skipped_table, standings, user_lists
 from tests.workbench.own_ratings.shapes import books, counts, half_stars, plays, reviews
@@ -173,7 +173,6 @@ def test_a_test_of_hardly_any_ratings_gives_way_to_another(tmp_path):
     splits, left_out = parted(data, seed=42)
     assert list(splits) == ["random_80_20", "chronological"] and len(splits["random_80_20"].test) == 123
     assert left_out == [("per_user_80_20", "few users have 5 ratings, so that it holds out 0, or 0.0%; a fifth of all is held out at random")]  # fmt: skip
-    assert once_only(data.interactions) == pytest.approx(585 / 600)
     # The last moment has nearly all ratings: what is later than the rest is no test.
     late = data.interactions.timestamps > np.quantile(data.interactions.timestamps, 0.95)
     crowded = replace(data.interactions, timestamps=late.astype(int), origin=())
