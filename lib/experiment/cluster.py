@@ -4,6 +4,8 @@ Whichever it is, a job runs on one thread and comes to the same bits. A job here
 of fits. Dask is loaded only when a cluster is needed.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Generator, Mapping, Sequence

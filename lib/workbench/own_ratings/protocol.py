@@ -137,7 +137,7 @@ def warmed(parts: Parts, fit: Fit) -> Parts:
         rows = np.flatnonzero(np.isin(train.users, np.argsort(-train.user_counts)[:10]))
         few = train.take(rows[:: -(-len(rows) // FEW)]).frame()
         sides = {"user_table": train.user_table, "item_table": train.item_table}
-        tables = {side: t if t is None else t[t.index.isin(few[side[:4]])] for side, t in sides.items()}
+        tables: dict[str, Any] = {side: t if t is None else t[t.index.isin(few[side[:4]])] for side, t in sides.items()}
         seen = Interactions.from_frame(few, scale=train.scale, **tables)
         short = replace(fit.stopping, most=1) if fit.stopping else None
         # What goes wrong will do so again, where it is told.
