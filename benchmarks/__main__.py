@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     known = sorted(
         m.name
         for m in pkgutil.iter_modules(benchmarks.__path__)
-        if m.name not in ("__main__", "pairs", "commands", "costs", "fancyimpute_models", "surprise_models")
+        if m.name
+        not in ("__main__", "pairs", "commands", "costs", "fancyimpute_models", "own_advice", "surprise_models")
     )
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")

@@ -1,7 +1,5 @@
 """Checksums, and archives read member by member: nothing is ever unpacked into a folder."""
 
-from __future__ import annotations
-
 import hashlib
 import lzma
 import zipfile

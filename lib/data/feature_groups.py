@@ -1,7 +1,5 @@
 """Side information and implicit sets as sparse matrices: one row an item or user, one column a feature."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

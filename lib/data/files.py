@@ -1,9 +1,8 @@
 """Files that appear whole or not at all, and what JSON can hold."""
 
-from __future__ import annotations
-
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +31,25 @@ def write_json(path: Path, value) -> None:
     """Write JSON whole; arrays' numbers become plain ones and NaN becomes null."""
     with whole_file(path) as partial:
         partial.write_text(json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+_NUMBER = r"[-+]?[\d.]+(?:e[-+]\d+)?"
+_FORMULA = re.compile(rf"(?=[=+\-@\t\r])(?!{_NUMBER}(?: ?\(?{_NUMBER})?(?: to {_NUMBER}\)?)?$)")
+
+
+def as_text(value):
+    """Return text behind a quote where a spreadsheet would take it for a formula; a number, and an interval, as they are."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def write_csv(path: Path, frame) -> None:
+    """Write a table whole, without its index, in which no text of a reader's file can start a formula (`as_text`)."""
+    frame = frame.copy()
+    for place, (_, column) in enumerate(frame.items()):
+        if column.dtype.kind not in "biufcmM":
+            frame.isetitem(place, column.map(as_text))
+    with whole_file(path) as partial:
+        frame.to_csv(partial, index=False)
 
 
 def read_json(path: Path, form: Any = object) -> Any:

@@ -1,7 +1,5 @@
 """Folds made once and frozen to a file: everybody who reads it measures on the same test ratings."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ archive that it is. Nothing in it is built, imported or run. The files made from
 checksums, so it does not matter who packed the copy.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

@@ -9,8 +9,6 @@
 What 3 to 5 bring is written to the cache in the official layout, so that the next load finds it there.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """The protocols: how ratings are parted into train and test, each under one name everywhere in the report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import wraps

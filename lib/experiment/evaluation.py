@@ -1,7 +1,5 @@
 """From what a fit left to its figures with intervals, in the one form in which runs keep results."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any

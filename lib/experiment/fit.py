@@ -1,7 +1,5 @@
 """A fit: which model learns from which data, and what is measured of it; the one place where models are fitted."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext

@@ -3,8 +3,6 @@
 Each takes a `lib.experiment.fit.Fitted` and its options, and returns numbers, texts and arrays by name.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

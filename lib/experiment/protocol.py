@@ -1,7 +1,5 @@
 """The common protocol: the same splits, seeds, lists and measurements for every model of a table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -6,8 +6,6 @@ their arrays; one made by other code is made anew. Records that take hours are k
 ``data/kept/records``, a file a group (`Fit.keep`), with small arrays only: such a one is taken, and marked, even then.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import io

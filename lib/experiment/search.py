@@ -4,8 +4,6 @@ Optuna is asked and told in this process only; the fits run on the engine, and e
 that was killed goes on where it was: it proposes the same points again and finds their records.
 """
 
-from __future__ import annotations
-
 import glob
 import json
 import time

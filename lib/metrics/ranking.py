@@ -1,7 +1,5 @@
 """Quality of recommendation lists over the full catalogue: a value a user first, then the mean."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

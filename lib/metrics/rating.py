@@ -1,7 +1,5 @@
 """Errors of predicted ratings: sums a user first, every metric from those."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ close may change places (Krichene and Rendle 2020, "On sampled metrics for item 
 ``sampled`` in its name; `lib.metrics.ranking` measures lists over the full catalogue.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 It imports `lib.data` and `lib.metrics`.
 """
 
-from __future__ import annotations
-
 import difflib
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """Adam: gradient descent whose steps are scaled, weight by weight, by moving means of gradients."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

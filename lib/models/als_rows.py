@@ -7,8 +7,6 @@ say is in the Gram matrix :math:`\sum_c q_c q_c^\top` and in the slope :math:`\s
 is stored. Threads share no row, so that the result has the same bits for any number of them.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit, prange
 

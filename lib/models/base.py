@@ -1,7 +1,5 @@
 """The contract that every model keeps, and what all models share: parameters, saving, scoring a catalogue."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from abc import ABC, abstractmethod

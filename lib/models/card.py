@@ -1,7 +1,5 @@
 """A model's card: what the rest of the project must know about a model, read from its file without importing it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping
@@ -46,7 +44,8 @@ class Card:
     stopping : mapping, optional
         How the number of epochs is found on validation ratings: arguments of `lib.experiment.fit.Stopping`.
     needs : str
-        What data must have: ``"tables"`` of users and of films, ``"features"`` of either; empty for ratings alone.
+        What data must have: ``"tables"`` of users and of films, ``"features"`` of either, ``"counts"`` for ratings,
+        ``"many items"``, too many for the model that it stands in for; empty for ratings alone.
     most, most_searched : mapping of str to int
         The largest data (``ratings``, ``items``, ``cells`` of the matrix) on which a reader waits for one fit, and for
         the several that choose hyperparameters; 0 for never.

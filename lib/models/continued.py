@@ -1,7 +1,5 @@
 """Training that goes on from where it stopped."""
 
-from __future__ import annotations
-
 from typing import Any, Self
 
 import numpy as np

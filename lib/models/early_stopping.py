@@ -1,7 +1,5 @@
 """What is kept of a training by epochs: weights averaged, those of the best epoch, and when to slow down or to stop."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 
 import numpy as np

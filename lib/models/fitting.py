@@ -1,7 +1,5 @@
 """A model made, fitted and asked: the one place outside the models themselves that does so."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions

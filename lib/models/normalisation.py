@@ -1,7 +1,5 @@
 """Centring and scaling of ratings, learned from train alone, and the way back to the rating scale."""
 
-from __future__ import annotations
-
 from typing import Self
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What readers see of recommendations: titles, the mark of a hit, and which of the user's films a prediction rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The largest of some numbers, in code that compiles in a second: numpy's partition and sorts take numba ten."""
 
-from __future__ import annotations
-
 from numba import njit
 
 

@@ -5,8 +5,6 @@ output, so that threads never meet and the result has the same bits for any numb
 type, and sums are taken in it.
 """
 
-from __future__ import annotations
-
 from numba import njit, prange
 
 REORDERED = {"reassoc", "contract"}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.claims.verdicts import COLUMNS
+from lib.data.files import as_text
 from lib.experiment.selection import SELECTION
 from lib.experiment.stored_runs import METRIC_COLUMNS
 from lib.report.document import Figure, Page, Table
@@ -70,4 +71,6 @@ def _write_metrics(pages: list[Page], runs_dir: Path, path: Path) -> None:
                 if wrong := sorted(set(record) ^ set(METRIC_COLUMNS)):
                     problem = f"record {number} of metrics.json lacks, or should not have, {', '.join(wrong)}"
                     raise RenderingError(problem, f"The columns are {', '.join(METRIC_COLUMNS)}.", run=page.id)
-                writer.writerow({n: float(f"{v:.6g}") if isinstance(v, float) else v for n, v in record.items()})
+                writer.writerow(
+                    {n: float(f"{v:.6g}") if isinstance(v, float) else as_text(v) for n, v in record.items()}
+                )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -22,6 +23,26 @@ POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
 
 STRIP_MIME = "application/vnd.filling-the-matrix.strip+json"
 """Claims as marks in rows, as `strip` takes them: the report draws them, each as a link."""
+
+
+LONG_WORD = 40
+"""Characters from which a word may be broken."""
+BREAK, APART, TOGETHER = "\u200b", "\u2068", "\u2069"
+"""Signs that show nothing: where a word may be broken; and around what has a direction of writing of its own."""
+_OTHER_WAY = re.compile(
+    "[\u0590-\u08ff\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+
+
+def cell_text(text: str) -> str:
+    """Return a text from data fit for a cell: long words may be broken, and what is written from the right turns no neighbour.
+
+    Titles in one cell are parted by a middle dot; each keeps to itself.
+    """
+    text = re.sub("[\u2066-\u2069]", "", text)
+    if _OTHER_WAY.search(text):
+        text = re.sub(r"[^\s·](?:[^·]*[^\s·])?", rf"{APART}\g<0>{TOGETHER}", text)
+    return re.sub(rf"\S{{{LONG_WORD},}}", lambda word: re.sub(r"\S{20}(?=\w)", rf"\g<0>{BREAK}", word[0]), text)
 
 
 def svg(text: str, name: str, points: list | None = None) -> None:
@@ -64,6 +85,7 @@ def table(frame: pd.DataFrame, name: str, links: Mapping[Hashable, list[str]] | 
         known = column(str(one))
         models = cards() if known.heading == "Model" else {}
         texts = [label(v) if isinstance(v, str) and v in models else as_text(v, known.format) for v in values]
+        texts = [cell_text(text) if isinstance(v, str) else text for v, text in zip(values, texts, strict=True)]
         targets = (links or {}).get(one) or [""] * len(texts)
         cells.append([{"text": a, "href": b} if b else a for a, b in zip(texts, targets, strict=True)])
         numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)

@@ -6,20 +6,34 @@ import html
 import re
 import shutil
 import tomllib
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lib import ROOT
 from lib.data import catalogue
 from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
-from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, Text
+from lib.report.display import APART, BREAK, TOGETHER
+from lib.report.document import (
+    Code,
+    Empty,
+    Explorer,
+    Figure,
+    Labelled,
+    Page,
+    Prose,
+    Strip,
+    Table,
+    TableCell,
+    Text,
+)
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
@@ -141,7 +155,9 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
 def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, str, list[str]]:
     """Return a table's headings, rows of cells and their links, and the classes of the whole and of each column."""
-    rows = [[(cell, report.markdown.resolve(cell.href, page, block.cell)[0]) for cell in row] for row in block.rows]
+    rows = [
+        [(_marked(one), report.markdown.resolve(one.href, page, block.cell)[0]) for one in row] for row in block.rows
+    ]
     lengths = [max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))]
     shape = [
         "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""
@@ -152,6 +168,14 @@ def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, s
     looks = {"long": len(rows) >= LONG_TABLE, "wide": needed > WIDE, "dense": needed > DENSE}
     columns = [_LONG.sub(lambda word: _SYLLABLE.sub("\u00ad", word[0]), heading) for heading in block.columns]
     return columns, rows, " ".join(name for name, on in looks.items() if on), shape
+
+
+def _marked(cell: TableCell) -> TableCell:
+    """Return a cell with elements in the place of signs that show nothing, as these would be copied with the text."""
+    text = str(escape(cell.text))
+    for sign, element in ((BREAK, "<wbr>"), (APART, "<bdi>"), (TOGETHER, "</bdi>")):
+        text = text.replace(sign, element)
+    return replace(cell, text=Markup(text))
 
 
 def _code(sources: list[str]) -> Markup:

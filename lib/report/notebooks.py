@@ -186,8 +186,8 @@ class _CodeCell:
         return path if path.exists() else None
 
     def check_label(self, shown: list[Block]) -> None:
-        """Check that a label names exactly one thing of its own kind."""
-        if not self.label:
+        """Check that a label names exactly one thing of its own kind; or, where the cell says ``optional``, nothing."""
+        if not self.label or (not shown and self.options.get("optional")):
             return
         wanted, what = (Figure, "figure") if self.label.startswith("fig-") else (Table, "table")
         count = sum(isinstance(block, wanted) for block in shown)

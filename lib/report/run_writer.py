@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib.data.errors import RUN_FOLDER_VARIABLE
-from lib.data.files import whole_file, write_json
+from lib.data.files import whole_file, write_csv, write_json
 from lib.experiment.provenance import collect_provenance
 from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder, setting_of
 from lib.report import display
@@ -101,8 +101,7 @@ class RunWriter:
     def _keep_data(self, frame: pd.DataFrame, folder: str, name: str, start: str) -> None:
         if not name.startswith(start):
             raise ValueError(f"a name among {folder} starts with {start!r}, as its label does; got {name!r}")
-        with whole_file(self.folder / folder / f"{name}.csv") as partial:
-            frame.to_csv(partial, index=False)
+        write_csv(self.folder / folder / f"{name}.csv", frame)
 
     # -- the end ---------------------------------------------------------------------------------------------------
     def measured(self) -> StoredRun:

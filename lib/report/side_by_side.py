@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.data.files import whole_file
+from lib.data.files import whole_file, write_csv
 
 MAIN = r"rmse|mae|ndcg@\d+"
 """The metrics that a reader asks for first."""
@@ -26,8 +26,7 @@ def compare(results: Mapping[str, Mapping[str, list[dict[str, Any]]]], file: Pat
     if len(set(frame["side"])) < 2:
         return frame[:0], ""
     rows, more = side_by_side(frame)
-    with whole_file(file) as partial:
-        frame.to_csv(partial, index=False)
+    write_csv(file, frame)
     return frame, rows.to_string(index=False) + (f"\nand {more} more in {file.name}" if more else "")
 
 

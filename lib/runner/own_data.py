@@ -62,9 +62,10 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
             found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
         except InvalidRatingsFile as error:
             raise BadRatings(str(error)) from None
-        print(f"data   {found.summary}")
-        for note in found.notes:
-            print(f"note   {note}")
+        print(f"data   {found.summary}", *(f"note   {note}" for note in found.notes), sep="\n")
+        base, slope = plan.report.get("reckoned", {}).get(options.profile, (60, 60))
+        seconds = base + slope * found.n_ratings / 100_000
+        plan = replace(plan, runs=tuple(replace(run, seconds=seconds) for run in plan.runs))
         if looks_only and found.changed and folder.exists():
             folder /= "new"  # nothing was written: no earlier ratings may stand for these
     # As the notebooks see it from their folder: then no page shows where this machine keeps it.

@@ -210,7 +210,7 @@ class Schedule:
         record = self.store.record(run.id)
         if record is not None and record.get("profile") == self.options.profile:
             return record["seconds"]
-        return run.seconds if self.options.profile == "full" else None
+        return run.seconds if self.options.profile == "full" or "reckoned" in self.plan.report else None
 
     def _chain(self, run: Run, selected: Collection[str], known: Mapping[str, float]) -> float:
         """Return the seconds of a run, or what is left of them, and of the longest chain that waits for it."""

@@ -66,7 +66,12 @@ def run_session(options: Options) -> int:
         disconnect(options.cluster)
     if options.model is not None:
         plan, options = with_model(plan, options)
-    return _carry_out(plan, options)
+    code = _carry_out(plan, options)
+    if file and options.output_dir and code == OK and not (options.dry_run or options.list_runs):
+        from lib.workbench.own_ratings.advice import said
+
+        print(*said(options.output_dir / "runs"), sep="\n")
+    return code
 
 
 def _check_place(output_dir: Path, options: Options) -> None:

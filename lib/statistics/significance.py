@@ -5,8 +5,6 @@ narrow, and with thousands of ratings a sign or Wilcoxon test calls any differen
 compares two models on the same test ratings of the same users.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations

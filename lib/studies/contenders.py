@@ -4,8 +4,6 @@ What can be searched is not searched here: a point is lent by a kept search on a
 count, as many for one model as for another. So no rating of the table's own data is in a choice, whatever its splits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -76,10 +74,17 @@ class Contender:
         return {"label": self.label, "family": self.family, "project": self.project, "model": self.model}
 
 
-def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = ()) -> dict[str, Contender]:
+OTHERS_DATA = ("confidence_als", "frequent_ease", "tf_idf_knn")
+"""Models for ratings of other shapes than MovieLens's, such as counts: no rows of the one table, but of own ratings."""
+
+
+def chosen_from(
+    left_out: Iterable[str] = (), only: Iterable[str] = (), *, others_data: bool = False
+) -> dict[str, Contender]:
     """Return contenders by name, family by family, models without a row with their defaults; ValueError: unknown name."""
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]
+    rows = [one for one in rows if others_data or one.model not in OTHERS_DATA]
     known = {one.name: one for one in sorted(rows, key=lambda one: FAMILIES.index(one.family))}
     left_out, only = set(left_out), set(only)
     if unknown := (left_out | only) - set(known):
@@ -121,6 +126,8 @@ def _rows() -> list[Contender]:
         validated(networks["autorec"]),
         validated(networks["autorec_user"], most={"ratings": 150_000}),
         *(searched(ranked[name]) for name in ("item_knn", "ease", "implicit_als", "bpr")),
+        Contender("tf_idf_knn", space=Space(magnitudes(n_neighbours=(20, 400)))),
+        Contender("confidence_als", space=Space(magnitudes(n_factors=(16, 128), l2=(0.1, 300.0), alpha=(0.3, 30.0)))),
         embedded(ranked["softmax"]),
         *(of(one, source="koren") for one in koren_study.variants().values()),
         machine("factorisation_machine", fixed=ranked["factorisation_machine"].fixed),

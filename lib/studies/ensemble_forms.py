@@ -1,7 +1,5 @@
 """The ways of joining an ensemble's members, and which of them training ratings choose for each setting."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

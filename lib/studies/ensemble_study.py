@@ -1,7 +1,5 @@
 """The ensemble at work: members fitted on parts of a training set, what joins them, and what all that comes to."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """Project E's experiment: gradient descent on all ratings at once, with each of its choices to be changed by itself."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

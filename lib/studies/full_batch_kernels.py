@@ -1,7 +1,5 @@
 """Kernels of the neighbourhood terms in full-batch training: sums over a film's neighbours, and their gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -1,7 +1,5 @@
 """What project A's imputation chapter measures: errors along a path of fits, guesses at how A's figures came about."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The ensemble's members, and the choice of their hyperparameters inside each split, where no other split's ratings are seen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """An ensemble that ranks: members' scores joined by weights that were learned on films which no member had seen."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a user's other ratings near in time say about one rating: level-one features of the ensemble."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -1,7 +1,5 @@
 """The one table: from fits of the common protocol to evaluations, and from these to means and spreads over splits."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

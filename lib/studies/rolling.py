@@ -1,7 +1,5 @@
 """Rolling cuts in time: models that know what came before a cut, asked for what comes after, left alone or kept up to date."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

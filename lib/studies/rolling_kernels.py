@@ -1,7 +1,5 @@
 """What is known of users when each rating comes: predictions from earlier ratings only, brought up to date one by one."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

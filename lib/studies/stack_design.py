@@ -1,7 +1,5 @@
 """The design of a stack, chosen by cross-validation over the level-one ratings of one split and logged, trial by trial."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import product

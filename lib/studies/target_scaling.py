@@ -1,7 +1,5 @@
 """Ways to bring ratings to [-1, 1] for a network whose output is a cosine, and the way back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

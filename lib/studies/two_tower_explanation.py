@@ -1,7 +1,5 @@
 """Why the two-tower network predicts what it does: Shapley values of what its towers take in."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

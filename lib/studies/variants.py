@@ -1,7 +1,5 @@
 """The models of a study: what defines and what is searched of each, and its records over several random starts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self

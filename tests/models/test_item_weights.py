@@ -7,9 +7,13 @@ from scipy import sparse
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
 from lib.models.baselines.orders import MostPopular
+from lib.models.lists.confidence_als import ConfidenceALS
 from lib.models.lists.ease import EASE
+from lib.models.lists.frequent_ease import FrequentEASE
+from lib.models.lists.implicit_als import ImplicitALS
 from lib.models.lists.item_knn import ItemKNN
 from lib.models.lists.item_weights import implicit_matrix
+from lib.models.lists.tf_idf_knn import TfIdfKNN
 from tests.conftest import planted_interactions
 
 
@@ -100,3 +104,36 @@ def test_bad_values_are_named(data, monkeypatch):
     monkeypatch.setattr("lib.models.lists.ease.MOST_ITEMS", 10)
     with pytest.raises(ValueError, match="it takes at most 10"):
         EASE().fit(data)
+
+
+@pytest.mark.parametrize("by_count", [False, True])
+def test_tf_idf_neighbours_are_those_of_the_library_implicit(data, by_count, monkeypatch):
+    from implicit.nearest_neighbours import TFIDFRecommender
+
+    model = TfIdfKNN(n_neighbours=4, by_count=by_count).fit(data)
+    peer, counts = TFIDFRecommender(K=5, num_threads=1), data.matrix if by_count else implicit_matrix(data)
+    peer.fit(sparse.csr_matrix(counts), show_progress=False)  # each film is among its own neighbours there
+    wanted = peer.similarity.toarray() * ~np.eye(data.n_items, dtype=bool)
+    np.testing.assert_allclose(np.sort(model.weights_.toarray()), np.sort(wanted), atol=1e-9)
+    active = np.flatnonzero(data.user_counts)
+    np.testing.assert_allclose(model.score(active), (implicit_matrix(data) @ wanted)[active], atol=1e-9)
+
+
+def test_ease_on_frequent_films_is_ease_without_the_others(data):
+    films = np.sort(np.argsort(-data.item_counts, kind="stable")[:6])
+    kept = data.take(np.isin(data.items, films))
+    found, users = FrequentEASE(l2=5.0, n_frequent=6).fit(data).score(np.arange(40)), kept.user_counts > 0
+    wanted = EASE(l2=5.0).fit(kept).score(np.arange(40))
+    np.testing.assert_allclose(found[users][:, films], wanted[users][:, films], atol=1e-9)
+    others = np.setdiff1d(np.arange(data.n_items), films)
+    assert (found[:, others] == found[:, films].min(axis=1, keepdims=True)).all()
+
+
+def test_confidences_of_one_are_implicit_als_and_larger_ones_count_for_more(data):
+    ones, told = data.with_ratings(np.ones(len(data)), (1, 5)), {"n_factors": 4, "l2": 1.0, "seed": 3}
+    users, same = np.arange(40), ImplicitALS(alpha=2.0, **told).fit(ones)
+    np.testing.assert_allclose(ConfidenceALS(alpha=2.0, **told).fit(ones).score(users), same.score(users), atol=1e-5)
+    often = np.random.default_rng(1).random(len(data)) < 0.5
+    counts = data.with_ratings(np.where(often, 100.0, 0.1), (0, 100))
+    off = np.abs(1 - ConfidenceALS(**told).fit(counts).score(users)[data.users, data.items])
+    assert off[often].mean() < off[~often].mean() / 2

@@ -52,3 +52,11 @@ def test_unknown_columns_are_an_error():
 def test_an_empty_table_says_so(shown):
     display.table(pd.DataFrame({"a": []}), "tbl-a")
     assert "no rows" in shown[0][0]["text/html"]
+
+
+def test_what_is_written_from_the_right_keeps_to_itself_and_long_words_may_be_broken(shown):
+    texts = ["الف ليلة  ·  Persona *  ·  [a]", "Persona", "x" * 45, "a\u202eb", "\u2067open", "שלום"]
+    display.table(pd.DataFrame({"title": texts}), "tbl-titles")
+    wanted = ["\u2068الف ليلة\u2069  ·  \u2068Persona *\u2069  ·  \u2068[a]\u2069", "Persona"]
+    wanted += ["\u200b".join(["x" * 20, "x" * 20, "x" * 5]), "\u2068a\u202eb\u2069", "open", "\u2068שלום\u2069"]
+    assert [row[0] for row in cells(shown)["rows"]] == wanted

@@ -69,6 +69,11 @@ def test_a_labelled_figure_or_table_without_a_row_is_known_to_be_empty(tmp_path)
     ]
 
 
+def test_what_is_optional_may_show_nothing(tmp_path):
+    blocks = read(tmp_path, Notebook().code("#| label: tbl-a\n#| optional: true\n#| tbl-cap: C.\nx")).blocks
+    assert [type(block) for block in blocks] == [Code]
+
+
 def test_tags_and_the_code_of_prose_cells(tmp_path):
     output = shown({"text/plain": "42"})
     notebook = (

@@ -135,3 +135,23 @@ def test_a_metric_has_known_columns(tmp_path):
     run = results.start_run("toy", runs_dir=tmp_path)
     with pytest.raises(TypeError, match="no sedd; it has dataset, split"):
         run.metric(model="svd", metric="rmse", value=1.0, sedd=1)
+
+
+def test_no_text_of_a_table_starts_a_formula_and_numbers_stay(tmp_path, shown):
+    run = results.start_run("toy", runs_dir=tmp_path)
+    texts = [
+        "=1+1",
+        "@SUM(A1)",
+        "+cmd|' /C calc'!A0",
+        "-2+3+cmd",
+        "\tx",
+        "-0.5 to +0.2",
+        "-0.1 (-0.2 to 0.1)",
+        "−3",
+        "a=b",
+        "-7",
+    ]
+    run.table(pd.DataFrame({"title": texts, "n": np.arange(10) - 5, "x": np.linspace(-1, 1, 10)}), "tbl-toy")
+    read = pd.read_csv(tmp_path / "toy" / "tables" / "tbl-toy.csv")
+    assert read["title"].tolist() == [f"'{text}" for text in texts[:5]] + texts[5:]
+    assert read["n"].tolist() == list(range(-5, 5)) and read["x"].iloc[0] == -1.0

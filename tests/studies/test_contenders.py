@@ -11,7 +11,7 @@ from lib.studies.neural_study import variants as network_variants
 from lib.studies.ranking_study import list_variants, rating_variants
 from lib.studies.side_information_study import reference_variants
 
-KNOWN = chosen_from()
+KNOWN = chosen_from(others_data=True)
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -57,6 +57,10 @@ def test_models_without_epochs_by_early_stopping_have_no_limit():
     assert KNOWN["svdpp"].stopping == Stopping("n_epochs", 60, 3)
     assert KNOWN["autorec"].stopping.by_model
     assert "max_epochs" in model_class("autorec").parameter_names()
+
+
+def test_models_for_data_of_other_shapes_are_no_rows_of_the_one_table():
+    assert {*KNOWN} - {*chosen_from()} == {"confidence_als", "frequent_ease", "tf_idf_knn"}
 
 
 def test_contenders_are_left_out_or_picked_by_name():

@@ -1,7 +1,5 @@
 """The constant predictors: what a model must beat to have learned anything."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions

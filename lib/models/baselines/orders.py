@@ -1,7 +1,5 @@
 """Orders without taste, by which any list is judged: the most popular films first, and chance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions

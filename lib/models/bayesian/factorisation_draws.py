@@ -1,7 +1,5 @@
 """What both factorisation machines share: their features, the draws of the Gibbs sampler, and scores from these."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

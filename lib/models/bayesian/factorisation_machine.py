@@ -1,7 +1,5 @@
 """Bayesian factorisation machine with side information and implicit sets: a strong reference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bayesian factorisation machine that knows when a rating was given: its day and its sitting."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

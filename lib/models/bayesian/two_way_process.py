@@ -1,7 +1,5 @@
 """Two-way Gaussian process: what a model leaves of the ratings, smoothed over users for each film and over films for each user."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Matrix completion with a nuclear-norm penalty: a factored conjugate-gradient solver with a duality certificate."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the kernel of Koren's family learns from and what it learns: plain arrays under names."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

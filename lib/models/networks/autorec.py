@@ -1,7 +1,5 @@
 """AutoRec: an autoencoder that fills in a film's, or a user's, row of ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

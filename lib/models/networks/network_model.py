@@ -1,7 +1,5 @@
 """What all networks share: bounds of hyperparameters, epochs of batches, early stopping, and how weights are kept."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 

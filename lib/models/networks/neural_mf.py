@@ -1,7 +1,5 @@
 """NeuralMF: biases, a product of embeddings, and a residual network of dense layers over both embeddings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The softmax model: which film is rated next, from the bag of films that a user has rated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

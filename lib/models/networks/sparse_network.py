@@ -5,8 +5,6 @@ and that `lib.models.adam.Adam` steps along. Work at the sparse ends is proporti
 entry counts as stored whatever its value, zero included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise

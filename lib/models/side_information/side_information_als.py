@@ -1,7 +1,5 @@
 """Matrix factorisation with side information, fitted by alternating least squares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A graph of similar items: each one's nearest by the cosine of their features."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

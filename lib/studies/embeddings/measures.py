@@ -1,7 +1,5 @@
 """What film embeddings know: norms and popularity, directions used, genres, and how good neighbours are."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 

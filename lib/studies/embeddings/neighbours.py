@@ -1,7 +1,5 @@
 """The films nearest to a query in an embedding: by dot product, by cosine, or by what lies between them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.metrics.lists import best_columns

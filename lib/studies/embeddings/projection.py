@@ -1,7 +1,5 @@
 """Embeddings on a plane, how far the plane can be trusted, and the films' short names on it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.studies.embeddings.neighbours import unit_rows

@@ -1,7 +1,5 @@
 """Project C's study: which models' embeddings are looked at, and what is measured of each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product

@@ -1,7 +1,5 @@
 """One data set, one split and what every model said about it, by user: lists with marks, profiles, held-out ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Films near a film, in the spaces of several models."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@ A report is passed on, and the data's licence forbids to pass on ratings. So its
 what they rated is told as liked or not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 

@@ -1,7 +1,5 @@
 """What the tests that every model must pass say of one class, as a table."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import subprocess

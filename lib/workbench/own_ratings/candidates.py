@@ -3,12 +3,10 @@
 ``python -m lib.workbench.own_ratings.candidates RUNS`` stores the latter anew from ``one_table`` in a folder of runs.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from lib.data.feature_groups import IMPLICIT, available_groups
 from lib.data.files import read_json, write_json
 from lib.data.interactions import Interactions
 from lib.experiment.stored_runs import load_run
-from lib.models import model_class
+from lib.models import cards, model_class
 from lib.studies.contenders import Contender, chosen_from
 
 STORED = Path(__file__).with_name("hyperparameters.json")
@@ -28,6 +26,8 @@ STORED = Path(__file__).with_name("hyperparameters.json")
 LACKS = {
     "tables": "needs features of items and of users: add --items and --users",
     "features": "learns from features of items or users: add --items or --users",
+    "counts": "learns from counts, such as plays, and these are ratings",
+    "many items": "takes the place of EASE where there are too many items for it",
 }
 """By what a card says that a model needs."""
 
@@ -43,20 +43,22 @@ class Candidates:
 
 
 def candidates(
-    data: Interactions, *, left_out: Iterable[str] = (), only: Iterable[str] = (), limits: bool = True
+    data: Interactions, *, left_out: Iterable[str] = (), only: Iterable[str] = (), limits=True, counts=False
 ) -> Candidates:
     """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 
     Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits`
-    says whether data may be too large for a model. A name that is no contender's is a ValueError.
+    says whether data may be too large for a model, `counts` that the ratings are confidences, which nobody predicts. A name
+    that is no contender's is a ValueError.
     """
-    left_out, asked, n_all = set(left_out), chosen_from((), only), len(chosen_from())
-    chosen_from(left_out)  # refuses an unknown name
+    everyone = partial(chosen_from, others_data=True)
+    left_out, asked, n_all = set(left_out), everyone((), only), len(everyone())
+    everyone(left_out)  # refuses an unknown name
     groups = tuple(sorted(set(available_groups(data)) - set(IMPLICIT)))
     kept, parameters, skipped = {}, {}, {}
     for name, one in asked.items():
         one = replace(one, label=one.label.replace("Film", "Item"))
-        why = _unsuited(one, data, groups)
+        why = _unsuited(one, data, groups, counts)
         if not why and name in left_out:
             why = "too slow for this profile: add --profile large"
         if not why and limits and (over := excess(one.most, data)):
@@ -64,6 +66,10 @@ def candidates(
         if why:
             skipped[one.label] = why
         else:
+            if counts:
+                every = {"threshold": None, "by_count": True}
+                own = {n: value for n, value in every.items() if n in model_class(one.model).parameter_names()}
+                one = replace(one, fixed={**one.fixed, **own})
             kept[name], parameters[name] = one, _parameters(one, groups)
     if len(asked) < n_all:
         skipped[f"{n_all - len(asked)} other models"] = "not among those asked for (parameter models)"
@@ -77,15 +83,18 @@ def excess(most: Mapping[str, int], data: Interactions) -> str:
     return next(over, "")
 
 
-def _unsuited(one: Contender, data: Interactions, groups: tuple[str, ...]) -> str:
+def _unsuited(one: Contender, data: Interactions, groups: tuple[str, ...], counts: bool) -> str:
     cls = model_class(one.model)
     if cls.predicts_ratings and np.ptp(data.ratings) == 0:
         return "predicts ratings, and all ratings here are the same"
+    if cls.predicts_ratings and counts:
+        return "predicts ratings, and these are counts"
     if cls.uses_time and np.ptp(data.timestamps) == 0:
         return "learns from timestamps, and there are none"
     tables = data.user_table is not None and data.item_table is not None
-    there = {"tables": tables, "features": bool(groups)}.get(one.needs, True)
-    return "" if there else LACKS[one.needs]
+    there = {"tables": tables, "features": bool(groups), "counts": counts}
+    there["many items"] = data.n_items > cards()["ease"].most["items"]
+    return "" if there.get(one.needs, True) else LACKS[one.needs]
 
 
 def _parameters(one: Contender, groups: tuple[str, ...]) -> dict[str, Any]:

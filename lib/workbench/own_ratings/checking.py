@@ -1,7 +1,5 @@
 """From columns to ratings that models can be trained on; what is wrong is an `InvalidRatingsFile`."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 

@@ -1,7 +1,5 @@
 """A small choice of hyperparameters on a reader's ratings: the report's own against a few drawn at random."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,7 +34,7 @@ def searched(groups: Sequence[str], *, k: int, threshold: float) -> dict[str, tu
         "side_information": (sides, side_information_study.validation_fit),
     }
     found = {}
-    for name, one in chosen_from().items():
+    for name, one in chosen_from(others_data=True).items():
         if one.source in studies:
             variants, fit = studies[one.source]
             found[name] = fit(variants[one.variant]), variants[one.variant]
@@ -84,7 +82,8 @@ def choose(
     for name, tried in points.items():
         for point in tried:
             fit, variant = tries[name]
-            told: dict[str, Any] = {"parameters": variant.parameters(point), "labels": {"contender": name, **point}}
+            parameters = {**variant.parameters(point), **found.contenders[name].fixed}
+            told: dict[str, Any] = {"parameters": parameters, "labels": {"contender": name, **point}}
             # Hyperparameters that do not work are not chosen.
             fits.append(replace(fit, records_errors=("Exception",), **told))
     records = iter(run_fits(fits, {"train": inner.train, "validation": inner.test}))

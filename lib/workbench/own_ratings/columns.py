@@ -1,7 +1,5 @@
 """Which column is which: found by name among the usual ones, or given as ``user=...,item=...``."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -25,6 +23,10 @@ _USUAL = {
 }
 SYNONYMS = {role: names.split() for role, names in _USUAL.items()}
 """Names in small letters without anything between the words: ``User_ID`` and ``userId`` are both ``userid``."""
+
+_COUNTED = "count counts plays playcount nplays timesplayed listens listencount weight clicks views purchases quantity"
+COUNTS = _COUNTED.split()
+"""Such names of what counts how often; a column of ratings goes before it."""
 
 IGNORED = "none"
 """``timestamp=none`` leaves out a column that would be found by name."""
@@ -64,9 +66,11 @@ def matches(found: Sequence[str], name: str) -> list[int]:
 
 
 def usual_places(found: Sequence[str], role: str) -> list[int]:
-    """Return the places of the columns with a usual name of the role; Unix times before dates in words."""
+    """Return the places of the columns with a usual name of the role; Unix times before dates in words, ratings before counts."""
     names = [plain_name(name) for name in found]
     hits = [place for place, name in enumerate(names) if name in SYNONYMS[role]]
+    if role == "rating" and not hits:
+        hits = [place for place, name in enumerate(names) if name in COUNTS]
     unix = [place for place in hits if names[place].startswith("unix")]
     return unix or hits
 

@@ -1,7 +1,5 @@
 """What a reader's file holds, as bytes: taken out of its archive, never more than fits, and named where it is no table."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import io

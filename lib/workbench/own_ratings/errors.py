@@ -1,7 +1,5 @@
 """What can be wrong with a reader's file: every message names the file, the line and the fix."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

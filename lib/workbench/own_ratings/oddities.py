@@ -1,7 +1,5 @@
 """One look at what was read: what each column was taken for, what can hardly be meant, and what looks odd."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 
@@ -11,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.workbench.own_ratings.checking import FINE
-from lib.workbench.own_ratings.columns import DATE
+from lib.workbench.own_ratings.columns import COUNTS, DATE, plain_name
 from lib.workbench.own_ratings.table_files import Table
 
 ENOUGH = 20
 """Fewer rows than this show no habit."""
+FAR = 5
+"""So many times as large as nine tenths of all is the largest count, at least, where a column's name does not tell."""
 ONCE = 0.9
 """A file in which so large a share of the items has one rating has them where users are meant."""
 _PRODUCT = re.compile(
@@ -88,6 +88,18 @@ def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
         if why:
             notes.append(f"the {name} rating, {value:g}, {why}; where it means 'not rated', add --missing {value:g}")
     return notes
+
+
+def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
+    """Whether distinct numbers, in order with how often each stands there, count something, such as plays.
+
+    They do in a column of such a `name`, and where whole numbers have a tail so long that they are on no scale.
+    """
+    if values[0] < 0 or len(values) < 2:
+        return False
+    most = values[np.searchsorted(np.cumsum(counts), 0.9 * counts.sum())]
+    tail = len(values) >= ENOUGH and values[-1] > FAR * most and not (values % 1).any()
+    return plain_name(name) in COUNTS or tail
 
 
 def odd_ids(ids: np.ndarray, kind: str) -> list[str]:

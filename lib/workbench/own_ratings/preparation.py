@@ -1,7 +1,5 @@
 """A reader's file brought into the project's form: read, checked, kept in a folder for `lib.data.dataset.load`."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata
@@ -22,17 +20,19 @@ from lib.workbench.own_ratings.side_tables import read_side_table
 from lib.workbench.own_ratings.table_files import Table, open_table
 from lib.workbench.own_ratings.times import odd_times, timestamps_of
 
-FORM = 3
+FORM = 4
 """Of the folder; a change of it has every file read again."""
 
 META = "dataset.json"
+COUNTED = ", counts from {:,g} to {:,g}, kept as confidences log2(1 + count); if they are ratings, give their --scale"
 
 
 class Reading(NamedTuple):
-    """What was read and how, in a line; what looks odd, a line each; whether the folder held anything else before."""
+    """What was read and how, in a line; what looks odd, a line each; the size; whether the folder held anything else before."""
 
     summary: str
     notes: list[str]
+    n_ratings: int
     changed: bool
 
 
@@ -64,7 +64,7 @@ def prepare(
         it goes, made if need be.
     columns, scale : mapping, (low, high), optional
         By role (user, item, rating, timestamp) a column's name or position, see `lib.workbench.own_ratings.columns`; the
-        ends of the ratings, the lowest and highest one where not given.
+        ends of the ratings, the lowest and highest one where not given. Then counts, such as plays, are kept as confidences.
     duplicates : {"error", "last", "mean"}
         What to do where a user rates an item twice.
     items, users : path, optional
@@ -82,16 +82,21 @@ def prepare(
     names = {role: file.name for role, file in files.items()}
     asked = [FORM, names, checksums, dict(columns or {}), scale, duplicates, missing, header, time_unit, for_report]
     key = digest(json.dumps(asked, sort_keys=True).encode())
-    known = read_json(folder / META, {"key": str, "summary": str, "notes": [str]}) or {}
+    known = read_json(folder / META, {"key": str, "summary": str, "notes": [str], "counts": {"ratings": int}}) or {}
     if known.get("key") == key:
-        return Reading(known["summary"], known["notes"], changed=False)
+        return Reading(known["summary"], known["notes"], known["counts"]["ratings"], changed=False)
 
     source = open_table(path, unpacked(path, raw["ratings"]), header=header, given=columns)
     frame, how, notes, source = _ratings(source, columns, missing, time_unit)
     n_rows = len(frame)
-    low, high = checking.check_scale(frame["rating"].to_numpy(), scale, source)
     values, counts = np.unique(frame["rating"].to_numpy(), return_counts=True)
-    notes += oddities.odd_ratings(values, counts)
+    place = how["places"].get("rating", -1)
+    counted = scale is None and place >= 0 and oddities.are_counts(values, counts, source.names[place])
+    if counted:
+        frame["rating"] = np.log2(1 + frame["rating"])
+    else:
+        notes += oddities.odd_ratings(values, counts)
+    low, high = checking.check_scale(frame["rating"].to_numpy(), scale, source)
     frame = checking.resolve_duplicates(frame, duplicates, source)
     rated = {kind: np.sort(np.asarray(pd.unique(frame[kind]))) for kind in ("user", "item")}
     for kind, ids in rated.items():
@@ -116,6 +121,7 @@ def prepare(
         "checksums": checksums,
         "scale": [low, high],
         "step": checking.step_of(values),
+        "counted": [float(values[0]), float(values[-1])] if counted else [],
         "single_valued": bool(frame["rating"].min() == frame["rating"].max()),
         "has_ratings": "rating" in how["places"],
         "has_timestamps": bool(frame["timestamp"].min() < frame["timestamp"].max()),
@@ -137,7 +143,7 @@ def prepare(
                 with whole_file(target) as partial:
                     written[name].to_parquet(partial, index=False)
         write_json(folder / META, meta)
-    return Reading(meta["summary"], notes, changed=True)
+    return Reading(meta["summary"], notes, len(frame), changed=True)
 
 
 def slug(path: Path) -> str:
@@ -152,6 +158,8 @@ def _in_words(meta: Mapping, scale_from: str, times: pd.Series) -> dict[str, str
     what, step = "ratings", f" in steps of {meta['step']:g}" if meta["step"] else ""
     if not meta["has_ratings"]:
         what, found["rating"] = "pairs", "no column, so each pair counts as 1"
+    elif meta["counted"]:
+        found["rating"] += COUNTED.format(*meta["counted"])
     elif meta["single_valued"]:
         found["rating"] += f", every one {high:g}, so only lists can be compared"
     else:

@@ -1,7 +1,5 @@
 """The common protocol on a reader's ratings: how they are parted, what counts as relevant, and every model's fits."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +8,7 @@ import numpy as np
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, make_split
+from lib.experiment.fit import Fit, Parts, fit_and_measure
 from lib.experiment.protocol import parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.workbench.own_ratings.candidates import Candidates
@@ -17,7 +16,15 @@ from lib.workbench.own_ratings.checking import LEAST
 from lib.workbench.own_ratings.stars import for_models, from_stars
 
 SHARE = 0.1
-"""Least share of ratings that reaches a threshold read from the scale; else it is read from the ratings."""
+"""Least share of ratings that is a test, and that reaches a threshold read from the scale; else it is read from the ratings."""
+TOO_SMALL = {
+    "per_user_80_20": "few users have 5 ratings, so that it holds out {0:,}, or {1:.1%}; a fifth of all is held out at random",
+    "random_80_20": "it holds out {0:,}",
+    "chronological": "too many ratings share the last moments: it holds out {0:,}, or {1:.1%}",
+}
+"""By split, why it is not measured where its test ratings are so many, so large a share."""
+FEW = 200
+"""Ratings of a fit that only has its model's code compiled."""
 CALMER = 4
 """Most times that a learning rate is lowered."""
 
@@ -25,41 +32,39 @@ CALMER = 4
 def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], list[tuple[str, str]]]:
     """Part the ratings: a fifth of each user's, and with `by_time` the last fifth of all where there are timestamps.
 
-    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason. Too few
-    ratings to hold any out are a ValueError.
+    Returned are the splits, the main one first, and what protocols these ratings do not allow, with the reason: among them
+    those that hold out less than `SHARE`. Too few ratings to hold any out are a ValueError.
     """
-    left_out = []
-    main = make_split(data, "per_user_80_20", seed=seed)
-    if len(main.test) < LEAST:
-        why = "hardly any user has 5 ratings; a fifth of all ratings is held out at random instead"
-        left_out.append((main.name, why))
-        main = make_split(data, "random_80_20", seed=seed)
-    if len(main.test) < LEAST:
-        raise ValueError(f"{len(data.interactions):,} ratings are too few: a fifth of them must be at least {LEAST}")
-    splits = {main.name: main}
-    if by_time:
+    splits: dict[str, Split] = {}
+    left_out, n = [], len(data.interactions)
+    for name in ("per_user_80_20", "random_80_20", *(["chronological"] if by_time else [])):
+        if name == "random_80_20" and splits:
+            continue
         try:
-            late = make_split(data, "chronological")
-            if len(late.test) < LEAST:
-                raise ValueError(f"only {len(late.test)} ratings are later than the others")
-            splits[late.name] = late
+            found = make_split(data, name, seed=seed)
+            if (n_test := len(found.test)) < max(LEAST, SHARE * n):
+                raise ValueError(TOO_SMALL[name].format(n_test, n_test / n))
+            splits[name] = found
         except ValueError as error:
-            left_out.append(("chronological", str(error)))
+            left_out.append((name, str(error)))
+    if {*splits} <= {"chronological"}:
+        raise ValueError(f"{n:,} ratings are too few: a fifth of them must be at least {LEAST}")
     return splits, left_out
 
 
-def threshold_of(ratings: Interactions, given: float | None = None) -> tuple[float, str]:
+def threshold_of(ratings: Interactions, given: float | None = None, *, counts: bool = False) -> tuple[float, str]:
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
     Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings
-    where fewer than a tenth of them reach that. A given one that no rating reaches is a ValueError.
+    where fewer than a tenth of them reach that; any where ratings are `counts`. A given one that no rating reaches is a
+    ValueError.
     """
     values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:
         if not (values >= given).any():
             raise ValueError(f"threshold={given:g}: no rating reaches it; the highest is {values.max():g}")
         return float(given), "given"
-    if values.min() == values.max():
+    if counts or values.min() == values.max():
         return float(values.min()), "every pair counts"
     usual = low + 0.75 * (high - low)
     if (values >= usual).mean() >= SHARE:
@@ -104,7 +109,8 @@ def fit_all(
         known, choices, splits, listed=[key for key in splits if key not in unlisted], changes=changes, **options
     )
     # A reader's data may break one model: the page says which, and how, and the others go on.
-    wanted = [replace(fit, slower=CALMER, records_errors=("Exception",)) for fit in wanted]
+    told: dict[str, Any] = {"slower": CALMER, "records_errors": ("Exception",), "prepare": (f"{__name__}:warmed", {})}
+    wanted = [replace(fit, **told) for fit in wanted]
     fits: list[dict[str, Any]] = []
     remarks = {}
     for fit in run_fits(wanted, parts_of({key: starred(split) for key, split in splits.items()})):
@@ -118,3 +124,23 @@ def fit_all(
             fit["predictions"] = from_stars(fit["predictions"], splits[fit["split"]].test.scale)
         fits.append(fit)
     return fits, remarks
+
+
+_warm: set[str] = set()
+
+
+def warmed(parts: Parts, fit: Fit) -> Parts:
+    """Fit the model on a few ratings, once a process, lest the time of the first fit holds compilation; no part changes."""
+    if fit.model not in _warm:
+        _warm.add(fit.model)
+        train = parts[fit.train]
+        rows = np.flatnonzero(np.isin(train.users, np.argsort(-train.user_counts)[:10]))
+        few = train.take(rows[:: -(-len(rows) // FEW)]).frame()
+        sides = {"user_table": train.user_table, "item_table": train.item_table}
+        tables: dict[str, Any] = {side: t if t is None else t[t.index.isin(few[side[:4]])] for side, t in sides.items()}
+        seen = Interactions.from_frame(few, scale=train.scale, **tables)
+        short = replace(fit.stopping, most=1) if fit.stopping else None
+        # What goes wrong will do so again, where it is told.
+        told: dict[str, Any] = {"prepare": None, "stopping": short, "records_errors": ("Exception",)}
+        fit_and_measure({fit.train: seen, fit.test: seen}, replace(fit, **told))
+    return {}

@@ -1,7 +1,5 @@
 """Tables of items and users with arbitrary columns, joined to the ratings by id."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

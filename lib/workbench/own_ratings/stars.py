@@ -4,8 +4,6 @@ Learning rates and penalties were chosen for five stars. On a scale of 0 to 100 
 learn from ratings brought linearly onto 1 to 5, and their predictions are brought back before anything is measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any

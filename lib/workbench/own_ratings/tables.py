@@ -1,8 +1,7 @@
 """What a page on a reader's ratings shows: what was read, how much of it there is, and users' lists."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import pandas as pd
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.experiment.evaluation import Evaluation
-from lib.metrics.per_user import PerUser
 from lib.models.recommendations import HIT, titles_of
 from lib.report.charts.agreement_map import correlation_maps, list_maps
 from lib.report.stored_tables import models_of
+from lib.statistics.indistinguishable import Standing, standing
 from lib.workbench.own_ratings.stars import grouped_columns
 
 
@@ -105,13 +104,22 @@ def skipped_table(candidates, left_out, remarks: Mapping[tuple[str, str], str]) 
     return pd.DataFrame(rows, columns=["what", "reason"])
 
 
-def by_user(evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int) -> dict[str, dict[str, PerUser]]:
-    """Return every model's RMSE and nDCG user by user on a split, by metric; only of two models and users or more."""
+def standings(
+    evaluations: Mapping[tuple[str, str], Evaluation], key: str, k: int, *, level: float, n_flips: int, **options: Any
+) -> dict[str, Standing]:
+    """Tell who can be told apart on a split, by metric, RMSE and nDCG; only by those of two models and users or more.
+
+    The options are those of `lib.statistics.indistinguishable.standing`; flips are as many as all pairs need.
+    """
     there = {name: one for (name, split), one in evaluations.items() if split == key}
     errors = {name: one.errors.per_user("rmse") for name, one in there.items() if one.errors is not None}
     lists = {name: one.ranking[k].per_user("ndcg") for name, one in there.items() if one.ranking}
-    found = {"RMSE": errors, f"nDCG@{k}": lists}
-    return {metric: of for metric, of in found.items() if len(of) > 1 and len(next(iter(of.values()))) > 1}
+    found = {}
+    for metric, of in {"RMSE": errors, f"nDCG@{k}": lists}.items():
+        if len(of) > 1 and len(next(iter(of.values()))) > 1:
+            flips = max(n_flips, ceil(len(of) * (len(of) - 1) / 2 / level))
+            found[metric] = standing(of, lower_is_better=metric == "RMSE", level=level, n_flips=flips, **options)
+    return found
 
 
 def alike(ratings: pd.DataFrame, lists: pd.DataFrame, k: int) -> tuple[pd.DataFrame | None, float, str]:

@@ -1,7 +1,5 @@
 """From a column to seconds since 1970: numbers of any unit, ISO dates, dates of eight digits."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa

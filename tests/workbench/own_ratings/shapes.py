@@ -88,7 +88,61 @@ def plays(folder: Path, *, n_users: int = 60, n_items: int = 50, n: int = 1200, 
     return path
 
 
+def ten_points(folder: Path, *, n_users: int = 250, n_items: int = 180, n: int = 12_000, seed: int = 4) -> Path:
+    """Write whole ratings from 0 to 10, in which 0 is a rating like any other, without times."""
+    users, items, liking = taste(n_users, n_items, n, seed)
+    rows = zip(users + 1, items + 1, np.round(10 * liking).astype(int), strict=True)
+    return _written(folder / "ten_points.csv", "user_id,anime_id,rating", rows)
+
+
+def counts(folder: Path, *, n_users: int = 250, n_items: int = 180, n: int = 9000, seed: int = 5) -> Path:
+    """Write how often who played what, from 1 to many thousands, in a column ``weight``, as Last.fm's data sets have it."""
+    users, items, liking = taste(n_users, n_items, 3 * n, seed)
+    liked = np.argsort(-liking, kind="stable")[:n]  # a listener plays what fits
+    times = np.random.default_rng(seed).lognormal(6 * liking[liked], 1.2).astype(int) + 1
+    rows = zip(users[liked] + 1, items[liked] + 1, times, strict=True)
+    return _written(folder / "counts.tsv", "userID\tartistID\tweight", rows)
+
+
+def reviews(folder: Path, *, n_users: int = 4000, n_items: int = 80, seed: int = 6) -> Path:
+    """Write reviews of 1 to 5 by people of whom nearly all have written one, in the columns and order of Amazon's."""
+    rng = np.random.default_rng(seed)
+    users = np.concatenate([np.arange(n_users), rng.choice(n_users, n_users // 40, replace=False)])
+    items = rng.choice(n_items, len(users), p=(share := 1 / np.arange(1, n_items + 1) ** 0.8) / share.sum())
+    kept = np.unique(np.stack([users, items]), axis=1, return_index=True)[1]
+    users, items = users[kept], items[kept]
+    stars = np.clip(np.round(3.6 + rng.normal(size=n_items)[items] + 0.8 * rng.normal(size=len(users))), 1, 5)
+    times = 1_300_000_000 + 86_400 * rng.integers(0, 1500, len(users))
+    ids = ([f"A{u:05d}KX" for u in users], [f"B0{i:08d}" for i in items])
+    return _written(
+        folder / "reviews.csv", "reviewerID,asin,overall,unixReviewTime", zip(*ids, stars, times, strict=True)
+    )
+
+
+def text_ids(folder: Path, *, n_users: int = 250, n_items: int = 180, n: int = 12_000, seed: int = 7) -> Path:
+    """Write stars of 1 to 5 with names as ids, and times in words."""
+    users, items, liking = taste(n_users, n_items, n, seed)
+    days = np.sort(np.random.default_rng(seed).integers(0, 900, n))
+    stars = np.clip(np.round(1 + 4 * liking), 1, 5).astype(int)
+    whens = (f"{np.datetime64('2021-03-01') + day}T12:00:00Z" for day in days)
+    rows = zip([f"reader {u:03d}" for u in users], [f"Book, the {i}th" for i in items], stars, whens, strict=True)
+    return _written(folder / "text_ids.csv", "reader,book,stars,date", rows)
+
+
+def _written(path: Path, header: str, rows) -> Path:
+    separator = "\t" if "\t" in header else ","
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, delimiter=separator)
+        out.writerow(header.split(separator))
+        out.writerows(rows)
+    return path
+
+
+SHAPES = (half_stars, ten_points, counts, reviews, text_ids)
+"""Five shapes of public data sets: half stars, 0 to 10 with zeros, counts, one rating a user, text ids with times."""
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
-    print(half_stars(target), *books(target), plays(target))
+    print(*books(target), plays(target), *(shape(target) for shape in SHAPES))

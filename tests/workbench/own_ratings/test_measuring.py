@@ -9,17 +9,19 @@ import pytest
 from lib.data.dataset import load
 from lib.data.splits import per_user_holdout
 from lib.experiment.evaluation import evaluate
+from lib.experiment.fit import Fit, Stopping, fit_and_measure
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.rating import rmse
+from lib.models import cards
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.workbench.own_ratings import prepare
+from lib.workbench.own_ratings import prepare, protocol
 from lib.workbench.own_ratings.candidates import candidates, excess
 from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
 from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.workbench.own_ratings.stars import for_models
-from lib.workbench.own_ratings.tables import alike, by_user, skipped_table, user_lists
-from tests.workbench.own_ratings.shapes import books, half_stars, plays
+from lib.workbench.own_ratings.tables import alike, skipped_table, standings, user_lists
+from tests.workbench.own_ratings.shapes import books, counts, half_stars, plays, reviews
 
 MIXED = "side_information_als_features_implicit"
 
@@ -65,7 +67,7 @@ def test_data_too_large_for_a_model_are_told(shapes, monkeypatch):
     assert excess({"items": 50, "cells": cells - 1}, seen) == f"{cells:,} cells, more than {cells - 1:,}"
     assert excess({"items": 50, "ratings": len(seen), "cells": cells}, seen) == excess({}, seen) == ""
     small = {name: replace(one, most={"items": 49}) for name, one in chosen_from(only=["ease"]).items()}
-    monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_: small)
+    monkeypatch.setattr("lib.workbench.own_ratings.candidates.chosen_from", lambda *_, **__: small)
     assert "50 items, more than 49" in reasons(candidates(seen))["EASE"]
     assert "ease" in candidates(seen, limits=False).contenders
 
@@ -165,6 +167,54 @@ def test_protocols_that_the_ratings_do_not_allow_are_told(shapes):
     assert list(parted(shapes["half"], seed=42)[0]) == ["per_user_80_20", "chronological"]
 
 
+def test_a_test_of_hardly_any_ratings_gives_way_to_another(tmp_path):
+    prepare(reviews(tmp_path, n_users=600), folder=tmp_path / "reviews")
+    data = load(str(tmp_path / "reviews"))
+    splits, left_out = parted(data, seed=42)
+    assert list(splits) == ["random_80_20", "chronological"] and len(splits["random_80_20"].test) == 123
+    assert left_out == [("per_user_80_20", "few users have 5 ratings, so that it holds out 0, or 0.0%; a fifth of all is held out at random")]  # fmt: skip
+    # The last moment has nearly all ratings: what is later than the rest is no test.
+    late = data.interactions.timestamps > np.quantile(data.interactions.timestamps, 0.95)
+    crowded = replace(data.interactions, timestamps=late.astype(int), origin=())
+    splits, left_out = parted(replace(data, interactions=crowded), seed=42)
+    assert list(splits) == ["random_80_20"] and "share the last moments" in dict(left_out)["chronological"]
+
+
+def test_counts_are_confidences_and_nobody_predicts_them(tmp_path):
+    prepare(counts(tmp_path, n_users=60, n_items=50, n=900), folder=tmp_path / "counts")
+    data = load(str(tmp_path / "counts"))
+    low, high = data.meta["counted"]
+    assert data.interactions.scale == pytest.approx((np.log2(1 + low), np.log2(1 + high)))
+    assert threshold_of(data.interactions, counts=True)[0] == data.interactions.ratings.min()
+    seen = for_models(data.interactions)
+    found = candidates(seen, counts=True)
+    assert "these are counts" in reasons(found)["Bias model"] and "bias" not in found.contenders
+    assert found.parameters["tf_idf_knn"]["by_count"] and "confidence_als" in found.contenders
+    assert found.parameters["ease"]["threshold"] is None, "a pair that is rare is a pair"
+    splits, _ = parted(data, seed=42)
+    chosen = choose(candidates(seen, counts=True, only=["tf_idf_knn"]), starred(splits["per_user_80_20"]), n_trials=3, k=5, threshold=1.0, seed=0)  # fmt: skip
+    assert chosen["tf_idf_knn"]["parameters"]["by_count"] and chosen["tf_idf_knn"]["trials"] == 3
+
+
+def test_ease_has_a_stand_in_where_there_are_too_many_items(shapes, monkeypatch):
+    seen = for_models(shapes["half"].interactions)
+    assert "frequent_ease" not in candidates(seen).contenders
+    monkeypatch.setattr("lib.workbench.own_ratings.candidates.cards", lambda: {"ease": replace(cards()["ease"], most={"items": 49})})  # fmt: skip
+    assert "frequent_ease" in candidates(seen).contenders
+
+
+def test_a_model_is_warmed_up_once_before_its_time_counts(shapes, monkeypatch):
+    split = starred(parted(shapes["half"], seed=42, by_time=False)[0]["per_user_80_20"])
+    fit, seen = Fit("svdpp", {"n_factors": 2}, stopping=Stopping("n_epochs", 60, 3)), []
+    monkeypatch.setattr(protocol, "_warm", set())
+    monkeypatch.setattr(protocol, "fit_and_measure", lambda parts, one: seen.append((parts, one)))
+    parts = {"train": split.train, "test": split.test}
+    assert protocol.warmed(parts, fit) == protocol.warmed(parts, fit) == {}
+    ((given, one),) = seen
+    assert 100 < len(given["train"]) <= protocol.FEW and one.stopping.most == 1 and one.prepare is None
+    assert "failure" not in fit_and_measure(given, one)
+
+
 def test_lists_name_titles_and_mark_hits(shapes):
     splits, _ = parted(shapes["books"], seed=42, by_time=False)
     split = splits["per_user_80_20"]
@@ -197,10 +247,16 @@ def test_models_are_compared_on_one_split_by_user_and_with_each_other(planted):
     names = ("bias", "item_mean", "user_mean", "most_popular")
     evaluations = {(n, split.name): evaluate(n, split, ks=(5,), n_resamples=0) for n in names}
     evaluations["svd", "another"] = evaluations["bias", split.name]
-    found = by_user(evaluations, split.name, 5)
-    assert list(found) == ["RMSE", "nDCG@5"]
-    assert list(found["RMSE"]) == list(names[:3]) and list(found["nDCG@5"]) == list(names)
-    assert by_user({("bias", "u1"): evaluations["bias", split.name]}, "u1", 5) == {}
+    options = {"level": 0.05, "n_flips": 10, "n_resamples": 10}
+    found = standings(evaluations, split.name, 5, **options)
+    assert {metric: set(one.table["model"]) for metric, one in found.items()} == {
+        "RMSE": {*names[:3]},
+        "nDCG@5": {*names},
+    }
+    assert (
+        found["RMSE"].table["value"].is_monotonic_increasing and found["nDCG@5"].table["value"].is_monotonic_decreasing
+    )
+    assert standings({("bias", "u1"): evaluations["bias", split.name]}, "u1", 5, **options) == {}
     lists = pd.concat(
         pd.DataFrame({"user": planted.user_ids, "item": item}).assign(model=name)
         for name in names[:3]

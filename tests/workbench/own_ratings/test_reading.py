@@ -92,6 +92,12 @@ RENAMED = {"user": "Пользователь", "item": "Фильм"}
         (text(header="user,item,rating,price"), {}, ["no timestamps; not used: price"]),
         (text(header="user_id:token,item_id:token,rating:float,timestamp:float"), {}, ["user = 'user_id' (u0)", "rating = 'rating' (1)"]),
         (text(changed(0, lambda n, _: f"{300 + n // 6}.0")), {}, ["user = 'user' (300)"]),
+        # counts are confidences, unless a scale says that they are ratings
+        (text(header="user,item,weight,t"), {}, ["rating = 'weight' (1), counts from 1 to 5, kept as confidences"]),
+        (text(header="user,item,weight,t"), {"scale": (1, 5)}, ["rating = 'weight' (1), scale 1 to 5 (given)"]),
+        (text(header="user,item,plays,rating"), {}, ["rating = 'rating' (1500000000)", "not used: plays"]),
+        (text(changed(2, lambda n, _: int(1.5**n))), {}, ["rating = 'rating' (1), counts from 1 to"]),
+        (text(changed(2, lambda n, _: 7 * n % 101)), {}, ["rating = 'rating' (0), scale 0 to"]),
         (text(header="Usér,item,rating,t"), {"columns": {"user": "USÉR"}}, ["user = 'Usér' (u0)"]),
         (FILES / "names/ru.csv", {"columns": {**RENAMED, "rating": "оценка"}}, ["rating = 'Оценка'", "not used: Дата"]),
         (FILES / "names/zh.csv", {"columns": {"user": "用户", "item": "电影", "rating": "評分"}}, ["stops: zh.csv, line 1: no column '評分' for the rating"]),

@@ -23,11 +23,12 @@ def built(tmp_path_factory):
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, env=os.environ,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "report" / "told.txt").write_text(done.stdout, encoding="utf-8")
     return folder / "report"
 
 
 def test_titles_are_escaped_and_shown(built):
-    page = (built / "own_ratings.html").read_text(encoding="utf-8")
+    page = (built / "index.html").read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(" in page and "<script>alert(" not in page
     assert "&lt;img src=x" in page and "<img src=x" not in page
     assert "千と千尋の神隠し" in page and "Преступление и наказание" in page
@@ -37,7 +38,7 @@ def test_titles_are_escaped_and_shown(built):
 
 
 def test_the_page_says_how_the_file_was_read_and_what_did_not_run(built):
-    page = re.sub(r"<[^>]+>", " ", (built / "own_ratings.html").read_text(encoding="utf-8"))
+    page = re.sub(r"<[^>]+>", " ", (built / "index.html").read_text(encoding="utf-8"))
     for text in (
         "books.tsv",
         "Reader ID",
@@ -48,6 +49,18 @@ def test_the_page_says_how_the_file_was_read_and_what_did_not_run(built):
     ):
         assert text in page
     assert (built / "report.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_titles_keep_to_their_direction_and_the_first_words_are_the_terminal_s(built):
+    page = (built / "index.html").read_text(encoding="utf-8")
+    assert "<bdi>الف ليلة وليلة" in page and "\u2068" not in page
+    told = [
+        line for line in (built / "told.txt").read_text(encoding="utf-8").splitlines() if line.startswith("advice ")
+    ]
+    assert [line.split()[2] for line in told[:3]] == ["ratings", "lists", "what"] and "books.tsv" in told[-1]
+    first = re.sub(r"<[^>]+>", "", page.partition('<div class="prose">')[2].partition("</div>")[0])
+    assert " ".join(first.split()).replace("’", "'") == told[0].removeprefix("advice ")
+    assert "tbl-own-by-time" not in page and "Nothing to show" not in page
 
 
 def test_errors_are_in_the_file_s_units(built):
