@@ -1,7 +1,5 @@
 """The bias model: one number a user and one a film, jointly and exactly."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 

@@ -1,7 +1,5 @@
 """The constant predictors: what a model must beat to have learned anything."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions
@@ -34,11 +32,7 @@ class UserMean(Recommender):
     r"""Predict a user's mean training rating, :math:`\hat r_{ui} = \bar r_u`: lists are in order of item code."""
 
     card = Card(
-        "user_mean",
-        "User mean",
-        "means and popularity",
-        "A cold user gets the mean training rating.",
-        colour="#868686",
+        "user_mean", "User mean", "means and popularity", "A cold user gets the mean training rating.", colour="#868686"
     )
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:
@@ -55,11 +49,7 @@ class ItemMean(Recommender):
     r"""Predict a film's mean training rating: :math:`\hat r_{ui} = \bar r_i`."""
 
     card = Card(
-        "item_mean",
-        "Film mean",
-        "means and popularity",
-        "A cold film gets the mean training rating.",
-        colour="#737373",
+        "item_mean", "Film mean", "means and popularity", "A cold film gets the mean training rating.", colour="#737373"
     )
 
     def _fit(self, train: Interactions, validation: Interactions | None) -> None:

@@ -1,7 +1,5 @@
 """Orders without taste, by which any list is judged: the most popular films first, and chance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions
@@ -35,11 +33,7 @@ class RandomOrder(Recommender):
     """Scores by chance, even in 0 to 1, the same pair always alike: a hash of user, film and seed."""
 
     card = Card(
-        "random_order",
-        "At random",
-        "means and popularity",
-        "Cold users and films score like all others.",
-        starts=True,
+        "random_order", "At random", "means and popularity", "Cold users and films score like all others.", starts=True
     )
 
     predicts_ratings = False

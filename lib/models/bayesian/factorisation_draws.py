@@ -1,7 +1,5 @@
 """What both factorisation machines share: their features, the draws of the Gibbs sampler, and scores from these."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,10 +57,7 @@ class SampledMachine(Recommender):
                 found[part] = scores.mean(axis=1)
                 continue
             if self.user_freedom is not None:
-                trusts = (
-                    lookup(self.user_trust_, users[part], 1.0),
-                    lookup(self.item_trust_, items[part], 1.0),
-                )
+                trusts = (lookup(self.user_trust_, users[part], 1.0), lookup(self.item_trust_, items[part], 1.0))
                 sharpness = np.sqrt(trusts[0] * trusts[1])
             found[part] = mean_rating(scores, self.cuts_, self.values_, sharpness)
         return found

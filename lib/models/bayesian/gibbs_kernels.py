@@ -4,8 +4,6 @@ They are fast as each draw reads sums and not ratings: the features of a side (u
 sums a row, and the indicators of a one-hot group touch different ratings, so that all of them are drawn in one pass.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

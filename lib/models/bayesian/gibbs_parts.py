@@ -1,7 +1,5 @@
 """Parts of a factorisation machine's chain: the features of users and of films, and one-hot groups of the moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Gibbs sampler of factorisation machines over users, films and one-hot groups of the moment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple

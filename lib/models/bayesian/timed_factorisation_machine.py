@@ -48,13 +48,7 @@ class TimedFactorisationMachine(SampledMachine):
         starts=True,
         learns_taste=True,
         most={"ratings": 200_000},
-        small={
-            "n_factors": 3,
-            "groups": ["genres", "age"],
-            "gaps": [0, 30],
-            "n_iterations": 60,
-            "n_samples": 40,
-        },
+        small={"n_factors": 3, "groups": ["genres", "age"], "gaps": [0, 30], "n_iterations": 60, "n_samples": 40},
         without_tables={"groups": ["raters", "rated"]},
     )
 

@@ -1,7 +1,5 @@
 """Hard-Impute: matrix completion by iterated truncated singular value decompositions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

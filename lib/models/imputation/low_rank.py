@@ -1,7 +1,5 @@
 """What Soft-Impute and Hard-Impute share: centring, predictions from singular vectors, cold users and films, paths."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 

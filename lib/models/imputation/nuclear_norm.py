@@ -1,18 +1,10 @@
 """Matrix completion with a nuclear-norm penalty: a factored conjugate-gradient solver with a duality certificate."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 
-from lib.models.imputation.sparse_plus_low_rank import (
-    Factors,
-    ObservedEntries,
-    SparsePlusLowRank,
-    compressed,
-    nothing,
-)
+from lib.models.imputation.sparse_plus_low_rank import Factors, ObservedEntries, SparsePlusLowRank, compressed, nothing
 
 MOST_DIRECTIONS = 50
 """Added at once. Rows of 64 numbers would all lie in the same few places of a cache, and take five times as long."""

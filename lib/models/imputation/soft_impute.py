@@ -1,7 +1,5 @@
 """Soft-Impute: matrix completion with a nuclear-norm penalty."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 import numpy as np

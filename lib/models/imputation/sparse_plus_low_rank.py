@@ -1,7 +1,5 @@
 """Matrices seen at some entries, and sparse-plus-low-rank algebra on them, without a dense users x items array."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from scipy import sparse

@@ -1,7 +1,5 @@
 """Asymmetric-SVD: users made of the films that they have rated, and of how."""
 
-from __future__ import annotations
-
 from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains
 

@@ -1,7 +1,5 @@
 """SVD as the papers on Koren's family have it: biases and factors, each group with a learning rate of its own."""
 
-from __future__ import annotations
-
 from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 

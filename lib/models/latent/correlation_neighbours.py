@@ -1,7 +1,5 @@
 """Prediction from those of a user's rated films that are most like the asked one; CorNgbr, the classical such model."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

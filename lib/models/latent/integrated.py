@@ -1,7 +1,5 @@
 """The integrated model: SVD++ and the revised neighbourhood model in one sum, learned together."""
 
-from __future__ import annotations
-
 from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains
 

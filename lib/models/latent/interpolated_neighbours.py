@@ -1,7 +1,5 @@
 """WgtNgbr: a neighbourhood model whose weights are derived jointly, by least squares."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -1,7 +1,5 @@
 """How alike two films are rated: Pearson correlations over their common raters, shrunk where those are few."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

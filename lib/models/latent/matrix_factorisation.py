@@ -1,7 +1,5 @@
 """Matrix factorisation by stochastic gradient descent: a plain dot product, with L2 and gravity as options."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits

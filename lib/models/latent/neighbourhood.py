@@ -1,7 +1,5 @@
 """The revised neighbourhood model: weights between films, learned for all users at once."""
 
-from __future__ import annotations
-
 from lib.data.interactions import Interactions
 from lib.models.card import Card
 from lib.models.latent.sgd_explanations import Explains

@@ -1,7 +1,5 @@
 """Small quadratic problems over non-negative unknowns, by coordinate descent."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

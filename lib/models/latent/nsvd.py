@@ -1,7 +1,5 @@
 """NSVD: users without factors of their own, made of the films that they have rated."""
 
-from __future__ import annotations
-
 from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 

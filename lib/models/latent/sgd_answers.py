@@ -1,7 +1,5 @@
 """Predictions of Koren's family from what it has learned: users' vectors, products of pairs, neighbours' shares."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

@@ -1,7 +1,5 @@
 """What the models of Koren's family share: hyperparameters, training with or without early stopping, answers."""
 
-from __future__ import annotations
-
 from typing import Any, Self
 
 import numpy as np

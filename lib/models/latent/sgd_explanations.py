@@ -1,7 +1,5 @@
 """Which of a user's films a prediction rests on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.models.latent.sgd_engine import KorenModel

@@ -25,8 +25,6 @@ O(factors) a rating instead of O(factors x ratings of the user). The same goes f
 vector times :math:`e_{uj}`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

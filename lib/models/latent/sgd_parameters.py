@@ -1,7 +1,5 @@
 """What the kernel of Koren's family learns from and what it learns: plain arrays under names."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -87,11 +85,7 @@ def compressed(
     start = np.concatenate(([0], np.cumsum(train.user_counts)))
     items = train.items[place]
     ratings = no_ratings(dtype)._replace(
-        start=start,
-        items=items,
-        ratings=train.ratings[place].astype(dtype),
-        known_start=start,
-        known_items=items,
+        start=start, items=items, ratings=train.ratings[place].astype(dtype), known_start=start, known_items=items
     )
     if extra is not None:
         users = np.concatenate([extra.users, train.users]).astype(np.int64)

@@ -1,7 +1,5 @@
 """SVD: biased matrix factorisation by stochastic gradient descent, through scikit-surprise."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

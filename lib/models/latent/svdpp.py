@@ -1,7 +1,5 @@
 """SVD++: factors of users and films, and of the films that a user has chosen to rate."""
 
-from __future__ import annotations
-
 from lib.models.card import Card
 from lib.models.latent.sgd_engine import KorenModel
 

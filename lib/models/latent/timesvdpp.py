@@ -1,7 +1,5 @@
 """timeSVD++: SVD++ whose biases and users' factors change over time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from lib.data.interactions import Interactions

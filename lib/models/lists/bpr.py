@@ -1,7 +1,5 @@
 """Bayesian personalised ranking: factors learned from pairs of films, one that a user has and one that the user has not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Kernels of Bayesian personalised ranking: one step a triplet, or the gradient of a batch of them."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

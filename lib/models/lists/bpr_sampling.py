@@ -1,7 +1,5 @@
 """Triplets for pairwise ranking: a user, a film among the user's positives, and one that is not among them."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from scipy import sparse

@@ -1,7 +1,5 @@
 """How many users have both of two films: the product that EASE and item-kNN start from."""
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit, prange
 from scipy import sparse

@@ -1,7 +1,5 @@
 """EASE: a linear autoencoder over films, solved in closed form."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack

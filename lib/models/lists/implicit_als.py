@@ -1,7 +1,5 @@
 """Implicit ALS: a weighted factorisation of who rated what, by the library `implicit`."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits

@@ -1,7 +1,5 @@
 """Item-kNN: films by the company they keep in users' histories."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import sparse
 

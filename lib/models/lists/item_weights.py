@@ -1,7 +1,5 @@
 """What models share that score a film by weights from the films that a user has rated."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from operator import ge, gt
 from typing import Any

@@ -1,7 +1,5 @@
 """The network of AutoRec: rows of ratings in, the same rows' ratings out, trained on the stored entries alone."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the networks in Keras share: one training of pairs and ratings, and embeddings of whom it has not seen."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import partial

@@ -3,8 +3,6 @@
 Importing this loads Keras and its backend, which takes seconds: import it where a network is about to be trained.
 """
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

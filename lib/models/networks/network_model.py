@@ -1,7 +1,5 @@
 """What all networks share: bounds of hyperparameters, epochs of batches, early stopping, and how weights are kept."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -15,28 +13,13 @@ from lib.models.early_stopping import EarlyStopping
 Weights = dict[str, np.ndarray]
 Rule = tuple[str, Sequence[str], Callable]
 
-COUNTS = (
-    "n_factors",
-    "hidden_size",
-    "embedding_size",
-    "user_dense_size",
-    "item_dense_size",
-    "final_size",
-)
+COUNTS = ("n_factors", "hidden_size", "embedding_size", "user_dense_size", "item_dense_size", "final_size")
 BOUNDS: tuple[Rule, ...] = (
-    (
-        "be at least 1",
-        (*COUNTS, "batch_size", "n_epochs", "max_epochs", "patience"),
-        lambda value: value >= 1,
-    ),
+    ("be at least 1", (*COUNTS, "batch_size", "n_epochs", "max_epochs", "patience"), lambda value: value >= 1),
     ("be at least 1, or None", ("epochs", "plateau_patience"), lambda value: value is None or value >= 1),
     ("hold positive sizes", ("hidden_sizes",), lambda sizes: all(size >= 1 for size in sizes)),
     ("be positive", ("learning_rate",), lambda value: 0 < value < np.inf),
-    (
-        "not be negative",
-        ("l2", "init_scale", "n_samples"),
-        lambda value: 0 <= value < np.inf,
-    ),
+    ("not be negative", ("l2", "init_scale", "n_samples"), lambda value: 0 <= value < np.inf),
     ("lie in [0, 1)", ("dropout", "input_dropout", "averaging"), lambda value: 0 <= value < 1),
     ("lie in (0, 1]", ("plateau_factor",), lambda value: 0 < value <= 1),
 )

@@ -1,7 +1,5 @@
 """Features beside a network's ratings: those of its own side as they are, those of the other side averaged over what was rated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

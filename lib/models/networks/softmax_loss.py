@@ -1,7 +1,5 @@
 """Cross-entropy of films under a softmax: over the whole catalogue, or over a sample of it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

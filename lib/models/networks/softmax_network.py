@@ -1,7 +1,5 @@
 """The network of the softmax model: a bag of films, hidden layers, and scores of all films, with its gradients."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -5,8 +5,6 @@ and that `lib.models.adam.Adam` steps along. Work at the sparse ends is proporti
 entry counts as stored whatever its value, zero included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -143,12 +141,7 @@ class SparseInput:
         return found
 
     def backward(
-        self,
-        weights: Weights,
-        rows: SparseRows,
-        values: np.ndarray,
-        outputs: list[np.ndarray],
-        slope: np.ndarray,
+        self, weights: Weights, rows: SparseRows, values: np.ndarray, outputs: list[np.ndarray], slope: np.ndarray
     ) -> Weights:
         """Return a loss's gradients by the weights, given that by the last output."""
         gradients, slope = self.dense.backward(weights, outputs, slope)

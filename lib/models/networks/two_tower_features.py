@@ -1,7 +1,5 @@
 """Side information as numbers: what the two towers know of a user or a film besides its id."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

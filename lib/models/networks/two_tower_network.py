@@ -1,7 +1,5 @@
 """The two-tower network in Keras, on any backend; importing this loads one, so it waits for a model to be fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

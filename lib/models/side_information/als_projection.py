@@ -1,7 +1,5 @@
 """Least squares for a projection from features into the latent space: exact, or by conjugate gradients."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import linalg, sparse
 

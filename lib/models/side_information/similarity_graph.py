@@ -1,7 +1,5 @@
 """A graph of similar items: each one's nearest by the cosine of their features."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
@@ -42,11 +40,7 @@ def _build(indptr: bytes, indices: bytes, data: bytes, shape: tuple[int, int], t
         both += [m.indptr.astype(np.int64), m.indices.astype(np.int64), m.data]
     neighbours, similarities, counts = _nearest(*both, top_k, epsilon)  # type: ignore[call-arg]
     kept = np.arange(top_k) < counts[:, None]
-    entries = (
-        similarities[kept].astype(np.float64),
-        neighbours[kept],
-        np.concatenate(([0], np.cumsum(counts))),
-    )
+    entries = (similarities[kept].astype(np.float64), neighbours[kept], np.concatenate(([0], np.cumsum(counts))))
     one_way = sparse.csr_array(entries, (shape[0], shape[0]))
     one_way.sort_indices()
     graph = sparse.csr_array(one_way.maximum(one_way.T))
