@@ -1,7 +1,5 @@
 """Checksums, and archives read member by member: nothing is ever unpacked into a folder."""
 
-from __future__ import annotations
-
 import hashlib
 import lzma
 import zipfile
@@ -11,8 +9,7 @@ from pathlib import Path
 
 from lib.data.errors import CorruptDataset
 
-LARGEST = 2**31
-"""Bytes that members may have together; no data set known here has half as many."""
+LARGEST = 2**31  # bytes that members may have together; no data set known here has half as many
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> str:

@@ -1,7 +1,5 @@
 """The data sets known by name, read from ``data/manifest.toml``."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache

@@ -4,8 +4,6 @@
 >>> ratings = load("ml-100k").interactions  # doctest: +SKIP
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Errors that are an answer: Jupyter shows their sentence in place of a traceback; data sets have some."""
 
-from __future__ import annotations
-
 import os
 
 RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well

@@ -1,7 +1,5 @@
 """Genres as features: the names joined by ``|`` in an item table, one 0/1 column each."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -5,8 +5,6 @@ archive that it is. Nothing in it is built, imported or run. The files made from
 checksums, so it does not matter who packed the copy.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile
@@ -17,8 +15,7 @@ from lib.data import archives
 from lib.data.catalogue import Entry, Wheel
 from lib.data.errors import DatasetUnavailable
 
-PATIENCE = 600
-"""Seconds that pip may take."""
+PATIENCE = 600  # seconds that pip may take
 PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
 PARTS = ("inter", "item", "user")
 

@@ -1,7 +1,5 @@
 """Made-up ratings with the shape and skew of a real data set: for measuring time and memory, never accuracy."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

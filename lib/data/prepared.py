@@ -1,7 +1,5 @@
 """Data sets that `lib.workbench.own_ratings.prepare` left in a folder, as `Dataset`s like any other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

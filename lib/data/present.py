@@ -1,7 +1,5 @@
 """Which files of data sets lie on this machine, told without reading them, and getting those that don't."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from pathlib import Path
 

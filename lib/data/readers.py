@@ -4,8 +4,6 @@ Every reader is given a file's bytes and its place (for messages) and raises `Co
 for what it cannot read. Rows keep the file's order.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """What a split is called in running text, where its name in `lib.data.splits` would only speak to who runs the code."""
 
-from __future__ import annotations
-
 NAMES = {  # by the name of `lib.data.splits`; folds u1 to u5 are called so by everybody
     "per_user_80_20": "project A's split",
     "random_90_10": "a random tenth held out",

@@ -1,7 +1,5 @@
 """One job in one process on one thread, and what two processes must have in common to come to the same bits."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

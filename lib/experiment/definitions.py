@@ -6,8 +6,6 @@ Methods are found by name: one counts if any code that is reached uses an attrib
 a name put together at run time (``getattr(x, f"_{kind}")``) is not seen.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import re

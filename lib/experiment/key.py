@@ -1,7 +1,5 @@
 """The three parts of what decides whether a stored result still holds: its code, its data and its specification."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Where and with what a figure was measured: commit, machine, versions, threads."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import platform

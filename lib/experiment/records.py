@@ -6,8 +6,6 @@ their arrays; one made by other code is made anew. Records that take hours are k
 ``data/kept/records``, a file a group (`Fit.keep`), with small arrays only: such a one is taken, and marked, even then.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import io
@@ -32,11 +30,9 @@ from lib.experiment.provenance import FITTING, collect_provenance, versions
 from lib.models import model_class
 from lib.models.base import Recommender
 
-KEPT = ROOT / "data" / "kept"
-"""The kept layer: ``records``, ``searches``, ``pages``."""
+KEPT = ROOT / "data" / "kept"  # the kept layer: ``records``, ``searches``, ``pages``
 
-FOLDERS = "REPORT_RECORDS"
-"""Environment variable: folders of records made here, the first of which is written to."""
+FOLDERS = "REPORT_RECORDS"  # environment variable: folders of records made here, the first of which is written to
 
 ANEW = "REPORT_ANEW"
 """Environment variable: JSON with the times since which ``fits`` and ``searches`` have to be made to count."""

@@ -1,7 +1,5 @@
 """What a search of hyperparameters may choose from: one of Optuna's distributions a hyperparameter; lists as their JSON."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The files of a run's folder: which are results, the form of each, and digests that tell whether one was changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -3,8 +3,6 @@
 ``python -m lib.experiment.upkeep`` keeps what takes long and was made here: searches, and fits with a `Fit.keep`.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """A Dask cluster of this machine's own: processes of one thread each. Importing this loads Dask, a second's work."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager, ExitStack
 from tempfile import TemporaryDirectory
 from typing import Any

@@ -1,7 +1,5 @@
 """One visual style for every figure, and SVG that is small, accessible and the same at every run."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Mapping
@@ -26,13 +24,7 @@ PALETTE = {
     "grey": "#6B6B6B",
     "black": "#222222",
 }
-SIZES = {
-    "wide": (7.2, 3.6),
-    "square": (4.6, 4.2),
-    "tall": (7.2, 5.4),
-    "pair": (7.2, 3.2),
-    "small": (4.6, 3.2),
-}
+SIZES = {"wide": (7.2, 3.6), "square": (4.6, 4.2), "tall": (7.2, 5.4), "pair": (7.2, 3.2), "small": (4.6, 3.2)}
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
 SEQUENTIAL = "viridis"

@@ -1,7 +1,5 @@
 """What a notebook writes of a run: figures, tables, metrics and facts, shown and kept (`lib.experiment.stored_runs`)."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Hashable, Mapping
@@ -17,8 +15,7 @@ from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder, s
 from lib.report import display
 from lib.report.figures import svg_text, use_style
 
-BY_HAND = "by_hand"
-"""Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
+BY_HAND = "by_hand"  # folder, beside the runs', of what notebooks write that a reader runs in JupyterLab
 
 
 class RunWriter:

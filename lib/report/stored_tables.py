@@ -4,8 +4,6 @@ A run may hold a model on several splits of one name (other seeds), several fold
 belongs to a split is told by its test pairs: they are the split's own or they are not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -38,10 +38,7 @@ class Options:
     list_runs: bool = flag("List the plan's runs and leave.", "--list")
     describe: str | None = option("RUN", "List a run's parameters: type, default, meaning; and leave.")
     only: tuple[str, ...] = option(
-        "GLOB",
-        "Only these runs, and what they need and isn't there yet. Repeatable.",
-        default=(),
-        multiple=True,
+        "GLOB", "Only these runs, and what they need and isn't there yet. Repeatable.", default=(), multiple=True
     )
     skip: tuple[str, ...] = option("GLOB", "All but these runs. Repeatable.", default=(), multiple=True)
     parameters: tuple[tuple[str, str], ...] = option(
@@ -68,8 +65,7 @@ class Options:
         "which gets a report of its own in reports/own.",
     )
     columns: str | None = option(
-        "ROLE=NAME,...",
-        "The file's columns where their names don't say it: user=..,item=..,rating=..,timestamp=..",
+        "ROLE=NAME,...", "The file's columns where their names don't say it: user=..,item=..,rating=..,timestamp=.."
     )
     scale: str | None = option("LOW,HIGH", "The file's rating scale. Default: as read.")
     duplicates: str = option(

@@ -1,7 +1,5 @@
 """One call of the runner, from the plan to the report."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import math

@@ -1,7 +1,5 @@
 """Corrections of p-values for many comparisons."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -1,7 +1,5 @@
 """Resampling users: bootstrap weights, sign flips, and intervals from what they give."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -5,8 +5,6 @@ narrow, and with thousands of ratings a sign or Wilcoxon test calls any differen
 compares two models on the same test ratings of the same users.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -18,8 +16,7 @@ from lib.metrics.per_user import PerUser, check_paired
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.resampling import all_signs, interval, leave_one_out, random_signs, resample_metrics
 
-LEAST_USERS = 20
-"""With fewer users resampling promises more than it holds, and is refused."""
+LEAST_USERS = 20  # with fewer users resampling promises more than it holds, and is refused
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What the comparison of project A's models asks: errors by segment, correlations, and matrices in another order."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ What can be searched is not searched here: a point is lent by a kept search on a
 count, as many for one model as for another. So no rating of the table's own data is in a choice, whatever its splits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Which model wins where: the ratings parted by context, and in each context the winner, its equals and the simplest."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What the ratings look like before any model: counts, concentration, habits, time, and who is left cold by a split."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Project E's experiment run again: which settings are its own, and what is changed in them one at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Project E's study of Koren's family: what is searched, what a fit leaves, and scikit-surprise beside it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Project D's networks: the settings that are compared, what one training leaves, and D's leak beside its mending."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product

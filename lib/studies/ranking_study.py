@@ -1,7 +1,5 @@
 """Project D's ranking study: which models are ranked, how their hyperparameters are chosen, and how lists are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Project B's study: the variants of its model, what is searched for each, its fits on every fold, and their tables."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

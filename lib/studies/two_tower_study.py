@@ -1,7 +1,5 @@
 """What project A's two-tower chapter measures: architectures, their figures on both scales, what the inputs are worth."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

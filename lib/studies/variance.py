@@ -1,7 +1,5 @@
 """How much of the ratings' variance each piece of knowledge explains: ids, and what the side tables say."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import sparse

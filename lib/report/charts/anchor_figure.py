@@ -1,7 +1,5 @@
 """Published errors and ours on one axis, a panel a protocol."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +13,7 @@ from matplotlib.lines import Line2D
 from lib.report.figures import PALETTE
 
 PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
-WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
-"""Inches: of the figure, of a row, and of what a panel has besides its rows."""
+WIDTH, ROW, HEAD = 7.2, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
 
 
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:

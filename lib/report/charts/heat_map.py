@@ -1,7 +1,5 @@
 """A clustered heat map of models: trees, a strip of family colours, labelled rows and numbered columns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt

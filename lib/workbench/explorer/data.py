@@ -1,7 +1,5 @@
 """One data set, one split and what every model said about it, by user: lists with marks, profiles, held-out ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 
@@ -21,8 +19,7 @@ MARKS = {"hit": "held-out hit", "low": "held out, not liked", "seen": "seen", "n
 """Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
 below it, a training rating, none."""
 
-FAVOURITES = 3
-"""Genres that count as a user's favourites."""
+FAVOURITES = 3  # genres that count as a user's favourites
 
 
 class Explorer:

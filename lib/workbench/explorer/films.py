@@ -1,7 +1,5 @@
 """Films near a film, in the spaces of several models."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -43,11 +41,9 @@ class FilmSpace:
         return items[items >= 0].astype(np.int64)
 
 
-RATERS = "raters"
-"""The space in which films with the same raters are near each other."""
+RATERS = "raters"  # the space in which films with the same raters are near each other
 
-WEIGHTS = "weights_"
-"""The attribute that holds weights of films on films (`lib.models.card.Card`)."""
+WEIGHTS = "weights_"  # the attribute that holds weights of films on films (`lib.models.card.Card`)
 
 
 def spaces() -> dict[str, str]:

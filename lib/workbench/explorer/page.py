@@ -4,8 +4,6 @@ A report is passed on, and the data's licence forbids to pass on ratings. So its
 what they rated is told as liked or not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from string import ascii_uppercase
 
@@ -17,8 +15,7 @@ from lib.report.display import EXPLORER_MIME
 from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
 from lib.workbench.explorer.films import FilmSpace
 
-MOST_HELD_OUT = 15
-"""Held-out ratings of a user that are shown, the first in the order of film codes."""
+MOST_HELD_OUT = 15  # held-out ratings of a user that are shown, the first in the order of film codes
 
 
 def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """One model against every other: paired tests by user."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

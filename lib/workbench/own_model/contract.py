@@ -1,7 +1,5 @@
 """What the tests that every model must pass say of one class, as a table."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile
@@ -16,8 +14,7 @@ from lib import ROOT
 from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.workbench.own_model.loading import contract_command, own_folders
 
-TIMEOUT = 600
-"""Seconds after which the tests are ended."""
+TIMEOUT = 600  # seconds after which the tests are ended
 
 
 def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """A reader's own model: its class found by ``module:Class``, and held against what a model must have."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import json

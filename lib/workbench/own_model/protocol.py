@@ -1,7 +1,5 @@
 """A reader's own model under the common protocol of a stored table: the same splits, seeds, lists and measures."""
 
-from __future__ import annotations
-
 import inspect
 import traceback
 from collections.abc import Iterable, Mapping
