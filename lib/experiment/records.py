@@ -56,13 +56,8 @@ class DamagedRecord(DamagedFile):
 
 _MADE = {"code": str, "made": dict}
 GROUP = {...: {"fit": {"parts": dict, "stopping": (dict, type(None))}, "found": dict, **_MADE}}
-SEARCH = {
-    "name": str,
-    "parameters": [str],
-    "trials": {"trial": list, "state": list, "score": list, ...: list},
-    "folds": [dict],
-    **_MADE,
-}
+_TRIALS = {"trial": list, "state": list, "score": list, ...: list}
+SEARCH = {"name": str, "parameters": [str], "trials": _TRIALS, "folds": [dict], **_MADE}
 """The forms of the kept layer's files, as `lib.data.files.has_form` tells them."""
 
 

@@ -24,20 +24,15 @@ class RunWriter:
     def __init__(self, run: str, folder: Path, *, dataset=None, parameters: dict | None = None):
         self.run, self.folder = run, folder
         self.dataset = getattr(dataset, "name", dataset) or ""
-        self._provenance = {
-            "run": run,
-            "parameters": parameters or {},
-            "dataset": self.dataset,
-            "data_checksums": dict(getattr(dataset, "checksums", {}) or {}),
-            "data_source": getattr(dataset, "source", ""),
-        }
+        self._provenance = {"run": run, "parameters": parameters or {}, "dataset": self.dataset}
+        self._provenance["data_checksums"] = dict(getattr(dataset, "checksums", {}) or {})
+        self._provenance["data_source"] = getattr(dataset, "source", "")
         self._started = time.perf_counter()
         self._metrics: list[dict] = []
         self._tables: dict[str, list[pd.DataFrame]] = {"predictions": [], "top_k": [], "errors": []}
         self._facts: dict = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    # -- measurements ----------------------------------------------------------------------------------------------
     def metric(self, *, model: str, metric: str, value: float, **further) -> None:
         """Keep one measured figure; `further` are other `METRIC_COLUMNS`, such as ``low`` and ``high``, its interval's ends."""
         where = {"dataset": self.dataset, "split": "", "fold": "", "run": self.run}
@@ -77,7 +72,6 @@ class RunWriter:
         """Keep a named number, text, list or dictionary for later notebooks' prose and verdicts."""
         self._facts[name] = value
 
-    # -- what a reader sees ----------------------------------------------------------------------------------------
     def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
         """Keep a figure as SVG with the numbers behind it, tidy, as CSV; show it and close it.
 
@@ -105,7 +99,6 @@ class RunWriter:
         """Keep verdicts on published claims (`lib.claims.verdicts.verdict_table`) as ``claims.json``, for the report."""
         write_json(self.folder / "claims.json", table.to_dict("records"))
 
-    # -- the end ---------------------------------------------------------------------------------------------------
     def measured(self) -> StoredRun:
         """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""
         write_json(self.folder / "metrics.json", self._metrics)

@@ -200,7 +200,6 @@ class Schedule:
         self.report.end(run.id, line)
         self.report.line(describe(self.cache, run, failure))
 
-    # -- time --------------------------------------------------------------------------------------------------------
     def _expected(self, run: Run) -> float | None:
         """Return how long a run took the last time under the profile, else what the plan says of the full one."""
         record = self.store.record(run.id)

@@ -150,7 +150,6 @@ def _render(plan: Plan, cache: Cache, selected: set[str], output_dir: Path, opti
     return OK
 
 
-# -- from scratch --------------------------------------------------------------------------------------------------
 def since(store: Store, options: Options) -> dict[str, float]:
     """Return the times since when fits, and searches, have to be made to count; empty where any do."""
     kinds = {"fits": options.from_scratch or options.search_anew, "searches": options.search_anew}

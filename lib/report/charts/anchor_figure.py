@@ -41,14 +41,8 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
     if not panels:
         raise ValueError("no published figure to draw; was everything above the limit?")
     counts = [len(rows) for rows in panels.values()]
-    figure, axes = plt.subplots(
-        len(panels),
-        1,
-        figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3),
-        squeeze=False,
-        sharex=True,
-        height_ratios=[count + 1 for count in counts],
-    )
+    size, heights = (WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3), [count + 1 for count in counts]
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, sharex=True, height_ratios=heights)
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)

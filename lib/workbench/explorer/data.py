@@ -52,7 +52,6 @@ class Explorer:
         labels = {name: one.get("label", "") for contenders in known for name, one in contenders.items()}
         self.labels = {name: labels.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
-    # -- films ---------------------------------------------------------------------------------------------------
     @cached_property
     def titles(self) -> list[str]:
         """What readers see for each film, by code; not escaped."""
@@ -77,7 +76,6 @@ class Explorer:
         """Shrunk adjusted cosine of each pair of films over the training ratings."""
         return similarity_matrix(self.train)
 
-    # -- one user ------------------------------------------------------------------------------------------------
     def ratings_of(self, user: int, data: Interactions) -> pd.DataFrame:
         """Return a user's ratings in `train` or `test`: item, title, rating; best first."""
         rows = np.flatnonzero(data.users == user)
