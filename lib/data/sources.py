@@ -168,7 +168,6 @@ def _verify(entry: Entry, content: dict[str, bytes], where: Path | str, remedy: 
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words why a download failed."""
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         detail = text.split("certificate verify failed:")[-1].split("(_ssl")[0].strip()

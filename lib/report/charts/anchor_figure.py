@@ -57,7 +57,6 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
 
 
 def _draw(axis, title: str, rows: pd.DataFrame) -> None:
-    """Fill one panel, the first row on top."""
     places, filled = np.arange(len(rows)), rows["comparable"].to_numpy(dtype=bool)
     for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
         look = {"color": PUBLISHED, "markerfacecolor": face, "markersize": 6}
