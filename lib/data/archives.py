@@ -9,8 +9,7 @@ from pathlib import Path
 
 from lib.data.errors import CorruptDataset
 
-LARGEST = 2**31
-"""Bytes that members may have together; no data set known here has half as many."""
+LARGEST = 2**31  # bytes that members may have together; no data set known here has half as many
 
 
 def digest(content: bytes, algorithm: str = "sha256") -> str:

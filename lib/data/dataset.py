@@ -74,18 +74,13 @@ def _tables(known: Entry, files: Files):
         return reader(files.content[name], files.places[name], **options)
 
     if known.format == "ml-100k":
+        ratings, users = read(readers.read_ratings, "u.data", separator="\t"), read(readers.read_users_100k, "u.user")
         rebuilt = "u.item" not in files.content
-        return (
-            read(readers.read_ratings, "u.data", separator="\t"),
-            read(readers.read_users_100k, "u.user"),
-            read(readers.read_items_rebuilt, "items.tsv") if rebuilt else read(readers.read_items_100k, "u.item"),
-        )
+        items = read(readers.read_items_rebuilt, "items.tsv") if rebuilt else read(readers.read_items_100k, "u.item")
+        return ratings, users, items
     if known.format == "ml-1m":
-        return (
-            read(readers.read_ratings, "ratings.dat", separator="::"),
-            read(readers.read_users_1m, "users.dat"),
-            read(readers.read_items_1m, "movies.dat"),
-        )
+        ratings = read(readers.read_ratings, "ratings.dat", separator="::")
+        return ratings, read(readers.read_users_1m, "users.dat"), read(readers.read_items_1m, "movies.dat")
     header = "userId,movieId,rating,timestamp"
     ratings = read(readers.read_ratings, "ratings.csv", separator=",", header=header)
     items = read(readers.read_items_csv, "movies.csv")

@@ -15,8 +15,7 @@ from lib.data import archives
 from lib.data.catalogue import Entry, Wheel
 from lib.data.errors import DatasetUnavailable
 
-PATIENCE = 600
-"""Seconds that pip may take."""
+PATIENCE = 600  # seconds that pip may take
 PIP = (sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check")
 PARTS = ("inter", "item", "user")
 

@@ -36,8 +36,7 @@ def made_up_ratings(n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
 
 
 def _falling(n: int, skew: float) -> np.ndarray:
-    weights = (np.arange(n) + 0.02 * n) ** -skew
-    total = np.cumsum(weights)
+    total = np.cumsum((np.arange(n) + 0.02 * n) ** -skew)
     return total / total[-1]
 
 

@@ -44,5 +44,4 @@ def load_prepared(folder: Path) -> PreparedDataset:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArrowException) as error:
         fix = "Delete the folder and prepare the file again."
         raise CorruptDataset(f"{folder} is damaged ({error}). {fix}") from error
-    told = meta["checksums"], "own file"
-    return PreparedDataset(meta["name"], meta["title"], interactions, *told, meta=meta)
+    return PreparedDataset(meta["name"], meta["title"], interactions, meta["checksums"], "own file", meta=meta)

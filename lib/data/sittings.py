@@ -1,8 +1,6 @@
 """Sittings: ratings that a user gave one shortly after another, as when a page of films is rated at once."""
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -26,7 +24,7 @@ class Sittings(NamedTuple):
     ends: np.ndarray
 
     @classmethod
-    def of(cls, train: Interactions, gap: int) -> Sittings:
+    def of(cls, train: Interactions, gap: int) -> Self:
         """Find the sittings of all users; a negative gap, or a time before 1970 or beyond 2242, is a ValueError."""
         if gap < 0:
             raise ValueError(f"gap must be a number of seconds, 0 or more; got {gap}")

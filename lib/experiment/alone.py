@@ -69,7 +69,6 @@ def one_thread() -> Iterator[None]:
         numba.set_num_threads(threads)
 
 
-# -- the same code -------------------------------------------------------------------------------------------------
 @cache
 def identity() -> dict[str, str]:
     """Tell what this process runs: the lock, the library's code, Python and packages."""
@@ -95,7 +94,6 @@ def code() -> str:
     return digest.hexdigest()
 
 
-# -- on a worker ---------------------------------------------------------------------------------------------------
 def do(task: bytes, *parts: Any) -> tuple[str, Any]:
     """Do a job on a Dask worker; `task` is pickled, and ``work`` in it once more, which only the same code can read.
 

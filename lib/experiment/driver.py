@@ -95,7 +95,6 @@ class Driver:
         finally:
             self._abandon()
 
-    # -- in
     def _fill(self, waiting: deque[int]) -> None:
         if waiting and time.monotonic() - self._asked > 2 * LOOK:
             self._look()
@@ -144,7 +143,6 @@ class Driver:
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 PiB"}):
             return self.client.get({key: task}, key, sync=False, priority=self.priority)
 
-    # -- out
     def _next(self) -> Future | None:
         """Wait for news; None after a while without any. Meanwhile others may use this process's core."""
         with suppress(Empty):
@@ -249,7 +247,6 @@ class Driver:
         self.client.run(end_worker, addresses=workers, workers=workers, nanny=True, on_error="ignore")
 
 
-# -- connections ---------------------------------------------------------------------------------------------------
 _clients: dict[str, Client] = {}
 
 

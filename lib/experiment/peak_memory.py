@@ -1,12 +1,11 @@
 """How much memory a piece of work takes at its peak, beyond what its process held before."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gc
 import os
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -28,7 +27,7 @@ class PeakMemory:
 
     mib = held = np.nan
 
-    def __enter__(self) -> PeakMemory:
+    def __enter__(self) -> Self:
         gc.collect()
         with contextlib.suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL("libc.so.6").malloc_trim(0)

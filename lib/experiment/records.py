@@ -30,11 +30,9 @@ from lib.experiment.provenance import FITTING, collect_provenance, versions
 from lib.models import model_class
 from lib.models.base import Recommender
 
-KEPT = ROOT / "data" / "kept"
-"""The kept layer: ``records``, ``searches``, ``pages``."""
+KEPT = ROOT / "data" / "kept"  # the kept layer: ``records``, ``searches``, ``pages``
 
-FOLDERS = "REPORT_RECORDS"
-"""Environment variable: folders of records made here, the first of which is written to."""
+FOLDERS = "REPORT_RECORDS"  # environment variable: folders of records made here, the first of which is written to
 
 ANEW = "REPORT_ANEW"
 """Environment variable: JSON with the times since which ``fits`` and ``searches`` have to be made to count."""
@@ -58,13 +56,8 @@ class DamagedRecord(DamagedFile):
 
 _MADE = {"code": str, "made": dict}
 GROUP = {...: {"fit": {"parts": dict, "stopping": (dict, type(None))}, "found": dict, **_MADE}}
-SEARCH = {
-    "name": str,
-    "parameters": [str],
-    "trials": {"trial": list, "state": list, "score": list, ...: list},
-    "folds": [dict],
-    **_MADE,
-}
+_TRIALS = {"trial": list, "state": list, "score": list, ...: list}
+SEARCH = {"name": str, "parameters": [str], "trials": _TRIALS, "folds": [dict], **_MADE}
 """The forms of the kept layer's files, as `lib.data.files.has_form` tells them."""
 
 

@@ -1,7 +1,5 @@
 """Fits made or found: each is looked up in the store, and what is not there is made on the engine and kept."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Sequence
@@ -17,7 +15,7 @@ from lib.experiment.records import Record
 
 
 def run_fits(
-    fits: Sequence[Fit], parts: Parts, *, here: bool = False, keep: str = "", progress: Progress | None = None
+    fits: Sequence[Fit], parts: Parts, *, here: bool = False, keep: str = "", progress: "Progress | None" = None
 ) -> list[Record]:
     """Return the records of some fits, in their order; what is not in the store is made, a fit that stands twice once.
 

@@ -1,9 +1,7 @@
 """What was chosen on what: a row for each published model and split, so that a test can hold it against the test ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,7 +26,7 @@ class Place(NamedTuple):
     seed: int | None = None
 
     @classmethod
-    def of(cls, dataset: str, split: Split) -> Place:
+    def of(cls, dataset: str, split: Split) -> Self:
         """Return the place that a split is."""
         return cls(dataset, split.name, split.fold, split.seed)
 

@@ -5,13 +5,12 @@ it back while it waits, so that no core is idle while there is work and none is 
 a file: the system gives back the slot of a process that was killed.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 if sys.platform != "win32":
     import fcntl
@@ -25,7 +24,7 @@ class Slots:
 
     def __init__(self, folder: Path | str = "", count: int = 0):
         self.folder, self.count = Path(folder), count
-        self._files: list[int] = []
+        self._names, self._files = [str(n) for n in range(count)], list[int]()
 
     @property
     def holds(self) -> bool:
@@ -34,20 +33,17 @@ class Slots:
 
     def take(self, patience: float | None = None) -> bool:
         """Wait for a slot, for so many seconds or however long it takes, unless one is held already; say if one is now."""
-        return self.holds or self._take([self._names()], patience)
+        return self.holds or self._take([self._names], patience)
 
     def take_all(self) -> None:
         """Wait until this holder has every slot: nothing else computes then."""
         self.give_back()
-        self._take([[name] for name in self._names()], None)
+        self._take([[name] for name in self._names], None)
 
     def give_back(self) -> None:
         """Give back what is held, if anything."""
         while self._files:
             _unlock(self._files.pop())
-
-    def _names(self) -> list[str]:
-        return [str(n) for n in range(self.count)]
 
     def _take(self, wanted: list[list[str]], patience: float | None) -> bool:
         """Take one of each of the lists in its turn: who waits keeps the queue's file locked, and others wait for that.
@@ -93,7 +89,7 @@ class Slots:
     def __str__(self) -> str:
         return f"{self.folder}:{self.count}" if self.count else ""
 
-    def __enter__(self) -> Slots:
+    def __enter__(self) -> Self:
         self.take()
         return self
 

@@ -1,13 +1,11 @@
 """One source file: the definitions that it holds, what counts of each, and what each mentions."""
 
-from __future__ import annotations
-
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 CARDS = frozenset({"card", "CARD", "loaded_first"})  # attributes and constants that no result depends on, as colours
 MAKERS = frozenset({"create", "model_class", "evaluate", "fit_model"})  # their first argument is a model's name
@@ -120,7 +118,7 @@ def read_cells(body: list[ast.stmt]) -> Read:
 class _Scope:
     """Names that a module, class, function or comprehension binds and looks up."""
 
-    def __init__(self, parent: _Scope | None = None, bound: Iterable[str] = (), *, of_class: bool = False):
+    def __init__(self, parent: Self | None = None, bound: Iterable[str] = (), *, of_class: bool = False):
         self.parent, self.of_class = parent, of_class
         self.bound, self.outer, self.chains = set(bound), set[str](), set[Chain]()
         self.imports: dict[str, set[Origin]] = defaultdict(set)

@@ -6,8 +6,6 @@ A run's folder, ``reports/runs/<run>/``, holds ``metrics.json`` (tidy records), 
 later notebooks align by key, never by the order of rows.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,6 +28,7 @@ from lib.statistics.agreement import ScoreMatrix
 NUMBERS = ("value", "low", "high", "seconds_fit", "seconds_predict")
 METRIC_COLUMNS = ("dataset", "split", "fold", "seed", "model", "metric", *NUMBERS, "run", "setting", "headline")
 """Of what was measured; the last two are `setting_of` and ``yes`` for what validation chose beforehand for its setting."""
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, AttributeError, ArrowException, BadZipFile, zlib.error)
 
 
 class MissingRun(OneSentence, FileNotFoundError):
@@ -109,16 +108,7 @@ class StoredRun:
         path = self._file(name)
         try:
             return read(path)
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            ValueError,
-            AttributeError,
-            ArrowException,
-            BadZipFile,
-            zlib.error,
-        ) as error:
+        except UNREADABLE as error:
             raise DamagedFile(f"{path} is damaged ({error}). {self._again}") from error
 
     @property

@@ -69,16 +69,9 @@ class LocalCluster(AbstractContextManager):
             folder = enter(TemporaryDirectory(prefix="report-cluster-", ignore_cleanup_errors=True))
             enter(environment(BEFORE_START))
             enter(dask.config.set({**SETTINGS, "distributed.scheduler.allowed-failures": deaths}))
-            cluster = distributed.LocalCluster(
-                n_workers=n_workers,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                worker_class=Nanny,
-                memory_limit=0,
-                local_directory=folder,
-                silence_logs=False,
-            )
+            where: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "local_directory": folder}
+            each: dict[str, Any] = {"threads_per_worker": 1, "worker_class": Nanny, "memory_limit": 0}
+            cluster = distributed.LocalCluster(n_workers=n_workers, **where, **each, silence_logs=False)
             stack.callback(cluster.close)
             stack.callback(disconnect, cluster.scheduler_address)
             self.scheduler_address: str = cluster.scheduler_address

@@ -1,7 +1,5 @@
 """One visual style for every figure, and SVG that is small, accessible and the same at every run."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterable, Mapping
@@ -65,9 +63,8 @@ def colour(model: str) -> str:
 def colours(models: Iterable[str]) -> dict[str, str]:
     """Return the colours of one figure's models: `colour`'s, but where another of them has that, the next one of the palette."""
     found = dict.fromkeys(models, "")
-    for model in sorted(
-        found, key=lambda name: not getattr(card_of(name), "colour", "")
-    ):  # those with one on their card first
+    # Those with one on their card first.
+    for model in sorted(found, key=lambda name: not getattr(card_of(name), "colour", "")):
         mine = colour(model)
         found[model] = next((shade for shade in (mine, *PALETTE.values()) if shade not in found.values()), mine)
     return found

@@ -1,7 +1,5 @@
 """Code as highlighted HTML; the colours are in the style sheet, for light and dark."""
 
-from __future__ import annotations
-
 import re
 
 from pygments import highlight as pygments_highlight

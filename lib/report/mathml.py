@@ -1,7 +1,5 @@
 """Touches that pandoc's MathML needs to look like the same formula set by LaTeX."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from xml.etree import ElementTree

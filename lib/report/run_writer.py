@@ -1,7 +1,5 @@
 """What a notebook writes of a run: figures, tables, metrics and facts, shown and kept (`lib.experiment.stored_runs`)."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Hashable, Mapping
@@ -17,8 +15,7 @@ from lib.experiment.stored_runs import METRIC_COLUMNS, StoredRun, runs_folder, s
 from lib.report import display
 from lib.report.figures import svg_text, use_style
 
-BY_HAND = "by_hand"
-"""Folder, beside the runs', of what notebooks write that a reader runs in JupyterLab."""
+BY_HAND = "by_hand"  # folder, beside the runs', of what notebooks write that a reader runs in JupyterLab
 
 
 class RunWriter:
@@ -27,20 +24,15 @@ class RunWriter:
     def __init__(self, run: str, folder: Path, *, dataset=None, parameters: dict | None = None):
         self.run, self.folder = run, folder
         self.dataset = getattr(dataset, "name", dataset) or ""
-        self._provenance = {
-            "run": run,
-            "parameters": parameters or {},
-            "dataset": self.dataset,
-            "data_checksums": dict(getattr(dataset, "checksums", {}) or {}),
-            "data_source": getattr(dataset, "source", ""),
-        }
+        self._provenance = {"run": run, "parameters": parameters or {}, "dataset": self.dataset}
+        self._provenance["data_checksums"] = dict(getattr(dataset, "checksums", {}) or {})
+        self._provenance["data_source"] = getattr(dataset, "source", "")
         self._started = time.perf_counter()
         self._metrics: list[dict] = []
         self._tables: dict[str, list[pd.DataFrame]] = {"predictions": [], "top_k": [], "errors": []}
         self._facts: dict = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    # -- measurements ----------------------------------------------------------------------------------------------
     def metric(self, *, model: str, metric: str, value: float, **further) -> None:
         """Keep one measured figure; `further` are other `METRIC_COLUMNS`, such as ``low`` and ``high``, its interval's ends."""
         where = {"dataset": self.dataset, "split": "", "fold": "", "run": self.run}
@@ -80,7 +72,6 @@ class RunWriter:
         """Keep a named number, text, list or dictionary for later notebooks' prose and verdicts."""
         self._facts[name] = value
 
-    # -- what a reader sees ----------------------------------------------------------------------------------------
     def figure(self, figure, name: str, *, data: pd.DataFrame, points: list | None = None) -> None:
         """Keep a figure as SVG with the numbers behind it, tidy, as CSV; show it and close it.
 
@@ -103,7 +94,6 @@ class RunWriter:
             raise ValueError(f"a name among {folder} starts with {start!r}, as its label does; got {name!r}")
         write_csv(self.folder / folder / f"{name}.csv", frame)
 
-    # -- the end ---------------------------------------------------------------------------------------------------
     def measured(self) -> StoredRun:
         """Write what was measured so far, each file whole or not at all, and return it as later notebooks read it."""
         write_json(self.folder / "metrics.json", self._metrics)

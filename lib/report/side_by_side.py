@@ -1,7 +1,5 @@
 """Metrics of several results side by side: what a rerun or a sweep changed, as a tidy frame, a table and a plot."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +8,7 @@ import pandas as pd
 
 from lib.data.files import whole_file, write_csv
 
-MAIN = r"rmse|mae|ndcg@\d+"
-"""The metrics that a reader asks for first."""
+MAIN = r"rmse|mae|ndcg@\d+"  # the metrics that a reader asks for first
 MOST_ROWS = 12
 MEASURED = ["run", "dataset", "split", "model", "metric"]
 NUMBERS = ["value", "low", "high"]

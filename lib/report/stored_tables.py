@@ -4,8 +4,6 @@ A run may hold a model on several splits of one name (other seeds), several fold
 belongs to a split is told by its test pairs: they are the split's own or they are not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -93,9 +91,8 @@ def errors_of(table: pd.DataFrame) -> dict[str, UserErrors]:
 def list_table(runs: Iterable[StoredRun], split: Split, k: int, *, fold: str | None = None) -> pd.DataFrame:
     """Bring the stored lists of all models on a split into one table: ``model``, ``user``, ``rank`` (1 to k), ``item``; raw ids.
 
-    A model that stands in two `runs` is taken from the first, of several random starts the one with the lowest seed. `fold` is
-    the stored one that belongs to the split where a run has several under its name, by default the split's own: lists cannot
-    tell it themselves; `rating_table` can.
+    Of several `runs` and random starts one is taken as by `rating_table`. `fold` is the stored one that belongs to the split
+    where a run has several under its name, by default the split's own: lists cannot tell it themselves, as ratings can.
     """
     parts, known = [pd.DataFrame({"model": [], "user": [], "rank": [], "item": []})], set[str]()
     for run in runs:

@@ -1,7 +1,5 @@
 """An image's size, so that a page keeps its place while images load, and an SVG without what nobody sees of it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re
@@ -10,8 +8,7 @@ from functools import lru_cache
 
 from PIL import Image  # matplotlib, which draws the images, cannot do without it
 
-_SIZE = re.compile(rb'<svg\b[^>]*?\swidth="([\d.]+)pt" height="([\d.]+)pt"')
-"""As matplotlib writes it."""
+_SIZE = re.compile(rb'<svg\b[^>]*?\swidth="([\d.]+)pt" height="([\d.]+)pt"')  # as matplotlib writes it
 
 _UNSEEN = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.S)
 _EMBEDDED = re.compile(r"(data:image/png;base64,)([A-Za-z0-9+/=\s]+)")
@@ -25,10 +22,8 @@ _PATH, _PLACE = re.compile(r'(\sd=")([^"]*)"'), re.compile(r'(\s[xy]=")(-?\d+\.\
 
 COLOURS = 64
 """Of an embedded image. Dots in a dozen colours with soft edges look the same, and take a quarter of the space."""
-DECIMALS = 1
-"""Of places in points: a tenth of a point is a seventh of a pixel."""
-FINE_DECIMALS = 2
-"""Of places within a definition: a marker is a few points across."""
+DECIMALS = 1  # of places in points: a tenth of a point is a seventh of a pixel
+FINE_DECIMALS = 2  # of places within a definition: a marker is a few points across
 
 
 @lru_cache(maxsize=512)  # the site and the PDF ask for the same figures

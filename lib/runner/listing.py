@@ -1,7 +1,5 @@
 """What the runner says without doing anything: the plan, a run's parameters, and what would happen to each run."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Collection
@@ -15,8 +13,7 @@ from lib.runner.progress import duration
 from lib.runner.schedule import forecast
 from lib.runner.store import Store
 
-LONGEST_VALUE = 48
-"""Characters of a value that the table shows."""
+LONGEST_VALUE = 48  # characters of a value that the table shows
 
 
 def list_runs(plan: Plan, store: Store) -> int:

@@ -4,8 +4,6 @@ All of it comes from the plan, from the labels in the notebooks and from what th
 so that the page can't fall out of step with them.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

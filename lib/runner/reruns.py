@@ -1,7 +1,5 @@
 """Runs beside the report: under other parameters, or a run each under several values of one, in a folder of their own."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -31,8 +29,7 @@ from lib.runner.selection import select
 from lib.runner.store import Store, read_json, shown
 
 Metrics = list[dict[str, Any]]
-LONGEST = 60
-"""Characters of a folder's name; a longer one is cut and told apart by a digest."""
+LONGEST = 60  # characters of a folder's name; a longer one is cut and told apart by a digest
 
 
 def rerun(

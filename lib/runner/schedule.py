@@ -1,7 +1,5 @@
 """Bring the runs of a call up to date: each when all it needs is there, the longest first, as many at a time as have room."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import os
@@ -28,10 +26,8 @@ from lib.runner.store import read_json, shown
 
 LACKING = "needs {}, which no source could serve; set MOVIELENS_DIR to a folder that holds it"
 """What is said of a run whose data set is missing."""
-SPARE = 2
-"""Kernels that may be open beyond those that compute: while one waits for its fits another one may go on."""
-POLL = 0.4
-"""Seconds between two looks at the runs at work."""
+SPARE = 2  # kernels that may be open beyond those that compute: while one waits for its fits another one may go on
+POLL = 0.4  # seconds between two looks at the runs at work
 
 
 @dataclass
@@ -204,7 +200,6 @@ class Schedule:
         self.report.end(run.id, line)
         self.report.line(describe(self.cache, run, failure))
 
-    # -- time --------------------------------------------------------------------------------------------------------
     def _expected(self, run: Run) -> float | None:
         """Return how long a run took the last time under the profile, else what the plan says of the full one."""
         record = self.store.record(run.id)

@@ -1,7 +1,5 @@
 """One call of the runner, from the plan to the report."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import math
@@ -157,7 +155,6 @@ def _render(plan: Plan, cache: Cache, selected: set[str], output_dir: Path, opti
     return OK
 
 
-# -- from scratch --------------------------------------------------------------------------------------------------
 def since(store: Store, options: Options) -> dict[str, float]:
     """Return the times since when fits, and searches, have to be made to count; empty where any do."""
     kinds = {"fits": options.from_scratch or options.search_anew, "searches": options.search_anew}

@@ -4,8 +4,6 @@ Every score matrix carries its ids, and matrices meet by id, never by row order:
 stand in different orders look unrelated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -43,7 +41,7 @@ class ScoreMatrix:
         if not np.isfinite(self.values).all():
             raise ValueError("a score is NaN or infinite; a model must score every film finitely")
 
-    def take(self, user_ids: np.ndarray, item_ids: np.ndarray) -> ScoreMatrix:
+    def take(self, user_ids: np.ndarray, item_ids: np.ndarray) -> "ScoreMatrix":
         """Return the rows and columns of these raw ids, in this order; KeyError where the matrix lacks one."""
         rows = _places_of("user", self.user_ids, user_ids)
         columns = _places_of("item", self.item_ids, item_ids)
@@ -95,7 +93,6 @@ def _places_of(kind: str, ids: np.ndarray, wanted: np.ndarray, where: str = "the
     return places
 
 
-# -- how they agree ------------------------------------------------------------------------------------------------
 def agreement(
     matrices: Mapping[str, ScoreMatrix], train: Interactions | None = None, *, k: int = 10, n_resamples=2000
 ) -> pd.DataFrame:
@@ -185,7 +182,6 @@ def chance_overlap(n_items: int, k: int, n_masked=0) -> np.ndarray:
     return np.where(left > 0, length**2 / np.maximum(left, 1.0), 0.0)
 
 
-# -- helpers -------------------------------------------------------------------------------------------------------
 def _unit_rows(block: np.ndarray, absent) -> np.ndarray:
     """Centre each row and scale it to length 1 over the films that count; a constant row becomes NaN."""
     present = np.ones(block.shape, dtype=bool)

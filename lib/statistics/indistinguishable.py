@@ -1,10 +1,9 @@
 """Which models cannot be told apart: paired tests of all pairs, and the groups in which no pair differs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -50,7 +49,7 @@ class Standing:
         best = self.pairs[self.pairs["model_a"] == self.table["model"].iloc[0]]
         return best.loc[~best["differs"], "model_b"].tolist()
 
-    def first(self, n: int) -> Standing:
+    def first(self, n: int) -> Self:
         """Return the n best, groups cut to them; tests and their correction stay those of all pairs."""
         names = list(self.table["model"][:n])
         cut = [[name for name in group if name in names] for group in self.groups]

@@ -16,8 +16,7 @@ from lib.metrics.per_user import PerUser, check_paired
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.resampling import all_signs, interval, leave_one_out, random_signs, resample_metrics
 
-LEAST_USERS = 20
-"""With fewer users resampling promises more than it holds, and is refused."""
+LEAST_USERS = 20  # with fewer users resampling promises more than it holds, and is refused
 
 
 @dataclass(frozen=True)

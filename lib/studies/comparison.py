@@ -69,11 +69,8 @@ def orders(matrix: ScoreMatrix, data: Interactions, n_shuffles: int) -> dict[str
     frame = data.frame()
     rows = order_of_appearance(matrix.user_ids, frame["user"].to_numpy())
     columns = order_of_appearance(matrix.item_ids, frame["item"].to_numpy())
-    slips = {
-        "users": {"rows": rows},
-        "films": {"columns": columns},
-        "users and films": {"rows": rows, "columns": columns},
-    }
+    slips = {"users": {"rows": rows}, "films": {"columns": columns}}
+    slips["users and films"] = slips["users"] | slips["films"]
     axes = {"users": "users", "films": "items", "users and films": "both"}
     found = {"matched by id": [matrix]}
     found |= {f"{words} in order of first appearance": [mislabelled(matrix, **slip)] for words, slip in slips.items()}

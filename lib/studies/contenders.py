@@ -227,18 +227,10 @@ def searched(source: str, name: str, data, *, n_trials: int, choices_from: str =
     known = {name: of for name, of in (variant.space or {}).items() if name in found.parameters}
     told = {"trials": len(found.trials), "seconds": float(found.trials["seconds"].sum()), "rows": rows}
     told["share"] = found.share(known)
-    return {
-        "parameters": variant.parameters(found.chosen),
-        "point": found.chosen,
-        "n_epochs": found.n_epochs or None,
-        "trials": told["trials"],
-        "validation": abs(score),
-        "metric": "nDCG@10" if score < 0 else "RMSE",
-        "chosen_on": f"validation ratings cut from train of {study.on}",
-        "how": "search",
-        "on": study.on,
-        "told": told,
-    }
+    chosen = {"parameters": variant.parameters(found.chosen), "point": found.chosen, "n_epochs": found.n_epochs or None}
+    judged = {"trials": told["trials"], "validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE"}
+    words = {"chosen_on": f"validation ratings cut from train of {study.on}", "how": "search"}
+    return {**chosen, **judged, **words, "on": study.on, "told": told}
 
 
 def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:

@@ -20,10 +20,6 @@ class FactorisationMachine(SampledMachine):
     too. Normal priors whose means and precisions are sampled along, one group of features each: there is no penalty to
     choose. The prediction is the mean over the samples kept.
 
-    Within a sample, the user's part and the item's part of x meet in one product of latent vectors,
-    :math:`\hat r = w_0 + a_u + a_i + p_u^\top q_i`; the samples' latent vectors are kept side by side, so that the mean
-    over samples is one longer product.
-
     Of `n_iterations` Gibbs sweeps the last `n_samples` are kept. `groups`, of `lib.data.feature_groups`, are by default
     the implicit sets alone, which all data have. With `ordinal` ratings are what an ordered probit makes of the score:
     with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)` (Albert and Chib

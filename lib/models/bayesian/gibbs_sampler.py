@@ -25,7 +25,8 @@ class Draws(NamedTuple):
 
     .. math:: a = \sum_j w_j x_j + \sum_{j < l} v_j^\top v_l\, x_j x_l, \qquad p = \sum_j v_j x_j.
 
-    `effects` are a, float32 of shape (n, n_samples), `latent` p, (n, n_samples, n_factors).
+    `effects` are a, float32 of shape (n, n_samples), `latent` p, (n, n_samples, n_factors): side by side, so that the
+    mean over samples is one longer product.
     """
 
     effects: np.ndarray

@@ -23,10 +23,6 @@ class TimedFactorisationMachine(SampledMachine):
     (`lib.data.sittings`), one for each of `gaps`. Each group of indicators has normal priors of its own. The moment's
     vectors meet those of user and film: a sitting may have a taste as well as a level.
 
-    The rating is :math:`f` plus normal noise, or, with `ordinal`, what an ordered probit makes of it (Albert and Chib
-    1993): with cut points :math:`c_1 < \dots < c_{K-1}`, sampled along, :math:`P(r \le r_k) = \Phi(c_k - f)`, and the
-    prediction is the expected rating. Either way it is the mean over the samples kept.
-
     A day without training rating, or a moment in no sitting, adds nothing. Asked without times, as for lists, the model
     answers for a moment that no training rating is near.
 
@@ -35,7 +31,7 @@ class TimedFactorisationMachine(SampledMachine):
     train ends before test begins.
 
     `day` says whether the calendar day is a feature; `gaps` are the longest pauses, in seconds, within a sitting, one
-    group of features each, empty for none. The rest is as in `FactorisationMachine`.
+    group of features each, empty for none. The rest, `ordinal` ratings too, is as in `FactorisationMachine`.
     """
 
     card = Card(

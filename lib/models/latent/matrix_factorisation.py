@@ -140,7 +140,6 @@ class MatrixFactorisation(Continued, Recommender):
         return self.user_embeddings_.size + self.item_embeddings_.size
 
     def _embeddings(self, side: str, codes: np.ndarray) -> np.ndarray:
-        """Look up users or films; a cold one is the mean one."""
         found = lookup(getattr(self, f"{side}_embeddings_"), codes)
         found[~lookup(getattr(self, f"known_{side}s_"), codes, False)] = getattr(self, f"mean_{side}_")
         return found

@@ -36,9 +36,7 @@ class KorenModel(Recommender):
     r"""A model whose rating is a sum of biases, a product of factors, and weights of neighbours.
 
     A subclass names its parts (`personal`, `implicit`, `explicit`, `neighbourly`); its formula is then the one at the
-    beginning of `lib.models.latent.sgd_kernels`, without the other terms. Each rating moves each parameter
-    :math:`\theta` of its prediction by :math:`\gamma (e\,\partial \hat r / \partial \theta - \lambda \theta)`, e being
-    the error.
+    beginning of `lib.models.latent.sgd_kernels`, without the other terms, and so is each rating's step.
 
     A user without training ratings has no :math:`b_u` and no vector, a film without them no :math:`b_i` and no factors:
     what is left of the sum is the prediction, :math:`\mu` for a pair of two such, or of codes outside the id maps.

@@ -1,8 +1,6 @@
 """When a rating was given: the user's drift, the film's bin, the user's day."""
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -30,7 +28,7 @@ class Calendar(NamedTuple):
     day_keys: np.ndarray  # int64: the (user, day) pairs that have ratings, as user * 2**32 + day, in order
 
     @classmethod
-    def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Calendar:
+    def of(cls, train: Interactions, *, n_bins: int, exponent: float) -> Self:
         """Read the times of training ratings; bins are of equal length, over the span of these times.
 
         ValueError: all ratings have the same timestamp, or none has one.

@@ -13,8 +13,7 @@ STEP = np.uint64(0x9E3779B97F4A7C15)
 class TripletSampler:
     """Draws triplets (user, positive, negative); see `lib.models.lists.bpr.BPR`.
 
-    With `by_user` a user is drawn evenly from those with positives and then a positive of that user; otherwise a
-    positive evenly from all. A negative is drawn again while it is among the user's positives: given the user,
+    `by_user` is its `sampling` "user". A negative is drawn again while it is among the user's positives: given the user,
     negatives follow the law of `negative_power` over the films that are none of the user's.
 
     Whether a film is among the user's is looked up in a filter of bits first (a Bloom filter of one hash): a bit that

@@ -13,9 +13,7 @@ ROWS = 8192  # rows whose hidden layers are computed at once where nothing is le
 
 
 class Autoencoder:
-    r"""An autoencoder of sparse rows.
-
-    .. math:: h = f_L(\dots f_1(x W_1 + c_1) \dots), \qquad \hat x_j = \langle h, V_j \rangle + b_j
+    """An autoencoder of sparse rows: that of `lib.models.networks.autorec.AutoRec`, of any number of hidden layers.
 
     Beside the columns are `n_features` inputs that are no targets; hidden layers have one `activation` of
     `sparse_network.ACTIVATIONS`.

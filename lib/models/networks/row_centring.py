@@ -1,8 +1,7 @@
 """Centring of sparse rows of ratings by offsets that a new row brings with itself."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -30,7 +29,7 @@ class RowCentring:
     columns: np.ndarray
 
     @classmethod
-    def fit(cls, ratings: sparse.csr_array, kind: str) -> RowCentring:
+    def fit(cls, ratings: sparse.csr_array, kind: str) -> Self:
         """Learn from training ratings."""
         n_columns, mean = ratings.shape[1], float(ratings.data.mean(dtype=np.float64))
         columns = np.zeros(n_columns)

@@ -1,9 +1,8 @@
 """The two-tower network: cosine of a user's and a film's vector, each from the id and from side features."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from copy import copy
+from typing import Self
 
 import numpy as np
 
@@ -162,7 +161,7 @@ class TwoTower(KerasNetwork):
         """What the towers take in, a row an entity: embeddings as ``user/id``, features as ``user/age`` and so on."""
         return {name: self.weights_[place] for name, place in self._inputs.items()}
 
-    def replace_features(self, values: Mapping[str, np.ndarray]) -> TwoTower:
+    def replace_features(self, values: Mapping[str, np.ndarray]) -> Self:
         """Return the same network with other `values` of some features or embeddings, as for permutation importance.
 
         They go by names of `inputs`; each array has the shape of the one that it replaces.

@@ -14,9 +14,8 @@ class Tower(layers.Layer):
 
     What a tower says depends on the entity alone, so the features of all entities are weights that do not learn, and an
     input is a code. Each feature's layer has width `feature_size`. Embeddings start uniform in plus or minus
-    `init_scale`; `l2` weighs their squared norm in the loss. `whole` computes the vectors of all entities and gathers
-    the batch's, instead of gathering its inputs first: output and gradient are the same; the work is `n_entities` rows
-    a step instead of a batch's.
+    `init_scale`; `l2` weighs their squared norm in the loss. `whole` computes the vectors of all entities before it
+    gathers the batch's, as `lib.models.networks.neural_mf_network.Entities` does.
     """
 
     def __init__(

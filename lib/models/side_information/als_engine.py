@@ -1,10 +1,8 @@
 """Alternating least squares over users, items, their biases and the projections of their features."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
@@ -67,14 +65,14 @@ class Side:
             self.turns = np.split(np.argsort(colours, kind="stable"), np.cumsum(np.bincount(colours))[:-1])
             self._pulling = [self._graph[rows] for rows in self.turns]
 
-    def residuals(self, other: Side) -> tuple[np.ndarray, np.ndarray]:
+    def residuals(self, other: Self) -> tuple[np.ndarray, np.ndarray]:
         """Return each row's sum of residuals, and that of their squares."""
         sums, squares = np.empty(len(self.bias)), np.empty(len(self.bias))
         offsets = other.effect + self.mean
         sum_residuals(*self.ratings, offsets, other.latent, self.effect, self.latent, sums, squares)
         return sums, squares
 
-    def update_bias(self, other: Side, sums: np.ndarray | None = None) -> None:
+    def update_bias(self, other: Self, sums: np.ndarray | None = None) -> None:
         r"""Solve biases, :math:`b_r \leftarrow \sum_c (e_{rc} + b_r) / (n_r + \lambda_b)`; `sums` of e, if known."""
         if sums is None:
             sums, _ = self.residuals(other)
@@ -83,7 +81,7 @@ class Side:
         self.bias += change
         self.effect += change
 
-    def update_factors(self, other: Side) -> None:
+    def update_factors(self, other: Self) -> None:
         """Solve every row's factors; projections that are updated next rely on the other side's standing still."""
         if self.latent.shape[1] + self.feature_biases == 0:
             return

@@ -1,7 +1,5 @@
 """How alike are many models: correlation of predictions and of errors, shared films, and whether families explain it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Published errors and ours on one axis, a panel a protocol."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +13,7 @@ from matplotlib.lines import Line2D
 from lib.report.figures import PALETTE
 
 PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
-WIDTH, ROW, HEAD = 7.2, 0.18, 0.5
-"""Inches: of the figure, of a row, and of what a panel has besides its rows."""
+WIDTH, ROW, HEAD = 7.2, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
 
 
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:
@@ -44,14 +41,8 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
     if not panels:
         raise ValueError("no published figure to draw; was everything above the limit?")
     counts = [len(rows) for rows in panels.values()]
-    figure, axes = plt.subplots(
-        len(panels),
-        1,
-        figsize=(WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3),
-        squeeze=False,
-        sharex=True,
-        height_ratios=[count + 1 for count in counts],
-    )
+    size, heights = (WIDTH, ROW * sum(counts) + HEAD * len(panels) + 0.3), [count + 1 for count in counts]
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, sharex=True, height_ratios=heights)
     for axis, (title, rows) in zip(axes[:, 0], panels.items(), strict=True):
         _draw(axis, title, rows)
     axes[-1, 0].set_xlabel(xlabel)
@@ -66,7 +57,6 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
 
 
 def _draw(axis, title: str, rows: pd.DataFrame) -> None:
-    """Fill one panel, the first row on top."""
     places, filled = np.arange(len(rows)), rows["comparable"].to_numpy(dtype=bool)
     for chosen, face in ((filled, PUBLISHED), (~filled, "white")):
         look = {"color": PUBLISHED, "markerfacecolor": face, "markersize": 6}

@@ -4,8 +4,6 @@ Demšar's diagram hangs the labels on leader lines; with thirty models those cro
 left. Here each model has a row of its own and the bars stand upright beside the rows.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 
@@ -16,8 +14,7 @@ from matplotlib.figure import Figure
 from lib.report.figures import PALETTE, family_colours, family_legend, interval_plot
 from lib.statistics.indistinguishable import Standing
 
-WIDTH, LANE = 7.2, 0.13
-"""Inches: of the figure, and between two bars side by side."""
+WIDTH, LANE = 7.2, 0.13  # inches: of the figure, and between two bars side by side
 
 
 def note_figure(text: str) -> tuple[Figure, pd.DataFrame]:

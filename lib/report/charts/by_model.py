@@ -1,7 +1,5 @@
 """What several pages draw of models side by side: intervals, lines over a hyperparameter, errors by epoch."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 
 import matplotlib.pyplot as plt

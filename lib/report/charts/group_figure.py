@@ -1,7 +1,5 @@
 """The figure of groups of users or films: each group's weight, and its mean rating with an interval."""
 
-from __future__ import annotations
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

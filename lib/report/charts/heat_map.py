@@ -1,7 +1,5 @@
 """A clustered heat map of models: trees, a strip of family colours, labelled rows and numbered columns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
@@ -33,22 +31,12 @@ def agreement_figure(
     # Rounding may leave a perfect agreement just below zero; leaves stand in their best order.
     tree = hierarchy.linkage(np.maximum(1 - apart / most, 0.0), method="average", optimal_ordering=True)
     shades, height = family_colours(families), 0.165 * n + 2.2
+    trees = {"row_linkage": tree, "col_linkage": tree, "dendrogram_ratio": (0.12, 0.8 / height)}
+    strip = {"row_colors": [shades[families[name]] for name in similarity.index], "colors_ratio": 0.025}
+    look = {"cmap": SEQUENTIAL, "vmin": apart.min(), "vmax": apart.max(), "mask": np.eye(n, dtype=bool)}
+    look |= {"cbar_kws": {"label": title, "orientation": "horizontal"}, "rasterized": True}
     with plt.rc_context({"figure.constrained_layout.use": False}):
-        grid = sns.clustermap(
-            similarity,
-            row_linkage=tree,
-            col_linkage=tree,
-            mask=np.eye(n, dtype=bool),
-            vmin=apart.min(),
-            vmax=apart.max(),
-            cmap=SEQUENTIAL,
-            row_colors=[shades[families[name]] for name in similarity.index],
-            colors_ratio=0.025,
-            dendrogram_ratio=(0.12, 0.8 / height),
-            figsize=(7.2, height),
-            rasterized=True,
-            cbar_kws={"label": title, "orientation": "horizontal"},
-        )
+        grid = sns.clustermap(similarity, **trees, **strip, **look, figsize=(7.2, height))
     order = [similarity.index[place] for place in grid.dendrogram_row.reordered_ind]
     axis, places, size = grid.ax_heatmap, np.arange(n) + 0.5, 7.5 if n <= 34 else 6.5
     numbered = [f"{place}  {labels.get(name, name)}" for place, name in enumerate(order, start=1)]

@@ -1,7 +1,5 @@
 """Marks that figures of several studies share: rings around choices, errors of train, validation and test, sweeps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The figure of which model wins where: a row a context, a mark a model, the winner and the choice picked out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -19,8 +19,7 @@ MARKS = {"hit": "held-out hit", "low": "held out, not liked", "seen": "seen", "n
 """Kinds of films from a user's point of view, and what a reader sees: a test rating of at least the threshold, one
 below it, a training rating, none."""
 
-FAVOURITES = 3
-"""Genres that count as a user's favourites."""
+FAVOURITES = 3  # genres that count as a user's favourites
 
 
 class Explorer:
@@ -53,7 +52,6 @@ class Explorer:
         labels = {name: one.get("label", "") for contenders in known for name, one in contenders.items()}
         self.labels = {name: labels.get(name) or label(name) for name in (*self.models, *self.predicting)}
 
-    # -- films ---------------------------------------------------------------------------------------------------
     @cached_property
     def titles(self) -> list[str]:
         """What readers see for each film, by code; not escaped."""
@@ -78,7 +76,6 @@ class Explorer:
         """Shrunk adjusted cosine of each pair of films over the training ratings."""
         return similarity_matrix(self.train)
 
-    # -- one user ------------------------------------------------------------------------------------------------
     def ratings_of(self, user: int, data: Interactions) -> pd.DataFrame:
         """Return a user's ratings in `train` or `test`: item, title, rating; best first."""
         rows = np.flatnonzero(data.users == user)

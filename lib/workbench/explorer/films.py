@@ -41,11 +41,9 @@ class FilmSpace:
         return items[items >= 0].astype(np.int64)
 
 
-RATERS = "raters"
-"""The space in which films with the same raters are near each other."""
+RATERS = "raters"  # the space in which films with the same raters are near each other
 
-WEIGHTS = "weights_"
-"""The attribute that holds weights of films on films (`lib.models.card.Card`)."""
+WEIGHTS = "weights_"  # the attribute that holds weights of films on films (`lib.models.card.Card`)
 
 
 def spaces() -> dict[str, str]:
@@ -70,8 +68,7 @@ def film_spaces(train: Interactions, names: Iterable[str], *, seed: int, least: 
     found |= {name: fit_model(name, train).weights_.astype(np.float32) for name in weighing}
     if RATERS in names:
         found[RATERS] = co_rating_embeddings(train).toarray().astype(np.float32)
-    among = train.item_counts >= least
-    return [FilmSpace(known[name], found[name], among, name in weighing) for name in names]
+    return [FilmSpace(known[name], found[name], train.item_counts >= least, name in weighing) for name in names]
 
 
 def nearest_films(explorer: Explorer, spaces: Iterable[FilmSpace], films: Iterable[int]) -> pd.DataFrame:

@@ -15,8 +15,7 @@ from lib.report.display import EXPLORER_MIME
 from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
 from lib.workbench.explorer.films import FilmSpace
 
-MOST_HELD_OUT = 15
-"""Held-out ratings of a user that are shown, the first in the order of film codes."""
+MOST_HELD_OUT = 15  # held-out ratings of a user that are shown, the first in the order of film codes
 
 
 def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:

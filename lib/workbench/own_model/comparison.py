@@ -34,8 +34,7 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
             split = protocol.splits[key]
             rankings = rankings_of(list_table(runs, split, k), split, k, threshold=protocol.threshold)
             ranked[f"nDCG@{k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
-    found = errors | ranked
-    return {title: users for title, users in found.items() if own in users and len(users) > 1}
+    return {title: users for title, users in (errors | ranked).items() if own in users and len(users) > 1}
 
 
 def against_each(found: Standing, own: str) -> pd.DataFrame:

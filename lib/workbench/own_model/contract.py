@@ -15,8 +15,7 @@ from lib import ROOT
 from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.workbench.own_model.loading import contract_command, own_folders
 
-TIMEOUT = 600
-"""Seconds after which the tests are ended."""
+TIMEOUT = 600  # seconds after which the tests are ended
 
 
 def contract_results(spec: str, parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:

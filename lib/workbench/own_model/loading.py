@@ -100,7 +100,6 @@ def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> 
     return [*command, "--own-model-parameters", json.dumps(dict(parameters))] if parameters else command
 
 
-# -- importing -----------------------------------------------------------------------------------------------------
 def _import(name: str) -> Any:
     if str(EXAMPLES) not in sys.path:
         sys.path.append(str(EXAMPLES))
