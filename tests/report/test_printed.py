@@ -29,9 +29,9 @@ def made(tmp_path):
     (tmp_path / "notebooks").mkdir()
     bib = "@misc{roe2009, author = {Roe, Jane}, title = {Toys}, year = {2009}}\n@misc{doe2011, author = {Doe, Ann}, title = {More}, year = {2011}}"
     (tmp_path / "notebooks" / FILE).write_text(bib, encoding="utf-8")
-    Notebook().markdown("# Front\n\nThe answer, from @fig-proof.").figure("fig-front", "The headline.").write(
-        runs / "front"
-    )
+    Notebook().markdown("# Front\n\nThe answer, from @fig-proof.").markdown("Second paragraph.").figure(
+        "fig-front", "The headline."
+    ).write(runs / "front")
     finding = Notebook().markdown(
         "# A finding\n\nAs {cite:t}`roe2009`, see @tbl-long, @sec-proof and [why](proof.ipynb#why)."
     )
@@ -59,8 +59,12 @@ def made(tmp_path):
     return plan, runs, tmp_path / "reports"
 
 
+def raw_text(path):
+    return subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout
+
+
 def text_of(path):
-    return " ".join(subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout.split())
+    return " ".join(raw_text(path).split())
 
 
 @needs_poppler
@@ -68,6 +72,7 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     plan, runs, output = made
     build(plan, runs, output)
     paper, supplement = (text_of(output / name) for name in ("report.pdf", "supplement.pdf"))
+    assert re.search(r"Figure 1\.\n+Second paragraph\.\n", raw_text(output / "report.pdf"))
     for words in (
         "The answer, from supplement, Figure 1.",
         "Figure 2. It is found.",
@@ -148,7 +153,7 @@ def test_the_plan_names_sections_that_are_there_and_prints_its_chapters_in_the_p
         for names in (one.paper, one.supplement):
             for name in names if isinstance(names, tuple) else ():
                 assert re.search(rf"^(#+ |#\| label: ){re.escape(name)}$", text, re.M), (one.id, name)
-    assert plan.run("summary").paper
+    assert plan.run("summary").paper and isinstance(plan.run("anchors").paper, tuple)
     assert all(one.paper is True for one in plan.runs if one.part in ("The projects", "Method"))
 
 
@@ -157,3 +162,22 @@ def test_the_report_and_its_citation_name_the_same_authors():
     names = [one.get("name") or f"{one['given-names']} {one['family-names']}" for one in cited["authors"]]
     assert load_plan().report["authors"] == names
     assert cited["title"].startswith(load_plan().report["title"])
+
+
+@needs_poppler
+@pytest.mark.parametrize("n", [66, 68])
+def test_the_last_page_is_never_less_than_half_full(tmp_path, n):
+    Notebook().markdown("# A page\n\n" + "\n\n".join(f"Paragraph {k}." for k in range(n))).write(
+        tmp_path / "runs" / "one"
+    )
+    Notebook().markdown("# Evidence").write(tmp_path / "runs" / "two")
+    plan = make_plan(tmp_path, dataclasses.replace(run("one"), paper=True), run("two"))
+    build(plan, tmp_path / "runs", tmp_path / "reports")
+    boxes = subprocess.run(
+        ["pdftotext", "-bbox", tmp_path / "reports" / "report.pdf", "-"], capture_output=True, text=True, check=True
+    )
+    *_, last = re.findall(r"<page .*?</page>", boxes.stdout, re.S)
+    lowest = max(
+        float(y) for y, text in re.findall(r'yMax="([\d.]+)">(.*?)</word>', last) if text.startswith("Paragraph")
+    )
+    assert lowest > 380
