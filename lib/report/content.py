@@ -21,15 +21,15 @@ VERDICTS = dict(zip(claims.VERDICTS, ("holds", "partly", "fails", "open"), stric
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the writers need; made by `assemble`."""
+    """Everything that the writers need; made by `assemble`. `plan` is the plan's table of the report."""
 
     title: str
     subtitle: str
+    plan: dict[str, Any]
     pages: list[Page]
     numbering: Numbering
     markdown: Markdown
     provenance: dict[str, Any]
-    authors: tuple[str, ...] = ()
 
     @property
     def front(self) -> Page | None:
@@ -68,8 +68,7 @@ def assemble(plan, pages: list[Page], whole=None) -> Report:
                 pieces.append(Piece(prose_key(page, place), block.caption, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
     markdown = Markdown(pieces, numbering, RESERVED, References(plan.notebooks / FILE))
-    authors = tuple(plan.report.get("authors", ()))
-    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages), authors)
+    return Report(title, subtitle, plan.report, pages, numbering, markdown, _provenance(pages))
 
 
 # -- provenance ---------------------------------------------------------------------------------------------------
