@@ -41,7 +41,7 @@ $(READY): requirements.txt pyproject.toml
 
 install: $(READY)    ## Set up .venv with everything that the project needs
 
-report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and reports/report.pdf
+report: $(READY)     ## Get the data, run the notebooks, write reports/index.html and two PDFs
 	$(BIN)/python run_notebooks.py $(ARGS)
 
 publish: $(READY)    ## Check that the rendered report may be published, and bring README into step with it

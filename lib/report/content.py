@@ -23,16 +23,20 @@ VERDICTS = {claims.marked(word, p): kind for p, of in MARKS.items() for word, ki
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the writers need; made by `assemble`. Navigation folds parts that `folded` names, and "<name>: ..."."""
+    """Everything that the writers need; made by `assemble`. `plan` is the plan's table of the report."""
 
     title: str
     subtitle: str
+    plan: dict[str, Any]
     pages: list[Page]
     numbering: Numbering
     markdown: Markdown
     provenance: dict[str, Any]
-    folded: tuple[str, ...] = ()
-    authors: tuple[str, ...] = ()
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        """The parts that navigation folds: those of these names, and "<name>: ..."."""
+        return tuple(self.plan.get("folded", ()))
 
     @property
     def front(self) -> Page | None:
@@ -77,8 +81,7 @@ def assemble(plan, pages: list[Page], whole=None) -> Report:
                 pieces.append(Piece(f"{prose_key(page, place)}:title", block.title, page, block.cell, inline=True))
     title, subtitle = (plan.report.get(name, "") for name in ("title", "subtitle"))
     markdown = Markdown(pieces, numbering, RESERVED, References(plan.notebooks / FILE))
-    folded, authors = (tuple(plan.report.get(name, ())) for name in ("folded", "authors"))
-    return Report(title, subtitle, pages, numbering, markdown, _provenance(pages), folded, authors)
+    return Report(title, subtitle, plan.report, pages, numbering, markdown, _provenance(pages))
 
 
 # -- provenance ---------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class Page:
     is the source's file name, `blocks` what the page shows, in order, `cells` the notebook as
     `lib.report.exporter.NotebookReader` read it; each cell's metadata say which blocks are its ``places``. `provenance` is
     the run's provenance.json, empty where it has none; `from_nothing` the seconds that the plan expects of the run where
-    nothing is kept from an earlier one. `paper` and `supplement` say what of it stands in which printed document.
+    nothing is kept from an earlier one.
     """
 
     id: str
@@ -126,8 +126,6 @@ class Page:
     cells: NotebookNode = field(default_factory=NotebookNode)
     provenance: dict = field(default_factory=dict)
     from_nothing: float | None = None
-    paper: bool | tuple[str, ...] = False
-    supplement: bool | tuple[str, ...] = True
 
     @property
     def kept_much(self) -> bool:

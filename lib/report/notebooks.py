@@ -101,8 +101,6 @@ def read_page(run, folder: Path) -> Page:
         cells=notebook,
         provenance=_provenance(folder),
         from_nothing=run.seconds,
-        paper=run.paper,
-        supplement=run.supplement,
     )
 
 

@@ -57,19 +57,29 @@ class Printed:
 def printed(report: Report) -> list[Printed]:
     """Return the documents: the paper and what is left, or one with everything where the plan puts nothing into a paper.
 
-    Raises RenderingError: the plan names a section, a figure or a table that its page lacks.
+    The plan's report has tables ``paper``, in the order of its chapters, and ``supplement``: by run what of its page stands
+    there, all, nothing, or the sections, figures and tables named. Pages of which they say nothing, or which are not whole
+    in the paper, are in the supplement. Raises RenderingError: what is named is not there.
     """
-    paper = Printed(report, "paper", [(page, places(page, page.paper)) for page in report.pages if page.paper])
-    evidence = [page for page in report.pages if page.supplement and page.paper is not True]
+    pages, wanted, left = (
+        {p.id: p for p in report.pages},
+        report.plan.get("paper", {}),
+        report.plan.get("supplement", {}),
+    )
+    for name in sorted({*wanted, *left} - {*pages, *(report.numbering.whole or {})}):
+        fix = nearest(name, pages) or "Name a run of the plan."
+        raise RenderingError(f"the plan prints {name!r}, which is no run", fix)
+    named = [(pages[name], of) for name, of in wanted.items() if name in pages and of]
+    paper = Printed(report, "paper", [(page, places(page, of)) for page, of in named])
     if not paper.chapters:
         return [Printed(report, "report", [(page, places(page, True)) for page in report.pages])]
-    if evidence:
-        found = [(page, places(page, page.supplement)) for page in evidence]
-        paper.others.append(Printed(report, "supplement", found, [paper]))
+    rest = {name: left.get(name, wanted.get(name) is not True) for name in pages}
+    if evidence := [(pages[name], places(pages[name], of)) for name, of in rest.items() if of]:
+        paper.others.append(Printed(report, "supplement", evidence, [paper]))
     return [paper, *paper.others]
 
 
-def places(page: Page, wanted: bool | tuple[str, ...]) -> list[int]:
+def places(page: Page, wanted: bool | list[str]) -> list[int]:
     """Return the places of a page's blocks: all, or the words before its first heading and what is `wanted`.
 
     A name is that of a heading, which stands for its section, or the label of a figure or a table.

@@ -39,8 +39,6 @@ class Run:
     page that the project keeps; where there is neither, it does without the run. A `repeat`, the same on another small data
     set, is also executed from scratch. `seconds` is about how long the full profile
     takes, to start the longest first and to tell the rest of time while nothing has been measured.
-
-    What of the page stands in the `paper` and in its `supplement`: all, nothing, or the sections, figures and tables named.
     """
 
     id: str
@@ -59,8 +57,6 @@ class Run:
     profiles: tuple[Profile, ...] = PROFILES
     repeat: bool = False
     seconds: float | None = None
-    paper: bool | tuple[str, ...] = False
-    supplement: bool | tuple[str, ...] = True
 
     def values(self, profile: str) -> dict[str, Any]:
         """Return the plan's parameters under a profile, without the notebook's own defaults."""

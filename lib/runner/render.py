@@ -94,7 +94,8 @@ def stamp(plan: Plan, store: Store, *, pdf: bool) -> str:
         source = plan.source(run).read_text(encoding="utf-8")
         made_from += [run.id, source, store.record(run.id), store.untouched(run.id)]
     builder = [path for path in (ROOT / "lib" / "report").rglob("*") if path.suffix != ".pyc"]
-    for path in sorted([*builder, *BESIDE_THE_BUILDER, store.runs_dir / "benchmarks.csv"]):
+    builder += [*BESIDE_THE_BUILDER, store.runs_dir / "benchmarks.csv", plan.notebooks / "references.bib"]
+    for path in sorted(builder):
         if path.is_file():
             made_from += [path.name, hashlib.sha256(path.read_bytes()).hexdigest()]
     return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()

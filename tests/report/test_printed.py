@@ -29,9 +29,9 @@ def made(tmp_path):
     (tmp_path / "notebooks").mkdir()
     bib = "@misc{roe2009, author = {Roe, Jane}, title = {Toys}, year = {2009}}\n@misc{doe2011, author = {Doe, Ann}, title = {More}, year = {2011}}"
     (tmp_path / "notebooks" / FILE).write_text(bib, encoding="utf-8")
-    Notebook().markdown("# Front\n\nThe answer, from @fig-proof.").figure("fig-front", "The headline.").write(
-        runs / "front"
-    )
+    Notebook().markdown("# Front\n\nThe answer, from @fig-proof.").markdown("Second paragraph.").figure(
+        "fig-front", "The headline."
+    ).write(runs / "front")
     finding = Notebook().markdown(
         "# A finding\n\nAs {cite:t}`roe2009`, see @tbl-long, @sec-proof and [why](proof.ipynb#why)."
     )
@@ -50,17 +50,20 @@ def made(tmp_path):
     proof.figure("fig-second").table("tbl-long", ["n"], [[f"row{n}"] for n in range(60)]).write(
         runs / "proof", labels=["tbl-long"]
     )
-    settings = {"front": True, "finding": True, "which": ("Take this",), "proof": False}
     plan = make_plan(
-        tmp_path,
-        *(dataclasses.replace(run(n, "front" if n == "front" else "Part"), paper=of) for n, of in settings.items()),
+        tmp_path, *(run(n, "front" if n == "front" else "Part") for n in ("front", "which", "finding", "proof"))
     )
+    plan.report["paper"] = {"front": True, "finding": True, "which": ["Take this"]}
     plan.report["authors"] = ["Ann Author"]
     return plan, runs, tmp_path / "reports"
 
 
+def raw_text(path):
+    return subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout
+
+
 def text_of(path):
-    return " ".join(subprocess.run(["pdftotext", path, "-"], capture_output=True, text=True, check=True).stdout.split())
+    return " ".join(raw_text(path).split())
 
 
 @needs_poppler
@@ -68,6 +71,7 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     plan, runs, output = made
     build(plan, runs, output)
     paper, supplement = (text_of(output / name) for name in ("report.pdf", "supplement.pdf"))
+    assert re.search(r"Figure 1\.\n+Second paragraph\.\n", raw_text(output / "report.pdf"))
     for words in (
         "The answer, from supplement, Figure 1.",
         "Figure 2. It is found.",
@@ -124,12 +128,24 @@ def test_they_carry_their_author_title_and_day(made):
 
 def test_a_plan_without_a_paper_is_printed_whole_and_one_without_evidence_has_no_supplement(made):
     plan, runs, _ = made
-    whole = dataclasses.replace(plan, runs=tuple(dataclasses.replace(one, paper=False) for one in plan.runs))
-    alone = dataclasses.replace(plan, runs=tuple(dataclasses.replace(one, paper=True) for one in plan.runs))
-    for one in (whole, alone):
-        (document,) = printed(assemble(one, read_pages(one, runs)))
+    for paper in ({}, {"front": True, "which": True, "finding": True, "proof": True}):
+        plan.report["paper"] = paper
+        (document,) = printed(assemble(plan, read_pages(plan, runs)))
         assert document.file == "report.pdf" and "provenance" in document.labels
-        assert [page.id for page, _ in document.chapters] == ["front", "finding", "which", "proof"]
+        assert [page.id for page, _ in document.chapters] == ["front", "which", "finding", "proof"]
+
+
+def test_what_the_supplement_leaves_out_is_nowhere_and_a_name_of_no_run_is_told(made):
+    plan, runs, _ = made
+    plan.report["supplement"] = {"which": False, "proof": ["Why"]}
+    _, supplement = printed(assemble(plan, read_pages(plan, runs)))
+    assert [(page.id, len(of)) for page, of in supplement.chapters] == [("proof", 8)]
+    plan.report["paper"]["findings"] = True
+    with pytest.raises(RenderingError, match=r"prints .findings., which is no run. Did you mean finding"):
+        printed(assemble(plan, read_pages(plan, runs)))
+    assert printed(
+        assemble(plan, read_pages(plan, runs), dataclasses.replace(plan, runs=(*plan.runs, run("findings"))))
+    )
 
 
 def test_a_name_that_its_page_lacks_is_told_with_the_near_miss(made):
@@ -140,16 +156,16 @@ def test_a_name_that_its_page_lacks_is_told_with_the_near_miss(made):
         places(page, ("Take that",))
 
 
-def test_the_plan_names_sections_that_are_there_and_prints_its_chapters_in_the_paper():
+def test_the_plan_names_sections_that_are_there_and_every_chapter_of_its_first_parts():
     plan = load_plan()
-    for one in plan.runs:
-        cells = json.loads(plan.source(one).read_text(encoding="utf-8"))["cells"]
-        text = "\n".join("".join(cell["source"]) for cell in cells)
-        for names in (one.paper, one.supplement):
-            for name in names if isinstance(names, tuple) else ():
-                assert re.search(rf"^(#+ |#\| label: ){re.escape(name)}$", text, re.M), (one.id, name)
-    assert plan.run("summary").paper
-    assert all(one.paper is True for one in plan.runs if one.part in ("The projects", "Method"))
+    for table in (plan.report["paper"], plan.report["supplement"]):
+        for name, of in table.items():
+            cells = json.loads(plan.source(plan.run(name)).read_text(encoding="utf-8"))["cells"]
+            text = "\n".join("".join(cell["source"]) for cell in cells)
+            for wanted in of if isinstance(of, list) else ():
+                assert re.search(rf"^(#+ |#\| label: ){re.escape(wanted)}$", text, re.M), (name, wanted)
+    first = {one.id for one in plan.runs if one.part in ("front", "The projects", "Method")}
+    assert first <= {name for name, of in plan.report["paper"].items() if of is True}
 
 
 def test_the_report_and_its_citation_name_the_same_authors():
@@ -157,3 +173,23 @@ def test_the_report_and_its_citation_name_the_same_authors():
     names = [one.get("name") or f"{one['given-names']} {one['family-names']}" for one in cited["authors"]]
     assert load_plan().report["authors"] == names
     assert cited["title"].startswith(load_plan().report["title"])
+
+
+@needs_poppler
+@pytest.mark.parametrize("n", [66, 68])
+def test_the_last_page_is_never_less_than_half_full(tmp_path, n):
+    Notebook().markdown("# A page\n\n" + "\n\n".join(f"Paragraph {k}." for k in range(n))).write(
+        tmp_path / "runs" / "one"
+    )
+    Notebook().markdown("# Evidence").write(tmp_path / "runs" / "two")
+    plan = make_plan(tmp_path, run("one"), run("two"))
+    plan.report["paper"] = {"one": True}
+    build(plan, tmp_path / "runs", tmp_path / "reports")
+    boxes = subprocess.run(
+        ["pdftotext", "-bbox", tmp_path / "reports" / "report.pdf", "-"], capture_output=True, text=True, check=True
+    )
+    *_, last = re.findall(r"<page .*?</page>", boxes.stdout, re.S)
+    lowest = max(
+        float(y) for y, text in re.findall(r'yMax="([\d.]+)">(.*?)</word>', last) if text.startswith("Paragraph")
+    )
+    assert lowest > 380

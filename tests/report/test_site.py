@@ -292,3 +292,20 @@ def test_an_empty_figure_or_table_keeps_its_number_and_its_caption(with_empties)
     assert [image["src"] for image in page.all("img")] == ["figures/fig-some.svg"]
     assert not (output / "figures" / "fig-none.svg").exists()
     assert sorted(path.name for path in (output / "data").rglob("*none*")) == []
+
+
+def test_pages_cut_out_of_a_report_say_in_words_what_they_do_not_show(tmp_path):
+    prose = "# One\n\nSee @fig-own, @fig-far, @tbl-far-off, @sec-two, [there](two.ipynb#why) and [out](https://a.org/)."
+    notebook = Notebook().markdown(prose).figure("fig-own", "As @fig-far.")
+    notebook.table("tbl-own", ["a"], [[{"text": "x", "href": "fig-far"}, "y"][:1], ["z"]]).write(
+        tmp_path / "runs" / "one"
+    )
+    Notebook().markdown("# Two").write(tmp_path / "runs" / "two")
+    whole = make_plan(tmp_path, run("one"), run("two"))
+    build(make_plan(tmp_path, run("one")), tmp_path / "runs", tmp_path / "cut", whole=whole)
+    text = (tmp_path / "cut" / "one.html").read_text(encoding="utf-8")
+    assert "the report's figure “far”, the report's table “far off”, the report's page “Two”, there and" in text
+    assert 'href="#fig-own"' in text and 'href="https://a.org/"' in text and "two.html" not in text
+    assert "As the report's figure “far”." in text and '<th scope="row" class="short">x</th>' in text
+    with pytest.raises(RenderingError, match="fig-far points nowhere"):
+        build(make_plan(tmp_path, run("one")), tmp_path / "runs", tmp_path / "cut")
