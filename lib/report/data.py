@@ -1,4 +1,4 @@
-"""What the report says as tidy tables: results.csv, claims.csv, selection.csv, and the data behind figures and tables."""
+"""What the report says as tidy tables: results, claims, selection, coverage, and the data behind figures and tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGE = 20_000
 
 
 def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
-    """Write results.csv, claims.csv and selection.csv from what the runs left, and copy the data files."""
+    """Write results.csv, claims.csv, selection.csv and coverage.csv from what the runs left, and copy the data files."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_metrics(pages, runs_dir, folder / "results.csv")
     folders = {page.id: runs_dir / page.id / "facts.json" for page in pages}
@@ -34,6 +34,8 @@ def write_data(pages: list[Page], runs_dir: Path, folder: Path) -> None:
     pd.DataFrame(rows, columns=list(SELECTION)).to_csv(folder / "selection.csv", index=False, float_format="%.6g")
     rows = [row for of in facts.values() for row in of.get("verdicts", [])]
     pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    if covered := next((of["coverage"] for of in facts.values() if "coverage" in of), None):
+        pd.DataFrame(covered).to_csv(folder / "coverage.csv", index=False)
     if (runs_dir / "benchmarks.csv").exists():
         shutil.copyfile(runs_dir / "benchmarks.csv", folder / "benchmarks.csv")
     for page in pages:
