@@ -12,7 +12,7 @@ from lib import ROOT
 from lib.data.errors import RUN_FOLDER_VARIABLE
 from lib.experiment import stored_runs
 from lib.report import run_writer as results
-from lib.runner.notebook import parse, read_notebook
+from lib.runner.notebook import read_notebook
 from lib.runner.parameters import declared
 from lib.runner.plan import load_plan
 
@@ -40,7 +40,7 @@ def test_the_results_that_its_defaults_name_are_of_runs_of_the_plan(path):
     """A parameter whose comment speaks of a run, and whose default is a text, names one that can be made."""
     notebook = read_notebook(path)
     known = {run.id for plan in PLANS for run in plan.runs}
-    tree = parse("\n".join(cell.source for cell in notebook.code))
+    tree = ast.parse("\n".join(cell.source for cell in notebook.code))
     read = {
         call.args[0].id
         for call in ast.walk(tree)
@@ -59,7 +59,7 @@ def test_what_the_notebooks_import_is_found_from_their_folder():
     missing, modules = [], set()
     for path in NOTEBOOKS:
         for cell in read_notebook(path).code:
-            for node in ast.walk(parse(cell.source)):
+            for node in ast.walk(ast.parse(cell.source)):
                 if isinstance(node, ast.Import):
                     modules |= {alias.name for alias in node.names}
                 elif isinstance(node, ast.ImportFrom):

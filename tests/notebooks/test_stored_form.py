@@ -8,7 +8,7 @@ import pytest
 
 from lib import ROOT
 from lib.runner.kept import NOTE
-from lib.runner.notebook import parse, read_notebook
+from lib.runner.notebook import read_notebook
 from lib.runner.parameters import RESERVED, declared
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -39,7 +39,7 @@ def options(source):
 
 def shown_names(source):
     """The names that ``results.figure(..., "fig-...")`` and ``results.table(..., "tbl-...")`` give."""
-    calls = [node for node in ast.walk(parse(source)) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     calls = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr in ("figure", "table")]
     texts = [a.value for call in calls for a in call.args[1:2] if isinstance(a, ast.Constant)]
     return [text for text in texts if isinstance(text, str) and text.startswith(("fig-", "tbl-"))]
@@ -94,13 +94,14 @@ def test_one_parameters_cell_writes_its_values_down(path):
 
 
 def test_every_cell_is_plain_python(notebook):
-    assert [cell.id for cell in notebook.cells if cell.cell_type == "code" and parse(cell.source) is None] == []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            ast.parse(cell.source, filename=cell.id)
 
 
 def test_no_class_and_no_algorithm(notebook):
     for cell in notebook.cells:
-        tree = parse(cell.source) if cell.cell_type == "code" else None
-        for node in ast.walk(tree) if tree is not None else ():
+        for node in ast.walk(ast.parse(cell.source)) if cell.cell_type == "code" else ():
             assert not isinstance(node, ast.ClassDef)
             if isinstance(node, ast.FunctionDef):
                 assert node.end_lineno - node.lineno < 15, f"{node.name} belongs into lib"
@@ -144,3 +145,8 @@ def test_no_cell_is_called_as_the_note_on_a_kept_page():
         if cell.id == NOTE
     ]
     assert taken == []
+
+
+def test_prose_refers_by_links_whose_words_jupyterlab_shows(notebook):
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert [found for text in prose for found in re.findall(r"(?<![\w`/])@(?:fig|tbl|sec)-[\w-]+", text)] == []
