@@ -40,7 +40,7 @@ def cards(rules: Rules, claims: Claims, stored: Stored, verdicts: pd.DataFrame) 
             as_written, ours = False, "not measured here"
         why = names.text(card["why"]) if as_written else f"{decides['reason'][0].upper()}{decides['reason'][1:]}."
         facts = {f"Project {claim.project}": names.text(card["theirs"]), "Ours": ours}
-        facts |= {part.capitalize(): marked(word, part) for part, word in whole.items()}
+        facts |= {part.capitalize(): marked(whole[part], part) for part in ("reproduced", "stands")}
         shown = dict.fromkeys(filter(None, [decides["evidence"], *parts["evidence"]]))
         labels = [f"@{label}-{run}" for run, label in (one.split(":") for one in shown)][:MOST_EVIDENCE]
         see = f" See {', '.join(labels)}." if labels else ""

@@ -138,7 +138,7 @@ class Markdown:
         piece = self.pieces[key]
         shared = piece.page.notebook if piece.page and not piece.inline else key
         first, there = said.setdefault(shared, (piece.page, []))
-        if first is piece.page:
+        if piece.page is None or first is piece.page:
             there += tree
             return tree
         known = [*(block["t"] != "Header" and block in there for block in tree), True]
