@@ -60,7 +60,7 @@ def test_titles_keep_to_their_direction_and_the_first_words_are_the_terminal_s(b
     assert [line.split()[2] for line in told[:3]] == ["ratings", "lists", "what"] and "books.tsv" in told[-1]
     first = re.sub(r"<[^>]+>", "", page.partition('<div class="prose">')[2].partition("</div>")[0])
     assert " ".join(first.split()).replace("’", "'") == told[0].removeprefix("advice ")
-    assert "tbl-own-by-time" not in page and "Nothing to show" not in page
+    assert 'id="tbl-own-by-time"' not in page and "Nothing to show" not in page
 
 
 def test_errors_are_in_the_file_s_units(built):
