@@ -21,19 +21,7 @@ from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
 from lib.report.display import APART, BREAK, TOGETHER
-from lib.report.document import (
-    Code,
-    Empty,
-    Explorer,
-    Figure,
-    Labelled,
-    Page,
-    Prose,
-    Strip,
-    Table,
-    TableCell,
-    Text,
-)
+from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
 from lib.report.highlighting import highlight
