@@ -42,8 +42,7 @@ def fingerprint(value: Any) -> str:
 
 def spec_digest(spec: Any) -> str:
     """Return 24 hexadecimal digits for mappings with texts as keys, sequences, texts, numbers; else TypeError."""
-    text = json.dumps(spec, sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, default=_plain).encode()).hexdigest()[:24]
 
 
 def _content(value: Any) -> str:

@@ -106,7 +106,6 @@ def made_here() -> dict[str, Any]:
     return {**made, "versions": versions(FITTING)}
 
 
-# -- what was made here, a record a file ---------------------------------------------------------------------------
 def find(fit: Fit, key: str) -> Record | None:
     """Return a fit's record, made here by the code as it is now or kept with the project; None where there is none."""
     code = code_digest(fit.roots())
@@ -159,7 +158,6 @@ def model_of(record: Mapping[str, Any], fit: Fit, train) -> Recommender:
     return model
 
 
-# -- what the project keeps, a group a file ------------------------------------------------------------------------
 def group_file(group: str) -> Path:
     """Return the file of a group of kept records."""
     return KEPT / "records" / f"{group}.json.gz"

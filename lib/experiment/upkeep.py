@@ -99,7 +99,6 @@ def stale_files() -> list[Path]:
     return [file for file, end in ends.items() if any(one.stale for one in islice(kept_in(file), end))]
 
 
-# -- making anew ---------------------------------------------------------------------------------------------------
 def make_anew(kept: list[Kept], say: Say) -> list[str]:
     """Make kept records anew, and say of each: ``same bits``, ``within 1e-6``, ``different``, or why it could not be."""
     parts: dict[str, Any] = {}
@@ -191,7 +190,6 @@ def _sign(file: Path, fits: list[Fit], how: str) -> None:
     records.write_kept(file, content)
 
 
-# -- keeping -------------------------------------------------------------------------------------------------------
 def keep(say: Say = print) -> None:
     """Copy what was made here and takes long into the kept layer: searches, and records of fits with a `Fit.keep`."""
     count = 0
@@ -229,7 +227,6 @@ def _keep_record(path: Path) -> bool:
     return True
 
 
-# -- ratings made again --------------------------------------------------------------------------------------------
 def rebuild(origin: Sequence[Any]) -> Interactions:
     """Make ratings again from `Interactions.origin`, or JSON of it; ValueError: empty; DatasetUnavailable: no source."""
     if not origin:

@@ -14,16 +14,8 @@ from matplotlib.patches import Patch
 from lib.models import card_of
 
 # Okabe and Ito's colours, told apart by colour-blind readers, darkened where they would be faint as lines on white.
-PALETTE = {
-    "blue": "#0072B2",
-    "vermilion": "#D55E00",
-    "green": "#00795A",
-    "purple": "#B0508A",
-    "amber": "#B97D00",
-    "sky": "#3D94C4",
-    "grey": "#6B6B6B",
-    "black": "#222222",
-}
+PALETTE = {"blue": "#0072B2", "vermilion": "#D55E00", "green": "#00795A", "purple": "#B0508A", "amber": "#B97D00"}
+PALETTE |= {"sky": "#3D94C4", "grey": "#6B6B6B", "black": "#222222"}
 SIZES = {"wide": (7.2, 3.6), "square": (4.6, 4.2), "tall": (7.2, 5.4), "pair": (7.2, 3.2), "small": (4.6, 3.2)}
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 

@@ -127,7 +127,6 @@ def folder_of(plan: Plan, runs: Collection[str], options: Options) -> Path:
     return (options.output_dir or plan.root / "reports").resolve() / "reruns" / safe
 
 
-# -- a sweep -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Sweep:
     """One swept parameter of one run, and its values in the order given."""
@@ -212,7 +211,6 @@ def sweep(plan: Plan, stored: Store, parameters: Values, swept: Sweep, options: 
     return _run_beside(whole, stored, folder, parameters | own, list(own), alone, conclude)
 
 
-# -- what came of it -----------------------------------------------------------------------------------------------
 def _metrics(store: Store, run: Run) -> Metrics | None:
     """Return a run's metric records without costs, which the machine makes."""
     return timeless(read_json(store.folder(run.id) / "metrics.json", FORMS["metrics.json"]))
