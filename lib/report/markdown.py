@@ -144,7 +144,7 @@ class Markdown:
         known = [*(block["t"] != "Header" and block in there for block in tree), True]
         # What leads to something new, such as a list, stays with it.
         out = [same and (known[n + 1] or not words([tree[n]]).endswith(":")) for n, same in enumerate(known[:-1])]
-        self.repeats[piece.page.id] += sum(out)
+        self.repeats[key.partition(":")[0]] += sum(out)
         return [block for block, repeated in zip(tree, out, strict=True) if not repeated]
 
     def _tidy(self, piece: Piece, tree: list) -> list:

@@ -16,7 +16,7 @@ import typst
 from lib.report.columns import duration
 from lib.report.content import Report
 from lib.report.data import data_path
-from lib.report.document import Page, Strip, Table, TableCell
+from lib.report.document import Page, Table
 from lib.report.errors import RenderingError
 from lib.report.html import write_figures
 from lib.report.markdown import typst_string
@@ -29,21 +29,19 @@ SPREADS = (1, 0.98, 0.96, 1.02, 0.94, 1.04)
 def write_pdfs(report: Report, documents: list[Printed], folder: Path) -> None:
     """Typeset the documents into a folder; RenderingError, with Typst's own message, where one can't be."""
 
+    def link(href: str, page: Page, cell: int | None) -> dict[str, str]:
+        """Return where a link leads as the template takes it: a label, an address, or nothing."""
+        place = report.markdown.resolve(href, page, cell)[1]
+        return {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
+
     def rows(page: Page, table: Table) -> list[list[dict[str, str]]]:
-        def link(cell: TableCell) -> dict[str, str]:
-            return _link(report.markdown.resolve(cell.href, page, table.cell)[1])
-
-        return [[{"text": cell.text} | link(cell) for cell in row] for row in table.rows]
-
-    def links(page: Page, strip: Strip) -> dict[str, dict[str, str]]:
-        hrefs = [mark["href"] for row in strip.rows for mark in row["marks"]]
-        return {href: _link(report.markdown.resolve(href, page, None)[1]) for href in hrefs}
+        return [[{"text": one.text} | link(one.href, page, table.cell) for one in row] for row in table.rows]
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.add_extension("jinja2.ext.do")
     environment.filters |= {"quoted": typst_string, "data": _data}
-    known = {"report": report, "prose": report.markdown.typst(), "rows": rows, "links": links}
-    known |= {"data_path": data_path, "duration": duration, "kinds": lambda block: type(block).__name__}
+    known = {"report": report, "prose": report.markdown.typst(), "rows": rows, "link": link, "data_path": data_path}
+    known |= {"duration": duration, "kinds": lambda block: type(block).__name__}
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         source = Path(name)
         write_figures(report, source / "figures")
@@ -75,11 +73,6 @@ def _compiled(source: Path, date) -> bytes:
             f"the PDF can't be typeset: {error}{f' ({hints})' if hints else ''}",
             "Mend what the message names, or build without it: python run_notebooks.py --render-only --no-pdf",
         ) from error
-
-
-def _link(place: str) -> dict[str, str]:
-    """Return where a link leads as the template takes it: a label, an address, or nothing."""
-    return {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
 
 
 def _data(value: object) -> str:

@@ -71,6 +71,7 @@ def test_the_plan_gets_the_prepared_folder_as_its_notebooks_see_it(toy, tmp_path
     assert changed.dataset == f"../reports/own/{slug(file)}/ratings"
     assert (plan.notebooks / changed.dataset).resolve().is_dir()
     assert capsys.readouterr().out.startswith("data   ")
+    assert plan.runs[0].seconds == pytest.approx(60 + 60 * 50 / 100_000), "reckoned from the number of ratings"
     _, elsewhere = with_own_ratings(replace(options, output_dir=tmp_path / "out"))
     assert elsewhere.dataset == str(tmp_path / "out" / "ratings")
 

@@ -154,7 +154,7 @@ def test_a_runs_command_makes_its_figures_and_tables(tmp_path):
         )
     text = (tmp_path / "runs" / "reproduce" / "notebook.ipynb").read_text(encoding="utf-8")
     for label in reproduce.labels_of(plan, plan.run("exploration")):
-        assert f"@{label}" in text
+        assert f"](#{label})" in text
 
 
 def call(line):

@@ -208,6 +208,10 @@ def test_the_rest_of_all_is_the_work_over_the_cores_or_the_longest_chain(work, m
         schedule._working[Future()] = _Work(plan.run(name), {}, place)
     schedule._tell([plan.run("c")])
     assert told[0] == pytest.approx(22, abs=1), "a, then b, then c, whatever the cores"
+    schedule.options = Options(profile="quick")
+    assert schedule._expected(plan.run("a")) is None, "the plan tells of the full profile"
+    plan.report["reckoned"] = {"quick": [1, 1]}  # as the plan for own ratings does, from the size of the file
+    assert schedule._expected(plan.run("a")) == 10
 
 
 def test_a_terminal_shows_the_runs_at_work_below_the_lines(monkeypatch):

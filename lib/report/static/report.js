@@ -10,8 +10,9 @@
   };
   const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const glossary = window.glossary || { page: "", terms: [] };
+  const called = (term) => "term-" + term.toLowerCase().replace(/[^a-z0-9+]+/g, "-");
   const meaning = ({ t, m, u, p }) => [make("b", {}, t), m + " ",
-    ...[[u, p], [glossary.page, "Glossary"]].filter(([href]) => href).map(([href, text]) => make("a", { href }, text))];
+    ...[[u, p], [glossary.page && glossary.page + "#" + called(t), "Glossary"]].filter(([href]) => href).map(([href, text]) => make("a", { href }, text))];
 
   // -- menu on phones
   const menu = $(".menu");
@@ -44,7 +45,7 @@
   const results = $("#search-results");
   // Accents and the two spellings of English don't matter: factorisation and factorization, neighbour and neighbor.
   const fold = (text) => text.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase()
-    .replace(/[\u2010-\u2015-]/g, " ").replace(/is(?=ation|e|ing)/g, "iz").replace(/our/g, "or").replace(/ogue/g, "og").replace(/ll(?=ed|ing|er)/g, "l");
+    .replace(/[^\p{L}\p{N}+@]+/gu, " ").replace(/is(?=ation|e|ing)/g, "iz").replace(/our/g, "or").replace(/ogue/g, "og").replace(/ll(?=ed|ing|er)/g, "l");
   let index = null;
   const entries = () => {
     index = index || (window.searchIndex || []).map((e) => ({ ...e, title: fold(e.p), section: fold(e.s), text: fold(e.t) }));
@@ -62,7 +63,8 @@
   };
   // How well an entry fits: pages come before sections, these before texts, and captions last.
   const worth = (entry, terms) => {
-    const within = (text) => terms.every((term) => text.includes(term));
+    // A short one has to begin a word: MF is not what NeuralMF is about.
+    const within = (text) => terms.every((term) => (term.length > 3 ? text : " " + text).includes(term.length > 3 ? term : " " + term));
     if (!within(entry.title + " " + entry.section + " " + entry.text)) return 0;
     const tier = entry.c ? 1 : !entry.s && within(entry.title) ? 4 : within(entry.section) ? 3 : 2;
     const times = terms.reduce((sum, term) => sum + Math.min(9, entry.text.split(term).length - 1), 0);
@@ -218,7 +220,7 @@
     button.after(bubble); // so that a keyboard and a reader's voice come to it next
     bubble.hidden = false;
     bubble.style.left = bubble.style.top = "0";
-    const [place, origin] = [button.getBoundingClientRect(), bubble.getBoundingClientRect()];
+    const [place, origin] = [[...button.getClientRects()].pop(), bubble.getBoundingClientRect()];
     bubble.style.left = Math.max(8, Math.min(place.left, document.documentElement.clientWidth - origin.width - 16)) - origin.left + "px";
     bubble.style.top = place.bottom + 5 - origin.top + "px";
   };
@@ -230,8 +232,12 @@
   document.addEventListener("pointerdown", elsewhere);
   document.addEventListener("focusin", elsewhere);
   const named = (term, word) => {
-    const button = make("button", { type: "button", className: "term" }, word);
+    // No button element: that would not break over lines as words do.
+    const button = make("span", { className: "term", role: "button", tabIndex: 0 }, word);
     button.setAttribute("aria-expanded", "false");
+    button.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); button.click(); }
+    });
     button.addEventListener("click", () => {
       if (open === button && pinned) close();
       else { explain(button, term); pinned = true; }
@@ -244,12 +250,16 @@
   const spelt = (name) => (/^[A-Z]?[^A-Z]*$/.test(name) ? quoted(name).replace(/^[a-z]/i, (letter) => "[" + letter.toLowerCase() + letter.toUpperCase() + "]") : quoted(name)).replace(/ /g, "\\s+");
   const names = new Map(glossary.terms.flatMap((term) => term.n.map((name) => [name.toLowerCase(), term])));
   const pattern = new RegExp("(?<![\\w-])(" + [...new Set(glossary.terms.flatMap((term) => term.n))].sort((a, b) => b.length - a.length).map(spelt).join("|") + ")(?![\\w+]|-\\w)");
-  if (names.size && !location.pathname.endsWith("/" + glossary.page)) {
+  if (glossary.page && location.pathname.endsWith("/" + glossary.page)) {
+    all(".prose li > strong:first-child").forEach((term) => { term.parentElement.id = called(term.textContent.replace(/\.$/, "")); });
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target) target.scrollIntoView();
+  } else if (names.size) {
     const told = new Set();
     all(".prose p, .prose li, .lead p").forEach((block) => {
       const walker = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
       const texts = [];
-      while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("a, code, math, button")) texts.push(walker.currentNode);
+      while (walker.nextNode()) if (!walker.currentNode.parentElement.closest("a, code, math, .explorer")) texts.push(walker.currentNode);
       texts.forEach((text) => {
         let rest = text;
         let from = 0;
