@@ -120,8 +120,8 @@ def test_the_pages_and_the_pdf_show_every_run(built, absent, plan):
         if run.part != "front" and run.id not in absent:
             assert (output / f"{run.id}.html").stat().st_size > 2000
             assert f'href="{run.id}.html"' in index
-    assert (output / "report.pdf").read_bytes().startswith(b"%PDF-")
-    assert (output / "report.pdf").stat().st_size > 50_000
+    for name in ("report.pdf", "supplement.pdf"):
+        assert (output / name).read_bytes().startswith(b"%PDF-") and (output / name).stat().st_size > 50_000
 
 
 def test_pages_ask_for_nothing_from_outside(built):
