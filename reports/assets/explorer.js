@@ -16,6 +16,7 @@
   document.querySelectorAll(".explorer").forEach((root, place) => {
     const data = JSON.parse(root.querySelector(".explorer-data").textContent);
     const title = (film) => data.films[film];
+    const named = (film) => make("bdi", {}, title(film)); // a title runs in its own direction
     const listed = data.models.map((name, m) => m).filter((m) => data.users.some((user) => user.lists[m].length));
     const shown = new Set(data.shown);
     let user = data.users[0];
@@ -55,7 +56,7 @@
       const kind = user.marks[film] || "new";
       return kind === "new" ? [] : [make("span", { className: "mark " + kind }, data.marks[kind])];
     };
-    const asked = (film) => [make("button", { type: "button", title: "Which of the user's films are rated most like it", onclick: () => explain(film) }, title(film)), ...mark(film)];
+    const asked = (film) => [make("button", { type: "button", title: "Which of the user's films are rated most like it", onclick: () => explain(film) }, named(film)), ...mark(film)];
 
     // -- one user
     const profile = make("p");
@@ -68,8 +69,8 @@
       const [close, genres] = user.why[film];
       const by = listed.filter((m) => user.lists[m].includes(film)).map((m) => data.models[m]);
       reason.replaceChildren(
-        make("b", {}, title(film)),
-        make("p", {}, close.length ? "Of the user's films, rated most like it: " + close.map(([one, opinion]) => title(one) + " (" + opinion + ")").join("; ") + "." : "No film of the user's is rated like it."),
+        make("b", {}, named(film)),
+        make("p", {}, ...(close.length ? ["Of the user's films, rated most like it: ", ...close.flatMap(([one, opinion], i) => [i ? "; " : "", named(one), " (" + opinion + ")"]), "."] : ["No film of the user's is rated like it."])),
         make("p", {}, genres.length ? "Genres shared with the user's favourites: " + genres.join(", ") + "." : "It shares no genre with the user's favourites."),
         make("p", {}, "In the lists of " + by.length + " of " + listed.length + " models: " + by.join("; ") + ".")
       );
@@ -95,7 +96,7 @@
       const rho = spearman(both, a, b);
       const error = (m) => (user.rmse[m] === null ? data.models[m] + " predicts no ratings" : "RMSE of " + data.models[m] + " on the user's " + user.n_test + " held-out ratings: " + user.rmse[m].toFixed(2));
       const rows = [...both, ...onlyA, ...onlyB].map((film) => [asked(film), ...[a, b].map((m) => String(rankOf(m, film) || "–"))]);
-      const held = user.held.map(([film, opinion], i) => [title(film), opinion, ...[a, b].map((m) => (user.predicted[m].length ? user.predicted[m][i].toFixed(1) : "–"))]);
+      const held = user.held.map(([film, opinion], i) => [named(film), opinion, ...[a, b].map((m) => (user.predicted[m].length ? user.predicted[m][i].toFixed(1) : "–"))]);
       pair.replaceChildren(
         make("p", {}, both.length + (both.length === 1 ? " film" : " films") + " in both lists, " + onlyA.length + " only in the first, " + onlyB.length + " only in the second" + (rho === null ? ". " : "; rank correlation of the common ones " + rho.toFixed(2).replace("-", "−") + ". ") + (a === b ? error(a) : error(a) + "; " + error(b)) + "."),
         make("h4", {}, "Ranks in the two lists"),
@@ -105,8 +106,9 @@
       );
     };
     const showUser = () => {
-      const best = user.best.map(title).join("; ");
-      profile.textContent = user.name[0].toUpperCase() + user.name.slice(1) + ": " + user.n_train + " training ratings; " + user.n_test + " held out." + (user.genres.length ? " Favourite genres: " + user.genres.join(", ") + "." : "") + (best ? " Rated best: " + best + "." : "");
+      const best = user.best.flatMap((film, i) => [i ? "; " : " Rated best: ", named(film)]);
+      const genres = user.genres.length ? " Favourite genres: " + user.genres.join(", ") + "." : "";
+      profile.replaceChildren(user.name[0].toUpperCase() + user.name.slice(1) + ": " + user.n_train + " training ratings; " + user.n_test + " held out." + genres, ...best, best.length ? "." : "");
       reason.replaceChildren("Choose a film of a list to see which of the user's films are rated most like it.");
       showLists();
       comparePair();
@@ -123,9 +125,9 @@
     const films = make("div");
     const showFilm = () => {
       const longest = Math.max(0, ...near.near.map((items) => items.length));
-      const rows = Array.from({ length: longest }, (_, k) => [String(k + 1), ...near.near.map((items) => (k < items.length ? title(items[k]) : "–"))]);
+      const rows = Array.from({ length: longest }, (_, k) => [String(k + 1), ...near.near.map((items) => (k < items.length ? named(items[k]) : "–"))]);
       films.replaceChildren(
-        make("p", {}, title(near.film) + ": " + (near.genres.join(", ") || "no genre known") + "; " + near.ratings + " training ratings."),
+        make("p", {}, named(near.film), ": " + (near.genres.join(", ") || "no genre known") + "; " + near.ratings + " training ratings."),
         table("Films near " + title(near.film), ["Rank", ...data.spaces], rows)
       );
     };
