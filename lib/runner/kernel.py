@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import signal
@@ -29,6 +30,8 @@ def main() -> None:
 
         held().take()  # before anything heavy is imported; it is given back while fits run elsewhere, and at the end
     Path(os.environ["REPORT_RUN_FOLDER"], STARTED).touch()
+    # A kernel that is asked to end while it writes tells of its own closed sockets; what goes wrong in a cell is told.
+    logging.getLogger("tornado.general").setLevel(logging.CRITICAL)
     runpy.run_module("ipykernel_launcher", run_name="__main__")
 
 
