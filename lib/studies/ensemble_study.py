@@ -67,13 +67,11 @@ def moments(fitted: Fitted) -> dict[str, Any]:
     return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
-def members_of(
-    variants: Mapping[str, Variant], found: Mapping[str, Search], points: Mapping[str, Mapping[str, Any]]
-) -> Members:
-    """Return members at their points, with the epochs that their searches found."""
+def members_of(variants: Mapping[str, Variant], found: Mapping[str, Search]) -> Members:
+    """Return members at the points and with the epochs that their searches found."""
     epochs = {name: {"n_epochs": one.n_epochs} if one.n_epochs else {} for name, one in found.items()}
     return {
-        name: {"model": one.model, "parameters": {**one.parameters(points[name]), **epochs[name]}}
+        name: {"model": one.model, "parameters": {**one.parameters(found[name].chosen), **epochs[name]}}
         for name, one in variants.items()
     }
 

@@ -222,7 +222,7 @@ def test_members_take_the_point_and_the_epochs_that_their_search_found(split, tm
     for name, one in variants.items():
         fit = validation_fit(one, most_epochs=3, patience=1)
         found[name] = search(name, one.space, [fit], {"train": split.train, "validation": split.test}, n_trials=2)
-    members = members_of(variants, found, {name: one.chosen for name, one in found.items()})
+    members = members_of(variants, found)
     assert members["timesvdpp"]["parameters"] == {
         "n_factors": 3, "n_epochs": found["timesvdpp"].n_epochs, **found["timesvdpp"].chosen,
     }  # fmt: skip

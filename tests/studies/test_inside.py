@@ -62,6 +62,8 @@ def test_members_of_small_and_large_data(split):
         "process",
         "svdpp",
         "timesvdpp",
+        "integrated",
+        "side_information_als",
     ]
     assert all(one.space for one in small.values())
     assert small["process"].fixed["over_users"]
@@ -86,22 +88,6 @@ def test_a_search_inside_finds_a_point_and_tells_what_it_saw(split):
         inside.chosen_inside(replace(split, train=shuffled), wanted, n_trials=3)["process"].chosen
         == found["process"].chosen
     )
-
-
-def test_more_factors_are_tried_where_a_search_saw_few_users(split):
-    wanted = {name: inside.members(split.train)[name] for name in ("ordinal_machine", "process")}
-    found = inside.chosen_inside(split, wanted, n_trials=2, users=0.5)
-    fits = inside.rank_fits(wanted, found)
-    own = found["ordinal_machine"].chosen["n_factors"]
-    assert [(fit.labels["member"], fit.parameters["n_factors"]) for fit in fits] == [
-        ("ordinal_machine", own),
-        *(("ordinal_machine", more) for more in inside.MORE_FACTORS if more != own),
-    ]
-    assert {fit.parameters["n_iterations"] for fit in fits} == {wanted["ordinal_machine"].fixed["n_iterations"]}
-    records = [{"member": "ordinal_machine", "n_factors": n, "score": score} for n, score in ((own, 0.9), (40, 0.8))]
-    assert inside.with_best_ranks(found, records)["ordinal_machine"]["n_factors"] == 40
-    assert inside.with_best_ranks(found, records[:1])["ordinal_machine"] == found["ordinal_machine"].chosen
-    assert inside.with_best_ranks(found)["process"] == found["process"].chosen
 
 
 def test_the_share_of_a_space_by_hand(split):
