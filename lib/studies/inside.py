@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from lib.data.feature_groups import available_groups
 from lib.data.interactions import Interactions
