@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -187,6 +188,13 @@ def test_the_report_and_its_citation_name_the_same_authors():
     names = [one.get("name") or f"{one['given-names']} {one['family-names']}" for one in cited["authors"]]
     assert load_plan().report["authors"] == names
     assert cited["title"].startswith(load_plan().report["title"])
+
+
+def test_version_and_day_of_the_citation_are_those_of_the_changelog_and_the_package():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    latest = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert latest.groups() == (str(cited["version"]), str(cited["date-released"]))
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == latest[1]
 
 
 @needs_poppler
