@@ -14,6 +14,9 @@ from lib.report.numbering import Numbering
 FILES = {"paper": "report.pdf", "supplement": "supplement.pdf", "report": "report.pdf"}
 """Where a document lies, by what it is called; a report without a paper is printed whole."""
 
+SERIES = "\u00a0S"
+"""What stands before the number of a figure or a table of the supplement, as ``series`` in ``report.typ`` has it."""
+
 _HEADING = re.compile(r"(#{2,6}) +(.+?)\s*#*\s*(?:\n|\Z)")
 
 
@@ -35,22 +38,22 @@ class Printed:
     def labels(self) -> dict[str, str]:
         """What stands in it by its label, and what that is called: Table 3, chapter 2."""
         numbering = Numbering([replace(page, blocks=[page.blocks[n] for n in of]) for page, of in self.chapters])
-        found, chapter = {target.anchor: target.text for target in numbering if target.anchor}, 0
+        space = SERIES if self.called == "supplement" else "\u00a0"
+        found, chapter = {of.anchor: of.text.replace("\u00a0", space) for of in numbering if of.anchor}, 0
         for page, of in self.chapters:
             chapter += not page.is_front
             name = "abstract" if page.is_front else f"chapter\u00a0{chapter}"
             headings = (h for n in of for h in self.report.markdown.headings.get(prose_key(page, n), []))
             found |= dict.fromkeys([f"page--{page.id}", *(f"{page.id}--{heading.id}" for heading in headings)], name)
         # What all was made from ends the last document.
-        return (
-            found if self.called == "paper" and self.others else {**found, "provenance": f"chapter\u00a0{chapter + 1}"}
-        )
+        last = {} if self.called == "paper" and self.others else {"provenance": f"chapter\u00a0{chapter + 1}"}
+        return found | last
 
     def names(self) -> dict[str, str]:
-        """Return what each label of the report is called here, wherever it stands: Table 3; supplement, Table 12."""
+        """Return what each label of the report is called here, wherever it stands: Table 3; Table S12; paper, Table 3."""
         found = {target.anchor: f"{target.text} of the website" for target in self.report.numbering if target.anchor}
         for other in self.others:
-            found |= {label: f"{other.called}, {name}" for label, name in other.labels.items()}
+            found |= {at: it if SERIES in it else f"{other.called}, {it}" for at, it in other.labels.items()}
         return found | self.labels
 
 
@@ -61,11 +64,8 @@ def printed(report: Report) -> list[Printed]:
     there, all, nothing, or the sections, figures and tables named. Pages of which they say nothing, or which are not whole
     in the paper, are in the supplement. Raises RenderingError: what is named is not there.
     """
-    pages, wanted, left = (
-        {p.id: p for p in report.pages},
-        report.plan.get("paper", {}),
-        report.plan.get("supplement", {}),
-    )
+    pages = {page.id: page for page in report.pages}
+    wanted, left = (report.plan.get(name, {}) for name in ("paper", "supplement"))
     for name in sorted({*wanted, *left} - {*pages, *(report.numbering.whole or {})}):
         fix = nearest(name, pages) or "Name a run of the plan."
         raise RenderingError(f"the plan prints {name!r}, which is no run", fix)

@@ -14,9 +14,11 @@ import pandas as pd
 
 from lib import ROOT
 from lib.claims import STANDS, overall
+from lib.data.catalogue import entries
 from lib.data.files import whole_file
 from lib.experiment.stored_runs import runs_folder
 from lib.report.columns import duration
+from lib.report.prose import enumerated
 from lib.report.svg import compact
 from lib.studies.contenders import chosen_from
 
@@ -25,8 +27,8 @@ SPLIT = "per_user_80_20"
 BRIEF, LONG = "README.md", "docs/running.md"
 
 
-def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """Write the findings as Markdown, from ``results.csv`` and ``claims.csv`` of a report that holds every run of the plan."""
+def findings(results: pd.DataFrame, claims: pd.DataFrame, selection: pd.DataFrame) -> str:
+    """Write the findings as Markdown, from the tables of these names of a report that holds every run of the plan."""
 
     def measured(run: str, metric: str, split: str = SPLIT) -> Mapping[Hashable, float]:
         rows = results[(results["run"] == run) & (results["metric"] == metric)]
@@ -45,6 +47,7 @@ def findings(results: pd.DataFrame, claims: pd.DataFrame) -> str:
         heads={key: of.iloc[0].to_dict() for key, of in heads.groupby(["run", "split", "setting"])},
         small=heads[(heads["run"] == "ensemble_small") & (heads["setting"] == "no_time")]["value"].mean(),
         single=errors.set_index("model")["value"].to_dict(),
+        chosen=enumerated(entries()[name].title for name in selection["dataset"].unique()),
         reported=claims.set_index(["id", "figure"])["reported"].to_dict(),
         stands=settled["stands"].value_counts().reindex(STANDS, fill_value=0).to_dict(),
     )
@@ -68,14 +71,11 @@ def with_block(text: str, name: str, block: str) -> str:
 
 def documents() -> dict[str, str]:
     """Return the documents by name as they are in step with ``reports/data``."""
-    read = {name: pd.read_csv(ROOT / "reports" / "data" / f"{name}.csv") for name in ("results", "claims", "times")}
+    *told, made = (pd.read_csv(ROOT / f"reports/data/{of}.csv") for of in ("results", "claims", "selection", "times"))
     brief, long = ((ROOT / name).read_text(encoding="utf-8") for name in (BRIEF, LONG))
-    brief = with_block(brief, "findings", findings(read["results"], read["claims"]))
-    of_make = read["times"]["command"].str.startswith("make ")
-    return {
-        BRIEF: with_block(brief, "times", times(read["times"][of_make])),
-        LONG: with_block(long, "times", times(read["times"])),
-    }
+    brief = with_block(brief, "findings", findings(*told))
+    of_make = made["command"].str.startswith("make ")
+    return {BRIEF: with_block(brief, "times", times(made[of_make])), LONG: with_block(long, "times", times(made))}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ def online(users, items, ratings, times, n_known, baseline, features, penalties,
 
     .. math:: \hat r_{ui} = c_i + x_i^\top w_u, \qquad w_u = \Big(\Lambda + \sum_j x_j x_j^\top\Big)^{-1} \sum_j x_j (r_{uj} - c_j)
 
-    over the user's ratings before; the inverse moves by one rank with each rating (Sherman and Morrison). The first
+    over the user's ratings before; the inverse moves by one rank with each rating (Sherman and Morrison 1950). The first
     `n_known` ratings are learned from and not predicted; the others too are learned from if `kept_up`, once predicted.
 
     Ratings, arrays of shape (n,), are sorted by time; `baseline` c, shape (n_items,), is mean and film bias, `features`

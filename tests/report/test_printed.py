@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 
 import pytest
 import yaml
@@ -71,11 +72,11 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     plan, runs, output = made
     build(plan, runs, output)
     paper, supplement = (text_of(output / name) for name in ("report.pdf", "supplement.pdf"))
-    assert re.search(r"Figure 1\.\n+Second paragraph\.\n", raw_text(output / "report.pdf"))
+    assert re.search(r"Figure S1\.\n+Second paragraph\.\n", raw_text(output / "report.pdf"))
     for words in (
-        "The answer, from supplement, Figure 1.",
+        "The answer, from Figure S1.",
         "Figure 2. It is found.",
-        "As Roe (2009), see supplement, Table 2, The proof (supplement, chapter 2) and why (supplement, chapter 2).",
+        "As Roe (2009), see Table S2, The proof (supplement, chapter 2) and why (supplement, chapter 2).",
         "The question.",
         "Choose. See Figure 2.",
         "Below.",
@@ -92,6 +93,8 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     for words in (
         "Not printed here.",
         "Of paper, Figure 2, (Doe 2011).",
+        "Figure S1.",
+        "Table S2. A caption.",
         "Because.",
         "row23",
         "Doe, Ann. 2011.",
@@ -103,6 +106,18 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
         and "row24" not in supplement
     )
     assert "It is found" not in supplement and "Roe, Jane" not in supplement and "Versions" not in paper
+
+
+@needs_poppler
+def test_a_chapter_says_that_it_leaves_out_what_a_sibling_says(tmp_path):
+    pages = [dataclasses.replace(run(name), notebook="koren.ipynb") for name in ("koren", "koren_100k")]
+    for page in pages:
+        text = f"# Koren's family\n\nThe same words.\n\nOf {page.id}."
+        Notebook().markdown(text).write(tmp_path / "runs" / page.id)
+    build(make_plan(tmp_path, *pages), tmp_path / "runs", tmp_path / "reports")
+    first, second = text_of(tmp_path / "reports" / "report.pdf").split("2 Koren")[-2:]
+    left_out = "Printed here is what differs: paragraphs that would read as in chapter 1 are left out. Of koren_100k."
+    assert left_out in second and "The same words. Of koren." in first and "differs" not in first
 
 
 def test_both_lie_beside_the_site_which_links_to_them_and_stay_where_a_build_makes_none(made):
@@ -173,6 +188,13 @@ def test_the_report_and_its_citation_name_the_same_authors():
     names = [one.get("name") or f"{one['given-names']} {one['family-names']}" for one in cited["authors"]]
     assert load_plan().report["authors"] == names
     assert cited["title"].startswith(load_plan().report["title"])
+
+
+def test_version_and_day_of_the_citation_are_those_of_the_changelog_and_the_package():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    latest = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert latest.groups() == (str(cited["version"]), str(cited["date-released"]))
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == latest[1]
 
 
 @needs_poppler

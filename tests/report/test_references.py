@@ -75,13 +75,29 @@ def test_every_work_of_the_project_is_cited_and_has_a_date_or_is_one_of_the_proj
     keys = {
         key for text in notebooks for role in re.findall(r"\{cite:[pt]\}`([^`]+)`", text) for key in role.split(",")
     }
-    assert {key.strip() for key in keys} <= set(works)
-    code = "".join([*notebooks, *(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))])
+    keys = {key.strip() for key in keys}
+    assert keys <= set(works)
+    # The library and the published figures name a work by its first author, and by its year within two lines.
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lib").rglob("*.py"))
     code += (ROOT / "data" / "anchors.toml").read_text(encoding="utf-8")
     for key, work in works.items():
-        author = re.match(r"(.+?)(?: et al\.| and .*)?(?: \d{4})?$", work.called["p"])[1]
-        assert key in keys or author.casefold() in code.casefold(), f"nothing cites {key}"
-        assert re.search(r"\d{4}$", work.called["p"]) or key.startswith("project"), key
+        author, year = re.fullmatch(r"(.+?)(?: et al\.| and .*?)?(?: (\d{4}))?", work.called["p"]).groups()
+        assert key in keys or re.search(rf"{re.escape(author)}\b(?:[^\n]*\n){{0,2}}[^\n]*{year}", code), (
+            f"nothing cites {key}"
+        )
+        assert year or key.startswith("project"), key
+
+
+def test_addresses_of_works_have_the_form_of_what_they_are():
+    text = (ROOT / "notebooks" / FILE).read_text(encoding="utf-8")
+    fields = re.findall(r"^  (doi|url) = \{(.*)\},$", text, re.M)
+    assert len(fields) > 60 and len(fields) == len(re.findall(r"\b(?:doi|url) *=", text))
+    forms = {"doi": r"10\.\d{4,9}/[^\s{}]+", "url": r"https://(?!(?:dx\.)?doi\.org)[\w.-]+/[^\s{}]*"}
+    for kind, address in fields:
+        assert re.fullmatch(forms[kind], address), address
+        assert "arxiv" not in address or re.fullmatch(r"https://arxiv\.org/abs/\d{4}\.\d{4,5}", address), address
+    addresses = [address.lower() for _, address in fields]
+    assert len(addresses) == len(set(addresses))
 
 
 def test_every_source_of_a_published_figure_is_a_work():
