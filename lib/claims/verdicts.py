@@ -11,14 +11,8 @@ import pandas as pd
 
 from lib.claims.published import STATEMENT, Claims, Figure, InvalidClaims
 
-YES, RANGE, CONDITION, NO, UNTRIED, OPEN = WORDS = (
-    "yes",
-    "within a range",
-    "with a condition",
-    "no",
-    "not tried",
-    "open",
-)
+WORDS = ("yes", "within a range", "with a condition", "no", "not tried", "open")
+YES, RANGE, CONDITION, NO, UNTRIED, OPEN = WORDS
 REPRODUCED = (YES, RANGE, NO, UNTRIED)
 """Is the figure, or what a statement says was seen, reproduced as the project did it?"""
 STANDS = (YES, CONDITION, NO, OPEN)
@@ -104,10 +98,9 @@ def told(words: pd.Series) -> str:
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
-    """Sum verdicts up to a row a claim, in the table's order: ``project``, ``reproduced``, ``stands``, and counts.
+    """Sum verdicts up to a row a claim, in the table's order: ``project``, ``reproduced``, ``stands``.
 
-    Counts are of the claim's parts by word: columns such as ``"reproduced: within a range"`` and ``"stands: open"``. A
-    claim is reproduced as far as those of its parts are that were tried: *yes* if all are, *no* if at least half are
+    A claim is reproduced as far as those of its parts are that were tried: *yes* if all are, *no* if at least half are
     not, else *within a range*. It stands as its statement does; without one as its figures do that are not open: *yes*
     if all stand, *no* if at least half do not, else *with a condition*.
     """
@@ -116,9 +109,6 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     found["reproduced"] = [_most(of["reproduced"], UNTRIED, RANGE) for _, of in parts]
     said = table[table["figure"] == STATEMENT].set_index("id")["stands"]
     found["stands"] = [said.get(name) or _most(of["stands"], OPEN, CONDITION) for name, of in parts]
-    for part, words in (("reproduced", REPRODUCED), ("stands", STANDS)):
-        for word in words:
-            found[f"{part}: {word}"] = (table[part] == word).groupby(table["id"]).sum().reindex(found.index)
     return found
 
 
