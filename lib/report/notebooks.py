@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import re
 from collections import Counter
@@ -116,14 +115,14 @@ class _CodeCell:
         return RenderingError(problem, fix, run=self.run, cell=self.number)
 
     def blocks(self) -> list[Block]:
-        """Return the code, unless it is hidden or only speaks, and what the cell shows."""
+        """Return the code, unless it is hidden, and what the cell shows."""
         if self.label and not _LABEL.match(self.label):
             fix = "Write fig-... or tbl-..., lower case, with hyphens."
             raise self.wrong(f"the label {self.label!r} is malformed", fix)
         code, metadata = self.cell.source, self.cell.metadata
         if "injected-parameters" in metadata.get("tags", []):
             code = _without_places(code)
-        if metadata.get("transient", {}).get("remove_source") or _only_speaks(code):
+        if metadata.get("transient", {}).get("remove_source"):
             code = ""
         shown = [block for output in self.cell.outputs if (block := self.shown(output))]
         self.check_label(shown)
@@ -202,15 +201,6 @@ def _or_empty(block: Block) -> Block:
     else:
         empty = isinstance(block, Table) and bool(block.label) and not block.rows
     return Empty(block.cell, block.label, block.caption) if isinstance(block, Labelled) and empty else block
-
-
-def _only_speaks(code: str) -> bool:
-    """Whether a cell of a page kept from before does nothing but `say` prose, so that its code tells nothing new."""
-    try:
-        values = [getattr(line, "value", None) for line in ast.parse(code).body]
-    except SyntaxError:
-        return False
-    return bool(values) and all(isinstance(v, ast.Call) and ast.unparse(v.func).split(".")[-1] == "say" for v in values)
 
 
 def _without_places(code: str) -> str:
