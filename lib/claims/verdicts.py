@@ -85,10 +85,8 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     found = pd.DataFrame([vars(verdict) for verdict in verdicts])
     of = [claims[name] for name in found["id"]]
     figures = [one.figures.get(name) for one, name in zip(of, found["figure"], strict=True)]
-    found = found.assign(
-        project=[one.project for one in of], reported=[one.reported if one else math.nan for one in figures]
-    )
-    return found[list(COLUMNS)]
+    reported = [one.reported if one else math.nan for one in figures]
+    return found.assign(project=[one.project for one in of], reported=reported)[list(COLUMNS)]
 
 
 def told(words: pd.Series) -> str:

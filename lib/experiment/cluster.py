@@ -105,9 +105,7 @@ def _there(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: st
         )
 
 
-def _last_try(
-    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], index: int
-) -> tuple[list[tuple[int, dict]], list[int]]:
+def _last_try(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], index: int) -> tuple[list[tuple], list[int]]:
     """Run a job that took its workers with it, and return what came of it, and it itself if it was killed again."""
     from lib.experiment.workers import LocalCluster
 

@@ -41,10 +41,9 @@ class Printed:
             name = "abstract" if page.is_front else f"chapter\u00a0{chapter}"
             headings = (h for n in of for h in self.report.markdown.headings.get(prose_key(page, n), []))
             found |= dict.fromkeys([f"page--{page.id}", *(f"{page.id}--{heading.id}" for heading in headings)], name)
-        # What all was made from ends the last document.
-        return (
-            found if self.called == "paper" and self.others else {**found, "provenance": f"chapter\u00a0{chapter + 1}"}
-        )
+        if self.called != "paper" or not self.others:  # what all was made from ends the last document
+            found["provenance"] = f"chapter\u00a0{chapter + 1}"
+        return found
 
     def names(self) -> dict[str, str]:
         """Return what each label of the report is called here, wherever it stands: Table 3; supplement, Table 12."""
@@ -61,11 +60,8 @@ def printed(report: Report) -> list[Printed]:
     there, all, nothing, or the sections, figures and tables named. Pages of which they say nothing, or which are not whole
     in the paper, are in the supplement. Raises RenderingError: what is named is not there.
     """
-    pages, wanted, left = (
-        {p.id: p for p in report.pages},
-        report.plan.get("paper", {}),
-        report.plan.get("supplement", {}),
-    )
+    pages = {page.id: page for page in report.pages}
+    wanted, left = (report.plan.get(name, {}) for name in ("paper", "supplement"))
     for name in sorted({*wanted, *left} - {*pages, *(report.numbering.whole or {})}):
         fix = nearest(name, pages) or "Name a run of the plan."
         raise RenderingError(f"the plan prints {name!r}, which is no run", fix)

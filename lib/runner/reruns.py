@@ -32,9 +32,7 @@ Metrics = list[dict[str, Any]]
 LONGEST = 60  # characters of a folder's name; a longer one is cut and told apart by a digest
 
 
-def rerun(
-    plan: Plan, stored: Store, parameters: Values, planned: Values, names: Collection[str], options: Options
-) -> int:
+def rerun(plan: Plan, stored: Store, parameters: Values, planned: Values, names: Collection, options: Options) -> int:
     """Execute runs under other parameters than those `planned`, and show what that changed in their metrics."""
     for name in names:
         old, new = planned[name], parameters[name]

@@ -67,9 +67,7 @@ def moments(fitted: Fitted) -> dict[str, Any]:
     return {"moments": moment_features(train, residuals, vectors, fitted.test).astype(np.float32)}
 
 
-def members_of(
-    variants: Mapping[str, Variant], found: Mapping[str, Search], points: Mapping[str, Mapping[str, Any]]
-) -> Members:
+def members_of(variants: Mapping[str, Variant], found: Mapping[str, Search], points: Mapping[str, Mapping]) -> Members:
     """Return members at their points, with the epochs that their searches found."""
     epochs = {name: {"n_epochs": one.n_epochs} if one.n_epochs else {} for name, one in found.items()}
     return {

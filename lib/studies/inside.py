@@ -73,9 +73,7 @@ def rank_fits(wanted: Mapping[str, Variant], found: Mapping[str, Search]) -> lis
     return fits
 
 
-def with_best_ranks(
-    found: Mapping[str, Search], records: Iterable[Mapping[str, Any]] = ()
-) -> dict[str, dict[str, Any]]:
+def with_best_ranks(found: Mapping[str, Search], records: Iterable[Mapping] = ()) -> dict[str, dict[str, Any]]:
     """Return the members' points, with the number of factors that had the lowest error of what `rank_fits` tried."""
     points = {name: dict(one.chosen) for name, one in found.items()}
     for one in sorted(records, key=lambda record: -record["score"]):
