@@ -41,9 +41,10 @@ class Printed:
             name = "abstract" if page.is_front else f"chapter\u00a0{chapter}"
             headings = (h for n in of for h in self.report.markdown.headings.get(prose_key(page, n), []))
             found |= dict.fromkeys([f"page--{page.id}", *(f"{page.id}--{heading.id}" for heading in headings)], name)
-        if self.called != "paper" or not self.others:  # what all was made from ends the last document
-            found["provenance"] = f"chapter\u00a0{chapter + 1}"
-        return found
+        # What all was made from ends the last document.
+        return (
+            found if self.called == "paper" and self.others else {**found, "provenance": f"chapter\u00a0{chapter + 1}"}
+        )
 
     def names(self) -> dict[str, str]:
         """Return what each label of the report is called here, wherever it stands: Table 3; supplement, Table 12."""

@@ -72,8 +72,10 @@ def documents() -> dict[str, str]:
     brief, long = ((ROOT / name).read_text(encoding="utf-8") for name in (BRIEF, LONG))
     brief = with_block(brief, "findings", findings(read["results"], read["claims"]))
     of_make = read["times"]["command"].str.startswith("make ")
-    brief = with_block(brief, "times", times(read["times"][of_make]))
-    return {BRIEF: brief, LONG: with_block(long, "times", times(read["times"]))}
+    return {
+        BRIEF: with_block(brief, "times", times(read["times"][of_make])),
+        LONG: with_block(long, "times", times(read["times"])),
+    }
 
 
 def main() -> None:

@@ -262,12 +262,6 @@ def test_a_cause_is_shown_or_conjectured(unchanged):
             "not as C says in every random start",
         ),
         ("A-hard-impute/test_rmse", {}, "gives the upper end"),
-        ("A-two-tower/best_test_rmse_unit_scale", {}, "for 0.3950, and A's lies between"),
-        (
-            "A-two-tower/best_test_rmse_unit_scale",
-            {"two_tower.two_tower_scaling.nearest_unit_rmse": 0.385},
-            "for 0.3850. The range",
-        ),
         ("D-neuralmf/test_rmse", {}, "on MovieLens 1M the same settings have a test RMSE of 0.8800 at epoch 5"),
         ("D-ranking-vs-rating/statement", {}, "BPR has an nDCG of 0.200, D's models of ratings 0.0060, 0.0040,"),
         ("D-ranking-vs-rating/statement", {"ranking.ranking.svd.high": 0.2}, "is not ahead of every one of them"),
