@@ -12,10 +12,7 @@ from lib.claims.rules import Rules, named
 from lib.claims.verdicts import REPRODUCED, STANDS, overall
 from lib.experiment.stored_runs import MissingRun
 
-MARKS = {
-    "reproduced": dict(zip(REPRODUCED, "●◐○◌", strict=True)),
-    "stands": dict(zip(STANDS, "●◆■▲", strict=True)),
-}
+MARKS = {"reproduced": dict(zip(REPRODUCED, "●◐○◌", strict=True)), "stands": dict(zip(STANDS, "●◆■▲", strict=True))}
 """A sign for each word of a verdict's two parts: shapes, so that they are told apart without colour."""
 MOST_EVIDENCE = 3
 """Tables and figures that a card leads to."""

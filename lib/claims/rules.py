@@ -91,10 +91,8 @@ class Rules:
         parts = [(claim.id, part) for claim in claims.values() for part in claim.parts]
         found = {"/".join(part): self.verdict(claims, *part, stored) for part in parts}
         if missing := [part for part, verdict in found.items() if verdict is None]:
-            raise InvalidClaims(
-                f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
-                "data/verdicts.toml that judges it, or says why it was not tried."
-            )
+            fix = "Give each a rule in data/verdicts.toml that judges it, or says why it was not tried."
+            raise InvalidClaims(f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. {fix}")
         return verdict_table(claims, filter(None, found.values()))
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:

@@ -108,7 +108,7 @@ def make_anew(kept: list[Kept], say: Say) -> list[str]:
             for told in one.parts.values():
                 _add(parts, told)
             places.append(place)
-        except (DatasetUnavailable, ValueError) as error:
+        except (DatasetUnavailable, ValueError, AttributeError) as error:  # such as of a split that is no more
             verdicts[place] = f"not made: {str(error).splitlines()[0]}"
             say(f"{verdicts[place]}: {one}")
     for index, found in run_jobs(_fit_again, [kept[place] for place in places], parts):

@@ -134,9 +134,7 @@ class Sweep:
     values: tuple[Any, ...]
 
 
-def split_sweep(
-    plan: Plan, asked_for: Iterable[str], options: Iterable[tuple[str, str]]
-) -> tuple[list[tuple[str, str]], Sweep | None]:
+def split_sweep(plan: Plan, asked_for: Iterable[str], options: Iterable[tuple[str, str]]) -> tuple[list, Sweep | None]:
     """Part the options into those that set one value and the one that sweeps several.
 
     Several values are told by a comma in what is no list; in a text one with a space behind it doesn't part, such as a title's.

@@ -77,13 +77,17 @@ def test_a_record_that_is_not_what_the_fit_gives_is_told(kept):
 
 
 def test_what_cannot_be_made_anew_does_not_agree(kept, monkeypatch):
+    reasons = [DatasetUnavailable("no source of ml-100k"), AttributeError("no weekly split")]
+
     def unavailable(origin):
-        raise DatasetUnavailable("no source of ml-100k")
+        raise reasons[0]
 
     monkeypatch.setattr(upkeep, "rebuild", unavailable)
-    lines = []
-    assert upkeep.verify(10, lines.append, seed=0) == 1
-    assert lines[-1] == "4 could not be made anew, so nothing is known of them."
+    for _ in range(2):
+        lines = []
+        assert upkeep.verify(10, lines.append, seed=0) == 1
+        assert lines[-1] == "4 could not be made anew, so nothing is known of them."
+        reasons.reverse()
 
 
 def test_an_array_that_is_not_what_the_fit_gives_is_told(kept):
