@@ -21,26 +21,30 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     :math:`e_1, \dots, e_n` the interval is :math:`\bar e \pm t_{0.975,\,n-1}\, s / \sqrt{n}`, which takes the folds as
     independent. With one fold it is the mean of the intervals that the records carry, over users, if they do.
 
-    A model without results on five random folds (``kfold_5``) that was measured on all of GroupLens's folds u1 to u5 is
-    summarised over these: they too part the ratings into five, though by blocks of users rather than at random.
+    On folds (``kfold_5``) a model counts that was measured on all of them, by fold or as a mean, which names none. One without
+    such results that was measured on all of GroupLens's folds u1 to u5 is summarised over these: they too part the ratings into
+    five, though by blocks of users rather than at random.
 
     `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`; those without a value are left out. Returns a
     DataFrame: `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``.
     """
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
-    found = _summary(rows[rows["split"] == split], split)
+    rows = rows.assign(fold=rows["fold"].fillna("").astype(str))
+    own = rows[rows["split"] == split]
+    if split.startswith("kfold_"):
+        n_folds = own.groupby("model")["fold"].transform("nunique")
+        own = own[(own["fold"] == "") | (n_folds == int(split.removeprefix("kfold_")))]
+    found = _summary(own, split)
     if split == "kfold_5":
         published = rows[rows["split"].isin(FOLDS) & ~rows["model"].isin(found["model"])]
-        whole = published.groupby("model")["split"].nunique() == len(FOLDS)
-        published = published[published["model"].isin(whole.index[whole])]
+        published = published[published.groupby("model")["split"].transform("nunique") == len(FOLDS)]
         found = pd.concat([found, _summary(published, f"{FOLDS[0]} to {FOLDS[-1]}")], ignore_index=True)
     return found.sort_values(["value", "model"], ignore_index=True)
 
 
 def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     """Average starts, then folds."""
-    keyed = rows.assign(fold=rows["fold"].fillna("").astype(str))
-    folds = keyed.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
+    folds = rows.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
     found = models[["value", "low", "high"]].mean()
     found["n_folds"] = models.size()

@@ -105,7 +105,7 @@ def _anchor(here: str, found: Mapping, sources: Mapping[str, Source]) -> Anchor:
     if not re.fullmatch(r"u[1-5]|kfold_\d+|random_\d+_\d+|per_user_\d+_\d+|chronological", found["split"]):
         raise InvalidClaims(f"{here}: no split is called {found['split']!r}; see lib.data.splits for their names")
     value, widest = found["value"], highest - lowest
-    if not isinstance(value, int | Decimal) or not 0 < value < widest:
+    if not isinstance(value, int | Decimal) or not (math.isfinite(value) and 0 < value < widest):
         raise InvalidClaims(f"{here}: an error in stars lies between 0 and {widest:g}, the scale's width; got {value}")
     if found["comparable"] == bool(found.get("why_not", "").strip()):
         raise InvalidClaims(f"{here}: why_not says why a figure is not comparable, and stands only there")

@@ -8,14 +8,11 @@ import pandas as pd
 
 from lib.claims.expressions import Stored
 from lib.claims.published import Claims
-from lib.claims.rules import Rules
+from lib.claims.rules import Rules, named
 from lib.claims.verdicts import REPRODUCED, STANDS, overall
 from lib.experiment.stored_runs import MissingRun
 
-MARKS = {
-    part: dict(zip(words, signs, strict=True))
-    for part, words, signs in (("reproduced", REPRODUCED, "●◐○◌"), ("stands", STANDS, "●◆■▲"))
-}
+MARKS = {"reproduced": dict(zip(REPRODUCED, "●◐○◌", strict=True)), "stands": dict(zip(STANDS, "●◆■▲", strict=True))}
 """A sign for each word of a verdict's two parts: shapes, so that they are told apart without colour."""
 MOST_EVIDENCE = 3
 """Tables and figures that a card leads to."""
@@ -27,20 +24,23 @@ def cards(rules: Rules, claims: Claims, stored: Stored, verdicts: pd.DataFrame) 
     Each has the claim's ``project`` and ``title``; the verdict on the whole, ``reproduced`` and ``stands``; the text, ``markdown``,
     under a heading that gives it `lib.claims.published.Claim.anchor`; and ``as_written``: whether the results are those for
     which the card's words were written. Where they are not, the reason of the part that decides stands in their place.
+    Raises InvalidClaims: an expression of a card failed.
     """
     found = []
-    for name, whole in overall(verdicts)[["reproduced", "stands"]].iterrows():
+    for name, whole in overall(verdicts)[list(MARKS)].iterrows():
         claim, card, parts = claims[str(name)], rules.cards[str(name)], verdicts[verdicts["id"] == name]
         alike = parts[parts["stands"] == whole["stands"]]
         decides = (parts if alike.empty else alike).iloc[-1]  # the statement, where there is one
         names = rules.names(claim, stored, **whole)
-        try:
-            as_written, ours = bool(names.value(card["holds"])), names.text(card["ours"])
-        except MissingRun:
-            as_written, ours = False, "not measured here"
-        why = names.text(card["why"]) if as_written else f"{decides['reason'][0].upper()}{decides['reason'][1:]}."
-        facts = {f"Project {claim.project}": names.text(card["theirs"]), "Ours": ours}
-        facts |= {part.capitalize(): marked(whole[part], part) for part in ("reproduced", "stands")}
+        why = f"{decides['reason'][0].upper()}{decides['reason'][1:]}."
+        with named(f"the card of {name}"):
+            try:
+                as_written, ours = bool(names.value(card["holds"])), names.text(card["ours"])
+            except MissingRun:
+                as_written, ours = False, "not measured here"
+            theirs, why = names.text(card["theirs"]), names.text(card["why"]) if as_written else why
+        facts = {f"Project {claim.project}": theirs, "Ours": ours}
+        facts |= {part.capitalize(): marked(whole[part], part) for part in MARKS}
         shown = dict.fromkeys(filter(None, [decides["evidence"], *parts["evidence"]]))
         labels = [f"@{label}-{run}" for run, label in (one.split(":") for one in shown)][:MOST_EVIDENCE]
         see = f" See {', '.join(labels)}." if labels else ""

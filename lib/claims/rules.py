@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,8 @@ class Rules:
         parts = [(claim.id, part) for claim in claims.values() for part in claim.parts]
         found = {"/".join(part): self.verdict(claims, *part, stored) for part in parts}
         if missing := [part for part, verdict in found.items() if verdict is None]:
-            raise InvalidClaims(
-                f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. Give each a rule in "
-                "data/verdicts.toml that judges it, or says why it was not tried."
-            )
+            fix = "Give each a rule in data/verdicts.toml that judges it, or says why it was not tried."
+            raise InvalidClaims(f"{len(missing)} parts of claims lack a verdict: {', '.join(missing)}. {fix}")
         return verdict_table(claims, filter(None, found.values()))
 
     def verdict(self, claims: Claims, claim: str, part: str, stored: Stored) -> Verdict | None:
@@ -103,16 +102,21 @@ class Rules:
             if bound is None:
                 continue
             names = self.names(claims[claim], stored, **bound)
-            try:
+            with named(f"{claim}, {part}: the rule for {rule.judges}"):
                 if names.value(rule.when):
                     return rule.judge(claims, claim, part, names)
-            except (InvalidClaims, MissingRun):
-                raise
-            except Exception as error:
-                raise InvalidClaims(
-                    f"{claim}, {part}: the rule for {rule.judges} failed with {type(error).__name__}: {error}"
-                ) from error
         return None
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Have an expression that fails raise InvalidClaims with `what` it belongs to; a missing run stays one."""
+    try:
+        yield
+    except (InvalidClaims, MissingRun):
+        raise
+    except Exception as error:
+        raise InvalidClaims(f"{what} failed with {type(error).__name__}: {error}") from error
 
 
 def load_rules(path: Path | str = PATH) -> Rules:

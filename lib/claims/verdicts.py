@@ -11,14 +11,8 @@ import pandas as pd
 
 from lib.claims.published import STATEMENT, Claims, Figure, InvalidClaims
 
-YES, RANGE, CONDITION, NO, UNTRIED, OPEN = WORDS = (
-    "yes",
-    "within a range",
-    "with a condition",
-    "no",
-    "not tried",
-    "open",
-)
+WORDS = ("yes", "within a range", "with a condition", "no", "not tried", "open")
+YES, RANGE, CONDITION, NO, UNTRIED, OPEN = WORDS
 REPRODUCED = (YES, RANGE, NO, UNTRIED)
 """Is the figure, or what a statement says was seen, reproduced as the project did it?"""
 STANDS = (YES, CONDITION, NO, OPEN)
@@ -91,10 +85,8 @@ def verdict_table(claims: Claims, verdicts: Iterable[Verdict]) -> pd.DataFrame:
     found = pd.DataFrame([vars(verdict) for verdict in verdicts])
     of = [claims[name] for name in found["id"]]
     figures = [one.figures.get(name) for one, name in zip(of, found["figure"], strict=True)]
-    found = found.assign(
-        project=[one.project for one in of], reported=[one.reported if one else math.nan for one in figures]
-    )
-    return found[list(COLUMNS)]
+    reported = [one.reported if one else math.nan for one in figures]
+    return found.assign(project=[one.project for one in of], reported=reported)[list(COLUMNS)]
 
 
 def told(words: pd.Series) -> str:
@@ -104,10 +96,9 @@ def told(words: pd.Series) -> str:
 
 
 def overall(table: pd.DataFrame) -> pd.DataFrame:
-    """Sum verdicts up to a row a claim, in the table's order: ``project``, ``reproduced``, ``stands``, and counts.
+    """Sum verdicts up to a row a claim, in the table's order: ``project``, ``reproduced``, ``stands``.
 
-    Counts are of the claim's parts by word: columns such as ``"reproduced: within a range"`` and ``"stands: open"``. A
-    claim is reproduced as far as those of its parts are that were tried: *yes* if all are, *no* if at least half are
+    A claim is reproduced as far as those of its parts are that were tried: *yes* if all are, *no* if at least half are
     not, else *within a range*. It stands as its statement does; without one as its figures do that are not open: *yes*
     if all stand, *no* if at least half do not, else *with a condition*.
     """
@@ -116,9 +107,6 @@ def overall(table: pd.DataFrame) -> pd.DataFrame:
     found["reproduced"] = [_most(of["reproduced"], UNTRIED, RANGE) for _, of in parts]
     said = table[table["figure"] == STATEMENT].set_index("id")["stands"]
     found["stands"] = [said.get(name) or _most(of["stands"], OPEN, CONDITION) for name, of in parts]
-    for part, words in (("reproduced", REPRODUCED), ("stands", STANDS)):
-        for word in words:
-            found[f"{part}: {word}"] = (table[part] == word).groupby(table["id"]).sum().reindex(found.index)
     return found
 
 

@@ -63,16 +63,12 @@ def _thaw(path: Path, interactions: Interactions) -> list[Split]:
         numbers, n_folds, seed = content["folds"], int(content["n_folds"]), int(content["seed"])
         made_for, checksum = str(content["ratings"]), str(content["checksum"])
     except Exception as error:
-        raise WrongFolds(
-            f"{path} is not a file of folds that this version reads; delete it and freeze again"
-        ) from error
+        raise WrongFolds(f"{path} is not a file of folds as this version reads; delete it and freeze again") from error
     if _of_folds(numbers, n_folds, seed) != checksum:
         raise WrongFolds(f"{path} is damaged: its checksum does not fit; delete it and freeze again")
     order = _canonical(interactions)
     if made_for != _of_ratings(interactions, order):
-        raise WrongFolds(
-            f"{path} was made for other ratings than these {len(interactions):,}; delete it to freeze anew"
-        )
+        raise WrongFolds(f"{path} was made for other ratings than these {len(interactions):,}; delete and freeze again")
     of_row = np.empty_like(numbers)
     of_row[order] = numbers
     return with_folds(interactions, of_row, seed)

@@ -18,9 +18,7 @@ def made_up_ratings(n_ratings: int, n_users: int, n_items: int, *, seed: int = 0
     no rating. ValueError: more than a fifth of all pairs are asked for, as drawing them would not end.
     """
     if not 0 < n_ratings <= n_users * n_items / 5:
-        raise ValueError(
-            f"n_ratings must lie between 1 and a fifth of the {n_users:,} x {n_items:,} pairs; got {n_ratings:,}"
-        )
+        raise ValueError(f"n_ratings is 1 to a fifth of the {n_users:,} x {n_items:,} pairs; got {n_ratings:,}")
     rng = np.random.default_rng(seed)
     chances = _falling(n_users, USER_SKEW), _falling(n_items, ITEM_SKEW)
     pairs = np.empty(0, dtype=np.int64)

@@ -29,9 +29,7 @@ def load_prepared(folder: Path) -> PreparedDataset:
     Without such files it is an `UnknownDataset`, with a damaged one a `CorruptDataset`.
     """
     if not (folder / "dataset.json").is_file() or not (folder / "ratings.parquet").is_file():
-        raise UnknownDataset(
-            f"{folder} holds no prepared ratings. Make them with: python run_notebooks.py --dataset FILE"
-        )
+        raise UnknownDataset(f"{folder} holds no prepared ratings. Make them: python run_notebooks.py --dataset FILE")
     try:
         meta = read_whole(folder / "dataset.json", META, "")
         frame = pd.read_parquet(folder / "ratings.parquet")

@@ -179,6 +179,5 @@ def _decode(content: bytes, place: str, encoding: str) -> str:
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise CorruptDataset(
-            f"{place}, line {number}: not {encoding} text (byte 0x{content[error.start]:02x}). The file was saved in "
-            "another encoding: get the official one again."
+            f"{place}, line {number}: not {encoding} text (byte 0x{content[error.start]:02x}). Get the official file again."
         ) from None

@@ -88,8 +88,7 @@ def _from_users_folder(entry: Entry, root: Path) -> Files | None:
     """Read unpacked files or the official zip under a folder of the user's; None if there are neither."""
     if not root.is_dir():
         raise DatasetUnavailable(
-            f"MOVIELENS_DIR names {str(root)!r}, which is not a folder here. Correct it, or unset it to let the "
-            "project get the data by itself."
+            f"MOVIELENS_DIR names {str(root)!r}, which is not a folder here. Correct it, or unset it to have the data got."
         )
     folder = root if root.name == entry.name and not (root / entry.name).exists() else root / entry.name
     remedy = f"Put the official file there (from {entry.url}), or remove the folder to let the project get the data."
@@ -103,8 +102,7 @@ def _from_users_folder(entry: Entry, root: Path) -> Files | None:
             return Files(content, "MOVIELENS_DIR", {name: f"{archive}: {name}" for name in content})
     if len(missing) < len(entry.files):
         raise CorruptDataset(
-            f"{folder} lacks {', '.join(missing)}. Unpack the whole official archive ({entry.url}) there, or remove "
-            "the folder to let the project get the data by itself."
+            f"{folder} lacks {', '.join(missing)}. Unpack all of the official archive ({entry.url}), or remove the folder."
         )
     return None
 

@@ -69,9 +69,7 @@ def _percent(test_share: float) -> int:
     """Return a share in whole percent: others would share a name, and 0.07 of 100 in binary arithmetic is more than 7."""
     percent = round(100 * test_share) if np.isfinite(test_share) else 0
     if not 0 < percent < 100 or abs(100 * test_share - percent) > 1e-9:
-        raise ValueError(
-            f"test_share must be a whole number of percent between 0 and 1, both excluded; got {test_share}"
-        )
+        raise ValueError(f"test_share must be a whole number of percent, above 0 and below 1; got {test_share}")
     return percent
 
 
@@ -280,9 +278,7 @@ def make_split(dataset, name: str, *, seed: int = 42) -> Split:
         return published(dataset, name)
     kind, *shares = name.rsplit("_", 2)
     if kind not in BY_SHARE:
-        raise ValueError(
-            f"no split is called {name!r}; known: {', '.join(PROTOCOLS)} (other shares such as random_80_20 too)"
-        )
+        raise ValueError(f"no split is called {name!r}; known: {', '.join(PROTOCOLS)}, also with other shares")
     if len(shares) != 2 or not all(map(str.isdigit, shares)) or sum(map(int, shares)) != 100:
         raise ValueError(f"a split such as {name!r} ends in two shares that add up to 100: per_user_80_20")
     seeds = {} if kind == "temporal" else {"seed": seed}

@@ -31,9 +31,7 @@ class WorkerDied(RuntimeError):
     """The process of a job died three times, the last time alone on a fresh worker; the message names the job."""
 
 
-def run_jobs(
-    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], *, address: str | None = None, here: bool = False
-) -> Results:
+def run_jobs(work: Work, jobs: Sequence[Job], data: Mapping, *, address: str | None = None, here=False) -> Results:
     """Do jobs, and yield the place and the result of each as it is there, so that it can be kept at once.
 
     A job is done by ``work(parts, job)`` of a module, which must not change the parts: jobs share them. `data` has by
@@ -105,9 +103,7 @@ def _there(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], address: st
         )
 
 
-def _last_try(
-    work: Work, jobs: Sequence[Job], data: Mapping[str, Any], index: int
-) -> tuple[list[tuple[int, dict]], list[int]]:
+def _last_try(work: Work, jobs: Sequence[Job], data: Mapping[str, Any], index: int) -> tuple[list[tuple], list[int]]:
     """Run a job that took its workers with it, and return what came of it, and it itself if it was killed again."""
     from lib.experiment.workers import LocalCluster
 

@@ -216,9 +216,7 @@ class _Walk:
                 return True
         return not chain
 
-    def resolve(
-        self, module: Module, chain: Chain, targets: frozenset[Origin] | None
-    ) -> Iterator[tuple[str, str, Chain]]:
+    def resolve(self, module: Module, chain: Chain, targets: frozenset | None) -> Iterator[tuple[str, str, Chain]]:
         """Yield what a dotted name leads to, and the attributes that are asked of it; nothing for a builtin."""
         if targets is None:
             heads = self.find(module.name, chain[0])

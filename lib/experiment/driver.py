@@ -219,8 +219,7 @@ class Driver:
             threads = sum(self.client.nthreads().values())
         except Exception as error:
             raise NoCluster(
-                f"the Dask scheduler at {self.address} went away ({type(error).__name__}: {error}); results that came before "
-                "are kept"
+                f"the Dask scheduler at {self.address} went away ({type(error).__name__}: {error}); earlier results are kept"
             ) from error
         if threads:
             self._served = now

@@ -17,6 +17,7 @@ from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
 from lib.metrics.lists import TopK
 from lib.metrics.ranking import ranking_of_hits
+from lib.metrics.rating import UserErrors
 from lib.models import Recommender
 from lib.statistics.agreement import ScoreMatrix
 from lib.statistics.significance import LEAST_USERS, bootstrap_interval
@@ -46,7 +47,7 @@ class Evaluation:
     values: dict[str, tuple[float, float, float]]
     seconds_fit: float
     seconds_predict: float
-    errors: metrics.UserErrors | None = field(default=None, repr=False)
+    errors: UserErrors | None = field(default=None, repr=False)
     ranking: dict[int, metrics.Ranking] = field(default_factory=dict, repr=False)
     predictions: pd.DataFrame | None = field(default=None, repr=False)
     top_k: pd.DataFrame | None = field(default=None, repr=False)
@@ -145,9 +146,7 @@ def rankings_in(
     if "hits" not in found:
         return {}
     if found["threshold"] != threshold:
-        raise ValueError(
-            f"hits were kept for a threshold of {found['threshold']:g}, not {threshold:g}; fit again with it"
-        )
+        raise ValueError(f"hits were kept for threshold {found['threshold']:g}, not {threshold:g}; fit again with it")
     marks = np.unpackbits(np.asarray(found["hits"]), axis=1).astype(bool)
     of = {k: {what: found[f"{what}/{k}"] for what in ("novelty", "coverage")} for k in ks}
     return {k: ranking_of_hits(marks, test, k=k, threshold=threshold, **of[k]) for k in ks}

@@ -89,9 +89,7 @@ def lent(name: str) -> tuple[Search, str]:
     pattern = f"{glob.escape(name)}-{16 * '[0-9a-f]'}.json.gz"
     kept = [records.read_kept(path) for path in sorted((records.KEPT / "searches").glob(pattern))]
     if not kept:
-        raise KeyError(
-            f"the project keeps no search {name!r}; with choices_from empty, one is made on the data's own ratings"
-        )
+        raise KeyError(f"the project keeps no search {name!r}; leave choices_from empty to search the data's own")
     longest = max(kept, key=lambda one: len(one["trials"]["trial"]))
     return Search.from_text(longest), longest["rows"]
 
@@ -138,9 +136,7 @@ class Trials:
         return Search.of(self.study, name, self.n_folds)
 
 
-def _judge(
-    trials: Trials, batch: list[optuna.Trial], folds: list[Fit], parts: Parts, known: list, progress: Progress
-) -> None:
+def _judge(trials: Trials, batch: list, folds: list[Fit], parts: Parts, known: list, progress: Progress) -> None:
     """Fit a batch fold by fold, but for what is known of a shorter search, and tell how each of its trials ended."""
     found: dict[int, list[dict]] = {trial.number: [] for trial in batch}
     states = dict.fromkeys(found, TrialState.RUNNING)

@@ -108,7 +108,7 @@ def make_anew(kept: list[Kept], say: Say) -> list[str]:
             for told in one.parts.values():
                 _add(parts, told)
             places.append(place)
-        except (DatasetUnavailable, ValueError) as error:
+        except (DatasetUnavailable, ValueError, AttributeError) as error:  # such as of a split that is no more
             verdicts[place] = f"not made: {str(error).splitlines()[0]}"
             say(f"{verdicts[place]}: {one}")
     for index, found in run_jobs(_fit_again, [kept[place] for place in places], parts):
@@ -153,13 +153,18 @@ def verify(n: int, say: Say = print, *, seed: int | None = None) -> int:
     drawn = random.Random(seed).sample(everything, min(n, len(everything)))
     say(f"{len(drawn)} of {len(everything)} kept records, drawn with seed {seed}:")
     here = records.made_here()["machine"]
-    failed = 0
+    failed = unmade = 0
     for one, verdict in zip(drawn, make_anew(drawn, say), strict=True):
         same_machine = one.made.get("machine") == here
         failed += verdict == "different" or (same_machine and verdict.startswith("within"))
-    wrong = f"{failed} do not agree; bits are asked for on the machine that made a record."
-    say(wrong if failed else "All agree.")
-    return int(failed > 0)
+        unmade += verdict.startswith("not made")
+    if failed:
+        say(f"{failed} do not agree; bits are asked for on the machine that made a record.")
+    if unmade:
+        say(f"{unmade} could not be made anew, so nothing is known of them.")
+    if not failed + unmade:
+        say("All agree.")
+    return int(failed + unmade > 0)
 
 
 def rekey(say: Say = print) -> int:

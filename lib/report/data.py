@@ -68,11 +68,9 @@ def _write_metrics(pages: list[Page], runs_dir: Path, path: Path) -> None:
         for page in pages:
             kept = runs_dir / page.id / "metrics.json"
             records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
-            for number, record in enumerate(records, start=1):
-                record = {**dict.fromkeys(METRIC_COLUMNS[-2:], ""), **record}  # kept before there were settings
-                if wrong := sorted(set(record) ^ set(METRIC_COLUMNS)):
+            for number, row in enumerate(records, start=1):
+                row = {**dict.fromkeys(METRIC_COLUMNS[-2:], ""), **row}  # kept before there were settings
+                if wrong := sorted(set(row) ^ set(METRIC_COLUMNS)):
                     problem = f"record {number} of metrics.json lacks, or should not have, {', '.join(wrong)}"
                     raise RenderingError(problem, f"The columns are {', '.join(METRIC_COLUMNS)}.", run=page.id)
-                writer.writerow(
-                    {n: float(f"{v:.6g}") if isinstance(v, float) else as_text(v) for n, v in record.items()}
-                )
+                writer.writerow({n: float(f"{v:.6g}") if isinstance(v, float) else as_text(v) for n, v in row.items()})

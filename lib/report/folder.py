@@ -82,9 +82,7 @@ def finish(folder: Path) -> None:
     moving = folder / MOVING
     if (moving / MANIFEST).exists():
         files = [path.relative_to(moving) for path in moving.rglob("*") if path.is_file() and path != moving / MANIFEST]
-        for file in sorted(
-            files, key=lambda path: (path.suffix == ".html", path.name == "index.html", path.as_posix())
-        ):
+        for file in sorted(files, key=lambda path: (path.suffix == ".html", path.name == "index.html", str(path))):
             os.replace(moving / file, folder / file)
         for name in written(folder) - _listed(moving / MANIFEST):
             (folder / name).unlink(missing_ok=True)

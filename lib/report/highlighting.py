@@ -11,9 +11,8 @@ from lib.report.exporter import TEMPLATE
 
 _FORMATTER = HtmlFormatter(nowrap=True)
 _TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
-_RULES = re.findall(
-    r"^(?:\.[a-z]{1,2}\d?, )+\.[a-z]{1,2}\d? \{", (TEMPLATE / "report.css").read_text(encoding="utf-8"), re.M
-)
+_STYLE = (TEMPLATE / "report.css").read_text(encoding="utf-8")
+_RULES = re.findall(r"^(?:\.[a-z]{1,2}\d?, )+\.[a-z]{1,2}\d? \{", _STYLE, re.M)
 COLOURED = set(re.findall(r"\w+", " ".join(_RULES)))
 """Pygments' classes that the style sheet knows; the code's other tokens look like their surroundings."""
 

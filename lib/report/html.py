@@ -143,9 +143,8 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
 
 def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, str, list[str]]:
     """Return a table's headings, rows of cells and their links, and the classes of the whole and of each column."""
-    rows = [
-        [(_marked(one), report.markdown.resolve(one.href, page, block.cell)[0]) for one in row] for row in block.rows
-    ]
+    resolve = report.markdown.resolve
+    rows = [[(_marked(one), resolve(one.href, page, block.cell)[0]) for one in row] for row in block.rows]
     lengths = [max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))]
     shape = [
         "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""

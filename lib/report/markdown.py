@@ -95,10 +95,8 @@ class Markdown:
 
         with ThreadPoolExecutor(4) as pool:
             found = {key: text for part in pool.map(one, by_page.items()) for key, text in part.items()}
-        inline = {
-            key: found[key].removeprefix("<p>").removesuffix("</p>") for key, p in self.pieces.items() if p.inline
-        }
-        return found | inline
+        inline = [piece.key for piece in self.pieces.values() if piece.inline]
+        return found | {key: found[key].removeprefix("<p>").removesuffix("</p>") for key in inline}
 
     def typst(self) -> dict[str, str]:
         """Return each piece as Typst markup, and the entry of each work under ``cite:<key>``."""

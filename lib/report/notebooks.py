@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import re
 from collections import Counter
@@ -14,22 +13,9 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from lib.data.files import read_json
+from lib.report import document
 from lib.report.display import EXPLORER_MIME, POINTS_MIME, STRIP_MIME, TABLE_MIME
-from lib.report.document import (
-    FRONT,
-    Block,
-    Code,
-    Empty,
-    Explorer,
-    Figure,
-    Labelled,
-    Page,
-    Prose,
-    Strip,
-    Table,
-    TableCell,
-    Text,
-)
+from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import NotebookReader
 
@@ -45,11 +31,12 @@ _ACTIVE = re.compile(r"<(script|foreignObject|iframe)\b|\son[a-z]+\s*=|href\s*=\
 
 def read_pages(plan, runs_dir: Path) -> list[Page]:
     """Parse the executed notebook of every run, the front page first, then in the plan's order."""
-    front = [run for run in plan.runs if run.part == FRONT]
+    front = [run for run in plan.runs if run.part == document.FRONT]
     if len(front) > 1:
         names = ", ".join(run.id for run in front)
-        raise RenderingError(f"the plan has {len(front)} runs with part = {FRONT!r} ({names})", "Keep one of them.")
-    rest = [run for run in plan.runs if run.part != FRONT]
+        problem = f"the plan has {len(front)} runs with part = {document.FRONT!r} ({names})"
+        raise RenderingError(problem, "Keep one of them.")
+    rest = [run for run in plan.runs if run.part != document.FRONT]
     pages = [read_page(run, Path(runs_dir) / run.id) for run in [*front, *rest]]
     uses = Counter(page.notebook for page in pages)
     return [_told_apart(page) if uses[page.notebook] > 1 else page for page in pages]
@@ -74,7 +61,7 @@ def read_page(run, folder: Path) -> Page:
         fix = f"Execute it: python run_notebooks.py --only {run.id}"
         raise RenderingError("there is no executed notebook", fix, run=run.id)
     notebook, _ = NotebookReader().from_notebook_node(nbformat.read(path, as_version=4), {"run": run.id})
-    blocks: list[Block] = []
+    blocks: list[document.Block] = []
     title, noisy = "", list[int]()
     for cell in notebook.cells:
         number, before = cell.metadata.number, len(blocks)
@@ -115,21 +102,21 @@ class _CodeCell:
     def wrong(self, problem: str, fix: str) -> RenderingError:
         return RenderingError(problem, fix, run=self.run, cell=self.number)
 
-    def blocks(self) -> list[Block]:
-        """Return the code, unless it is hidden or only speaks, and what the cell shows."""
+    def blocks(self) -> list[document.Block]:
+        """Return the code, unless it is hidden, and what the cell shows."""
         if self.label and not _LABEL.match(self.label):
             fix = "Write fig-... or tbl-..., lower case, with hyphens."
             raise self.wrong(f"the label {self.label!r} is malformed", fix)
         code, metadata = self.cell.source, self.cell.metadata
         if "injected-parameters" in metadata.get("tags", []):
             code = _without_places(code)
-        if metadata.get("transient", {}).get("remove_source") or _only_speaks(code):
+        if metadata.get("transient", {}).get("remove_source"):
             code = ""
         shown = [block for output in self.cell.outputs if (block := self.shown(output))]
         self.check_label(shown)
         return [*([Code(code)] if code else []), *map(_or_empty, shown)]
 
-    def shown(self, output: NotebookNode) -> Block | None:
+    def shown(self, output: NotebookNode) -> document.Block | None:
         """Turn an output into a block; of its forms the one that the report can check and escape."""
         if output.output_type == "error":
             failure = f"the notebook failed here with {output.get('ename')}: {output.get('evalue')}"
@@ -183,7 +170,7 @@ class _CodeCell:
         path = self.folder / kind / f"{self.label}.csv"
         return path if path.exists() else None
 
-    def check_label(self, shown: list[Block]) -> None:
+    def check_label(self, shown: list[document.Block]) -> None:
         """Check that a label names exactly one thing of its own kind; or, where the cell says ``optional``, nothing."""
         if not self.label or (not shown and self.options.get("optional")):
             return
@@ -195,22 +182,13 @@ class _CodeCell:
             raise self.wrong(f"the cell labelled {self.label} shows {said}", fix)
 
 
-def _or_empty(block: Block) -> Block:
+def _or_empty(block: document.Block) -> document.Block:
     """Return the block, or that it is empty where no row stands behind a labelled figure or table."""
     if isinstance(block, Figure) and block.data is not None:
         empty = not block.data.read_text(encoding="utf-8").partition("\n")[2].strip()
     else:
         empty = isinstance(block, Table) and bool(block.label) and not block.rows
     return Empty(block.cell, block.label, block.caption) if isinstance(block, Labelled) and empty else block
-
-
-def _only_speaks(code: str) -> bool:
-    """Whether a cell of a page kept from before does nothing but `say` prose, so that its code tells nothing new."""
-    try:
-        values = [getattr(line, "value", None) for line in ast.parse(code).body]
-    except SyntaxError:
-        return False
-    return bool(values) and all(isinstance(v, ast.Call) and ast.unparse(v.func).split(".")[-1] == "say" for v in values)
 
 
 def _without_places(code: str) -> str:

@@ -29,9 +29,8 @@ def api_version() -> list[int]:
 
 def run(text: str, arguments: list[str], fix: str = "This is a fault of lib/report.") -> tuple[str, str]:
     """Run pandoc; return what it wrote and what it warned of."""
-    done = subprocess.run(
-        [pypandoc.get_pandoc_path(), *arguments], input=text.encode("utf-8"), capture_output=True, check=False
-    )
+    command = [pypandoc.get_pandoc_path(), *arguments]
+    done = subprocess.run(command, input=text.encode("utf-8"), capture_output=True, check=False)
     errors = done.stderr.decode("utf-8", "replace")
     if done.returncode:
         raise RenderingError(f"pandoc failed: {errors.strip()}", fix)

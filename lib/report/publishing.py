@@ -18,6 +18,8 @@ def obstacles(runs_dir: Path) -> list[str]:
     """Say in words what stands against publishing a report of these runs, the working tree among it; empty: nothing."""
     changes = "the working tree has changes beside reports/: commit them, and make the report again"
     found = [changes] if collect_provenance()["modified"] else []
+    if not (runs_dir / "summary" / "cache.json").exists():
+        found.append("the front page, run summary, has not been made here: make report")
     if stale := stale_files():
         names = ", ".join(file.name.partition(".")[0] for file in stale)
         found.append(f"made by earlier code: {names}; python run_notebooks.py --rekey signs what still agrees")

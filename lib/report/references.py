@@ -76,11 +76,7 @@ def _read(path: Path) -> Iterator[tuple[str, Work]]:
     called = dict(zip(keys, map(words, sentences), strict=True))
     for (name, *_), entry in (one["c"] for one in listed["c"][1]):
         key = name.removeprefix("ref-")
-        author, _, year = called[key].removesuffix(" (n.d.)").removesuffix(")").partition(" (")
+        sentence = called[key].removesuffix(" (n.d.)")
+        author, _, year = sentence.removesuffix(")").partition(" (")
         urls = re.findall(r'"(https?://[^"]+)"', json.dumps(entry))
-        yield (
-            key,
-            Work(
-                {"p": f"{author} {year}".strip(), "t": called[key].removesuffix(" (n.d.)")}, entry, (urls or [""])[-1]
-            ),
-        )
+        yield key, Work({"p": f"{author} {year}".strip(), "t": sentence}, entry, (urls or [""])[-1])

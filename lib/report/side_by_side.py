@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.data.files import whole_file, write_csv
@@ -47,7 +48,7 @@ def side_by_side(frame: pd.DataFrame, most: int = MOST_ROWS) -> tuple[pd.DataFra
     """Return a table of texts, a column a side, and how many more rows would be worth showing; runs get equal room.
 
     Rows are what all sides have, else what any has, as means over its folds: those that differ, RMSE, MAE and nDCG first; where
-    nothing differs, RMSE, MAE and nDCG. Of two sides it shows intervals and the difference, too.
+    nothing differs, RMSE, MAE and nDCG, or all without these. Of two sides it shows intervals and the difference, too.
     """
     sides = list(dict.fromkeys(frame["side"]))
     key = [*MEASURED, "fold"]
@@ -55,31 +56,37 @@ def side_by_side(frame: pd.DataFrame, most: int = MOST_ROWS) -> tuple[pd.DataFra
     wide = pd.concat(parts, axis=1).swaplevel(axis=1)
     whole = wide[["value"]].notna().all(axis=1)
     wide = (wide[whole] if whole.any() else wide).groupby(level=MEASURED, sort=False).mean()
-    main, values = wide.index.get_level_values("metric").str.fullmatch(MAIN), wide[["value"]]
+    main, values = _main(wide.index.get_level_values("metric")), wide[["value"]]
     differ = (values.max(axis=1) > values.min(axis=1)).to_numpy()
     rows = pd.concat([wide[differ & main], wide[differ & ~main]]) if differ.any() else wide[main]
     room = max(1, most // max(1, len(set(frame["run"]))))
     shown = rows.groupby(level="run", sort=False).head(room)
     texts = shown.index.to_frame(index=False)[["run", "model", "split", "metric"]]
     for side in sides:
-        texts[side] = [_number(value) for value in shown["value", side]]
+        texts[side] = [_text("{:,.0f}" if abs(v) >= 1000 else "{:.4f}", v) for v in shown["value", side]]
     if len(sides) == 2:
-        texts["difference"] = [f"{v:+.4f}" for v in shown["value", sides[1]] - shown["value", sides[0]]]
+        texts["difference"] = [_text("{:+.4f}", v) for v in shown["value", sides[1]] - shown["value", sides[0]]]
         for side in sides:
             ends = zip(shown["low", side], shown["high", side], strict=True)
-            texts[f"interval {side}"] = [f"{a:.4f} to {b:.4f}" if a == a else "" for a, b in ends]
+            texts[f"interval {side}"] = [_text("{:.4f} to {:.4f}", *of) for of in ends]
     said = [name for name in texts if texts[name].astype(bool).any()]
     return texts[said if len(set(texts["run"])) > 1 else said[1:]], len(rows) - len(shown)
 
 
-def _number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}"
+def _main(metrics) -> np.ndarray:
+    """Tell which metrics are RMSE, MAE and nDCG; where none is, all count as such."""
+    main = np.asarray(metrics.str.fullmatch(MAIN), dtype=bool)
+    return main | ~main.any()
+
+
+def _text(form: str, *values: float) -> str:
+    return "" if np.isnan(values).any() else form.format(*values)
 
 
 def draw(frame: pd.DataFrame, values: Mapping[str, Any], name: str, path: Path) -> None:
-    """Draw RMSE, MAE and nDCG against the values of a parameter that the sides stand for, where they differ.
+    """Draw RMSE, MAE and nDCG, or all without these, against the values of a parameter that the sides stand for.
 
-    A panel a metric, a line a model, into `path` with ``.svg`` and ``.png``; means over folds.
+    A panel a metric that differs, a line a model, into `path` with ``.svg`` and ``.png``; means over folds.
     """
     import matplotlib as mpl
     import seaborn as sns
@@ -88,8 +95,7 @@ def draw(frame: pd.DataFrame, values: Mapping[str, Any], name: str, path: Path) 
 
     use_style()
     mpl.rcParams["figure.constrained_layout.use"] = False  # seaborn lays its panels out itself
-    main = frame[frame["metric"].str.fullmatch(MAIN)]
-    means = main.groupby([*MEASURED, "side"], sort=False)["value"].mean().reset_index()
+    means = frame[_main(frame["metric"])].groupby([*MEASURED, "side"], sort=False)["value"].mean().reset_index()
     differ = means.groupby(MEASURED, sort=False)["value"].transform("nunique") > 1
     means = means[differ] if differ.any() else means
     told = [part for part in ("dataset", "split", "model") if len(set(means[part])) > 1] or ["model"]

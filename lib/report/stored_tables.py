@@ -12,9 +12,10 @@ import pandas as pd
 
 from lib.data.splits import Split
 from lib.experiment.stored_runs import MissingRun, StoredRun
-from lib.metrics import TopK, UserErrors, user_errors
+from lib.metrics import TopK
 from lib.metrics.per_user import PerUser, pooled
 from lib.metrics.ranking import Ranking, evaluate_ranking
+from lib.metrics.rating import UserErrors, user_errors
 
 KEY = ["user", "item"]
 
@@ -50,9 +51,7 @@ def rating_table(runs: Iterable[StoredRun], split: Split, *, models: Sequence[st
             found[model] = rows["prediction"].to_numpy(dtype=np.float64)[places]
             folds[model] = fold
     if missing := [model for model in models or () if model not in found]:
-        raise ValueError(
-            f"no run holds one prediction a test rating of {split} for {', '.join(missing)}; run theirs again with it"
-        )
+        raise ValueError(f"no run predicts every test rating of {split} for {', '.join(missing)}; run theirs with it")
     found = found if models is None else {model: found[model] for model in models}
     table = pd.concat([table, pd.DataFrame(found, index=table.index)], axis=1)
     table.attrs["folds"] = folds

@@ -90,9 +90,7 @@ class Options:
         "Fit your own model under the common protocol, beside the others; -p also sets its hyperparameters.",
     )
     contract: bool = flag("Run the tests that every model must pass on the class of --model, and leave.")
-    jobs: int | None = option(
-        "N", "How many compute at a time. Default: the cores, as far as memory goes.", "-j", "--jobs"
-    )
+    jobs: int | None = option("N", "How many compute at a time. Default: cores, as far as memory goes.", "-j", "--jobs")
     cluster: str | None = option(
         "tcp://HOST:PORT",
         "Make the fits on this Dask cluster, not in processes of this machine. A Dask port runs anybody's code.",
@@ -106,9 +104,7 @@ class Options:
     dry_run: bool = flag("Say what would run, and why; do nothing.")
     render_only: bool = flag("Build the report from the results as they are; execute nothing.")
     no_pdf: bool = flag("Build the HTML report only.")
-    output_dir: Path | None = option(
-        "DIR", "Where the report goes, and the runs' results in its folder runs/. Default: reports."
-    )
+    output_dir: Path | None = option("DIR", "Where the report goes, with the runs' results in runs/. Default: reports.")
     timeout: float | None = option("SECONDS", "Longest time for one cell.")
     plan_path: Path | None = option(
         "TOML", "Another plan than report.toml; its notebooks/ and reports/ lie beside it.", "--plan"

@@ -40,9 +40,7 @@ def check_dataset(options: Options) -> None:
         raise UsageError(f"no data set is called {options.dataset!r}{near}; {own}")
     for name in ("columns", "scale", "duplicates", "missing", "header", "time_unit", "items", "users"):
         if getattr(options, name) != getattr(Options, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')} describes a file of your own ratings; name it with --dataset FILE"
-            )
+            raise UsageError(f"--{name.replace('_', '-')} describes a file of your own ratings: add --dataset FILE")
 
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:

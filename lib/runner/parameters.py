@@ -154,9 +154,7 @@ def changed(values: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[s
     return {name: value for name, value in values.items() if value != own[name]}
 
 
-def _meant(
-    plan: Plan, selected: set[str], known: Mapping[str, Mapping[str, Parameter]], key: str, where: str
-) -> dict[str, Parameter]:
+def _meant(plan: Plan, selected: set[str], known: Mapping[str, Mapping], key: str, where: str) -> dict[str, Parameter]:
     """Return the parameter that ``NAME`` or ``RUN:NAME`` stands for, by run."""
     run, _, name = key.rpartition(":")
     if run and plan.run(run).id not in selected:

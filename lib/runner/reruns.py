@@ -32,9 +32,7 @@ Metrics = list[dict[str, Any]]
 LONGEST = 60  # characters of a folder's name; a longer one is cut and told apart by a digest
 
 
-def rerun(
-    plan: Plan, stored: Store, parameters: Values, planned: Values, names: Collection[str], options: Options
-) -> int:
+def rerun(plan: Plan, stored: Store, parameters: Values, planned: Values, names: Collection, options: Options) -> int:
     """Execute runs under other parameters than those `planned`, and show what that changed in their metrics."""
     for name in names:
         old, new = planned[name], parameters[name]
@@ -136,9 +134,7 @@ class Sweep:
     values: tuple[Any, ...]
 
 
-def split_sweep(
-    plan: Plan, asked_for: Iterable[str], options: Iterable[tuple[str, str]]
-) -> tuple[list[tuple[str, str]], Sweep | None]:
+def split_sweep(plan: Plan, asked_for: Iterable[str], options: Iterable[tuple[str, str]]) -> tuple[list, Sweep | None]:
     """Part the options into those that set one value and the one that sweeps several.
 
     Several values are told by a comma in what is no list; in a text one with a space behind it doesn't part, such as a title's.

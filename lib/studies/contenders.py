@@ -78,9 +78,7 @@ OTHERS_DATA = ("confidence_als", "frequent_ease", "tf_idf_knn")
 """Models for ratings of other shapes than MovieLens's, such as counts: no rows of the one table, but of own ratings."""
 
 
-def chosen_from(
-    left_out: Iterable[str] = (), only: Iterable[str] = (), *, others_data: bool = False
-) -> dict[str, Contender]:
+def chosen_from(left_out: Iterable[str] = (), only: Iterable[str] = (), *, others_data=False) -> dict[str, Contender]:
     """Return contenders by name, family by family, models without a row with their defaults; ValueError: unknown name."""
     rows = _rows()
     rows += [Contender(name) for name in cards() if name not in {one.model for one in rows}]
@@ -252,9 +250,7 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
     return {"parameters": parameters, **NOT_SEARCHED, **told}
 
 
-def clean_places(
-    choices: Mapping[str, Mapping[str, Any]], dataset: str, splits: Mapping[str, Split]
-) -> dict[str, list[str]]:
+def clean_places(choices: Mapping[str, Mapping], dataset: str, splits: Mapping[str, Split]) -> dict[str, list[str]]:
     """Return, of contenders that were chosen on one of a data set's splits, the splits where that is honest: it alone."""
     places = {key: Place.of(dataset, split) for key, split in splits.items()}
     own = {name: one["on"] for name, one in choices.items() if "on" in one and one["on"].dataset == dataset}

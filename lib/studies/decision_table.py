@@ -25,9 +25,7 @@ class Context(NamedTuple):
     users: np.ndarray | None = None
 
 
-def counted_contexts(
-    split: Split, user_edges: Sequence[int], item_edges: Sequence[int], words: str = ""
-) -> list[Context]:
+def counted_contexts(split: Split, user_edges: Sequence[int], item_edges: Sequence[int], words="") -> list[Context]:
     """Part test ratings by how many training ratings the user has, and by how many the film; `words` end each name."""
     contexts = []
     by_user, by_item = user_bins(split.train, user_edges), item_bins(split.train, item_edges)
@@ -209,9 +207,7 @@ def tally(decided: pd.DataFrame, labels: Mapping[str, str]) -> dict[str, Any]:
     return found | {"simplest": simplest, "takes": takes.max()}
 
 
-def by_simplicity(
-    models: Sequence[str], families: Mapping[str, str], order: Sequence[str], n_parameters: Mapping
-) -> list[str]:
+def by_simplicity(models: Sequence[str], families: Mapping, order: Sequence[str], n_parameters: Mapping) -> list[str]:
     """Order models from the simplest: by family, then learned parameters, then name; what is unknown comes last."""
     if missing := [name for name in models if name not in families]:
         raise ValueError(f"no family is known for {', '.join(missing)}; name one for each model")

@@ -81,9 +81,7 @@ def along_path(fitted: Fitted, *, model: str, values: Sequence[float], parameter
     return {"path": rows}
 
 
-def guess(
-    model: Recommender, words: str, name: str, split: Split, clip: bool = True, means: UserMean | None = None
-) -> dict[str, Any]:
+def guess(model: Recommender, words: str, name: str, split: Split, clip=True, means: UserMean | None = None) -> dict:
     """Measure one guess at how a published error came about: ``guess`` (`words`), ``model`` (`name`), ``rmse``, ``mae``.
 
     A model that is not fitted yet is fitted here; fitted `means` are subtracted first, and added to its predictions.

@@ -42,9 +42,7 @@ def evaluations_of(
     return found
 
 
-def fit_table(
-    evaluations: Mapping[tuple[str, str], Evaluation], contenders: Mapping[str, Contender], *, k: int
-) -> pd.DataFrame:
+def fit_table(evaluations: Mapping[tuple, Evaluation], contenders: Mapping[str, Contender], *, k: int) -> pd.DataFrame:
     """Return a row a fit, with errors NaN for models that predict no ratings, and lists where none were drawn."""
     rows = []
     for (name, key), found in evaluations.items():

@@ -94,9 +94,7 @@ def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
     return by_name(Variant.of("bias", constants), plain)
 
 
-def compared_variants(
-    groups: tuple[str, ...], added: tuple[str, ...] = (), *, most_factors: int = 64
-) -> dict[str, Variant]:
+def compared_variants(groups: tuple[str, ...], added: tuple = (), *, most_factors: int = 64) -> dict[str, Variant]:
     """Return the reference and the further variants, and, where groups are `added`, one more with effects of all of them."""
     found = reference_variants(most_factors=most_factors)
     found |= further_variants(groups, most_factors=most_factors)
@@ -125,9 +123,7 @@ def validation_fit(variant: Variant, fold: str = "") -> Fit:
     return replace(fit, stopping=stopping) if variant.model in (ALS, VARIED) else fit
 
 
-def find(
-    study: str, variant: Variant, folds: Sequence[Split], *, n_trials: int, seed: int = 0, jointly: bool = True
-) -> Search:
+def find(study: str, variant: Variant, folds: Sequence[Split], *, n_trials: int, seed=0, jointly=True) -> Search:
     """Search a variant on folds whose ``test`` is validation data; `study` begins the search's name."""
     fits = [validation_fit(variant, f"{n}/") for n in range(len(folds))]
     parts = {f"{n}/train": split.train for n, split in enumerate(folds)}
@@ -142,9 +138,7 @@ def point(found: Search) -> dict:
     return {"chosen": found.chosen, "n_iterations": found.n_epochs}
 
 
-def fold_fits(
-    variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int, *, n_bins: int = 0
-) -> list[Fit]:
+def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int, *, n_bins=0) -> list[Fit]:
     """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
 
     Folds after the first are kept with the project. `points` are as `point` returns them, of a variant's own search or

@@ -243,9 +243,7 @@ def errors_of_starved(
     )
 
 
-def errors_by_activity(
-    full: Records, ids_only: Records, split: Split, *, n_resamples: int, least: int = 20
-) -> pd.DataFrame:
+def errors_by_activity(full: Records, ids_only: Records, split: Split, *, n_resamples: int, least=20) -> pd.DataFrame:
     """Compare the network with the one without side features in bins of `least` users or more by training ratings."""
     rows, bins = [], user_bins(split.train)
     for name in bins.categories:

@@ -115,6 +115,7 @@ def test_digits_are_read_as_printed(write):
         ({"value": 4.0}, "between 0 and 4"),
         ({"value": 0.0}, "between 0 and 4"),
         ({"value": "0.9"}, "between 0 and 4"),
+        ({"value": math.nan}, "between 0 and 4"),
         ({"comparable": False}, "why_not says why a figure is not comparable"),
         ({"comparable": False, "why_not": " "}, "why_not says why a figure is not comparable"),
         ({"why_not": "epoch chosen on test"}, "why_not says why a figure is not comparable"),
@@ -142,13 +143,13 @@ def test_ids_and_sources_are_checked(write, tmp_path):
 def test_starts_are_averaged_within_a_fold_before_folds():
     found = measured(
         records(
-            ("kfold_5", "1", 0, "svd", "rmse", 0.90, None, None),
-            ("kfold_5", "1", 1, "svd", "rmse", 0.92, None, None),
-            ("kfold_5", "2", 0, "svd", "rmse", 0.95, None, None),
-            ("kfold_5", "1", 0, "svd", "mae", 0.10, None, None),
+            ("kfold_2", "1", 0, "svd", "rmse", 0.90, None, None),
+            ("kfold_2", "1", 1, "svd", "rmse", 0.92, None, None),
+            ("kfold_2", "2", 0, "svd", "rmse", 0.95, None, None),
+            ("kfold_2", "1", 0, "svd", "mae", 0.10, None, None),
         ),
         "ml-100k",
-        "kfold_5",
+        "kfold_2",
     )
     assert found["n_folds"].tolist() == [2]
     assert found["value"].tolist() == pytest.approx([0.93])  # of 0.91 and 0.95, not of three values
@@ -179,9 +180,18 @@ def test_grouplens_folds_stand_in_only_where_all_five_are_there():
     found = measured(records(*five, *four), "ml-100k", "kfold_5")
     assert found[["model", "basis", "n_folds"]].to_numpy().tolist() == [["svd", "u1 to u5", 5]]
     assert found["value"].tolist() == pytest.approx([0.93])
-    both = records(*five, ("kfold_5", "1", 0, "svd", "rmse", 0.5, None, None))
+    both = records(*five, ("kfold_5", "", 0, "svd", "rmse", 0.5, None, None))
     assert measured(both, "ml-100k", "kfold_5")["basis"].tolist() == ["kfold_5"]
     assert measured(both, "ml-1m", "kfold_5").empty
+
+
+def test_one_fold_of_several_is_no_mean_over_them():
+    one, five = ("kfold_5", "1", 0, "svd", "rmse", 0.5, None, None), [f"u{i}" for i in range(1, 6)]
+    published = [(split, "", 0, "svd", "rmse", 0.9, None, None) for split in five]
+    assert measured(records(one), "ml-100k", "kfold_5").empty
+    assert measured(records(one, *published), "ml-100k", "kfold_5")["basis"].tolist() == ["u1 to u5"]
+    folds = [("kfold_5", str(i), 0, "svd", "rmse", 0.9, None, None) for i in range(1, 6)]
+    assert measured(records(*folds), "ml-100k", "kfold_5")["n_folds"].tolist() == [5]
 
 
 def test_one_fold_has_no_interval():

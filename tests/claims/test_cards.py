@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from lib.claims import cards, load_claims, load_rules, marked
 from lib.claims.cards import MARKS
 from lib.claims.expressions import Stored
+from lib.claims.published import InvalidClaims
 from lib.report.trees import unique
 from tests.claims.made_up import changed, facts, store
 
@@ -56,6 +59,23 @@ def test_texts_of_a_card_are_filled_in_with_its_claim_s_figures_and_verdict(tmp_
     text = made(tmp_path, facts(), rules)["A-svd-test"]["markdown"]
     assert "- **Project A:** 0.9191\n- **Ours:** within a range, with a condition\n" in text
     assert "\n\nWhy. See @tbl-svd-reproduction-svd." in text
+
+
+def test_a_card_that_fails_is_named(tmp_path):
+    broken = {**RULES.cards["A-svd-test"], "ours": "{figures.test_rmse:x}"}
+    rules = replace(RULES, cards={**RULES.cards, "A-svd-test": broken})
+    with pytest.raises(InvalidClaims, match="the card of A-svd-test failed with ValueError: Unknown format code 'x'"):
+        made(tmp_path, facts(), rules)
+
+
+def test_a_card_s_words_need_what_they_say(tmp_path):
+    search = "side_information_search.search"
+    found = {f"{search}.validation_rmse": 0.866, f"{search}.fold_scores": [0.865, 0.867], f"{search}.n_trials": 150}
+    assert made(tmp_path / "all", changed(found))["B-tuned"]["as_written"]
+    assert not made(tmp_path / "fewer", changed({**found, f"{search}.n_trials": 149}))["B-tuned"]["as_written"]
+    rank = {"imputation.hard_impute_best_rank_on_test": 2}
+    assert made(tmp_path / "rank", facts())["A-hard-impute"]["as_written"]
+    assert not made(tmp_path / "other", changed(rank))["A-hard-impute"]["as_written"]
 
 
 def test_words_have_a_mark_of_their_own_in_each_part():

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from lib.data.errors import DatasetUnavailable
 from lib.data.folds import frozen_folds, inner_folds
 from lib.data.splits import make_split, validation_from
 from lib.experiment import records, upkeep
@@ -73,6 +74,20 @@ def test_a_record_that_is_not_what_the_fit_gives_is_told(kept):
     lines = []
     assert upkeep.verify(10, lines.append, seed=0) == 1
     assert sum(line.startswith("different: sizes") for line in lines) == 1
+
+
+def test_what_cannot_be_made_anew_does_not_agree(kept, monkeypatch):
+    reasons = [DatasetUnavailable("no source of ml-100k"), AttributeError("no weekly split")]
+
+    def unavailable(origin):
+        raise reasons[0]
+
+    monkeypatch.setattr(upkeep, "rebuild", unavailable)
+    for _ in range(2):
+        lines = []
+        assert upkeep.verify(10, lines.append, seed=0) == 1
+        assert lines[-1] == "4 could not be made anew, so nothing is known of them."
+        reasons.reverse()
 
 
 def test_an_array_that_is_not_what_the_fit_gives_is_told(kept):

@@ -13,6 +13,7 @@ WORDS = "% holds: a < b\nThe error is {eval}`a`."
 def runs_dir(tmp_path, monkeypatch):
     monkeypatch.setattr(publishing, "stale_files", list)
     monkeypatch.setattr(publishing, "collect_provenance", lambda: {"modified": False})
+    run(tmp_path, name="summary")
     run(tmp_path)
     return tmp_path
 
@@ -34,6 +35,11 @@ def run(runs_dir, *, profile="full", modified=False, holds=True, name="svd", com
 
 def test_nothing_stands_against_a_whole_report(runs_dir):
     assert publishing.obstacles(runs_dir) == []
+
+
+def test_without_a_front_page_there_is_nothing_to_publish(runs_dir):
+    (runs_dir / "summary" / "cache.json").unlink()
+    assert publishing.obstacles(runs_dir) == ["the front page, run summary, has not been made here: make report"]
 
 
 def test_words_written_for_other_results_are_named(runs_dir):

@@ -92,10 +92,19 @@ def test_two_sides_have_intervals_and_more_a_column_each():
 def test_where_no_row_is_on_all_sides_each_is_shown():
     frame = measured("a", {"5": [record("m", "ndcg@5", 0.5)], "10": [record("m", "ndcg@10", 0.25)]})
     rows, _ = side_by_side(frame)
+    assert list(rows) == ["model", "split", "metric", "5", "10"], "there is no difference to show"
     assert rows[["metric", "5", "10"]].to_numpy().tolist() == [
         ["ndcg@5", "0.5000", ""],
         ["ndcg@10", "", "0.2500"],
     ]
+
+
+def test_without_rmse_mae_and_ndcg_other_metrics_stand_for_them(tmp_path):
+    sides = {n: [record("m", "validation_rmse", 1.0), record("m", "folding", 2.0)] for n in ("1", "2")}
+    frame = measured("a", sides)
+    assert side_by_side(frame)[0]["metric"].tolist() == ["validation_rmse", "folding"]
+    draw(frame, {"1": 1, "2": 2}, "n", tmp_path / "sweep")
+    assert "validation_rmse" in (tmp_path / "sweep.svg").read_text()
 
 
 def test_a_panel_a_metric_and_a_line_a_model(tmp_path):

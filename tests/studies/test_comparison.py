@@ -44,7 +44,7 @@ def test_predictions_are_matched_by_id_whatever_the_order(sources, split, table)
 
 def test_a_model_measured_elsewhere_is_an_error(sources, planted):
     other = per_user_holdout(planted, seed=1)
-    with pytest.raises(ValueError, match=r"no run holds one prediction a test rating of .* for svd, bias"):
+    with pytest.raises(ValueError, match=r"no run predicts every test rating of .* for svd, bias"):
         rating_table(sources.values(), other, models=["svd", "bias"])
 
 

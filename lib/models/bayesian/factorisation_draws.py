@@ -124,9 +124,7 @@ def pair_scores(users, items, moments, means, effects, latent):
     return scores
 
 
-def mean_rating(
-    scores: np.ndarray, cuts: np.ndarray, values: np.ndarray, sharpness: np.ndarray | float = 1.0
-) -> np.ndarray:
+def mean_rating(scores: np.ndarray, cuts: np.ndarray, values: np.ndarray, sharpness=1.0) -> np.ndarray:
     r"""Return the expected rating under an ordered probit, averaged over samples.
 
     .. math:: E[r] = r_1 + \sum_{k=1}^{K-1} (r_{k+1} - r_k)\,\Phi(s\,(f - c_k))

@@ -60,9 +60,7 @@ class HardImpute(LowRankCompletion):
     def _complete(self, train: Interactions, start: Factors | None) -> None:
         most = min(train.n_users, train.n_items)
         if not 1 <= self.rank <= most:
-            raise ValueError(
-                f"HardImpute: rank must lie between 1 and {most}, the matrix's lesser side; got {self.rank}"
-            )
+            raise ValueError(f"HardImpute: rank must lie between 1 and {most}, the lesser side; got {self.rank}")
         if self.tolerance < 0 or self.max_iterations < 1:
             raise ValueError("HardImpute: tolerance must not be negative and max_iterations at least 1")
         settings = {n: value for n, value in self.parameters.items() if n != "centre"}

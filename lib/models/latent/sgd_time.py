@@ -35,9 +35,7 @@ class Calendar(NamedTuple):
         """
         times = train.timestamps
         if times.min() == times.max():
-            raise ValueError(
-                "these ratings have no timestamps that differ, and a model of time needs them: use SVD++ here"
-            )
+            raise ValueError("these ratings have no timestamps that differ; a model of time needs them: use SVD++ here")
         days, counts = times // SECONDS_A_DAY, train.user_counts
         user_days = means_of(train.users, days, train.n_users, np.nan)
         latest = np.full(train.n_users, np.iinfo(np.int64).min)

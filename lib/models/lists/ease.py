@@ -42,9 +42,7 @@ class EASE(ItemWeights):
         n_items = history.shape[1]
         check(self, positive=("l2",))
         if n_items > MOST_ITEMS:
-            raise ValueError(
-                f"EASE: {n_items:,} films ask for {8e-9 * n_items**2:.0f} GB; it takes at most {MOST_ITEMS:,}"
-            )
+            raise ValueError(f"EASE: {n_items:,} films need {8e-9 * n_items**2:.0f} GB; it takes up to {MOST_ITEMS:,}")
         gram = co_occurrences(history)
         gram[np.diag_indices_from(gram)] += self.l2
         # A symmetric inverse is half the work of a general one: Cholesky's factor, and from it one triangle of the inverse.

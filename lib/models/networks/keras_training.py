@@ -55,13 +55,7 @@ def seeded(seed: int) -> Iterator[None]:
 class EachEpoch(keras.callbacks.Callback):
     """Measures and keeps weights after each epoch, one execution of many steps, and sets the next learning rate."""
 
-    def __init__(
-        self,
-        stopping: EarlyStopping,
-        epochs: int,
-        error: Callable[[Weights], float] | None,
-        rates: Sequence[float] | None,
-    ):
+    def __init__(self, stopping: EarlyStopping, epochs: int, error: Callable | None, rates: Sequence[float] | None):
         super().__init__()
         self.stopping, self.epochs, self.error, self.rates = stopping, epochs, error, rates
         self.losses: list[float] = []

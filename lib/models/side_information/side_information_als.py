@@ -246,9 +246,7 @@ class SideInformationALS(Recommender):
             raise ValueError(f"projection_penalties lacks {', '.join(missing)}: give each group a penalty")
         for group, penalty in given.items():
             if not penalty >= 0:
-                raise ValueError(
-                    f"SideInformationALS: the projection penalty of {group} must be at least 0; got {penalty}"
-                )
+                raise ValueError(f"SideInformationALS: projection penalty of {group} must be at least 0; got {penalty}")
         return {name: float(given[name]) for name in self.groups_}
 
     def _check(self) -> None:

@@ -17,9 +17,7 @@ def ring(axis: Axes, x: float, y: float, *, colour: str = PALETTE["black"], size
     axis.plot(x, y, "o", markersize=size, markerfacecolor="none", color=colour)
 
 
-def error_curves(
-    axis: Axes, frame: pd.DataFrame, setting: str, best: Mapping[str, pd.Series], parts: Iterable[str] = PARTS
-) -> None:
+def error_curves(axis: Axes, frame: pd.DataFrame, setting: str, best: Mapping, parts: Iterable[str] = PARTS) -> None:
     """Draw the RMSE on each part, columns such as ``train_rmse``, over a setting; `best` has the row to ring by part."""
     for part in parts:
         axis.plot(frame[setting], frame[f"{part}_rmse"], "o-", color=PARTS[part], label=part, markersize=3.5)
@@ -27,9 +25,7 @@ def error_curves(
         ring(axis, row[setting], row[f"{part}_rmse"], colour=PARTS[part])
 
 
-def draw_sweep(
-    axis: Axes, table: pd.DataFrame, by: str, column: str, *, colour: str, label: str | None = None, marker="o"
-) -> None:
+def draw_sweep(axis: Axes, table: pd.DataFrame, by: str, column: str, *, colour: str, label=None, marker="o") -> None:
     """Draw a column's mean and range at each value of another, evenly spaced so that zero stands beside any scale."""
     points = table.groupby(by)[column].agg(["mean", "min", "max"])
     places, reach = np.arange(len(points)), [points["mean"] - points["min"], points["max"] - points["mean"]]

@@ -36,9 +36,7 @@ def co_rating_embeddings(train: Interactions) -> sparse.csr_array:
     return sparse.csr_array((ones, (train.items, train.users)), shape=shape)
 
 
-def folding(
-    neighbours: np.ndarray, films: np.ndarray, train: Interactions
-) -> tuple[dict[str, float], dict[str, float]]:
+def folding(neighbours: np.ndarray, films: np.ndarray, train: Interactions) -> tuple[dict, dict]:
     r"""Measure folding: films of separate audiences that an embedding puts side by side.
 
     With :math:`n_i` raters of film i, :math:`n_{ij}` of both and N users, independent tastes would give

@@ -35,9 +35,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # label, model, hyperp
 }
 
 
-def variant_fit(
-    name: str, *, seed: int, measure: Mapping[str, Mapping[str, Any]], validation: str = "", **changes
-) -> Fit:
+def variant_fit(name: str, *, seed: int, measure: Mapping[str, Mapping], validation: str = "", **changes) -> Fit:
     """Return a variant's fit, labelled with its `changes`; errors on `validation` are followed, nothing stops by them."""
     _, model, parameters = VARIANTS[name]
     stopping = Stopping(validation=validation, refit=False) if validation else None
@@ -57,9 +55,7 @@ def sweep_fits(
 
     Labelled ``section``: ``main``, or the sweep's name; `sweeps` have by name the variants, the hyperparameter and its values.
     """
-    wanted: list[tuple[str, str, int, dict[str, Any]]] = [
-        ("main", name, start, {}) for name in given for start in range(n_starts)
-    ]
+    wanted: list[tuple] = [("main", name, start, {}) for name in given for start in range(n_starts)]
     for section, (names, swept, values) in sweeps.items():
         points = product(names, values, range(sweep_starts))
         wanted += [(section, name, start, {swept: value}) for name, value, start in points]
@@ -156,9 +152,7 @@ def by_power(
     return pd.DataFrame(rows, columns=["variant", "power", "ndcg", "times_random", "genre_agreement"])
 
 
-def neighbour_measures(
-    near: np.ndarray, films: np.ndarray, genres: np.ndarray, train: Interactions
-) -> dict[str, float]:
+def neighbour_measures(near: np.ndarray, films: np.ndarray, genres: np.ndarray, train: Interactions) -> dict:
     """Measure the neighbours of some films: shared genres, popularity, folding."""
     folded, _ = measures.folding(near, films, train)
     agreement = float(measures.genre_agreement(near, films, genres).mean())

@@ -32,10 +32,7 @@ def load_class(spec: str) -> type[Recommender]:
     """
     module_name, colon, name = str(spec).strip().partition(":")
     if not colon or not all(part.isidentifier() for part in (name, *module_name.split("."))):
-        raise ValueError(
-            f"a model is given as module:Class, such as my_module:MyModel for the class MyModel in my_module.py; "
-            f"got {spec!r}"
-        )
+        raise ValueError(f"a model is given as module:Class, such as my_module:MyModel for my_module.py; got {spec!r}")
     module = _import(module_name)
     found: Any = getattr(module, name, None)
     if found is None:

@@ -59,9 +59,7 @@ def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, **{f"{PROJECTION}{group}": value for group, value in penalties.items()}}
 
 
-def choose(
-    found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int
-) -> dict[str, dict[str, Any]]:
+def choose(found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int) -> dict[str, dict]:
     """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.contenders.choose`.
 
     For each model of `searched` the report's own choice competes with points drawn at random, `n_trials` in all (below

@@ -145,9 +145,8 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
         example = ",".join(f"{role}={'NAME' if header else ROLES.index(role) + 1}" for role in missing)
         what = f"no column for the {' and the '.join(missing)}; its columns are {listed}"
         other = "; if the first line is a rating and names nothing, add --header no" if header else ""
-        raise problem(
-            path, what, f"Name {'it' if len(missing) == 1 else 'them'}: --columns {example}{other}", place="line 1"
-        )
+        fix = f"Name {'it' if len(missing) == 1 else 'them'}: --columns {example}{other}"
+        raise problem(path, what, fix, place="line 1")
     if len(set(places.values())) < len(places):
         fix = "Name a column of its own for each role"
         raise problem(path, f"--columns gives one column two roles: {given}", fix)

@@ -83,7 +83,7 @@ def prepare(
     asked = [FORM, names, checksums, dict(columns or {}), scale, duplicates, missing, header, time_unit, for_report]
     key = digest(json.dumps(asked, sort_keys=True).encode())
     known = read_json(folder / META, {"key": str, "summary": str, "notes": [str], "counts": {"ratings": int}}) or {}
-    if known.get("key") == key:
+    if known.get("key") == key and all((folder / f"{role}.parquet").exists() for role in files):
         return Reading(known["summary"], known["notes"], known["counts"]["ratings"], changed=False)
 
     source = open_table(path, unpacked(path, raw["ratings"]), header=header, given=columns)

@@ -105,9 +105,8 @@ def fit_all(
     known = found.contenders
     options["only_on"] = {name: list(splits)[:1] for name in once if name in known}
     changes = {name: change for name, change in (changes or {}).items() if name in known}
-    wanted = table_fits(
-        known, choices, splits, listed=[key for key in splits if key not in unlisted], changes=changes, **options
-    )
+    listed = [key for key in splits if key not in unlisted]
+    wanted = table_fits(known, choices, splits, listed=listed, changes=changes, **options)
     # A reader's data may break one model: the page says which, and how, and the others go on.
     told: dict[str, Any] = {"slower": CALMER, "records_errors": ("Exception",), "prepare": (f"{__name__}:warmed", {})}
     wanted = [replace(fit, **told) for fit in wanted]

@@ -25,9 +25,7 @@ LISTS = ("genres", "tags")
 TEXTS = ("title", "gender", "occupation")
 
 
-def read_side_table(
-    path: Path, content: bytes, kind: str, rated: np.ndarray, named: str
-) -> tuple[pd.DataFrame, list[str]]:
+def read_side_table(path: Path, content: bytes, kind: str, rated: np.ndarray, named: str) -> tuple[pd.DataFrame, list]:
     """Read a table of ``item`` or ``user`` (`kind`) from what a file holds; say beside it what was read how.
 
     Its ids are in the column that is `named` as in the ratings, else in one of a usual name, else in the first of a table

@@ -36,11 +36,8 @@ def from_stars(stars: np.ndarray, scale: RatingScale) -> np.ndarray:
 
 def for_models(interactions: Interactions) -> Interactions:
     """Return the same pairs under whole numbers as ids, on the scale of `STARS`, with tables that models know."""
-    changed: dict[str, Any] = {
-        "ratings": to_stars(interactions.ratings, interactions.scale),
-        "scale": STARS,
-        "origin": (),
-    }
+    ratings = to_stars(interactions.ratings, interactions.scale)
+    changed: dict[str, Any] = {"ratings": ratings, "scale": STARS, "origin": ()}
     for kind in ("user", "item"):
         ids = np.arange(len(getattr(interactions, f"{kind}_ids")))
         known, _ = grouped_columns(getattr(interactions, f"{kind}_table"), kind)

@@ -7,14 +7,7 @@ import pyarrow as pa
 from lib.workbench.own_ratings.checking import finite, numbers, text_of
 from lib.workbench.own_ratings.table_files import Table
 
-UNITS = {
-    "seconds": 1,
-    "milliseconds": 10**3,
-    "microseconds": 10**6,
-    "nanoseconds": 10**9,
-    "days": 1 / 86400,
-    "dates": 0,
-}
+UNITS = {"seconds": 1, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "days": 1 / 86400, "dates": 0}
 """How many of what ``--time-unit`` names are a second; ``dates`` are numbers such as 20240531."""
 _SIZES = (1e11, 1e14, 1e17)
 """From these numbers on times are milliseconds, microseconds, nanoseconds: seconds reach the first in the year 5138."""
@@ -60,7 +53,8 @@ def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.nd
         what = f"the timestamp {values[row]:.0f} is in {names[sizes[row]]}, those before it are in {names[first]}"
         raise source.wrong(row, f"{what}; {len(other):,} are of another size", "Bring all to one unit")
     scaled = values / UNITS[unit or names[first]]
-    if (row := int(np.argmax(np.abs(scaled)))) >= 0 and np.abs(scaled[row]) > 1e12:
+    row = int(np.argmax(np.abs(scaled)))
+    if np.abs(scaled[row]) > 1e12:
         raise source.wrong(row, f"the timestamp {values[row]:g} is too large to be in {unit or names[first]}", _FIX)
     return np.floor(scaled).astype(np.int64), f"{unit or names[first]} since 1970"
 

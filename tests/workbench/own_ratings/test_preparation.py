@@ -260,6 +260,8 @@ def test_what_did_not_change_is_not_read_again(write, tmp_path):
     assert (folder / "ratings.parquet").read_bytes() == b"left alone"
     prepare(path, folder=folder, scale=(0, 5))
     assert len(load(str(folder)).interactions) == 3
+    (folder / "ratings.parquet").unlink()
+    assert prepare(path, folder=folder, scale=(0, 5)).changed and len(load(str(folder)).interactions) == 3
 
 
 def test_files_of_one_name_are_told_apart(tmp_path):
