@@ -193,9 +193,9 @@
     const range = [data.values[0], data.values[data.values.length - 1]];
     const stars = (chosen, properties) => select(data.values.map((value) => [value, String(value)]), chosen, properties);
     let rated = new Map(data.example);
-    const mine = make("ul", { className: "rated" });
+    const mine = make("ul", { className: "own" });
     const told = make("p", { role: "status" });
-    const lists = make("div", { className: "made" });
+    const lists = make("div", { className: "for-you" });
     const film = finder("Film", "words of the title", titles, () => {});
     const given = stars(range[1]);
 
@@ -212,8 +212,8 @@
       const own = Array.from(rated);
       const cards = data.folded.map((model) => {
         const found = foldIn.scores(model, own, titles.length);
-        const how = HOW[model.way === "sum" ? (model.pairs ? "pairs" : "vectors") : model.way](model);
-        // Models of ratings predict stars, which are shown within the scale.
+        const how = HOW[model.way === "sum" ? (model.pairs ? "pairs" : "vectors") : model.way](model) + (model.offsets ? " Beside a film the stars that it predicts." : "");
+        // A prediction may lie outside the scale, by which films are told apart; it is shown within.
         const predicted = (place) => (model.offsets ? " " + Math.min(Math.max(found[place], range[0]), range[1]).toFixed(1) : "");
         return card(model.model, how, found ? foldIn.best(found, own, data.length) : [], predicted);
       });

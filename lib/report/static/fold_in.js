@@ -17,6 +17,7 @@
     const given = unpack(model.pairs || model.vectors);
     const width = given.length / n;
     const rows = Array.from({ length: n }, (_, j) => given.subarray(j * width, (j + 1) * width));
+    if (model.pairs && model.pairs.mirrored) rows.forEach((row, j) => { for (let i = 0; i < j; i++) row[i] = rows[i][j]; });
     if (model.pairs) return rows;
     return rows.map((one) => Float64Array.from(rows, (other) => one.reduce((sum, value, f) => sum + value * other[f], 0)));
   };

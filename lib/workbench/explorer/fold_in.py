@@ -76,18 +76,21 @@ def scores(parts: Mapping[str, Any], rated: Mapping[int, float]) -> np.ndarray:
 def listed(parts: Mapping[str, Any], rated: Mapping[int, float], k: int) -> np.ndarray:
     """Return the places of the k films with the best `scores` that are not `rated`; of equal ones those that stand first."""
     found = scores(parts, rated)
-    return best_columns(np.where(np.isin(np.arange(len(found)), list(rated)), -np.inf, found)[None], k)[0][0]
+    found[list(rated)] = -np.inf
+    places, _ = best_columns(found[None], k)
+    return places[places >= 0]
 
 
 def packed(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `parts` as the script reads them: numbers of 16 bits, with their places where most are zero."""
+    """Return `parts` as the script reads them: numbers of 16 bits, mirrored halves once, with places where most are zero."""
     packs = dict(found["settings"])
     for name in {"pairs", "vectors", "offsets"} & set(found):
-        flat = np.ravel(found[name])
+        mirrored = name == "pairs" and np.array_equal(found[name], found[name].T)
+        flat = np.ravel(np.triu(found[name]) if mirrored else found[name])
         kept = np.flatnonzero(flat) if np.count_nonzero(flat) < len(flat) / 2 else slice(None)
         scale = float(np.abs(flat).max() / 32767)
         arrays = {"numbers": np.round(flat[kept] / scale).astype("<i2")}
         arrays |= {} if isinstance(kept, slice) else {"places": kept.astype("<u2")}
         texts = {key: b64encode(array.tobytes()).decode() for key, array in arrays.items()}
-        packs[name] = {"scale": scale, "size": len(flat), **texts}
+        packs[name] = {"scale": scale, "size": len(flat), "mirrored": mirrored, **texts}
     return packs

@@ -100,6 +100,8 @@ def payload(
 
 def rateable(explorer: Explorer, films: np.ndarray, found: Mapping[str, Mapping], example: Mapping) -> dict[str, Any]:
     """Gather the `films` (codes) that can be rated, of models `found` their `parts`, an `example` of stars by place."""
+    if not found:
+        raise ValueError("no model that the one table has makes a list for a reader; name others in foldable")
     return {
         "rateable": [explorer.titles[film] for film in films],
         "values": np.unique(explorer.train.ratings).tolist(),
