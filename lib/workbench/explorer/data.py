@@ -25,8 +25,8 @@ class Explorer:
     """What can be asked about users and films, which are codes throughout.
 
     `runs` hold what models predicted and listed on the `split`, and labels in their fact ``contenders``; lists have
-    length `k`, and a rating of `threshold` or more is one of a film that the user liked. ValueError: there are no
-    lists, or they name a user or film that the split does not have.
+    length `k`, and a rating of `threshold` or more is one of a film that the user liked. ``titles``, by film, are not
+    escaped. ValueError: there are no lists, or they name a user or film that the split does not have.
     """
 
     def __init__(self, runs: Sequence[StoredRun], split: Split, *, k: int, threshold: float):
@@ -47,12 +47,8 @@ class Explorer:
         self._held = ratings.assign(user=self.test.users, item=self.test.items)
         known = [run.facts.get("contenders", {}) for run in reversed(runs)]
         labels = {name: one.get("label", "") for contenders in known for name, one in contenders.items()}
+        self.titles = titles_of(self.train, np.arange(self.train.n_items))
         self.labels = {name: labels.get(name) or label(name) for name in (*self.models, *self.predicting)}
-
-    @cached_property
-    def titles(self) -> list[str]:
-        """What readers see for each film, by code; not escaped."""
-        return titles_of(self.train, np.arange(self.train.n_items))
 
     @cached_property
     def genres(self) -> list[list[str]]:
@@ -76,8 +72,8 @@ class Explorer:
 
     def describe(self, user: int, called: str) -> str:
         """Say who the user is, under another name and without zip code and age: pages are passed on."""
-        table = self.train.user_table
-        row = {} if table is None else table.iloc[user].drop(labels=["zip_code", "age"], errors="ignore").dropna()
+        table, kept_back = self.train.user_table, ["zip_code", "age"]
+        row = pd.Series() if table is None else table.iloc[user].drop(labels=kept_back, errors="ignore").dropna()
         # A number needs its feature's name, a word mostly speaks for itself.
         texts = [one if isinstance(one, str) else f"{name} {one:g}" for name, one in row.items() if one != ""]
         return ", ".join([called, *({"F": "woman", "M": "man"}.get(text, text) for text in texts)])
@@ -85,7 +81,7 @@ class Explorer:
     def favourite_genres(self, user: int) -> pd.DataFrame:
         """Count genres with a film that the user liked in train: ``genre``, ``liked``, ``rated``, ``mean``; most first."""
         mine = self.ratings_of(user)
-        mine = mine.assign(genre=[self.genres[item] for item in mine["item"]], liked=mine["rating"] >= self.threshold)
+        mine["genre"], mine["liked"] = mine["item"].map(self.genres.__getitem__), mine["rating"] >= self.threshold
         by_genre = mine.explode("genre").groupby("genre", as_index=False)
         found = by_genre.agg(liked=("liked", "sum"), rated=("liked", "size"), mean=("rating", "mean"))
         by, rising = ["liked", "mean", "genre"], [False, False, True]
@@ -130,8 +126,9 @@ class Explorer:
 
     def predictions(self, user: int) -> pd.DataFrame:
         """Return a user's held-out ratings, by film lest the order tell them, and every model's predictions, a column each."""
-        mine = self._held[self._held["user"] == user].sort_values("item")
-        return self._films(mine["item"].to_numpy(), **mine[["rating", *self.predicting]].astype(float).to_dict("list"))
+        mine = self._held[self._held["user"] == user].sort_values("item", ignore_index=True)
+        columns = {name: mine[name].astype(float) for name in ("rating", *self.predicting)}
+        return self._films(mine["item"].to_numpy(), **columns)
 
     def _films(self, items: np.ndarray, **columns) -> pd.DataFrame:
         return pd.DataFrame({"item": items, "title": [self.titles[i] for i in items], **columns})

@@ -54,5 +54,7 @@ def near(fitted: Fitted, *, attribute: str, films: Sequence[int], n: int, least:
 
 def why(fitted: Fitted, *, pairs: Sequence[tuple[int, int]], **options: Any) -> dict[str, Any]:
     """Part a two-tower's predictions among its ``inputs``: ``why``, a row a pair, has the base, then what each adds."""
-    found = attributions(fitted.model, *np.transpose(pairs), fitted.train, **options).drop(columns="prediction")
+    model: Any = fitted.model
+    users, items = np.array(pairs).T
+    found = attributions(model, users, items, fitted.train, **options).drop(columns="prediction")
     return {"inputs": list(found)[1:], "why": found.to_numpy()}

@@ -50,8 +50,9 @@ def payload(
         ]
 
     def person(user: int, called: str) -> dict[str, Any]:
-        lists = [explorer.top(user, name)["item"] if name in explorer.models else () for name in names]
-        lists = [list(map(number, items)) for items in lists]
+        lists = [
+            [number(i) for i in explorer.top(user, one)["item"]] if one in explorer.models else [] for one in names
+        ]
         favourites, marks, reasons = list(explorer.favourite_genres(user)["genre"][:FAVOURITES]), {}, {}
         for item, _, mark, _ in explorer.marked(user, explorer.recommended(user).index).itertuples(index=False):
             shared = [genre for genre in favourites if genre in explorer.genres[item]]
