@@ -11,7 +11,7 @@ from lib.models import card_of, card_of_class, cards, create, label, model_class
 from lib.models.card import FAMILIES, read_cards
 from lib.report import figures
 from lib.studies.contenders import chosen_from
-from lib.workbench.explorer.films import spaces
+from lib.workbench.explorer.models import nearness
 from lib.workbench.own_ratings.candidates import candidates
 from tests.models.test_contract import contract_models
 
@@ -104,7 +104,7 @@ def test_a_models_file_brings_it_into_the_contract_tables_figures_explorer_and_o
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["side information"]
     plt.close(figure)
 
-    assert spaces()["toy"] == "A toy"
+    assert "vectors_" in str(nearness(["toy"], films=[0], n=1, least=1)["toy"])
     left_out = candidates(planted).skipped.set_index("model")["reason"]
     assert "60 items, more than 59" in left_out["A toy"]
     assert "toy" in candidates(planted, limits=False).contenders

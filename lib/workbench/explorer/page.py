@@ -4,8 +4,9 @@ A report is passed on, and the data's licence forbids to pass on ratings. So its
 what they rated is told as liked or not.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,137 +14,106 @@ import pandas as pd
 from lib.metrics.rating import rmse
 from lib.report.display import EXPLORER_MIME
 from lib.workbench.explorer.data import FAVOURITES, MARKS, Explorer
-from lib.workbench.explorer.films import FilmSpace
+from lib.workbench.explorer.fold_in import packed
 
 MOST_HELD_OUT = 15  # held-out ratings of a user that are shown, the first in the order of film codes
 
 
-def sample_users(explorer: Explorer, n: int, *, least: int, most: int, seed: int) -> np.ndarray:
-    """Draw n users who have lists, and from `least` to `most` held-out ratings, as `_drawn` does."""
-    counts = explorer.test.user_counts[explorer.listed_users]
-    fitting = explorer.listed_users[(counts >= least) & (counts <= most)]
-    return _drawn(fitting, n, seed, f"user has {least} to {most} held-out ratings and a list")
-
-
-def sample_films(explorer: Explorer, n: int, *, least: int, seed: int) -> np.ndarray:
-    """Draw n films with at least `least` training ratings, as `_drawn` does."""
-    fitting = np.flatnonzero(explorer.train.item_counts >= least)
-    return _drawn(fitting, n, seed, f"film has {least} training ratings")
-
-
-def _drawn(codes: np.ndarray, n: int, seed: int, wanted: str) -> np.ndarray:
-    """Draw n codes by chance, so that nobody picked the flattering ones; ascending, and all where these are fewer."""
+def sample(counts: np.ndarray, n: int, among=slice(None), *, least: int, most: float = np.inf, seed: int) -> np.ndarray:
+    """Draw n codes with `least` to `most` ratings by chance, so that nobody picked the flattering ones; rising."""
+    codes = np.arange(len(counts))[among]
+    codes = codes[(counts[codes] >= least) & (counts[codes] <= most)]
     if not len(codes):
-        raise ValueError(f"no {wanted}; lower the least number")
+        raise ValueError(f"none with a list has {least} to {most:g} ratings; lower the least number")
     return np.sort(np.random.default_rng(seed).choice(codes, min(n, len(codes)), replace=False))
 
 
-def lettered(place: int) -> str:
-    """Name the user at a place of the sample: user A, user B, ..., user Z."""
-    return f"user {ascii_uppercase[place]}"
-
-
-def opinions(explorer: Explorer, films: pd.DataFrame) -> list[str]:
-    """Say a user's ratings of films without their stars."""
-    return ["liked" if rating >= explorer.threshold else "not liked" for rating in films["rating"]]
-
-
-def reason_table(explorer: Explorer, user: int, n: int) -> pd.DataFrame:
-    """Tell what speaks for the n films that most models recommend to a user.
-
-    A row has the film with its mark, how many models list it, and the user's own films that are rated most like it,
-    liked or not.
-    """
-    rows = []
-    for item in explorer.recommended(user)[:n]:
-        near, genres = explorer.why(user, item)
-        said = zip(near["title"], opinions(explorer, near), strict=True)
-        (film,) = explorer.titled(explorer.marked(user, [item]))
-        nearest = "; ".join(f"{title} ({opinion})" for title, opinion in said)
-        rows.append((film, len(explorer.listed_by(user, item)), nearest or "none", ", ".join(genres) or "none"))
-    return pd.DataFrame(rows, columns=["film", "models", "nearest", "shared_favourite_genres"])
-
-
 def payload(
-    explorer: Explorer,
-    spaces: Sequence[FilmSpace],
-    users: Sequence[int],
-    films: Sequence[int],
-    shown: Sequence[str],
-    n_near: int,
-) -> dict:
+    explorer: Explorer, near: Mapping, users: np.ndarray, films: np.ndarray, shown: Sequence[str], why: pd.DataFrame
+) -> dict[str, Any]:
     """Gather what the page shows of the sample of users and films (codes), as plain numbers and texts.
 
-    Models that are `shown` are open at first, the first two compared; `n_near` films are named near a film. In the data
-    films are numbers into ``films``, models into ``models``.
+    Models that are `shown` are open at first, the first two compared. `near` has by a space's label the films near each
+    film, `why` by user and film a two-tower's base and what each of its inputs adds. In the data films are numbers into
+    ``films``, models into ``models``.
     """
     # Films in the order in which they are met: each title stands in the data once.
     numbers: dict[int, int] = {}
+    names, inputs = list(explorer.labels), dict(zip(why.index, why.to_numpy().round(2).tolist(), strict=True))
 
     def number(item: int) -> int:
         return numbers.setdefault(int(item), len(numbers))
 
-    names = list(explorer.labels)
-    people = [_user(explorer, names, int(user), lettered(place), number) for place, user in enumerate(users)]
-    near = [
+    def said(films: pd.DataFrame) -> list[list[int]]:
+        return [
+            [number(item), int(stars >= explorer.threshold)] for item, stars in films[["item", "rating"]].to_numpy()
+        ]
+
+    def person(user: int, called: str) -> dict[str, Any]:
+        lists = [
+            [number(i) for i in explorer.top(user, one)["item"]] if one in explorer.models else [] for one in names
+        ]
+        favourites, marks, reasons = list(explorer.favourite_genres(user)["genre"][:FAVOURITES]), {}, {}
+        for item, _, mark, _ in explorer.marked(user, explorer.recommended(user).index).itertuples(index=False):
+            shared = [genre for genre in favourites if genre in explorer.genres[item]]
+            reasons[number(item)] = [said(explorer.like(user, item)), shared, inputs.get((user, item), [])]
+            if mark != "new":
+                marks[number(item)] = mark
+        held, train = explorer.predictions(user), explorer.ratings_of(user)
+        shown = held.head(MOST_HELD_OUT)
+        predicting = [name if name in held and len(held) else "" for name in names]
+        return {
+            "name": explorer.describe(user, called),
+            "genres": favourites,
+            "n_train": len(train),
+            "n_test": len(held),
+            "n_liked": int((held["rating"] >= explorer.threshold).sum()),
+            "best": [number(item) for item in train["item"][:5]],
+            "lists": lists,
+            "marks": marks,
+            "why": reasons,
+            "held": said(shown),
+            "predicted": [shown[name].round(1).tolist() if name else [] for name in predicting],
+            "rmse": [round(rmse(*held[["rating", name]].to_numpy().T), 2) if name else None for name in predicting],
+        }
+
+    people = [person(int(user), f"user {letter}") for user, letter in zip(users, ascii_uppercase, strict=False)]
+    rows = [
         {
             "film": number(film),
-            "genres": explorer.genres_of(film),
+            "genres": explorer.genres[film],
             "ratings": int(explorer.train.item_counts[film]),
-            "near": [list(map(number, space.near(film, n_near))) for space in spaces],
+            "near": [[number(item) for item in of[place] if item >= 0] for of in near.values()],
         }
-        for film in map(int, films)
+        for place, film in enumerate(films)
     ]
     return {
         "models": [explorer.labels[name] for name in names],
         "shown": [names.index(name) for name in shown],
         "marks": MARKS,
+        "inputs": list(why.columns[1:]),
         "users": people,
-        "near": near,
-        "spaces": [space.label for space in spaces],
+        "near": rows,
+        "spaces": list(near),
         "films": [explorer.titles[item] for item in numbers],
     }
 
 
-def _user(explorer: Explorer, names: list[str], user: int, called: str, number: Callable[[int], int]) -> dict:
-    def said(films: pd.DataFrame) -> list[list]:
-        return [[number(item), words] for item, words in zip(films["item"], opinions(explorer, films), strict=True)]
-
-    def listed(name: str) -> list[int]:
-        return [number(item) for item in explorer.top(user, name)["item"]] if name in explorer.models else []
-
-    lists = list(map(listed, names))
-    marks, reasons = {}, {}
-    marked = explorer.marked(user, explorer.recommended(user))
-    for item, mark in zip(marked["item"], marked["mark"], strict=True):
-        near, genres = explorer.why(user, item)
-        place = number(item)
-        reasons[place] = [said(near), genres]
-        if mark != "new":
-            marks[place] = mark
-    # Not by rating: the order would tell it.
-    held = explorer.predictions(user).sort_values("item", kind="stable")
-    shown, train = held.head(MOST_HELD_OUT), explorer.ratings_of(user, explorer.train)
-    predicting = [name if name in held and len(held) else "" for name in names]
+def rateable(explorer: Explorer, films: np.ndarray, found: Mapping[str, Mapping], example: Mapping) -> dict[str, Any]:
+    """Gather the `films` (codes) that can be rated, of models `found` their `parts`, an `example` of stars by place."""
+    if not found:
+        raise ValueError("no model that the one table has makes a list for a reader; name others in foldable")
     return {
-        "name": explorer.describe(user, called),
-        "genres": list(explorer.favourite_genres(user)["genre"][:FAVOURITES]),
-        "n_train": len(train),
-        "n_test": len(held),
-        "best": [number(item) for item in train["item"][:5]],
-        "lists": lists,
-        "marks": marks,
-        "why": reasons,
-        "held": said(shown),
-        "predicted": [shown[name].astype(float).round(1).tolist() if name else [] for name in predicting],
-        "rmse": [round(rmse(*held[["rating", name]].to_numpy().T), 2) if name else None for name in predicting],
+        "rateable": [explorer.titles[film] for film in films],
+        "values": np.unique(explorer.train.ratings).tolist(),
+        "example": [[int(place), float(stars)] for place, stars in example.items()],
+        "length": explorer.k,
+        "folded": [{"model": explorer.labels[name], **packed(one)} for name, one in found.items()],
     }
 
 
 def show(data: dict) -> None:
-    """Hand a `payload` to the report; in JupyterLab one line says so."""
+    """Hand data to the report; in JupyterLab one line says so."""
     from IPython.display import display
 
-    sizes = f"{len(data['users'])} users, {len(data['near'])} films"
-    text = f"[explorer: {sizes}; its controls are in the report's page]"
-    display({EXPLORER_MIME: data, "text/plain": text}, raw=True)
+    display({EXPLORER_MIME: data, "text/plain": "[explorer: its controls are in the report's page]"}, raw=True)
