@@ -1,6 +1,7 @@
 """Which column is which: found by name among the usual ones, or given as ``user=...,item=...``."""
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,23 +11,8 @@ from lib.workbench.own_ratings.errors import problem
 ROLES = ("user", "item", "rating", "timestamp")
 """In MovieLens's order, which is that of the columns of a file without a header."""
 
-_USUAL = {
-    "user": "user userid usr uid u reader readerid customer customerid client member memberid reviewer reviewerid "
-    "listener viewer person username account visitorid rater",
-    "item": "item itemid iid i movie movieid film filmid book bookid isbn product productid asin track trackid song "
-    "songid artist artistid album anime animeid game gameid article articleid recipe recipeid beer beerid joke jokeid "
-    "business businessid sku",
-    "rating": "rating ratings score stars star value overall bookrating reviewoverall reviewscore userrating r grade "
-    "points preference",
-    "timestamp": "timestamp time date datetime unixreviewtime unixtime ts ratedat createdat dateadded reviewtime "
-    "ratingdate t",
-}
-SYNONYMS = {role: names.split() for role, names in _USUAL.items()}
-"""Names in small letters without anything between the words: ``User_ID`` and ``userId`` are both ``userid``."""
-
-_COUNTED = "count counts plays playcount nplays timesplayed listens listencount weight clicks views purchases quantity"
-COUNTS = _COUNTED.split()
-"""Such names of what counts how often; a column of ratings goes before it."""
+KNOWN = tomllib.loads(Path(__file__).with_name("column_names.toml").read_text(encoding="utf-8"))
+"""Names that columns of ``ratings``, of an ``item`` and of a ``user`` may have, by what they hold."""
 
 IGNORED = "none"
 """``timestamp=none`` leaves out a column that would be found by name."""
@@ -49,7 +35,7 @@ def _folded(name: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Bring a column's name into the form of `SYNONYMS`: its letters and digits, of whatever alphabet."""
+    """Bring a column's name into the form of `KNOWN`: its letters and digits, of whatever alphabet."""
     return "".join(sign for sign in _folded(name) if unicodedata.category(sign)[0] in "LMN")
 
 
@@ -68,9 +54,9 @@ def matches(found: Sequence[str], name: str) -> list[int]:
 def usual_places(found: Sequence[str], role: str) -> list[int]:
     """Return the places of the columns with a usual name of the role; Unix times before dates in words, ratings before counts."""
     names = [plain_name(name) for name in found]
-    hits = [place for place, name in enumerate(names) if name in SYNONYMS[role]]
+    hits = [place for place, name in enumerate(names) if name in KNOWN["ratings"][role]]
     if role == "rating" and not hits:
-        hits = [place for place, name in enumerate(names) if name in COUNTS]
+        hits = [place for place, name in enumerate(names) if name in KNOWN["ratings"]["counts"]]
     unix = [place for place in hits if names[place].startswith("unix")]
     return unix or hits
 
@@ -78,10 +64,12 @@ def usual_places(found: Sequence[str], role: str) -> list[int]:
 def has_header(first: Sequence[str], given: Mapping[str, str] | None = None) -> bool:
     """Whether a first line names columns.
 
-    It does where it has the usual names of two roles, and not where a field is a number or a date. Else it does, unless
-    all columns are `given` by position, which speaks for a file without names: then a rating or a time decides.
+    It does where it has the usual names of two roles, or counts from 0 beside pandas's unnamed index, and not where a field
+    is a number or a date. Else it does, unless all columns are `given` by position, which speaks for a file without names:
+    then a rating or a time decides.
     """
-    if sum(bool(usual_places(first, role)) for role in ROLES) > 1:
+    counts = ["", *map(str, range(len(first) - 1))]
+    if sum(bool(usual_places(first, role)) for role in ROLES) > 1 or list(first) == counts:
         return True
     if any(map(_is_value, first)):
         return False
