@@ -12,7 +12,6 @@ from lib.data.splits import MIN_RATINGS
 from lib.workbench.own_ratings.table_files import Table
 
 POLICIES = ("error", "last", "mean")
-_NONE = ("", "nan", "na", "null", "none", "nat", "<na>")
 FINE = 1000
 """Ratings with more distinct values than this are called continuous: no step between them is looked for."""
 LARGEST = 1e15
@@ -73,10 +72,10 @@ def _spelled(column: pa.Array) -> np.ndarray:
 def without_missing(source: Table, place: int, value: str) -> Table:
     """Leave out the rows whose rating is a value, as text or as a number; an error where none or each is."""
     text, value = text_of(source, place), value.strip()
-    # A table with types has no text for what is missing; and one of short numbers has 0.1 as 0.10000000149.
-    none = value.lower() in _NONE and not source.content
-    same = pc.equal(text, "" if none else value).to_numpy(zero_copy_only=False)
-    same |= np.isclose(_spelled(text), _spelled(pa.array([value]))[0], rtol=1e-7, atol=0)
+    same, number = pc.equal(text, value).to_numpy(zero_copy_only=False), _spelled(pa.array([value]))[0]
+    same |= np.isclose(_spelled(text), number, rtol=1e-7, atol=0)  # 32 bits have 0.1 as 0.10000000149
+    if np.isnan(number) and not source.content:  # types have no text for what is missing
+        same |= pc.equal(text, "").to_numpy(zero_copy_only=False)
     if not same.any() or same.all():
         fix = "Give the value that stands for 'not rated'"
         raise source.wrong(None, f"--missing {value}: {'each' if same.any() else 'no'} rating is {value!r}", fix)

@@ -16,8 +16,6 @@ KNOWN = tomllib.loads(Path(__file__).with_name("column_names.toml").read_text(en
 
 IGNORED = "none"
 """``timestamp=none`` leaves out a column that would be found by name."""
-
-
 _ATOMIC = re.compile(r":(token|float|token_seq|float_seq)$")
 """RecBole's atomic files write a column's type behind its name: ``user_id:token``."""
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
@@ -64,9 +62,8 @@ def usual_places(found: Sequence[str], role: str) -> list[int]:
 def has_header(first: Sequence[str], given: Mapping[str, str] | None = None) -> bool:
     """Whether a first line names columns.
 
-    It does where it has the usual names of two roles, or counts from 0 beside pandas's unnamed index, and not where a field
-    is a number or a date. Else it does, unless all columns are `given` by position, which speaks for a file without names:
-    then a rating or a time decides.
+    It does where it has the usual names of two roles, or counts from 0 beside pandas's unnamed index, else not where a field
+    is a number or a date, nor where columns are `given` by position, and neither a rating nor a time among them.
     """
     counts = ["", *map(str, range(len(first) - 1))]
     if sum(bool(usual_places(first, role)) for role in ROLES) > 1 or list(first) == counts:
@@ -90,8 +87,7 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
     """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
     `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's
-    name (see `matches`), its position from 1, or ``none`` to leave it out. A role or column that is unknown, meant twice,
-    not to be found or not the only one of its name is an `InvalidRatingsFile`.
+    name (see `matches`), its position from 1, or ``none`` to leave it out. An `InvalidRatingsFile`: one is unknown or meant twice.
     """
     given = {role.strip().lower(): bare_name(name) for role, name in (given or {}).items()}
     nameless = f"{len(found)} without names, the first line being {list(found)}"
@@ -108,13 +104,11 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
         if role not in ROLES:
             what = f"--columns names {role!r}, which is no role"
             raise problem(path, what, f"The roles are {', '.join(ROLES)}")
-        if name.lower() == IGNORED and role in ("rating", "timestamp"):
-            continue
         if hits := matches(found, name) if header else []:
             places[role] = one_of(hits, role)
         elif name.isdecimal() and 1 <= int(name) <= len(found):
             places[role] = int(name) - 1
-        else:
+        elif name.lower() != IGNORED or role in ("user", "item"):
             what = f"no column {name!r} for the {role}; its columns are {listed}"
             raise problem(path, what, f"Name one of them: --columns {role}=...", place="line 1")
     for role in ROLES if header else ():

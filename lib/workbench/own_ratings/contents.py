@@ -56,8 +56,7 @@ def read_file(path: Path) -> bytes:
 def unpacked(path: Path, raw: bytes) -> bytes:
     """Return the one table in the bytes of a file, out of zip, gzip, bzip2 or xz.
 
-    `InvalidRatingsFile`: there are several tables in it, or archives again, or more than an honest table unpacks to; it
-    is damaged, encrypted or empty, or a kind of file that holds no table here.
+    `InvalidRatingsFile`: several tables, archives again or more than is honest are in it; it is damaged, empty or no table.
     """
     content = _out_of_archive(path, raw)
     for magic, (what, fix) in _FOREIGN.items():

@@ -22,13 +22,8 @@ _PRODUCT = re.compile(
     r"B0[0-9A-Z]{8}|97[89]\d{10}|\d{9}X|tt\d{7,8}|(?i:item|movie|film|book|product|artist|track|song|game|asin)[-_ ]?\d+"
 )
 _PERSON = re.compile(r"A[0-9A-Z]{9,40}|(?i:user|reader|customer|reviewer|member|listener|viewer)[-_ ]?\d+")
-_DOUBTS = {
-    re.compile(
-        r"(?i)nan|nat|<?na>?|n/a|none|null|nil|\\n|[?-]|-1|un(defined|known)|anonymous"
-    ): "may be nobody's; if so, take its rows out",
-    re.compile(r"\d\.\d+E\+\d+"): "looks shortened by a spreadsheet, as others may be to the same; export ids as text",
-}
-"""What ids look like that may not be ids, and what to say of them."""
+_DOUBTFUL = re.compile(r"(?i)nan|nat|<?na>?|n/a|none|null|nil|\\n|[?-]|-1|un(defined|known)|anonymous|\d\.\d+E\+\d+")
+"""Ids of nobody, and what a spreadsheet makes of long ones."""
 EARLY = 1e8
 """Ratings from this on are times: as seconds it is in 1973."""
 
@@ -99,16 +94,14 @@ def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
             ends, rest = (values[:n], values[n:]) if sign > 0 else (values[-n:], values[:-n])
             gap, steps, count = max(rest[0] - ends[-1], ends[0] - rest[-1]), np.diff(rest), counts[::sign][0]
             regular = n == 1 and 2 < len(rest) <= FINE and np.ptp(steps) < 1e-9
-            why = ""
-            if gap > np.ptp(rest) * (1 if len(rest) > 3 else 3):
-                why = f"far off the others, {rest[0]:g} to {rest[-1]:g}"
-            elif ends[-1] < 0 <= rest[0] and values[0] != -values[-1] and not (ends % 1).any():
-                why = "alone below zero"
-            elif regular and gap > 1.5 * steps[0]:
-                why = f"outside the step of {steps[0]:g}"
-            elif n == 1 and (count > counts.sum() / 2 or (ends[0] <= 0 and count == counts.max() and len(rest) < FINE)):
-                why = f"on {count / counts.sum():.0%} of the rows"
-            if why:
+            common = count > counts.sum() / 2 or (ends[0] <= 0 and count == counts.max() and len(rest) < FINE)
+            signs = {
+                f"far off the others, {rest[0]:g} to {rest[-1]:g}": gap > np.ptp(rest) * (1 if len(rest) > 3 else 3),
+                "alone below zero": ends[-1] < 0 <= rest[0] and values[0] != -values[-1] and not (ends % 1).any(),
+                f"outside the step of {steps[0]:g}": regular and gap > 1.5 * steps[0],
+                f"on {count / counts.sum():.0%} of the rows": n == 1 and common,
+            }
+            if why := next((words for words, holds in signs.items() if holds), ""):
                 those = " and ".join(f"{end:.9g}" for end in ends)
                 way = f"add --missing {those}" if n == 1 else "take their rows out"
                 notes.append(f"the {name} ratings: {those}, {why}; where that means 'not rated', {way}")
@@ -129,9 +122,9 @@ def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
 
 
 def odd_ids(ids: np.ndarray, kind: str) -> list[str]:
-    """Say which of the distinct ids may stand for none or were shortened, and how many differ only in how they are written."""
-    found = [(next(filter(habit.fullmatch, map(str, ids)), None), words) for habit, words in _DOUBTS.items()]
-    notes = [f"the {kind} {one!r} {words}" for one, words in found if one is not None]
+    """Say which of the distinct ids is doubtful, and how many differ from another one only in how they are written."""
+    doubt = "may be nobody's, or cut short; if so, mend its rows or take them out"
+    notes = [f"the {kind} {one!r} {doubt}" for one in map(str, ids) if _DOUBTFUL.fullmatch(one)][:1]
     if ids.dtype != object:
         return notes
     same = pc.utf8_lower(pc.utf8_normalize(pa.array(ids, pa.string()), "NFKC"))

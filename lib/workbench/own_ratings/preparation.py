@@ -58,15 +58,12 @@ def prepare(
 
     Parameters
     ----------
-    path, folder : path
-        Text, JSON or Parquet, as `lib.workbench.own_ratings.table_files` reads it, also packed; and where it goes.
-    columns, scale : mapping, (low, high), optional
+    path, folder, items, users : path
+        Text, JSON or Parquet, as `lib.workbench.own_ratings.table_files` reads it, also packed; where it goes; and tables, if
+        there are any, which are joined by id.
+    columns, scale, duplicates : mapping, (low, high), {"error", "last", "mean"}, optional
         By role a column's name or position, see `lib.workbench.own_ratings.columns`; the ends of the ratings, the lowest and
-        highest one where not given. Then counts, such as plays, are kept as confidences.
-    duplicates : {"error", "last", "mean"}
-        What to do where a user rates an item twice.
-    items, users : path, optional
-        Tables, joined by id.
+        highest one where not given, and then counts, such as plays, are confidences; what a pair's second rating does.
     missing, header, time_unit : str, bool, str, optional
         The rating that stands for none, whose rows are left out; whether the first line names columns; one of
         `lib.workbench.own_ratings.times.UNITS`. The last two are found out where not given.
@@ -170,6 +167,7 @@ def _in_words(meta: Mapping, scale_from: str, times: pd.Series) -> dict[str, str
     words |= {role: found[role] for role in ROLES if role in found}
     words |= {} if "timestamp" in found else {"times": "no timestamps"}
     words |= {"not used": f"not used: {', '.join(meta['unused'])}"} if meta["unused"] else {}
+    words |= {f"table of {of}s": f"{one['file']}: {', '.join(one['columns'])}" for of, one in meta["tables"].items()}
     return words | ({} if meta["header"] else {"header": "no header: columns by position"})
 
 
@@ -184,8 +182,9 @@ def _ratings(
         if not source.is_matrix():
             raise
         what = f"looks like a matrix of users by items: {len(source.names)} columns, nearly all of numbers"
-        read = f"pandas.read_csv({path.name!r}, {'index_col=0' if source.header else 'header=None'})"
-        fix = f"{read}.stack().rename_axis(['user', 'item']).rename('rating').to_csv('rows.csv')"
+        told = f"sep={source.separator!r}, {'index_col=0' if source.header else 'header=None'}"
+        read = f"pandas.read_csv({path.name!r}, {told})" if source.content else f"pandas.read_parquet({path.name!r})"
+        fix = f"{read}.stack().dropna().rename_axis(['user', 'item']).rename('rating').to_csv('rows.csv')"
         raise problem(path, what, f"Bring it into a row a rating, for instance with {fix}") from None
     if missing is not None and "rating" not in places:
         raise problem(path, f"--missing {missing}, and no column of ratings", "Name it: --columns rating=...")

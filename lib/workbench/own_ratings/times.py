@@ -29,8 +29,8 @@ _FIX = "Write seconds since 1970 or a date such as 2024-05-31 13:45:00, or go wi
 def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[np.ndarray, str]:
     """Return seconds since 1970, and how they were read, in words.
 
-    Without a `unit` of `UNITS` numbers are told by their size, which must be one for all (zeros aside), and dates written
-    as numbers by all being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
+    Without a `unit` of `UNITS` numbers are told by their size, one for all (zeros aside), and dates written as numbers by all
+    being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
     """
     column, words = source.columns[place], "dates"
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
