@@ -29,8 +29,7 @@ def check(name: Path | str, content: bytes, expected: str, remedy: str, algorith
 def read_members(archive: Path, names: Collection[str], optional: Iterable[str] = ()) -> dict[str, bytes]:
     """Read members of a zip archive, and the optional ones that are there.
 
-    CorruptDataset: it is no zip archive, or cut off; a member is not there, damaged, encrypted, too large, or packed in an
-    unknown way.
+    CorruptDataset: it is no whole zip archive; a member is not there, damaged, encrypted, too large, or oddly packed.
     """
     try:
         with zipfile.ZipFile(archive) as file:

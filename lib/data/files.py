@@ -34,7 +34,7 @@ def write_json(path: Path, value) -> None:
 
 
 _NUMBER = r"[-+]?[\d.]+(?:e[-+]\d+)?"
-_FORMULA = re.compile(rf"(?=[=+\-@\t\r])(?!{_NUMBER}(?: ?\(?{_NUMBER})?(?: to {_NUMBER}\)?)?$)")
+_FORMULA = re.compile(rf"(?=[=+\-@＝＋－＠\t\r\n])(?!{_NUMBER}(?: \(?{_NUMBER})?(?: to {_NUMBER}\)?)?$)")
 
 
 def as_text(value):
@@ -44,7 +44,7 @@ def as_text(value):
 
 def write_csv(path: Path, frame) -> None:
     """Write a table whole, without its index, in which no text of a reader's file can start a formula (`as_text`)."""
-    frame = frame.copy()
+    frame = frame.rename(columns=as_text)
     for place, (_, column) in enumerate(frame.items()):
         if column.dtype.kind not in "biufcmM":
             frame.isetitem(place, column.map(as_text))

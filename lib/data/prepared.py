@@ -24,10 +24,7 @@ class PreparedDataset(Dataset):
 
 
 def load_prepared(folder: Path) -> PreparedDataset:
-    """Load the folder that `lib.workbench.own_ratings.prepare` wrote.
-
-    Without such files it is an `UnknownDataset`, with a damaged one a `CorruptDataset`.
-    """
+    """Load the folder that `lib.workbench.own_ratings.prepare` wrote; UnknownDataset: none is there, CorruptDataset: damaged."""
     if not (folder / "dataset.json").is_file() or not (folder / "ratings.parquet").is_file():
         raise UnknownDataset(f"{folder} holds no prepared ratings. Make them: python run_notebooks.py --dataset FILE")
     try:

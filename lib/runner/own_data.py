@@ -44,10 +44,7 @@ def check_dataset(options: Options) -> None:
 
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
-    """Prepare a reader's ratings, and return the plan and the options that report on them.
-
-    Raises BadRatings: the file can't be read as it is. Raises UsageError: a malformed option.
-    """
+    """Prepare a reader's ratings, and return plan and options that report on them; BadRatings: they can't be read so."""
     from lib.workbench.own_ratings import InvalidRatingsFile, prepare
     from lib.workbench.own_ratings.preparation import slug
 
@@ -77,7 +74,7 @@ def told(options: Options) -> dict[str, Any]:
     names = ("duplicates", "items", "users", "missing", "time_unit")
     found: dict[str, Any] = {name: getattr(options, name) for name in names}
     found["header"] = None if options.header is None else options.header == "yes"
-    wrong = f"--columns {options.columns}: write it as user=NAME,item=NAME"
+    wrong = f"--columns {options.columns}: write it as user=NAME,item=NAME; a name with , or = is given by its place"
     try:
         if options.columns is not None:
             pairs = [part.split("=") for part in options.columns.split(",")]

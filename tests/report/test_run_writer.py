@@ -145,13 +145,16 @@ def test_no_text_of_a_table_starts_a_formula_and_numbers_stay(tmp_path, shown):
         "+cmd|' /C calc'!A0",
         "-2+3+cmd",
         "\tx",
+        "\n=1",
+        "＝1",
+        "-2+3",
         "-0.5 to +0.2",
         "-0.1 (-0.2 to 0.1)",
         "−3",
         "a=b",
         "-7",
     ]
-    run.table(pd.DataFrame({"title": texts, "n": np.arange(10) - 5, "x": np.linspace(-1, 1, 10)}), "tbl-toy")
+    run.table(pd.DataFrame({"title": texts, "n": np.arange(13) - 5, "=x": np.linspace(-1, 1, 13)}), "tbl-toy")
     read = pd.read_csv(tmp_path / "toy" / "tables" / "tbl-toy.csv")
-    assert read["title"].tolist() == [f"'{text}" for text in texts[:5]] + texts[5:]
-    assert read["n"].tolist() == list(range(-5, 5)) and read["x"].iloc[0] == -1.0
+    assert read["title"].tolist() == [f"'{text}" for text in texts[:8]] + texts[8:]
+    assert read["n"].tolist() == list(range(-5, 8)) and read["'=x"].iloc[0] == -1.0

@@ -1,8 +1,4 @@
-"""A reader's own ratings: any file of user, item and rating, checked and brought into the project's form.
-
->>> from lib.workbench.own_ratings import prepare
->>> prepare("ratings.csv", folder="reports/own/data")  # doctest: +SKIP
-"""
+"""A reader's own ratings: any file of user, item and rating, checked and brought into the project's form by `prepare`."""
 
 from lib.workbench.own_ratings.errors import InvalidRatingsFile
 from lib.workbench.own_ratings.preparation import prepare

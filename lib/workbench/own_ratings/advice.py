@@ -61,14 +61,16 @@ def plain(text: str) -> str:
 
 
 def about(data) -> Numbers:
-    """Tell of a data set, for prose, its ``file``, ``size``, ``dates`` and what was ``unused`` of it."""
-    words, times = getattr(data, "meta", {}).get("read", {}), data.interactions.timestamps
+    """Tell of a data set, for prose, its ``file``, ``size``, ``dates``, what was ``unused`` of it and what looks ``odd``."""
+    meta, times = getattr(data, "meta", {}), data.interactions.timestamps
+    words = meta.get("read", {})
     first, last = (str(np.datetime64(int(end), "s"))[:10] for end in (times.min(), times.max()))
     return Numbers(
         file=plain(data.title),
         size=words.get("size", f"{len(times):,} ratings"),
         dates=f"{first} to {last}" if first < last else "no times that differ",
         unused=plain(words.get("not used", "every column is used")),
+        odd=plain("; ".join(meta.get("notes", []))),
     )
 
 

@@ -47,9 +47,8 @@ def candidates(
 ) -> Candidates:
     """Choose the contenders that these ratings, of `lib.workbench.own_ratings.stars.for_models`, allow.
 
-    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits`
-    says whether data may be too large for a model, `counts` that the ratings are confidences, which nobody predicts. A name
-    that is no contender's is a ValueError.
+    Those `left_out` are too slow for this profile; where `only` is not empty it names all that are wanted; `limits`: data may
+    be too large for a model; `counts`: ratings are confidences, which nobody predicts. An unknown name is a ValueError.
     """
     everyone = partial(chosen_from, others_data=True)
     left_out, asked, n_all = set(left_out), everyone((), only), len(everyone())

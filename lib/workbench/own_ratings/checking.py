@@ -28,6 +28,11 @@ def ids_of(source: Table, place: int, kind: str) -> np.ndarray:
     ``007`` is text, as it is not how 7 is written; ``308.0`` is 308, as tables with gaps write it. Blanks around an id do
     not count; an empty one is an error.
     """
+    if pa.types.is_floating(source.columns[place].type):
+        values = source.columns[place].to_numpy()
+        if (inexact := np.abs(values) >= 2.0 ** (np.finfo(values.dtype).nmant + 1)).any():
+            row, fix = int(np.argmax(inexact)), "Write ids as whole numbers or as text, where they come from"
+            raise source.wrong(row, f"the {kind}'s id {values[row]:g} is a decimal number too large to be exact", fix)
     # Each distinct id is looked at once: a million ratings have some thousands of them.
     coded = text_of(source, place).dictionary_encode()
     rows, text = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary
@@ -47,44 +52,39 @@ def ids_of(source: Table, place: int, kind: str) -> np.ndarray:
 
 
 def ratings_of(source: Table, place: int) -> np.ndarray:
-    """Return the ratings in a column as float64: numbers, also with decimal commas, or truth as 0 and 1.
+    """Return the ratings in a column as float64 (see `_spelled`); an error where one is no number, or `LARGEST` and more."""
+    column, fix = text_of(source, place), "Give a number, or name another column: --columns rating=..."
+    return finite(_spelled(column), column, source, "rating", f"{fix}, or leave such rows out: --missing VALUE")
 
-    An error where one is no number, or none that a rating can be: `LARGEST` and more.
-    """
-    column = source.columns[place]
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        column = pc.fill_null(column.cast(pa.float64(), safe=False), np.nan)
-        values = column.to_numpy()
-    else:
-        column = text_of(source, place)
-        values = numbers(column)
-        if np.isnan(values).any():
-            spelled = pc.replace_substring_regex(column, "(?i)^true$", "1")
-            spelled = pc.replace_substring_regex(spelled, "(?i)^false$", "0")
-            # In 1,234 the comma may part thousands: such a column is left as it is, which is an error.
-            if not pc.any(pc.match_substring_regex(spelled, r"\.|,\d{3}$|,.*,")).as_py():
-                spelled = pc.replace_substring(spelled, ",", ".")
-            values = numbers(spelled)
-    fix = "Give a number, or name another column: --columns rating=..., or leave such rows out: --missing VALUE"
-    return finite(values, column, source, "rating", fix)
+
+def _spelled(column: pa.Array) -> np.ndarray:
+    """Return the numbers that text spells, also with decimal commas, or truth as 0 and 1; NaN where it spells none."""
+    values = numbers(column)
+    if np.isnan(values).any():
+        if pc.all(pc.match_substring_regex(column, "(?i)^(true|false)$")).as_py():
+            return pc.equal(pc.utf8_lower(column), "true").to_numpy(zero_copy_only=False).astype(np.float64)
+        # In 1,234 the comma may part thousands: such a column is left as it is, which is an error.
+        if not pc.any(pc.match_substring_regex(column, r"\.|,\d{3}$|,.*,")).as_py():
+            values = numbers(pc.replace_substring(column, ",", "."))
+    return values
 
 
 def without_missing(source: Table, place: int, value: str) -> Table:
     """Leave out the rows whose rating is a value, as text or as a number; an error where none or each is."""
-    text = text_of(source, place)
-    same = pc.equal(text, value.strip()).to_numpy(zero_copy_only=False)
-    number = numbers(pa.array([value.strip()]))[0]
-    if not np.isnan(number):
-        same |= numbers(text) == number
+    text, value = text_of(source, place), value.strip()
+    same, number = pc.equal(text, value).to_numpy(zero_copy_only=False), _spelled(pa.array([value]))[0]
+    same |= np.isclose(_spelled(text), number, rtol=1e-7, atol=0)  # 32 bits have 0.1 as 0.10000000149
+    if np.isnan(number) and not source.content:  # types have no text for what is missing
+        same |= pc.equal(text, "").to_numpy(zero_copy_only=False)
     if not same.any() or same.all():
         fix = "Give the value that stands for 'not rated'"
         raise source.wrong(None, f"--missing {value}: {'each' if same.any() else 'no'} rating is {value!r}", fix)
     return source.kept(~same)
 
 
-def finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str) -> np.ndarray:
-    """Return the values, all finite and below `LARGEST`; the error shows the first that is not."""
-    bad = ~(np.abs(values) < LARGEST)
+def finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str, largest=LARGEST) -> np.ndarray:
+    """Return the values, all finite and below the `largest`; the error shows the first that is not."""
+    bad = ~(np.abs(values) < largest)
     if not bad.any():
         return values
     row, more = int(np.argmax(bad)), int(bad.sum()) - 1
@@ -92,7 +92,9 @@ def finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: 
     size = "not a finite number" if not np.isfinite(values[row]) else "too large a number"
     what = f"{value[:40]!r} is {size}" if value else "is empty"
     many = f"; so it is on {more:,} more" if more else ""
-    raise source.wrong(row, f"the {role} {what}{many}", "Write decimals with a point" if "," in value else fix)
+    fix = fix.replace("VALUE", f"'{value[:40]}'") if 2 * more < len(values) else fix.partition(", or leave")[0]
+    comma = "Write decimals with a point, and thousands without a comma"
+    raise source.wrong(row, f"the {role} {what}{many}", comma if "," in value else fix)
 
 
 def check_enough(users: pd.Series, source: Table) -> None:
@@ -105,11 +107,15 @@ def check_enough(users: pd.Series, source: Table) -> None:
 
 
 def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: Table) -> tuple[float, float]:
-    """Return the scale: the given one, off which no rating may lie, or the lowest and the highest rating."""
+    """Return the scale: the given one, off which no rating may lie, or the lowest and the highest, that 32 bits must tell apart."""
     if scale is None:
-        return float(ratings.min()), float(ratings.max())
+        low, high = float(ratings.min()), float(ratings.max())
+        if low < high and np.float32(low) == np.float32(high):
+            what = f"ratings of {low:.17g} to {high:.17g} are too near to each other to be told apart"
+            raise source.wrong(None, what, "Write how far each lies from the lowest, or check --columns")
+        return low, high
     low, high = map(float, scale)
-    if not (np.isfinite([low, high]).all() and low < high):
+    if not (max(abs(low), abs(high)) < LARGEST and low < high):
         fix = "Give the lowest and the highest rating: --scale 1,5"
         raise source.wrong(None, f"the scale {low:g} to {high:g} has no room", fix)
     outside = (ratings < low) | (ratings > high)
@@ -153,7 +159,8 @@ def text_of(source: Table, place: int) -> pa.Array:
     column = source.columns[place]
     if _NO_TEXT.match(str(column.type)):
         fix = "Give text, numbers or dates, or name another column with --columns"
-        raise source.wrong(None, f"{source.label(place)} has the type {column.type}, which can't be read", fix)
+        kind = str(column.type)[:60]
+        raise source.wrong(None, f"{source.label(place)} has the type {kind}, which can't be read", fix)
     if pa.types.is_floating(column.type):
         column = column.cast(pa.float64())
         column = pc.if_else(pc.is_nan(column), None, column)

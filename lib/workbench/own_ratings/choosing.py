@@ -62,10 +62,9 @@ def as_point(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def choose(found: Candidates, split: Split, *, n_trials: int, k: int, threshold: float, seed: int) -> dict[str, dict]:
     """Choose hyperparameters on a tenth of each user's training ratings, in the form of `lib.studies.contenders.choose`.
 
-    For each model of `searched` the report's own choice competes with points drawn at random, `n_trials` in all (below
-    2 nothing is tried); the others, and those whose card says that these data are too large for that, keep the report's
-    choice. The `split` is as models see it; lists have length `k`, and a rating, of 1 to 5, of `threshold` or more is
-    relevant; `seed` is that of the points.
+    For each model of `searched` the report's own choice competes with points drawn at random from the `seed`, `n_trials` in
+    all (below 2 nothing is tried); others, and those too slow for it on such data, as their card says, keep it. The `split`
+    is as models see it; lists have length `k`, and a rating, of 1 to 5, of `threshold` or more is relevant.
     """
     inner = validation_from(split.train)
     tries = searched(found.groups, k=k, threshold=threshold)

@@ -1,6 +1,7 @@
 """Which column is which: found by name among the usual ones, or given as ``user=...,item=...``."""
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,28 +11,11 @@ from lib.workbench.own_ratings.errors import problem
 ROLES = ("user", "item", "rating", "timestamp")
 """In MovieLens's order, which is that of the columns of a file without a header."""
 
-_USUAL = {
-    "user": "user userid usr uid u reader readerid customer customerid client member memberid reviewer reviewerid "
-    "listener viewer person username account visitorid rater",
-    "item": "item itemid iid i movie movieid film filmid book bookid isbn product productid asin track trackid song "
-    "songid artist artistid album anime animeid game gameid article articleid recipe recipeid beer beerid joke jokeid "
-    "business businessid sku",
-    "rating": "rating ratings score stars star value overall bookrating reviewoverall reviewscore userrating r grade "
-    "points preference",
-    "timestamp": "timestamp time date datetime unixreviewtime unixtime ts ratedat createdat dateadded reviewtime "
-    "ratingdate t",
-}
-SYNONYMS = {role: names.split() for role, names in _USUAL.items()}
-"""Names in small letters without anything between the words: ``User_ID`` and ``userId`` are both ``userid``."""
-
-_COUNTED = "count counts plays playcount nplays timesplayed listens listencount weight clicks views purchases quantity"
-COUNTS = _COUNTED.split()
-"""Such names of what counts how often; a column of ratings goes before it."""
+KNOWN = tomllib.loads(Path(__file__).with_name("column_names.toml").read_text(encoding="utf-8"))
+"""Names that columns of ``ratings``, of an ``item`` and of a ``user`` may have, by what they hold."""
 
 IGNORED = "none"
 """``timestamp=none`` leaves out a column that would be found by name."""
-
-
 _ATOMIC = re.compile(r":(token|float|token_seq|float_seq)$")
 """RecBole's atomic files write a column's type behind its name: ``user_id:token``."""
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
@@ -49,7 +33,7 @@ def _folded(name: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """Bring a column's name into the form of `SYNONYMS`: its letters and digits, of whatever alphabet."""
+    """Bring a column's name into the form of `KNOWN`: its letters and digits, of whatever alphabet."""
     return "".join(sign for sign in _folded(name) if unicodedata.category(sign)[0] in "LMN")
 
 
@@ -68,9 +52,9 @@ def matches(found: Sequence[str], name: str) -> list[int]:
 def usual_places(found: Sequence[str], role: str) -> list[int]:
     """Return the places of the columns with a usual name of the role; Unix times before dates in words, ratings before counts."""
     names = [plain_name(name) for name in found]
-    hits = [place for place, name in enumerate(names) if name in SYNONYMS[role]]
+    hits = [place for place, name in enumerate(names) if name in KNOWN["ratings"][role]]
     if role == "rating" and not hits:
-        hits = [place for place, name in enumerate(names) if name in COUNTS]
+        hits = [place for place, name in enumerate(names) if name in KNOWN["ratings"]["counts"]]
     unix = [place for place in hits if names[place].startswith("unix")]
     return unix or hits
 
@@ -78,10 +62,11 @@ def usual_places(found: Sequence[str], role: str) -> list[int]:
 def has_header(first: Sequence[str], given: Mapping[str, str] | None = None) -> bool:
     """Whether a first line names columns.
 
-    It does where it has the usual names of two roles, and not where a field is a number or a date. Else it does, unless
-    all columns are `given` by position, which speaks for a file without names: then a rating or a time decides.
+    It does where it has the usual names of two roles, or counts from 0 beside pandas's unnamed index, else not where a field
+    is a number or a date, nor where columns are `given` by position, and neither a rating nor a time among them.
     """
-    if sum(bool(usual_places(first, role)) for role in ROLES) > 1:
+    counts = ["", *map(str, range(len(first) - 1))]
+    if sum(bool(usual_places(first, role)) for role in ROLES) > 1 or list(first) == counts:
         return True
     if any(map(_is_value, first)):
         return False
@@ -102,8 +87,7 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
     """Return the place of the column, from 0, by role: ``user`` and ``item`` always, the others where there are.
 
     `found` are the names of the columns, without a `header` the first line's values; `given` has by role a column's
-    name (see `matches`), its position from 1, or ``none`` to leave it out. A role or column that is unknown, meant twice,
-    not to be found or not the only one of its name is an `InvalidRatingsFile`.
+    name (see `matches`), its position from 1, or ``none`` to leave it out. An `InvalidRatingsFile`: one is unknown or meant twice.
     """
     given = {role.strip().lower(): bare_name(name) for role, name in (given or {}).items()}
     nameless = f"{len(found)} without names, the first line being {list(found)}"
@@ -120,13 +104,11 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
         if role not in ROLES:
             what = f"--columns names {role!r}, which is no role"
             raise problem(path, what, f"The roles are {', '.join(ROLES)}")
-        if name.lower() == IGNORED and role in ("rating", "timestamp"):
-            continue
         if hits := matches(found, name) if header else []:
             places[role] = one_of(hits, role)
         elif name.isdecimal() and 1 <= int(name) <= len(found):
             places[role] = int(name) - 1
-        else:
+        elif name.lower() != IGNORED or role in ("user", "item"):
             what = f"no column {name!r} for the {role}; its columns are {listed}"
             raise problem(path, what, f"Name one of them: --columns {role}=...", place="line 1")
     for role in ROLES if header else ():

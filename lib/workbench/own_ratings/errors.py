@@ -9,5 +9,5 @@ class InvalidRatingsFile(ValueError):
 
 def problem(path: Path, what: str, fix: str, *, place: str = "") -> InvalidRatingsFile:
     """Make the error, such as ``ratings.csv, line 7: what. Fix``."""
-    message = f"{path.name}{place and f', {place}'}: {what}. {fix}"
+    message = f"{path.name or path}{place and f', {place}'}: {what}. {fix}"
     return InvalidRatingsFile(message.replace("\n", " "))  # a library's reason may have several lines

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.workbench.own_ratings.checking import FINE
-from lib.workbench.own_ratings.columns import COUNTS, DATE, plain_name
+from lib.workbench.own_ratings.columns import DATE, KNOWN, plain_name
 from lib.workbench.own_ratings.table_files import Table
 
 ENOUGH = 20
@@ -21,7 +21,11 @@ ONCE = 0.9
 _PRODUCT = re.compile(
     r"B0[0-9A-Z]{8}|97[89]\d{10}|\d{9}X|tt\d{7,8}|(?i:item|movie|film|book|product|artist|track|song|game|asin)[-_ ]?\d+"
 )
-_PERSON = re.compile(r"A[0-9A-Z]{9,20}|(?i:user|reader|customer|reviewer|member|listener|viewer)[-_ ]?\d+")
+_PERSON = re.compile(r"A[0-9A-Z]{9,40}|(?i:user|reader|customer|reviewer|member|listener|viewer)[-_ ]?\d+")
+_DOUBTFUL = re.compile(r"(?i)nan|nat|<?na>?|n/a|none|null|nil|\\n|[?-]|-1|un(defined|known)|anonymous|\d\.\d+E\+\d+")
+"""Ids of nobody, and what a spreadsheet makes of long ones."""
+EARLY = 1e8
+"""Ratings from this on are times: as seconds it is in 1973."""
 
 
 def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, told: bool) -> list[str]:
@@ -44,18 +48,33 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
         once[kind] = float((counts == 1).mean())
         alike = [value for value in map(str, counts.index[:1000]) if habit.fullmatch(value)]
         if len(alike) > min(len(counts), 1000) / 2:
-            fix = f"Say which is which, such as {swapped}; or {as_it_is} if it is meant so"
+            such = "--columns item=...,timestamp=..." if habit is DATE else swapped
+            fix = f"Say which is which, such as {such}; or {as_it_is} if it is meant so"
             raise source.wrong(None, f"{label[kind]} looks like {other}: {alike[0]!r}", fix)
     if len(ids["user"]) >= ENOUGH:
-        if pd.api.types.is_integer_dtype(ids["user"]) and (ids["user"].diff()[1:] == 1).all():
-            odd.append((f"{label['user']} counts the rows", "Name the columns"))
+        if ids["user"].is_unique:
+            counts = pd.api.types.is_integer_dtype(ids["user"]) and (ids["user"].diff()[1:] == 1).all()
+            words = "counts the rows" if counts else "has a value of its own on each row, as the number of a row does"
+            odd.append((f"{label['user']} {words}", "Name the columns" if counts else ""))
         if once["item"] >= ONCE and once["user"] < once["item"]:
             what = f"{label['item']} has {once['item']:.0%} of its values once, as a column of users often does"
             odd.append((what, f"Exchange the columns ({swapped})"))
-    if odd and not source.header:
-        what, fix = odd[0]
-        raise source.wrong(None, what, f"{fix}, or say that it is meant so: {as_it_is}")
+    for what, fix in odd:
+        if fix and not source.header:
+            raise source.wrong(None, what, f"{fix}, or say that it is meant so: {as_it_is}")
     return [what for what, _ in odd]
+
+
+def check_ratings(source: Table, place: int, values: np.ndarray, told: bool) -> list[str]:
+    """Say where points in ratings may part thousands. An error where they look like times, unless the column was `told`."""
+    if not told and values.min() >= EARLY and values.max() < 50 * values.min():
+        what = f"{sample(source, place)}, taken for the rating, looks like a time"
+        raise source.wrong(None, what, "Name the column of ratings: --columns rating=..., or none if there is none")
+    spelled = source.columns[place].unique()
+    pointed = spelled.filter(pc.match_substring(spelled, ".")) if source.content else []
+    if not len(pointed) or not pc.all(pc.match_substring_regex(pointed, r"^\s*[1-9]\d{0,2}\.\d{3}\s*$")).as_py():
+        return []
+    return [f"ratings have three digits behind each point, such as {pointed[0]}; if it parts thousands, leave it out"]
 
 
 def odd_header(source: Table) -> list[str]:
@@ -70,23 +89,23 @@ def odd_header(source: Table) -> list[str]:
 def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
     """Say which end of the distinct ratings, in order with their counts, may stand for 'not rated', and why."""
     notes = []
-    for name, at, rest, nearest in (("lowest", 0, values[1:], 0), ("highest", -1, values[:-1], -1)):
-        value, count = values[at], counts[at]
-        if len(values) < 3:
-            continue
-        gap, steps = abs(value - rest[nearest]), np.diff(rest)
-        regular = 2 < len(rest) <= FINE and np.ptp(steps) < 1e-9
-        why = ""
-        if gap > np.ptp(rest) * (1 if len(rest) > 3 else 3):
-            why = f"lies far off the others, {rest[0]:g} to {rest[-1]:g}"
-        elif value < 0 <= rest[0]:
-            why = "is the only one below zero"
-        elif regular and gap > 1.5 * steps[0]:
-            why = f"lies outside the step of {steps[0]:g}"
-        elif count > counts.sum() / 2 or (value <= 0 and len(values) <= FINE and count == counts.max()):
-            why = f"stands on {count / counts.sum():.0%} of the rows"
-        if why:
-            notes.append(f"the {name} rating, {value:g}, {why}; where it means 'not rated', add --missing {value:g}")
+    for name, sign in (("lowest", 1), ("highest", -1)):
+        for n in range(1, min(3, len(values) - 1)):  # one value may stand for 'not rated', or two
+            ends, rest = (values[:n], values[n:]) if sign > 0 else (values[-n:], values[:-n])
+            gap, steps, count = max(rest[0] - ends[-1], ends[0] - rest[-1]), np.diff(rest), counts[::sign][0]
+            regular = n == 1 and 2 < len(rest) <= FINE and np.ptp(steps) < 1e-9
+            common = count > counts.sum() / 2 or (ends[0] <= 0 and count == counts.max() and len(rest) < FINE)
+            signs = {
+                f"far off the others, {rest[0]:g} to {rest[-1]:g}": gap > np.ptp(rest) * (1 if len(rest) > 3 else 3),
+                "alone below zero": ends[-1] < 0 <= rest[0] and values[0] != -values[-1] and not (ends % 1).any(),
+                f"outside the step of {steps[0]:g}": regular and gap > 1.5 * steps[0],
+                f"on {count / counts.sum():.0%} of the rows": n == 1 and common,
+            }
+            if why := next((words for words, holds in signs.items() if holds), ""):
+                those = " and ".join(f"{end:.9g}" for end in ends)
+                way = f"add --missing {those}" if n == 1 else "take their rows out"
+                notes.append(f"the {name} ratings: {those}, {why}; where that means 'not rated', {way}")
+                break
     return notes
 
 
@@ -99,22 +118,26 @@ def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
         return False
     most = values[np.searchsorted(np.cumsum(counts), 0.9 * counts.sum())]
     tail = len(values) >= ENOUGH and values[-1] > FAR * most and not (values % 1).any()
-    return plain_name(name) in COUNTS or tail
+    return plain_name(name) in KNOWN["ratings"]["counts"] or tail
 
 
 def odd_ids(ids: np.ndarray, kind: str) -> list[str]:
-    """Say how many distinct ids, of text, differ from another one only by Unicode form, case or spaces."""
+    """Say which of the distinct ids is doubtful, and how many differ from another one only in how they are written."""
+    doubt = "may be nobody's, or cut short; if so, mend its rows or take them out"
+    notes = [f"the {kind} {one!r} {doubt}" for one in map(str, ids) if _DOUBTFUL.fullmatch(one)][:1]
     if ids.dtype != object:
-        return []
-    text = pa.array(ids, pa.string())
-    same = pc.utf8_lower(pc.utf8_normalize(text, "NFKC"))
-    codes = pc.replace_substring_regex(same, r"[\s\p{Z}\p{Cf}]+", "").dictionary_encode().indices.to_numpy()
+        return notes
+    same = pc.utf8_lower(pc.utf8_normalize(pa.array(ids, pa.string()), "NFKC"))
+    for sign in (r"[\s\p{Z}\p{Cf}]+", r"^\+", r"^0+"):
+        same = pc.replace_substring_regex(same, sign, "")
+    codes = same.dictionary_encode().indices.to_numpy()
     twins = np.bincount(codes)[codes] > 1
-    if not twins.any():
-        return []
-    pair = ids[codes == codes[np.argmax(twins)]][:2]
-    those = " and ".join(ascii(one) if pair[0].split() == pair[1].split() else repr(one) for one in pair)
-    return [f"{twins.sum():,} {kind}s differ from another only by Unicode form, case or spaces, such as {those}"]
+    if twins.any():
+        pair = ids[codes == codes[np.argmax(twins)]][:2]
+        those = " and ".join(ascii(one) if pair[0].split() == pair[1].split() else repr(one) for one in pair)
+        how = "Unicode form, case or spaces, or by leading zeros"
+        notes.append(f"{twins.sum():,} {kind}s differ from another only by {how}, such as {those}")
+    return notes
 
 
 def sample(source: Table, place: int, read: object = None) -> str:

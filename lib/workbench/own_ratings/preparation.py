@@ -20,7 +20,7 @@ from lib.workbench.own_ratings.side_tables import read_side_table
 from lib.workbench.own_ratings.table_files import Table, open_table
 from lib.workbench.own_ratings.times import odd_times, timestamps_of
 
-FORM = 4
+FORM = 5
 """Of the folder; a change of it has every file read again."""
 
 META = "dataset.json"
@@ -58,20 +58,15 @@ def prepare(
 
     Parameters
     ----------
-    path, folder : path
-        Text in UTF-8 (parted by comma, tab, semicolon, ``|``, ``::`` or blanks), JSON (an object a line) or Parquet; by
-        itself, or the only table in a zip, gzip, bzip2 or xz. Without a column of ratings each pair counts as 1. And where
-        it goes, made if need be.
-    columns, scale : mapping, (low, high), optional
-        By role (user, item, rating, timestamp) a column's name or position, see `lib.workbench.own_ratings.columns`; the
-        ends of the ratings, the lowest and highest one where not given. Then counts, such as plays, are kept as confidences.
-    duplicates : {"error", "last", "mean"}
-        What to do where a user rates an item twice.
-    items, users : path, optional
-        Tables, joined by id.
+    path, folder, items, users : path
+        Text, JSON or Parquet, as `lib.workbench.own_ratings.table_files` reads it, also packed; where it goes; and tables, if
+        there are any, which are joined by id.
+    columns, scale, duplicates : mapping, (low, high), {"error", "last", "mean"}, optional
+        By role a column's name or position, see `lib.workbench.own_ratings.columns`; the ends of the ratings, the lowest and
+        highest one where not given, and then counts, such as plays, are confidences; what a pair's second rating does.
     missing, header, time_unit : str, bool, str, optional
-        The rating that stands for none, whose rows are left out; whether the first line names columns; what numbers that
-        are times count, one of `lib.workbench.own_ratings.times.UNITS`. The last two are found out where not given.
+        The rating that stands for none, whose rows are left out; whether the first line names columns; one of
+        `lib.workbench.own_ratings.times.UNITS`. The last two are found out where not given.
     for_report, write : bool
         Whether ratings that are too few to hold any out are an error too; whether anything is written.
     """
@@ -172,6 +167,7 @@ def _in_words(meta: Mapping, scale_from: str, times: pd.Series) -> dict[str, str
     words |= {role: found[role] for role in ROLES if role in found}
     words |= {} if "timestamp" in found else {"times": "no timestamps"}
     words |= {"not used": f"not used: {', '.join(meta['unused'])}"} if meta["unused"] else {}
+    words |= {f"table of {of}s": f"{one['file']}: {', '.join(one['columns'])}" for of, one in meta["tables"].items()}
     return words | ({} if meta["header"] else {"header": "no header: columns by position"})
 
 
@@ -186,27 +182,36 @@ def _ratings(
         if not source.is_matrix():
             raise
         what = f"looks like a matrix of users by items: {len(source.names)} columns, nearly all of numbers"
-        read = f"pandas.read_csv({path.name!r}, {'index_col=0' if source.header else 'header=None'})"
-        fix = f"{read}.stack().rename_axis(['user', 'item']).rename('rating').to_csv('rows.csv')"
+        told = f"sep={source.separator!r}, {'index_col=0' if source.header else 'header=None'}"
+        read = f"pandas.read_csv({path.name!r}, {told})" if source.content else f"pandas.read_parquet({path.name!r})"
+        fix = f"{read}.stack().dropna().rename_axis(['user', 'item']).rename('rating').to_csv('rows.csv')"
         raise problem(path, what, f"Bring it into a row a rating, for instance with {fix}") from None
     if missing is not None and "rating" not in places:
         raise problem(path, f"--missing {missing}, and no column of ratings", "Name it: --columns rating=...")
     if missing is not None:
         n_all, source = len(source.columns[0]), checking.without_missing(source, places["rating"], missing)
-        notes.append(f"{n_all - len(source.columns[0]):,} rows with {missing}, which means 'not rated', are left out")
+        what = f"rows with {missing.strip() or 'nothing'}, which means 'not rated', are left out"
+        notes.append(f"{n_all - len(source.columns[0]):,} {what}")
     frame = pd.DataFrame({kind: checking.ids_of(source, places[kind], kind) for kind in ("user", "item")})
-    told = {"user", "item"} <= {role.strip().lower() for role in columns or {}}
-    notes += oddities.check_roles(source, places, frame, told)
-    frame["rating"] = checking.ratings_of(source, places["rating"]) if "rating" in places else 1.0
-    frame["timestamp"], words = 0, "none"
+    told = {role.strip().lower() for role in columns or {}}
+    notes += oddities.check_roles(source, places, frame, {"user", "item"} <= told)
+    frame["rating"], frame["timestamp"], words = 1.0, 0, "none"
+    if "rating" in places:
+        frame["rating"] = values = checking.ratings_of(source, places["rating"])
+        notes += oddities.check_ratings(source, places["rating"], values, "rating" in told)
     if "timestamp" in places:
         frame["timestamp"], words = timestamps_of(source, places["timestamp"], unit)
         notes += odd_times(frame["timestamp"].to_numpy(), words)
     first = frame[["user", "item"]].iloc[0]  # as read: 308, also where it was written 308.0
+    unused = [source.label(p).strip("'") for p in range(len(source.names)) if p not in places.values()]
+    if unused and source.header and "rating" not in {*places, *told}:
+        notes.append(
+            f"no name is known for ratings; if one of {', '.join(unused)} holds them, add --columns rating=NAME"
+        )
     how: dict[str, Any] = {
         "places": places,
         "read": {role: oddities.sample(source, place, first.get(role)) for role, place in places.items()},
-        "unused": [source.label(p).strip("'") for p in range(len(source.names)) if p not in places.values()],
+        "unused": unused,
         "header": source.header,
         "separator": source.separator,
         "timestamps": words,

@@ -55,9 +55,8 @@ def parted(data, *, seed: int, by_time: bool = True) -> tuple[dict[str, Split], 
 def threshold_of(ratings: Interactions, given: float | None = None, *, counts: bool = False) -> tuple[float, str]:
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
-    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile of the ratings
-    where fewer than a tenth of them reach that; any where ratings are `counts`. A given one that no rating reaches is a
-    ValueError.
+    Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile where less than a tenth
+    reaches that; any where ratings are `counts`. ValueError: no rating reaches the one that is given.
     """
     values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:

@@ -6,21 +6,11 @@ import numpy as np
 import pandas as pd
 
 from lib.data.readers import split_title
-from lib.workbench.own_ratings.checking import ids_of
-from lib.workbench.own_ratings.columns import has_header, matches, plain_name, usual_places
+from lib.workbench.own_ratings.checking import LARGEST, ids_of
+from lib.workbench.own_ratings.columns import KNOWN, has_header, matches, plain_name, usual_places
 from lib.workbench.own_ratings.errors import problem
 from lib.workbench.own_ratings.table_files import open_table
 
-KNOWN = {
-    "item": {
-        "title": "title name itemname booktitle movietitle producttitle originaltitle",
-        "genres": "genres genre categories category subjects shelves",
-        "year": "year releaseyear publicationyear originalpublicationyear yearofpublication",
-        "tags": "tags keywords",
-    },
-    "user": {"age": "age", "gender": "gender sex", "occupation": "occupation job profession"},
-}
-"""Columns that models and pages know by name, under the names they may have; others keep theirs."""
 LISTS = ("genres", "tags")
 TEXTS = ("title", "gender", "occupation")
 
@@ -77,14 +67,14 @@ def _shape(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
     plain = {plain_name(name): name for name in reversed(frame.columns)}
     named: dict[str, str] = {}
     for role, names in KNOWN[kind].items():
-        hits = [plain[name] for name in names.split() if name in plain and plain[name] not in named]
+        hits = [plain[name] for name in names if name in plain and plain[name] not in named]
         named |= dict.fromkeys(hits[:1], role)
     others = [name for name in frame.columns if name in named.values() and name not in named]
     frame = frame.drop(columns=others).rename(columns=named)
     shaped = pd.DataFrame({name: _typed(name, frame[name]) for name in frame.columns}, index=frame.index)
     if "year" in shaped:
         year = pd.to_numeric(shaped["year"], errors="coerce")
-        shaped["year"] = year.where(np.isfinite(year)).round().astype("Int64")
+        shaped["year"] = year.where(year.abs() < 10_000).round().astype("Int64")
     elif "title" in shaped:
         parted = shaped["title"].map(lambda t: split_title(t) if isinstance(t, str) else (t, None))
         years = parted.map(lambda pair: pair[1])
@@ -100,7 +90,7 @@ def _typed(name: str, values: pd.Series) -> pd.Series:
     if name not in (*LISTS, *TEXTS) and given.any():
         numbers = pd.to_numeric(values.where(given), errors="coerce")
         if numbers[given].notna().all():
-            return numbers.astype(float)
+            return numbers.astype(float).where(numbers.abs() < LARGEST)
     text = values.map(str).where(given, None)
     return text.map(_entries) if name in LISTS else text
 

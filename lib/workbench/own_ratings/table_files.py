@@ -25,7 +25,7 @@ from lib.workbench.own_ratings.contents import MOST, read_file, unpacked
 from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
 
 SEPARATORS = ("::", "\t", ";", "|", ",", " ")
-_NUMBER = re.compile(r"(?i)-?\d+([.,]\d+)?|nan?|null")
+_NUMBER = re.compile(r"(?i)-?\d+([.,]\d+)?|nan?|null|[-.?]")
 UNIT = "\x1f"
 """Stands for ``::`` inside, as the fast parser knows separators of one character only."""
 
@@ -42,24 +42,28 @@ def to_utf8(path: Path, content: bytes) -> bytes:
     except UnicodeDecodeError as error:
         at, what = error.start, f"not {code} text (byte 0x{content[error.start]:02x} at offset {error.start:,})"
         if not re.search(rb"[\x00-\x08\x0e-\x1f]", content[:1000]):
-            fix += f", for instance with: iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}"
+            fix += f", for instance with: iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}, its own encoding for latin1"
     if at >= 0:
         raise problem(path, what, fix, place=f"line {content[:at].count(10) + 1:,}")
     return content
 
 
 def sniff(lines: list[str]) -> str:
-    """Return what parts the first of some lines most often outside quotes; ``::`` wins over others.
+    """Return what parts some lines, outside quotes, into as many fields each, and into most numbers, or most often.
 
     Blanks do where nothing else is there, or where all that they part is numbers, even with decimal commas.
     """
-    bare = "".join(lines[0].split('"')[::2])
-    if "::" in bare:
-        return "::"
-    best = max(SEPARATORS[1:-1], key=bare.count)
-    parted = [line.strip().split(" ") for line in lines]
-    numbers = all(len(parts) > 2 and all(map(_NUMBER.fullmatch, filter(None, parts))) for parts in parted)
-    return " " if numbers or best not in bare else best
+    bare = [re.sub('"[^"]*"', "", line) for line in lines]
+
+    def fit(separator: str) -> tuple[bool, int, int]:
+        parted = [line.split(separator) for line in bare]
+        alike = len({len(parts) for parts in parted}) == 1 < len(parted[0])
+        n_numbers = sum(bool(_NUMBER.fullmatch(part.strip())) for parts in parted for part in parts)
+        return alike, n_numbers, len(parted[0])
+
+    best, blank = max(SEPARATORS[:-1], key=fit), [list(filter(None, line.strip().split(" "))) for line in bare]
+    numbers = all(len(parts) > 2 and all(map(_NUMBER.fullmatch, parts)) for parts in blank)
+    return " " if numbers or best not in bare[0] else best
 
 
 @dataclass(frozen=True)
@@ -125,12 +129,13 @@ def open_table(
     content = to_utf8(path, content)
     if re.match(rb"\s*(\[\s*)?\{\s*[\"']", content[:200]):
         return _typed(path, content)
-    if re.match(rb"\s*\d+:\s*\n\s*\d+,", content[:200]):
+    if re.match(rb"\s*\d+:\s*[\r\n]\s*\d+[,\r\n]", content[:200]):
         script = """awk -F, '/:/ {m = $1 + 0; next} {print $1 "," m "," $2 "," $3}'"""
         what = "is in Netflix's blocks: a line with an item, and its users below it"
-        raise problem(path, what, f"Bring it into a row a rating: {script} {path.name} > rows.csv")
-    told = re.match(rb"\A\"?sep=(.)\"?\s*?\n", content, re.IGNORECASE)  # Excel's first line, here blanked
-    content = content[told.end() - 1 :] if told else content
+        inside = re.sub(r"\.(gz|bz2|xz|zip)$", "", path.name)
+        raise problem(path, what, f"Bring it, unpacked, into a row a rating: {script} {inside} > rows.csv")
+    told = re.match(rb"\A\"?sep=(.)\"?[^\S\r\n]*(?=[\r\n])", content, re.IGNORECASE)  # Excel's first line, here blanked
+    content = content[told.end() :] if told else content
     head = re.split(r"\r\n?|\n", content[: 1 << 16].decode(errors="ignore"))
     separator = told[1].decode() if told else sniff([line for line in head if line.strip()][:20] or [""])
     if separator == "::":
@@ -154,8 +159,9 @@ def open_table(
 
 
 def _check_header_once(table: Table, names: list[str]) -> None:
-    pairs = list(zip(names, table.columns, strict=True))[1:4]  # not the first: a byte order mark may stand before it
-    same = [pc.equal(pc.utf8_trim_whitespace(column), name.strip()).to_numpy() for name, column in pairs]
+    blank = " \t\r\ufeff"  # each of the files may begin with a byte order mark
+    pairs = list(zip(names, table.columns, strict=True))[:4]
+    same = [pc.equal(pc.utf8_trim(column, blank), name.strip(blank)).to_numpy() for name, column in pairs]
     if (again := np.logical_and.reduce(same)).any():
         fix = "Take that line out; files put together each have one"
         raise table.wrong(int(np.argmax(again)), "the header stands there again", fix)
@@ -167,7 +173,9 @@ def _typed(path: Path, content: bytes) -> Table:
         if content.lstrip()[:1] == b"{":
             table = arrow_json.read_json(pa.BufferReader(content), arrow_json.ReadOptions(block_size=1 << 24))
         elif content.lstrip()[:1] == b"[":
-            table = pa.Table.from_pylist(json.loads(content))
+            rows = json.loads(content)
+            keys = dict.fromkeys(key for row in rows for key in row)  # some may stand in later objects only
+            table = pa.table({key: [row.get(key) for row in rows] for key in keys})
         else:
             file = parquet.ParquetFile(pa.BufferReader(content))
             if (cells := file.metadata.num_rows * file.metadata.num_columns) * 8 > MOST:  # a few bytes hold any number
@@ -177,9 +185,9 @@ def _typed(path: Path, content: bytes) -> Table:
         names = [bare_name(name) for name in table.column_names]
     except InvalidRatingsFile:
         raise
-    except (pa.ArrowException, OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (pa.ArrowException, OSError, ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         kind = "one JSON object a line" if content.lstrip()[:1] in b"[{" else "a whole Parquet file"
-        fix = "Write it again, or give CSV; JSON has its names and texts in double quotes"
+        fix = "Write it again, or give CSV; JSON has names and texts in double quotes, and by name one type of value"
         raise problem(path, f"is not {kind} ({str(error)[:120]})", fix) from None
     if len(table) == 0:
         raise problem(path, "holds no rows", "Give a file with a row a rating")
@@ -206,11 +214,12 @@ def _columns(path: Path, content: bytes, separator: str, n_columns: int) -> list
 
 def _ragged(path: Path, content: bytes, separator: str) -> InvalidRatingsFile | None:
     n_columns = 0
-    for number, fields in _records(path, content, separator, strict=True):
+    for record, (number, fields) in enumerate(_records(path, content, separator, strict=True)):
         n_columns = n_columns or len(fields)
         if len(fields) != n_columns:
             what = f"{len(fields)} fields where the first line has {n_columns}: {separator.join(fields)[:80]!r}"
             fix = f"Mend the line; a field that holds {separator!r} stands in double quotes"
+            fix += "; a title or comment above the table is taken out" if record == 1 else ""
             return problem(path, what, fix, place=f"line {number:,}")
     return None
 

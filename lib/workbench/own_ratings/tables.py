@@ -16,12 +16,14 @@ from lib.report.stored_tables import models_of
 from lib.statistics.indistinguishable import Standing, standing
 from lib.workbench.own_ratings.stars import grouped_columns
 
+WORDS = ["what", "value"]
+
 
 def reading_table(data) -> pd.DataFrame:
     """Tell what was read and how: ``what``, ``value``; for a data set of the project its source."""
     meta: Mapping[str, Any] = getattr(data, "meta", {})
     if not meta:
-        return _words({"data set": data.title, "source": data.source})
+        return pd.DataFrame([("data set", data.title), ("source", data.source)], columns=WORDS)
     named = {"\t": "tab", " ": "blanks", "": "none (Parquet or JSON)"}
     found = {
         "file": meta["title"],
@@ -30,9 +32,7 @@ def reading_table(data) -> pd.DataFrame:
         "rows": f"{meta['counts']['rows']:,}",
         "separator": named.get(meta["separator"], meta["separator"]),
     }
-    for kind, table in meta["tables"].items():
-        found[f"table of {kind}s"] = f"{table['file']}: {', '.join(table['columns'])}"
-    return _words(found | {"sha256": meta["checksums"]["ratings"]})
+    return pd.DataFrame((found | {"sha256": meta["checksums"]["ratings"]}).items(), columns=WORDS)
 
 
 def count_table(ratings: Interactions) -> pd.DataFrame:
@@ -51,11 +51,7 @@ def count_table(ratings: Interactions) -> pd.DataFrame:
         "mean rating": f"{values.mean():.3f}",
         "standard deviation": f"{values.std():.3f}",
     }
-    return _words(found)
-
-
-def _words(found: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(found.items(), columns=["what", "value"])
+    return pd.DataFrame(found.items(), columns=WORDS)
 
 
 def feature_table(ratings: Interactions) -> pd.DataFrame:

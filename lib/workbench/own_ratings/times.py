@@ -1,4 +1,4 @@
-"""From a column to seconds since 1970: numbers of any unit, ISO dates, dates of eight digits."""
+"""From a column to seconds since 1970: numbers of any unit, ISO dates, dates of eight digits or more."""
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,19 @@ UNITS = {"seconds": 1, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 
 """How many of what ``--time-unit`` names are a second; ``dates`` are numbers such as 20240531."""
 _SIZES = (1e11, 1e14, 1e17)
 """From these numbers on times are milliseconds, microseconds, nanoseconds: seconds reach the first in the year 5138."""
+_DIGITS = ("eight", "ten", "twelve", "fourteen")
+"""So many digits has a date that is written as a number, from the year on, down to the second."""
 _DAY, _YEAR = 86400, 365 * 86400
+_EARLY, _LATE = 20 * _YEAR, 2**31
+"""Nobody rates anything before 1990, or after 2037."""
 _FIX = "Write seconds since 1970 or a date such as 2024-05-31 13:45:00, or go without: --columns timestamp=none"
 
 
 def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[np.ndarray, str]:
     """Return seconds since 1970, and how they were read, in words.
 
-    Without a `unit` of `UNITS` numbers are told by their size, which must be one for all (zeros aside), and dates of
-    eight digits by all being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
+    Without a `unit` of `UNITS` numbers are told by their size, one for all (zeros aside), and dates written as numbers by all
+    being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
     """
     column, words = source.columns[place], "dates"
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
@@ -28,7 +32,7 @@ def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[n
         column, words = text_of(source, place), "dates, in UTC where they name no zone"
         found = numbers(column)
         if unit is not None or not np.isnan(found[0]):
-            return _seconds(finite(found, column, source, "timestamp", _FIX), source, unit)
+            return _seconds(finite(found, column, source, "timestamp", _FIX, largest=1e20), source, unit)
         dates = pd.Series(pd.to_datetime(column.to_pandas(), format="ISO8601", errors="coerce", utc=True))
     missing = dates.isna().to_numpy()
     if missing.any():
@@ -40,11 +44,14 @@ def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[n
 
 
 def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.ndarray, str]:
-    days = _of_eight_digits(values) if unit in (None, "dates") else None
-    if days is not None:
-        return days, "dates of eight digits"
-    if unit == "dates":
-        raise source.wrong(None, "its timestamps are not all dates of eight digits", "Give another --time-unit")
+    if unit in (None, "dates"):
+        dates, words = _of_digits(values)
+        if dates.notna().all():
+            return dates.dt.as_unit("s").astype("int64").to_numpy(), f"dates of {words} digits"
+        if unit == "dates":
+            row = int(np.argmax(dates.isna()))
+            fix = "Mend it, or give another --time-unit"
+            raise source.wrong(row, f"the timestamp {values[row]:.15g} is no date of {words} digits", fix)
     names, sizes, told = list(UNITS), np.digitize(np.abs(values), _SIZES), np.flatnonzero(values)
     first = int(sizes[told[0]]) if len(told) else 0
     other = told[sizes[told] != first]
@@ -59,22 +66,27 @@ def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.nd
     return np.floor(scaled).astype(np.int64), f"{unit or names[first]} since 1970"
 
 
-def _of_eight_digits(values: np.ndarray) -> np.ndarray | None:
-    if values.min() < 19000101 or values.max() > 21001231 or (values % 1).any():
-        return None
-    dates = pd.Series(pd.to_datetime(values.astype(np.int64).astype(str), format="%Y%m%d", errors="coerce"))
-    return None if dates.isna().any() else dates.dt.as_unit("s").astype("int64").to_numpy()
+def _of_digits(values: np.ndarray) -> tuple[pd.Series, str]:
+    """Return the dates that numbers of as many digits as the first spell, NaT for others, and that number in words."""
+    for place, words in enumerate(_DIGITS):
+        low, high = 19000101 * 100**place, 21010101 * 100**place
+        inside = (low <= values) & (values < high) & (values % 1 == 0)
+        if inside[0]:
+            text, form = np.where(inside, values, 0).astype(np.int64).astype(str), "%Y%m%d%H%M%S"[: 6 + 2 * place]
+            return pd.Series(pd.to_datetime(text, format=form, errors="coerce")), words
+    return pd.Series(pd.NaT, range(len(values))), _DIGITS[0]
 
 
 def odd_times(times: np.ndarray, words: str) -> list[str]:
-    """Say what is odd about times, as read in these words: one day of 1970, stray ones, eight digits."""
-    low, high, early, notes = int(times.min()), int(times.max()), int((times < _YEAR).sum()), []
-    if "eight digits" in words:
-        notes.append("the timestamps look like dates of eight digits; if they are not, add --time-unit seconds")
-    if low < high and low // _DAY == high // _DAY and 0 <= low < _YEAR:
-        notes.append("all times lie in one day of 1970; if they count something else, add --time-unit, such as days")
-    elif 0 < early < len(times) / 2 and high > 10 * _YEAR:
-        notes.append(f"{early:,} times lie before 1971, as a missing one does that was written as 0")
-    if high > 130 * _YEAR:
-        notes.append("times reach beyond the year 2099; if their unit is another, add --time-unit")
+    """Say what is odd about times, as read in these words: all in 1970, some before 1990, late ones, dates as numbers."""
+    low, high, early, notes = int(times.min()), int(times.max()), int((times < _EARLY).sum()), []
+    if "digits" in words:
+        notes.append(f"the timestamps look like {words}; if they are not, add --time-unit seconds")
+    if 0 <= low < high < _YEAR:
+        day = "one day of " * (low // _DAY == high // _DAY)
+        notes.append(f"all times lie in {day}1970; if they count something else, add --time-unit, such as days")
+    elif early and low < high:
+        notes.append(f"{early:,} of {len(times):,} times lie before 1990, as where one is missing, or in another unit")
+    if high > _LATE:
+        notes.append("times reach beyond the year 2037; if their unit is another, add --time-unit")
     return notes

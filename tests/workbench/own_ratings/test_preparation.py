@@ -186,7 +186,7 @@ def test_a_missing_file_names_the_near_miss(write, tmp_path):
 
 def test_parquet_counts_rows(tmp_path):
     pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, np.nan]}).to_parquet(tmp_path / "r.parquet")
-    with pytest.raises(InvalidRatingsFile, match=r"r.parquet, row 2: the rating 'nan' is not a finite number"):
+    with pytest.raises(InvalidRatingsFile, match=r"r.parquet, row 2: the rating is empty"):
         prepare(tmp_path / "r.parquet", folder=tmp_path / "out")
 
 
