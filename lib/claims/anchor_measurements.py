@@ -65,7 +65,7 @@ def gather(runs: Mapping[str, StoredRun], folds_run: str, n_folds: int) -> tuple
     random folds, as of `lib.studies.koren_study.compare_on_folds`, in the place of its metrics.
     """
     frames = [run.metrics for name, run in runs.items() if name != folds_run]
-    labels = {"ensemble": "Ensemble, time known", "ensemble_timeless": "Ensemble, no time"}
+    labels = {"ensemble": "Ensemble"}
     folds = runs[folds_run].facts.get("folds", []) if folds_run in runs else []
     if folds:
         where = {"dataset": runs[folds_run].provenance["dataset"], "split": f"kfold_{n_folds}", "fold": ""}

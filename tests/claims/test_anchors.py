@@ -205,10 +205,9 @@ def test_runs_are_gathered_with_their_labels(tmp_path):
     assert together["split"].tolist() == ["u1", "kfold_5"]
     # Student's t with four degrees of freedom is 2.77645.
     assert together.loc[1, "high"] - 0.93 == pytest.approx(2.77645 * 0.01 / math.sqrt(5), abs=1e-7)
-    ensembles = {"ensemble": "Ensemble, time known", "ensemble_timeless": "Ensemble, no time"}
-    assert labels == ensembles | {"surprise_svd": "SVD", "svd": "Our SVD"}
+    assert labels == {"ensemble": "Ensemble", "surprise_svd": "SVD", "svd": "Our SVD"}
     alone, labels = gather({"one_table": runs["one_table"]}, "koren", 5)
-    assert alone["model"].tolist() == ["svd"] and labels == ensembles | {"svd": "Our SVD"}
+    assert alone["model"].tolist() == ["svd"] and labels == {"ensemble": "Ensemble", "svd": "Our SVD"}
 
 
 # -- both together -------------------------------------------------------------------------------------------------
