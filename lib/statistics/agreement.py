@@ -122,13 +122,6 @@ def agreement(
     return pd.DataFrame(rows)
 
 
-def square(table: pd.DataFrame, column: str, models: list[str]) -> pd.DataFrame:
-    """Return one column of `agreement`'s table as a symmetric models x models table, NaN on the diagonal."""
-    half = table.pivot_table(index="model_a", columns="model_b", values=column)
-    half = half.reindex(index=models, columns=models)
-    return half.fillna(half.T)
-
-
 def user_correlations(matrices: list[ScoreMatrix], mask=None) -> np.ndarray:
     r"""Correlate every pair of models over each user's films.
 

@@ -197,18 +197,15 @@ def extremes(groups: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_time(interactions: Interactions, n_bins: int = 40) -> pd.DataFrame:
-    """Ratings, users whose first it is, and the mean rating (NaN: none) in equal periods by ``start`` (UTC)."""
+    """Ratings, and users whose first it is, in equal periods by ``start`` (UTC)."""
     times = interactions.timestamps
     edges = np.linspace(times.min(), times.max() + 1, n_bins + 1)
-    frame = pd.DataFrame({"user": interactions.users, "rating": interactions.ratings.astype(np.float64)})
-    frame["period"] = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, n_bins - 1)
-    found = frame.groupby("period")["rating"].agg(ratings="size", mean="mean").reindex(range(n_bins))
-    new_users = frame.groupby("user")["period"].min().value_counts()
+    period = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, n_bins - 1)
+    first = pd.Series(period).groupby(interactions.users).min()
     columns = {
         "start": pd.to_datetime(edges[:-1], unit="s").round("s"),
-        "ratings": found["ratings"].fillna(0).astype(int),
-        "new_users": new_users.reindex(range(n_bins), fill_value=0),
-        "mean": found["mean"],
+        "ratings": np.bincount(period, minlength=n_bins),
+        "new_users": np.bincount(first, minlength=n_bins),
     }
     return pd.DataFrame(columns)
 

@@ -13,7 +13,6 @@ from lib.statistics.agreement import (
     chance_overlap,
     mislabelled,
     shuffled,
-    square,
     user_correlations,
     user_overlaps,
 )
@@ -186,15 +185,6 @@ def test_intervals_are_bootstraps_over_users():
     expected = bootstrap_interval(PerUser.mean("r", users, user_correlations(list(matrices.values()))[:, 0, 1]))
     row = found.iloc[0]
     assert (row["correlation_low"], row["correlation_high"]) == (expected.low, expected.high)
-
-
-def test_square_tables_are_symmetric():
-    found = agreement({name: matrix(seed) for seed, name in enumerate("abc")}, k=3)
-    table = square(found, "overlap_mean", list("cab"))
-    assert table.index.tolist() == list("cab")
-    between = found.query("model_a == 'a' and model_b == 'c'")["overlap_mean"].item()
-    assert table.loc["c", "a"] == table.loc["a", "c"] == between
-    assert np.isnan(table.loc["b", "b"])
 
 
 # -- wrong order ---------------------------------------------------------------------------------------------------

@@ -399,8 +399,8 @@ def judged(users, own, *, lower_is_better=False):
 def test_a_model_that_only_ranks_has_lists_and_no_errors(module, protocol, recorded):
     own, mine = recorded(f"{module(MINE)}:Popular", protocol)
     found = measured(own.name, mine, protocol)
-    assert list(found) == ["nDCG@5, per_user_80_20", "nDCG@5, chronological"]
-    tests = judged(found["nDCG@5, per_user_80_20"], own.name)
+    assert list(found) == ["nDCG@5, project A's split", "nDCG@5, the split by time"]
+    tests = judged(found["nDCG@5, project A's split"], own.name)
     assert tests.loc["most_popular", "verdict"] == SAME and tests.loc["most_popular", "p_value"] == 1
     assert np.isnan(table_with(own, mine, protocol)["rmse"].iloc[-1])
 
@@ -409,9 +409,9 @@ def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module,
     own, mine = recorded(f"{module(MINE)}:Wrapped", protocol)
     found = measured(own.name, mine, protocol)
     assert list(found) == [
-        "RMSE, per_user_80_20", "RMSE, chronological", "nDCG@5, per_user_80_20", "nDCG@5, chronological",
+        "RMSE, project A's split", "RMSE, the split by time", "nDCG@5, project A's split", "nDCG@5, the split by time",
     ]  # fmt: skip
-    errors = found["RMSE, per_user_80_20"]
+    errors = found["RMSE, project A's split"]
     tests = judged(errors, own.name)
     assert tests.loc["bias", ["difference", "p_value"]].tolist() == [0, 1]
     assert tests["p_adjusted"].between(tests["p_value"], 1).all()
@@ -419,7 +419,7 @@ def test_every_protocol_is_compared_and_an_equal_model_is_not_told_apart(module,
 
 def test_a_model_that_was_spoilt_is_worse_than_every_other(module, first_split, recorded):
     own, mine = recorded(f"{module(MINE)}:Noisy", first_split, {"size": 2.0})
-    errors = measured(own.name, mine, first_split)["RMSE, per_user_80_20"]
+    errors = measured(own.name, mine, first_split)["RMSE, project A's split"]
     tests = judged(errors, own.name, lower_is_better=True)
     assert set(tests.index) == {"bias", "item_mean"} and set(tests["verdict"]) == {WORSE}
     assert (tests["difference"] > 0).all()

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from lib.report.figures import PALETTE
 
 PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
-WIDTH, ROW, HEAD = 7.2, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
+WIDTH, ROW, HEAD = 5.6, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
 
 
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:

@@ -19,7 +19,7 @@ def group_figure(groups: pd.DataFrame, mean: float, units: str) -> Figure:
         return note_figure(f"This data set says nothing of its {units}.")[0]
     blocks = (groups["attribute"] != groups["attribute"].shift()).cumsum() - 1
     rows = np.arange(len(groups)) + 0.8 * blocks.to_numpy()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 0.22 * len(groups) + 1.0), sharey=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.4, 0.22 * len(groups) + 1.0), sharey=True)
     for shift, share, shade, label in (
         (-0.2, f"{units[:-1]}_share", "amber", f"of {units}"),
         (0.2, "rating_share", "blue", "of ratings"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from lib.data.split_names import split_name
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.per_user import PerUser
 from lib.report.prose import enumerated
@@ -28,12 +29,12 @@ def measured(own: str, mine: StoredRun, protocol: Protocol) -> dict[str, dict[st
         groups.setdefault(protocol_of(split.name), []).append(key)
     for keys in groups.values():
         folds = [key for key in keys if key in FOLDS] or keys[:1]
-        words = f"{', '.join(folds)} pooled" if len(folds) > 1 else folds[0]
+        words = f"{', '.join(folds)} pooled" if len(folds) > 1 else split_name(folds[0])
         errors[f"RMSE, {words}"] = pooled_errors(runs, [protocol.splits[key] for key in folds])
         for key in [key for key in keys if key in protocol.listed][:1]:
             split = protocol.splits[key]
             rankings = rankings_of(list_table(runs, split, k), split, k, threshold=protocol.threshold)
-            ranked[f"nDCG@{k}, {key}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
+            ranked[f"nDCG@{k}, {split_name(key)}"] = {m: r.per_user("ndcg") for m, r in rankings.items()}
     return {title: users for title, users in (errors | ranked).items() if own in users and len(users) > 1}
 
 
