@@ -18,7 +18,7 @@ from lib.studies.decision_table import (
     decide,
     decide_all,
     errors_within,
-    lists_within,
+    of_users,
     tally,
 )
 from tests.conftest import planted_interactions
@@ -169,7 +169,7 @@ def test_every_context_is_decided_by_errors_and_those_of_users_by_lists():
         for name, value in (("near", 0.2), ("off", 0.6))
     }
     contexts = counted_contexts(split, (0, 1, 12), (0, 100))
-    decided, cells, decisions = decide_all(
+    decided, cells = decide_all(
         contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=5,
         level=0.05, n_resamples=200, seed=0,
     )  # fmt: skip
@@ -181,11 +181,10 @@ def test_every_context_is_decided_by_errors_and_those_of_users_by_lists():
     assert active["n_ratings"] == inside.sum() and active["n_users"] == len(np.unique(test.users[inside]))
     assert known.loc[("user with 12 or more ratings", "nDCG@10"), "winner"] == "off"
     assert "nDCG@10" not in set(decided.loc[decided["context"].str.startswith("film"), "metric"])
-    assert set(decisions) == set(known.index)
     shown = cells.set_index(["context", "metric", "model"])["shown"]
     assert shown["user with 12 or more ratings", "RMSE", "off"] == 0
     assert shown["user with 12 or more ratings", "nDCG@10", "off"] == pytest.approx(0.6)
-    few, *_ = decide_all(
+    few, _ = decide_all(
         contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=1000
     )
     assert few["too_few"].all() and "winner" not in few
@@ -215,12 +214,25 @@ def test_errors_within_keep_the_rows_inside_only():
     assert errors_within(table, ["a"], np.zeros(3, dtype=bool)) == {}
 
 
-def test_lists_within_keep_some_users():
-    ranking = Ranking(10, 4.0, np.array([0, 2, 5]), {"ndcg": np.array([0.1, 0.5, 0.9])}, 0, 0.1)
-    found = lists_within({"a": ranking}, np.array([2, 5, 9]), "ndcg@10")
-    assert found["a"].value == pytest.approx(0.7)
-    assert found["a"].metric == "ndcg@10"
-    assert lists_within({"a": ranking}, np.array([1]), "ndcg@10") == {}
+def test_a_metric_of_some_users_alone():
+    lists = Ranking(10, 4.0, np.array([0, 2, 5]), {"ndcg": np.array([0.1, 0.5, 0.9])}, 0, 0.1).per_user("ndcg@10")
+    errors = PerUser("rmse", np.array([0, 2, 5]), np.array([9.0, 4, 2]), np.array([1.0, 3, 3]), root=True)
+    found = of_users({"lists": lists, "errors": errors}, np.array([2, 5, 9]))
+    assert found["lists"].value == pytest.approx(0.7) and found["lists"].metric == "ndcg@10"
+    assert found["errors"].value == pytest.approx(1.0)
+    assert of_users({"lists": lists}, np.array([1])) == {}
+
+
+def test_errors_kept_by_user_decide_on_users_as_predictions_do():
+    split = per_user_holdout(planted_interactions(n_users=40, n_items=30, seed=4))
+    table = split.test.frame()[["user", "item", "rating"]].reset_index(drop=True)
+    table = table.assign(near=table["rating"] + 0.5, off=table["rating"] + 1.0)
+    by_user = errors_within(table, ["near", "off"], np.ones(len(table), dtype=bool))
+    options = {"reference": "off", "labels": {}, "min_users": 5, "n_resamples": 200}
+    contexts, order = counted_contexts(split, (0, 1, 12), (0, 100)), ["off", "near"]
+    whole, sums = (decide_all(contexts, {split.name: (of, {})}, order, **options)[0] for of in (table, by_user))
+    of_users_only = whole[whole["context"].str.startswith("user")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(sums, of_users_only)
 
 
 def test_the_figure_marks_the_winner_and_the_choice_of_each_context():

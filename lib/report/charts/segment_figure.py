@@ -48,6 +48,5 @@ def far_off(cells: pd.DataFrame, decisions: pd.DataFrame) -> list[str]:
     """Name the models far to the right in most contexts, nowhere best or chosen: they would press the others together."""
     middle = cells.groupby("model")["shown"].median()
     third = middle.quantile(0.75)
-    needed = {*decisions["winner"], *decisions["choice"]}
-    far = middle[middle > third + 3 * (third - middle.quantile(0.25))]
-    return [name for name in far.index if name not in needed]
+    far = middle[middle > third + 1.5 * (third - middle.quantile(0.25))]
+    return [name for name in far.index if name not in {*decisions["winner"], *decisions["choice"]}]
