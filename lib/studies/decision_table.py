@@ -1,7 +1,7 @@
 """Which model wins where: the ratings parted by context, and in each context the winner, its equals and the simplest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,8 +67,8 @@ def of_users(models: Mapping[str, PerUser], users: np.ndarray) -> dict[str, PerU
     for name, whole in models.items():
         if not (kept := np.isin(whole.users, users)).any():
             return {}
-        parts = (getattr(whole, part)[kept] for part in ("users", "numerators", "denominators"))
-        found[name] = PerUser(whole.metric, *parts, root=whole.root)
+        parts = {part: getattr(whole, part)[kept] for part in ("users", "numerators", "denominators")}
+        found[name] = replace(whole, **parts)
     return found
 
 
