@@ -145,7 +145,6 @@ def decide_all(
     simplicity: Sequence[str],
     *,
     reference: str,
-    labels: Mapping[str, str],
     min_users: int = 2,
     **settings: Any,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -153,12 +152,12 @@ def decide_all(
 
     `measured` has, by split's name, the test ratings in their order with a column of predictions a model, or where none
     are kept each model's errors by user (raw ids), and each model's ranking. Errors are also given as differences from
-    `reference`'s; `labels` are for `because`; a context with fewer than `min_users` test users gets no decision;
-    `simplicity` and `settings` are those of `decide`.
+    `reference`'s; a context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` are
+    those of `decide`.
 
     Returns a table with a row a context and metric: ``n_users``, ``n_ratings``, ``too_few``; where it is decided also
     the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's), ``choice_value``,
-    ``n_equals``, ``because``. A table with a row a decided context, metric and model: ``value``; ``shown``, of an error
+    ``n_equals``. A table with a row a decided context, metric and model: ``value``; ``shown``, of an error
     the difference from the reference's; ``not_told_apart`` from the winner.
     """
     rows, cells = [], []
@@ -178,7 +177,7 @@ def decide_all(
                 cells.append({**where, **cell, "not_told_apart": name in found.equals})
             row |= {name: value for name, value in asdict(found).items() if name not in ("values", "equals")}
             row |= {"value": found.values[found.winner], "choice_value": found.values[found.choice]}
-            row |= {"n_equals": len(found.equals), "because": because(found, metric, labels)}
+            row["n_equals"] = len(found.equals)
     return pd.DataFrame(rows), pd.DataFrame(cells)
 
 
@@ -225,17 +224,3 @@ def by_simplicity(
         return ranks.get(family, len(ranks)), family, np.inf if np.isnan(count) else count, name
 
     return sorted(models, key=key)
-
-
-def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
-    """Say in a sentence why the choice is the choice; the test is corrected for the number of models, not the interval."""
-    if decision.equals == [decision.choice]:
-        return f"best {metric}, and every other model is significantly worse"
-    of = f"the simplest of {len(decision.equals)} of {len(decision.values)} models that cannot be told apart here"
-    if decision.choice == decision.winner:
-        return f"best {metric}, and {of}"
-    winner = labels.get(decision.winner, decision.winner)
-    text = f"{of}; {winner} is {decision.cost:.3f} better ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
-    if decision.cost_low > 0:
-        text += ", which the correction for so many models calls chance; more users may not"
-    return text
