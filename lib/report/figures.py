@@ -17,6 +17,7 @@ from lib.models import card_of
 PALETTE = {"blue": "#0072B2", "vermilion": "#D55E00", "green": "#00795A", "purple": "#B0508A", "amber": "#B97D00"}
 PALETTE |= {"sky": "#3D94C4", "grey": "#6B6B6B", "black": "#222222"}
 SIZES = {"wide": (7.2, 3.6), "square": (4.6, 4.2), "tall": (7.2, 5.4), "pair": (7.2, 3.2), "small": (4.6, 3.2)}
+SIZES |= {"stack": (4.6, 5.2)}  # two panels, one over the other, which a phone still shows readably
 """Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
 
 SEQUENTIAL = "viridis"

@@ -1,7 +1,7 @@
 """Which model wins where: the ratings parted by context, and in each context the winner, its equals and the simplest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,8 +33,7 @@ def counted_contexts(split: Split, user_edges: Sequence[int], item_edges: Sequen
         users, rows = np.flatnonzero(by_user == text), (by_user == text)[split.test.users]
         contexts.append(Context(f"user with {text} ratings{words}", split, rows, users))
     for text in by_item.categories:
-        rows = (by_item == text)[split.test.items]
-        contexts.append(Context(f"film with {text} ratings{words}", split, rows))
+        contexts.append(Context(f"film with {text} ratings{words}", split, (by_item == text)[split.test.items]))
     return contexts
 
 
@@ -60,15 +59,14 @@ def errors_within(table: pd.DataFrame, models: Sequence[str], inside: np.ndarray
     return {name: user_errors(*truth, part[name].to_numpy()).per_user("rmse") for name in models}
 
 
-def lists_within(rankings: Mapping[str, Ranking], users: np.ndarray, metric: str) -> dict[str, PerUser]:
-    """Mean of a ranking metric of each model over some users (codes); empty where none of them is measured."""
+def of_users(models: Mapping[str, PerUser], users: np.ndarray) -> dict[str, PerUser]:
+    """Each model's metric over some users alone; empty where none of them is measured."""
     found = {}
-    for name, ranking in rankings.items():
-        whole = ranking.per_user(metric)
-        kept = np.isin(whole.users, users)
-        if not kept.any():
+    for name, whole in models.items():
+        if not (kept := np.isin(whole.users, users)).any():
             return {}
-        found[name] = PerUser.mean(whole.metric, whole.users[kept], whole.values[kept])
+        parts = {part: getattr(whole, part)[kept] for part in ("users", "numerators", "denominators")}
+        found[name] = replace(whole, **parts)
     return found
 
 
@@ -141,26 +139,26 @@ def decide(
 
 def decide_all(
     contexts: Sequence[Context],
-    measured: Mapping[str, tuple[pd.DataFrame, Mapping[str, Ranking]]],
+    measured: Mapping[str, tuple[pd.DataFrame | Mapping[str, PerUser], Mapping[str, Ranking]]],
     simplicity: Sequence[str],
     *,
     reference: str,
-    labels: Mapping[str, str],
     min_users: int = 2,
     **settings: Any,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str], Decision]]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decide in every context: by RMSE, and in a context of users by nDCG too.
 
-    `measured` has, by split's name, the test ratings in their order with a column of predictions a model, and each
-    model's ranking. Errors are also given as differences from those of `reference`; `labels` are for `because`; a
-    context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` are those of `decide`.
+    `measured` has, by split's name, the test ratings in their order with a column of predictions a model, or where none
+    are kept each model's errors by user (raw ids), and each model's ranking. Errors are also given as differences from
+    `reference`'s; a context with fewer than `min_users` test users gets no decision; `simplicity` and `settings` are
+    those of `decide`.
 
     Returns a table with a row a context and metric: ``n_users``, ``n_ratings``, ``too_few``; where it is decided also
     the fields of `Decision` but ``values`` and ``equals``, and ``value`` (the winner's), ``choice_value``,
-    ``n_equals``, ``because``. A table with a row a decided context, metric and model: ``value``; ``shown``, of an error
-    the difference from the reference's; ``not_told_apart`` from the winner. Decisions by context's name and metric.
+    ``n_equals``. A table with a row a decided context, metric and model: ``value``; ``shown``, of an error
+    the difference from the reference's; ``not_told_apart`` from the winner.
     """
-    rows, cells, decisions = [], [], {}
+    rows, cells = [], []
     for context in contexts:
         for metric, values in _measured_in(context, *measured[context.split.name], simplicity).items():
             n_users, n_ratings = len(next(iter(values.values()))), int(context.inside.sum())
@@ -171,25 +169,29 @@ def decide_all(
                 continue
             lower = metric == "RMSE"
             found = decide(values, simplicity, lower_is_better=lower, **settings)
-            decisions[context.name, metric] = found
             base = found.values.get(reference, np.nan) if lower else 0.0
             for name, value in found.values.items():
                 cell = {"model": name, "value": value, "shown": value - base}
                 cells.append({**where, **cell, "not_told_apart": name in found.equals})
             row |= {name: value for name, value in asdict(found).items() if name not in ("values", "equals")}
             row |= {"value": found.values[found.winner], "choice_value": found.values[found.choice]}
-            row |= {"n_equals": len(found.equals), "because": because(found, metric, labels)}
-    return pd.DataFrame(rows), pd.DataFrame(cells), decisions
+            row["n_equals"] = len(found.equals)
+    return pd.DataFrame(rows), pd.DataFrame(cells)
 
 
 def _measured_in(
-    context: Context, table: pd.DataFrame, rankings: Mapping[str, Ranking], simplicity: Sequence[str]
+    context: Context, errors: pd.DataFrame | Mapping[str, PerUser], rankings: Mapping[str, Ranking], simplicity
 ) -> dict[str, dict[str, PerUser]]:
     """Return the models' values in a context by metric, as far as there are several to decide between."""
-    found = {"RMSE": errors_within(table, [name for name in simplicity if name in table], context.inside)}
-    if context.users is not None and rankings:
+    names, users = [name for name in simplicity if name in errors], context.users
+    if isinstance(errors, pd.DataFrame):
+        found = {"RMSE": errors_within(errors, names, context.inside)}
+    else:  # sums by user say nothing of single films
+        ids = context.split.test.user_ids[[] if users is None else users]
+        found = {"RMSE": of_users({name: errors[name] for name in names}, ids)}
+    if users is not None and rankings:
         k = next(iter(rankings.values())).k
-        found[f"nDCG@{k}"] = lists_within(rankings, context.users, "ndcg")
+        found[f"nDCG@{k}"] = of_users({name: one.per_user("ndcg") for name, one in rankings.items()}, users)
     return {metric: values for metric, values in found.items() if len(values) > 1}
 
 
@@ -218,17 +220,3 @@ def by_simplicity(models: Sequence[str], families: Mapping, order: Sequence[str]
         return ranks.get(family, len(ranks)), family, np.inf if np.isnan(count) else count, name
 
     return sorted(models, key=key)
-
-
-def because(decision: Decision, metric: str, labels: Mapping[str, str]) -> str:
-    """Say in a sentence why the choice is the choice; the test is corrected for the number of models, not the interval."""
-    if decision.equals == [decision.choice]:
-        return f"best {metric}, and every other model is significantly worse"
-    of = f"the simplest of {len(decision.equals)} of {len(decision.values)} models that cannot be told apart here"
-    if decision.choice == decision.winner:
-        return f"best {metric}, and {of}"
-    winner = labels.get(decision.winner, decision.winner)
-    text = f"{of}; {winner} is {decision.cost:.3f} better ({decision.cost_low:.3f} to {decision.cost_high:.3f})"
-    if decision.cost_low > 0:
-        text += ", which the correction for so many models calls chance; more users may not"
-    return text

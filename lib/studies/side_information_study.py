@@ -212,10 +212,9 @@ def iteration_costs(sizes: Sequence[int], *, seed: int = 0) -> pd.DataFrame:
 
 
 def parameter_label(name: str) -> str:
-    """Say a searched hyperparameter in words: ``projection_penalty_genres`` is the penalty of genres."""
-    if name.startswith(PROJECTION):
-        return f"penalty of {name.removeprefix(PROJECTION)}"
-    return name.replace("_", " ")
+    """Say a searched hyperparameter in words: ``projection_penalty_genres`` is the penalty of genres, an item a film."""
+    words = name.replace(PROJECTION, "penalty_of_").removeprefix("n_").replace("item", "film")
+    return words.replace("_", " ")
 
 
 COLD_AT_MOST, POPULAR_FROM = 2, 15  # B's bins by training ratings of the film

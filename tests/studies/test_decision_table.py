@@ -1,6 +1,5 @@
 """Segments, decisions and the order of simplicity on cases worked by hand."""
 
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,12 @@ from lib.metrics import PerUser, Ranking
 from lib.report.charts.segment_figure import far_off, segment_figure
 from lib.studies.decision_table import (
     age_contexts,
-    because,
     by_simplicity,
     counted_contexts,
     decide,
     decide_all,
     errors_within,
-    lists_within,
+    of_users,
     tally,
 )
 from tests.conftest import planted_interactions
@@ -87,24 +85,6 @@ def test_bad_input_is_named(models):
         decide({"winner": models["winner"]}, ["winner"], lower_is_better=True)
 
 
-def test_because_tells_the_cost_of_the_choice(models):
-    taken = decide(models, ["worse", "level", "winner"], lower_is_better=True, n_resamples=400)
-    text = because(taken, "RMSE", {"winner": "The winner"})
-    assert text.startswith("the simplest of 2 of 3 models that cannot be told apart here; The winner is 0.001 better")
-    assert "correction" not in text
-    clear = replace(taken, cost_low=0.0005)
-    assert because(clear, "RMSE", {}).endswith(
-        "which the correction for so many models calls chance; more users may not"
-    )
-    alone = decide(
-        {name: models[name] for name in ("winner", "worse")},
-        ["worse", "winner"],
-        lower_is_better=True,
-        n_resamples=400,
-    )
-    assert because(alone, "RMSE", {}) == "best RMSE, and every other model is significantly worse"
-
-
 def test_simplicity_is_by_family_then_parameters_then_name():
     families = {"net": "networks", "svd": "factors", "big": "factors", "mean": "means", "odd": "zeta"}
     counts = {"net": 10, "svd": 100, "big": 1000, "mean": 5}
@@ -169,8 +149,8 @@ def test_every_context_is_decided_by_errors_and_those_of_users_by_lists():
         for name, value in (("near", 0.2), ("off", 0.6))
     }
     contexts = counted_contexts(split, (0, 1, 12), (0, 100))
-    decided, cells, decisions = decide_all(
-        contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=5,
+    decided, cells = decide_all(
+        contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", min_users=5,
         level=0.05, n_resamples=200, seed=0,
     )  # fmt: skip
     known = decided[~decided["too_few"]].set_index(["context", "metric"])
@@ -181,13 +161,10 @@ def test_every_context_is_decided_by_errors_and_those_of_users_by_lists():
     assert active["n_ratings"] == inside.sum() and active["n_users"] == len(np.unique(test.users[inside]))
     assert known.loc[("user with 12 or more ratings", "nDCG@10"), "winner"] == "off"
     assert "nDCG@10" not in set(decided.loc[decided["context"].str.startswith("film"), "metric"])
-    assert set(decisions) == set(known.index)
     shown = cells.set_index(["context", "metric", "model"])["shown"]
     assert shown["user with 12 or more ratings", "RMSE", "off"] == 0
     assert shown["user with 12 or more ratings", "nDCG@10", "off"] == pytest.approx(0.6)
-    few, *_ = decide_all(
-        contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", labels={}, min_users=1000
-    )
+    few, _ = decide_all(contexts, {split.name: (table, rankings)}, ["off", "near"], reference="off", min_users=1000)
     assert few["too_few"].all() and "winner" not in few
 
 
@@ -215,12 +192,25 @@ def test_errors_within_keep_the_rows_inside_only():
     assert errors_within(table, ["a"], np.zeros(3, dtype=bool)) == {}
 
 
-def test_lists_within_keep_some_users():
-    ranking = Ranking(10, 4.0, np.array([0, 2, 5]), {"ndcg": np.array([0.1, 0.5, 0.9])}, 0, 0.1)
-    found = lists_within({"a": ranking}, np.array([2, 5, 9]), "ndcg@10")
-    assert found["a"].value == pytest.approx(0.7)
-    assert found["a"].metric == "ndcg@10"
-    assert lists_within({"a": ranking}, np.array([1]), "ndcg@10") == {}
+def test_a_metric_of_some_users_alone():
+    lists = Ranking(10, 4.0, np.array([0, 2, 5]), {"ndcg": np.array([0.1, 0.5, 0.9])}, 0, 0.1).per_user("ndcg@10")
+    errors = PerUser("rmse", np.array([0, 2, 5]), np.array([9.0, 4, 2]), np.array([1.0, 3, 3]), root=True)
+    found = of_users({"lists": lists, "errors": errors}, np.array([2, 5, 9]))
+    assert found["lists"].value == pytest.approx(0.7) and found["lists"].metric == "ndcg@10"
+    assert found["errors"].value == pytest.approx(1.0)
+    assert of_users({"lists": lists}, np.array([1])) == {}
+
+
+def test_errors_kept_by_user_decide_on_users_as_predictions_do():
+    split = per_user_holdout(planted_interactions(n_users=40, n_items=30, seed=4))
+    table = split.test.frame()[["user", "item", "rating"]].reset_index(drop=True)
+    table = table.assign(near=table["rating"] + 0.5, off=table["rating"] + 1.0)
+    by_user = errors_within(table, ["near", "off"], np.ones(len(table), dtype=bool))
+    options = {"reference": "off", "min_users": 5, "n_resamples": 200}
+    contexts, order = counted_contexts(split, (0, 1, 12), (0, 100)), ["off", "near"]
+    whole, sums = (decide_all(contexts, {split.name: (of, {})}, order, **options)[0] for of in (table, by_user))
+    of_users_only = whole[whole["context"].str.startswith("user")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(sums, of_users_only)
 
 
 def test_the_figure_marks_the_winner_and_the_choice_of_each_context():

@@ -220,7 +220,8 @@ def test_sign_test():
 
 def test_labels():
     assert parameter_label("projection_penalty_genres") == "penalty of genres"
-    assert parameter_label("n_factors") == "n factors"
+    assert parameter_label("n_factors") == "factors"
+    assert parameter_label("item_bias_penalty") == "film bias penalty"
 
 
 def test_the_same_search_is_found_again_and_other_folds_are_another_one(study, monkeypatch):

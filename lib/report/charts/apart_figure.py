@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 from lib.report.figures import PALETTE, family_colours, family_legend, interval_plot
 from lib.statistics.indistinguishable import Standing
 
-WIDTH, LANE = 7.2, 0.13  # inches: of the figure, and between two bars side by side
+WIDTH, LANE = 5.8, 0.13  # inches: of the figure, and between two bars side by side
 
 
 def note_figure(text: str) -> tuple[Figure, pd.DataFrame]:
     """Return a small figure that holds a sentence, as a cell with a figure's label has to show one, and its data."""
     figure, axis = plt.subplots(figsize=(WIDTH, 0.7))
     axis.axis("off")
-    axis.text(0.5, 0.5, textwrap.fill(text, 90), ha="center", va="center", parse_math=False)
+    axis.text(0.5, 0.5, textwrap.fill(text, 75), ha="center", va="center", parse_math=False)
     return figure, pd.DataFrame({"note": [text]})
 
 

@@ -22,7 +22,7 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
         return note_figure("No context has enough users with results to decide on.")[0]
     places = {context: place for place, context in enumerate(decisions["context"])}
     values = cells.set_index(["context", "model"])["shown"]
-    figure, axis = plt.subplots(figsize=(7.2, 0.23 * len(places) + 0.9))
+    figure, axis = plt.subplots(figsize=(6.2, 0.23 * len(places) + 0.9))
     inside = cells[cells["context"].isin(list(places))]
     rows = inside["context"].map(places)
     axis.plot(inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model")
@@ -48,6 +48,5 @@ def far_off(cells: pd.DataFrame, decisions: pd.DataFrame) -> list[str]:
     """Name the models far to the right in most contexts, nowhere best or chosen: they would press the others together."""
     middle = cells.groupby("model")["shown"].median()
     third = middle.quantile(0.75)
-    needed = {*decisions["winner"], *decisions["choice"]}
-    far = middle[middle > third + 3 * (third - middle.quantile(0.25))]
-    return [name for name in far.index if name not in needed]
+    far = middle[middle > third + 1.5 * (third - middle.quantile(0.25))]
+    return [name for name in far.index if name not in {*decisions["winner"], *decisions["choice"]}]
