@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lib.data.interactions import Interactions
+from lib.data.made_up import made_up_ratings
+from lib.data.splits import random_holdout
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.stored_runs import StoredRun
 from lib.metrics.rating import rmse
@@ -52,13 +55,7 @@ def variants() -> dict[str, Variant]:
 
 
 def network_fit(
-    name: str,
-    changes: Mapping[str, Any],
-    *,
-    seed: int,
-    ks: Sequence[int] = (),
-    threshold: float = 4.0,
-    repeat: bool = False,
+    name: str, changes: Mapping[str, Any], *, seed: int, ks: Sequence = (), threshold: float = 4.0, repeat: bool = False
 ) -> Fit:
     """Return the fit of one network, with `changes` to its variant's hyperparameters, and lists of lengths `ks`.
 
@@ -125,6 +122,19 @@ def fits_of_run(stored: StoredRun, *, ks: Sequence[int], **ours: Any) -> list[Fi
     names = [name for name in told["networks"] if name != "autorec_leaky"]
     options = {name: told[name] for name in ("most_epochs", "n_starts", "ks", "threshold")}
     return network_fits(names, told["changes"], **options)
+
+
+def noise_parts(noise: float, *, seed: int) -> tuple[dict[str, Interactions], float]:
+    """Return `network_parts` of made-up ratings, and the RMSE, on the test ratings, of who knows all but their noise.
+
+    A rating is what its user and its film add, and `noise` times a standard normal draw: not rounded, not clipped. But for
+    chance, only who has seen the test ratings gets below that error.
+    """
+    pairs, rng = made_up_ratings(24_000, 600, 300, seed=seed), np.random.default_rng((seed, 1))
+    truth = rng.normal(3.5, 0.4, (600, 1)) + rng.normal(0, 0.4, 300)
+    rated = truth[pairs.users, pairs.items] + noise * rng.standard_normal(len(pairs))
+    split = random_holdout(pairs.with_ratings(rated.astype(np.float32), (-10, 20)), seed=seed)
+    return network_parts(split, seed=seed), rmse(split.test.ratings, truth[split.test.users, split.test.items])
 
 
 def leaks(fitted: Fitted) -> dict[str, float]:

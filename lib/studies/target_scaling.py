@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lib.data.interactions import Interactions
+from lib.metrics.rating import mae, rmse
 from lib.models.normalisation import LinearScale, UserMean
 
 LABELS = {  # what a reader sees for a scaling's name; "centred" is minus the user's mean training rating
@@ -64,3 +65,11 @@ def target_scaling(name: str, train: Interactions) -> TargetScaling:
         return TargetScaling(name, centre.means_, np.where(widths > 0, widths, 1.0))
     width = np.abs(centred).max() if name == "centred_largest" else float(name.removeprefix("centred_"))
     return TargetScaling(name, centre.means_, np.full(n_users, width if width > 0 else 1.0))
+
+
+def unit_errors(name: str, train: Interactions, test: Interactions, predicted, *, cut: bool = False) -> tuple:
+    """Return RMSE and MAE of predictions in stars on a scaling of `LABELS`, with `cut` of both brought within -1 to 1."""
+    scale = target_scaling(name, train)
+    both = [scale.transform(test.with_ratings(stars, test.scale)).ratings for stars in (test.ratings, predicted)]
+    both = [np.clip(unit, -1, 1) for unit in both] if cut else both
+    return rmse(*both), mae(*both)

@@ -123,7 +123,14 @@ def facts() -> dict[str, dict]:
                 "weak_rises_with_factors": 0.03,
                 "strong_range_from_15": 0.0012,
                 "start_spread": 0.001,
+                "lowest_less_as_choice": {"difference": -0.0005, "low": -0.0021, "high": 0.0011},
             },
+            "svd_splits": {name: [0.92, 0.93] for name in ("train_rmse", "train_mae", "rmse", "mae")},
+            "svd_scales": [
+                {"targets": targets, "rmse": 0.919, "rmse_ratio": ratio, "unit": unit, "alike": False}
+                for targets, ratio, unit in (("stars", 1.04, False),) * 3
+                + (("by 2.5", 1.06, True), ("by user", 0.99, True))
+            ],
         },
         "imputation": {
             "soft_impute": {"rmse": 0.93, "mae": 0.72, "train_rmse": 0.59},
@@ -136,6 +143,7 @@ def facts() -> dict[str, dict]:
             "soft_impute_best_shrinkage_on_test": 11.5,
             "soft_impute_best_shrinkage_on_test_in_steps_of_5": 10.0,
             "soft_impute_best_shrinkage_on_validation": 12.0,
+            "guesses": [{"guess": "further splits like A's", "model": "Soft-Impute", "rmse": 0.94, "mae": 0.74}],
         },
         "two_tower": {
             "two_tower_grid": {
@@ -194,6 +202,7 @@ def facts() -> dict[str, dict]:
             "references": {"chance": {"genre_agreement": 0.16, "folding": 0.05}},
         },
         "neural": neural,
+        "neural_100k": {"leak_floor": [{"noise": 1.0, "floor_rmse": 1.0, "leak_rmse": 0.7, "honest_rmse": 1.1}]},
         "ranking": {"ranking": lists},
         "koren": {
             "models": dict.fromkeys(("bias", "correlation_neighbours", "neighbourhood", *chain, "nsvd"), trained),
