@@ -19,6 +19,7 @@ from lib.studies.neural_study import (
     network_fit,
     network_fits,
     network_parts,
+    noise_parts,
     variants,
 )
 
@@ -125,6 +126,25 @@ def test_the_leak_copies_what_it_is_shown(split):
     assert found["honest_rmse"] == pytest.approx(rmse(test.ratings, honest), rel=1e-5)
     assert found["leak_rmse"] < 0.95 * found["honest_rmse"]
     assert found["both_rmse"] < 0.95 * found["honest_rmse"]
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.0])
+def test_made_up_ratings_have_the_noise_that_is_told(noise):
+    parts, floor = noise_parts(noise, seed=1)
+    assert floor == pytest.approx(noise, rel=0.05)
+    test, inner = parts["test"], parts["inner_test"]
+    # Users' and films' means tell all that there is to tell: nearer to the noise than that they come only by its share.
+    bias = fit_model("bias", parts["train"]).predict(test.users, test.items)
+    assert floor < rmse(test.ratings, bias) < 1.1 * floor
+    assert set(zip(inner.users, inner.items, strict=True)).isdisjoint(zip(test.users, test.items, strict=True))
+    assert noise_parts(noise, seed=1)[1] == floor != noise_parts(noise, seed=2)[1]
+
+
+def test_d_s_test_gives_an_error_below_the_noise_and_the_mended_one_does_not():
+    parts, floor = noise_parts(1.0, seed=1)
+    short = {"hidden_sizes": [64], "input_dropout": 0.2, "learning_rate": 0.005, "batch_size": 16, "max_epochs": 30}
+    found = fit_and_measure(parts, network_fit("autorec_leaky", short, seed=0))
+    assert found["leak_rmse"] < 0.95 * floor < floor < found["honest_rmse"]
 
 
 def test_only_networks_that_are_given_users_can_leak():

@@ -9,11 +9,11 @@ from lib.data.splits import per_user_holdout, validation_from
 from lib.experiment.fit import Fitted
 from lib.experiment.records import model_of
 from lib.experiment.run import run_fits
-from lib.metrics import rmse
+from lib.metrics import mae, rmse
 from lib.metrics.rating import user_errors
 from lib.models.baselines.bias import Bias
 from lib.models.baselines.means import GlobalMean
-from lib.studies.target_scaling import LABELS, target_scaling
+from lib.studies.target_scaling import LABELS, target_scaling, unit_errors
 from lib.studies.two_tower_study import (
     architecture_name,
     architecture_sizes,
@@ -49,6 +49,19 @@ def test_scalings_invert_and_stay_within_one(split, name):
         assert np.abs(scaled.ratings).max() <= 1 + 1e-6
     assert np.isfinite(scaling.offsets).all()
     assert (scaling.widths > 0).all()
+
+
+def test_errors_in_stars_are_told_on_a_unit_scale(split):
+    test, predicted = split.test, np.full(len(split.test), 3.0)
+    in_stars = rmse(test.ratings, predicted), mae(test.ratings, predicted)
+    assert unit_errors("centred_2.5", split.train, test, predicted) == pytest.approx(np.array(in_stars) / 2.5, rel=1e-5)
+    widths = target_scaling("centred_user", split.train).widths[test.users]
+    by_user = unit_errors("centred_user", split.train, test, predicted)
+    assert by_user == pytest.approx((rmse(test.ratings / widths, 3 / widths), mae(test.ratings / widths, 3 / widths)))
+    # Users of whom all is known to lie beyond 1 on the scale: with the rest cut off nothing is left of the error.
+    far = test.with_ratings(target_scaling("centred_2", split.train).offsets[test.users] + 3, test.scale)
+    assert unit_errors("centred_2", split.train, far, far.ratings + 1, cut=True) == (0, 0)
+    assert unit_errors("centred_2", split.train, far, far.ratings + 1)[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", LABELS)
