@@ -36,6 +36,7 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
     axis.set_ylim(len(places) - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
     axis.set(xlabel=xlabel)
+    axis.locator_params(axis="x", nbins=5)
     names = axis.secondary_yaxis("right")
     names.set_yticks(range(len(places)), [labels.get(name, name) for name in decisions["winner"]])
     names.tick_params(length=0)
