@@ -1,6 +1,5 @@
 """Segments, decisions and the order of simplicity on cases worked by hand."""
 
-
 import numpy as np
 import pandas as pd
 import pytest
