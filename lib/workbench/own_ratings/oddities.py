@@ -53,9 +53,9 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
             raise source.wrong(None, f"{label[kind]} looks like {other}: {alike[0]!r}", fix)
     if len(ids["user"]) >= ENOUGH:
         if ids["user"].is_unique:
-            counts = pd.api.types.is_integer_dtype(ids["user"]) and (ids["user"].diff()[1:] == 1).all()
-            words = "counts the rows" if counts else "has a value of its own on each row, as the number of a row does"
-            odd.append((f"{label['user']} {words}", "Name the columns" if counts else ""))
+            by_one = pd.api.types.is_integer_dtype(ids["user"]) and bool((ids["user"].diff()[1:] == 1).all())
+            words = "counts the rows" if by_one else "has a value of its own on each row, as the number of a row does"
+            odd.append((f"{label['user']} {words}", "Name the columns" if by_one else ""))
         if once["item"] >= ONCE and once["user"] < once["item"]:
             what = f"{label['item']} has {once['item']:.0%} of its values once, as a column of users often does"
             odd.append((what, f"Exchange the columns ({swapped})"))

@@ -193,8 +193,8 @@ def _ratings(
         what = f"rows with {missing.strip() or 'nothing'}, which means 'not rated', are left out"
         notes.append(f"{n_all - len(source.columns[0]):,} {what}")
     frame = pd.DataFrame({kind: checking.ids_of(source, places[kind], kind) for kind in ("user", "item")})
-    told = {role.strip().lower() for role in columns or {}}
-    notes += oddities.check_roles(source, places, frame, {"user", "item"} <= told)
+    given = {role.strip().lower() for role in columns or {}}
+    notes += oddities.check_roles(source, places, frame, {"user", "item"} <= given)
     frame["rating"], frame["timestamp"], words = 1.0, 0, "none"
     if "rating" in places:
         frame["rating"] = values = checking.ratings_of(source, places["rating"])
