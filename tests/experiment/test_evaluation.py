@@ -130,7 +130,7 @@ def test_hits_tell_the_same_of_lists_as_lists_do(split):
         assert first.metrics() == pytest.approx(second.metrics(), rel=1e-6)
         np.testing.assert_array_equal(first.values["ndcg"], second.values["ndcg"])
     assert rankings_in({}, split.test, split.train, ks=ks, threshold=3.5) == {}
-    with pytest.raises(ValueError, match=r"threshold of 3\.5, not 4"):
+    with pytest.raises(ValueError, match=r"threshold 3\.5, not 4"):
         rankings_in(hits, split.test, split.train, ks=ks, threshold=4.0)
     nobody = replace(split.test, ratings=np.full(len(split.test), 1.0, split.test.ratings.dtype), origin=())
     nothing = fit_and_measure({**parts, "test": nobody}, Fit("ease", measure={"hits": {"ks": [3], "threshold": 4.0}}))

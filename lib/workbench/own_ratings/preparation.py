@@ -198,13 +198,13 @@ def _ratings(
     frame["rating"], frame["timestamp"], words = 1.0, 0, "none"
     if "rating" in places:
         frame["rating"] = values = checking.ratings_of(source, places["rating"])
-        notes += oddities.check_ratings(source, places["rating"], values, "rating" in told)
+        notes += oddities.check_ratings(source, places["rating"], values, "rating" in given)
     if "timestamp" in places:
         frame["timestamp"], words = timestamps_of(source, places["timestamp"], unit)
         notes += odd_times(frame["timestamp"].to_numpy(), words)
     first = frame[["user", "item"]].iloc[0]  # as read: 308, also where it was written 308.0
     unused = [source.label(p).strip("'") for p in range(len(source.names)) if p not in places.values()]
-    if unused and source.header and "rating" not in {*places, *told}:
+    if unused and source.header and "rating" not in {*places, *given}:
         notes.append(
             f"no name is known for ratings; if one of {', '.join(unused)} holds them, add --columns rating=NAME"
         )
