@@ -273,7 +273,7 @@ def test_a_dead_link_in_prose_is_named(tmp_path):
 
 def test_code_keeps_its_empty_lines(tmp_path):
     code = "class A:\n    x = 1\n\n\nclass B:\n    y = 2"
-    Notebook().markdown("# A\n\nText.").say(f"See:\n\n```python\n{code}\n```").write(tmp_path / "runs" / "a")
+    Notebook().markdown("# A\n\nText.").markdown(f"See:\n\n```python\n{code}\n```").write(tmp_path / "runs" / "a")
     build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "reports", pdf=False)
     text = (tmp_path / "reports" / "a.html").read_text()
     listing = text[text.index("<pre") :].split("</pre>")[0]
