@@ -102,7 +102,7 @@ def test_bad_values_are_named(data, monkeypatch):
     with pytest.raises(ValueError, match="shrinkage must not be negative"):
         ItemKNN(shrinkage=-1.0).fit(data)
     monkeypatch.setattr("lib.models.lists.ease.MOST_ITEMS", 10)
-    with pytest.raises(ValueError, match="it takes at most 10"):
+    with pytest.raises(ValueError, match="it takes up to 10"):
         EASE().fit(data)
 
 
