@@ -21,12 +21,12 @@ from lib.studies.two_tower_explanation import attributions
 def ask(choices: Mapping[str, Mapping], split: Split, asked: Mapping[str, Mapping]) -> dict[str, Record]:
     """Fit models as the one table does, from its fact ``choices``, and measure what is `asked` of each, by its name.
 
-    Models that the table lacks are left out. ValueError: no model has such a name.
+    Models that the table lacks are left out; fits are repeats, which the project keeps. ValueError: no model has such a name.
     """
     known = {name: one for name, one in chosen_from(only=asked).items() if name in choices}
     fits = table_fits(known, choices, {split.name: split}, k=1, listed=())
     fits = [replace(fit, test="", measure=asked[fit.labels["contender"]]) for fit in fits]
-    found = {record["contender"]: record for record in run_fits(fits, parts_of({split.name: split}))}
+    found = {record["contender"]: record for record in run_fits(fits, parts_of({split.name: split}), keep="explorer")}
     return {name: found[name] for name in asked if name in found}
 
 
