@@ -21,9 +21,9 @@ MOST_EVIDENCE = 3
 def cards(rules: Rules, claims: Claims, stored: Stored, verdicts: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a card for each claim, in their order; `verdicts` are as of `lib.claims.rules.Rules.judge`.
 
-    Each has the claim's ``project`` and ``title``; the verdict on the whole, ``reproduced`` and ``stands``; the text, ``markdown``,
-    under a heading that gives it `lib.claims.published.Claim.anchor`; and ``as_written``: whether the results are those for
-    which the card's words were written. Where they are not, the reason of the part that decides stands in their place.
+    Each has the claim's ``project``, ``title`` and ``stated_by``; the verdict on the whole, ``reproduced`` and ``stands``;
+    the text, ``markdown``, under a heading that gives it `lib.claims.published.Claim.anchor`; and ``as_written``: whether
+    the results are those for which the card's words were written, in whose place else the reason of what decides stands.
     Raises InvalidClaims: an expression of a card failed.
     """
     found = []
@@ -39,15 +39,15 @@ def cards(rules: Rules, claims: Claims, stored: Stored, verdicts: pd.DataFrame) 
             except MissingRun:
                 as_written, ours = False, "not measured here"
             theirs, why = names.text(card["theirs"]), names.text(card["why"]) if as_written else why
-        facts = {f"Project {claim.project}": theirs, "Ours": ours}
+        facts = {claim.stated_by or f"Project {claim.project}": theirs, "Ours": ours}
         facts |= {part.capitalize(): marked(whole[part], part) for part in MARKS}
         shown = dict.fromkeys(filter(None, [decides["evidence"], *parts["evidence"]]))
         labels = [f"@{label}-{run}" for run, label in (one.split(":") for one in shown)][:MOST_EVIDENCE]
         see = f" See {', '.join(labels)}." if labels else ""
         listed = "\n".join(f"- **{fact}:** {text}" for fact, text in facts.items())
         text = f"### {claim.model}\n\n{claim.says}\n\n{listed}\n\n{why}{see}"
-        told = {"project": claim.project, "title": claim.model, "as_written": as_written, "markdown": text}
-        found.append({**told, **whole})
+        told = {"project": claim.project, "title": claim.model, "stated_by": claim.stated_by}
+        found.append({**told, "as_written": as_written, "markdown": text, **whole})
     return found
 
 

@@ -17,6 +17,8 @@ PATH = ROOT / "data" / "claims.toml"
 
 STATEMENT = "statement"
 """The figure's name in a verdict on a claim's words."""
+OPTIONAL = {"figures", "rows", "statement", "says", "doubt", "stated_by"}
+"""What a claim in the file may have besides its id, project and model."""
 
 
 class InvalidClaims(ValueError):
@@ -36,6 +38,7 @@ class Claim:
     """One claim: figures by name, a statement in words, or both.
 
     `model` is what a reader knows it by, `says` what the project says, which is the statement where there is one.
+    `stated_by` is empty, or names who else states what the project only presents.
     """
 
     id: str
@@ -44,6 +47,7 @@ class Claim:
     figures: Mapping[str, Figure]
     statement: str
     says: str
+    stated_by: str = ""
 
     @property
     def parts(self) -> list[str]:
@@ -80,13 +84,14 @@ def load_claims(path: Path | str = PATH) -> Claims:
     claims = Claims()
     for number, entry in enumerate(content["claims"], start=1):
         here = f"claim {entry.get('id', number)}"
-        check_keys(here, entry, {"id", "project", "model"}, {"figures", "rows", "statement", "says", "doubt"})
+        check_keys(here, entry, {"id", "project", "model"}, OPTIONAL)
         if entry["project"] not in projects:
             raise InvalidClaims(f"{here}: no project {entry['project']!r}; there are {', '.join(projects)}")
         if entry["id"] in claims:
             raise InvalidClaims(f"{here}: the id occurs twice")
-        told, statement = (entry["id"], entry["project"], entry["model"]), entry.get("statement", "")
-        claim = Claim(*told, _figures(here, entry), statement, entry.get("says", statement))
+        figures, statement = _figures(here, entry), entry.get("statement", "")
+        said = statement, entry.get("says", statement), entry.get("stated_by", "")
+        claim = Claim(entry["id"], entry["project"], entry["model"], figures, *said)
         if not claim.parts:
             raise InvalidClaims(f"{here}: has neither a figure nor a statement, so nothing to judge")
         claims[claim.id] = claim

@@ -12,16 +12,21 @@ from lib.claims.rules import NAMES, Rule
 from lib.claims.verdicts import Verdict
 
 DRAWN = {
-    "figures/fig-two-tower-published": """architecture,metric,train,test,train_ours,test_ours
+    "two_tower/figures/fig-two-tower-published": """architecture,metric,train,test,train_ours,test_ours
 emb16_user16_movie64_final64,rmse,0.3481,0.3908,0.36,0.395
 emb32_user16_movie64_final64,rmse,0.3406,0.392,0.35,0.396
 """,
-    "tables/tbl-two-tower-scaling": """targets,"rmse: Test RMSE, unit scale","mae: Test MAE, unit scale"
+    "two_tower/tables/tbl-two-tower-scaling": """targets,"rmse: Test RMSE, unit scale","mae: Test MAE, unit scale"
 "centred, divided by 2.5",0.375,0.295
 """,
-    "tables/tbl-two-tower-appendix": """targets,train_rmse,train_mae,test_rmse,test_mae
+    "two_tower/tables/tbl-two-tower-appendix": """targets,train_rmse,train_mae,test_rmse,test_mae
 "centred, divided by 2.5",0.65,0.5,0.94,0.74
 A's figures,0.66,0.52,0.96,0.75
+""",
+    "full_batch/figures/fig-start-and-rate": """scale,rate,test_rmse,diverged
+1.0,1.0,1.43,False
+1.0,10.0,,True
+0.1,10.0,0.91,False
 """,
 }
 """The rows behind a figure, and of tables, that rules read."""
@@ -32,13 +37,13 @@ def facts() -> dict[str, dict]:
     interval = {"low": -0.02, "difference": -0.01, "high": -0.005}
     sparse = [
         {"rival": rival, "ratings": ratings, **interval}
-        for rival in ("svd", "two_tower_ids_only")
+        for rival in ("svd", "two_tower_ids_only", "bias")
         for ratings in (5, 0, 1)
     ]
     pairs = (("soft_impute", "hard_impute"), ("soft_impute", "two_tower"), ("hard_impute", "two_tower"))
     agreement = {"mean": 0.5, "low": 0.4, "high": 0.6, "min": 0.1, "max": 1.0}
     put_back = [
-        {"model_a": a, "model_b": b}
+        {"model_a": a, "model_b": b, "overlap_chance": 0.06}
         | {f"{what}_{part}": n for what in ("correlation", "overlap") for part, n in agreement.items()}
         for a, b in pairs
     ]
@@ -71,12 +76,17 @@ def facts() -> dict[str, dict]:
         "rare_norm": 1.1,
         "folding": 0.1,
         "genre_agreement_cosine": 0.3,
+        "train_mse": 0.2,
         "test_mse": 1.0,
+        "ndcg_dot": 0.1,
         "spread": {"genre_agreement_cosine": 0.01},
     }
     neural = {
         "networks": {"neural_mf_published": {"test_rmse": 0.88, "n_epochs": 5.0}, "neural_mf": {"test_rmse": 0.85}},
-        "leak": {"autorec_leaky": {"leak_rmse": 0.62, "honest_rmse": 0.93}},
+        "leak": {
+            "autorec_leaky": {"leak_rmse": 0.62, "honest_rmse": 0.93},
+            "autorec_published": {"leak_rmse": 0.89, "honest_rmse": 0.9},
+        },
     }
     of_lists = {"precision": 0.0926, "recall": 0.1646}
     lists = {
@@ -107,6 +117,8 @@ def facts() -> dict[str, dict]:
     steps = [(a, b) for i, a in enumerate(chain) for b in chain[i + 1 :]]
     errors = {"10": 0.91, "50": 0.905, "100": 0.9}
     trained = {"test_rmse": 0.91, "low": 0.905, "high": 0.915, "seconds_fit": 3.0}
+    gravity = {"train_mse": [0.1, 0.2], "test_mse": [0.1, 0.3], "ndcg": [0.1, 0.2]}
+    shown = {"hits_none": 0.1, "ndcg": 0.1}  # by the first of the chain; each further one has a tenth more
     full_batch = [("baseline", 0, 0.91, 0), ("svd", 10, 0.9639, 0), ("asymmetric_svd", 10, 1e30, 1)]
     return {
         "svd": {
@@ -190,14 +202,16 @@ def facts() -> dict[str, dict]:
             "significance": tests,
             "loss_left": {"loss": 0.2, "of_b": 0.9},
             "tuned": {"full": {"test_rmse": 0.857}},
+            "selection": [{"model": "side_information_als_full_tuned", "trials": 40}],
             "sign_test": {"least": 0.0625},
         },
         "embeddings": {
             "measures": {
-                name: dict(embedding) for name in ("plain", "plain_small", "gravity", "softmax", "softmax_hidden", "l2")
-            },
+                name: dict(embedding) for name in ("plain", "plain_small", "gravity", "softmax", "softmax_hidden")
+            }
+            | {"l2": embedding | {"train_mse": 0.3, "test_mse": 1.1}},
             "random_popularity": 100.0,
-            "gravity": {"plain_small": {"train_mse": [0.1, 0.2], "test_mse": [0.1, 0.3], "ndcg": [0.1, 0.2]}},
+            "gravity": {"plain_small": gravity, "l2": dict(gravity)},
             "structure": {"genre_agreement_cosine": [0.1, 0.2], "folding": [-0.1, -0.2]},
             "references": {"chance": {"genre_agreement": 0.16, "folding": 0.05}},
         },
@@ -213,6 +227,11 @@ def facts() -> dict[str, dict]:
             ],
             "order": [{"first": a, "second": b, "sure": True, **interval} for a, b in steps],
             "order_by_factors": dict.fromkeys(errors, True),
+            "lists": [
+                {"name": name, **{what: of * (1 + step / 10) for what, of in shown.items()}}
+                for step, name in enumerate(chain)
+            ],
+            "rulers": [{"name": "most_popular", "hits_none": 0.3, "ndcg": 0.3}],
             "hit_tests": [
                 {
                     "model_a": "biased_svd",
@@ -227,9 +246,14 @@ def facts() -> dict[str, dict]:
         },
         "full_batch": {
             "changes": [
-                {"model": "svdpp", "change": "as E ran it", "test": 1.43},
-                {"model": "svdpp", "change": "start a tenth as wide", "test": 0.96},
-                {"model": "svdpp", "change": "no penalty", "test": 1.43},
+                {"model": "svdpp", "change": change, "test": test, "diverged": change.startswith("learning rate")}
+                for change, test in (
+                    ("as E ran it", 1.43),
+                    ("start a tenth as wide", 0.96),
+                    ("no penalty", 1.43),
+                    ("learning rate ten times larger", 1e30),
+                    ("ten times the epochs", 1.2),
+                )
             ],
             "as_e": [],
             "grows_with_size": {"svd": True},
@@ -251,7 +275,7 @@ def store(runs: dict[str, dict], folder: Path) -> Path:
         (folder / name / "facts.json").write_text(json.dumps(found))
         (folder / name / "provenance.json").write_text("{}")
     for name, rows in DRAWN.items():
-        path = folder / "two_tower" / f"{name}.csv"
+        path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(rows)
     return folder
@@ -268,7 +292,7 @@ def changed(changes: dict[str, Any]) -> dict[str, dict]:
         if value is None and not steps:
             del place[last]
         else:
-            place[last] = value
+            place[last] = json.loads(json.dumps(value))
     return runs
 
 

@@ -31,19 +31,32 @@ def test_every_claim_has_a_card_in_words_and_a_place_of_its_own():
 def test_a_card_has_both_figures_the_verdict_the_reason_and_the_evidence(tmp_path):
     runs = changed({"embeddings.measures.l2.test_mse": 0.9, "embeddings.references.chance.folding": 0.2})
     card = made(tmp_path, runs)["C-gravity"]
-    assert (card["project"], card["title"], card["as_written"]) == ("C", "Gravity", True)
-    assert (card["reproduced"], card["stands"]) == ("yes", "with a condition")
+    assert (card["project"], card["title"], card["as_written"], card["stated_by"]) == ("C", "Gravity", True, "")
+    assert (card["reproduced"], card["stands"]) == ("within a range", "with a condition")
     text = card["markdown"]
     assert text.startswith("### Gravity\n\nBoth terms raise")
-    assert "- **Project C:** no figure\n- **Ours:** nDCG +0.150" in text
-    assert "- **Reproduced:** ● yes\n- **Stands:** ◆ with a condition\n\nThe error rises and the lists improve" in text
+    assert (
+        "- **Project C:** no figure\n- **Ours:** test MSE +0.20 and nDCG +0.150 by both terms, −0.10 and +0.000 by L2 alone"
+        in text
+    )
+    assert (
+        "- **Reproduced:** ◐ within a range\n- **Stands:** ◆ with a condition\n\nWith both terms the error rises"
+        in text
+    )
     assert text.endswith("See @fig-gravity-embeddings.")
 
 
 def test_where_its_words_do_not_hold_a_card_gives_the_reason_of_what_decides(tmp_path):
     card = made(tmp_path, facts())["A-correlation"]
     assert not card["as_written"]
-    assert "\n\nMatched by id the network and Soft-Impute correlate at 0.29;" in card["markdown"]
+    assert "\n\nMatched by id the network and Soft-Impute correlate at 0.290;" in card["markdown"]
+
+
+def test_who_states_what_a_project_only_presents_is_named(tmp_path):
+    found = made(tmp_path, facts())
+    presented = [name for name, card in found.items() if card["stated_by"]]
+    assert presented == ["E-published-order", "E-top-k"]
+    assert "- **The papers on E's slides:** on Netflix" in found["E-published-order"]["markdown"]
 
 
 def test_what_was_not_measured_is_said(tmp_path):
@@ -58,7 +71,7 @@ def test_texts_of_a_card_are_filled_in_with_its_claim_s_figures_and_verdict(tmp_
     rules = replace(RULES, cards={**RULES.cards, "A-svd-test": {**texts, "holds": "stands == condition"}})
     text = made(tmp_path, facts(), rules)["A-svd-test"]["markdown"]
     assert "- **Project A:** 0.9191\n- **Ours:** within a range, with a condition\n" in text
-    assert "\n\nWhy. See @tbl-svd-reproduction-svd." in text
+    assert "\n\nWhy. See @tbl-two-tower-best-two_tower, @tbl-svd-reproduction-svd." in text
 
 
 def test_a_card_that_fails_is_named(tmp_path):
