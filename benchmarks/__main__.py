@@ -18,19 +18,16 @@ from lib import ROOT
 from lib.data.files import whole_file
 
 TARGET = ROOT / "reports" / "data" / "benchmarks.csv"
+NONE = ("__main__", "pairs", "commands", "costs", "fancyimpute_models", "myfm_models", "own_advice", "surprise_models")
+LONG = ("anchors",)  # hours, and no rows: only by name
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the named benchmarks, or all; rows of the others stay as they are in the file."""
-    known = sorted(
-        m.name
-        for m in pkgutil.iter_modules(benchmarks.__path__)
-        if m.name
-        not in ("__main__", "pairs", "commands", "costs", "fancyimpute_models", "own_advice", "surprise_models")
-    )
+    """Run the named benchmarks, or all but those that take hours; rows of the others stay as they are in the file."""
+    known = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if m.name not in NONE)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(known)}")
-    names = parser.parse_args(arguments).names or known
+    names = parser.parse_args(arguments).names or [name for name in known if name not in LONG]
     if unknown := sorted(set(names) - set(known)):
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(known)}")
     for name in names:
@@ -42,8 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
                 f"peer / subject {row['ratio']:.1f}",
                 flush=True,
             )
-        _write(pd.DataFrame(rows, columns=list(COLUMNS)))
-    print(f"Wrote {TARGET.relative_to(ROOT)}")
+        if rows:
+            _write(pd.DataFrame(rows, columns=list(COLUMNS)))
+            print(f"Wrote {TARGET.relative_to(ROOT)}")
     return 0
 
 

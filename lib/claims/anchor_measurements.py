@@ -9,9 +9,13 @@ import pandas as pd
 from scipy import special
 
 from lib.data.splits import FOLDS
-from lib.experiment.stored_runs import StoredRun, metrics_frame
+from lib.experiment.records import kept_group, kept_values
+from lib.experiment.stored_runs import StoredRun, metrics_frame, setting_of
+from lib.metrics.per_user import PerUser
 
-MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis")
+MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis", "timed")
+AGAIN = ("dataset", "split", "model", "rank", "n_iterations", "test_rmse", "test_mae", "seconds_fit", "day", "by_user")
+JOINED = ("ensemble", "blend", "equal_weights")  # of members that know time, where a page was kept without saying so
 
 
 def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rmse") -> pd.DataFrame:
@@ -26,10 +30,15 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     five, though by blocks of users rather than at random.
 
     `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`; those without a value are left out. Returns a
-    DataFrame: `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``.
+    DataFrame: `MEASURED_COLUMNS`, lowest value first; ``basis`` is the split, or ``"u1 to u5"``, and ``timed`` says whether
+    the model was told the second of each test rating.
     """
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
-    rows = rows.assign(fold=rows["fold"].fillna("").astype(str))
+    timed = [
+        _timed(*told)
+        for told in zip(rows["model"], rows["split"], rows["setting"].astype(object).fillna(""), strict=True)
+    ]
+    rows = rows.assign(fold=rows["fold"].fillna("").astype(str), timed=np.array(timed, dtype=bool))
     own = rows[rows["split"] == split]
     if split.startswith("kfold_"):
         n_folds = own.groupby("model")["fold"].transform("nunique")
@@ -42,12 +51,18 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     return found.sort_values(["value", "model"], ignore_index=True)
 
 
+def _timed(model: str, split: str, setting: str) -> bool:
+    setting = setting or setting_of(model, split)
+    return setting == "time_known" or (not setting and model in JOINED)
+
+
 def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:
     """Average starts, then folds."""
     folds = rows.groupby(["model", "split", "fold"])[["value", "low", "high"]].mean()
     models = folds.groupby("model")
     found = models[["value", "low", "high"]].mean()
     found["n_folds"] = models.size()
+    found["timed"] = rows.groupby("model")["timed"].any()
     several = found["n_folds"] > 1
     half = half_width(models["value"].std(), found["n_folds"])
     found["low"] = np.where(several, found["value"] - half, found["low"])
@@ -82,3 +97,19 @@ def gather(runs: Mapping[str, StoredRun], folds_run: str, n_folds: int) -> tuple
         labels |= {name: one["label"] for name, one in run.facts.get("contenders", {}).items()}
     together = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
     return together.reindex(columns=frames[0].columns), labels
+
+
+def fitted_again(group: str = "anchors") -> pd.DataFrame:
+    """Return what the project keeps of published models that were fitted again, a row a fit; empty where it keeps none.
+
+    Columns are `AGAIN`: what tells the fit, its errors, the seconds of one core, the day that it was made on, and ``by_user``,
+    a `PerUser` of the squared errors.
+    """
+    rows = []
+    for entry in kept_group(group).values():
+        found, fit = kept_values(entry), entry["fit"]
+        row = {**fit["labels"], "n_iterations": fit["parameters"]["n_iterations"], "day": entry["made"]["day"]}
+        users = np.arange(len(found["counts"]))
+        by_user = PerUser("rmse", users, found["squared"], found["counts"], root=True)
+        rows.append({**found, **row, "by_user": by_user})
+    return pd.DataFrame(rows, columns=list(AGAIN)).sort_values(list(AGAIN[:4]), ignore_index=True)

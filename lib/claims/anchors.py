@@ -51,8 +51,9 @@ class Anchor:
 
     `dataset` and `split` are as `lib.data` names them, `model` as its authors call it; `ours` is the model in our results that
     comes nearest (empty where none does), and `differs` says how beyond the protocol. A figure is `comparable` where no choice
-    was made on the test ratings and the model was told nothing of them, as far as the published code shows, and the split is
-    the one named; else `why_not` says what makes it not so. `checked` is one of `CHECKED`.
+    was made on the test ratings and the model was told nothing of them but what it `knows` besides user and film (such as
+    their day; empty for nothing), as far as the published code shows, and the split is the one named; else `why_not` says
+    what makes it not so. `checked` is one of `CHECKED`.
     """
 
     id: str
@@ -68,9 +69,10 @@ class Anchor:
     checked: str
     why_not: str = ""
     differs: str = ""
+    knows: str = ""
 
 
-OPTIONAL = {"why_not", "differs"}
+OPTIONAL = {"why_not", "differs", "knows"}
 REQUIRED = {field.name for field in fields(Anchor)} - OPTIONAL - {"rounding"}
 
 
@@ -119,8 +121,8 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
     `results` are rows with `lib.experiment.stored_runs.METRIC_COLUMNS`, of any runs. Added are the source's id, the
     value as ``published`` and its counterpart as ``ours_model``; ``ours`` with the interval of
     `lib.claims.anchor_measurements.measured` as ``low`` and ``high``; ``difference`` as ours minus published (below
-    zero: ours has the lower error); and in ``note`` why they differ. Ours is NaN where it was not measured on that
-    split.
+    zero: ours has the lower error); in ``note`` why they differ, and ``alike``: the figure is comparable and ours was told no
+    more of the test ratings, so not their second. Ours is NaN where it was not measured on that split.
     """
     anchors = list(anchors)
     protocols = {(anchor.dataset, anchor.split, anchor.metric) for anchor in anchors}
@@ -131,6 +133,7 @@ def anchor_table(anchors: Iterable[Anchor], results: pd.DataFrame) -> pd.DataFra
         value, low, high = (math.nan,) * 3 if one is None else map(float, one[["value", "low", "high"]])
         ours = {"ours_model": anchor.ours, "ours": value, "low": low, "high": high}
         beside = {"published": anchor.value, "difference": value - anchor.value, "note": _note(anchor, one)}
+        beside["alike"] = anchor.comparable and not (one is not None and one["timed"])
         rows.append({**vars(anchor), "source": anchor.source.id, **ours, **beside})
     return pd.DataFrame(rows)
 
@@ -146,6 +149,9 @@ def _note(anchor: Anchor, one: pd.Series | None) -> str:
         notes.append("the same test ratings")
     else:
         notes.append("other random folds" if anchor.split.startswith("kfold") else "another random split")
+    if one["timed"]:
+        knows = anchor.knows or "nothing of time"
+        notes.append(f"not comparable, as ours is told the second of each test rating, theirs {knows}")
     if anchor.differs:
         notes.append(anchor.differs)
     if abs(one["value"] - anchor.value) <= anchor.rounding:

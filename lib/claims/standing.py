@@ -27,8 +27,9 @@ REFITS = ("surprise_", "same_")
 class Standing:
     """Published errors under one protocol, rows of `anchor_table`, and the lowest of ours, a row of `measured`, if any.
 
-    `models` is how many of ours were measured, `name` what a reader sees for the lowest, `first` the lowest comparable
-    published one, `cite` its source.
+    `best` is the lowest of those that are not told the second of each test rating, as no published one is; `models` is how
+    many of them were measured, `name` what a reader sees for it, `first` the lowest comparable published one, `cite` its
+    source. `told` is the lowest of those that are told, if any, `told_name` its name.
     """
 
     rows: pd.DataFrame
@@ -37,6 +38,8 @@ class Standing:
     models: int
     name: str
     cite: str
+    told: pd.Series | None
+    told_name: str
 
     def said(self) -> dict:
         """Return what prose says of them; where nothing was measured, numbers are NaN and nothing is true.
@@ -63,6 +66,8 @@ class Standing:
             "marked_published": math.nan if marked is None else marked["published"],
             "marked_model": "" if marked is None else marked["model"],
             "below_marked": marked is not None and bool(ours["value"] < marked["published"]),
+            "told_model": self.told_name,
+            "told_rmse": math.nan if self.told is None else self.told["value"],
         }
 
 
@@ -75,9 +80,11 @@ def standings(
         rows = table[(table["dataset"] == dataset) & (table["split"] == split) & (table["metric"] == "rmse")]
         own = measured(results, dataset, split)
         own = own[~own["model"].str.startswith(REFITS)]
-        best = None if own.empty else own.iloc[0]
-        name = "" if best is None else names[best["model"]]
+        timed = own["timed"].astype(bool)
+        best, told = (None if of.empty else of.iloc[0] for of in (own[~timed], own[timed]))
+        name, told_name = ("" if one is None else names[one["model"]] for one in (best, told))
         first = best_published(rows)
         assert first is not None, title  # each of them has figures that are comparable
-        found[title] = Standing(rows, first, best, len(own), name, sources[first["source"]].cite)
+        cite = sources[first["source"]].cite
+        found[title] = Standing(rows, first, best, int((~timed).sum()), name, cite, told, told_name)
     return found

@@ -168,6 +168,21 @@ def with_folds(interactions: Interactions, numbers: np.ndarray, seed: int) -> li
 
 
 @traced
+def shuffled_fold(interactions: Interactions, *, fold: int, n_folds: int = 10, seed: int = 0) -> Split:
+    """Hold out a fold, counted from one, of scikit-learn's ``KFold(n_folds, shuffle=True, random_state=seed)``: others' folds.
+
+    Ratings in their order in `interactions` are permuted by numpy's ``RandomState(seed)`` and parted in a row, the first folds
+    taking one more where they don't come out even; rows keep their order. ValueError: there is no such fold.
+    """
+    if not 1 <= fold <= n_folds <= len(interactions):
+        raise ValueError(f"there is no fold {fold} of {n_folds} among {len(interactions):,} ratings")
+    order = np.random.RandomState(seed).permutation(len(interactions))
+    in_test = np.zeros(len(order), dtype=bool)
+    in_test[np.array_split(order, n_folds)[fold - 1]] = True
+    return _split(f"kfold_{n_folds}", interactions, ~in_test, in_test, str(fold), seed)
+
+
+@traced
 def chronological(interactions: Interactions, *, test_share: float = 0.2) -> Split:
     """Hold out the latest ratings of all: train ends before test begins, as when a system goes live.
 

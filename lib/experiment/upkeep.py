@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from lib.experiment.fit import Fit, fit_and_measure
 from lib.experiment.key import code_digest, fingerprint
 from lib.experiment.search import Trials, at_point
 from lib.experiment.search_result import Search
+from lib.models import model_class
 
 Say = Callable[[str], None]
 
@@ -105,6 +107,9 @@ def make_anew(kept: list[Kept], say: Say) -> list[str]:
     verdicts, places = [""] * len(kept), []
     for place, one in enumerate(kept):
         try:
+            for package in model_class(one.fit.model).loaded_first:
+                if find_spec(package) is None:  # a peer's
+                    raise ValueError(f"{package} is not installed")
             for told in one.parts.values():
                 _add(parts, told)
             places.append(place)

@@ -252,6 +252,30 @@ def test_the_table_has_ours_the_difference_and_why(write):
     assert best_published(table[table["comparable"]], comparable=False) is None
 
 
+def test_ours_is_not_comparable_where_it_is_told_more_of_the_test_ratings(write):
+    anchors = load_anchors(
+        write(
+            {"id": "a", "ours": "timed_factorisation_machine", "knows": "its day", "differs": "ours is tuned"},
+            {"id": "b", "ours": "blend"},
+            {"id": "c", "ours": "blend_timeless"},
+            {"id": "d", "ours": "surprise_svd"},
+            {"id": "e", "comparable": False, "why_not": "epoch chosen on test"},
+            {"id": "f", "ours": ""},
+        )
+    )
+    names = ("timed_factorisation_machine", "blend", "blend_timeless", "surprise_svd", "svd")
+    results = records(*(("u1", "", 0, name, "rmse", 0.9, None, None) for name in names))
+    table = anchor_table(anchors, results).set_index("id")
+    assert table["alike"].tolist() == [False, False, True, True, False, True]
+    told = "the same test ratings; not comparable, as ours is told the second of each test rating, theirs"
+    assert (
+        table.loc["a", "note"] == f"{told} its day; ours is tuned"
+        and table.loc["b", "note"] == f"{told} nothing of time"
+    )
+    told = anchor_table(anchors, results.assign(setting="no_time")).set_index("id")["alike"]
+    assert told.tolist() == [True, True, True, True, False, True]  # what the run itself says counts
+
+
 def test_without_any_result_every_row_says_so(write):
     table = anchor_table(load_anchors(write({}, {"id": "b", "ours": ""})), records())
     assert table["ours"].isna().all()
@@ -326,8 +350,10 @@ def test_the_figure_shows_every_row_and_hollows_what_is_not_comparable(write):
     crosses = [line for line in axis.lines if line.get_marker() == "X"]
     drawn = {line.get_markerfacecolor(): sorted(x for x in line.get_xdata() if x == x) for line in crosses}
     assert drawn["white"] == [0.7] and sorted(x for of in drawn.values() for x in of) == [0.7, 0.8, 0.91]
-    dots = next(line for line in axis.lines if line.get_marker() == "o")
-    assert np.nanmax(dots.get_xdata()) == 0.9 and figure.get_size_inches()[0] <= 7.2
+    dots = [line for line in axis.lines if line.get_marker() == "o"]
+    assert [line.get_markerfacecolor() == "white" for line in dots] == [False, True]
+    assert [len(line.get_xdata()) for line in dots] == [3, 1]  # beside what is not comparable hollow
+    assert np.nanmax(dots[0].get_xdata()) == 0.9 and figure.get_size_inches()[0] <= 7.2
     plt.close(figure)
     with pytest.raises(ValueError, match="no published figure to draw"):
         draw_anchors({"none": pd.DataFrame()}, "RMSE")

@@ -24,6 +24,8 @@ url = "https://example.org"
 protocol = "nothing tuned"
 """
 
+NAMES = {"svd": "SVD", "joined": "Joined"}
+
 
 @pytest.fixture
 def stand(tmp_path):
@@ -31,14 +33,15 @@ def stand(tmp_path):
     (tmp_path / "anchors.toml").write_text(FILE)
     anchors = load_anchors(tmp_path / "anchors.toml")
 
-    def stand(value=None, low=None, high=None):
+    def stand(value=None, low=None, high=None, **told):
         rows = [{"model": "surprise_svd", "value": 0.1}]
         rows += [] if value is None else [{"model": "svd", "value": value, "low": low, "high": high}]
+        rows += [{"model": name, "value": of, "setting": "time_known"} for name, of in told.items()]
         results = metrics_frame(
             [{"dataset": "ml-100k", "split": "u1", "fold": "", "metric": "rmse", **row} for row in rows]
         )
         table = anchor_table(anchors, results)
-        return standings(table, results, {"book": anchors[0].source}, {"svd": "SVD"})["MovieLens 100K, fold u1"]
+        return standings(table, results, {"book": anchors[0].source}, NAMES)["MovieLens 100K, fold u1"]
 
     return stand
 
@@ -67,6 +70,16 @@ def test_what_is_said(stand, value, low, high, said):
 
 def test_a_refit_of_a_library_is_no_model_of_ours(stand):
     assert stand(0.89, 0.88, 0.92).models == 1
+
+
+def test_what_is_told_the_second_of_a_test_rating_stands_beside_no_published_error(stand):
+    found = stand(0.93, joined=0.7)
+    said = found.said()
+    assert (said["ours_model"], said["ours_rmse"], said["below"], found.models) == ("SVD", 0.93, False, 1)
+    assert (said["told_model"], said["told_rmse"]) == ("Joined", 0.7)
+    alone = stand(joined=0.7).said()
+    assert not alone["measured"] and not alone["below"] and alone["told_rmse"] == 0.7
+    assert math.isnan(stand(0.93).said()["told_rmse"]) and stand(0.93).said()["told_model"] == ""
 
 
 def test_where_nothing_was_measured_nothing_is_true(stand):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 
 from lib.data import splits
 from lib.data.interactions import Interactions
@@ -67,6 +67,24 @@ def test_random_holdout(data):
     assert len(split.test) == -(-len(data) // 10)
     assert pairs(splits.random_holdout(data, seed=3).test) == pairs(split.test)
     assert pairs(splits.random_holdout(data, seed=4).test) != pairs(split.test)
+
+
+@pytest.mark.parametrize("n_folds", [2, 10])  # of 10 the first folds are larger than the last ones
+def test_a_shuffled_fold_is_scikit_learns(data, n_folds):
+    assert len(data) % 10
+    folds = list(KFold(n_folds, shuffle=True, random_state=1234).split(np.zeros(len(data))))
+    for number, (train, test) in enumerate(folds, start=1):
+        split = splits.shuffled_fold(data, fold=number, n_folds=n_folds, seed=1234)
+        assert (split.name, split.fold, split.seed) == (f"kfold_{n_folds}", str(number), 1234)
+        pd.testing.assert_frame_equal(split.train.frame(), data.take(train).frame())
+        pd.testing.assert_frame_equal(split.test.frame(), data.take(test).frame())
+        assert_parted(split, data)
+
+
+@pytest.mark.parametrize(("fold", "n_folds"), [(0, 10), (11, 10), (1, 10**6)])
+def test_a_shuffled_fold_has_to_be_there(data, fold, n_folds):
+    with pytest.raises(ValueError, match=f"no fold {fold} of {n_folds}"):
+        splits.shuffled_fold(data, fold=fold, n_folds=n_folds)
 
 
 def test_k_fold_tests_each_rating_once(data):

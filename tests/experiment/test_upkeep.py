@@ -16,6 +16,7 @@ from lib.experiment.run import Progress, run_fits
 from lib.experiment.search import search
 from lib.experiment.space import Integer, Space
 from lib.experiment.upkeep import rebuild
+from lib.models import model_class
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,13 @@ def test_what_cannot_be_made_anew_does_not_agree(kept, monkeypatch):
         assert upkeep.verify(10, lines.append, seed=0) == 1
         assert lines[-1] == "4 could not be made anew, so nothing is known of them."
         reasons.reverse()
+
+
+def test_a_peer_that_is_not_installed_makes_nothing_anew(kept, monkeypatch):
+    monkeypatch.setattr(model_class("biased_svd"), "loaded_first", ("no_such_peer",))
+    lines = []
+    assert upkeep.verify(10, lines.append, seed=0) == 1
+    assert sum(line.startswith("not made: no_such_peer is not installed") for line in lines) > 0
 
 
 def test_an_array_that_is_not_what_the_fit_gives_is_told(kept):

@@ -21,9 +21,9 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
 
     `table` has rows of `lib.claims.anchors.anchor_table` of one protocol and one metric; `best` is a row of
     `lib.claims.anchor_measurements.measured`, if any, and `label` what a reader sees for its model. Returned are ``name``,
-    ``published``, ``comparable``, ``ours``, ``low``, ``high``; a model that several sources report is named with its source.
+    ``published``, ``comparable``, ``ours``, ``low``, ``high``, ``alike``; a model of several sources is named with its source.
     """
-    columns = ["name", "published", "comparable", "ours", "low", "high"]
+    columns = ["name", "published", "comparable", "ours", "low", "high", "alike"]
     rows = table.sort_values("published", kind="stable")
     twice = rows["model"].duplicated(keep=False)
     names = np.where(twice, rows["model"] + " (" + rows["source"] + ")", rows["model"])
@@ -31,12 +31,12 @@ def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> 
     if best is None:
         return rows.reset_index(drop=True)
     name = textwrap.fill(f"lowest here: {label}", 36)
-    top = pd.DataFrame([(name, np.nan, True, best["value"], best["low"], best["high"])], columns=columns)
+    top = pd.DataFrame([(name, np.nan, True, best["value"], best["low"], best["high"], True)], columns=columns)
     return pd.concat([top, rows], ignore_index=True)
 
 
 def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
-    """Draw panels of `drawn_rows`: published errors as crosses, hollow if not comparable, ours as dots with intervals."""
+    """Draw panels of `drawn_rows`: published errors as crosses, ours as dots with intervals; hollow where not comparable."""
     panels = {title: rows for title, rows in panels.items() if len(rows)}
     if not panels:
         raise ValueError("no published figure to draw; was everything above the limit?")
@@ -62,7 +62,9 @@ def _draw(axis, title: str, rows: pd.DataFrame) -> None:
         look = {"color": PUBLISHED, "markerfacecolor": face, "markersize": 6}
         axis.plot(rows["published"][chosen], places[chosen], "X", **look)
     axis.hlines(places, rows["low"], rows["high"], color=OURS, linewidth=2, alpha=0.5)
-    axis.plot(rows["ours"], places, "o", color=OURS, markersize=4.5)
+    alike = rows["alike"].to_numpy(dtype=bool)
+    for chosen, face in ((alike, OURS), (~alike, "white")):
+        axis.plot(rows["ours"][chosen], places[chosen], "o", color=OURS, markerfacecolor=face, markersize=4.5)
     lowest = rows["ours"].min()
     if np.isfinite(lowest):
         axis.axvline(lowest, color=OURS, linewidth=0.8, linestyle=":")
