@@ -19,6 +19,7 @@ class Prose:
     cell: int
     markdown: str
     look: str = ""
+    aside: bool = False  # what a run says of its making, such as where fits are from: for the screen alone
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ class Table(Labelled):
 
 @dataclass(frozen=True)
 class Empty(Labelled):
-    """A labelled figure or table without a single row behind it: its place, its number and its caption are kept.
+    """A labelled figure or table without a single row behind it: the site keeps its place, its number and its caption.
 
     So it is where a run leaves a part of its notebook out; empty axes or a lone heading row would puzzle a reader, and
-    without the number, references to it would lead nowhere.
+    without the number, references to it would lead nowhere. In print it is left out.
     """
 
     note: ClassVar[str] = "Nothing to show in this run."

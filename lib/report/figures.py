@@ -103,7 +103,7 @@ def label_points(axis, points, labels) -> None:
         for side, across in (("left", 3), ("right", -3)):
             look = {"fontsize": 6.5, "ha": side, "va": "center", "xytext": (across, 0), "textcoords": "offset points"}
             note = axis.annotate(text, point, **look)
-            box = note.get_window_extent().padded(2)
+            box = note.get_window_extent().padded(6, 2)  # names closer than a letter read as one
             inside = axis.bbox.containsx(box.x0) and axis.bbox.containsx(box.x1)
             if inside and not box.count_overlaps(taken):
                 note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.65, "pad": 0.5})

@@ -134,8 +134,9 @@ class _CodeCell:
         if "image/svg+xml" in data or "image/png" in data:
             return self.figure(data.get("image/svg+xml"), data.get(POINTS_MIME, []))
         if "text/markdown" in data:
-            label = output.get("metadata", {}).get("label", "")
-            return Prose(self.number, data["text/markdown"], label if label.startswith("claim ") else "")
+            text, label = data["text/markdown"], output.get("metadata", {}).get("label", "")
+            aside = text == f"*{data.get('text/plain')}*"  # as `lib.experiment.run.tell` has it
+            return Prose(self.number, text, label if label.startswith("claim ") else "", aside)
         text = _clean(data.get("text/plain", ""))
         return Text(text) if text else None
 

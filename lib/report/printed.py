@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from lib.report.content import Report, prose_key
-from lib.report.document import Labelled, Page, Prose
+from lib.report.document import Code, Empty, Explorer, Labelled, Page, Prose
 from lib.report.errors import RenderingError, nearest
 from lib.report.numbering import Numbering
 
@@ -50,10 +50,10 @@ class Printed:
         return found | last
 
     def names(self) -> dict[str, str]:
-        """Return what each label of the report is called here, wherever it stands: Table 3; Table S12; paper, Table 3."""
+        """Return what each label of the report is called here, wherever it is: Table 3; Table S12; Table 3 of the paper."""
         found = {target.anchor: f"{target.text} of the website" for target in self.report.numbering if target.anchor}
         for other in self.others:
-            found |= {at: it if SERIES in it else f"{other.called}, {it}" for at, it in other.labels.items()}
+            found |= {at: it if SERIES in it else f"{it} of the {other.called}" for at, it in other.labels.items()}
         return found | self.labels
 
 
@@ -69,12 +69,14 @@ def printed(report: Report) -> list[Printed]:
     for name in sorted({*wanted, *left} - {*pages, *(report.numbering.whole or {})}):
         fix = nearest(name, pages) or "Name a run of the plan."
         raise RenderingError(f"the plan prints {name!r}, which is no run", fix)
-    named = [(pages[name], of) for name, of in wanted.items() if name in pages and of]
-    paper = Printed(report, "paper", [(page, places(page, of)) for page, of in named])
+
+    def chapters(of: dict[str, bool | list[str]]) -> list[tuple[Page, list[int]]]:
+        return [(pages[name], filled(report, pages[name], some)) for name, some in of.items() if some and name in pages]
+
+    paper = Printed(report, "paper", chapters(wanted))
     if not paper.chapters:
-        return [Printed(report, "report", [(page, places(page, True)) for page in report.pages])]
-    rest = {name: left.get(name, wanted.get(name) is not True) for name in pages}
-    if evidence := [(pages[name], places(pages[name], of)) for name, of in rest.items() if of]:
+        return [Printed(report, "report", chapters(dict.fromkeys(pages, True)))]
+    if evidence := chapters({name: left.get(name, wanted.get(name) is not True) for name in pages}):
         paper.others.append(Printed(report, "supplement", evidence, [paper]))
     return [paper, *paper.others]
 
@@ -100,4 +102,24 @@ def places(page: Page, wanted: bool | list[str]) -> list[int]:
     for name in sorted({*wanted} - known):
         fix = nearest(name, known) or "Name a heading or a label of its notebook."
         raise RenderingError(f"the plan prints {name!r}, which the page lacks", fix, run=page.id)
+    return found
+
+
+def filled(report: Report, page: Page, wanted: bool | list[str]) -> list[int]:
+    """Return the `places` of a page to print: no asides, no empty figure or table, no section with nothing but these."""
+    sections: list[tuple[int, list[int]]] = [(0, [])]
+    for place in places(page, wanted):
+        heading = _HEADING.match(getattr(page.blocks[place], "markdown", ""))
+        sections += [(len(heading[1]), [])] if heading else []
+        sections[-1][1].append(place)
+    found, below = list[int](), 0  # the level of the section that follows
+    for level, section in reversed(sections):
+        empty = [n for n in section if isinstance(page.blocks[n], Empty)]
+        kept = [n for n in section if n not in empty and not getattr(page.blocks[n], "aside", False)]
+        prose = {n for n in kept if isinstance(one := page.blocks[n], Prose) and not one.look}
+        shown = any(n not in prose and not isinstance(page.blocks[n], (Code, Explorer)) for n in kept)
+        # Words beside what is empty lead to it, or say why it is.
+        told = not empty and any(prose_key(page, n) not in report.markdown.bare for n in prose)
+        if shown or told or level < below or not level:
+            found, below = kept + found, level
     return found

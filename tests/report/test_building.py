@@ -143,17 +143,6 @@ def test_the_pdf_says_what_the_site_says(site):
     assert "hidden_input" not in text and "secret_setup" not in text and "draw()" not in text
 
 
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext (poppler) is not installed")
-def test_the_pdf_says_what_is_empty(with_empties):
-    plan, runs, output = with_empties
-    build(plan, runs, output)
-    found = subprocess.run(["pdftotext", output / "report.pdf", "-"], capture_output=True, text=True, check=True)
-    text = " ".join(found.stdout.split())
-    assert text.count("Nothing to show in this run.") == 2
-    assert "Figure 1. Curves that were left out." in text and "Table 1. Films that were left out." in text
-    assert "See Figure 1, Table 1 and Figure 2." in text
-
-
 def test_the_pdf_is_tagged_and_carries_its_metadata(site):
     plan, runs, output = site
     build(plan, runs, output)

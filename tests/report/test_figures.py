@@ -62,6 +62,19 @@ def test_labels_stand_in_a_column_in_the_order_of_their_points_and_none_over_ano
     plt.close(figure)
 
 
+@pytest.mark.parametrize(("gap", "named"), [(8, ["first"]), (20, ["first", "next"])])
+def test_a_name_is_left_out_where_it_would_read_as_one_with_another(gap, named):
+    figure, axis = plt.subplots(layout="none", dpi=100)
+    axis.set(xlim=(0, 1), ylim=(0, 1))
+    figures.label_points(axis, [(0.2, 0.5)], ["first"])
+    end = axis.texts[0].get_window_extent().x1
+    axis.texts[0].remove()
+    beside = axis.transData.inverted().transform((end + gap - 3 * 100 / 72, 0))[0]  # a name is 3 pt from its dot
+    figures.label_points(axis, [(0.2, 0.5), (beside, 0.5)], ["first", "next"])
+    assert [text.get_text() for text in axis.texts] == named
+    plt.close(figure)
+
+
 def test_a_sweep_shows_means_and_ranges_evenly_spaced():
     table = pd.DataFrame({"weight": [1, 0, 1, 0.01], "rmse": [3.0, 5.0, 1.0, 4.0]})
     figure, axis = plt.subplots()

@@ -34,7 +34,7 @@ def made(tmp_path):
         "fig-front", "The headline."
     ).write(runs / "front")
     finding = Notebook().markdown(
-        "# A finding\n\nAs {cite:t}`roe2009`, see @tbl-long, @sec-proof and [why](proof.ipynb#why)."
+        "# A finding\n\nAs {cite:t}`roe2009`, see @tbl-long, @sec-proof and [why](proof.ipynb#why) ([more](proof.ipynb))."
     )
     finding.figure("fig-finding", "It is found.").write(runs / "finding")
     which = Notebook().markdown(
@@ -76,7 +76,7 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     for words in (
         "The answer, from Figure S1.",
         "Figure 2. It is found.",
-        "As Roe (2009), see Table S2, The proof (supplement, chapter 2) and why (supplement, chapter 2).",
+        "As Roe (2009), see Table S2, The proof (chapter 2 of the supplement) and why (chapter 2 of the supplement) (more: chapter 2 of the supplement).",
         "The question.",
         "Choose. See Figure 2.",
         "Below.",
@@ -92,7 +92,7 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
     )
     for words in (
         "Not printed here.",
-        "Of paper, Figure 2, (Doe 2011).",
+        "Of Figure 2 of the paper, (Doe 2011).",
         "Figure S1.",
         "Table S2. A caption.",
         "Because.",
@@ -112,12 +112,13 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
 def test_a_chapter_says_that_it_leaves_out_what_a_sibling_says(tmp_path):
     pages = [dataclasses.replace(run(name), notebook="koren.ipynb") for name in ("koren", "koren_100k")]
     for page in pages:
-        text = f"# Koren's family\n\nThe same words.\n\nOf {page.id}."
+        text = f"# Koren's family\n\nThe same words.\n\nOf {page.id}. Said of both. Said as well."
         Notebook().markdown(text).write(tmp_path / "runs" / page.id)
     build(make_plan(tmp_path, *pages), tmp_path / "runs", tmp_path / "reports")
     first, second = text_of(tmp_path / "reports" / "report.pdf").split("2 Koren")[-2:]
-    left_out = "Printed here is what differs: paragraphs that would read as in chapter 1 are left out. Of koren_100k."
-    assert left_out in second and "The same words. Of koren." in first and "differs" not in first
+    left_out = "Printed here is what differs: what would read as in chapter 1 is left out. Of koren_100k."
+    assert left_out in second and "The same words. Of koren. Said of both. Said as well." in first
+    assert "Said" not in second and "differs" not in first
 
 
 def test_both_lie_beside_the_site_which_links_to_them_and_stay_where_a_build_makes_none(made):
