@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 SAFE_SCHEMES = {"", "http", "https", "mailto"}
 _REF, _SIDES = "ref:", {"AlignDefault": "AlignLeft"}
 _OPTION = re.compile(r"(?<!\w)–(?=[a-z])")  # of a command, as pandoc sets the two hyphens before it
-_SENTENCES, _BALANCED = re.compile(r"(?<=[.?!]) (?=[A-Z“])"), re.compile(r"([^\[\]]|\[[^\[\]]*\])*")
+_SENTENCES, _WHOLE = re.compile(r"(?<=[.?!]) (?=[A-Z“])"), re.compile(r"[^=](?s:.*)\n([^\[\]]|\[[^\[\]]*\])*\Z")
 _HTML_MARK, _TYPST_MARK = f"<!--{pandoc.MARK} %s-->", f"// {pandoc.MARK} %s"
 
 
@@ -63,7 +63,7 @@ class Markdown:
     Of runs that share a notebook the later ones print what differs: paragraphs that read as on the first run's page are
     left out, headings stay. `repeats` counts them by page.
 
-    `headings` has each piece's, `bare` are the pieces without anything else, `listed` is the page with the list of references, if there is one.
+    `headings` has each piece's, `bare` is what has nothing else, `listed` the page with the list of references, if any.
     """
 
     def __init__(self, pieces: list[Piece], numbering: Numbering, reserved: set[str], references: References):
@@ -106,15 +106,13 @@ class Markdown:
         parts = {key: self._for_typst(piece) for key, piece in self.pieces.items()}
         parts |= {CITE + key: work.entry for key, work in self.references.works.items()}
         found = pandoc.split(self._written(parts, "typst", _TYPST_MARK, pandoc.TYPST), _TYPST_MARK % r"(\S+)")
-        said: dict[
-            str, tuple[Page | None, set[str]]
-        ] = {}  # by notebook: its first run's page, and that one's sentences
+        said = dict[str, tuple[Page | None, set[str]]]()  # by notebook: its first run's page and sentences
         for key, piece in self.pieces.items():
             first, known = said.setdefault(piece.page.notebook if piece.page else key, (piece.page, set()))
             lines = [_SENTENCES.split(line) for line in found[key].replace("(#to(", "(#to(inside: true, ").split("\n")]
             for line in [] if piece.inline else lines:
                 known.update(line if first is piece.page else ())
-                while first is not piece.page and len(line) > 1 and line[-1] in known and _BALANCED.fullmatch(line[-1]):
+                while len(line) > 1 and line[-1] in known and first is not piece.page and _WHOLE.match("\n".join(line)):
                     line.pop()
             found[key] = "\n".join(map(" ".join, lines))
         return found
@@ -170,12 +168,11 @@ class Markdown:
         def visit(node: dict):
             kind, content = node["t"], node.get("c", ())
             if kind == "Str":
-                content = _OPTION.sub("--", content)
                 return [
                     element("Str", part)
                     if isinstance(part, str)
                     else link([element("Str", part.text)], _REF + part.label)
-                    for part in self.numbering.split(content, **piece.place)
+                    for part in self.numbering.split(_OPTION.sub("--", content), **piece.place)
                 ]
             if kind == "RawInline":
                 return [element("Str", content[1])]

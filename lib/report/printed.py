@@ -50,7 +50,7 @@ class Printed:
         return found | last
 
     def names(self) -> dict[str, str]:
-        """Return what each label of the report is called here, wherever it stands: Table 3; Table S12; Table 3 of the paper."""
+        """Return what each label of the report is called here, wherever it is: Table 3; Table S12; Table 3 of the paper."""
         found = {target.anchor: f"{target.text} of the website" for target in self.report.numbering if target.anchor}
         for other in self.others:
             found |= {at: it if SERIES in it else f"{it} of the {other.called}" for at, it in other.labels.items()}
@@ -71,8 +71,7 @@ def printed(report: Report) -> list[Printed]:
         raise RenderingError(f"the plan prints {name!r}, which is no run", fix)
 
     def chapters(of: dict[str, bool | list[str]]) -> list[tuple[Page, list[int]]]:
-        taken = [(pages[name], some) for name, some in of.items() if some and name in pages]
-        return [(page, filled(report, page, places(page, some))) for page, some in taken]
+        return [(pages[name], filled(report, pages[name], some)) for name, some in of.items() if some and name in pages]
 
     paper = Printed(report, "paper", chapters(wanted))
     if not paper.chapters:
@@ -106,15 +105,11 @@ def places(page: Page, wanted: bool | list[str]) -> list[int]:
     return found
 
 
-def filled(report: Report, page: Page, of: list[int]) -> list[int]:
-    """Return of a page's places those to print: no asides, no empty figure or table, no section with nothing but these.
-
-    Words that stand with an empty one lead to it, or say why it is empty, and go with it where nothing else is shown.
-    """
+def filled(report: Report, page: Page, wanted: bool | list[str]) -> list[int]:
+    """Return the `places` of a page to print: no asides, no empty figure or table, no section with nothing but these."""
     sections: list[tuple[int, list[int]]] = [(0, [])]
-    for place in of:
-        block = page.blocks[place]
-        heading = _HEADING.match(block.markdown) if isinstance(block, Prose) else None
+    for place in places(page, wanted):
+        heading = _HEADING.match(getattr(page.blocks[place], "markdown", ""))
         sections += [(len(heading[1]), [])] if heading else []
         sections[-1][1].append(place)
     found, below = list[int](), 0  # the level of the section that follows
@@ -123,6 +118,7 @@ def filled(report: Report, page: Page, of: list[int]) -> list[int]:
         kept = [n for n in section if n not in empty and not getattr(page.blocks[n], "aside", False)]
         prose = {n for n in kept if isinstance(one := page.blocks[n], Prose) and not one.look}
         shown = any(n not in prose and not isinstance(page.blocks[n], (Code, Explorer)) for n in kept)
+        # Words beside what is empty lead to it, or say why it is.
         told = not empty and any(prose_key(page, n) not in report.markdown.bare for n in prose)
         if shown or told or level < below or not level:
             found, below = kept + found, level

@@ -21,7 +21,7 @@ LISTING = "{bibliography}"
 """What a link to a work's entry starts with, and the directive, a fenced block, in whose place the list stands."""
 
 _ROLE = re.compile(r"\{cite:([pt])\}`([^`\n]+)`")
-_ARTICLE = re.compile(r"\b[Tt]he (?=\[[^\]]*\]\(#(?:fig|tbl)-)")
+_ARTICLE = re.compile(r"\b[Tt]he (?=\[[^\]]*\]\(#(?:fig|tbl)-)")  # "in the figure" is "in Figure 3"
 _KEY = re.compile(r"^\s*@(?!comment|string|preamble)\w+\s*\{\s*([^\s,]+)", re.M | re.I)
 
 
@@ -64,8 +64,8 @@ class References:
 
 def with_links(markdown: str) -> str:
     """Return markdown with its roles of citation, ``{cite:p}`` in brackets and ``{cite:t}`` in a sentence, as links."""
-    markdown = _ARTICLE.sub("", markdown)  # where JupyterLab says "in the figure", the report says "in Figure 3"
-    return _ROLE.sub(lambda role: f"[](<{CITE}{role[1]}:{','.join(re.findall(r'[^,; ]+', role[2]))}>)", markdown)
+    called = _ARTICLE.sub("", markdown)
+    return _ROLE.sub(lambda role: f"[](<{CITE}{role[1]}:{','.join(re.findall(r'[^,; ]+', role[2]))}>)", called)
 
 
 def _read(path: Path) -> Iterator[tuple[str, Work]]:
