@@ -93,7 +93,8 @@ def errors(found: Iterable[Mapping[str, Any]], reported: Mapping[str, float]) ->
 
     ``off`` is the share by which an error is off E's, infinite where it diverged; `reported` are E's by `figure_name`.
     """
-    table = pd.DataFrame(found, columns=["recipe", "model", "size", "test_rmse", "diverged"]).drop_duplicates()
+    names = ["recipe", "model", "size", "test_rmse", "diverged"]
+    table = pd.DataFrame([[one[name] for name in names] for one in found], columns=names).drop_duplicates()
     theirs = [reported[figure_name(model, size)] for model, size in zip(table["model"], table["size"], strict=True)]
     off = (table["test_rmse"].astype(float) / np.array(theirs, float) - 1).abs()
     return table.assign(off=off.mask(table["diverged"].astype(bool), np.inf))
@@ -102,5 +103,6 @@ def errors(found: Iterable[Mapping[str, Any]], reported: Mapping[str, float]) ->
 def counts(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row a recipe of `errors`, in its order: ``figures``, ``within_2`` and ``within_8`` per cent, ``diverged``."""
     of = table.groupby("recipe", sort=False)["off"]
-    near = {f"within_{share}": of.agg(lambda off, most=share / 100: int((off <= most).sum())) for share in (2, 8)}
-    return pd.DataFrame({"figures": of.size(), **near, "diverged": of.agg(lambda off: int(np.isinf(off).sum()))})
+    rows = {r: [len(off), (off <= 0.02).sum(), (off <= 0.08).sum(), np.isinf(off).sum()] for r, off in of}
+    columns = ["figures", "within_2", "within_8", "diverged"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("recipe")
