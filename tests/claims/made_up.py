@@ -120,6 +120,11 @@ def facts() -> dict[str, dict]:
     gravity = {"train_mse": [0.1, 0.2], "test_mse": [0.1, 0.3], "ndcg": [0.1, 0.2]}
     shown = {"hits_none": 0.1, "ndcg": 0.1}  # by the first of the chain; each further one has a tenth more
     full_batch = [("baseline", 0, 0.91, 0), ("svd", 10, 0.9639, 0), ("asymmetric_svd", 10, 1e30, 1)]
+    by_recipe = [
+        ("clipped at 1", "baseline", 0, 1.12, 0),
+        ("clipped at 10", "baseline", 0, 0.9111, 0),
+        ("clipped at 10", "asymmetric_svd", 10, 5.0, 1),
+    ]
     return {
         "svd": {
             "svd_starts": {
@@ -264,6 +269,14 @@ def facts() -> dict[str, dict]:
                 for model, size, rmse, diverged in full_batch
             ],
             "grows_with_size": {"svd": True, "nsvd": True},
+            "recipes": [
+                {"recipe": recipe, "model": model, "size": size, "test_rmse": rmse, "diverged": diverged}
+                for recipe, model, size, rmse, diverged in by_recipe
+            ],
+            "recipe_counts": [
+                {"recipe": "clipped at 1", "figures": 1, "within_2": 0, "within_8": 0, "diverged": 0},
+                {"recipe": "clipped at 10", "figures": 2, "within_2": 1, "within_8": 1, "diverged": 1},
+            ],
         },
     }
 

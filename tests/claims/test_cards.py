@@ -95,3 +95,13 @@ def test_words_have_a_mark_of_their_own_in_each_part():
     assert marked("within a range", "reproduced") == "◐ within a range" and marked("open", "stands") == "▲ open"
     for words in MARKS.values():
         assert len(set(words.values())) == len(words)
+
+
+def test_the_card_on_e_s_training_tells_of_the_recipes_where_they_were_tried(tmp_path):
+    tried = made(tmp_path / "tried", facts())["E-ml1m"]
+    assert tried["as_written"]
+    assert (
+        "nothing; 2 recipes were tried, with 1 of which the Baseline comes within 2% of its figure" in tried["markdown"]
+    )
+    untried = made(tmp_path / "untried", changed({"full_batch_1m.recipe_counts": []}))["E-ml1m"]
+    assert untried["as_written"] and "of which its code shows nothing, and our run has none." in untried["markdown"]
