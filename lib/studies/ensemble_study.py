@@ -104,7 +104,8 @@ def whole_fit(members: Members, key: str, split: Split, **options: Any) -> Fit:
     """Return a fit of a split's whole ensemble, to be kept; `options` are those of `errors_of_all` and `member_fits`."""
     asked = {"split": split.name, "members": members, **options}
     tells, data = members.get(TELLS) or next(iter(members.values())), (f"{key}/train", f"{key}/test")
-    fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep="ensemble")
+    group = "ensemble_1m" if len(split.train) > 500_000 else "ensemble"  # one file of all would be too large to keep
+    fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep=group)
     return replace(fit, measure={f"{__name__}:errors_of_all": asked}, labels={"split": key})
 
 
