@@ -1,7 +1,5 @@
 """Our own errors on a published protocol: one figure and interval a model, from any runs' records."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

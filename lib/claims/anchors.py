@@ -1,7 +1,5 @@
 """Published results on MovieLens, read from ``data/anchors.toml``, and ours beside them."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """What a reader sees of verdicts: a card a claim, and words with marks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Expressions and texts of the rules in ``data/verdicts.toml``: what they may call, and how their names are looked up."""
 
-from __future__ import annotations
-
 import json
 import string
 from collections.abc import Mapping

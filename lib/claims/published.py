@@ -1,7 +1,5 @@
 """What the rebuilt projects report: their figures and statements, read from ``data/claims.toml``."""
 
-from __future__ import annotations
-
 import math
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """The rules of the verdicts, read from ``data/verdicts.toml`` and applied to what the runs found."""
 
-from __future__ import annotations
-
 import ast
 import math
 import re

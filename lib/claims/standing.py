@@ -1,7 +1,5 @@
 """How the lowest error measured here stands beside the lowest published ones, protocol by protocol."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What our measurements say about each claim, in two parts: whether it is reproduced as they did it, whether it stands."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Building the report: everything is made beside the last good one and takes its place only when it is whole."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """Heading, decimals, unit and meaning of every quantity, once: tables, numbers in prose and the glossary read them here."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, NamedTuple
 

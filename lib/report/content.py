@@ -1,7 +1,5 @@
 """The report ready to be written: pages, numbers, prose, and what it was made from, which HTML and PDF share."""
 
-from __future__ import annotations
-
 import datetime
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What the report says as tidy tables: results, claims, selection, coverage, and the data behind figures and tables."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import json

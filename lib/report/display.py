@@ -1,7 +1,5 @@
 """What a notebook shows: figures and tables that HTML, PDF and JupyterLab can set."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Hashable, Mapping

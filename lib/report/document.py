@@ -1,7 +1,5 @@
 """The model of the document that every output format is written from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Write environment.yml, the conda way to the lock's versions; runs on any Python, without the environment."""
 
-from __future__ import annotations
-
 import re
 
 from lib import ROOT

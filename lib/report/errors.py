@@ -1,7 +1,5 @@
 """What the report says when it can't be built."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -4,8 +4,6 @@ The template folder ``templates/filling-the-matrix`` is an ordinary one of nbcon
 report's style, with the preprocessors of its ``conf.json``.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from importlib.resources import files

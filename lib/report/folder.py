@@ -1,7 +1,5 @@
 """The folder of a rendered report: what a build has written there is listed in it, and nothing else is ever touched."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

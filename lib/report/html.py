@@ -1,7 +1,5 @@
 """The HTML site: one page a notebook, the front page, the provenance page, and the search index."""
 
-from __future__ import annotations
-
 import html
 import re
 import shutil

@@ -7,8 +7,6 @@ true, such as those that have the split of which it speaks. A code cell's option
 has run: ``#| fig-title: ...``, and ``#| holds: expression`` for the condition under which the title is true.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Mapping

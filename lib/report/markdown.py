@@ -4,8 +4,6 @@ The markdown is CommonMark, as JupyterLab shows it, with mathematics, pipe table
 Raw HTML is shown as text, never passed through: prose may hold titles and ids from data.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import Counter

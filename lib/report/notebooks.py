@@ -1,7 +1,5 @@
 """Executed notebooks, parsed into the document's model; what a notebook must keep to is checked here."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections import Counter

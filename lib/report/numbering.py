@@ -1,7 +1,5 @@
 """Numbers of figures and tables, and what a cross-reference such as ``@fig-svd-sweep`` stands for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Calls of pandoc: many pieces of markdown in one call, apart again afterwards."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The printed documents: the paper, which the plan puts together, and its supplement, which has the evidence."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,7 +25,7 @@ class Printed:
     report: Report
     called: str
     chapters: list[tuple[Page, list[int]]]
-    others: list[Printed] = field(default_factory=list)
+    others: list["Printed"] = field(default_factory=list)
 
     @property
     def file(self) -> str:

@@ -1,7 +1,5 @@
 """Numbers for Markdown cells: they compare and compute as numbers, and are shown as their quantity is in tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -66,7 +64,7 @@ class Numbers(SimpleNamespace):
         super().__init__(**{name: _made(name, given) for name, given in named.items()})
 
     @classmethod
-    def of(cls, quantity: str, named: Mapping[str, Any]) -> Numbers:
+    def of(cls, quantity: str, named: Mapping[str, Any]) -> "Numbers":
         """Return numbers of one quantity, ``Numbers.of("rmse", {"svd": 0.9412, "bias": None})``; texts and the like stay."""
         numbers = {name for name, value in named.items() if value is None or _is_number(value)}
         return cls(**{name: (quantity, value) if name in numbers else value for name, value in named.items()})

@@ -1,7 +1,5 @@
 """Publishing: refused where the rendered report says what it must not; else README is brought into step with it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

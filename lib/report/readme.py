@@ -4,8 +4,6 @@ The blocks are made from ``reports/data/`` alone, so that a test can hold them a
 them, and no number in them is typed; the findings' words are in ``lib/report/templates/findings.md.j2``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Hashable, Mapping
 

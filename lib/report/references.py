@@ -1,7 +1,5 @@
 """The works that prose cites, from a BibTeX file: what each is called in a sentence, and its entry in a list of references."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Pandoc's document tree: walking it, and making its elements."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

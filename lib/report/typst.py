@@ -1,7 +1,5 @@
 """The PDFs: the same content through Typst, with its own fonts only, so that every machine sets the same pages."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Whether a run's stored results still hold, and why not."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """The command line of run_notebooks.py."""
 
-from __future__ import annotations
-
 import gc
 import signal
 import sys

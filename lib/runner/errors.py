@@ -1,7 +1,5 @@
 """What can go wrong in a run of the report, and the exit code of each."""
 
-from __future__ import annotations
-
 import errno
 import tempfile
 import traceback

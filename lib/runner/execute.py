@@ -1,7 +1,5 @@
 """One run, executed: papermill in a thread of the runner, the notebook's kernel in a process beside it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

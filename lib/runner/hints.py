@@ -1,7 +1,5 @@
 """Values by their type hints: a text of the command line or a file's value, made what the hint says or refused."""
 
-from __future__ import annotations
-
 import ast
 import json
 import math

@@ -4,8 +4,6 @@
 matrices are left out: a kept page is there to be read, by people and by notebooks that quote its figures.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import lzma

@@ -1,7 +1,5 @@
 """A notebook's kernel: waits for a core, then is ipykernel's, and ends with the runner that started it."""
 
-from __future__ import annotations
-
 import logging
 import os
 import runpy

@@ -1,7 +1,5 @@
 """``--model module:Class``: a reader's own model takes the place of the example in the run ``your_model``."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import os

@@ -1,7 +1,5 @@
 """Read a stored notebook without Jupyter's libraries: its cells, its parameters cell, what its code says."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 from dataclasses import dataclass, replace

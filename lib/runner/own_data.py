@@ -1,7 +1,5 @@
 """``--dataset FILE``: a reader's own ratings, prepared and given to the plan that reports on them."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import replace

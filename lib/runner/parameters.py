@@ -1,7 +1,5 @@
 """What a notebook can be given: its parameters cell read, values parsed by their type hints and resolved by run."""
 
-from __future__ import annotations
-
 import ast
 import io
 import json

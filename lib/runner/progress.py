@@ -1,7 +1,5 @@
 """What a waiting user sees: on a terminal a line for each run at work, always up to date; elsewhere one now and then."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Mapping
@@ -66,7 +64,7 @@ class Progress:
         self._live = Live(console=self._console, transient=True) if self._console.is_terminal else None
         self._last: dict[str, float] = {}
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         if self._live:
             self._live.start()
         return self

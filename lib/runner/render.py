@@ -1,7 +1,5 @@
 """After the runs: the executed notebooks take on reworded prose, and the report is built if anything in it changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

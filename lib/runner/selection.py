@@ -1,7 +1,5 @@
 """Which runs a call is about."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 
 from lib.runner import kept

@@ -1,7 +1,5 @@
 """The folders of the runs on disk: a run's results change all at once, when it has ended well, or not at all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

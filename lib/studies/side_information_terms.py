@@ -1,7 +1,5 @@
 """Choices that project B leaves open: how features are normalised, and how a film's popularity weighs on its penalty."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

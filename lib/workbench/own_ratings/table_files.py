@@ -1,7 +1,5 @@
 """Files of unknown make as tables; what cannot be read is an `InvalidRatingsFile` with the line at fault."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -86,7 +84,7 @@ class Table:
         """Name a column: by its name in quotes, else by its place from 1."""
         return repr(self.names[place]) if self.header and self.names[place] else f"column {place + 1}"
 
-    def kept(self, mask: np.ndarray) -> Table:
+    def kept(self, mask: np.ndarray) -> "Table":
         """Return the table with some of its rows."""
         return replace(self, columns=[one.filter(pa.array(mask)) for one in self.columns], rows=np.flatnonzero(mask))
 
