@@ -22,7 +22,7 @@ from lib import ROOT
 from lib.data.errors import OneSentence
 from lib.data.files import DamagedFile, read_whole
 from lib.experiment.stored_files import FORMS
-from lib.models import cards, model_class
+from lib.models import card_of, model_class
 from lib.statistics.agreement import ScoreMatrix
 
 NUMBERS = ("value", "low", "high", "seconds_fit", "seconds_predict")
@@ -127,10 +127,12 @@ def setting_of(model: str, split: str) -> str:
 
     ``deployable`` where test is later than train, else ``time_known`` if it reads the time of what is asked, or ``no_time``.
     """
-    names = [name for name in cards() if split and (model == name or model.startswith(f"{name}_"))]
-    if not names or split == "chronological":
-        return "deployable" if names else ""
-    return "time_known" if model_class(max(names, key=len)).uses_time else "no_time"
+    card = card_of(model)
+    if not split or card is None:
+        return ""
+    if split == "chronological":
+        return "deployable"
+    return "time_known" if model_class(card.name).uses_time else "no_time"
 
 
 def metrics_frame(records: list[dict]) -> pd.DataFrame:

@@ -3,9 +3,10 @@
 It imports `lib.data` and `lib.metrics`.
 """
 
-import difflib
+from collections.abc import Iterable
 from importlib import import_module
 
+from lib.data.near_miss import near_miss
 from lib.models.base import Recommender
 from lib.models.card import Card, read_cards
 
@@ -42,8 +43,7 @@ def place_of(name: str) -> str:
     """Return where a model's class stands, ``module:Class``, by its name or these words; KeyError names the nearest."""
     known = cards()
     if name not in known and ":" not in name:
-        near = difflib.get_close_matches(name, known, n=2) or list(known)
-        raise KeyError(f"no model is called {name!r}; did you mean {' or '.join(near)}?")
+        raise KeyError(f"no model is called {name!r}{near_miss(name, known)}")
     return known[name].place if name in known else name
 
 
@@ -56,12 +56,13 @@ def model_class(name: str) -> type[Recommender]:
 def create(name: str, **parameters) -> Recommender:
     """Make an unfitted model by its registered name; an unknown parameter is an error that names the near miss."""
     cls = model_class(name)
-    known = cls.parameter_names()
-    for parameter in parameters:
-        if parameter not in known:
-            near = difflib.get_close_matches(parameter, known, n=2) or known
-            raise TypeError(f"{name} has no parameter {parameter!r}; did you mean {' or '.join(near)}?")
+    check_parameters(cls, parameters)
     return cls(**parameters)
 
 
-__all__ = ["Recommender", "card_of", "card_of_class", "cards", "create", "label", "model_class", "place_of"]
+def check_parameters(cls: type[Recommender], parameters: Iterable[str]) -> None:
+    """Raise a TypeError that names the near miss where a class has no such hyperparameter."""
+    known = cls.parameter_names()
+    for name in parameters:
+        if name not in known:
+            raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}{near_miss(name, known) or '; it has none'}")

@@ -17,7 +17,8 @@ def pytest_configure(config):
     spec = config.getoption(OPTION, default=None)
     if spec is None:
         return
-    from lib.workbench.own_model.loading import check_parameters, load_class
+    from lib.models import check_parameters
+    from lib.workbench.own_model.loading import load_class
 
     try:
         cls = load_class(spec)

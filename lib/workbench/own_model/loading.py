@@ -82,15 +82,6 @@ def _lack(found: Any) -> str:
     return ""
 
 
-def check_parameters(cls: type[Recommender], parameters: Mapping[str, Any]) -> None:
-    """Raise a TypeError that names the near miss where the class has no such hyperparameter."""
-    known = cls.parameter_names()
-    for name in parameters:
-        if name not in known:
-            there = near_miss(name, known) or "; it has none"
-            raise TypeError(f"{cls.__name__} has no hyperparameter {name!r}{there}")
-
-
 def contract_command(spec: str, parameters: Mapping[str, Any] | None = None) -> list[str]:
     """Return the command that runs the tests every model must pass on one class alone, with some hyperparameters."""
     command = [sys.executable, "-m", "pytest", CONTRACT, "--own-model", str(spec)]

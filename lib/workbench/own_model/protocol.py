@@ -15,11 +15,11 @@ from lib.experiment.fit import FitFailed
 from lib.experiment.protocol import make_splits, parts_of, table_fits
 from lib.experiment.run import run_fits
 from lib.experiment.stored_runs import StoredRun
-from lib.models import card_of_class
+from lib.models import card_of_class, check_parameters
 from lib.models.base import Recommender
 from lib.report.columns import interval_texts
 from lib.studies.one_table import LIST_METRICS, MEASURED, protocol_of
-from lib.workbench.own_model.loading import check_parameters, load_class
+from lib.workbench.own_model.loading import load_class
 
 METHODS = ("__init__", "fit", "_fit", "predict", "score")
 CALLERS = {"fit_model": "fit", "answers": "predict", "recommend": "score"}
