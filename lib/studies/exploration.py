@@ -60,7 +60,7 @@ def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
     """Share of rated pairs in each tile of the matrix, at most n_bins x n_bins, users and items by falling count."""
 
     def ranked(side: str) -> tuple[np.ndarray, np.ndarray]:
-        codes, counts = _side(interactions, side)
+        codes, counts = getattr(interactions, f"{side}s"), getattr(interactions, f"{side}_counts")
         n_rated = int(np.count_nonzero(counts))
         edges = np.linspace(0, n_rated, min(n_bins, n_rated) + 1).astype(np.int64)
         return np.argsort(np.argsort(-counts, kind="stable"))[codes], edges
@@ -70,16 +70,9 @@ def density_grid(interactions: Interactions, n_bins: int) -> np.ndarray:
     return np.histogram2d(users, items, bins=(user_edges, item_edges))[0] / tiles
 
 
-def _side(interactions: Interactions, side: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code of each rating's user or item, and the counts by code."""
-    if side == "user":
-        return interactions.users, interactions.user_counts
-    return interactions.items, interactions.item_counts
-
-
 def habits(interactions: Interactions, kind: str = "user") -> pd.DataFrame:
     """Mean and sample deviation (NaN for a single rating) of the ratings of each user, or item, with any, by code."""
-    of_each = pd.Series(interactions.ratings.astype(np.float64)).groupby(_side(interactions, kind)[0])
+    of_each = pd.Series(interactions.ratings.astype(np.float64)).groupby(getattr(interactions, f"{kind}s"))
     return pd.DataFrame(of_each.agg(ratings="size", mean="mean", deviation="std"))
 
 
@@ -136,7 +129,7 @@ def grouped_means(
     where item i has :math:`n_i` ratings of sum :math:`S_i`. An interval is 1.96 standard errors to either side; groups
     of fewer than `least` rated items (users) have none (NaN). Shares are of all items (users) and of all ratings.
     """
-    codes, counts = _side(interactions, side)
+    codes, counts = getattr(interactions, f"{side}s"), getattr(interactions, f"{side}_counts")
     sums = np.bincount(codes, interactions.ratings.astype(np.float64), len(counts))
     rows = []
     for group, inside in members.items():
