@@ -13,7 +13,6 @@ from lib.metrics.per_user import PerUser
 
 MEASURED_COLUMNS = ("model", "value", "low", "high", "n_folds", "basis", "timed")
 AGAIN = ("dataset", "split", "model", "rank", "n_iterations", "test_rmse", "test_mae", "seconds_fit", "day", "by_user")
-JOINED = ("ensemble", "blend", "equal_weights")  # of members that know time, where a page was kept without saying so
 
 
 def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rmse") -> pd.DataFrame:
@@ -32,10 +31,8 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
     the model was told the second of each test rating.
     """
     rows = results[(results["dataset"] == dataset) & (results["metric"] == metric) & results["value"].notna()]
-    timed = [
-        _timed(*told)
-        for told in zip(rows["model"], rows["split"], rows["setting"].astype(object).fillna(""), strict=True)
-    ]
+    told = zip(rows["model"], rows["split"], rows["setting"].astype(object).fillna(""), strict=True)
+    timed = [(setting or setting_of(model, of)) == "time_known" for model, of, setting in told]
     rows = rows.assign(fold=rows["fold"].fillna("").astype(str), timed=np.array(timed, dtype=bool))
     own = rows[rows["split"] == split]
     if split.startswith("kfold_"):
@@ -47,11 +44,6 @@ def measured(results: pd.DataFrame, dataset: str, split: str, metric: str = "rms
         published = published[published.groupby("model")["split"].transform("nunique") == len(FOLDS)]
         found = pd.concat([found, _summary(published, f"{FOLDS[0]} to {FOLDS[-1]}")], ignore_index=True)
     return found.sort_values(["value", "model"], ignore_index=True)
-
-
-def _timed(model: str, split: str, setting: str) -> bool:
-    setting = setting or setting_of(model, split)
-    return setting == "time_known" or (not setting and model in JOINED)
 
 
 def _summary(rows: pd.DataFrame, basis: str) -> pd.DataFrame:

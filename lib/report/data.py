@@ -67,7 +67,6 @@ def _write_metrics(pages: list[Page], runs_dir: Path, path: Path) -> None:
             kept = runs_dir / page.id / "metrics.json"
             records = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
             for number, row in enumerate(records, start=1):
-                row = {**dict.fromkeys(METRIC_COLUMNS[-2:], ""), **row}  # kept before there were settings
                 if wrong := sorted(set(row) ^ set(METRIC_COLUMNS)):
                     problem = f"record {number} of metrics.json lacks, or should not have, {', '.join(wrong)}"
                     raise RenderingError(problem, f"The columns are {', '.join(METRIC_COLUMNS)}.", run=page.id)
