@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.workbench.own_ratings import prepare
+from lib.workbench.own_ratings.preparation import prepare
 
 ROWS, USERS, ITEMS, PAIRS, SEED = 1_000_000, 6_000, 4_000, 3, 42
 

@@ -43,8 +43,8 @@ def check_dataset(options: Options) -> None:
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     """Prepare a reader's ratings, and return plan and options that report on them; BadRatings: they can't be read so."""
-    from lib.workbench.own_ratings import InvalidRatingsFile, prepare
-    from lib.workbench.own_ratings.preparation import slug
+    from lib.workbench.own_ratings.errors import InvalidRatingsFile
+    from lib.workbench.own_ratings.preparation import prepare, slug
 
     path, plan = Path(options.dataset or ""), load_plan(options.plan_path or ROOT / PLAN)
     output_dir = (options.output_dir or plan.root / "reports" / "own" / slug(path)).resolve()

@@ -80,7 +80,8 @@ def reading(name: str, make: Callable[[Path], object]):
         make(folder / name)
 
         def work() -> int:
-            from lib.workbench.own_ratings import InvalidRatingsFile, prepare
+            from lib.workbench.own_ratings.errors import InvalidRatingsFile
+            from lib.workbench.own_ratings.preparation import prepare
 
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(SECONDS)

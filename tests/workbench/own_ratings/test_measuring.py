@@ -15,9 +15,10 @@ from lib.metrics.rating import rmse
 from lib.models import cards
 from lib.models.fitting import fit_model
 from lib.studies.contenders import chosen_from
-from lib.workbench.own_ratings import prepare, protocol
+from lib.workbench.own_ratings import protocol
 from lib.workbench.own_ratings.candidates import candidates, excess
 from lib.workbench.own_ratings.choosing import as_point, choose, draw, searched
+from lib.workbench.own_ratings.preparation import prepare
 from lib.workbench.own_ratings.protocol import fit_all, parted, starred, threshold_of
 from lib.workbench.own_ratings.stars import for_models
 from lib.workbench.own_ratings.tables import alike, skipped_table, standings, user_lists

@@ -9,7 +9,8 @@ import pytest
 
 from lib.data.dataset import load
 from lib.data.errors import UnknownDataset
-from lib.workbench.own_ratings import InvalidRatingsFile, prepare
+from lib.workbench.own_ratings.errors import InvalidRatingsFile
+from lib.workbench.own_ratings.preparation import prepare
 from tests.workbench.own_ratings.shapes import NASTY, books, half_stars, plays
 
 GOOD = "user,item,rating\na,x,1\na,y,2\nb,x,3\n"

@@ -17,8 +17,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from lib.data.dataset import load
-from lib.workbench.own_ratings import InvalidRatingsFile, prepare
-from lib.workbench.own_ratings.preparation import slug
+from lib.workbench.own_ratings.errors import InvalidRatingsFile
+from lib.workbench.own_ratings.preparation import prepare, slug
 from lib.workbench.own_ratings.protocol import parted, threshold_of, without_lists
 
 FILES = Path(__file__).parents[2] / "files"
