@@ -35,12 +35,11 @@ class Source:
 
     @property
     def cite(self) -> str:
-        """The first author's surname, "et al." where there are more, and the year."""
-        first, *others = self.authors.split(", ")
-        words = first.split()
-        # A surname starts at its particle ("van den Berg"), or else is the last word.
-        start = next((i for i, word in enumerate(words) if i and word[0].islower()), len(words) - 1)
-        return f"{' '.join(words[start:])}{' et al.' if others else ''} {self.year}"
+        """The surnames of one or two authors, of more the first and "et al.", and the year."""
+        # A surname starts at its particle ("van den Berg"), or else is the last word; a hard space holds two together.
+        first, *others = [re.sub("^.*? (?=[a-z])|^.* ", "", one) for one in self.authors.split(", ")]
+        more = " et al." if others[1:] else f" and {others[0]}" if others else ""
+        return f"{first}{more} {self.year}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def split_name(key: str) -> str:
         return key
     if not which:
         return NAMES[name]
-    return f"{NAMES[name]}, {'fold' if name == 'kfold_5' else 'seed'} {which}"
+    return f"fold {which} of {NAMES[name]}" if name == "kfold_5" else f"{NAMES[name]}, seed {which}"
 
 
 def split_heading(key: str) -> str:

@@ -127,7 +127,7 @@ def in_words(name: str) -> str:
 
 
 def as_text(value: Any, form: str = "") -> str:
-    """Write a value as a reader sees it: missing ones as an en dash, truth values as yes or no, text as it is.
+    """Write a value as a reader sees it: missing ones as an en dash, truth values as yes or no, zero without a sign.
 
     `form`, for numbers, is such as ``"{:.4f}"``, or ``"duration"`` for seconds; without it floats get four digits.
     """
@@ -139,8 +139,9 @@ def as_text(value: Any, form: str = "") -> str:
         return str(value)
     if form == "duration":
         return duration(value)
-    whole = pd.api.types.is_integer(value)
-    return (form or ("{:,}" if whole else "{:.4g}")).format(value).replace("-", "−")
+    form = form or ("{:,}" if pd.api.types.is_integer(value) else "{:.4g}")
+    text = form.format(value).replace("-", "−")
+    return text if text.strip("+−0.%") else text.lstrip("+−")
 
 
 def duration(seconds: Any) -> str:

@@ -11,6 +11,7 @@ import jinja2
 import matplotlib
 import typst
 
+from lib.data.catalogue import entries
 from lib.report.columns import duration
 from lib.report.content import Report
 from lib.report.data import data_path
@@ -39,7 +40,7 @@ def write_pdfs(report: Report, documents: list[Printed], folder: Path) -> None:
     environment.add_extension("jinja2.ext.do")
     environment.filters |= {"quoted": typst_string, "data": _data}
     known = {"report": report, "prose": report.markdown.typst(), "rows": rows, "link": link, "data_path": data_path}
-    known |= {"duration": duration, "kinds": lambda block: type(block).__name__}
+    known |= {"duration": duration, "kinds": lambda block: type(block).__name__, "data_sets": entries()}
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         source = Path(name)
         write_figures(report, source / "figures")
@@ -56,8 +57,7 @@ def _compiled(source: Path, date) -> bytes:
     # The fonts that figures name; the rest are Typst's own.
     fonts = [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
     compiler = typst.Compiler(source / "main.typ", source, fonts, ignore_system_fonts=True)
-    made: list[Any] = []
-    day = int(date.timestamp()) if date else 0
+    made, day = list[Any](), int(date.timestamp()) if date else 0
     try:
         for spread in SPREADS:
             look = {"spread": str(spread)}

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,8 @@ def test_digits_are_read_as_printed(write):
     (anchor,) = load_anchors(write({"seconds": 7}))
     assert (anchor.value, anchor.differs) == (0.91, "")
     assert anchor.rounding == pytest.approx(0.0005)  # printed as 0.910
-    assert anchor.source.cite == "van der Berg et al. 2001"
+    assert anchor.source.cite == "van der Berg and Ek 2001"
+    assert replace(anchor.source, authors="Ann Maria Oe, Bo Ek, Di Yu").cite == "Oe et al. 2001"
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_a_reader_sees_names_sources_and_intervals(write):
     ]
     assert shown["our_counterpart"].fillna("").tolist() == ["", "SVD, tuned", "SVD, tuned"]
     assert shown["interval"].fillna("").tolist() == ["", "0.880 to 0.920", ""]
-    assert set(shown["source"]) == {"van der Berg et al. 2001"} and set(shown["url"]) == {"https://example.org"}
+    assert set(shown["source"]) == {"van der Berg and Ek 2001"} and set(shown["url"]) == {"https://example.org"}
 
 
 def test_reasons_and_places_are_told_once(write):
@@ -326,7 +328,7 @@ def test_reasons_and_places_are_told_once(write):
     )
     assert why_not_comparable(anchors) == "L and N, epoch chosen on test; M, another split"
     table = sources_table(anchors)
-    assert table["source"].tolist() == ["van der Berg et al. 2001", "Dee 2001"]
+    assert table["source"].tolist() == ["van der Berg and Ek 2001", "Dee 2001"]
     assert table["figures"].tolist() == [5, 1]
     assert table["looked_up_in"].tolist() == ["repository, could not be verified", "repository"]
 

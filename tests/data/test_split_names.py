@@ -11,7 +11,7 @@ from lib.data.splits import FOLDS, PROTOCOLS
     [
         ("per_user_80_20", "project A's split"),
         ("per_user_80_20/2", "project A's split, seed 2"),
-        ("kfold_5/1", "five random folds, fold 1"),
+        ("kfold_5/1", "fold 1 of five random folds"),
         ("chronological", "the split by time"),
         ("u1", "u1"),
         ("u1 to u5", "u1 to u5"),

@@ -77,3 +77,10 @@ def test_a_figure_stands_in_its_chapter(printed):
     found = read(printed(one=one, two=two))
     places = [found.rindex(words) for words in ("After it.", "Tall caption.", "2 Two", "Low caption.")]
     assert places == sorted(places)
+
+
+def test_no_figure_stands_above_one_before_it(printed):
+    one = Notebook().markdown("# One\n\n" + "\n\n".join(f"Paragraph {n}." for n in range(60))).markdown("## Bare")
+    one.figure("fig-a", "First caption.").markdown("## More\n\nMore words.").figure("fig-b", "Second caption.")
+    found = read(printed(one=one), "-layout")
+    assert found.index("First caption.") < found.index("Second caption.")

@@ -49,7 +49,7 @@ def made(tmp_path):
         .figure("fig-proof")
     )
     proof.figure("fig-second").table("tbl-long", ["n"], [[f"row{n}"] for n in range(60)]).write(
-        runs / "proof", labels=["tbl-long"]
+        runs / "proof", labels=["tbl-long"], dataset="ml-1m"
     )
     plan = make_plan(
         tmp_path, *(run(n, "front" if n == "front" else "Part") for n in ("front", "which", "finding", "proof"))
@@ -105,6 +105,7 @@ def test_a_chapter_is_where_the_plan_puts_it_and_points_to_the_other_document_in
         "The first 24 of 60 rows; the others are in data/tables/tbl-long.csv" in supplement
         and "row24" not in supplement
     )
+    assert "The proof MovieLens 1M" in supplement and "MovieLens" not in paper
     assert "It is found" not in supplement and "Roe, Jane" not in supplement and "Versions" not in paper
 
 
