@@ -5,7 +5,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from lib.data.catalogue import entries
 from lib.data.interactions import Interactions
+from lib.data.split_names import split_name
 from lib.data.splits import Split
 from lib.experiment.key import fingerprint
 from lib.experiment.search_result import Search
@@ -31,8 +33,9 @@ class Place(NamedTuple):
         return cls(dataset, split.name, split.fold, split.seed)
 
     def __str__(self) -> str:
-        fold = f", fold {self.fold}" if self.fold else ""
-        return f"{self.dataset}, {self.split}{fold}" + (f", seed {self.seed}" if self.seed is not None else "")
+        which = self.fold or ("" if self.seed is None else self.seed)
+        title = entries()[self.dataset].title if self.dataset in entries() else self.dataset
+        return f"{title}, {split_name(f'{self.split}/{which}'.removesuffix('/'))}"
 
 
 def selection_row(

@@ -12,16 +12,12 @@ from lib.report.columns import as_text, column
 
 TABLE_MIME = "application/vnd.filling-the-matrix.table+json"
 """Plain text cells by row, with alignment: the report escapes and typesets it for the screen and for print."""
-
 EXPLORER_MIME = "application/vnd.filling-the-matrix.explorer+json"
 """What `lib.workbench.explorer.page.show` publishes: the report turns it into controls, where there are scripts."""
-
 POINTS_MIME = "application/vnd.filling-the-matrix.points+json"
 """Places in a figure and what a reader is told there, as [x, y, text]: shares of width and height from the upper left."""
-
 STRIP_MIME = "application/vnd.filling-the-matrix.strip+json"
 """Claims as marks in rows, as `strip` takes them: the report draws them, each as a link."""
-
 
 LONG_WORD = 40
 """Characters from which a word may be broken."""
@@ -41,6 +37,11 @@ def cell_text(text: str) -> str:
     if _OTHER_WAY.search(text):
         text = re.sub(r"[^\s·](?:[^·]*[^\s·])?", rf"{APART}\g<0>{TOGETHER}", text)
     return re.sub(rf"\S{{{LONG_WORD},}}", lambda word: re.sub(r"\S{20}(?=\w)", rf"\g<0>{BREAK}", word[0]), text)
+
+
+def typographic(text: str) -> str:
+    """Return a text with apostrophes as prose has them: ``A's users' means`` with ’."""
+    return re.sub(r"(?<=\w)'(?=\w)|(?<=s)'(?=[\s,;.)]|\Z)", "’", text)
 
 
 def svg(text: str, name: str, points: list | None = None) -> None:

@@ -18,7 +18,7 @@ from lib.data import catalogue
 from lib.report.columns import duration
 from lib.report.content import VERDICTS, Report, prose_key
 from lib.report.data import data_path
-from lib.report.display import APART, BREAK, TOGETHER
+from lib.report.display import APART, BREAK, TOGETHER, typographic
 from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import TEMPLATE, SiteExporter
@@ -101,7 +101,7 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         """Return the code gathered since the last output; on the front page it waits for the page's end."""
         if page.is_front or not pending:
             return Markup("")
-        code = macros.code(_code(pending))
+        code = macros.code(Markup(highlight("\n\n".join(pending))))
         pending.clear()
         return code
 
@@ -135,15 +135,17 @@ def _view(report: Report, page: Page, prose: dict[str, Markup], environment: jin
         "shown": shown,
         "rest": fold() + prose.get(f"footnotes:{page.id}", Markup("")),
         "headings": headings,
-        "code": _code(pending) if pending else Markup(""),
+        "code": Markup(highlight("\n\n".join(pending))) if pending else Markup(""),
     }
 
 
 def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, str, list[str]]:
     """Return a table's headings, rows of cells and their links, and the classes of the whole and of each column."""
     resolve = report.markdown.resolve
-    rows = [[(_marked(one), resolve(one.href, page, block.cell)[0]) for one in row] for row in block.rows]
-    lengths = [max((len(row[place].text) for row in block.rows), default=0) for place in range(len(block.columns))]
+    names = {target.anchor: target.text for target in report.numbering if target.anchor}
+    cells = [[replace(one, text=names.get(one.text, one.text)) for one in row] for row in block.rows]
+    rows = [[(_marked(one), resolve(one.href, page, block.cell)[0]) for one in row] for row in cells]
+    lengths = [max((len(row[place].text) for row in cells), default=0) for place in range(len(block.columns))]
     shape = [
         "" if side != "left" else "words" if length > LONG_TEXT else "short" if length <= SHORT_TEXT else ""
         for side, length in zip(block.align, lengths, strict=True)
@@ -151,20 +153,16 @@ def _table(report: Report, page: Page, block: Table) -> tuple[list[str], list, s
     heads = [max(map(len, [*heading.split(), ""])) for heading in block.columns]
     needed = sum(max(min(length, 28), head) + 3 for length, head in zip(lengths, heads, strict=True))
     looks = {"long": len(rows) >= LONG_TABLE, "wide": needed > WIDE, "dense": needed > DENSE}
-    columns = [_LONG.sub(lambda word: _SYLLABLE.sub("\u00ad", word[0]), heading) for heading in block.columns]
+    columns = [_LONG.sub(lambda word: _SYLLABLE.sub("\u00ad", word[0]), typographic(name)) for name in block.columns]
     return columns, rows, " ".join(name for name, on in looks.items() if on), shape
 
 
 def _marked(cell: TableCell) -> TableCell:
     """Return a cell with elements in the place of signs that show nothing, as these would be copied with the text."""
-    text = str(escape(cell.text))
+    text = str(escape(typographic(cell.text)))
     for sign, element in ((BREAK, "<wbr>"), (APART, "<bdi>"), (TOGETHER, "</bdi>")):
         text = text.replace(sign, element)
     return replace(cell, text=Markup(text))
-
-
-def _code(sources: list[str]) -> Markup:
-    return Markup(highlight("\n\n".join(sources)))
 
 
 # -- files ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from lib.data.files import read_json
 from lib.report import document
-from lib.report.display import EXPLORER_MIME, POINTS_MIME, STRIP_MIME, TABLE_MIME
+from lib.report.display import EXPLORER_MIME, POINTS_MIME, STRIP_MIME, TABLE_MIME, typographic
 from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, TableCell, Text
 from lib.report.errors import RenderingError
 from lib.report.exporter import NotebookReader
@@ -77,8 +77,8 @@ def read_page(run, folder: Path) -> Page:
         log.warning("run %s: left out what %s wrote to stderr", run.id, cells)
     return Page(
         id=run.id,
-        title=re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", title).strip() or run.title,
-        label=run.title,
+        title=typographic(re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", title).strip() or run.title),
+        label=typographic(run.title),
         summary=run.summary,
         part=run.part,
         notebook=Path(run.notebook).name,

@@ -17,7 +17,6 @@ those runs; ``@fig-x-<run>`` is the figure of the run that it names, whether it 
 LINKED = re.compile(r"\[[^\]]*\]\(#(?P<label>(?:fig|tbl|sec)-[\w-]+)\)")
 """The same as Markdown cells write it, ``[figure](#fig-x)``: JupyterLab, which knows no numbers, shows the link's words."""
 
-
 ELSEWHERE = Page("", "", "", "", "", "")
 """The page of what this report has no page of."""
 

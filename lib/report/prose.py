@@ -75,8 +75,7 @@ class Numbers(SimpleNamespace):
 
 def _made(name: str, given: Any) -> Any:
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
-        quantity, value = given
-        return shown(value, quantity)
+        return shown(given[1], given[0])
     return shown(given, name if _is_number(given) and columns.find(name) else "")
 
 

@@ -33,8 +33,8 @@ def write_pdfs(report: Report, documents: list[Printed], folder: Path) -> None:
         place = report.markdown.resolve(href, page, cell)[1]
         return {"label": place.strip("<>")} if place.startswith("<") else {"url": place} if place else {}
 
-    def rows(page: Page, table: Table) -> list[list[dict[str, str]]]:
-        return [[{"text": one.text} | link(one.href, page, table.cell) for one in row] for row in table.rows]
+    def rows(page: Page, of: Table, names: dict[str, str]) -> list[list[dict[str, str]]]:
+        return [[{"text": names.get(c.text, c.text)} | link(c.href, page, of.cell) for c in row] for row in of.rows]
 
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.add_extension("jinja2.ext.do")

@@ -227,7 +227,7 @@ def searched(source: str, name: str, data, *, n_trials: int, choices_from: str =
     told["share"] = found.share(known)
     chosen = {"parameters": variant.parameters(found.chosen), "point": found.chosen, "n_epochs": found.n_epochs or None}
     judged = {"trials": told["trials"], "validation": abs(score), "metric": "nDCG@10" if score < 0 else "RMSE"}
-    words = {"chosen_on": f"validation ratings cut from train of {study.on}", "how": "search"}
+    words = {"chosen_on": f"cut from train of {study.on}", "how": "search"}
     return {**chosen, **judged, **words, "on": study.on, "told": told}
 
 
@@ -245,7 +245,7 @@ def _from_run(one: Contender, runs_dir: str | Path) -> dict[str, Any]:
     settings, dataset = stored.provenance.get("parameters", {}), stored.provenance.get("dataset", "")
     on = Place(dataset, settings.get("split", "per_user_80_20"), seed=settings.get("seed", 42))
     trials = stored.facts.get("two_tower_grid", {}).get("size")
-    words = {"chosen_on": f"validation ratings cut from train of {on}", "how": f"chosen on the page {run}"}
+    words = {"chosen_on": f"cut from train of {on}", "how": "chosen on its own page"}
     told = {"trials": trials, **words, "on": on, "told": {"trials": trials}}
     return {"parameters": parameters, **NOT_SEARCHED, **told}
 

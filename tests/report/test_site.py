@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -292,6 +293,24 @@ def test_an_empty_figure_or_table_keeps_its_number_and_its_caption(with_empties)
     assert [image["src"] for image in page.all("img")] == ["figures/fig-some.svg"]
     assert not (output / "figures" / "fig-none.svg").exists()
     assert sorted(path.name for path in (output / "data").rglob("*none*")) == []
+
+
+def test_what_a_run_leaves_out_leads_to_the_page_of_its_notebook_that_has_it(tmp_path):
+    for name, rows in (("koren", []), ("koren_100k", [["x"]])):
+        Notebook().markdown("# K").table("tbl-k", ["film"], rows).write(tmp_path / "runs" / name, labels=["tbl-k"])
+    plan = make_plan(tmp_path, *(replace(run(name), notebook="koren.ipynb") for name in ("koren", "koren_100k")))
+    build(plan, tmp_path / "runs", tmp_path / "out", pdf=False)
+    text = (tmp_path / "out" / "koren.html").read_text(encoding="utf-8")
+    assert 'see <a href="koren_100k.html#tbl-k-koren_100k">Table\u00a02</a>' in text
+
+
+def test_titles_and_cells_have_the_apostrophes_of_prose_and_a_cell_may_call_a_table_by_its_label(tmp_path):
+    rows = [[{"text": "tbl-own", "href": "tbl-own"}, "A's users' means"], ["python -c 'print()'", ""]]
+    Notebook().markdown("# E's runs\n\nSee @sec-a.").table("tbl-own", ["x", "B's"], rows).write(tmp_path / "runs" / "a")
+    build(make_plan(tmp_path, run("a")), tmp_path / "runs", tmp_path / "out", pdf=False)
+    text = (tmp_path / "out" / "a.html").read_text(encoding="utf-8")
+    assert 'class="xref">E’s runs</a>' in text and "A’s users’ means" in text and "B’s</th>" in text
+    assert '<a href="#tbl-own">Table\u00a01</a>' in text and "python -c &#39;print()&#39;" in text
 
 
 def test_pages_cut_out_of_a_report_say_in_words_what_they_do_not_show(tmp_path):

@@ -123,7 +123,7 @@ def test_what_an_earlier_page_chose_is_read_from_its_facts(tmp_path, ml_100k):
         "embedding_size": 16, "user_dense_size": 64, "item_dense_size": 128, "final_size": 32,
     }  # fmt: skip
     assert (found["hard_impute"]["trials"], found["two_tower"]["trials"]) == (None, 150)
-    assert found["two_tower"]["chosen_on"] == "validation ratings cut from train of ml-100k, per_user_80_20, seed 7"
+    assert found["two_tower"]["chosen_on"] == "cut from train of MovieLens 100K, project A's split, seed 7"
     parted = make_splits(ml_100k, [["per_user_80_20", 7], ["per_user_80_20", 8], ["u1", 0]])
     # It is honest where it was chosen, and nowhere else on these data.
     honest = {"hard_impute": ["per_user_80_20"], "two_tower": ["per_user_80_20"]}
