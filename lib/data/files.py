@@ -23,6 +23,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         os.replace(partial, path)
+    except OSError as error:
+        error.filename = error.filename or (error.errno and str(path))  # what writes may not know its name
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pyarrow import ArrowException
 
 from lib.data.dataset import Dataset
 from lib.data.errors import CorruptDataset, UnknownDataset
@@ -36,7 +35,7 @@ def load_prepared(folder: Path) -> PreparedDataset:
             if (path := folder / f"{kind}s.parquet").exists()
         }
         interactions = Interactions.from_frame(frame, scale=tuple(meta["scale"]), source=meta["title"], **tables)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArrowException) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError) as error:
         fix = "Delete the folder and prepare the file again."
         raise CorruptDataset(f"{folder} is damaged ({error}). {fix}") from error
     return PreparedDataset(meta["name"], meta["title"], interactions, meta["checksums"], "own file", meta=meta)

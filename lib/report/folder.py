@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from lib.data.files import DamagedFile, read_whole, whole_file
+from lib.data.files import DamagedFile, read_json, read_whole, whole_file
+from lib.experiment.stored_files import FORM
 from lib.report.errors import RenderingError
 
 MANIFEST = "files.json"
@@ -19,7 +20,7 @@ MEASURED = "data/benchmarks.csv"
 """Benchmarks are measured apart from any build: the last ones stay until there are others."""
 
 BESIDE = {"runs": "*/cache.json", "own": "", "reruns": "", "by_hand": "", "ratings": "dataset.json"}
-"""Folders of the project's own that may lie there before any report does; two are told by what they hold."""
+"""Folders of the project's own that may lie there before any report does; two are told by the form of what they hold."""
 
 
 def written(folder: Path) -> set[str]:
@@ -53,7 +54,11 @@ def check_folder(folder: Path, *, claim: bool = False) -> None:
 
 def _is_ours(path: Path) -> bool:
     mark = BESIDE.get(path.name)
-    return mark == "" or (mark is not None and (any(path.glob(mark)) or not any(path.glob("[!.]*"))))
+    if not mark or not any(path.glob("[!.]*")):
+        return mark is not None
+    from lib.data.prepared import META  # which imports pandas
+
+    return any(read_json(one, META if path.name == "ratings" else FORM) is not None for one in path.glob(mark))
 
 
 def take_place(new: Path, old: Path, keep: Iterable[str] = ()) -> None:

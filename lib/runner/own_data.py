@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -12,6 +13,7 @@ from lib.data.near_miss import near_miss
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.plan import Plan, load_plan
+from lib.runner.store import Store
 
 PLAN = "own_ratings.toml"
 RATINGS = "ratings"
@@ -52,7 +54,9 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     if options.describe is None:
         looks_only = options.dry_run or options.list_runs
         try:
-            found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
+            # A report that is at work has read what lies there.
+            with Store(output_dir / "runs").locked() if folder.exists() and not looks_only else nullcontext():
+                found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
         except InvalidRatingsFile as error:
             raise BadRatings(str(error)) from None
         print(f"data   {found.summary}", *(f"note   {note}" for note in found.notes), sep="\n")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lib.data.splits import MIN_RATINGS
-from lib.workbench.own_ratings.table_files import Table
+from lib.workbench.own_ratings.table_files import UNCLOSED, Table
 
 POLICIES = ("error", "last", "mean")
 FINE = 1000
@@ -36,18 +36,17 @@ def ids_of(source: Table, place: int, kind: str) -> np.ndarray:
     # Each distinct id is looked at once: a million ratings have some thousands of them.
     coded = text_of(source, place).dictionary_encode()
     rows, text = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary
-    empty = pc.equal(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
-    if empty.any():
-        fix = "Give the id, or take the row out"
-        raise source.wrong(int(np.argmax(empty[rows])), f"the {kind}'s id is empty", fix)
+    wrong = {"is empty": (r"^$", "Give the id, or take the row out"), "holds a line break": (r"[\r\n]", UNCLOSED)}
+    for what, (sign, fix) in wrong.items():
+        bad = pc.match_substring_regex(text, sign).to_numpy(zero_copy_only=False)
+        if bad.any():
+            raise source.wrong(int(np.argmax(bad[rows])), f"the {kind}'s id {what}", fix)
     if pc.all(pc.match_substring_regex(text, r"^-?\d+(\.0+)?$")).as_py():
         text = pc.replace_substring_regex(text, r"\.0+$", "")
-    try:
+    with contextlib.suppress(pa.ArrowInvalid):  # not all are whole
         whole = text.cast(pa.int64())
-    except pa.ArrowInvalid:
-        whole = None
-    if whole is not None and pc.all(pc.equal(whole.cast(pa.string()), text)).as_py():
-        return whole.to_numpy(zero_copy_only=False)[rows]
+        if pc.all(pc.equal(whole.cast(pa.string()), text)).as_py():
+            return whole.to_numpy(zero_copy_only=False)[rows]
     return text.to_numpy(zero_copy_only=False).astype(object)[rows]
 
 
@@ -82,19 +81,21 @@ def without_missing(source: Table, place: int, value: str) -> Table:
     return source.kept(~same)
 
 
-def finite(values: np.ndarray, column: pa.Array, source: Table, role: str, fix: str, largest=LARGEST) -> np.ndarray:
-    """Return the values, all finite and below the `largest`; the error shows the first that is not."""
+def finite(
+    values: np.ndarray, column, source: Table, role: str, fix: str, *, largest=LARGEST, form="number"
+) -> np.ndarray:
+    """Return the values of a `form`, all finite and below the `largest`; the error shows the first in the column that is not."""
     bad = ~(np.abs(values) < largest)
     if not bad.any():
         return values
     row, more = int(np.argmax(bad)), int(bad.sum()) - 1
-    value = str(column[row].as_py())
-    size = "not a finite number" if not np.isfinite(values[row]) else "too large a number"
+    value = str(column[row].as_py() or "")
+    size = f"not a finite {form}" if not np.isfinite(values[row]) else f"too large a {form}"
     what = f"{value[:40]!r} is {size}" if value else "is empty"
     many = f"; so it is on {more:,} more" if more else ""
     fix = fix.replace("VALUE", f"'{value[:40]}'") if 2 * more < len(values) else fix.partition(", or leave")[0]
     comma = "Write decimals with a point, and thousands without a comma"
-    raise source.wrong(row, f"the {role} {what}{many}", comma if "," in value else fix)
+    raise source.wrong(row, f"the {role} {what}{many}", comma if re.search(r"\d,\d", value) else fix)
 
 
 def check_enough(users: pd.Series, source: Table) -> None:
@@ -122,13 +123,9 @@ def check_scale(ratings: np.ndarray, scale: tuple[float, float] | None, source: 
     if outside.any():
         row, ends = int(np.argmax(outside)), (min(low, ratings.min()), max(high, ratings.max()))
         what = f"the rating {ratings[row]:g} lies off the scale {low:g} to {high:g}; {int(outside.sum()):,} do"
-        raise source.wrong(row, what, "Mend them, or give the right scale: --scale {:g},{:g}".format(*ends))
+        ways = "Mend them, or give the right scale: --scale {:g},{:g}, or leave such rows out: --missing {:.9g}"
+        raise source.wrong(row, what, ways.format(*ends, ratings[row]))
     return low, high
-
-
-def step_of(values: np.ndarray) -> float | None:
-    """Return the least distance between distinct ratings in order; None for one, or for more than `FINE`."""
-    return float(np.diff(values).min()) if 1 < len(values) <= FINE else None
 
 
 def resolve_duplicates(frame: pd.DataFrame, policy: str, source: Table) -> pd.DataFrame:

@@ -19,6 +19,7 @@ IGNORED = "none"
 _ATOMIC = re.compile(r":(token|float|token_seq|float_seq)$")
 """RecBole's atomic files write a column's type behind its name: ``user_id:token``."""
 DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
+_VALUE = re.compile(rf"[-+]?(\d+[.,]?\d*|[.,]\d+)(e[-+]?\d+)?|{DATE.pattern}", re.IGNORECASE)
 WIDE = 8
 """So many columns or more, all of numbers, are taken for a matrix."""
 
@@ -68,19 +69,11 @@ def has_header(first: Sequence[str], given: Mapping[str, str] | None = None) -> 
     counts = ["", *map(str, range(len(first) - 1))]
     if sum(bool(usual_places(first, role)) for role in ROLES) > 1 or list(first) == counts:
         return True
-    if any(map(_is_value, first)):
+    if any(_VALUE.fullmatch(text.strip()) for text in first):
         return False
     told = {role: name for role, name in (given or {}).items() if name.strip().lower() != IGNORED}
     by_position = bool(told) and all(name.strip().isdecimal() for name in told.values())
     return not by_position or not {"rating", "timestamp"}.isdisjoint(told)
-
-
-def _is_value(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return bool(DATE.fullmatch(text))
-    return text.strip().lower() not in ("nan", "inf", "infinity")
 
 
 def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *, header: bool) -> dict[str, int]:
@@ -117,10 +110,7 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
             places[role] = one_of(free, role)
     if not header and not given:
         if not 3 <= len(found) <= len(ROLES):
-            fix = (
-                "A file without a header has 3 or 4: user, item, rating and timestamp. Say which is which by position: "
-                "--columns user=1,item=2,rating=3"
-            )
+            fix = "Without one they are user, item, rating and timestamp: say which is which, --columns user=1,item=2,rating=3"
             raise problem(path, f"no header, and {len(found)} columns", fix, place="line 1")
         places = {role: place for place, role in enumerate(ROLES[: len(found)])}
     if missing := [role for role in ("user", "item") if role not in places]:

@@ -10,4 +10,9 @@ class InvalidRatingsFile(ValueError):
 def problem(path: Path, what: str, fix: str, *, place: str = "") -> InvalidRatingsFile:
     """Make the error, such as ``ratings.csv, line 7: what. Fix``."""
     message = f"{path.name or path}{place and f', {place}'}: {what}. {fix}"
-    return InvalidRatingsFile(message.replace("\n", " "))  # a library's reason may have several lines
+    return InvalidRatingsFile(printable(message.replace("\n", " ")))  # a library's reason may have several lines
+
+
+def printable(text: str) -> str:
+    """Return text fit for a terminal: a sign that would not be printed, such as escape, is written as Python writes it."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from lib.workbench.own_ratings.checking import FINE
 from lib.workbench.own_ratings.columns import DATE, KNOWN, plain_name
+from lib.workbench.own_ratings.errors import printable
 from lib.workbench.own_ratings.table_files import Table
+from lib.workbench.own_ratings.times import of_digits
 
 ENOUGH = 20
 """Fewer rows than this show no habit."""
@@ -22,10 +24,10 @@ _PRODUCT = re.compile(
     r"B0[0-9A-Z]{8}|97[89]\d{10}|\d{9}X|tt\d{7,8}|(?i:item|movie|film|book|product|artist|track|song|game|asin)[-_ ]?\d+"
 )
 _PERSON = re.compile(r"A[0-9A-Z]{9,40}|(?i:user|reader|customer|reviewer|member|listener|viewer)[-_ ]?\d+")
-_DOUBTFUL = re.compile(r"(?i)nan|nat|<?na>?|n/a|none|null|nil|\\n|[?-]|-1|un(defined|known)|anonymous|\d\.\d+E\+\d+")
+_DOUBTFUL = re.compile(r"(?i)n(an|at|/?a|one|ull|il)|<na>|\\n|[?-]|-1|un(defined|known)|anonymous|\d([.,]\d+)?E\+\d+")
 """Ids of nobody, and what a spreadsheet makes of long ones."""
-EARLY = 1e8
-"""Ratings from this on are times: as seconds it is in 1973."""
+EARLY, YEARS = 1e8, (1900, 2100)
+"""Ratings from the first on are times, as in seconds it is in 1973; those that all lie within the others are years."""
 
 
 def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, told: bool) -> list[str]:
@@ -37,10 +39,9 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
     if told:
         return []
     label = {kind: f"{source.label(places[kind])}, taken for the {kind}," for kind in ("user", "item")}
-    at = {role: place + 1 for role, place in places.items()}
-    as_it_is = "--columns " + ",".join(f"{role}={place}" for role, place in at.items())
-    at["user"], at["item"] = at["item"], at["user"]
-    swapped = "--columns " + ",".join(f"{role}={place}" for role, place in at.items())
+    exchanged, columns = {"user": "item", "item": "user"}, "--columns "
+    as_it_is = columns + ",".join(f"{role}={place + 1}" for role, place in places.items())
+    swapped = columns + ",".join(f"{role}={places[exchanged.get(role, role)] + 1}" for role in places)
     once, odd = {}, []
     habits = (("user", _PRODUCT, "a product"), ("item", _PERSON, "a person"), ("item", DATE, "a time"))
     for kind, habit, other in habits:
@@ -53,7 +54,8 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
             raise source.wrong(None, f"{label[kind]} looks like {other}: {alike[0]!r}", fix)
     if len(ids["user"]) >= ENOUGH:
         if ids["user"].is_unique:
-            by_one = pd.api.types.is_integer_dtype(ids["user"]) and bool((ids["user"].diff()[1:] == 1).all())
+            steps = pd.to_numeric(ids["user"], errors="coerce").diff()[1:]
+            by_one = bool((steps == 1).all() or (steps == -1).all())
             words = "counts the rows" if by_one else "has a value of its own on each row, as the number of a row does"
             odd.append((f"{label['user']} {words}", "Name the columns" if by_one else ""))
         if once["item"] >= ONCE and once["user"] < once["item"]:
@@ -66,9 +68,13 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
 
 
 def check_ratings(source: Table, place: int, values: np.ndarray, told: bool) -> list[str]:
-    """Say where points in ratings may part thousands. An error where they look like times, unless the column was `told`."""
-    if not told and values.min() >= EARLY and values.max() < 50 * values.min():
-        what = f"{sample(source, place)}, taken for the rating, looks like a time"
+    """Say where points in ratings may part thousands. An error where all look like times, unless the column was `told`."""
+    given = values[values > 0]
+    low, high = (given.min(), given.max()) if 2 * len(given) > len(values) and not told else (0.0, 0.0)
+    year = YEARS[0] <= low and high <= YEARS[1] and not (given % 1).any()
+    kind = "time" if low >= EARLY and high < 50 * low else "year" if year else ""
+    if kind or (low and of_digits(given)[0].notna().all()):
+        what = f"{sample(source, place)}, taken for the rating, looks like a {kind or 'date'}"
         raise source.wrong(None, what, "Name the column of ratings: --columns rating=..., or none if there is none")
     spelled = source.columns[place].unique()
     pointed = spelled.filter(pc.match_substring(spelled, ".")) if source.content else []
@@ -112,22 +118,24 @@ def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
 def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
     """Whether distinct numbers, in order with how often each stands there, count something, such as plays.
 
-    They do in a column of such a `name`, and where whole numbers have a tail so long that they are on no scale.
+    They do in a column of such a `name`, and where whole numbers, two that may mean 'not rated' aside, are on no scale.
     """
     if values[0] < 0 or len(values) < 2:
         return False
     most = values[np.searchsorted(np.cumsum(counts), 0.9 * counts.sum())]
-    tail = len(values) >= ENOUGH and values[-1] > FAR * most and not (values % 1).any()
+    tail = len(values) >= ENOUGH and min(values[-2], 2 * values[-3]) > FAR * most and not (values % 1).any()
     return plain_name(name) in KNOWN["ratings"]["counts"] or tail
 
 
-def odd_ids(ids: np.ndarray, kind: str) -> list[str]:
-    """Say which of the distinct ids is doubtful, and how many differ from another one only in how they are written."""
+def odd_ids(ids: np.ndarray, kind: str, spelled: pa.ChunkedArray) -> list[str]:
+    """Say which of the distinct ids is doubtful, and how many differ from another only in how they are written, or `spelled`."""
     doubt = "may be nobody's, or cut short; if so, mend its rows or take them out"
     notes = [f"the {kind} {one!r} {doubt}" for one in map(str, ids) if _DOUBTFUL.fullmatch(one)][:1]
+    if spelled.type == pa.string() and (n := len(spelled.unique()) - len(ids)) > 0:
+        notes.append(f"{n:,} {kind}s differ from another only by blanks around them, or .0 behind, and are joined")
     if ids.dtype != object:
         return notes
-    same = pc.utf8_lower(pc.utf8_normalize(pa.array(ids, pa.string()), "NFKC"))
+    same = pc.utf8_lower(pc.utf8_normalize(pa.array([one.casefold() for one in ids], pa.string()), "NFKC"))
     for sign in (r"[\s\p{Z}\p{Cf}]+", r"^\+", r"^0+"):
         same = pc.replace_substring_regex(same, sign, "")
     codes = same.dictionary_encode().indices.to_numpy()
@@ -143,4 +151,4 @@ def odd_ids(ids: np.ndarray, kind: str) -> list[str]:
 def sample(source: Table, place: int, read: object = None) -> str:
     """Return a column's label with its first value, or that as `read`: ``column 1 (B00005N7P0)``, fit for a terminal."""
     value = str(source.columns[place][0].as_py() if read is None else read).strip()[:40]
-    return f"{source.label(place)} ({value if value.isprintable() else ascii(value)})"
+    return f"{source.label(place)} ({printable(value)})"

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lib.data import prepared
 from lib.data.archives import digest
 from lib.data.files import read_json, whole_file, write_json
 from lib.workbench.own_ratings import checking, oddities
 from lib.workbench.own_ratings.columns import ROLES, assign
 from lib.workbench.own_ratings.contents import read_file, unpacked
-from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
+from lib.workbench.own_ratings.errors import InvalidRatingsFile, printable, problem
 from lib.workbench.own_ratings.side_tables import read_side_table
 from lib.workbench.own_ratings.table_files import Table, open_table
 from lib.workbench.own_ratings.times import odd_times, timestamps_of
@@ -74,7 +75,7 @@ def prepare(
     files = {role: Path(of) for role, of in (("ratings", path), ("items", items), ("users", users)) if of is not None}
     raw = {role: read_file(file) for role, file in files.items()}
     checksums = {role: digest(content) for role, content in raw.items()}
-    names = {role: file.name for role, file in files.items()}
+    names = {role: printable(file.name) for role, file in files.items()}
     asked = [FORM, names, checksums, dict(columns or {}), scale, duplicates, missing, header, time_unit, for_report]
     key = digest(json.dumps(asked, sort_keys=True).encode())
     known = read_json(folder / META, {"key": str, "summary": str, "notes": [str], "counts": {"ratings": int}}) or {}
@@ -88,6 +89,8 @@ def prepare(
     place = how["places"].get("rating", -1)
     counted = scale is None and place >= 0 and oddities.are_counts(values, counts, source.names[place])
     if counted:
+        if values[0] == 0:
+            notes.append(f"{counts[0]:,} of {n_rows:,} counts are 0, and not liked; to leave them out, add --missing 0")
         frame["rating"] = np.log2(1 + frame["rating"])
     else:
         notes += oddities.odd_ratings(values, counts)
@@ -98,7 +101,7 @@ def prepare(
         if len(ids) < 2:
             fix = f"Recommendation needs at least two {kind}s; check --columns"
             raise source.wrong(None, f"all ratings are of one {kind}, {str(ids[0])[:40]!r}", fix)
-        notes += oddities.odd_ids(ids, kind)
+        notes += oddities.odd_ids(ids, kind, source.columns[how["places"][kind]])
     if for_report:
         checking.check_enough(frame["user"], source)
     side = {}
@@ -112,13 +115,12 @@ def prepare(
     meta = {
         "key": key,
         "name": slug(path),
-        "title": path.name,
+        "title": names["ratings"],
         "checksums": checksums,
         "scale": [low, high],
-        "step": checking.step_of(values),
+        "step": float(np.diff(values).min()) if 1 < len(values) <= checking.FINE else None,
         "counted": [float(values[0]), float(values[-1])] if counted else [],
         "single_valued": bool(frame["rating"].min() == frame["rating"].max()),
-        "has_ratings": "rating" in how["places"],
         "has_timestamps": bool(frame["timestamp"].min() < frame["timestamp"].max()),
         "counts": {"rows": n_rows, "ratings": len(frame)} | {f"{kind}s": len(ids) for kind, ids in rated.items()},
         "tables": {kind: {"file": names[f"{kind}s"], "columns": list(table)} for kind, table in side.items()},
@@ -127,9 +129,11 @@ def prepare(
     }
     meta["read"] = _in_words(meta, "given" if scale is not None else "lowest and highest rating", frame["timestamp"])
     told = [f"{what} = {text}" if what in ROLES else text for what, text in meta["read"].items()]
-    meta["summary"] = f"{path.name}: {'; '.join(told)}."
+    meta["summary"] = f"{names['ratings']}: {'; '.join(told)}."
     if write:
-        (folder / META).unlink(missing_ok=True)  # written last: without it the folder counts for nothing
+        if read_json(folder / META, prepared.META) is None and any(folder.glob("[!.]*")):
+            raise problem(path, f"{folder} holds what nobody has prepared", "Move it away, or name another folder")
+        write_json(folder / META, {**meta, "key": "", "scale": []})  # so half a folder is told from somebody else's
         written = {"ratings": frame} | {f"{kind}s": table.reset_index() for kind, table in side.items()}
         for name in ("ratings", "items", "users"):
             target = folder / f"{name}.parquet"
@@ -151,7 +155,7 @@ def _in_words(meta: Mapping, scale_from: str, times: pd.Series) -> dict[str, str
     """Say what was read, and how: the size, each role, what was not used."""
     counts, (low, high), found = meta["counts"], meta["scale"], dict(meta["read"])
     what, step = "ratings", f" in steps of {meta['step']:g}" if meta["step"] else ""
-    if not meta["has_ratings"]:
+    if "rating" not in meta["places"]:
         what, found["rating"] = "pairs", "no column, so each pair counts as 1"
     elif meta["counted"]:
         found["rating"] += COUNTED.format(*meta["counted"])
@@ -201,13 +205,11 @@ def _ratings(
         notes += oddities.check_ratings(source, places["rating"], values, "rating" in given)
     if "timestamp" in places:
         frame["timestamp"], words = timestamps_of(source, places["timestamp"], unit)
-        notes += odd_times(frame["timestamp"].to_numpy(), words)
+        notes += odd_times(frame["timestamp"].to_numpy(), words, source.columns[places["timestamp"]])
     first = frame[["user", "item"]].iloc[0]  # as read: 308, also where it was written 308.0
     unused = [source.label(p).strip("'") for p in range(len(source.names)) if p not in places.values()]
     if unused and source.header and "rating" not in {*places, *given}:
-        notes.append(
-            f"no name is known for ratings; if one of {', '.join(unused)} holds them, add --columns rating=NAME"
-        )
+        notes.append(f"no name is known for ratings; if one of {', '.join(unused)} holds them: --columns rating=NAME")
     how: dict[str, Any] = {
         "places": places,
         "read": {role: oddities.sample(source, place, first.get(role)) for role, place in places.items()},

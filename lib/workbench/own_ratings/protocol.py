@@ -56,13 +56,15 @@ def threshold_of(ratings: Interactions, given: float | None = None, *, counts: b
     """Return the least rating that counts as relevant, and where it comes from, in words.
 
     Where none is given: three quarters of the way up the scale (4 of 1 to 5), or the upper quartile where less than a tenth
-    reaches that; any where ratings are `counts`. ValueError: no rating reaches the one that is given.
+    reaches that; any above 0 where ratings are `counts`. ValueError: no rating reaches the one that is given.
     """
     values, (low, high) = ratings.ratings, ratings.scale
     if given is not None:
         if not (values >= given).any():
             raise ValueError(f"threshold={given:g}: no rating reaches it; the highest is {values.max():g}")
         return float(given), "given"
+    if counts and values.min() == 0:
+        return float(values[values > 0].min()), "every count above 0"
     if counts or values.min() == values.max():
         return float(values.min()), "every pair counts"
     usual = low + 0.75 * (high - low)

@@ -24,6 +24,7 @@ from lib.workbench.own_ratings.errors import InvalidRatingsFile, problem
 
 SEPARATORS = ("::", "\t", ";", "|", ",", " ")
 _NUMBER = re.compile(r"(?i)-?\d+([.,]\d+)?|nan?|null|[-.?]")
+UNCLOSED = "Close the quote that began there, or take it out; a quote inside quotes is written twice"
 UNIT = "\x1f"
 """Stands for ``::`` inside, as the fast parser knows separators of one character only."""
 
@@ -49,7 +50,7 @@ def to_utf8(path: Path, content: bytes) -> bytes:
 def sniff(lines: list[str]) -> str:
     """Return what parts some lines, outside quotes, into as many fields each, and into most numbers, or most often.
 
-    Blanks do where nothing else is there, or where all that they part is numbers, even with decimal commas.
+    Blanks do where nothing else is there, or only within the numbers that they part, as decimal commas are.
     """
     bare = [re.sub('"[^"]*"', "", line) for line in lines]
 
@@ -60,8 +61,9 @@ def sniff(lines: list[str]) -> str:
         return alike, n_numbers, len(parted[0])
 
     best, blank = max(SEPARATORS[:-1], key=fit), [list(filter(None, line.strip().split(" "))) for line in bare]
-    numbers = all(len(parts) > 2 and all(map(_NUMBER.fullmatch, parts)) for parts in blank)
-    return " " if numbers or best not in bare[0] else best
+    other = re.compile("|".join(map(re.escape, SEPARATORS[:-1])))
+    only = all(len(parts) > 2 and all(_NUMBER.fullmatch(p) or not other.search(p) for p in parts) for parts in blank)
+    return " " if only or best not in bare[0] else best
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,9 @@ def open_table(
         content = content.replace(b"::", UNIT.encode())
     elif separator == " ":
         content = re.sub(rb" +", b" ", re.sub(rb"(?m)^ +| +(?=\r?$)", b"", content))
+    quote = f'{re.escape(separator)} +"'  # a blank before it would make it part of the field
+    if any(re.search(quote, re.sub('"[^"]*"', '"', line)) for line in head[:20]):
+        content = re.sub(quote.encode(), f'{separator}"'.encode(), content)
     number, written = next(_records(path, content, separator), (1, []))
     if len(written) < 2:
         what = f"no separator in the first line {' '.join(written)[:60]!r}"
@@ -151,18 +156,27 @@ def open_table(
     if len(columns[0]) == header:
         raise problem(path, "holds a header and no rows", "Give a file with a line a rating")
     table = Table(path, names, [column[header:] for column in columns], header, separator, content)
-    if header:
-        _check_header_once(table, written)
+    for place, column in enumerate(columns if b'"' in content else []):
+        for row in np.flatnonzero(pc.match_substring_regex(column, r"[\r\n]")).tolist():
+            first, *more, end = re.split(r"\r\n?|\n", column[row].as_py())
+            # The rest of a line, whole lines, and the beginning of another: no text looks so by chance.
+            n = [line.count(separator) for line in (first, *filter(None, more), end)]
+            if n == [len(names) - 1 - place, *[len(names) - 1] * (len(n) - 2), place]:
+                what = f"{table.label(place)} holds {len(n) - 1:,} further lines, as where a quote is not closed"
+                raise table.wrong(row - header, what, UNCLOSED)
+    _check_header_once(table, written)
     return table
 
 
 def _check_header_once(table: Table, names: list[str]) -> None:
-    blank = " \t\r\ufeff"  # each of the files may begin with a byte order mark
-    pairs = list(zip(names, table.columns, strict=True))[:4]
-    same = [pc.equal(pc.utf8_trim(column, blank), name.strip(blank)).to_numpy() for name, column in pairs]
-    if (again := np.logical_and.reduce(same)).any():
-        fix = "Take that line out; files put together each have one"
-        raise table.wrong(int(np.argmax(again)), "the header stands there again", fix)
+    """Raise an error where a row of text holds names of columns only, in whatever case and order."""
+    text = [column for column in (pa.array(names), *table.columns[:4]) if column.type == pa.string()]
+    known, *folded = (pc.utf8_lower(pc.utf8_trim(one, " \t\r\ufeff")) for one in text)  # each file may have a mark
+    if table.header and len(folded) == len(table.columns[:4]):
+        again = np.logical_and.reduce([pc.is_in(column, known).to_numpy() for column in folded])
+        if again.any():
+            fix = "Take that line out; files put together each have one"
+            raise table.wrong(int(np.argmax(again)), "the header stands there again", fix)
 
 
 def _typed(path: Path, content: bytes) -> Table:
@@ -181,7 +195,7 @@ def _typed(path: Path, content: bytes) -> Table:
             table = file.read()
         table.validate(full=True)
         names = [bare_name(name) for name in table.column_names]
-    except InvalidRatingsFile:
+    except (InvalidRatingsFile, MemoryError):  # of which Arrow's is an ArrowException, too
         raise
     except (pa.ArrowException, OSError, ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         kind = "one JSON object a line" if content.lstrip()[:1] in b"[{" else "a whole Parquet file"
@@ -192,7 +206,10 @@ def _typed(path: Path, content: bytes) -> Table:
     places = [place for place, name in enumerate(names) if not re.fullmatch(r"__index_level_\d+__", name)]
     columns = [table.column(place) for place in places]
     plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in columns]
-    return Table(path, [names[place] for place in places], plain)
+    plain = [c.cast(pa.string()) if str(c.type) in ("large_string", "string_view") else c for c in plain]
+    table = Table(path, [names[place] for place in places], plain)
+    _check_header_once(table, table.names)
+    return table
 
 
 def _columns(path: Path, content: bytes, separator: str, n_columns: int) -> list[pa.ChunkedArray]:

@@ -35,8 +35,8 @@ def reading_table(data) -> pd.DataFrame:
     return pd.DataFrame((found | {"sha256": meta["checksums"]["ratings"]}).items(), columns=WORDS)
 
 
-def count_table(ratings: Interactions) -> pd.DataFrame:
-    """Count: ``what``, ``value`` in words."""
+def count_table(ratings: Interactions, *, rated: bool = True) -> pd.DataFrame:
+    """Count: ``what``, ``value`` in words; without the ratings' mean where nobody is `rated`: of counts, or of one value."""
     users, items = ratings.user_counts[ratings.user_counts > 0], ratings.item_counts[ratings.item_counts > 0]
     top, values = np.sort(items)[::-1][: max(1, len(items) // 10)].sum(), ratings.ratings.astype(float)
     found = {
@@ -48,9 +48,9 @@ def count_table(ratings: Interactions) -> pd.DataFrame:
         "ratings an item, median": f"{np.median(items):g}",
         "items with one rating": f"{(items == 1).mean():.1%}",
         "ratings on the most rated tenth of the items": f"{top / len(ratings):.1%}",
-        "mean rating": f"{values.mean():.3f}",
-        "standard deviation": f"{values.std():.3f}",
     }
+    if rated:
+        found |= {"mean rating": f"{values.mean():.3f}", "standard deviation": f"{values.std():.3f}"}
     return pd.DataFrame(found.items(), columns=WORDS)
 
 

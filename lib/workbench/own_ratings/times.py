@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lib.workbench.own_ratings.checking import finite, numbers, text_of
 from lib.workbench.own_ratings.table_files import Table
@@ -14,16 +15,16 @@ _SIZES = (1e11, 1e14, 1e17)
 _DIGITS = ("eight", "ten", "twelve", "fourteen")
 """So many digits has a date that is written as a number, from the year on, down to the second."""
 _DAY, _YEAR = 86400, 365 * 86400
-_EARLY, _LATE = 20 * _YEAR, 2**31
-"""Nobody rates anything before 1990, or after 2037."""
+_EARLY, _OLD, _LATE = 20 * _YEAR, 26 * _YEAR, 2**31
+"""Nobody rates anything before 1990, or after 2037; and ratings that all are from before 1996 are few."""
 _FIX = "Write seconds since 1970 or a date such as 2024-05-31 13:45:00, or go without: --columns timestamp=none"
 
 
 def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[np.ndarray, str]:
     """Return seconds since 1970, and how they were read, in words.
 
-    Without a `unit` of `UNITS` numbers are told by their size, one for all (zeros aside), and dates written as numbers by all
-    being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
+    Without a `unit` of `UNITS`, which is about numbers only, these are told by their size, one for all (0 and -1 aside), and
+    dates written as numbers by all being some. `InvalidRatingsFile`: a time is missing or none, or two units are mixed.
     """
     column, words = source.columns[place], "dates"
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
@@ -31,28 +32,26 @@ def timestamps_of(source: Table, place: int, unit: str | None = None) -> tuple[n
     else:
         column, words = text_of(source, place), "dates, in UTC where they name no zone"
         found = numbers(column)
-        if unit is not None or not np.isnan(found[0]):
+        if not np.isnan(found[0]):
             return _seconds(finite(found, column, source, "timestamp", _FIX, largest=1e20), source, unit)
         dates = pd.Series(pd.to_datetime(column.to_pandas(), format="ISO8601", errors="coerce", utc=True))
-    missing = dates.isna().to_numpy()
-    if missing.any():
-        row = int(np.argmax(missing))
-        value = str(column[row].as_py() or "")
-        what = f"the timestamp {value[:40]!r} is neither a number nor a date" if value else "the timestamp is empty"
-        raise source.wrong(row, what, _FIX)
-    return dates.dt.as_unit("s").astype("int64").to_numpy(), words
+    seconds = np.where(dates.isna(), np.nan, dates.dt.as_unit("s").astype("int64"))
+    return finite(seconds, column, source, "timestamp", _FIX, form="number or date").astype(np.int64), words
 
 
 def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.ndarray, str]:
-    if unit in (None, "dates"):
-        dates, words = _of_digits(values)
+    told = np.flatnonzero(~np.isin(values, (0, -1)))  # which stand for a time that is missing, whatever the unit
+    if unit in (None, "dates") and len(told):
+        dates, words = of_digits(values[told])
         if dates.notna().all():
-            return dates.dt.as_unit("s").astype("int64").to_numpy(), f"dates of {words} digits"
+            values = values.astype(np.int64)
+            values[told] = dates.dt.as_unit("s").astype("int64")
+            return values, f"dates of {words} digits"
         if unit == "dates":
-            row = int(np.argmax(dates.isna()))
+            row = int(told[np.argmax(dates.isna())])
             fix = "Mend it, or give another --time-unit"
             raise source.wrong(row, f"the timestamp {values[row]:.15g} is no date of {words} digits", fix)
-    names, sizes, told = list(UNITS), np.digitize(np.abs(values), _SIZES), np.flatnonzero(values)
+    names, sizes = list(UNITS), np.digitize(np.abs(values), _SIZES)
     first = int(sizes[told[0]]) if len(told) else 0
     other = told[sizes[told] != first]
     if unit is None and len(other):
@@ -66,7 +65,7 @@ def _seconds(values: np.ndarray, source: Table, unit: str | None) -> tuple[np.nd
     return np.floor(scaled).astype(np.int64), f"{unit or names[first]} since 1970"
 
 
-def _of_digits(values: np.ndarray) -> tuple[pd.Series, str]:
+def of_digits(values: np.ndarray) -> tuple[pd.Series, str]:
     """Return the dates that numbers of as many digits as the first spell, NaT for others, and that number in words."""
     for place, words in enumerate(_DIGITS):
         low, high = 19000101 * 100**place, 21010101 * 100**place
@@ -77,16 +76,21 @@ def _of_digits(values: np.ndarray) -> tuple[pd.Series, str]:
     return pd.Series(pd.NaT, range(len(values))), _DIGITS[0]
 
 
-def odd_times(times: np.ndarray, words: str) -> list[str]:
-    """Say what is odd about times, as read in these words: all in 1970, some before 1990, late ones, dates as numbers."""
+def odd_times(times: np.ndarray, words: str, spelled: pa.ChunkedArray) -> list[str]:
+    """Say what is odd about times, as read in these words: early or late ones, dates as numbers, and numbers cut short."""
     low, high, early, notes = int(times.min()), int(times.max()), int((times < _EARLY).sum()), []
     if "digits" in words:
         notes.append(f"the timestamps look like {words}; if they are not, add --time-unit seconds")
     if 0 <= low < high < _YEAR:
         day = "one day of " * (low // _DAY == high // _DAY)
         notes.append(f"all times lie in {day}1970; if they count something else, add --time-unit, such as days")
+    elif 0 <= low < high < _OLD and "since" in words:
+        other = ".NET's ticks do from the year 1, Apple's seconds from 2001"
+        notes.append(f"all times lie before 1996; if they count from another day ({other}), count them from 1970")
     elif early and low < high:
         notes.append(f"{early:,} of {len(times):,} times lie before 1990, as where one is missing, or in another unit")
     if high > _LATE:
         notes.append("times reach beyond the year 2037; if their unit is another, add --time-unit")
+    if spelled.type == pa.string() and pc.any(pc.match_substring_regex(spelled, r"(?i)\de\+?\d")).as_py():
+        notes.append(f"times are written such as {spelled[0]}; if a spreadsheet has cut off digits, get them whole")
     return notes
