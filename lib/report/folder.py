@@ -20,7 +20,7 @@ MEASURED = "data/benchmarks.csv"
 """Benchmarks are measured apart from any build: the last ones stay until there are others."""
 
 BESIDE = {"runs": "*/cache.json", "own": "", "reruns": "", "by_hand": "", "ratings": "dataset.json"}
-"""Folders of the project's own that may lie there before any report does; two are told by the form of what they hold."""
+"""Folders of the project's own that may lie there before any report does; two are told by the form of what is in it."""
 
 
 def written(folder: Path) -> set[str]:

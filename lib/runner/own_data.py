@@ -44,7 +44,7 @@ def check_dataset(options: Options) -> None:
 
 
 def with_own_ratings(options: Options) -> tuple[Plan, Options]:
-    """Prepare a reader's ratings, and return plan and options that report on them; BadRatings: they can't be read so."""
+    """Prepare a reader's ratings, which no report at work reads; return its plan and options, or raise BadRatings."""
     from lib.workbench.own_ratings.errors import InvalidRatingsFile
     from lib.workbench.own_ratings.preparation import prepare, slug
 
@@ -54,7 +54,6 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     if options.describe is None:
         looks_only = options.dry_run or options.list_runs
         try:
-            # A report that is at work has read what lies there.
             with Store(output_dir / "runs").locked() if folder.exists() and not looks_only else nullcontext():
                 found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
         except InvalidRatingsFile as error:

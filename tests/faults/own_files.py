@@ -33,6 +33,7 @@ def faults() -> Iterator[Fault]:
     folders = {
         "a thesis": MINE, "a page": {"index.html": "mine"}, "figures": {"figures/a.svg": "mine"}, "data": {"data/results.csv": "mine"},
         "results of their own": {"runs/first/value.csv": "mine"}, "ratings": {"ratings/ratings.parquet": "mine"},
+        "ratings of their own making": {"ratings/dataset.json": '{"mine": 1}', "ratings/items.parquet": "mine"},
         "another files.json": {"files.json": '{"mine": 1}', "index.html": "mine"},
     }  # fmt: skip
     for name, files in folders.items():

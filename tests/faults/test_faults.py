@@ -1,12 +1,15 @@
 """A short selection of the faults; `make faults` tries all of them."""
 
+import csv
 import random
 from collections import Counter
 
 import pytest
 
+from tests.faults.__main__ import TABLE
 from tests.faults.bench import Bench, Call, Fault, make_template, try_fault
 from tests.faults.every import every_fault
+from tests.faults.full_disk import FULL, READ_ONLY
 
 ALL = list(every_fault())
 
@@ -22,6 +25,13 @@ def test_there_are_enough_and_each_has_a_name_of_its_own():
     assert len(ALL) >= 250
     assert [name for name, count in Counter((f.kind, f.name) for f in ALL).items() if count > 1] == []
     assert len({fault.kind for fault in ALL if fault.quick}) >= 10
+
+
+def test_the_committed_table_tells_of_all_of_them():
+    tried = Counter(fault.kind for fault in ALL if fault.kind not in (FULL, READ_ONLY))  # some of which need a mount
+    with open(TABLE, encoding="utf-8") as file:
+        told = {row["kind"]: int(row["tried"]) for row in csv.DictReader(file)}
+    assert {kind: told.get(kind) for kind in tried} == tried
 
 
 @pytest.mark.parametrize("fault", [f for f in ALL if f.quick], ids=lambda f: f"{f.kind}: {f.name}")

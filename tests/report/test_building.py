@@ -95,6 +95,13 @@ def test_a_folder_with_files_and_no_report_is_refused_before_anything_starts(sit
     (tmp_path / "own" / "runs").mkdir(parents=True)
     check_folder(tmp_path / "own")
     check_folder(tmp_path / "not there")
+    for name in ("runs/mine/cache.json", "ratings/dataset.json"):
+        (mine := tmp_path / "own" / name).parent.mkdir(parents=True)
+        mine.write_text('{"mine": 1}')
+        with pytest.raises(RenderingError, match=rf"holds {name.partition('/')[0]}, which no report"):
+            check_folder(tmp_path / "own")
+        mine.unlink()
+        mine.parent.rmdir()
     (tmp_path / "own" / "thesis.html").touch()
     with pytest.raises(RenderingError, match=r"holds thesis\.html, which no report"):
         check_folder(tmp_path / "own")

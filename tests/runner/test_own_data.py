@@ -7,6 +7,7 @@ from lib.data.present import checksums
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.own_data import BadRatings, check_dataset, is_file_name, told, with_own_ratings
+from lib.runner.store import Store
 from lib.workbench.own_ratings.preparation import slug
 from tests.toy_report import ToyReport
 
@@ -87,6 +88,20 @@ def test_a_dry_run_writes_nothing_and_sees_what_changed(toy, tmp_path):
     file.write_text(file.read_text() + "0,10,1\n")
     assert with_own_ratings(options)[1].dataset != made.dataset
     assert (toy.root / "notebooks" / made.dataset / "ratings.parquet").exists()
+
+
+def test_ratings_of_a_report_at_work_are_not_changed(toy, tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text("user,item,rating\n" + "".join(f"{u},{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(10)))
+    options = Options(dataset=str(file), plan_path=toy.root / "report.toml", output_dir=tmp_path / "out")
+    with_own_ratings(options)
+    before = (tmp_path / "out" / "ratings" / "ratings.parquet").read_bytes()
+    file.write_text(file.read_text() + "0,10,1\n")
+    with Store(tmp_path / "out" / "runs").locked(), pytest.raises(UsageError, match="is at work in"):
+        with_own_ratings(options)
+    assert (tmp_path / "out" / "ratings" / "ratings.parquet").read_bytes() == before
+    with_own_ratings(options)
+    assert (tmp_path / "out" / "ratings" / "ratings.parquet").read_bytes() != before
 
 
 def test_a_bad_file_is_an_error_about_data(toy, tmp_path):

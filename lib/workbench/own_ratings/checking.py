@@ -84,7 +84,7 @@ def without_missing(source: Table, place: int, value: str) -> Table:
 def finite(
     values: np.ndarray, column, source: Table, role: str, fix: str, *, largest=LARGEST, form="number"
 ) -> np.ndarray:
-    """Return the values of a `form`, all finite and below the `largest`; the error shows the first in the column that is not."""
+    """Return the values of a `form`, all finite and below the `largest`; the error shows the first that is not."""
     bad = ~(np.abs(values) < largest)
     if not bad.any():
         return values

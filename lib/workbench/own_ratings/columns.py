@@ -110,7 +110,7 @@ def assign(path: Path, found: Sequence[str], given: Mapping[str, str] | None, *,
             places[role] = one_of(free, role)
     if not header and not given:
         if not 3 <= len(found) <= len(ROLES):
-            fix = "Without one they are user, item, rating and timestamp: say which is which, --columns user=1,item=2,rating=3"
+            fix = "Without one they are user, item, rating, timestamp: say which is which, --columns user=1,item=2,rating=3"
             raise problem(path, f"no header, and {len(found)} columns", fix, place="line 1")
         places = {role: place for place, role in enumerate(ROLES[: len(found)])}
     if missing := [role for role in ("user", "item") if role not in places]:

@@ -14,5 +14,5 @@ def problem(path: Path, what: str, fix: str, *, place: str = "") -> InvalidRatin
 
 
 def printable(text: str) -> str:
-    """Return text fit for a terminal: a sign that would not be printed, such as escape, is written as Python writes it."""
+    """Return text fit for a terminal: a sign that is not printed, such as escape, is written as Python writes it."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

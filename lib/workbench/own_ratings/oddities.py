@@ -39,9 +39,8 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
     if told:
         return []
     label = {kind: f"{source.label(places[kind])}, taken for the {kind}," for kind in ("user", "item")}
-    exchanged, columns = {"user": "item", "item": "user"}, "--columns "
-    as_it_is = columns + ",".join(f"{role}={place + 1}" for role, place in places.items())
-    swapped = columns + ",".join(f"{role}={places[exchanged.get(role, role)] + 1}" for role in places)
+    ways = places, {**places, "user": places["item"], "item": places["user"]}
+    as_it_is, swapped = ("--columns " + ",".join(f"{role}={at + 1}" for role, at in way.items()) for way in ways)
     once, odd = {}, []
     habits = (("user", _PRODUCT, "a product"), ("item", _PERSON, "a person"), ("item", DATE, "a time"))
     for kind, habit, other in habits:
@@ -68,12 +67,12 @@ def check_roles(source: Table, places: Mapping[str, int], ids: pd.DataFrame, tol
 
 
 def check_ratings(source: Table, place: int, values: np.ndarray, told: bool) -> list[str]:
-    """Say where points in ratings may part thousands. An error where all look like times, unless the column was `told`."""
+    """Say where points in ratings may part thousands. An error where all look like times, unless `told`."""
     given = values[values > 0]
     low, high = (given.min(), given.max()) if 2 * len(given) > len(values) and not told else (0.0, 0.0)
     year = YEARS[0] <= low and high <= YEARS[1] and not (given % 1).any()
     kind = "time" if low >= EARLY and high < 50 * low else "year" if year else ""
-    if kind or (low and of_digits(given)[0].notna().all()):
+    if kind or (low >= 1e7 and of_digits(given)[0].notna().all()):
         what = f"{sample(source, place)}, taken for the rating, looks like a {kind or 'date'}"
         raise source.wrong(None, what, "Name the column of ratings: --columns rating=..., or none if there is none")
     spelled = source.columns[place].unique()
@@ -128,7 +127,7 @@ def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
 
 
 def odd_ids(ids: np.ndarray, kind: str, spelled: pa.ChunkedArray) -> list[str]:
-    """Say which of the distinct ids is doubtful, and how many differ from another only in how they are written, or `spelled`."""
+    """Say which distinct id is doubtful, and how many differ from another only in how they are written, or `spelled`."""
     doubt = "may be nobody's, or cut short; if so, mend its rows or take them out"
     notes = [f"the {kind} {one!r} {doubt}" for one in map(str, ids) if _DOUBTFUL.fullmatch(one)][:1]
     if spelled.type == pa.string() and (n := len(spelled.unique()) - len(ids)) > 0:

@@ -158,10 +158,11 @@ def open_table(
     table = Table(path, names, [column[header:] for column in columns], header, separator, content)
     for place, column in enumerate(columns if b'"' in content else []):
         for row in np.flatnonzero(pc.match_substring_regex(column, r"[\r\n]")).tolist():
-            first, *more, end = re.split(r"\r\n?|\n", column[row].as_py())
-            # The rest of a line, whole lines, and the beginning of another: no text looks so by chance.
+            first, *more, end = re.split(r"\r\n?|\n", column[row].as_py())  # rest of a line, lines, start of another?
             n = [line.count(separator) for line in (first, *filter(None, more), end)]
-            if n == [len(names) - 1 - place, *[len(names) - 1] * (len(n) - 2), place]:
+            known = [*enumerate(end.split(separator)[:place]), *enumerate(first.split(separator)[1:], place + 1)]
+            alike = n == [len(names) - 1 - place, *[len(names) - 1] * (len(n) - 2), place]
+            if alike and any(columns[at].index(value).as_py() >= 0 for at, value in known):
                 what = f"{table.label(place)} holds {len(n) - 1:,} further lines, as where a quote is not closed"
                 raise table.wrong(row - header, what, UNCLOSED)
     _check_header_once(table, written)
@@ -171,12 +172,13 @@ def open_table(
 def _check_header_once(table: Table, names: list[str]) -> None:
     """Raise an error where a row of text holds names of columns only, in whatever case and order."""
     text = [column for column in (pa.array(names), *table.columns[:4]) if column.type == pa.string()]
-    known, *folded = (pc.utf8_lower(pc.utf8_trim(one, " \t\r\ufeff")) for one in text)  # each file may have a mark
-    if table.header and len(folded) == len(table.columns[:4]):
-        again = np.logical_and.reduce([pc.is_in(column, known).to_numpy() for column in folded])
-        if again.any():
-            fix = "Take that line out; files put together each have one"
-            raise table.wrong(int(np.argmax(again)), "the header stands there again", fix)
+    rows = np.arange(len(table.columns[0]) if table.header and len(text) > len(table.columns[:4]) else 0)
+    for column in text[1:]:
+        known, folded = (pc.utf8_lower(pc.utf8_trim(one, " \t\r\ufeff")) for one in (text[0], column.take(rows)))
+        rows = rows[pc.is_in(folded, known).to_numpy()]  # each of the files may begin with a byte order mark
+    if len(rows):
+        fix = "Take that line out; files put together each have one"
+        raise table.wrong(int(rows[0]), "the header stands there again", fix)
 
 
 def _typed(path: Path, content: bytes) -> Table:
@@ -204,8 +206,7 @@ def _typed(path: Path, content: bytes) -> Table:
     if len(table) == 0:
         raise problem(path, "holds no rows", "Give a file with a row a rating")
     places = [place for place, name in enumerate(names) if not re.fullmatch(r"__index_level_\d+__", name)]
-    columns = [table.column(place) for place in places]
-    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in columns]
+    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in map(table.column, places)]
     plain = [c.cast(pa.string()) if str(c.type) in ("large_string", "string_view") else c for c in plain]
     table = Table(path, [names[place] for place in places], plain)
     _check_header_once(table, table.names)

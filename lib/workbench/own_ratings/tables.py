@@ -36,7 +36,7 @@ def reading_table(data) -> pd.DataFrame:
 
 
 def count_table(ratings: Interactions, *, rated: bool = True) -> pd.DataFrame:
-    """Count: ``what``, ``value`` in words; without the ratings' mean where nobody is `rated`: of counts, or of one value."""
+    """Count: ``what``, ``value`` in words; without a mean where nothing is `rated`: of counts, and where one value is given."""
     users, items = ratings.user_counts[ratings.user_counts > 0], ratings.item_counts[ratings.item_counts > 0]
     top, values = np.sort(items)[::-1][: max(1, len(items) // 10)].sum(), ratings.ratings.astype(float)
     found = {

@@ -167,7 +167,8 @@ def test_duplicates_by_policy(write, got):
         (b"user,item,rating\na,x,1\nb,caf\xe9,2\n", {}, ["line 3: not UTF-8 text (byte 0xe9 at offset 28)", "iconv"]),
         (b"user,item,rating\na,x,1\nb,\x00y,2\n", {}, ["line 3: holds zero bytes"]),
         ("user,item,rating\na,x,1\nb,y\nb,x,2\n", {}, ["line 3: 2 fields where the first line has 3"]),
-        ('user,item,rating\na,"x\ny",1\nb,y,bad\n', {}, ["line 4: the rating 'bad'"]),
+        ('user,item,rating,note\na,x,1,"x\ny"\nb,y,bad,z\n', {}, ["line 4: the rating 'bad'"]),
+        ('user,item,rating\na,"x\ny",1\nb,y,2\n', {}, ["line 2: the item's id holds a line break", "Close the quote"]),
         ("user,item,rating,time\na,x,1,5\nb,y,2,soon\n", {}, ["line 3: the timestamp 'soon'", "--columns timestamp=none"]),
     ],
 )  # fmt: skip

@@ -132,7 +132,23 @@ RENAMED = {"user": "Пользователь", "item": "Фильм"}
         (text([(n % 9, 1000 + n, 3) for n in range(54)], header=""), {}, ["stops", "column 2, taken for the item, has 100% of its values once", "--columns user=2,item=1,rating=3"]),
         (text([(n % 9, 1000 + n, 3) for n in range(54)], header="user,item,rating"), {}, ["reads", "notes: 'item', taken for the item, has 100%"]),
         (text([(n % 9, 1000 + n, 3) for n in range(54)], header=""), COLUMNS, ["reads"]),
+        (text([*ROWS[:9], ("User", " item", "RATING", "Timestamp"), *ROWS[9:]]), {}, ["stops: r.csv, line 11: the header stands there again"]),
+        (text([*ROWS[:9], ("item", "user", "rating", "timestamp"), *ROWS[9:]]), {}, ["stops: r.csv, line 11: the header stands there again"]),
+        (pd.DataFrame([row[:2] for row in [*ROWS[:9], ("Item", "user"), *ROWS[9:]]], columns=["user", "item"]), {}, ["stops: r.parquet, row 10: the header stands there again"]),
+        (text([(f"{n:04d}", *row[:3]) for n, row in enumerate(ROWS)], header=""), {}, ["stops", "column 1, taken for the user, counts the rows"]),
+        (text([(54 - n, *row[:3]) for n, row in enumerate(ROWS)], header=""), {}, ["stops", "column 1, taken for the user, counts the rows"]),
+        (text([(*row[:2], 20170701 + n % 30) for n, row in enumerate(ROWS)], header=""), {}, ["stops: r.csv: column 3 (20170701), taken for the rating, looks like a date"]),
+        (text([(*row[:2], 20170701, row[2]) for row in ROWS]), {}, ["stops", "looks like a date"]),
+        (text(changed(2, lambda n, _: 2000 + n % 9)), {}, ["stops", "looks like a year"]),
+        (text(changed(2, lambda n, _: 2000 + n % 9)), {"columns": {"rating": "rating"}}, ["scale 2000 to 2008"]),
+        (text(changed(0, lambda n, value: value + [" ", "\u00a0", ""][n % 3])), {}, ["9 users", "notes: 18 users differ from another only by blanks around them"]),
+        (text(changed(0, lambda n, _: f"{['straße', 'STRASSE'][n // 6 % 2]}{n // 12}")), {}, ["notes: 8 users differ", "such as 'STRASSE0' and 'straße0'"]),
+        (text(changed(1, lambda n, value: f"{n % 6 + 1}E+09")), {}, ["notes: the item '1E+09' may be nobody's, or cut short"]),
         # values
+        (text(changed(2, lambda n, _: 999 if n % 18 == 0 else n % 21)), {}, ["notes: the highest ratings: 999, far off the others, 0 to 20", "add --missing 999"]),
+        (text(changed(2, lambda n, _: 998 + n % 5 % 2 if n % 18 == 0 else n % 21)), {}, ["notes: the highest ratings: 998 and 999, far off"]),
+        (text(changed(2, lambda n, _: 999 if n % 18 == 0 else n % 21)), {"scale": (0, 20)}, ["stops: r.csv, line 2: the rating 999 lies off the scale 0 to 20; 3 do", "--missing 999"]),
+        (text(changed(2, lambda n, _: n % 3 and 2 ** (n % 9)), header="user,item,plays,t"), {}, ["counts from 0 to", "notes: 18 of 54 counts are 0, and not liked", "--missing 0"]),
         (FILES / "values/ninety_nine.csv", {}, ["notes: the highest ratings: 99, far off the others, -10 to 9.79", "add --missing 99"]),
         (FILES / "values/ninety_nine.csv", {"missing": "99"}, ["reads", "rows with 99, which means 'not rated', are left out"]),
         (FILES / "values/minus_1.csv", {}, ["notes: the lowest ratings: -1, alone below zero"]),
@@ -183,10 +199,24 @@ RENAMED = {"user": "Пользователь", "item": "Фильм"}
         (text(changed(3, lambda n, value: value + 10**9)), {}, ["notes: times reach beyond the year 2037"]),
         (text(changed(3, lambda n, value: 1e300)), {}, ["stops", "the timestamp '1e+300' is too large"]),
         (text(changed(3, lambda n, value: 1_500_000_000)), {}, ["all the same, so of no use"]),
+        (text(changed(3, lambda n, value: 637 * 10**15 + n * 10**13)), {}, ["nanoseconds since 1970, 1990-", "notes: all times lie before 1996"]),
+        (text(changed(3, lambda n, value: f"{value:.3E}")), {}, ["notes: times are written such as 1.500E+09"]),
+        (text(changed(3, lambda n, value: 0 if n == 0 else 20170701 + n % 30)), {}, ["dates of eight digits, 1970-01-01 to 2017-07-30", "notes: 1 of 54 times lie before 1990"]),
+        (text(changed(3, lambda n, value: -1 if n == 3 else value * 1000)), {}, ["milliseconds since 1970", "notes: 1 of 54 times lie before 1990"]),
+        (text(changed(3, lambda n, value: f"2017-07-{n % 30 + 1:02d}")), {"time_unit": "dates"}, ["2017-07-01 to 2017-07-30"]),
+        (text(changed(3, lambda n, value: "" if n == 3 else "2017-07-01")), {}, ["stops: r.csv, line 5: the timestamp is empty"]),
         (FILES / "times/plays.tsv", {"columns": {"user": "1", "timestamp": "2", "item": "3"}}, ["80 pairs", "timestamp = column 2 (2018-10-09T15:26:54Z), dates"]),
         (FILES / "times/plays.tsv", {}, ["stops: plays.tsv: column 2, taken for the item, looks like a time", "--columns"]),
         # shapes
         (FILES / "shapes/blanks.txt", {}, ["80 ratings", "no header"]),
+        (FILES / "shapes/blanks_and_decimal_commas.txt", {}, ["30 ratings", "item = column 2 (i0); rating = column 3 (0,5), scale 0 to 4.5"]),
+        (FILES / "shapes/blank_before_quote.csv", {}, ["30 ratings", "item = 'item' (Film, the 0th)"]),
+        (FILES / "shapes/unclosed_quotes.tsv", {}, ["stops: unclosed_quotes.tsv, line 6: 'artist' holds 4 further lines", "Close the quote"]),
+        (text(changed(3, lambda n, _: '"Long\nu0,i3,5,good, too"' if n == 9 else "short"), header="user,item,rating,review"), {}, ["54 ratings"]),
+        (text(changed(3, lambda n, _: {9: '"Long', 20: '"Long, too"', 30: '"Longer'}.get(n, "short")), header="user,item,rating,review"), {}, ["stops", "line"]),
+        (text(changed(3, lambda n, _: {9: '"Long', 20: '"Longer'}.get(n, "short")), header="user,item,rating,review"), {}, ["stops: r.csv, line 11: 'review' holds 11 further lines"]),
+        (text(changed(3, lambda *_: '"Bad:\nred, green, blue, black"'), header="user,item,rating,review"), {}, ["54 ratings"]),
+        (text(changed(3, lambda *_: '"Long, and\nnot, at, all,\n\ngood"'), header="user,item,rating,review"), {}, ["54 ratings", "not used: review"]),
         ("".join(f"  {u}   {i}  {v},5 \n" for u, i, v, _ in ROWS).replace("u", "").replace("i", ""), {}, ["54 ratings", "scale 1.5 to 5.5"]),
         (text(separator=" "), {}, ["54 ratings", "user = 'user'"]),
         (FILES / "shapes/sep_line.csv", {}, ["78 ratings"]),
@@ -352,6 +382,50 @@ def test_lines_are_right_after_rows_were_left_out(read):
     assert "r.csv, line 56: user 'u0' rates item 'i5' again, first on line 7" in read(
         text([*rows, ROWS[5]]), {"missing": "-1"}
     )
+
+
+def test_a_song_that_nobody_played_is_not_liked(read, tmp_path):
+    read(text(changed(2, lambda n, _: n % 3 and 2 ** (n % 9)), header="user,item,plays,t"))
+    assert threshold_of(load(str(tmp_path / "out")).interactions, counts=True) == (
+        np.float32(np.log2(3)),
+        "every count above 0",
+    )
+
+
+def test_signs_that_command_a_terminal_are_spelled(read):
+    for content in (text(), text(changed(2, lambda *_: "bad"))):
+        found = read(content, name="a\x1b[31mé.csv")
+        assert "\x1b" not in found and r"a\x1b[31mé.csv" in found
+
+
+def test_a_lack_of_memory_is_not_the_file_s_fault(read, monkeypatch):
+    def lacking(*_):
+        raise pa.lib.ArrowMemoryError("malloc of size 1 failed")
+
+    monkeypatch.setattr(parquet, "ParquetFile", lacking)
+    with pytest.raises(MemoryError):
+        read(pd.DataFrame(ROWS, columns=HEADER.split(",")))
+
+
+def test_what_nobody_prepared_is_left_alone(read, tmp_path):
+    mine = {"dataset.json": '{"mine": 1}', "items.parquet": "mine", "ratings.parquet": "mine"}
+    (tmp_path / "theirs").mkdir()
+    for name, content in mine.items():
+        (tmp_path / "theirs" / name).write_text(content)
+    with pytest.raises(InvalidRatingsFile, match="theirs holds what nobody has prepared"):
+        prepare(FILES / "values/minus_1.csv", folder=tmp_path / "theirs")
+    assert {path.name: path.read_text() for path in (tmp_path / "theirs").iterdir()} == mine
+
+
+def test_a_full_disk_is_named_and_the_next_call_mends_the_folder(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    path, folder = FILES / "values/minus_1.csv", tmp_path / "out"
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=r"ratings\.parquet"):
+        patch.setattr(pd.DataFrame, "to_parquet", full)
+        prepare(path, folder=folder)
+    assert prepare(path, folder=folder).changed and len(load(str(folder)).interactions)
 
 
 def test_nothing_is_written_unless_asked(read, tmp_path):
