@@ -21,7 +21,7 @@ from lib.workbench.own_ratings.side_tables import read_side_table
 from lib.workbench.own_ratings.table_files import Table, open_table
 from lib.workbench.own_ratings.times import odd_times, timestamps_of
 
-FORM = 5
+FORM = 6
 """Of the folder; a change of it has every file read again."""
 
 META = "dataset.json"
