@@ -304,6 +304,15 @@ def test_what_a_run_leaves_out_leads_to_the_page_of_its_notebook_that_has_it(tmp
     assert 'see <a href="koren_100k.html#tbl-k-koren_100k">Table\u00a02</a>' in text
 
 
+def test_what_every_page_of_a_notebook_leaves_out_leads_nowhere(tmp_path):
+    for name in ("koren", "koren_100k"):
+        Notebook().markdown("# K").table("tbl-k", ["film"], []).write(tmp_path / "runs" / name, labels=["tbl-k"])
+    plan = make_plan(tmp_path, *(replace(run(name), notebook="koren.ipynb") for name in ("koren", "koren_100k")))
+    build(plan, tmp_path / "runs", tmp_path / "out", pdf=False)
+    text = (tmp_path / "out" / "koren.html").read_text(encoding="utf-8")
+    assert '<p class="nothing">' in text and "Left out here" not in text
+
+
 def test_titles_and_cells_have_the_apostrophes_of_prose_and_a_cell_may_call_a_table_by_its_label(tmp_path):
     rows = [[{"text": "tbl-own", "href": "tbl-own"}, "A's users' means"], ["python -c 'print()'", ""]]
     Notebook().markdown("# E's runs\n\nSee @sec-a.").table("tbl-own", ["x", "B's"], rows).write(tmp_path / "runs" / "a")
