@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution
+from scipy import special
 
+from lib.data.interactions import Interactions
 from lib.data.made_up import made_up_ratings
 from lib.data.splits import Split
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.experiment.measurements import errors_of
+from lib.experiment.run import run_fits
 from lib.experiment.search import search
 from lib.experiment.search_result import Search
 from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
@@ -22,7 +25,7 @@ from lib.models import create
 from lib.statistics.multiple_testing import adjust
 from lib.statistics.significance import compare_models
 from lib.studies.side_information_terms import VARIED
-from lib.studies.variants import Variant, by_name, by_variant, magnitudes
+from lib.studies.variants import Variant, averaged_errors, by_name, by_variant, magnitudes, spread
 
 ALS = "side_information_als"
 PENALTIES = ("user_penalty", "item_penalty", "user_bias_penalty", "item_bias_penalty")
@@ -138,11 +141,32 @@ def point(found: Search) -> dict:
     return {"chosen": found.chosen, "n_iterations": found.n_epochs}
 
 
-def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int, *, n_bins=0) -> list[Fit]:
-    """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant`` and ``fold``.
+def known_trials(variants: Mapping[str, Variant], known: Mapping[str, Any], fold: Split) -> dict[str, dict]:
+    """Try one point of the full model's search with every variant on a fold: a `point` each, and its ``score``."""
+    fits = [
+        replace(validation_fit(one, "0/"), parameters=one.parameters(known), keep="side_information")
+        for one in variants.values()
+    ]
+    made = run_fits(fits, {"0/train": fold.train, "0/validation": fold.test})
+    return {
+        name: {"chosen": dict(known), "n_iterations": fit["n_epochs"], "score": fit["score"]}
+        for name, fit in zip(variants, made, strict=True)
+    }
 
-    Folds after the first are kept with the project. `points` are as `point` returns them, of a variant's own search or
-    of another's: the test ratings must not stop a model, so that its number of iterations is the search's.
+
+def better(found: Search, tried: Mapping[str, Any]) -> dict:
+    """Return the `point` of a search, or of a trial of `known_trials` whose score is below all of the search's."""
+    return point(found) if found.best["score"] <= tried["score"] else dict(tried)
+
+
+def fold_fits(
+    variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_folds: int, *, n_bins=0, search=0
+) -> list[Fit]:
+    """Return the fits of variants on folds (parts ``0/train`` and so on), labelled ``variant``, ``fold`` and ``search``.
+
+    Those of folds after the first, and of further searches, are kept with the project. `points` are as `point` returns
+    them, of a variant's own search or of another's: the test ratings must not stop a model, so that its number of
+    iterations is the search's.
     """
     found = []
     for name, one in variants.items():
@@ -152,8 +176,10 @@ def fold_fits(variants: Mapping[str, Variant], points: Mapping[str, Mapping], n_
         own |= {f"{__name__}:by_popularity": {"n_bins": n_bins}} if n_bins else {}
         for n in range(n_folds):
             measure, data = {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own}, (f"{n}/train", f"{n}/test")
-            fit = Fit(one.model, parameters, None, *data, measure=measure, keep="side_information" if n else "")
-            found.append(replace(fit, labels={"variant": name, "fold": n}))
+            fit = Fit(
+                one.model, parameters, None, *data, measure=measure, keep="side_information" if n or search else ""
+            )
+            found.append(replace(fit, labels={"variant": name, "fold": n, "search": search}))
     return found
 
 
@@ -224,13 +250,13 @@ REFERENCES = {"bias": "bias_tuned", "svd": "svd_tuned", "machine": "factorisatio
 def fold_table(fits: Sequence[Mapping]) -> pd.DataFrame:
     """Return a row a fit: errors on train, test and B's two bins, and what the fit took."""
     errors = ["train_rmse", "test_rmse", "cold_bin_rmse", "popular_bin_rmse"]
-    columns = ["variant", "fold", *errors, "seconds_fit", "n_parameters", "own_share"]
+    columns = ["variant", "fold", "search", *errors, "seconds_fit", "n_parameters", "own_share"]
     found = pd.DataFrame([dict(fit) for fit in fits]).reindex(columns=columns)
     return found.assign(fold=found["fold"] + 1).astype(dict.fromkeys([*errors, "own_share"], float))
 
 
 def fold_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Average a `fold_table` over the folds, a row a variant in its order, with the ``spread`` of the test RMSE."""
+    """Average a `fold_table` over folds or searches, a row a variant in its order, with the ``spread`` of the test RMSE."""
     by_variant = table.groupby("variant", sort=False)
     return by_variant.mean(numeric_only=True).assign(spread=by_variant["test_rmse"].std(ddof=1))
 
@@ -268,6 +294,32 @@ def compare_with(
     table["sign_p"] = [sign_test(by_fold[name] - by_fold[reference]) for name in table["model_a"]]
     table["sign_p_adjusted"] = adjust(table["sign_p"].to_numpy(), "bh")
     return table
+
+
+def compare_searched(reference: str, fits: Sequence[Mapping], test: Interactions, *, n_resamples: int) -> pd.DataFrame:
+    r"""Compare variants that were searched several times each with one of them; intervals hold users and searches.
+
+    .. math:: d \pm t_\nu \sqrt{v_u + s_a^2 / n_a + s_b^2 / n_b}
+
+    d, the difference of the test RMSE, is that of squared errors averaged over a variant's searches; :math:`v_u` its variance
+    over resampled users, s the standard deviation of the test RMSE over n searches (0 where there is one), and :math:`\nu` the
+    degrees of freedom of Welch (1947). P-values are of the same t, corrected for false discovery.
+    """
+    errors = {name: averaged_errors(of, test) for name, of in by_variant(fits).items()}
+    table = compare_models(errors, reference=reference, n_resamples=n_resamples, seed=42)
+    n, spreads = pd.Series({name: len(of) for name, of in by_variant(fits).items()}), spread(fits).fillna(0)
+    of_searches = spreads**2 / n
+    parts = np.array([of_searches[table["model_a"]], np.full(len(table), of_searches[reference])])
+    sizes = np.array([n[table["model_a"]], np.full(len(table), n[reference])])
+    users = np.maximum((table["high"] - table["low"]) / 3.92, 1e-12) ** 2  # two variants may be one model
+    variance = users + parts.sum(axis=0)
+    freedom = variance**2 / (users**2 / (table["n_users"] - 1) + (parts**2 / np.maximum(sizes - 1, 1)).sum(axis=0))
+    ends = special.stdtrit(freedom, 0.975) * np.sqrt(variance)
+    p_values = 2 * special.stdtr(freedom, -table["difference"].abs() / np.sqrt(variance))
+    found = table.assign(low=table["difference"] - ends, high=table["difference"] + ends, p_value=p_values)
+    return found.assign(
+        p_adjusted=adjust(p_values.to_numpy(), "bh"), at_floor=False, searching=np.sqrt(parts.sum(axis=0))
+    )
 
 
 def least_sign_test_p(n: int) -> float:

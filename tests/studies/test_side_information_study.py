@@ -14,7 +14,9 @@ from lib.metrics import rmse, user_errors
 from lib.models import create
 from lib.studies.side_information_study import (
     ablation_variants,
+    better,
     by_popularity,
+    compare_searched,
     compare_with,
     compared_variants,
     course_fits,
@@ -25,6 +27,7 @@ from lib.studies.side_information_study import (
     fold_table,
     further_variants,
     iteration_costs,
+    known_trials,
     least_sign_test_p,
     machine_variant,
     metric_rows,
@@ -145,6 +148,46 @@ def test_searches_and_fits(study):
     own = table["own_share"]
     np.testing.assert_allclose(own[table["variant"] == "no_features"], 1)
     assert (abs(own[table["variant"] == "full"] - 1) > 1e-6).all()
+
+
+def test_a_known_point_is_one_more_trial_of_every_search(study):
+    known, folds = study["searches"]["full"].chosen, study["inner"]
+    tried = known_trials(study["variants"], known, folds[0])
+    assert tried["full"]["chosen"] == known
+    assert tried["full"]["score"] == pytest.approx(study["searches"]["full"].best["score_0"])
+    one = find("known", study["variants"]["no_features"], folds[:1], n_trials=2)
+    above, below = (tried["no_features"] | {"score": one.best["score"] + by} for by in (0.01, -0.01))
+    assert better(one, above) == point(one)
+    assert better(one, below)["chosen"] == known
+    (fit,) = fold_fits({"full": study["variants"]["full"]}, {"full": tried["full"]}, 1, search=2)
+    assert (fit.labels["search"], fit.keep) == (2, "side_information")
+
+
+def test_intervals_hold_users_and_searches(study):
+    test = study["splits"][0].test
+    counts = test.user_counts[test.user_counts > 0]
+    noise = np.random.default_rng(0).normal(0, 0.05, len(counts))
+
+    def searched(**shifts):
+        found = []
+        for name, of in shifts.items():
+            for shift in of:
+                squared = counts * (1 + shift * (1 + noise))
+                rmse_of = np.sqrt(squared.sum() / len(test))
+                found.append({"variant": name, "squared": squared, "absolute": squared, "test_rmse": rmse_of})
+        return compare_searched("full", found, test, n_resamples=200).iloc[0], found
+
+    same, _ = searched(full=[0.0, 0.0, 0.0], other=[0.1, 0.1, 0.1])
+    apart, found = searched(full=[-0.1, 0.0, 0.1], other=[0.0, 0.1, 0.2])
+    assert apart["difference"] == pytest.approx(same["difference"])
+    assert 0 < same["low"] < same["difference"] and apart["low"] < 0
+    assert same["p_value"] < 0.001 and apart["p_value"] > 0.05 and same["searching"] == 0
+    spreads = [
+        np.std([one["test_rmse"] for one in found if one["variant"] == name], ddof=1) for name in ("full", "other")
+    ]
+    assert apart["searching"] == pytest.approx(np.hypot(*spreads) / np.sqrt(3))
+    nothing, _ = searched(full=[0.0, 0.0], other=[0.0, 0.0])
+    assert (nothing["difference"], nothing["p_value"]) == (0, 1)
 
 
 def test_means_and_metrics_of_a_fold_table(study):
