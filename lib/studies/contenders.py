@@ -17,7 +17,7 @@ from lib.data.interactions import Interactions
 from lib.data.splits import Split, random_holdout, validation_from
 from lib.experiment.fit import Fit, Stopping
 from lib.experiment.protocol import make_splits
-from lib.experiment.search import lent, search
+from lib.experiment.search import budget, lent, search
 from lib.experiment.selection import Place, rows_digest, selection_row
 from lib.experiment.space import PROJECTION, Space
 from lib.experiment.stored_runs import load_run
@@ -181,9 +181,9 @@ def choose(
 ) -> dict[str, dict[str, Any]]:
     """Choose the hyperparameters of contenders for a `Dataset`, by name.
 
-    `n_trials` is the budget of each search, of a kept search with more trials the first ones count. `choices_from` names the
-    data set whose kept searches lend their points; empty: the data's own are searched, or found. `runs_dir` is the folder of
-    the runs whose choices are read; empty: ``reports/runs``.
+    `n_trials` is the `lib.experiment.search.budget` of each search, of a longer kept one the first trials count. `choices_from`
+    names the data set whose kept searches lend their points; empty: the data's own are searched, or found. `runs_dir` is the
+    folder of the runs whose choices are read; empty: ``reports/runs``.
 
     By name: ``parameters``; ``n_epochs`` of the chosen trial, None where epochs were not found by early stopping;
     ``trials``, None where no search was made; ``validation``, the best trial's score on validation data, and ``metric``,
@@ -210,6 +210,7 @@ def searched(source: str, name: str, data, *, n_trials: int, choices_from: str =
     on = choices_from or data.name
     study = STUDIES[source](data, on)
     variant, name = study.variants[name], f"{source}-{on}-{name}"
+    n_trials = budget(variant.space or Space({}), n_trials)
     if choices_from and choices_from != data.name:
         found, rows = lent(name)
         found = found.first(n_trials)

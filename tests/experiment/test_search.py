@@ -12,7 +12,7 @@ import pytest
 from lib.experiment import records
 from lib.experiment import search as searching
 from lib.experiment.fit import Fit, FitFailed
-from lib.experiment.search import search
+from lib.experiment.search import LARGE, budget, search
 from lib.experiment.search_result import Search
 from lib.experiment.space import Choice, Integer, Real, Space, hyperparameters
 from tests.experiment.toys import traces
@@ -185,6 +185,12 @@ def test_history_importance_and_text(store, parts):
 def test_wrong_budgets(store, parts, wrong, told):
     with pytest.raises(ValueError, match=told):
         run(parts, **wrong)
+
+
+def test_a_larger_space_gets_more_trials():
+    spaces = [Space({f"x{n}": Real(0.0, 1.0) for n in range(size)}) for size in (1, LARGE, LARGE + 1)]
+    assert [budget(space, 40) for space in spaces] == [40, 40, 60]
+    assert budget(spaces[-1], 1) == 1
 
 
 def test_spaces():

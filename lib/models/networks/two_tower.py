@@ -19,8 +19,7 @@ class TwoTower(KerasNetwork):
 
     .. math::
 
-        \hat r_{ui} = m + h \cos(t_u, t_i), \qquad
-        t = W_2 \, \mathrm{relu}(W_1 [e; f_1; \dots; f_k] + b_1) + b_2
+        \hat r_{ui} = m + h \cos(t_u, t_i), \qquad t = W_2 \, \mathrm{relu}(W_1 [e; f_1; \dots; f_k] + b_1) + b_2
 
     m is the middle of the rating scale and h half its width, e the id's embedding. A feature's f is an embedding of
     width `embedding_size` // 2 (gender, occupation), a dense layer of that width with relu (standardised age), or a
