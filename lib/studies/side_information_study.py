@@ -176,9 +176,8 @@ def fold_fits(
         own |= {f"{__name__}:by_popularity": {"n_bins": n_bins}} if n_bins else {}
         for n in range(n_folds):
             measure, data = {"by_user": {}, "errors": {}, f"{__name__}:bins": {}, **own}, (f"{n}/train", f"{n}/test")
-            fit = Fit(
-                one.model, parameters, None, *data, measure=measure, keep="side_information" if n or search else ""
-            )
+            kept = "side_information" if n or search else ""
+            fit = Fit(one.model, parameters, None, *data, measure=measure, keep=kept)
             found.append(replace(fit, labels={"variant": name, "fold": n, "search": search}))
     return found
 
@@ -239,8 +238,7 @@ def iteration_costs(sizes: Sequence[int], *, seed: int = 0) -> pd.DataFrame:
 
 def parameter_label(name: str) -> str:
     """Say a searched hyperparameter in words: ``projection_penalty_genres`` is the penalty of genres, an item a film."""
-    words = name.replace(PROJECTION, "penalty_of_").removeprefix("n_").replace("item", "film")
-    return words.replace("_", " ")
+    return name.replace(PROJECTION, "penalty_of_").removeprefix("n_").replace("item", "film").replace("_", " ")
 
 
 COLD_AT_MOST, POPULAR_FROM = 2, 15  # B's bins by training ratings of the film
@@ -274,8 +272,7 @@ def metric_rows(
         split = splits[row["fold"] - 1]
         where = {"model": stored_name(row["variant"], ending), "split": split.name, "fold": split.fold, **key}
         for name in measures:
-            metric = {"metric": name.removeprefix("test_"), "value": row[name]}
-            yield {**where, **metric, "seconds_fit": row["seconds_fit"]}
+            yield {**where, "metric": name.removeprefix("test_"), "value": row[name], "seconds_fit": row["seconds_fit"]}
 
 
 def errors_by_user(fits: Sequence[Mapping], splits: Sequence[Split]) -> dict[str, PerUser]:
@@ -315,16 +312,9 @@ def compare_searched(reference: str, fits: Sequence[Mapping], test: Interactions
     variance = users + parts.sum(axis=0)
     freedom = variance**2 / (users**2 / (table["n_users"] - 1) + (parts**2 / np.maximum(sizes - 1, 1)).sum(axis=0))
     ends = special.stdtrit(freedom, 0.975) * np.sqrt(variance)
-    p_values = 2 * special.stdtr(freedom, -table["difference"].abs() / np.sqrt(variance))
+    p_values = 2 * special.stdtr(freedom, -table["difference"].abs() / np.sqrt(variance)).to_numpy()
     found = table.assign(low=table["difference"] - ends, high=table["difference"] + ends, p_value=p_values)
-    return found.assign(
-        p_adjusted=adjust(p_values.to_numpy(), "bh"), at_floor=False, searching=np.sqrt(parts.sum(axis=0))
-    )
-
-
-def least_sign_test_p(n: int) -> float:
-    """Return the smallest p-value that a two-sided sign test on n pairs can give: all on one side, twice 2**-n."""
-    return 2.0 ** (1 - n)
+    return found.assign(p_adjusted=adjust(p_values, "bh"), at_floor=False, searching=np.sqrt(parts.sum(axis=0)))
 
 
 def sign_test(differences: np.ndarray) -> float:

@@ -24,8 +24,10 @@ _PRODUCT = re.compile(
     r"B0[0-9A-Z]{8}|97[89]\d{10}|\d{9}X|tt\d{7,8}|(?i:item|movie|film|book|product|artist|track|song|game|asin)[-_ ]?\d+"
 )
 _PERSON = re.compile(r"A[0-9A-Z]{9,40}|(?i:user|reader|customer|reviewer|member|listener|viewer)[-_ ]?\d+")
-_DOUBTFUL = re.compile(r"(?i)n(an|at|/?a|one|ull|il)|<na>|\\n|[?-]|-1|un(defined|known)|anonymous|\d([.,]\d+)?E\+\d+")
-"""Ids of nobody, and what a spreadsheet makes of long ones."""
+_DOUBTFUL = re.compile(
+    r"(?i)n(an|at|/?a|one|ull|il)|<na>|\\n|[?-]|-1|un(defined|known)|anonymous|\d([.,]\d+)?E\+\d+|(grand )?totals?|sum|average|mean"
+)
+"""Ids of nobody, what a spreadsheet makes of long ones, and what a last line begins with that sums up."""
 EARLY, YEARS = 1e8, (1900, 2100)
 """Ratings from the first on are times, as in seconds it is in 1973; those that all lie within the others are years."""
 
@@ -111,6 +113,11 @@ def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
                 way = f"add --missing {those}" if n == 1 else "take their rows out"
                 notes.append(f"the {name} ratings: {those}, {why}; where that means 'not rated', {way}")
                 break
+    for place in range(1, len(values) - 1) if 3 < len(values) <= FINE else ():
+        steps = np.diff(np.delete(values, place))
+        if np.ptp(steps) < 1e-9 and counts[place] <= counts.sum() / 100:
+            what = f"the rating {values[place]:g}, on {counts[place]:,} of the rows, is off the step of {steps[0]:g}"
+            notes.append(f"{what}; where it is none, take it out")
     return notes
 
 
@@ -128,7 +135,7 @@ def are_counts(values: np.ndarray, counts: np.ndarray, name: str) -> bool:
 
 def odd_ids(ids: np.ndarray, kind: str, spelled: pa.ChunkedArray) -> list[str]:
     """Say which distinct id is doubtful, and how many differ from another only in how they are written, or `spelled`."""
-    doubt = "may be nobody's, or cut short; if so, mend its rows or take them out"
+    doubt = "may be nobody's, or cut short, or a sum's; if so, mend its rows or take them out"
     notes = [f"the {kind} {one!r} {doubt}" for one in map(str, ids) if _DOUBTFUL.fullmatch(one)][:1]
     if spelled.type == pa.string() and (n := len(spelled.unique()) - len(ids)) > 0:
         notes.append(f"{n:,} {kind}s differ from another only by blanks around them, or .0 behind, and are joined")

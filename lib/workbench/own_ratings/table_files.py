@@ -127,7 +127,7 @@ def open_table(
     if content[:4] == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
         return _typed(path, content)
     content = to_utf8(path, content)
-    if re.match(rb"\s*(\[\s*)?\{\s*[\"']", content[:200]):
+    if re.match(rb"\s*((\[\s*)?\{\s*[\"']|\[\s*\[\s*[\"\d])", content[:200]):
         return _typed(path, content)
     if re.match(rb"\s*\d+:\s*[\r\n]\s*\d+[,\r\n]", content[:200]):
         script = """awk -F, '/:/ {m = $1 + 0; next} {print $1 "," m "," $2 "," $3}'"""
@@ -205,6 +205,9 @@ def _typed(path: Path, content: bytes) -> Table:
         raise problem(path, f"is not {kind} ({str(error)[:120]})", fix) from None
     if len(table) == 0:
         raise problem(path, "holds no rows", "Give a file with a row a rating")
+    if names and all(pa.types.is_nested(column.type) for column in table.columns):
+        fix = 'Give an object a rating: {"user": 1, "item": 2, "rating": 3}'
+        raise problem(path, f"has lists or objects where values should be, first in {names[0]!r}", fix)
     places = [place for place, name in enumerate(names) if not re.fullmatch(r"__index_level_\d+__", name)]
     plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in map(table.column, places)]
     plain = [c.cast(pa.string()) if str(c.type) in ("large_string", "string_view") else c for c in plain]
