@@ -72,7 +72,7 @@ def print_description(plan: Plan, run: Run, profile: str, *, dataset: str = "") 
     widths = [max(map(len, texts)) for texts in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    data = f"--dataset {shlex.quote(dataset)} " if dataset else ""
+    data = f"--dataset {shlex.quote(dataset) if dataset.isprintable() else 'FILE'} " if dataset else ""
     example = next((name for name, p in known.items() if p.type in (int, float)), next(iter(known)))
     print(f"Another value: python run_notebooks.py {data}--only {run.id} -p {example} VALUE")
     print("VALUE,VALUE,... is a sweep, one run each; of a parameter that is a list it is one value.")
