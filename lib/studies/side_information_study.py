@@ -99,8 +99,7 @@ def reference_variants(*, most_factors: int = 64) -> dict[str, Variant]:
 
 def compared_variants(groups: tuple[str, ...], added: tuple = (), *, most_factors: int = 64) -> dict[str, Variant]:
     """Return the reference and the further variants, and, where groups are `added`, one more with effects of all of them."""
-    found = reference_variants(most_factors=most_factors)
-    found |= further_variants(groups, most_factors=most_factors)
+    found = reference_variants(most_factors=most_factors) | further_variants(groups, most_factors=most_factors)
     if added:
         more = further_variants((*groups, *added), most_factors=most_factors)["features_biases"]
         label = f"{more.label} and {', '.join(added)}"
@@ -312,9 +311,10 @@ def compare_searched(reference: str, fits: Sequence[Mapping], test: Interactions
     variance = users + parts.sum(axis=0)
     freedom = variance**2 / (users**2 / (table["n_users"] - 1) + (parts**2 / np.maximum(sizes - 1, 1)).sum(axis=0))
     ends = special.stdtrit(freedom, 0.975) * np.sqrt(variance)
-    p_values = 2 * special.stdtr(freedom, -table["difference"].abs() / np.sqrt(variance)).to_numpy()
-    found = table.assign(low=table["difference"] - ends, high=table["difference"] + ends, p_value=p_values)
-    return found.assign(p_adjusted=adjust(p_values, "bh"), at_floor=False, searching=np.sqrt(parts.sum(axis=0)))
+    p_values = 2 * special.stdtr(freedom, -table["difference"].abs() / np.sqrt(variance)).clip(5e-5).to_numpy()
+    low, high = (table["difference"] + sign * ends for sign in (-1, 1))
+    told = {"p_value": p_values, "p_adjusted": adjust(p_values, "bh"), "at_floor": p_values <= 5e-5}
+    return table.assign(low=low, high=high, **told, searching=np.sqrt(parts.sum(axis=0)))
 
 
 def sign_test(differences: np.ndarray) -> float:

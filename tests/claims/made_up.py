@@ -69,6 +69,7 @@ def facts() -> dict[str, dict]:
         {"way": "its own", "model_a": name, "p_adjusted": 0.06, **interval}
         for name in ("no_features", "no_graph", "no_pop_reg")
     ]
+    tests += [{"way": "searched alone", "model_a": "no_features", "p_adjusted": 0.2, **interval}]
     embedding = {
         "popularity_dot": 160.0,
         "popularity_cosine": 90.0,
