@@ -149,24 +149,36 @@
     });
   });
 
-  const FILTERED = ["Setting", "Split", "Metric", "Data set", "Project", "Family", "Verdict"];
+  const FILTERED = ["Setting", "Split", "Data set", "Project", "Family", "Verdict"];
+  const METRIC = /^(RMSE|MAE|nDCG|Precision|Recall|MRR|Coverage)\b/; // "RMSE spread" goes with RMSE
   all("table[data-sortable]").filter((table) => table.tBodies[0].rows.length >= 12).forEach((table) => {
     const rows = Array.from(table.tBodies[0].rows);
     const shown = make("output");
     const chosen = new Map();
+    const names = Array.from(table.tHead.rows[0].cells, (head) => head.textContent.replace(/\u00ad/g, "").trim());
+    const metrics = names.map((name) => (METRIC.exec(name) || [""])[0]);
+    let metric = "";
     const apply = () => {
-      rows.forEach((row) => { row.hidden = [...chosen].some(([column, text]) => text && row.cells[column].textContent !== text); });
+      const lacks = (row) => metric && row.cells[metrics.indexOf(metric)].textContent === "–";
+      rows.forEach((row) => { row.hidden = lacks(row) || [...chosen].some(([column, text]) => text && row.cells[column].textContent !== text); });
+      [table.tHead.rows[0], ...rows].forEach((row) => metrics.forEach((of, column) => { row.cells[column].hidden = metric && of && of !== metric; }));
       const left = rows.filter((row) => !row.hidden).length;
       shown.textContent = left < rows.length ? left + " of " + rows.length + " rows" : "";
     };
-    const fields = Array.from(table.tHead.rows[0].cells).flatMap((head, column) => {
-      const name = head.textContent.replace(/\u00ad/g, "").trim();
+    const field = (name, texts, choose) => {
+      const select = make("select", {}, make("option", { value: "" }, "all"), ...texts.map(([value, text]) => make("option", { value }, text)));
+      select.addEventListener("change", () => { choose(select.value); apply(); });
+      return make("label", {}, name, select);
+    };
+    const fields = names.flatMap((name, column) => {
       const texts = [...new Set(rows.map((row) => row.cells[column].textContent))];
       if (!FILTERED.includes(name) || texts.length < 2 || texts.length > 15) return [];
-      const select = make("select", {}, make("option", { value: "" }, "all"), ...texts.filter((text) => text.trim()).map((text) => make("option", { value: text }, text)));
-      select.addEventListener("change", () => { chosen.set(column, select.value); apply(); });
-      return [make("label", {}, name, select)];
+      return [field(name, texts.filter((text) => text.trim()).map((text) => [text, text]), (text) => chosen.set(column, text))];
     });
+    const measured = [...new Set(metrics)].filter(Boolean);
+    if (names.includes("Split") && measured.length > 1) {
+      fields.push(field("Metric", measured.map((of) => [of, names[metrics.indexOf(of)]]), (of) => { metric = of; }));
+    }
     if (fields.length) table.parentElement.before(make("div", { className: "filters" }, ...fields, shown));
   });
 
