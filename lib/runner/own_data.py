@@ -2,7 +2,6 @@
 
 import os
 import re
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -54,8 +53,9 @@ def with_own_ratings(options: Options) -> tuple[Plan, Options]:
     if options.describe is None:
         looks_only = options.dry_run or options.list_runs
         try:
-            with Store(output_dir / "runs").locked() if folder.exists() and not looks_only else nullcontext():
-                found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
+            if not looks_only:
+                Store(output_dir / "runs").hold()  # until the report is made: no other call may read other ratings
+            found = prepare(path, folder=folder, for_report=True, write=not looks_only, **told(options))
         except InvalidRatingsFile as error:
             raise BadRatings(str(error)) from None
         print(f"data   {found.summary}", *(f"note   {note}" for note in found.notes), sep="\n")

@@ -73,7 +73,7 @@ def _run_beside(
         print(f"In {shown(folder)}:")
         dry_run(cache, selected)
         return OK
-    with store.locked():
+    with store.hold():
         store.recover()
         finish(folder)
         code = OK if options.render_only else bring_up_to_date(cache, selected, options, required=names)

@@ -117,7 +117,7 @@ def _carry_out(plan: Plan, options: Options) -> int:
         current = not changes and is_current(part, store, output_dir, pdf=not options.no_pdf)
         print(f"The report {'is up to date' if current else 'would be built'}.")
         return OK
-    with store.locked():
+    with store.hold():
         store.recover()
         finish(output_dir)
         if not options.render_only:

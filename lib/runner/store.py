@@ -4,14 +4,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lib.data.files import read_json, whole_file
-from lib.experiment.slots import slots
+from lib.experiment.slots import Slots, slots
 from lib.experiment.stored_files import FITS, FORM, NOT_RESULTS, NOTEBOOK, RECORD, digests, untouched
 from lib.runner.errors import UsageError
 
@@ -89,15 +88,13 @@ class Store:
             elif (old / RECORD).exists():
                 os.replace(old, self.folder(run))
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder, until the process ends at the latest; UsageError where another runner holds it."""
-        slot = slots(f"{self.runs_dir / '.runner'}:1")
+    def hold(self) -> Slots:
+        """Hold the folder until the block or the process ends; UsageError where another runner holds it."""
+        slot = _holder(self.runs_dir.resolve(), os.getpid())
         if not slot.take(patience=0):
             there = f"another run_notebooks.py is at work in {shown(self.runs_dir)}"
             raise UsageError(f"{there}; wait for it, or give this one its own --output-dir")
-        with slot:
-            yield
+        return slot
 
     def _replace(self, run: str, source: Path) -> None:
         folder, old = self.folder(run), self.runs_dir / f".{run}.old"
@@ -108,6 +105,12 @@ class Store:
         shutil.rmtree(old, ignore_errors=True)
 
 
+@cache
+def _holder(runs_dir: Path, process: int) -> Slots:
+    """Return what holds a folder for a process, the same each time: preparing ratings holds it for the run, too."""
+    return slots(f"{runs_dir / '.runner'}:1")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a text file that appears whole or not at all."""
     with whole_file(path) as partial:
@@ -116,7 +119,5 @@ def write_whole(path: Path, text: str) -> None:
 
 def shown(path: Path) -> str:
     """Return a path as a message shows it: from the working folder where it lies in it."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    whole = path.resolve()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path)

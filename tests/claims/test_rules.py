@@ -240,10 +240,7 @@ def test_texts_have_their_values_in_their_formats(unchanged):
     sparse = said["A-side-features-help-sparse-users/statement"]
     assert "With 0, 1, 5 training ratings left the network stands at −0.010, −0.010, −0.010 RMSE against SVD" in sparse
     assert sparse.endswith("help beyond chance at 0, 1, 5. The imputers were not compared")
-    assert (
-        "over 3 searches of 40 trials each from that point on; searched alone"
-        in said["B-ablation/statement"]
-    )
+    assert "over 3 searches of 40 trials each from that point on; searched alone" in said["B-ablation/statement"]
     assert said["E-ml1m/SVD dim 10/test_rmse"] == (
         "E's training run again gives 0.964; trained one rating at a time, or fitted exactly, the model has 0.9100"
     )

@@ -95,7 +95,7 @@ def two_runners() -> Iterator[Fault]:
     def held(bench: Bench, *arguments: str) -> Call:
         from lib.runner.store import Store
 
-        with Store(bench.runs).locked():
+        with Store(bench.runs).hold():
             return bench.call(*arguments)
 
     for arguments in ((), ("--force",), ("--render-only",), ("--only", "first")):

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lib.data.present import checksums
+from lib.experiment.slots import slots
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.own_data import BadRatings, check_dataset, is_file_name, told, with_own_ratings
@@ -94,10 +95,13 @@ def test_ratings_of_a_report_at_work_are_not_changed(toy, tmp_path):
     file = tmp_path / "r.csv"
     file.write_text("user,item,rating\n" + "".join(f"{u},{i},{1 + (u * i) % 5}\n" for u in range(5) for i in range(10)))
     options = Options(dataset=str(file), plan_path=toy.root / "report.toml", output_dir=tmp_path / "out")
+    other = slots(f"{tmp_path / 'out' / 'runs' / '.runner'}:1")
     with_own_ratings(options)
+    assert not other.take(patience=0), "what was prepared is held until the report is made"
+    Store(tmp_path / "out" / "runs").hold().give_back()
     before = (tmp_path / "out" / "ratings" / "ratings.parquet").read_bytes()
     file.write_text(file.read_text() + "0,10,1\n")
-    with Store(tmp_path / "out" / "runs").locked(), pytest.raises(UsageError, match="is at work in"):
+    with other, pytest.raises(UsageError, match="is at work in"):
         with_own_ratings(options)
     assert (tmp_path / "out" / "ratings" / "ratings.parquet").read_bytes() == before
     with_own_ratings(options)

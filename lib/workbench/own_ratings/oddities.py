@@ -116,8 +116,9 @@ def odd_ratings(values: np.ndarray, counts: np.ndarray) -> list[str]:
     for place in range(1, len(values) - 1) if 3 < len(values) <= FINE else ():
         steps = np.diff(np.delete(values, place))
         if np.ptp(steps) < 1e-9 and counts[place] <= counts.sum() / 100:
-            what = f"the rating {values[place]:g}, on {counts[place]:,} of the rows, is off the step of {steps[0]:g}"
-            notes.append(f"{what}; where it is none, take it out")
+            notes.append(
+                f"the rating {values[place]:g} ({counts[place]:,} in all) is off the step of {steps[0]:g}: a slip?"
+            )
     return notes
 
 

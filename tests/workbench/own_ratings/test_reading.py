@@ -124,7 +124,7 @@ RENAMED = {"user": "Пользователь", "item": "Фильм"}
         (text(header="user,item,mark,at"), {"columns": {"rating": "none"}}, ["each pair counts as 1; no timestamps; not used: mark, at."]),
         (text(changed(0, lambda n, value: "NULL" if value == "u3" else value)), {}, ["notes: the user 'NULL' may be nobody's, or cut short"]),
         (text([*ROWS, ("Total", "72", 3.1, 0)]), {}, ["55 ratings", "notes: the user 'Total' may be nobody's, or cut short, or a sum's"]),
-        (text([*ROWS, *((f"v{n}", "i1", n % 5 + 1, 0) for n in range(60)), ("w", "i1", 3.1, 0)]), {}, ["notes: the rating 3.1, on 1 of the rows, is off the step of 1"]),
+        (text([*ROWS, *((f"v{n}", "i1", n % 5 + 1, 0) for n in range(60)), ("w", "i1", 3.1, 0)]), {}, ["notes: the rating 3.1 (1 in all) is off the step of 1"]),
         (text(changed(0, lambda n, value: n // 6 - 1)), {}, ["notes: the user '-1' may be nobody's"]),
         (text(changed(1, lambda n, value: "9.78014E+12" if value == "i3" else value)), {}, ["notes: the item '9.78014E+12' may be nobody's, or cut short"]),
         (text(changed(0, lambda n, value: f"{n // 6 + 1:0{1 + n % 2}d}")), {}, ["notes: 18 users differ", "such as '01' and '1'"]),
