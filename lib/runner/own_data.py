@@ -15,8 +15,7 @@ from lib.runner.plan import Plan, load_plan
 from lib.runner.store import Store
 
 PLAN = "own_ratings.toml"
-RATINGS = "ratings"
-"""The folder, in that of the report, of the ratings in the project's own form."""
+RATINGS = "ratings"  # the folder, in that of the report, of the ratings in the project's own form
 
 
 class BadRatings(UsageError):

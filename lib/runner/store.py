@@ -119,5 +119,4 @@ def write_whole(path: Path, text: str) -> None:
 
 def shown(path: Path) -> str:
     """Return a path as a message shows it: from the working folder where it lies in it."""
-    whole = path.resolve()
-    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path)
+    return os.path.relpath(path.resolve()) if path.resolve().is_relative_to(Path.cwd()) else str(path)
