@@ -39,8 +39,8 @@ def co_rating_embeddings(train: Interactions) -> sparse.csr_array:
 def folding(neighbours: np.ndarray, films: np.ndarray, train: Interactions) -> tuple[dict, dict]:
     r"""Measure folding: films of separate audiences that an embedding puts side by side.
 
-    With :math:`n_i` raters of film i, :math:`n_{ij}` of both and N users, independent tastes would give :math:`n_i n_j
-    / N` common raters. A model that looks at observed pairs alone is never told that two such films are apart, so they
+    With :math:`n_i` raters of film i, :math:`n_{ij}` of both and N users, independent tastes would make it
+    :math:`n_i n_j / N`. A model that looks at observed pairs alone is never told that two such films are apart, so they
     may fold onto each other (Xin et al. 2017, "Folding: why good models sometimes make spurious recommendations").
 
     ``folding`` is the share of the neighbours (codes, shape (n, k), all among `films`, shape (n,)) that fewer users
