@@ -16,9 +16,8 @@ from lib.models import card_of
 # Okabe and Ito's colours, told apart by colour-blind readers, darkened where they would be faint as lines on white.
 PALETTE = {"blue": "#0072B2", "vermilion": "#D55E00", "green": "#00795A", "purple": "#B0508A", "amber": "#B97D00"}
 PALETTE |= {"sky": "#3D94C4", "grey": "#6B6B6B", "black": "#222222"}
-SIZES = {"wide": (7.2, 3.6), "square": (4.6, 4.2), "tall": (7.2, 5.4), "pair": (7.2, 3.2), "small": (4.6, 3.2)}
-SIZES |= {"stack": (4.6, 5.2)}  # two panels, one over the other, which a phone still shows readably
-"""Inches. Text is set at print size for these, so a figure is drawn at one of them, never scaled afterwards."""
+SIZES = {"small": (4.6, 3.2), "square": (4.6, 4.2), "stack": (4.6, 5.2)}  # a stack: two panels, one over the other
+"""Inches. Text is set at print size for these; a phone, which shows a figure as wide as itself, still shows it readably."""
 
 SEQUENTIAL = "viridis"
 
@@ -28,7 +27,7 @@ def use_style() -> None:
     plt.switch_backend("agg")
     mpl.rcParams.update(mpl.rcParamsDefault)
     mpl.use("agg")
-    mpl.rc("figure", figsize=SIZES["wide"], dpi=110)
+    mpl.rc("figure", figsize=SIZES["small"], dpi=110)
     mpl.rc("figure.constrained_layout", use=True)
     # Outlines look alike on every machine, and in the PDF; with a salt the same figure gives the same bytes.
     mpl.rc("svg", fonttype="path", hashsalt="filling-the-matrix")

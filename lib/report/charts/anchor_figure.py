@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from lib.report.figures import PALETTE
 
 PUBLISHED, OURS = PALETTE["vermilion"], PALETTE["blue"]
-WIDTH, ROW, HEAD = 5.6, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
+WIDTH, ROW, HEAD = 4.8, 0.18, 0.5  # inches: of the figure, of a row, and of what a panel has besides its rows
 
 
 def drawn_rows(table: pd.DataFrame, best: pd.Series | None, label: str = "") -> pd.DataFrame:
@@ -52,7 +52,7 @@ def draw_anchors(panels: Mapping[str, pd.DataFrame], xlabel: str) -> Figure:
         Line2D([], [], **cross, markerfacecolor="white", label="published, not comparable"),
         Line2D([], [], marker="o", color=OURS, label="ours, with 95% interval"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 

@@ -20,7 +20,7 @@ def draw_intervals(
     rows = [(labels[name], one.value, one.low, one.high) for name, one in found.items()]
     data = pd.DataFrame(rows, columns=["model", quantity, "low", "high"])
     shades = [(colours or {}).get(name) or figures.colour(name) for name in found]
-    figure, axis = plt.subplots(figsize=(7.2, 0.28 * len(data) + 0.8))
+    figure, axis = plt.subplots(figsize=(4.8, 0.28 * len(data) + 0.8))
     figures.interval_plot(axis, data["model"], data[quantity], data["low"], data["high"], colours=shades)
     return figure, data
 

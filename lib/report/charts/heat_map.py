@@ -36,19 +36,20 @@ def agreement_figure(
     look = {"cmap": SEQUENTIAL, "vmin": apart.min(), "vmax": apart.max(), "mask": np.eye(n, dtype=bool)}
     look |= {"cbar_kws": {"label": title, "orientation": "horizontal"}, "rasterized": True}
     with plt.rc_context({"figure.constrained_layout.use": False}):
-        grid = sns.clustermap(similarity, **trees, **strip, **look, figsize=(7.2, height))
+        grid = sns.clustermap(similarity, **trees, **strip, **look, figsize=(4.6, height))
     order = [similarity.index[place] for place in grid.dendrogram_row.reordered_ind]
-    axis, places, size = grid.ax_heatmap, np.arange(n) + 0.5, 7.0 if n <= 34 else 6.5
+    axis, places, size = grid.ax_heatmap, np.arange(n) + 0.5, 6.5
     numbered = [f"{place}  {labels.get(name, name)}" for place, name in enumerate(order, start=1)]
     axis.set_yticks(places, numbered, fontsize=size, rotation=0)
-    axis.set_xticks(places[4::5], range(5, n + 1, 5), fontsize=size - 1, rotation=0)
+    right = 0.97 - max(label.get_window_extent().width for label in axis.get_yticklabels()) / grid.figure.bbox.width
+    axis.set_xticks(places[4::5], range(5, n + 1, 5), fontsize=size, rotation=0)
     for one in (axis, grid.ax_row_colors):
         one.tick_params(length=0)
         one.set(xlabel="", ylabel="")
         one.grid(visible=False)
     grid.ax_row_colors.set_xticks([])
     family_legend(grid.figure, families, order, "lower center")
-    grid.figure.subplots_adjust(bottom=0.85 / height, right=0.61)
-    grid.cax.set_position((0.66, 1 - 0.25 / height, 0.3, 0.12 / height))
+    grid.figure.subplots_adjust(bottom=0.85 / height, right=right)  # what the longest label leaves is the map's
+    grid.cax.set_position((right + 0.05, 1 - 0.25 / height, 0.9 - right, 0.12 / height))
     pairs = pairs_of(similarity.loc[order, order], "value")
     return grid.figure, pairs.assign(label_a=pairs["model_a"].map(labels), label_b=pairs["model_b"].map(labels))

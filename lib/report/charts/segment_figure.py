@@ -22,7 +22,7 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
         return note_figure("No context has enough users with results to decide on.")[0]
     places = {context: place for place, context in enumerate(decisions["context"])}
     values = cells.set_index(["context", "model"])["shown"]
-    figure, axis = plt.subplots(figsize=(6.2, 0.23 * len(places) + 0.9))
+    figure, axis = plt.subplots(figsize=(5.6, 0.23 * len(places) + 0.9))
     inside = cells[cells["context"].isin(list(places))]
     rows = inside["context"].map(places)
     axis.plot(inside["shown"], rows, "|", color="#9A9A9A", markersize=7, markeredgewidth=1, label="every model")
@@ -41,7 +41,7 @@ def segment_figure(cells: pd.DataFrame, decisions: pd.DataFrame, labels: Mapping
     names.set_yticks(range(len(places)), [labels.get(name, name) for name in decisions["winner"]])
     names.tick_params(length=0)
     names.spines["right"].set_visible(False)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
