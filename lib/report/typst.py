@@ -49,17 +49,18 @@ def write_pdfs(report: Report, documents: list[Printed], folder: Path) -> None:
             template = environment.from_string((templates / "main.typ.j2").read_text(encoding="utf-8"))
         for document in documents:
             (source / "main.typ").write_text(template.render(document=document, **known), encoding="utf-8")
-            (folder / document.file).write_bytes(_compiled(source, report.provenance["finished"]))
+            spreads = SPREADS[:1] if document.called == "supplement" else SPREADS
+            (folder / document.file).write_bytes(_compiled(source, report.provenance["finished"], spreads))
 
 
-def _compiled(source: Path, date) -> bytes:
-    """Return the PDF with its last page at least half full, by the first of the `SPREADS` that does it, else the first of all."""
+def _compiled(source: Path, date, spreads: tuple[float, ...]) -> bytes:
+    """Return the PDF with its last page at least half full, by the first of some spreads that does it, else the first of all."""
     # The fonts that figures name; the rest are Typst's own.
     fonts = [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
     compiler = typst.Compiler(source / "main.typ", source, fonts, ignore_system_fonts=True)
     made, day = list[Any](), int(date.timestamp()) if date else 0
     try:
-        for spread in SPREADS:
+        for spread in spreads:
             look = {"spread": str(spread)}
             made.append(compiler.compile(format="pdf", sys_inputs=look, pdf_standards=["ua-1"], timestamp=day))
             if float(compiler.query("<end>", field="value", one=True)) >= 0.5:
