@@ -19,6 +19,7 @@ from lib import ROOT
 from lib.experiment.alone import THREADS
 from lib.experiment.stored_files import NOTEBOOK, read_cells
 from lib.report import inline
+from lib.runner.forked import fork
 from lib.runner.kernel import STARTED
 from lib.runner.store import write_whole
 
@@ -190,8 +191,13 @@ def _engine(request: Request, scratch: Path) -> type:
         async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
             import asyncio
 
-            kw |= {"env": {**kw.get("env", os.environ), **own}, "cwd": str(request.working_folder)}
-            await super()._async_launch_kernel(kernel_cmd, **kw)
+            environment, folder = {**kw.get("env", os.environ), **own}, str(request.working_folder)
+            if process := fork(kernel_cmd[3:], environment, folder):
+                of = self.provisioner
+                of.process, of.pid, of.pgid = process, process.pid, process.pid
+                self._reconcile_connection_info(of.connection_info)
+            else:
+                await super()._async_launch_kernel(kernel_cmd, **kw | {"env": environment, "cwd": folder})
             place.pid = self.provisioner.pid
             _KERNELS.add(place.pid)
             if _ENDING.is_set():

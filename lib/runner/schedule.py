@@ -17,6 +17,7 @@ from lib.experiment.stored_files import FITS, NOTEBOOK
 from lib.runner.cache import EXECUTE, KEEP, SHOW, WITHOUT, Cache, Decision, key_of
 from lib.runner.errors import DATA, NOTEBOOK_FAILED, OK
 from lib.runner.execute import Failure, Place, Request, execute_run, kernel_environment, kernels_end
+from lib.runner.forked import prepare
 from lib.runner.kept import unpack
 from lib.runner.options import Options
 from lib.runner.parameters import changed, declared
@@ -269,6 +270,8 @@ def bring_up_to_date(
     records = dict.fromkeys(str(folder / ".records") for folder in (store.runs_dir, project))
     environment = {"REPORT_RECORDS": os.pathsep.join(records), "REPORT_SLOTS": f"{slots}:{jobs}"}
     environment |= {"REPORT_ANEW": json.dumps(anew)} if anew else {}
+    if len(executed) > 3:  # for few the imports of all would not pay
+        prepare(kernel_environment(slots, {}))
     with ExitStack() as stack:
         report = stack.enter_context(Progress())
         if todo:
