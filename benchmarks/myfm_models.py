@@ -17,8 +17,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.pairs import of_version
-from lib.data.feature_groups import feature_groups
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import feature_groups, genre_matrix
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Parts
 from lib.metrics import rmse

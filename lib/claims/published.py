@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from lib import ROOT
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 
 PATH = ROOT / "data" / "claims.toml"
 

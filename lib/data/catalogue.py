@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from lib import ROOT
-from lib.data.errors import UnknownDataset
-from lib.data.near_miss import near_miss
+from lib.data.errors import UnknownDataset, near_miss
 
 DATA = ROOT / "data"  # the project's folder of data: its manifest, and ``raw/``, the cache that git ignores
 CAPTURES = "https://web.archive.org/web/20220128015818id_/"  # before an address: its file in the Wayback Machine then

@@ -1,7 +1,9 @@
-"""Errors that are an answer: Jupyter shows their sentence in place of a traceback; data sets have some."""
+"""Errors that are an answer: Jupyter shows their sentence in place of a traceback; what a misspelt name may have meant."""
 
+import difflib
 import os
 import sys
+from collections.abc import Iterable
 
 RUN_FOLDER_VARIABLE = "REPORT_RUN_FOLDER"  # set by the runner: a run's own folder until it has ended well
 TO_THE_SENTENCE = "setTimeout(() => element.closest('.jp-Cell')?.scrollIntoView({block: 'end'}), 300)"
@@ -38,3 +40,12 @@ def lacking_package(error: Exception) -> str:
     name = error.name or "" if isinstance(error, ModuleNotFoundError) else "lib"
     then = "`make install` sets up .venv with everything that the project needs; then type .venv/bin/python run_notebooks.py"
     return "" if name.partition(".")[0] == "lib" else f"{sys.executable} has no {name}: {then}"
+
+
+def near_miss(name: str, known: Iterable[str]) -> str:
+    """Say what an unknown name may have meant: ``"; did you mean 'svd'?"``, or list what is there."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    if near:
+        return f"; did you mean {' or '.join(repr(n) for n in near)}?"
+    return f"; known: {', '.join(known)}" if known else ""

@@ -6,7 +6,7 @@ It imports `lib.data` and `lib.metrics`.
 from collections.abc import Iterable
 from importlib import import_module
 
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.models.base import Recommender
 from lib.models.card import Card, read_cards
 

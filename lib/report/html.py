@@ -21,8 +21,7 @@ from lib.report.data import data_path
 from lib.report.display import APART, BREAK, TOGETHER, typographic
 from lib.report.document import Code, Empty, Explorer, Figure, Labelled, Page, Prose, Strip, Table, TableCell, Text
 from lib.report.errors import RenderingError
-from lib.report.exporter import TEMPLATE, SiteExporter
-from lib.report.highlighting import highlight
+from lib.report.exporter import TEMPLATE, SiteExporter, highlight
 from lib.report.markdown import Heading
 from lib.report.printed import Printed
 from lib.report.svg import compact, size_of

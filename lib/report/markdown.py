@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from lib.report import pandoc
 from lib.report.document import Page
 from lib.report.errors import RenderingError, nearest
-from lib.report.highlighting import highlight
+from lib.report.exporter import highlight
 from lib.report.mathml import polish
 from lib.report.numbering import LINKED, Numbering
 from lib.report.references import CITE, LISTING, References, with_links

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.report import columns
 
 

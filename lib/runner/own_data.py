@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from lib import ROOT
 from lib.data.catalogue import entries
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.runner.errors import DATA, UsageError
 from lib.runner.options import Options
 from lib.runner.plan import Plan, load_plan

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.runner.errors import PlanError, UsageError
 from lib.runner.hints import check_value, kind_of, parse_text
 from lib.runner.notebook import Notebook

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from lib import ROOT
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.runner.errors import PlanError, UsageError
 from lib.runner.hints import check_value
 from lib.runner.notebook import Notebook, read_notebook

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
-from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import LEAST_USERS, bootstrap_interval, sign_flip_test
+from lib.statistics.significance import LEAST_USERS, adjust, bootstrap_interval, sign_flip_test
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Is a difference between two models more than luck? Paired resampling of users, and effect sizes.
+"""Is a difference between two models more than luck? Paired resampling of users, effect sizes, many tests.
 
 The user is the unit: ratings of one user are not independent, so resampling ratings would give intervals that are too
 narrow, and with thousands of ratings a sign or Wilcoxon test calls any difference significant. Every test here
@@ -13,8 +13,36 @@ import numpy as np
 import pandas as pd
 
 from lib.metrics.per_user import PerUser, check_paired
-from lib.statistics.multiple_testing import adjust
 from lib.statistics.resampling import all_signs, interval, leave_one_out, random_signs, resample_metrics
+
+
+def adjust(p_values: np.ndarray, method: str = "holm") -> np.ndarray:
+    r"""Correct p-values for many comparisons.
+
+    Sorted :math:`p_{(1)} \le \dots \le p_{(m)}`:
+
+    * ``"holm"`` (Holm 1979), family-wise error: :math:`\max_{j \le i} \min(1, (m - j + 1)\,p_{(j)})`;
+    * ``"bh"`` (Benjamini and Hochberg 1995), false discovery rate: :math:`\min_{j \ge i} \min(1, m\,p_{(j)} / j)`.
+
+    ValueError where a p-value is NaN or outside 0 to 1, or there is no such method. Returns float64 of shape (m,): in
+    the order given; compare with the level as it is.
+    """
+    p_values = np.asarray(p_values, dtype=np.float64)
+    if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ValueError("p-values must be a list of numbers from 0 to 1; leave out comparisons not made")
+    m = len(p_values)
+    order = np.argsort(p_values, kind="stable")
+    ranks = np.arange(1, m + 1)
+    if method == "holm":
+        stepped = np.maximum.accumulate((m - ranks + 1) * p_values[order])
+    elif method == "bh":
+        stepped = np.minimum.accumulate((m * p_values[order] / ranks)[::-1])[::-1]
+    else:
+        raise ValueError(f"no correction is called {method!r}; there are 'holm' and 'bh'")
+    adjusted = np.empty(m)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
 
 LEAST_USERS = 20  # with fewer users resampling promises more than it holds, and is refused
 
@@ -87,7 +115,7 @@ def compare_models(
     """Compare every pair of models, every model with a `reference`, or the first with the second of some `pairs`.
 
     All pairs share their resamples. The intervals, NaN below `LEAST_USERS`, are not corrected for the number of comparisons,
-    the p-values are, by the `correction` of `lib.statistics.multiple_testing.adjust`. ValueError with fewer than two models,
+    the p-values are, by the `correction` of `lib.statistics.significance.adjust`. ValueError with fewer than two models,
     an unknown name, or models measured differently. Returns a row a pair: ``model_a``, ``model_b``, the fields of `Difference`,
     ``p_adjusted``, and ``at_floor``: p is as small as so many flips can tell, an upper bound.
     """

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
 from lib.metrics.segments import item_bins

@@ -18,8 +18,7 @@ from lib.metrics.per_user import PerUser
 from lib.metrics.rating import UserErrors, rmse, user_errors
 from lib.models.base import Recommender
 from lib.models.fitting import answers, fit_model
-from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import compare_models
+from lib.statistics.significance import adjust, compare_models
 from lib.studies.rolling_kernels import online
 
 GROUPS = ("all", "new users", "known users", "users with 50 ratings", "new films")  # by what train has of user and film

@@ -22,8 +22,7 @@ from lib.experiment.space import PROJECTION, Choice, Integer, Real, Space
 from lib.metrics.per_user import PerUser, pooled
 from lib.metrics.rating import rmse
 from lib.models import create
-from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import compare_models
+from lib.statistics.significance import adjust, compare_models
 from lib.studies.side_information_terms import VARIED
 from lib.studies.variants import Variant, averaged_errors, by_name, by_variant, magnitudes, spread
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 from lib.data.interactions import Interactions
 from lib.models.side_information.als_engine import Engine
 from lib.models.side_information.als_projection import Projection

@@ -5,7 +5,7 @@ from toy_dataset import ITEMS, RATINGS, USERS
 
 from lib.data import readers
 from lib.data.errors import CorruptDataset
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 
 
 def test_ratings_keep_the_file_s_order_and_types():

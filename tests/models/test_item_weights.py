@@ -7,13 +7,10 @@ from scipy import sparse
 from lib.data.splits import per_user_holdout
 from lib.metrics import evaluate_ranking, recommend
 from lib.models.baselines.orders import MostPopular
-from lib.models.lists.confidence_als import ConfidenceALS
-from lib.models.lists.ease import EASE
-from lib.models.lists.frequent_ease import FrequentEASE
-from lib.models.lists.implicit_als import ImplicitALS
-from lib.models.lists.item_knn import ItemKNN
+from lib.models.lists.ease import EASE, FrequentEASE
+from lib.models.lists.implicit_als import ConfidenceALS, ImplicitALS
+from lib.models.lists.item_knn import ItemKNN, TfIdfKNN
 from lib.models.lists.item_weights import implicit_matrix
-from lib.models.lists.tf_idf_knn import TfIdfKNN
 from tests.conftest import planted_interactions
 
 

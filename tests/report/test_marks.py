@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from lib.report.charts.marks import PARTS, error_curves
+from lib.report.charts.by_model import PARTS, error_curves
 
 
 def test_errors_are_a_line_a_part_with_a_ring_at_each_choice():

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lib.report import figures
-from lib.report.highlighting import COLOURED, highlight
+from lib.report.exporter import COLOURED, highlight
 from lib.report.svg import compact
 
 

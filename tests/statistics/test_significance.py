@@ -5,8 +5,7 @@ import pytest
 from scipy import stats
 
 from lib.metrics import PerUser, user_errors
-from lib.statistics.multiple_testing import adjust
-from lib.statistics.significance import bootstrap_interval, compare_models, paired_difference, sign_flip_test
+from lib.statistics.significance import adjust, bootstrap_interval, compare_models, paired_difference, sign_flip_test
 
 
 def models(n_users=60, seed=0, gap=0.0):

@@ -1,7 +1,7 @@
 """Asymmetric-SVD: users made of the films that they have rated, and of how."""
 
 from lib.models.card import Card
-from lib.models.latent.sgd_explanations import Explains
+from lib.models.latent.sgd_engine import Explains
 
 
 class AsymmetricSVD(Explains):

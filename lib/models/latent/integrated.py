@@ -1,7 +1,7 @@
 """The integrated model: SVD++ and the revised neighbourhood model in one sum, learned together."""
 
 from lib.models.card import Card
-from lib.models.latent.sgd_explanations import Explains
+from lib.models.latent.sgd_engine import Explains
 
 
 class Integrated(Explains):

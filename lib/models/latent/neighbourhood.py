@@ -2,7 +2,7 @@
 
 from lib.data.interactions import Interactions
 from lib.models.card import Card
-from lib.models.latent.sgd_explanations import Explains
+from lib.models.latent.sgd_engine import Explains
 from lib.models.latent.sgd_parameters import Parameters, Ratings
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 
 NUMERIC, CATEGORICAL, MULTI_HOT = "numeric", "categorical", "multi_hot"
 MAX_CATEGORIES = 100

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from lib.statistics.multiple_testing import adjust
+from lib.statistics.significance import adjust
 
 
 def correlation_maps(table: pd.DataFrame, models: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 from lib.data.interactions import Interactions
 from lib.experiment.fit import Fit, Fitted, Stopping
 from lib.metrics import evaluate_ranking, recommend

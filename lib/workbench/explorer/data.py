@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from lib.data.genres import genre_matrix
+from lib.data.feature_groups import genre_matrix
 from lib.data.splits import Split
 from lib.experiment.stored_runs import StoredRun
 from lib.models import label

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lib import ROOT
-from lib.data.near_miss import near_miss
+from lib.data.errors import near_miss
 from lib.models.base import Recommender
 
 EXAMPLES = ROOT / "notebooks"
