@@ -177,7 +177,13 @@
     });
     const measured = [...new Set(metrics)].filter(Boolean);
     if (names.includes("Split") && measured.length > 1) {
-      fields.push(field("Metric", measured.map((of) => [of, names[metrics.indexOf(of)]]), (of) => { metric = of; }));
+      fields.push(field("Metric", measured.map((of) => [of, names[metrics.indexOf(of)]]), (of) => {
+        metric = of;
+        const head = table.tHead.rows[0].cells[metrics.indexOf(of)];
+        if (!head) return;
+        head.setAttribute("aria-sort", /MAE|RMSE/.test(of) ? "" : "ascending"); // the best goes on top
+        head.firstChild.click();
+      }));
     }
     if (fields.length) table.parentElement.before(make("div", { className: "filters" }, ...fields, shown));
   });
