@@ -1,5 +1,6 @@
 """What figures tell about places in them, and labels beside points."""
 
+import re
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib import ROOT
 from lib.report import figures
-from lib.report.charts.marks import draw_sweep
+from lib.report.charts.by_model import draw_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +86,17 @@ def test_a_sweep_shows_means_and_ranges_evenly_spaced():
     assert [segment[:, 1].tolist() for segment in bars.get_segments()] == [[5, 5], [4, 4], [1, 3]]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["0", "0.01", "1"]
     plt.close(figure)
+
+
+def test_letters_of_the_published_figures_are_readable_on_a_phone():
+    """A phone 390 pixels wide shows a figure 370 wide; the smallest letters are to be 7 pixels high there."""
+    small = {}
+    for path in (ROOT / "reports" / "figures").glob("*.svg"):
+        text = path.read_text()
+        width = float(re.search(r'viewBox="0 0 ([\d.]+)', text)[1])
+        sizes = re.findall(r"scale\((0\.\d+) -0\.\d+\)", text)  # of the outlines of letters, in hundredths of a point
+        assert sizes, f"{path.name} has no letters"
+        least = min(map(float, sizes)) * 100 * 370 / width
+        if least < 7:
+            small[path.name] = round(least, 1)
+    assert small == {}, "drawn too wide for their letters"
