@@ -179,8 +179,8 @@
     if (names.includes("Split") && measured.length > 1) {
       fields.push(field("Metric", measured.map((of) => [of, names[metrics.indexOf(of)]]), (of) => {
         metric = of;
+        if (!of) return;
         const head = table.tHead.rows[0].cells[metrics.indexOf(of)];
-        if (!head) return;
         head.setAttribute("aria-sort", /MAE|RMSE/.test(of) ? "" : "ascending"); // the best goes on top
         head.firstChild.click();
       }));
