@@ -11,7 +11,7 @@ from lib.runner import kernel
 
 SHARED = ["ipykernel.kernelapp", "seaborn", "distributed", "lib.report.page", "lib.claims", "lib.studies.contenders"]
 SHARED += ["lib.runner.command_line"]  # of the runner itself: Python gives a fork its parent's main module
-"""Imported once. None of these may start a thread, which a fork would not have."""
+"""Imported once. None may start a thread, which a fork would not have; only pyarrow's allocator does, and stands a fork."""
 
 _known: list[str] = []
 

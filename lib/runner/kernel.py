@@ -6,6 +6,7 @@ import runpy
 import signal
 import threading
 import time
+from multiprocessing import parent_process
 from pathlib import Path
 
 STARTED = ".started"
@@ -13,8 +14,8 @@ STARTED = ".started"
 
 
 def end_with(parent: int) -> None:
-    """End this process and what it started once its parent is gone: ipykernel does so later, and not with its children."""
-    while os.getppid() == parent:
+    """End this process and what it started once the runner is gone, which a fork's parent outlives; ipykernel does so late."""
+    while runner.is_alive() if (runner := parent_process()) else os.getppid() == parent:
         time.sleep(0.5)
     os.killpg(0, signal.SIGKILL)  # a kernel leads a session of its own
 

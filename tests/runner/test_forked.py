@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -24,16 +28,19 @@ with open(os.path.join(os.environ["REPORT_RUN_FOLDER"], "told.json"), "w") as fi
 """
 
 
-def executed(folder):
-    cells = [("parameters", 'colour = "red"', ["parameters"]), ("told", CELL, [])]
+def write(folder, cells):
     common = {"cell_type": "code", "execution_count": None, "outputs": []}
     notebook = {
         "cells": [{**common, "id": i, "source": text, "metadata": {"tags": tags}} for i, text, tags in cells],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         "nbformat": 4, "nbformat_minor": 5,
     }  # fmt: skip
-    folder.mkdir()
     (folder / "source.ipynb").write_text(json.dumps(notebook))
+
+
+def executed(folder):
+    folder.mkdir()
+    write(folder, [("parameters", 'colour = "red"', ["parameters"]), ("told", CELL, [])])
     environment = kernel_environment(folder, {"SHADE": "light"})
     request = Request("toy", folder / "source.ipynb", folder, ROOT, {"colour": "blue"}, environment, 60)
     assert execute_run(request) is None
@@ -59,3 +66,44 @@ def test_none_is_forked_where_nothing_was_prepared_or_lib_was_edited_since(tmp_p
     monkeypatch.setattr(forked, "_known", [forked.code()])
     monkeypatch.setattr(forked, "code", lambda: "another")
     assert forked.fork([], {}, str(tmp_path)) is None
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from lib import ROOT
+from lib.runner import forked
+from lib.runner.execute import Request, execute_run, kernel_environment
+folder = Path(sys.argv[1])
+if __name__ == "__main__":
+    environment = kernel_environment(folder, {})
+    forked.prepare(environment)
+    execute_run(Request("toy", folder / "source.ipynb", folder, ROOT, {}, environment, 60))
+"""
+
+
+def test_a_fork_ends_with_a_runner_that_is_killed(tmp_path):
+    cell = 'import os, sys, time\nassert "seaborn" in sys.modules\nfile = open("{0}/.partial", "w")\n'
+    cell += 'file.write(f"{{os.getpid()}} {{os.getppid()}}")\nfile.close()\nos.rename("{0}/.partial", "{0}/pids")\ntime.sleep(90)'
+    write(tmp_path, [("slow", cell.format(tmp_path), [])])
+    (tmp_path / "alone.py").write_text(ALONE)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, tmp_path / "alone.py", tmp_path], env=environment) as runner:
+        assert waited((tmp_path / "pids").exists), "the kernel has come to its cell"
+        runner.kill()
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert waited(lambda: not any(map(running, pids))), "neither the kernel nor what it was forked from is left"
+
+
+def running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def waited(condition):
+    end = time.monotonic() + 60
+    while not (found := condition()) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
