@@ -11,6 +11,7 @@ import pandas as pd
 
 from lib.data.interactions import Interactions
 from lib.data.splits import Split
+from lib.experiment import records
 from lib.experiment.evaluation import Evaluation
 from lib.experiment.fit import Fit, Fitted, Parts, fit_and_measure
 from lib.experiment.search_result import Search
@@ -100,13 +101,26 @@ def member_fits(
     return found
 
 
-def whole_fit(members: Members, key: str, split: Split, **options: Any) -> Fit:
-    """Return a fit of a split's whole ensemble, to be kept; `options` are those of `errors_of_all` and `member_fits`."""
-    asked = {"split": split.name, "members": members, **options}
+def whole_fit(members: Members, key: str, split: Split, *, forms: Mapping[str, Any], **options: Any) -> Fit:
+    """Return a fit of a split's whole ensemble, to be kept; `options` are those of `errors_of_all` and `member_fits`.
+
+    Where fits are made anew, but no searches, `forms` take the kept record's designs; the label ``chosen`` tells their search.
+    """
+    asked = {"split": split.name, "members": members, "forms": forms, **options}
     tells, data = members.get(TELLS) or next(iter(members.values())), (f"{key}/train", f"{key}/test")
     group = "ensemble_1m" if len(split.train) > 500_000 else "ensemble"  # one file of all would be too large to keep
     fit = Fit(tells["model"], tells["parameters"], options["seed"], *data, keep=group)
-    return replace(fit, measure={f"{__name__}:errors_of_all": asked}, labels={"split": key})
+    fit = replace(fit, measure={f"{__name__}:errors_of_all": asked}, labels={"split": key})
+    if not records.since("fits") or records.since("searches"):
+        return fit
+    identity = records.identity(fit, dict(zip(data, (split.train, split.test), strict=True)))
+    told = records.kept_group(group).get(identity, {"found": {"told": {}}})["found"]["told"]
+    taken = ("design", "trials", "seconds_fit")
+    chosen = {name: {of: one[of] for of in taken} for name, one in told.items() if "design" in one}
+    for one in chosen.values():  # the search alone took
+        one["seconds_fit"] -= told["equal_weights"]["seconds_fit"]
+    asked["forms"] = {n: {**form, "design": chosen[n]["design"]} if n in chosen else form for n, form in forms.items()}
+    return replace(fit, labels={"split": key, "chosen": chosen}, keep="" if chosen else group)
 
 
 def errors_of_all(
@@ -151,7 +165,10 @@ def errors_of_all(
 def kept_outcomes(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what a `whole_fit` left in the form of `Ensemble.outcomes`, by name."""
     sums = {n: {of: record[f"{of}/{n}"] for of in ("squared", "absolute")} for n in record["told"]}
-    return {name: {**sums[name], **told} for name, told in record["told"].items()}
+    found = {name: {**sums[name], **told} for name, told in record["told"].items()}
+    for name, one in record.get("chosen", {}).items():
+        found[name] |= {**one, "seconds_fit": found[name]["seconds_fit"] + one["seconds_fit"]}
+    return found
 
 
 class Ensemble:

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from lib.report.charts.group_figure import group_figure
+from lib.report.charts.group_figures import group_figure
 from lib.studies import exploration
 from tests.conftest import planted_interactions
 

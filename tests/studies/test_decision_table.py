@@ -7,7 +7,7 @@ import pytest
 from lib.data.interactions import Interactions
 from lib.data.splits import Split, per_user_holdout
 from lib.metrics import PerUser, Ranking
-from lib.report.charts.segment_figure import far_off, segment_figure
+from lib.report.charts.group_figures import far_off, segment_figure
 from lib.studies.decision_table import (
     age_contexts,
     by_simplicity,

@@ -1,11 +1,14 @@
 """The ensemble on small made-up data: parts are disjoint, level one is out of fold, a leak would be seen."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from lib.data.files import plain
 from lib.data.splits import chronological, random_holdout
+from lib.experiment import records
 from lib.experiment.evaluation import evaluation_of
 from lib.experiment.fit import fit_and_measure
 from lib.experiment.protocol import parts_of
@@ -196,6 +199,29 @@ def test_errors_over_random_starts_are_means_and_weights_are_learned_once(split,
         assert left["told"][name]["starts"] == pytest.approx(each)
         mean = evaluation_of(name, kept_outcomes(left)[name], split, n_resamples=0)["rmse"]
         assert mean == pytest.approx(np.sqrt(np.mean(np.square(each))), rel=1e-6)
+
+
+def test_where_only_fits_are_made_anew_designs_are_those_that_were_found(split, monkeypatch):
+    parts = parts_of({"one": split})
+    fit = whole_fit(MEMBERS, "one", split, forms=FORMS, **OPTIONS)
+    left = fit_and_measure(parts, fit)
+    kept = {records.identity(fit, parts): {"found": json.loads(json.dumps(plain({"told": left["told"]})))}}
+    monkeypatch.setattr(records, "kept_group", {"ensemble": kept}.__getitem__)
+    monkeypatch.setenv(records.ANEW, json.dumps({"fits": 1.0, "searches": 1.0}))
+    assert whole_fit(MEMBERS, "one", split, forms=FORMS, **OPTIONS) == fit
+    monkeypatch.setenv(records.ANEW, json.dumps({"fits": 1.0}))
+    monkeypatch.setattr("lib.studies.stack_design.DesignSearch.best", None)
+    again = whole_fit(MEMBERS, "one", split, forms=FORMS, **OPTIONS)
+    assert not again.keep and records.identity(again, parts) not in kept
+    found = kept_outcomes({**fit_and_measure(parts, again), **again.labels})
+    for name, one in kept_outcomes(left).items():
+        assert np.array_equal(found[name]["squared"], one["squared"]), name
+        for of in ("design", "trials", "level_one", "weights", "starts"):
+            assert json.dumps(plain(found[name].get(of))) == json.dumps(plain(one.get(of)))
+    spent = {name: one["seconds_fit"] - found["equal_weights"]["seconds_fit"] for name, one in found.items()}
+    assert (
+        spent["ensemble"] > left["told"]["ensemble"]["seconds_fit"] - left["told"]["equal_weights"]["seconds_fit"] > 0
+    )
 
 
 def test_a_whole_ensemble_depends_on_the_code_of_its_members(split):

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.base import Recommender, lookup
 from lib.models.card import Card
-from lib.models.continued import Continued
+from lib.models.early_stopping import Continued
 from lib.models.sparse_kernels import REORDERED
 
 

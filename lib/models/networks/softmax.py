@@ -10,8 +10,7 @@ from threadpoolctl import threadpool_limits
 from lib.data.interactions import Interactions
 from lib.models.base import lookup
 from lib.models.card import Card
-from lib.models.continued import Continued
-from lib.models.early_stopping import EarlyStopping
+from lib.models.early_stopping import Continued, EarlyStopping
 from lib.models.lists.item_weights import implicit_matrix
 from lib.models.networks.network_model import NetworkModel, Weights
 from lib.models.networks.side_features import joined, shares, side_features
