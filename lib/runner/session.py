@@ -1,15 +1,17 @@
 """One call of the runner, from the plan to the report."""
 
+import csv
 import datetime
 import json
 import math
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from lib import ROOT
 from lib.experiment.alone import usable_cores
 from lib.report.errors import RenderingError
 from lib.report.folder import check_folder, finish
@@ -20,7 +22,7 @@ from lib.runner.model_option import contract, with_model
 from lib.runner.options import Options
 from lib.runner.own_data import check_dataset, is_file_name, with_own_ratings
 from lib.runner.parameters import resolve
-from lib.runner.plan import Plan, Run, load_plan
+from lib.runner.plan import Plan, load_plan
 from lib.runner.progress import duration
 from lib.runner.render import is_current, render, without_results
 from lib.runner.reruns import rerun, split_sweep, sweep
@@ -122,7 +124,7 @@ def _carry_out(plan: Plan, options: Options) -> int:
         finish(output_dir)
         if not options.render_only:
             if anew:
-                _announce(anew, [plan.run(name) for name in force])
+                _announce(anew)
                 write_whole(store.runs_dir / BEGAN, json.dumps(anew))
             required = asked_for if options.only else set()
             if code := bring_up_to_date(cache, selected, options, required=required, anew=anew):
@@ -173,12 +175,15 @@ def still_to_make(store: Store, runs: Collection[str], anew: Mapping[str, float]
     return {n for n, record in records.items() if store.as_made(n) or record.get("finished", "") <= began}
 
 
-def _announce(anew: Mapping[str, float], runs: Iterable[Run]) -> None:
-    took, again = duration(sum(run.seconds or 0.0 for run in runs) / usable_cores()), ""
+def _announce(anew: Mapping[str, float]) -> None:
+    times, told = ROOT / "reports" / "data" / "times.csv", ""
+    for row in csv.DictReader(times.read_text(encoding="utf-8").splitlines()) if times.exists() else ():
+        if row["command"].endswith("--from-scratch"):
+            told = f"; all pages took {duration(float(row['seconds']))}"
     if "searches" in anew:
         from lib.experiment.records import KEPT, read_kept
 
         trials = (read_kept(file)["trials"]["seconds"] for file in (KEPT / "searches").glob("*.json.gz"))
         longer = duration(sum(sum(filter(None, seconds)) for seconds in trials) / usable_cores())
-        again = f", and the searches that made the choices are repeated, which takes up to {longer} more"
-    print(f"Everything is fitted anew, which takes about {took}{again}. A call that is ended goes on.")
+        told += f", and the searches that made the choices are repeated, which takes up to {longer} more"
+    print(f"Everything is fitted anew{told}. A call that is ended goes on.")

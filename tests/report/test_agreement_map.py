@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from scipy.cluster import hierarchy
 
-from lib.report.charts.agreement_map import correlation_maps, family_effects, list_maps, pairs_of
-from lib.report.charts.heat_map import agreement_figure
+from lib.report.charts.agreement_map import agreement_figure, correlation_maps, family_effects, list_maps, pairs_of
 
 
 def square(values, names="abcd"):
